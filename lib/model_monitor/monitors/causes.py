@@ -1,9 +1,9 @@
-"""What is the same about the rows behind a change: their segment, and where they are from. Pure, but for reading a sample.
+"""What the rows behind a change have in common: their segment, and their origin. Pure, except for reading a sample.
 
-What changed is the bin of a row: of a feature, or of what was made of its outcome. A key, such as a column, the file or the
-hour, cuts the rows into parts, and what each adds to the change is w (F_W - F_B), as in `segments`: w is its share of the rows,
-F_W what it is now and F_B what the baseline is, in that part if its rows can be read. Parts that add most of the change and have
-few of the rows are named, if chance alone would not do that in any key that was looked at.
+A change is a shift of rows between bins: of a feature, or of something computed from the outcome. A key (a column, the
+file, the hour) divides the rows into parts. Each part contributes w (F_W - F_B) to the change, as in `segments`: w is
+its share of the rows, F_W its current distribution, F_B the baseline's, in that part if its rows can be read. We name
+parts that contribute most of the change with few of the rows, if noise alone would not do so in any key examined.
 
 Source: D4.19.
 """
@@ -42,19 +42,19 @@ log = logging.getLogger(__name__)
 Codes: TypeAlias = NDArray[np.int64]  # shape (rows,)
 Numbers: TypeAlias = NDArray[np.float64]
 
-ALONE, MOST = 0.8, 0.5  # from which shares of a change on it is `only` in a segment, and `mostly`
-MOST_CANDIDATES, MOST_PAIRED = 40, 16  # columns that rows are cut by, and those of which pairs are
-MOST_VALUES, MOST_CODES = 50, 12  # of such a column; and of one of numbers that are no codes
+ALONE, MOST = 0.8, 0.5  # shares of the change from which it is `only` in a segment, and `mostly`
+MOST_CANDIDATES, MOST_PAIRED = 40, 16  # columns that rows are divided by, and columns that are paired
+MOST_VALUES, MOST_CODES = 50, 12  # distinct values of such a column; and of numbers that count as codes
 QUARTILES = (0.25, 0.5, 0.75)
-LEARNT_FROM = 10_000  # rows that tell what others may be cut by
-FEWEST = 10  # rows of a part that can be named
-BEYOND, BEYOND_IN_ORDER = 0.25, 0.1  # how much more of the change than of the rows a named part has
-ORDER = 0.05  # what is from one time on may be from so many files as well, and says more
-STRETCHES = 200  # that rows in an order are cut into
-FEW_PARTS = 5  # with fewer, nobody can tell how much parts differ anyway
-LOWER_QUARTILE = 0.1015  # of the square of a normal number
-MOST_TEXTS = 500  # different ones under a name: more of them tell records apart
-CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
+LEARNT_FROM = 10_000  # rows from which the possible divisions are learnt
+FEWEST = 10  # rows of a part that may be named
+BEYOND, BEYOND_IN_ORDER = 0.25, 0.1  # by how much a named part's share of the change exceeds its share of the rows
+ORDER = 0.05  # handicap of an ordered key: a change from one time on may also come from some files, which says more
+STRETCHES = 200  # into which ordered rows are divided
+FEW_PARTS = 5  # with fewer, the variation between parts can't be estimated anyway
+LOWER_QUARTILE = 0.1015  # of the square of a standard normal variable
+MOST_TEXTS = 500  # distinct texts under a name; with more, they identify records
+CHANCE = 1.63  # the largest gap in 99 % of samples of one distribution, in units of sqrt(1/n + 1/m)
 LARGEST_EXPONENT = 600.0
 NEARLY_ALL = 0.95
 MINUTE = 60_000_000
@@ -63,8 +63,8 @@ TIME, ID, FOLDER, FILE, POSITION = "time", "id", "folder", "file", "position"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Parts of a key that have most of a change. share: of the change. rows: their share of the rows. z: by how many standard
-    errors they changed more than the others. p: adjusted.
+    """Parts of a key that contribute most of a change. share: of the change. rows: their share of the rows. z: by how
+    many standard errors they changed more than the others. p: adjusted.
     """
 
     places: Sequence[int]
@@ -75,16 +75,16 @@ class Named:
 
     @property
     def beyond(self) -> float:
-        """How much more of the change than of the rows they have."""
+        """By how much their share of the change exceeds their share of the rows."""
         return self.share - self.rows
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What rows are cut by. codes: of each row its part. before: the same of the baseline's rows; None if they have none.
+    """A way to divide rows. codes: the part of each row. before: those of the baseline's rows; None if they have none.
 
-    labels: of parts that are values of the data. told: how others are named, in words. is_ordered: whether neighbours are named
-    together. may_be_several: whether any are.
+    labels: names of parts that are values of the data. told: names of other parts, in words. is_ordered: whether
+    neighbouring parts are named together. may_be_several: whether any parts are.
     """
 
     name: str
@@ -97,14 +97,14 @@ class Key:
     may_be_several: bool = False
 
     def label(self, named: Named) -> str:
-        """What the first part that is named is called."""
+        """The name of the first named part."""
         return self.labels[named.places[0]]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A violated feature in the sample. bins: of each row. before: of the baseline's rows, if they were read. was: the shares of
-    the bins in the baseline. tests: which bins are looked at together, shape (bins, tests).
+    """A violated feature in the sample. bins: the bin of each row. before: of the baseline's rows, if they were read.
+    was: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests).
     """
 
     bins: NDArray[np.int16]
@@ -113,21 +113,21 @@ class Change:
     before: NDArray[np.int16] | None = None
 
     def gaps(self) -> tuple[Numbers, Numbers, int]:
-        """What tests were, by how much they changed, and the clearest, which in a tail is not the largest."""
+        """The baseline's value of each test, its change, and the clearest test, which in a tail isn't the largest."""
         was, now = (shares @ self.tests for shares in (self.was, shares_of(self.bins, len(self.was))))
         both = ((was + now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
-        spread = np.sqrt(both * (1 - both))  # nothing of a single row
+        spread = np.sqrt(both * (1 - both))  # a single row contributes nothing
         scores = np.divide(np.abs(now - was), spread, out=np.zeros(len(both)), where=spread > 0)
         return was, now - was, int(scores.argmax())
 
     def behind(self) -> tuple[int, ...]:
-        """The bins of the rows behind the change: on the side of the clearest gap that grew, those that did."""
+        """The bins of the rows behind the change: on the side of the clearest gap that grew, the bins that grew."""
         _, gaps, place = self.gaps()
         side = self.tests[:, place] if gaps[place] > 0 else ~self.tests[:, place]
         return tuple(np.flatnonzero(side & (shares_of(self.bins, len(self.was)) > self.was)).tolist())
 
     def search(self, key: Key, tests: int) -> Named | None:
-        """The parts of a key that have most of the change beyond their share of the rows. tests: that were made in all."""
+        """The parts of a key with most of the change, beyond their share of the rows. tests: number of all tests."""
         rows, hits = self._counted(key.codes, self.bins, key.parts)
         total = rows.sum()
         was, gaps, place = self.gaps()
@@ -148,14 +148,14 @@ class Change:
 
         def named(chosen: NDArray[np.bool_]) -> Named:
             left = float(np.abs(gaps - added[chosen].sum(axis=0)).max())
-            # the others look as they did: beside half of the change, or what samples of one distribution differ by
+            # the others look unchanged: compared with half of the change, or the noise of samples of one distribution
             share = min(1.0, float(added[chosen, place].sum() / gaps[place])) if left <= allowed else 0.0
             z = errors_of(chosen)
             p = min(1.0, math.erfc(z / math.sqrt(2)) / 2 * _ways(key, int(chosen.sum())) * tests)
             return Named(np.flatnonzero(chosen).tolist(), share, float(weights[chosen].sum()), z, p)
 
         def errors_of(chosen: NDArray[np.bool_]) -> float:
-            """By how many standard errors parts, chosen before, changed more than the others."""
+            """By how many standard errors parts that were chosen before changed more than the others."""
             sides = (chosen, ~chosen)
             sizes = [float(rows[side].sum()) for side in sides]
             if min(sizes) < FEWEST:
@@ -167,7 +167,7 @@ class Change:
             return float(apart[0] - apart[1]) / math.sqrt(noise * variance)
 
         worth = added[:, place] / gaps[place] - weights
-        # a part that is clearer alone, and leaves much of the change to others, is not all of it
+        # a part that is clearer alone, but leaves much of the change to others, is not the whole cause
         return max(map(named, _chosen(key, worth)), key=lambda each: (each.share >= ALONE, each.share >= MOST, each.z))
 
     def _counted(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> tuple[Numbers, Numbers]:
@@ -177,13 +177,13 @@ class Change:
 
 
 def _variance(expected: Numbers, known: Numbers, weights: Numbers) -> float:
-    """What the baseline's own sample adds to the variance of what parts have together beyond it."""
+    """The contribution of the baseline's own sample to the variance of the parts' total excess."""
     found = expected * (1 - expected) / known * (weights / max(weights.sum(), 1e-12)) ** 2
     return float(found.sum())
 
 
 def _spread(rows: Numbers, hits: Numbers, known: Numbers, expected: Numbers) -> float:
-    """How much more parts differ than independent rows do, as a factor of variance; a quarter of them is taken for sound."""
+    """How much more parts differ than independent rows, as a factor of variance; assumes a quarter to be healthy."""
     there = rows >= FEWEST
     if there.sum() < FEW_PARTS:
         return 1.0
@@ -196,7 +196,7 @@ def _spread(rows: Numbers, hits: Numbers, known: Numbers, expected: Numbers) -> 
 
 
 def _ways(key: Key, chosen: int) -> float:
-    """How many ways there are to choose so many parts."""
+    """The number of ways to choose this many parts."""
     if key.is_ordered:
         return key.parts * (key.parts + 1) / 2
     chances = math.lgamma(key.parts + 1) - math.lgamma(chosen + 1) - math.lgamma(key.parts - chosen + 1)
@@ -204,10 +204,10 @@ def _ways(key: Key, chosen: int) -> float:
 
 
 def _chosen(key: Key, worth: Numbers) -> Iterator[NDArray[np.bool_]]:
-    """Parts that may be named. worth: what each adds to the change beyond its rows.
+    """Parts that may be named. worth: each part's contribution to the change beyond its rows.
 
-    Of an order the stretch that adds the most; else the part that does, and of keys that are no values of a column all that
-    add more than their rows do.
+    For an ordered key, the stretch with the largest contribution. Otherwise the part with the largest, and for keys
+    that are not values of a column, all parts whose contribution exceeds their rows.
     """
     chosen = np.zeros(key.parts, bool)
     if key.is_ordered:
@@ -220,7 +220,7 @@ def _chosen(key: Key, worth: Numbers) -> Iterator[NDArray[np.bool_]]:
 
 
 def _stretch(worth: Sequence[float]) -> tuple[int, int]:
-    """Begin and end of the neighbours that together add the most."""
+    """Start and end of the neighbouring parts with the largest sum."""
     most, start, total, ends = -math.inf, 0, 0.0, (0, 1)
     for place, each in enumerate(worth):
         if total <= 0:
@@ -231,12 +231,12 @@ def _stretch(worth: Sequence[float]) -> tuple[int, int]:
     return ends
 
 
-# The keys of a window: its columns, alone and in pairs, and where its rows are from.
+# The keys of a window: its columns, alone and in pairs, and the origins of its rows.
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A column that rows may be cut by. labels: of its bins."""
+    """A column that may divide the rows. labels: the names of its bins."""
 
     name: str
     binned: Binned
@@ -256,7 +256,7 @@ class Candidate:
 
 
 def of_columns(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
-    """Each column, then each pair of the first ones. now, before: the bins of the rows in the candidates' order."""
+    """Each column, then each pair of the first ones. now, before: the bins of the rows, in the candidates' order."""
     sides = [side.astype(np.int64).T for side in (now, before)]
     for place, each in enumerate(candidates):
         yield Key(each.name, sides[0][place], len(each.labels), labels=each.labels, before=sides[1][place])
@@ -268,7 +268,7 @@ def of_columns(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iter
 
 
 def of_origins(sample: RowSample) -> Iterator[Key]:
-    """Where rows are from: what records say of themselves, folder and file, place and time."""
+    """The origins of rows: what records say about themselves, folder and file, position and time."""
     names = dict.fromkeys(name for said in sample.said for name in said)
     times = _times(sample)
     for name in sorted(names.keys() - {TIME, ID}):
@@ -296,19 +296,19 @@ def of_origins(sample: RowSample) -> Iterator[Key]:
 
 
 def _by_value(name: str, values: Sequence[str | None]) -> Iterator[Key]:
-    """By what records, or their files, have under a name; nothing where all have the same, or hardly two."""
+    """Parts by the value that records, or their files, have under a name; none if all have the same, or hardly two."""
     texts, codes = np.unique(np.array([NO_VALUE if value is None else value for value in values]), return_inverse=True)
     if 1 < len(texts) <= min(MOST_TEXTS, len(values) / FEWEST):
         yield Key(name, codes, len(texts), labels=tuple(map(str, texts)), may_be_several=True)
 
 
 def _folder(file: str) -> str:
-    """The folder of a file without those of times: that of whoever writes there."""
+    """The folder of a file without its time folders: the folder of its writer."""
     return "/".join(name for name in file.split("/")[:-1] if not name.rpartition("=")[2].isdigit())
 
 
 def _times(sample: RowSample) -> Codes | None:
-    """Of each row in microseconds; None where not all have one."""
+    """The time of each row in microseconds; None unless all rows have one."""
     texts = [said.get(TIME) for said in sample.said]
     if not texts or None in texts:
         return None
@@ -322,25 +322,25 @@ def _told_of_files(files: int, starts: Sequence[int] | None, places: Sequence[in
 
 
 def _told_of_stretch(edges: Sequence[str], places: Sequence[int]) -> str:
-    """edges: what the parts begin at, and the end."""
+    """edges: the start of each part, and the end."""
     first, last = edges[places[0]], edges[places[-1] + 1]
     if places[-1] == len(edges) - 2:
         return f"from {first} on"
     return f"from before {last}" if not places[0] else f"between {first} and {last}"
 
 
-# What is said of it.
+# How causes are described.
 
 
 def clear_ones(change: Change, keys: Sequence[Key], tests: int, level: float) -> list[tuple[Key, Named]]:
-    """The keys whose parts stand out, by no chance."""
+    """The keys whose parts stand out from noise."""
     found = ((key, each) for key in keys if (each := change.search(key, tests)) is not None)
     least = (BEYOND, BEYOND_IN_ORDER)
     return [of for of in found if of[1].share >= MOST and of[1].beyond >= least[of[0].is_ordered] and of[1].p <= level]
 
 
 def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Key, Named]]) -> dict[str, Any]:
-    """What checks.json has of them."""
+    """The causes as members of checks.json."""
     causes = sorted(origins, key=lambda of: -of[1].beyond - ORDER * of[0].is_ordered)
     found: dict[str, Any] = {"cause": tuple(_cause(*each) for each in causes) or None, "where": None, "segment": None}
     if (best := _clearest(segments)) is not None:
@@ -352,7 +352,7 @@ def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Ke
 
 
 def _clearest(segments: Sequence[tuple[Key, Named]]) -> tuple[Key, Named] | None:
-    """The single value that stands out the most; or a pair that has its change in fewer rows, not only its share of the rows."""
+    """The value that stands out most; or a pair, if its change is in fewer rows, not only a smaller share of them."""
     sides: tuple[list[tuple[Key, Named]], ...] = ([], [])
     for each in segments:
         sides[AND in each[0].labels[0]].append(each)
@@ -385,7 +385,7 @@ _CAUSES = (
 
 
 def causes_table(result: CheckResult) -> Iterator[PageTable]:
-    """What is the same about the rows of a change, for its card."""
+    """What the rows of a change have in common, for its card."""
     if result.cause:
         numbers = (
             (each.key, each.words, each.value or "", percent(each.share), percent(each.rows)) for each in result.cause
@@ -393,12 +393,12 @@ def causes_table(result: CheckResult) -> Iterator[PageTable]:
         yield PageTable(_CAUSES, tuple(map(Line, numbers)), CAUSES).without_empty()
 
 
-# What changed of outcomes: whether answers were wrong, or how often they were positive.
+# Changes of outcomes: whether answers were wrong, or how often they were positive.
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Rows to be read again. outcomes: names of columns that are outcomes, and cut no rows."""
+    """Rows that can be read again. outcomes: columns that are outcomes and don't divide the rows."""
 
     dataset: Dataset
     mark: Mark
@@ -407,7 +407,7 @@ class Marked:
 
 
 def in_order(bins: int) -> NDArray[np.bool_]:
-    """Tests of bins in an order: those up to each, but for the last. Shape (bins, tests)."""
+    """Tests of ordered bins: all bins up to each one, except the last. Shape (bins, tests)."""
     upto = np.tri(bins, dtype=bool).T
     upto[:2] = False
     return upto[:, 2:-1]
@@ -421,17 +421,17 @@ def with_causes(
     *,
     hide_values: bool,
 ) -> tuple[CheckResult, ...]:
-    """The results, violated ones with the segment and the origin of their change, if there is one of it.
+    """The results; violations with the segment and the origin of their change, if there is one.
 
-    behind: by what changed what opens the rows of window and baseline; the window's are read in one pass, the baseline's in two.
-    about: of a result what it may be about, the first that has a cause.
+    behind: functions that open the rows of window and baseline, by what changed; the window is read in one pass, the
+    baseline in two. about: what a result may be about; the first one with a cause counts.
     """
     found: dict[Hashable, dict[str, Any]] = {}
     for what, opened in behind.items():
         try:
             with ExitStack() as held:
                 found[what] = _behind(*opened(held), level / len(behind))
-        except NoData as fault:  # nobody keeps them any more
+        except NoData as fault:  # the rows are gone
             log.info("the origin of a loss is unknown: %s", fault)
         except (MonitorError, OSError, ValueError, pa.ArrowException) as fault:
             log.warning("the origin of a loss is unknown: the rows can't be read again (%s)", type(fault).__name__)
@@ -440,7 +440,7 @@ def with_causes(
         members = dict(next((found[what] for what in about(result) if found.get(what)), {}))
         if result.status is not CheckStatus.VIOLATED or not (members.get("where") or members.get("cause")):
             return result
-        if result.where:  # the segments that were asked for say it
+        if result.where:  # the requested segments say it
             members |= {"segment": result.segment, "where": result.where}
         if hide_values:
             members["segment"] = None
@@ -451,7 +451,7 @@ def with_causes(
 
 
 def _behind(now: Marked, before: Marked, level: float) -> dict[str, Any]:
-    """What checks.json has of the rows behind a change of marks."""
+    """The rows behind a change of marks, as members of checks.json."""
     known = rows_evenly(before.dataset, before.rows, LEARNT_FROM)
     candidates = [*itertools.islice(_candidates(known, now, before), MOST_CANDIDATES)]
     sides = [_sampled(each, candidates) for each in (now, before)]
@@ -466,7 +466,7 @@ def _behind(now: Marked, before: Marked, level: float) -> dict[str, Any]:
 
 
 def _candidates(rows: pa.Table, now: Marked, before: Marked) -> Iterator[Candidate]:
-    """Columns of both sides that rows may be cut by: with few values, and numbers by their quartiles. rows: the baseline's."""
+    """Columns of both sides that may divide the rows: with few values, or numbers by quartile. rows: the baseline's."""
     for position, name in enumerate(before.dataset.names):
         cells = rows.column(position).combine_chunks().drop_null()
         if name in before.outcomes or name not in now.dataset.names or not len(cells):
@@ -481,7 +481,7 @@ def _candidates(rows: pa.Table, now: Marked, before: Marked) -> Iterator[Candida
 
 
 def _sampled(side: Marked, candidates: Sequence[Candidate]) -> RowSample:
-    """Those of its rows that count."""
+    """The sampled rows that count."""
     names = side.dataset.names
     own = [replace(each.binned, position=names.index(each.name)) for each in candidates]
     found = sample_of(side.dataset, [side.mark, *own], side.rows)

@@ -1,4 +1,4 @@
-"""A column of what a model predicts, where a data set brings no predictions. No pyspark; the tasks run on executors.
+"""A column of a model's predictions, for a data set without predictions. No pyspark; the tasks run on executors.
 
 Source: B1.1.
 """
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 class Labelling:
     """How a model's scores become labels.
 
-    threshold: a single score above it is label 1. labels: what the classes are called, in the order of the scores.
+    threshold: a single score above it means label 1. labels: the names of the classes, in the order of the scores.
     """
 
     threshold: float
@@ -46,7 +46,7 @@ class Labelling:
     def column(self, scores: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
         """The labels of some rows as a column of this type.
 
-        Raises BadInput if there are other labels than scores.
+        Raises BadInput if the number of labels differs from the number of scores.
         """
         count = scores.shape[1]
         classes = scores.argmax(axis=1) if count > 1 else (scores[:, 0] > self.threshold).astype(np.intp)
@@ -59,7 +59,7 @@ class Labelling:
         return pa.array([self.labels[place] for place in classes], pa.string()).cast(kind)
 
     def kind(self, label: pa.DataType, *, as_they_are: bool) -> pa.DataType:
-        """The type of the predictions beside labels of a type. as_they_are: whether the model answers labels."""
+        """The type of predictions next to labels of this type. as_they_are: whether the model returns labels."""
         if pa.types.is_string(label) or any(isinstance(name, str) for name in self.labels or ()):
             return pa.string()
         return pa.float64() if as_they_are or pa.types.is_floating(label) else pa.int64()
@@ -69,8 +69,8 @@ class Labelling:
 class PredictionTask:
     """What is done with a partition.
 
-    model: without its bytes, which are sent apart: content. features, places, numeric: what it is given. position: of the new
-    column in `schema`. reason: the column that says why a row is refused; such a row gets no prediction.
+    model: without its bytes, which are sent separately: content. features, places, numeric: its input. position: index
+    of the new column in `schema`. reason: the column that says why a row is refused; such a row gets no prediction.
     """
 
     model: Model
@@ -87,7 +87,7 @@ class PredictionTask:
         return Caller(replace(self.model, content=self.content.value), self.features, self.numeric)
 
     def labels(self, caller: Caller, cells: NDArray[Any]) -> pa.Array:
-        """What the model predicts of some rows, as the new column has it."""
+        """The model's predictions for some rows, as the new column."""
         kind = self.schema.field(self.position).type
         return _as_they_are(caller.labels(cells), kind) if self.model.labels else self.how.column(caller(cells), kind)
 
@@ -107,7 +107,7 @@ def with_predictions(
     how: Labelling,
     reason: str | None,
 ) -> Iterator[Partitions]:
-    """The rows with what the model predicts behind the first `len(names)` columns, made once and held while this is open."""
+    """The rows with the model's predictions after the first `len(names)` columns, computed once for this context."""
     places = tuple(names.index(name) for name in features)
     types = {place: table.schema.field(f"c{place}").type for place in (*places, names.index(label))}
     texts = [place for place in places if pa.types.is_string(plain(pa.array([], types[place])).type)]
@@ -127,7 +127,7 @@ def with_predictions(
 
 
 def _columns_with_words(table: Partitions, places: Sequence[int], reason: str | None) -> set[int]:
-    """The columns of texts in which not every cell looks like a number. One pass over them."""
+    """The text columns in which some cell doesn't look like a number. One pass over them."""
     columns = [f"c{place}" for place in places]
     kept = [*columns, *([reason] if reason else [])]
     rows = table.selected(kept, kept)
@@ -171,7 +171,7 @@ def _typed(numbers: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
 
 
 def _as_they_are(labels: NDArray[np.object_], kind: pa.DataType) -> pa.Array:
-    """What a model calls rows, as texts beside labels that are texts, else as numbers."""
+    """The model's own labels for rows: as text if the true labels are text, otherwise as numbers."""
     if pa.types.is_string(kind):
         return pa.array(texts_of(labels), kind)
     try:

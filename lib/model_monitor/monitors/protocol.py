@@ -1,7 +1,7 @@
-"""What every kind of monitoring has in common: the class `Monitor`, its baseline and its findings. Pure.
+"""What all kinds of monitoring share: the class `Monitor`, its baseline and its findings. Pure.
 
-A run, its results, the baselines of the past and the jobs know a monitor by this class alone. A new one is a package with a
-class that extends it.
+Runs, results, baselines of the past and jobs use a monitor through this class alone. To add a kind, write a package
+with a subclass.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from model_monitor.monitors.user_checks.suite import SuiteResults
 
 Violated: TypeAlias = "str | tuple[str, str]"
-"""A feature that was an alarm, or one that was so beside a reference: the reference and the feature."""
+"""A feature with an alarm; for an alarm relative to one reference, the reference and the feature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What a platform gets of many numbers, to answer for their average, too."""
+    """A summary of many numbers for a metrics platform, which can still compute their average."""
 
     count: int
     total: float
@@ -53,7 +53,7 @@ class Spread:
 class PublishedMetric:
     """What a run publishes under one name: a number, or the spread of many.
 
-    unit: `Count`, `Milliseconds` or `None`, as CloudWatch calls them. dimensions: beside those that all metrics of a run have.
+    unit: `Count`, `Milliseconds` or `None`, as in CloudWatch. dimensions: in addition to those of all metrics of a run.
     Source: C9.1.
     """
 
@@ -67,9 +67,9 @@ class PublishedMetric:
 class Layout:
     """How the columns of a data set got their names.
 
-    header: what the header line of CSV calls them, by position; empty without one. by_position: whether some records carry no
-    names, so that their columns are the baseline's by position alone. is_matched: whether it is known which column is which of
-    the baseline's. newest: when the latest row came, if it is known. inputs_fit: as in `reading.dataset.Dataset`.
+    header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no
+    names, so that their columns match the baseline's only by position. is_matched: whether columns are matched with the
+    baseline's. newest: the time of the latest row, if known. inputs_fit: as in `reading.dataset.Dataset`.
     """
 
     header: tuple[str, ...] = ()
@@ -79,69 +79,69 @@ class Layout:
     inputs_fit: bool = False
 
 
-TOLD = Layout()  # of columns that have their own names
+TOLD = Layout()  # for columns with their own names
 
 
 class StoredBaseline:
-    """What a monitor knows about a baseline that later data is compared with: a frozen dataclass with `constraints`."""
+    """What a monitor knows about the baseline for comparing later data: a frozen dataclass with `constraints`."""
 
     __slots__ = ()
 
-    constraints: Any  # what the baseline asks of later data
+    constraints: Any  # the baseline's constraints on later data
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The features in the order of the baseline's columns; none if the data's columns are found another way."""
+        """The features in the order of the baseline's columns; empty if columns are matched in another way."""
         return ()
 
     def without(self, excluded: Collection[str]) -> StoredBaseline:
-        """The same without some of its features."""
+        """The same baseline without some of its features."""
         raise NotImplementedError
 
     def with_parts(self, parts: Any) -> StoredBaseline:
-        """The same, knowing how its own parts vary (`Monitor.variation`)."""
+        """The same baseline with the variation of its own parts (`Monitor.variation`)."""
         return self
 
     def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
-        """The same, knowing how to open its rows again."""
+        """The same baseline with a function that opens its rows again."""
         return self
 
     def raw_statistics(
         self, state: Any, violated: Collection[Violated] | None = None, age: timedelta | None = None, /
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
-        """What a window leaves to later ones: reference, feature, and its raw statistics beside that; None if it leaves nothing.
+        """What a window leaves for later ones: reference, feature, and raw statistics relative to it; None if nothing.
 
-        violated: features with a violation, if it is known, and those that are so beside a reference. age: of the newest row at
-        the window's end, if it is.
+        violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
+        newest row at the end of the window, if known.
         """
         return None
 
 
 class Monitor(ABC):
-    """One kind of monitoring: states -> metrics -> documents, and the verdict beside a baseline. All of it is pure.
+    """One kind of monitoring: states -> metrics -> documents, and the verdict against a baseline. All methods are pure.
 
-    What is Any here is the monitor's own: its state, its metrics of a state, its documents, its `StoredBaseline`. What a kind has
-    no use for keeps its default.
+    `Any` stands for the monitor's own types: its state, its metrics, its documents, its `StoredBaseline`. A kind keeps
+    the defaults of methods that it doesn't need.
     """
 
     __slots__ = ()
 
-    ANALYSIS_TYPE: ClassVar[AnalysisType]  # what a configuration calls this kind of monitoring
-    NAMESPACE: ClassVar[str]  # the last part of the service's own namespace of its metrics (C9.2)
-    STATE: ClassVar[Any]  # the type of the state that its scan makes and its runs keep
-    BASELINE_STATE: ClassVar[Any] = None  # of the state that its baselines have, where that is another one
-    CONSTRAINTS: ClassVar[type[Document]]  # the document that says what later data should be like
+    ANALYSIS_TYPE: ClassVar[AnalysisType]  # the name of this kind of monitoring in a configuration
+    NAMESPACE: ClassVar[str]  # the last part of the service's own namespace for its metrics (C9.2)
+    STATE: ClassVar[Any]  # the type of the state that its scan computes and its runs store
+    BASELINE_STATE: ClassVar[Any] = None  # the type of its baselines' state, if that is different
+    CONSTRAINTS: ClassVar[type[Document]]  # the document of constraints on later data
     STATISTICS: ClassVar[type[Document] | None] = None
-    """The document that a baseline may have beside its constraints, to know more of it."""
+    """A document that a baseline may have in addition to its constraints."""
 
     @property
     def exact_columns(self) -> bool:
-        """Whether names that differ are matched by position, and a different number of columns leaves nothing judged."""
+        """Whether differing names are matched by position, and nothing is judged if the number of columns differs."""
         return False
 
     @abstractmethod
     def measures(self) -> Any:
-        """What the monitor's scan has to compute."""
+        """What the monitor's scan must compute."""
 
     def expecting(
         self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, end: datetime | None, /
@@ -163,7 +163,7 @@ class Monitor(ABC):
         return (), ()
 
     def measures_of_baseline(self) -> Any:
-        """What the scan of a baseline has to compute."""
+        """What the scan of a baseline must compute."""
         return self.measures()
 
     @abstractmethod
@@ -171,7 +171,7 @@ class Monitor(ABC):
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
     def refusing(self, found: Scanned, dataset: Dataset, known: Any, /) -> Dataset | None:
-        """The data set with some records refused, where a scan has shown that they are of no use; None where it has not."""
+        """The data set with further records refused, if a scan has shown that they are unusable; otherwise None."""
         return None
 
     @abstractmethod
@@ -180,10 +180,10 @@ class Monitor(ABC):
 
     @abstractmethod
     def documents(self, state: Any, metrics: Any, /) -> tuple[Document, ...]:
-        """The documents of a run without its verdicts: what the data is like and what later data should be like."""
+        """The documents of a run without its verdicts: a description of the data, and constraints on later data."""
 
     def files(self, metrics: Any, /) -> Mapping[str, bytes]:
-        """Further files of a run: their content by name below the output path."""
+        """Further files of a run: content by file name relative to the output path."""
         return {}
 
     def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
@@ -196,7 +196,7 @@ class Monitor(ABC):
 
     @abstractmethod
     def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
-        """The `StoredBaseline` of a baseline, from its documents (CONSTRAINTS; STATISTICS or None) and its state if it is there.
+        """The `StoredBaseline`, from its documents (CONSTRAINTS; STATISTICS or None) and its state, if there is one.
 
         suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown.
         Raises BadState for the state of another kind of monitor.
@@ -204,7 +204,7 @@ class Monitor(ABC):
 
     @abstractmethod
     def check(self, state: Any, metrics: Any, known: Any, layout: Layout = TOLD, /) -> tuple[CheckResult, ...]:
-        """The result of every check of a window, with this layout of columns, against a baseline."""
+        """The result of every check of a window with this column layout, against a baseline."""
 
     def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
         """The results of a window, with violations in words."""
@@ -217,7 +217,7 @@ class Monitor(ABC):
         return results
 
     def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:
-        """How the checks share the false-alarm budget; None if chance is not allowed for."""
+        """How the checks share the false-alarm budget; None if false positives are not controlled."""
         return None
 
     def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
@@ -226,40 +226,40 @@ class Monitor(ABC):
 
     @abstractmethod
     def violations(self, results: tuple[CheckResult, ...], /) -> Any:
-        """The document of the violations among the results; its member `violations` lists them."""
+        """The document with the violations among the results, in its member `violations`."""
 
     @abstractmethod
     def published(
         self, state: Any, metrics: Any, results: tuple[CheckResult, ...], constraints: Any, /
     ) -> tuple[PublishedMetric, ...]:
-        """What a run publishes. constraints: those that the window was compared with."""
+        """What a run publishes. constraints: the constraints that the window was compared with."""
 
     @abstractmethod
     def page(self, metrics: Any, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> Page:
-        """The report of a run; its last section says how to read it. results: of its checks. known: its baseline; a baseline has
-        neither.
+        """The report of a run; its last section explains how to read it. results: the results of its checks. known: its
+        baseline. A baseline's own report has neither.
         """
 
     @abstractmethod
     def summary(self, state: Any, metrics: Any, known: Any, /) -> Summary:
-        """What every feature or metric is like. known: the baseline; None without one."""
+        """A summary of every feature or metric. known: the baseline; None without one."""
 
     @abstractmethod
     def table(self, documents: Any, /) -> Table:
         """The documents for people: one row for each feature or metric."""
 
 
-# What a check of any monitor found, before it is known whose check it was: a status with the numbers it rests on.
+# What a check of any monitor found, independent of which check it was: a status with the numbers behind it.
 
 
 NO_VALUES = "no value is present in the current data"
 TOO_LARGE = "some values are too large to compute with"
-NOT_EXPECTED = "Expectation is not met: {}"  # the text of a violated rule of a person's own; the service has none
+NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's own rule; the service has none
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A check's result; the members are those of `CheckResult`. It holds those that were given: most of them never are."""
+    """A check's result, with the members of `CheckResult`. It stores only the members given, since most are not."""
 
     status: CheckStatus
     threshold: float | None
@@ -296,7 +296,7 @@ class Finding:
             self.__dict__.update(status=status, threshold=threshold, observed=observed, interval=interval, **members)
 
     def but(self, **members: Any) -> Finding:
-        """The same with other members."""
+        """The same finding with other members."""
         return Finding(**{**self.__dict__, **members})
 
     @classmethod
@@ -304,7 +304,7 @@ class Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
-        """The entry of checks.json. whose: the members that say what was checked, such as `feature` or `metric`."""
+        """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in self.__dict__.items() if value is not None}
         try:
             return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
@@ -315,7 +315,7 @@ class Finding:
             return self.unjudged(TOO_LARGE).but(**endless).result(check, **whose)
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
-        """The same numbers without a verdict."""
+        """The same numbers, without a verdict."""
         return self.but(status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
 
 
@@ -332,7 +332,7 @@ def of_share(
     description: Callable[[float], str],
     no_values: str = NO_VALUES,
 ) -> Finding:
-    """Violated if the share of `total` values that match is below the threshold; not judged if there are no values.
+    """Violated if the share of matching values among `total` is below the threshold; not judged if there are no values.
 
     description: the violation's text for a share.
     """
@@ -350,12 +350,12 @@ def violation_count(results: Iterable[CheckResult]) -> PublishedMetric:
 
 
 def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    """Those that are violations, in their order."""
+    """The results that are violations, in their order."""
     return (result for result in results if result.is_violation)
 
 
 def violations_of(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
-    """The violations among the results, in their order. displayed: what the file calls a metric."""
+    """The violations among the results, in their order. displayed: the name of a metric in the file."""
     return Violations(
         violations=tuple(
             Violation(
@@ -371,7 +371,7 @@ def violations_of(results: Iterable[CheckResult], displayed: Callable[[str], str
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of a person's own rules: results of errors, hints of warnings, and what tells the rules from others."""
+    """The outcome of a user's own rules: results of errors, hints of warnings, and a digest of the rules."""
 
     results: tuple[CheckResult, ...] = ()
     hints: tuple[Hint, ...] = ()
@@ -380,12 +380,12 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What one scan brought back: the state of the rows that were kept, and the counts of all rows.
+    """The result of one scan: the state of the accepted rows, and the counts of all rows.
 
-    metrics: an engine's own metrics of the state, in the place of the monitor's; checks: the results of the user's checks;
-    judged: of a person's rules. They are requested when the rows have turned out to be enough; None if there are none. requests:
-    those behind captured records; None if nothing is known of them. runs: of neighbouring rows of every column, if they were
-    requested. deequ: the version of the Deequ that metrics and results are by.
+    metrics: an engine's own metrics of the state, instead of the monitor's. checks: the results of the user's checks.
+    judged: the outcome of the user's rules. These are requested once enough rows are known to be accepted; None if
+    there are none. requests: the requests behind captured records; None if unknown. runs: runs of neighbouring rows of
+    every column, if requested. deequ: the version of Deequ that computed the metrics and results.
     """
 
     state: Any

@@ -1,4 +1,4 @@
-"""What monitors say of segments: one change is one violation, and what is wrong with the way rows are cut. Pure."""
+"""How monitors report segments: one change is one violation; hints about how rows are divided. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ OTHER_CUT = "rows that are cut by {cut!r} show the same change"
 
 
 def of_segment(result: CheckResult) -> bool:
-    """Whether it is a segment's own."""
+    """Whether a result belongs to a single segment."""
     return (result.where or "").startswith(IN_SEGMENT)
 
 
 def told_in(result: CheckResult, where: str, label: str | None) -> CheckResult:
-    """The result with the segment that it is about. label: its name, None where it may not be named."""
+    """The result with its segment. label: the segment's name, None if it may not be shown."""
     members: dict[str, Any] = {"segment": label, "where": where}
     if result.is_violation:
         said = plain_words(result)
@@ -40,15 +40,15 @@ def with_segments(
     *,
     hide_values: bool = False,
 ) -> Iterator[CheckResult]:
-    """The results of all rows, violated ones with the segment where they are clearest if one of a cut stands out; then those of
-    segments, of which each change is one violation.
+    """The results of all rows; a violation gets the segment where it is clearest, if one segment of a cut stands out.
+    Then the results of segments; each change there is one violation.
 
-    found: by metric, as `metric_of` calls it, cut and segment.
+    found: results by metric (named by `metric_of`), cut and segment.
     """
     for result in whole:
         broken = {of: each.p or 0.0 for of, each in found.get(metric_of(result), {}).items() if each.is_violation}
         times = Counter(cut for cut, _ in broken)
-        alone = {of: p for of, p in broken.items() if times[of[0]] == 1}  # of its cut
+        alone = {of: p for of, p in broken.items() if times[of[0]] == 1}  # the only one of its cut
         if result.is_violation and alone:
             cut, label = min(alone, key=lambda of: alone[of])
             result = told_in(result, f"clearest {IN_SEGMENT}{cut}", None if hide_values else label)
@@ -59,9 +59,9 @@ def with_segments(
 
 
 def told_once(found: Mapping[tuple[str, str], CheckResult], said: str | None) -> Iterator[CheckResult]:
-    """The results of one thing in its segments: one change is one violation, of the whole, or else by the cut that shows it best.
+    """A metric's results in its segments: one change is one violation, of the whole or of the cut that shows it best.
 
-    found: by cut and segment. said: what is violated of the whole; None if nothing is.
+    found: by cut and segment. said: what is violated for the whole; None if nothing is.
     """
 
     def chance(result: CheckResult) -> float:
@@ -77,14 +77,14 @@ def told_once(found: Mapping[tuple[str, str], CheckResult], said: str | None) ->
         yield result
 
 
-MANY_OTHERS = 0.5  # share of a window's rows in no segment of the baseline, from which on something is wrong
+MANY_OTHERS = 0.5  # share of a window's rows in no segment of the baseline, from which something is wrong
 _RowsIn = Mapping[str, Mapping[str, int]]  # by cut and segment
 
 
 def hints_of_segments(before: _RowsIn | None, found: _RowsIn) -> Iterator[Hint]:
-    """Rows can't be cut as the baseline's were, or most of them are in none of its segments; of a baseline, some are in none.
+    """Rows can't be divided like the baseline's, or most are in none of its segments; for a baseline, some are in none.
 
-    before: of the baseline, None if there is none.
+    before: the baseline's; None without one.
     Source: D4.13.
     """
     for cut in found if before is None else before:

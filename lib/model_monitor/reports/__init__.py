@@ -1,6 +1,6 @@
-"""What a run tells people: files, pages, words, and who is notified.
+"""How a run's results reach people: files, pages, texts, and alerts.
 
-`outputs/`: how files get out, all or none of a run's. `page/`: how a page is drawn; a monitor's `page.py` says what is on
-it. `history/`: earlier runs, promotions, when an alert begins. `history_page/`: many runs on a page, two runs side by side.
-`derivation.py`: why a number is what it is. `sinks/`: where alerts go.
+`outputs/`: publishes the files of a run, all or none. `page/`: draws a page; a monitor's `page.py` decides its content.
+`history/`: earlier runs, promotions, when an alert begins. `history_page/`: many runs on one page, two runs compared.
+`derivation.py`: how a number was computed. `sinks/`: where alerts go.
 """

@@ -1,8 +1,8 @@
 """Alerts: where `--sink` sends them, when each sink is due, and the history of windows that decides.
 
-There is an alert if n of the last m monitored windows had violations. The history of runs in hour folders (`…/yyyy/mm/dd/hh`)
-lies above the folders, that of any other output path in it. A rerun replaces what the history says of its window, so that
-running a window again changes nothing. A report that fails to reach one sink keeps none of the others from theirs.
+There is an alert if n of the last m monitored windows had violations. The history of runs in
+hour folders (`…/yyyy/mm/dd/hh`) is stored above them, the history of any other output path in it. A rerun replaces the
+entry of its window, so it changes nothing. A failed delivery to one sink doesn't keep the report from the others.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 import_all(sinks)
 
 SPELLINGS = ", ".join(SINKS.get(name).facts["spelling"] for name in sorted(SINKS))
-"""How `--sink` names each kind of sink, whatever was imported first."""
+"""The spelling of each kind of sink in `--sink`, independent of what was imported first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,21 @@ class Destination:
 
     @property
     def every_run(self) -> bool:
-        """Whether it is sent to in every run, whatever the alert."""
+        """Whether it gets a report of every run, whatever the alert."""
         return bool(self.sink.facts["every_run"])
 
     @property
     def adds_up(self) -> bool:
-        """Whether the same numbers sent twice count twice."""
+        """Whether numbers that are sent twice count twice."""
         return bool(self.sink.facts["adds_up"])
 
     @property
     def key(self) -> str:
-        """What the alerts' file calls it: the sink's name and a hash of the target."""
+        """Its name in the alerts' file: the sink's name and a hash of the target."""
         return f"{self.name}:{sha256(self.target.encode()).hexdigest()[:12]}"
 
     def require_ready(self, environment: Environment) -> None:
-        """Raises BadConfiguration if something that the sink needs is missing."""
+        """Raises BadConfiguration if the sink lacks something that it needs."""
         self.sink.facts["ready"](self.target, environment)
 
     def __repr__(self) -> str:
@@ -73,16 +73,16 @@ class Destination:
 
 
 def read_destinations(text: str) -> tuple[Destination, ...]:
-    """The destinations of `webhook:https://a.example/x,cloudwatch`, each once, in their order.
+    """The destinations of `webhook:https://a.example/x,cloudwatch`, without duplicates, in their order.
 
-    Raises ValueError with what to write instead, for the first one that is wrong.
+    Raises ValueError for the first invalid one, with what to write instead.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     return tuple(dict.fromkeys(_read(part, place) for place, part in enumerate(parts, start=1)))
 
 
 def _read(text: str, place: int) -> Destination:
-    """One destination. What is wrong is not repeated: it may be a URL with a secret in it, or a half of one."""
+    """One destination. Errors don't repeat invalid text: it may be a URL with a secret in it, or part of one."""
     name, _, target = text.partition(":")
     if name not in SINKS:
         raise ValueError(f"names no sink at place {place}; write one of {SPELLINGS} (a comma inside a target is %2C)")
@@ -94,14 +94,14 @@ def _read(text: str, place: int) -> Destination:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Which destinations got the report, and a sentence for each that did not."""
+    """Which destinations got the report, and a sentence for each one that didn't."""
 
     reached: tuple[Destination, ...]
     failures: tuple[str, ...]
 
 
 def deliver(report: Report, destinations: Iterable[Destination], environment: Environment) -> Delivery:
-    """Send the report to each destination. Nothing is raised; of an error that nobody foresaw only the type is told."""
+    """Send the report to each destination. Raises nothing; an unexpected error is reported by its type only."""
     reached, failures = [], []
     for destination in destinations:
         try:
@@ -124,12 +124,12 @@ MOST_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
 
 MOST_TRANSITIONS = 100
 
-MOST_MISSED = 24  # changes that a sink could not be told of, kept until it can
+MOST_MISSED = 24  # changes that could not be sent to a sink, kept until it is reachable
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """datapoints_to_alert of the last evaluation_period windows have to have violations for an alert.
+    """There is an alert if datapoints_to_alert of the last evaluation_period windows have violations.
 
     Source: C10e, DatapointsToAlert and EvaluationPeriod.
     """
@@ -138,7 +138,7 @@ class AlertRule:
     evaluation_period: int = 1
 
     def violated(self, windows: Iterable[MonitoredWindow]) -> int:
-        """How many of the last windows had violations: news, or an alarm that goes on."""
+        """How many of the last windows had violations: new ones, or alarms that continue."""
         found = [False]
         for window in windows:
             is_news = window.violations > 0 and not window.recurring
@@ -146,12 +146,12 @@ class AlertRule:
         return sum(found[1:][-self.evaluation_period :])
 
     def status(self, windows: Iterable[MonitoredWindow]) -> AlertStatus:
-        """Whether there is an alert; also while there are fewer windows than the period has."""
+        """Whether there is an alert, even if there are fewer windows than the evaluation period."""
         return AlertStatus.IN_ALERT if self.violated(windows) >= self.datapoints_to_alert else AlertStatus.OK
 
 
 def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
-    """The alerts after a window was monitored, for the first time or again; a sink that has the same run's numbers keeps them."""
+    """The alerts after a window was monitored, the first time or again; remembers which sinks have its numbers."""
     before = next((window for window in alerts.windows if window.window == monitored.window), None)
     if before is not None and before.run_id == monitored.run_id:
         monitored = monitored.model_copy(update={"told": before.told})
@@ -168,11 +168,11 @@ def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> 
 
 
 def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
-    """Whether a destination gets a report of the window, which the alerts have already. every: as `--every` asks.
+    """Whether a destination gets a report of the window, which `alerts` already contains. every: what `--every` says.
 
-    Series of numbers are due in every run, but not twice for the same one where they add up. A message is due if the
-    destination last heard of another status of the alert, or of the traffic; OK if it heard of none; or if one failed since: an
-    alert that has come and gone is told as well.
+    Series of numbers are due in every run, but not twice for the same run if they add up. A message is due if the last
+    one to this destination had a different status of the alert, or of the traffic (OK if none was sent); or if one has
+    failed since: an alert that has come and gone is reported too.
     """
     if to.every_run:
         return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
@@ -182,7 +182,7 @@ def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: Al
 
 
 def traffic_turned(to: Destination, alerts: Alerts, traffic: AlertStatus) -> bool:
-    """Whether the destination takes messages and last heard of another status of the traffic."""
+    """Whether the destination takes messages and its last one had a different status of the traffic."""
     return not to.every_run and alerts.told_of(_of_traffic(to)) is not traffic
 
 
@@ -193,7 +193,7 @@ def after_delivery(
     reached: Sequence[Destination],
     missed: Sequence[Destination] = (),
 ) -> Alerts:
-    """The alerts after these destinations got the report of the window, and those that missed it did not."""
+    """The alerts after `reached` got the report of the window, and `missed` did not."""
     turned = [_of_traffic(to) for to in reached if traffic_turned(to, alerts, traffic)]
     noted = _with_status(alerts, [to.key for to in reached if not to.every_run], alerts.status)
     noted = _with_status(noted, turned, traffic)
@@ -202,7 +202,7 @@ def after_delivery(
 
 
 def _of_traffic(to: Destination) -> str:
-    """What the alerts' file calls what a sink heard of the traffic."""
+    """The name, in the alerts' file, of the last traffic status sent to a sink."""
     return f"{to.key}:traffic"
 
 
@@ -240,7 +240,7 @@ def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
 
 
 def holding_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
-    """While this is open no other run changes the alerts; one that reads them, and writes what became of them, needs that.
+    """Inside this context no other run changes the alerts; required for reading them and writing them back changed.
 
     Raises as `storage.holding`.
     """
@@ -249,9 +249,9 @@ def holding_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextM
 
 
 def read_alerts(output_path: str) -> Alerts:
-    """The alerts of the runs that `output_path` belongs to; none if no run was monitored there.
+    """The alerts of the runs that `output_path` belongs to; empty if no run was monitored there.
 
-    A file that can't be understood is left aside with a warning, and a new history begins.
+    An invalid file is left aside with a warning, and a new history begins.
     Raises BadInput if it can't be read.
     """
     path = path_of(output_path)
@@ -266,7 +266,7 @@ def read_alerts(output_path: str) -> Alerts:
 
 
 def write_alerts(alerts: Alerts, output_path: str) -> None:
-    """Put the alerts beside the runs.
+    """Store the alerts next to the runs.
 
     Raises OutputFailed if they can't be written.
     """
@@ -275,19 +275,19 @@ def write_alerts(alerts: Alerts, output_path: str) -> None:
 
 
 def path_of(output_path: str) -> str:
-    """Where the alerts of the runs below `output_path` are kept."""
+    """The path of the alerts of the runs below `output_path`."""
     hours = HOUR_FOLDERS.match(output_path)
     return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
 
 
-FEWEST_WINDOWS = 3  # so many earlier windows have to be known before anything is called usual
+FEWEST_WINDOWS = 3  # how many earlier windows must be known before anything is called usual
 _HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
 
 
 def usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
-    """The median of the records of the earlier windows that ended at the same hour of the day as `time`.
+    """The median number of records of the earlier windows that ended at the same hour of the day as `time`.
 
-    Of all earlier windows where that are fewer than `FEWEST_WINDOWS`; None if those are fewer, too.
+    Of all earlier windows if there are fewer than `FEWEST_WINDOWS` at that hour; None if all are fewer, too.
     """
     counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
@@ -297,7 +297,7 @@ def usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None
 
 
 def traffic_status(monitored: MonitoredWindow, usual: float | None, least_share: float | None) -> AlertStatus:
-    """InAlert if the window has fewer records than this share of the usual ones; OK if nobody can tell or nobody asked."""
+    """InAlert if the window has less than this share of the usual records; OK if that or the share is unknown."""
     if monitored.records is None or usual is None or least_share is None:
         return AlertStatus.OK
     return AlertStatus.IN_ALERT if monitored.records < least_share * usual else AlertStatus.OK

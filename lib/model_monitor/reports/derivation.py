@@ -1,6 +1,6 @@
-"""How a number in checks.json came about: `model-monitor explain FEATURE --run DIR`, from the files of a run, without a JVM.
+"""How a number in checks.json was computed: `model-monitor explain FEATURE --run DIR`, from a run's files, no JVM.
 
-Two distributions side by side, the largest gap, the formula, and the verdict; as text for people, and as JSON.
+Two distributions compared, the largest gap, the formula, and the verdict; as text for people, and as JSON.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.storage import join, storage_of
 
 WIDTH = 120  # columns of the text
-MOST_CATEGORIES = 20  # categories that a table shows one by one, those that differ most first; the others are added up
+MOST_CATEGORIES = 20  # categories shown one by one in a table, largest difference first; the others are summed
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table.
+    """One row of a table.
 
-    label: the category; of numbers the range that the counts are of. up_to: where the range of numbers ends, included; None
-    for categories. shares: of numbers those at or below `up_to`, of categories those of the category.
+    label: the category, or the range of numbers that is counted. up_to: the upper end of the range, inclusive; None for
+    categories. shares: for numbers the cumulative shares up to `up_to`, for categories the category's shares.
     """
 
     label: str
@@ -48,16 +48,16 @@ class Row:
 
     @property
     def gap(self) -> float:
-        """How far apart the two shares are."""
+        """The difference between the two shares."""
         return abs(self.baseline_share - self.current_share)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Two distributions side by side.
+    """Two distributions, row by row.
 
-    kind: `numbers` or `categories`. largest: the row of the largest gap; it is among `rows`. n, m: values of the baseline and of
-    the current data, as the distance counts them.
+    kind: `numbers` or `categories`. largest: the row with the largest gap, one of `rows`. n, m: number of values in the
+    baseline and in the current data, as the distance counts them.
     """
 
     kind: str
@@ -86,7 +86,7 @@ def of_numbers(baseline: NumericDistribution, current: NumericDistribution, *, t
 
 
 def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | None:
-    """The shares of the categories, those that differ most first; None if a side has no values."""
+    """The shares of the categories, largest difference first; None if a side has no values."""
     n, m = sum(baseline.values()), sum(current.values())
     if not (n and m):
         return None
@@ -104,7 +104,7 @@ def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | 
 
 
 def _ranges(edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf, after: StepCdf) -> list[Row]:
-    """A row for each range of values between neighbouring edges, the first from below."""
+    """One row for each range of values between neighbouring edges, from the lowest up."""
     sides = [cdf.ranks_at(edges) for cdf in (before, after)]
     counts = [np.diff(ranks, prepend=0) for ranks in sides]
     return [
@@ -121,16 +121,16 @@ def _ranges(edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf
 
 
 class Underivable(Exception):
-    """Why a number can't be made again."""
+    """Why a number can't be recomputed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """How a distance comes about.
+    """How a distance was computed.
 
-    method: as constraints.json calls it; None if the check compared nothing. computed: the distance made again from the two
-    distributions; None if there is none. correction: what is taken off the largest gap for chance, 0 for a method that takes
-    nothing; None where the distance is no gap. quantiles: of numbers, at `summary.QUANTILES`, by the side.
+    method: as in constraints.json; None if the check compared nothing. computed: the distance recomputed from the two
+    distributions; None if there is none. correction: what is subtracted from the largest gap for noise, 0 if the method
+    subtracts nothing; None if the distance is not a gap. quantiles: for numbers, at `summary.QUANTILES`, by side.
     """
 
     table: Table
@@ -142,11 +142,11 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of one feature, or metric, of a run.
+    """Everything known about one feature, or metric, of a run.
 
-    results: its checks. derivation: of its drift check; None if there is none, then no_derivation says why. types: how many
-    cells of the current data look like what; of a feature only. lacking: kinds of states that only
-    some of the merged runs have. run, baseline: where both are.
+    results: its checks. derivation: of its drift check; if None, no_derivation says why. types: number of cells of the
+    current data by apparent type; for a feature only. lacking: kinds of states that only some of the merged runs have.
+    run, baseline: their locations.
     """
 
     name: str
@@ -160,12 +160,12 @@ class Explanation:
 
     @property
     def drift(self) -> CheckResult | None:
-        """The drift check; None for a feature or metric that has none."""
+        """The drift check; None for a feature or metric without one."""
         return next((result for result in self.results if result.check == "baseline_drift_check"), None)
 
     @property
     def is_reproduced(self) -> bool | None:
-        """Whether the distance made again is the one of checks.json; None if one of them is absent."""
+        """Whether the recomputed distance equals the one in checks.json; None if one of them is absent."""
         computed, observed = self.derivation and self.derivation.computed, self.drift and self.drift.observed
         return None if computed is None or observed is None else computed == observed
 
@@ -185,7 +185,7 @@ class Explanation:
 
 
 def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
-    """How the drift check got its number. Raises Underivable."""
+    """How the drift check computed its number. Raises Underivable."""
     for side, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
             raise Underivable(f"{side}: {distribution.reason}")
@@ -209,7 +209,7 @@ def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: F
 
 
 def _correction(method: str | None, table: Table) -> float | None:
-    """What chance may do to so few values, as the method takes it off. Source: D3.1."""
+    """What the method subtracts for noise in samples of these sizes. Source: D3.1."""
     if method in ("Robust", "LInfinity"):
         return CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
     return 0.0 if method == "Simple" else None
@@ -234,13 +234,13 @@ def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]
 
 
 def _plain_row(row: Row) -> dict[str, Any]:
-    """Infinities, which a range may end in, are not JSON numbers; its label says them."""
+    """The row without infinite ends of ranges, which JSON numbers can't express; the label shows them."""
     members = {name: value for name, value in asdict(row).items() if value is not None}
     return members if math.isfinite(row.up_to or 0.0) else members | {"up_to": None}
 
 
 def as_text(explanation: Explanation) -> str:
-    """The checks, then where the drift check's distance comes from, each step with its numbers."""
+    """The checks, then how the drift check computed its distance, each step with its numbers."""
     return "".join(f"{printable(line)}\n" for line in _lines(explanation))
 
 
@@ -320,10 +320,10 @@ def _mark(row: Row, table: Table) -> str:
 
 
 def explain(name: str, run_path: str, baseline_path: str | None = None) -> Explanation:
-    """Why the checks of a feature, or metric, came out as they did in the run published below `run_path`.
+    """How the checks of a feature, or metric, reached their results in the run published below `run_path`.
 
     baseline_path: output path of the baseline's run, or a folder with its two files; None: the one that the run names.
-    Raises BadInput if no monitoring run was published there, or if no check of it has this name.
+    Raises BadInput if no monitoring run was published there, or if it has no check with this name.
     """
     run = current_run(run_path)
     checks = document_of(run, CheckResults) if run else None
@@ -373,7 +373,7 @@ def _baseline_of(name: str, reference: BaselineReference | None) -> FeatureDistr
 
 
 def _profile_of(name: str, folder: str) -> FeatureProfile | None:
-    """The feature's states below the folder of a run; None if there are none, as for metrics of a model."""
+    """The feature's states below the folder of a run; None if there are none, as for a model's metrics."""
     path = join(folder, path_of(Profile))
     storage = storage_of(path)
     stored = StoredProfile.read(storage.read(path), path) if storage.exists(path) else None
@@ -381,7 +381,7 @@ def _profile_of(name: str, folder: str) -> FeatureProfile | None:
 
 
 def _types(profile: FeatureProfile | None) -> dict[str, int]:
-    """The current data's cells by what they look like, those that occur."""
+    """The number of cells of the current data by apparent type, for types that occur."""
     if profile is None:
         return {}
     types = profile.data_types

@@ -1,4 +1,4 @@
-"""The rows behind a violation: their ids as the run kept them, and the rows themselves where somebody may read the data."""
+"""The rows behind a violation: their ids as the run kept them, and the rows themselves if the data is readable."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ EXAMPLES = "examples.parquet"
 
 
 def rows_behind(run_path: str, feature: str, source: str | None = None) -> Iterator[str]:
-    """A line for each row that a run kept of a violated feature: its id and its file; of a source its cells, those of features
-    that it is an example of between `>` and `<`.
+    """One line for each row that a run kept of a violated feature: its id and its file; with a source its cells, with
+    those of features that it is an example of between `>` and `<`.
 
-    Raises BadInput if the run kept none, or the source has none of them, BadState if what it kept can't be read.
+    Raises BadInput if the run kept no such row, or the source has none of them; BadState if the file can't be read.
     """
     path = join(run_path, EXAMPLES)
     storage = storage_of(path)

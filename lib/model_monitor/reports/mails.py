@@ -1,4 +1,4 @@
-"""Mails by SMTP. The sink `email` loads this for a report that it sends."""
+"""Mails by SMTP. The sink `email` imports this module when it sends a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOST, SECURITY, SENDER, USER, PASSWORD = SMTP_VARIABLES
 
 
 class Security(Enum):
-    """How the connection is protected; the value is what the variable says."""
+    """How the connection is protected; the value is that of the variable."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -33,7 +33,7 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The server that takes our mail, as the environment names it. password: never in repr, errors or logs."""
+    """The mail server from the environment. password: never in repr, errors or logs."""
 
     host: str
     port: int
@@ -44,9 +44,9 @@ class MailServer:
 
     @classmethod
     def of(cls, environment: Environment) -> MailServer:
-        """The server of the variables MODEL_MONITOR_SMTP_….
+        """The server from the variables MODEL_MONITOR_SMTP_….
 
-        Raises BadConfiguration with all that is missing or wrong.
+        Raises BadConfiguration with everything that is missing or wrong.
         """
         errors: list[str] = []
         security = _security(environment.variable(SECURITY), errors)
@@ -66,7 +66,7 @@ class MailServer:
 
 
 def examined(address: str) -> str:
-    """Raises ValueError for what is no address."""
+    """Raises ValueError for an invalid address."""
     try:
         found = Address(addr_spec=address)
     except (ValueError, IndexError, MessageError):
@@ -77,21 +77,21 @@ def examined(address: str) -> str:
 
 
 def sent(report: Report, address: str, environment: Environment) -> None:
-    """Tried again when the server is away or answers with a passing refusal (4xx). Raises SinkFailed."""
+    """Send the mail; retries if the server is unreachable or refuses temporarily (4xx). Raises SinkFailed."""
     server = MailServer.of(environment)
     message = mail(report, server.sender, address)
     attempt(lambda: _send(message, server, environment.timeout_seconds), environment)
 
 
 def mail(report: Report, sender: str, address: str) -> EmailMessage:
-    """The report as a mail; its id is the same in every attempt, so that a mailbox can drop a second one."""
+    """The report as a mail; its id is the same in every attempt, so a mailbox can drop a duplicate."""
     message = EmailMessage()
     message["Subject"] = headline(report)
     message["From"] = sender
     message["To"] = address
     message["Date"] = format_datetime(report.time)
     message["Message-ID"] = f"<{report.delivery_id}@spark-model-monitor.invalid>"
-    message["Auto-Submitted"] = "auto-generated"  # so that nobody's absence answers
+    message["Auto-Submitted"] = "auto-generated"  # prevents out-of-office replies
     message.set_content(text(report))
     return message
 
@@ -123,7 +123,7 @@ def _connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP:
 
 
 def _refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
-    """What the server's answer means. Its words are left out: they may repeat what was sent."""
+    """The meaning of the server's response. Its own text is left out: it may repeat what was sent."""
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return SinkFailed(f"{server.host} does not offer what {SECURITY} or the login needs; write tls or none")
     code = _code(error)
@@ -144,7 +144,7 @@ def _code(error: smtplib.SMTPException) -> int | None:
 
 
 def _is_passing(code: int | None) -> bool:
-    """Source: RFC 5321, 4.2.1: 4xx may be tried again."""
+    """Whether an SMTP code is temporary. Source: RFC 5321, 4.2.1: 4xx may be tried again."""
     return code is not None and 400 <= code < 500
 
 

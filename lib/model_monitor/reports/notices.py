@@ -1,4 +1,4 @@
-"""What a sink is told of one run: a small typed `Report`, its words, and the JSON document of webhooks and topics. Pure."""
+"""What a sink reports about a run: a small typed `Report`, its text, and the JSON of webhooks and topics. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model_monitor.reports.outputs.printable import in_json, printable
 
 log = logging.getLogger(__name__)
 
-MOST_VIOLATIONS = 5  # violations that a report names one by one; it counts the others
+MOST_VIOLATIONS = 5  # violations that a report names one by one; the others are counted
 
 TRAFFIC_FELL = "TrafficFell"
 TRAFFIC_IS_BACK = "TrafficIsBack"
@@ -31,15 +31,15 @@ ALERTS = "Alerts"
 ALERTS_OVER = "AlertsOver"  # kinds of notices
 
 COMPLETED = "Completed"
-COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # what the service calls an execution's status (C1.6)
+COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # the service's name for an execution's status (C1.6)
 
 
 @dataclass(frozen=True, slots=True)
 class AlertReport:
-    """The alert as it stands after the run.
+    """The state of the alert after the run.
 
     changed: whether this run changed it. violated: how many of the last `evaluation_period` windows had violations;
-    `datapoints_to_alert` are needed for an alert.
+    an alert needs `datapoints_to_alert`.
     """
 
     status: AlertStatus
@@ -51,7 +51,7 @@ class AlertReport:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something about the monitoring itself. kind: one of the words above. text: the sentence that people read."""
+    """A message about the monitoring itself. kind: one of the words above. text: the sentence that people read."""
 
     kind: str
     text: str
@@ -59,14 +59,14 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One monitoring run; without a `run_id` notices alone, of a schedule whose runs did not come.
+    """One monitoring run; without a `run_id` only notices, about a schedule without runs.
 
     analysis_type: which monitor. namespace: the last part of the service's own namespace for its metrics; None if there is
-    none. endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations: how
-    many. worst: at most `MOST_VIOLATIONS` of them as constraint_violations.json has them, the worst first. paths: where the
-    run's files are, by what they are, whole ones. alarms: at most `MOST_VIOLATIONS` in words, the largest first. alarm_count: how
-    many there are. metrics: as CloudWatch's objects (C9.1). time: when the run told. notices: what to say beside the alert.
-    said: the sentence of the run's page.
+    none. endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations:
+    their number. worst: at most `MOST_VIOLATIONS` of them as in constraint_violations.json, the worst first. paths:
+    full paths of the run's files, by kind. alarms: at most `MOST_VIOLATIONS` as text, the largest first. alarm_count:
+    number of all alarms. metrics: as CloudWatch's objects (C9.1). time: time of the report. notices: messages besides
+    the alert. said: the sentence of the run's page.
     """
 
     analysis_type: str
@@ -89,22 +89,22 @@ class Report:
 
     @property
     def largest(self) -> str | None:
-        """The largest alarm in words; None if there is none."""
+        """The largest alarm as text; None if there is none."""
         return self.alarms[0] if self.alarms else None
 
     @property
     def is_of_a_run(self) -> bool:
-        """Whether there was a run, and an alert that it decided."""
+        """Whether there was a run that decided about the alert."""
         return bool(self.run_id)
 
     @property
     def status(self) -> str:
-        """The execution's status."""
+        """The status of the execution."""
         return COMPLETED_WITH_VIOLATIONS if self.violations else COMPLETED
 
     @property
     def delivery_id(self) -> str:
-        """The same for every attempt to send the same thing, so that a receiver can drop what it has already."""
+        """The same id for every attempt to send the same report, so that a receiver can drop duplicates."""
         window = f"{self.start}/{self.end}" if self.start else ""
         parts = (
             *(self.analysis_type, self.endpoint, self.schedule, window, self.run_id, self.alert.status.value),
@@ -117,7 +117,7 @@ class Report:
 def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
     """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
 
-    How bad is said by `documents.check_results.excess`; violations of a monitor that has no outcome for each keep their order.
+    `documents.check_results.excess` says how bad; a monitor without an outcome for each violation keeps their order.
     """
     violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
     if len(violated) != len(violations):
@@ -127,7 +127,7 @@ def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckRe
 
 
 def sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The metrics whose numbers are all finite; the log counts the others."""
+    """The metrics whose numbers are all finite; the others are counted in the log."""
     given = list(metrics)
     finite = [metric for metric in given if all(map(math.isfinite, _numbers(metric)))]
     if len(finite) < len(given):
@@ -139,15 +139,15 @@ def _numbers(metric: Mapping[str, Any]) -> list[float]:
     return [metric["Value"]] if "Value" in metric else list(metric["StatisticValues"].values())
 
 
-# A report in words, and as the JSON document of webhooks and topics. Names of features and endpoints may hold line breaks and
-# worse, which a line of mail, and its subject, may not.
+# A report as text, and as the JSON document of webhooks and topics. Names of features and endpoints may contain line
+# breaks and other characters that a line of a mail, or its subject, may not contain.
 
 
-VERSION = 1  # of the JSON document; members are only added under the same number
+VERSION = 1  # version of the JSON document; within a version, members are only added
 
 
 def headline(report: Report) -> str:
-    """One line: the alert's state, whose it is, how many violations there were, and what else there is to say."""
+    """One line: the state of the alert, its model, the number of violations, and the notices."""
     noted = "; ".join(notice.text for notice in report.notices)
     if not report.is_of_a_run:
         return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
@@ -161,7 +161,7 @@ def headline(report: Report) -> str:
 
 
 def text(report: Report) -> str:
-    """The report for people: headline, alert, what happened, paths."""
+    """The report as text: headline, alert, what happened, paths."""
     places = [f"{what}: {printable(path)}" for what, path in report.paths.items()]
     if not report.is_of_a_run:
         return "\n".join([headline(report), "", *places]) + "\n"
@@ -182,7 +182,7 @@ def text(report: Report) -> str:
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The report as a JSON object; docs/alerts.md describes its members. `text` is what chat servers show."""
+    """The report as a JSON object; docs/alerts.md describes its members. Chat servers show `text`."""
     return {
         "version": VERSION,
         "text": headline(report)
@@ -210,7 +210,7 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def document_bytes(report: Report) -> bytes:
-    """The JSON document as it is sent."""
+    """The JSON document as sent."""
     return in_json(json.dumps(document(report), ensure_ascii=False, allow_nan=False)).encode()
 
 

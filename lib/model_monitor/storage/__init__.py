@@ -1,9 +1,9 @@
-"""Files wherever they lie: on this machine, on S3, or on any file system that Hadoop opens.
+"""Files wherever they are: on this machine, on S3, or on any file system that Hadoop opens.
 
-`storage_of(path, spark)` gives the storage that holds `path`; readers, writers and the message file all go through it, so
-that nothing else asks what scheme a path has. Driver only. It moves whole small files (documents, states, header lines);
-Spark reads data sets. A storage is a class of `files.Storage`, one file each, registered with the schemes that it opens; a
-session of Spark opens what its file systems know (`spark/storage.py`).
+`storage_of(path, spark)` returns the storage for `path`. Readers, writers and the message file all use it, so no other
+code looks at the scheme of a path. Driver only. It moves whole small files (documents, states, header lines); Spark
+reads data sets. A storage is a subclass of `files.Storage`, one per file, registered with the schemes that it opens; a
+Spark session opens whatever its file systems support (`spark/storage.py`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 
 
 def opens_here(path: str) -> bool:
-    """Whether a path is opened without Spark."""
+    """Whether a path can be opened without Spark."""
     return opened_without_spark(path) is not None
 
 
@@ -52,7 +52,7 @@ _OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
 
 @contextmanager
 def opened_by(spark: SparkSession | None) -> Iterator[None]:
-    """While this is open, `storage_of` without a session takes this one: that of a job, or of who calls. None changes nothing."""
+    """In this context, `storage_of` without a session uses this one: the job's or caller's. None changes nothing."""
     token = _OPENER.set(spark or _OPENER.get())
     try:
         yield
@@ -61,12 +61,12 @@ def opened_by(spark: SparkSession | None) -> Iterator[None]:
 
 
 def opening_session() -> SparkSession | None:
-    """The session of `opened_by`; None where paths are opened without."""
+    """The session of `opened_by`; None if paths are opened without a session."""
     return _OPENER.get()
 
 
 def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
-    """The storage that holds `path`: by a session, its own or that of `opened_by`, else as `storage_here`.
+    """The storage for `path`: that of the session given here or to `opened_by`; without one, as in `storage_here`.
 
     Raises BadInput for a scheme that nothing opens.
     """
@@ -75,7 +75,7 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
 
 
 def storage_here(path: str) -> Storage:
-    """The storage of a path that is opened without Spark: local ones (`/data`, `file:/data`), and by boto3 those of S3.
+    """The storage for a path that is opened without Spark: local paths (`/data`, `file:/data`), and S3 through boto3.
 
     Raises BadInput for another scheme.
     """

@@ -1,4 +1,4 @@
-"""What the package asks of a file system, and what all of them share: names, hidden files, and sentences about refusals. Pure."""
+"""The interface of a file system, and what all of them share: names, hidden files, sentences on refusals. Pure."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from uuid import uuid4
 
 from model_monitor.registry import Registry, import_all
 
-COPIED_BYTES = 4 * 2**20  # so much of a file is held at once while it is copied or compared
+COPIED_BYTES = 4 * 2**20  # how much of a file is held in memory while it is copied or compared
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
-USUAL_FILE, USUAL_FOLDER = 0o666, 0o777  # permissions before the user's mask takes its part of them
+USUAL_FILE, USUAL_FOLDER = 0o666, 0o777  # permissions before the user's umask is applied
 
 
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
 
 def draft_name(name: str) -> str:
-    """What a file of this name is called while it is written, a name that no other has."""
+    """The temporary name of a file while it is written; unique."""
     return f".{name}.{uuid4().hex}"
 
 
 def is_draft(name: str) -> bool:
-    """Whether a file may be called so while it is written."""
+    """Whether this may be the temporary name of a file that is being written."""
     return _DRAFT.fullmatch(name) is not None
 
 
@@ -47,7 +47,7 @@ def is_hidden(name: str) -> bool:
 
 
 def join(folder: str, *names: str) -> str:
-    """A path below `folder`, whose scheme is kept."""
+    """A path below `folder`, with the same scheme."""
     return "/".join([folder.rstrip("/") or "", *names])
 
 
@@ -66,20 +66,20 @@ class StoredFile:
 
     @property
     def is_compressed(self) -> bool:
-        """Whether it is decompressed, which its name tells."""
+        """Whether its name says that it is compressed."""
         return self.path.endswith((".gz", ".bz2", ".zst"))
 
 
 class Storage(ABC):
-    """What the package asks of a file system. Paths are those that `storage_of` was given, or below them.
+    """The interface of a file system. Paths are those that `storage_of` was given, or below them.
 
-    What changes files calls `require_lease` first, which raises OutputHeld if they lie in an output that this thread held and
-    has lost (`lease.py`). `tests/storage_law.py` says all this as a law that every registered storage passes.
+    Methods that change files first call `require_lease`, which raises OutputHeld if this thread held their output and
+    lost it (`lease.py`). `tests/storage_law.py` tests all this for every registered storage.
     """
 
     @abstractmethod
     def resolved(self, path: str) -> str:
-        """`path` in the one spelling that stands in ledgers and that Spark reads."""
+        """`path` in its canonical spelling, for ledgers and for Spark."""
 
     @abstractmethod
     def exists(self, path: str) -> bool: ...
@@ -88,87 +88,87 @@ class Storage(ABC):
     def walk(self, path: str, *, hidden: bool = False) -> Iterable[StoredFile]:
         """The files at or below `path`, in the order in which the storage lists the names of a folder.
 
-        hidden: with hidden ones (`_x`, `.x`) and those in hidden folders, and without what links lead to.
-        Raises BadInput if there is nothing at `path`, or a link to a folder that it lies in.
+        hidden: include hidden files (`_x`, `.x`) and those in hidden folders, and don't follow links.
+        Raises BadInput if nothing exists at `path`, or for a link to one of its own parent folders.
         """
 
     def list_files(self, path: str) -> list[StoredFile]:
-        """The files at or below `path`, sorted by path; hidden ones and their folders are left out. Raises as `walk` does."""
+        """The files at or below `path`, sorted by path, without hidden files and folders. Raises as `walk` does."""
         return sorted(self.walk(path), key=attrgetter("path"))
 
     def list_hidden(self, folder: str) -> list[StoredFile]:
-        """The files at any depth below a folder whose own names are hidden; none on an object store, where drafts are not seen.
+        """The hidden files at any depth below a folder; none on an object store, which doesn't show drafts.
 
-        Raises BadInput if it can't be listed.
+        Raises BadInput if the folder can't be listed.
         """
         return [file for file in self.walk(folder, hidden=True) if is_hidden(file.name)] if self.shows_drafts else []
 
     def list_folders(self, path: str) -> list[str]:
-        """The names of the folders right below `path`, sorted, without hidden ones and links to a folder that they lie in;
+        """The names of the folders directly below `path`, sorted, without hidden ones and links to a parent folder;
         none if `path` is a file.
 
-        Raises BadInput if there is nothing at `path`.
+        Raises BadInput if nothing exists at `path`.
         """
         names = _names_below(path, self.walk(path))
         return sorted({name.partition("/")[0] for name, _ in names if "/" in name})
 
     def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
-        """The files right in a folder whose names begin so, hidden or not.
+        """The files directly in a folder whose names begin with `start`, hidden or not.
 
-        Raises BadInput if it can't be listed.
+        Raises BadInput if the folder can't be listed.
         """
         names = _names_below(folder, self.walk(folder, hidden=True))
         return [file for name, file in names if name.startswith(start) and "/" not in name]
 
     @property
     def shows_drafts(self) -> bool:
-        """Whether a file is seen while it is written."""
+        """Whether a file is visible while it is written."""
         return True
 
     @abstractmethod
     def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
-        """The bytes of a file from `start` on, at most `at_most` of them, or all.
+        """The bytes of a file from offset `start`, at most `at_most` of them, or all.
 
-        Raises BadInput if it can't be read.
+        Raises BadInput if the file can't be read.
         """
 
     def open(self, path: str) -> Path | BinaryIO:
-        """A file as readers of formats take it: a path, or what is read from any place on."""
+        """A file as readers of formats take it: a path, or a seekable stream."""
         return BytesIO(self.read(path))
 
     @abstractmethod
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
-        """Put a whole file in place: readers see the old one or the new one, never a half.
+        """Replace a whole file atomically: readers see the old content or the new content, never a part.
 
-        private: only its owner may read it, and the folder if that is made for it, where files have owners. An object store
-        has policies instead; there nobody gets access by the object itself.
-        Raises OutputFailed if it can't be written; the old file is then still there.
+        private: make the file, and the folder if this call creates it, readable by the owner only, on storages whose
+        files have owners. An object store has policies instead: the object itself grants access to nobody.
+        Raises OutputFailed if the file can't be written; the old file then remains.
         """
 
     @abstractmethod
     def assemble(self, sources: Sequence[str], target: str) -> bool:
-        """Put the contents of files of this storage, one after the other, in place of `target`, and say whether that
-        changed it: a target that holds just that is left as it is. Of any size; the sources may be gone afterwards.
+        """Replace `target` with the concatenation of files of this storage, and return whether that changed it: a
+        target that has this content already is left alone. Files can have any size; the sources may be gone afterwards.
 
         Raises OutputFailed as `write` does.
         """
 
     @abstractmethod
     def delete(self, path: str) -> None:
-        """Remove a file or a folder with all below it; nothing happens if it is absent.
+        """Remove a file, or a folder with everything below it; does nothing if it is absent.
 
         Raises OutputFailed if something can't be removed.
         """
 
 
 def _names_below(folder: str, files: Iterable[StoredFile]) -> list[tuple[str, StoredFile]]:
-    """Files with their names below a folder; an empty one if the folder is the file itself."""
+    """Files with their names relative to a folder; the name is empty if `folder` is the file itself."""
     below = folder.rstrip("/") + "/"
     return [(file.path.partition(below)[2], file) for file in files]
 
 
 def in_folders(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]:
-    """Files as Spark reads a folder: of each folder the files before the folders, both in their order here."""
+    """Files in the order in which Spark reads a folder: first files, then sub-folders, both in the given order."""
     below: dict[str, list[StoredFile]] = {}
     for file in files:
         name, slash, _ = file.path[len(folder) :].lstrip("/").partition("/")
@@ -181,20 +181,20 @@ def in_folders(files: Iterable[StoredFile], folder: str) -> Iterator[StoredFile]
 
 
 STORAGES: Registry[Callable[..., Storage]] = Registry("storage")
-"""The storages. Facts: `schemes`, those of the paths that it opens without Spark, none if it takes a session; `needs`, the
-top-level module of the library that it takes for that, if any."""
+"""The storages. Facts: `schemes`: the schemes of paths that it opens without Spark, none if it needs a session;
+`needs`: the top-level module of the library that it needs for them, if any."""
 
 
 S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
 
 
 def stands_in() -> bool:
-    """Whether a folder stands in for S3."""
+    """Whether a local folder stands in for S3."""
     return bool(os.environ.get(S3_ROOT_VARIABLE))
 
 
 def standing_in(path: str) -> str:
-    """Where a path of S3 lies below the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`); any other path as it is."""
+    """The location of an S3 path in the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`), or the path itself."""
     root, parts = os.environ.get(S3_ROOT_VARIABLE), urlparse(path)
     if not root or parts.scheme != "s3":
         return path
@@ -202,8 +202,8 @@ def standing_in(path: str) -> str:
 
 
 def opened_without_spark(path: str) -> Storage | None:
-    """The storage that opens a path without Spark; None if none does. Those of other schemes than this machine's are loaded when
-    one is asked for.
+    """The storage that opens a path without Spark; None if none does. Storages of schemes that aren't local are
+    imported on first use.
     """
     scheme = urlparse(path).scheme
     if scheme not in ("", "file"):
@@ -219,25 +219,25 @@ _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 
 
 class Named(Enum):
-    """What a name is of; the value is the pattern of what we write."""
+    """Kinds of names; the value is a pattern of the names that we write."""
 
     WORD = _WORD  # one folder or file: a version, a schedule, the id of a run
     FILE = rf"(?:(?:states|explanations_shap)/)?{_WORD}\.[A-Za-z0-9]+"
     """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
     FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
     """The folder of a run, below its output path or the folder of its version: `_runs/1f0c`, `7/_runs/1f0c`."""
-    BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that somebody chose, such as the form of hour folders
+    BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that a user chose, such as the form of hour folders
 
 
 def is_ours(name: object, of: Named) -> bool:
-    """Whether we may have written a name. No part of it is empty, `.` or `..`, so that it stays below where its path starts."""
+    """Whether we may have written a name. No part of it is empty, `.` or `..`, so the path stays in its folder."""
     if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
         return False
     return re.fullmatch(of.value, name, re.ASCII) is not None
 
 
 class TemporaryFolder:
-    """A folder on this machine that goes with what holds it, at the latest with Python itself."""
+    """A temporary folder on this machine, deleted with its owner, or at the latest when Python exits."""
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="model-monitor-"))
@@ -245,10 +245,10 @@ class TemporaryFolder:
 
 
 def sentence_about(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
-    """What to tell of a failure, whose text has one of these signs; None if it has none.
+    """The sentence for a failure whose text matches one of `signs`; None if none matches.
 
-    signs: regular expressions with their sentences, which may name the expressions' groups; the first that is found counts. Every
-    place of it may fill the groups, the first one that has a group counts. otherwise: what stands for groups that no place has.
+    signs: sentences by regular expression, of which the first that matches counts. A sentence may name groups of its
+    expression; the first match with a group fills it. otherwise: values for groups that no match fills.
     """
     for sign, sentence in signs.items():
         places = list(re.finditer(sign, text))
@@ -281,7 +281,7 @@ REFUSALS: Mapping[str, str] = {
         "the bucket is in another region; write --conf spark.hadoop.fs.s3a.endpoint.region={region}, without Spark set "
         "AWS_DEFAULT_REGION={region}"
     ),
-    # the answer to a HEAD, which has no room for the code
+    # the response to a HEAD request, which has no body for the error code
     r"Error Code: 400 Bad Request": (
         "the store takes no such request (400), as for a bucket of another region, or with expired credentials; write "
         "--conf spark.hadoop.fs.s3a.endpoint.region=REGION, or renew them"
@@ -304,11 +304,11 @@ REFUSALS: Mapping[str, str] = {
         "AWS_ENDPOINT_URL, and the network"
     ),
 }
-"""The first whose sign is found counts."""
+"""The first expression that matches counts."""
 
 
 def refusal_in(text: str) -> str | None:
-    """The sentence on an exception's text; None if no object store refused anything in it."""
+    """The sentence for an exception's text; None if the text has no refusal of an object store."""
     return sentence_about(text, REFUSALS, region="REGION")
 
 

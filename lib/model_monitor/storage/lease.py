@@ -1,4 +1,4 @@
-"""One run at a time for each output, wherever it lies, and who holds it; docs/decisions/0041 says why this way."""
+"""Leases: one run at a time writes to an output, wherever it is stored. docs/decisions/0041 explains the design."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from model_monitor.storage.files import Storage, is_draft, join
 
 log = logging.getLogger(__name__)
 
-_NAMED = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # in a run's name: its machine and its process
+_NAMED = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # the machine and the process in a run's name
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One run. machine: where its number of process means anything: this boot of the machine, and of its containers this one."""
+    """One run. machine: the scope in which its process id is valid: this boot of the machine, and this container."""
 
     run: str
     host: str
@@ -44,7 +44,7 @@ class Holder:
 
     @classmethod
     def read(cls, content: bytes, run: str) -> Holder:
-        """What a lease's file says; run: by its name. A file that says nothing is of a process that nobody can ask for."""
+        """The content of a lease file. run: its name. An empty file belongs to a process that can't be looked up."""
         try:
             found = cls(**json.loads(content))
         except (ValueError, TypeError, RecursionError):
@@ -57,7 +57,7 @@ class Holder:
 
     @property
     def is_dead(self) -> bool:
-        """Whether its process has ended, even if nobody has asked how; False where that can't be told from here."""
+        """Whether its process has ended, however it ended; False if that can't be determined from here."""
         is_known = self.machine and self.machine == here().identity() and isinstance(self.process, int)
         return bool(is_known) and self.process > 0 and here().has_ended(self.process)
 
@@ -66,7 +66,7 @@ class Holder:
 
 
 def is_of_dead(name: str) -> bool:
-    """Whether a file that says nothing yet, half a lease, is of a process of this machine that has ended; its name tells."""
+    """Whether the name of a half-written lease is of a process of this machine that has ended."""
     named = _NAMED.search(name)
     identity = here().identity()
     return named is not None and bool(identity) and named[1] == _mark(identity) and here().has_ended(int(named[2]))
@@ -82,18 +82,18 @@ WAIT = timedelta(minutes=10)
 LIFE_SECONDS = 120
 RENEWED_SECONDS, RETRIED_SECONDS = 40, 5
 SAFE_SECONDS = 90
-"""A run that could not renew its lease for so long looks whether it is lost; what it was writing is there before another takes
-over."""
+"""A run that could not renew its lease for this long checks whether it was lost; what it was writing is then complete
+before another run takes over."""
 
 LET_GO_SECONDS = 60
-OTHERS_LOOKS = 5  # a second apart
+OTHERS_LOOKS = 5  # one second apart
 
 _held: list[Lease] = []
-_left: set[str] = set()  # files of this process's leases that are over and could not be removed
+_left: set[str] = set()  # files of this process's expired leases that could not be removed
 
 
 class Lease:
-    """One run's hold on an output. now, rest: the machine's clock that only goes on, and what waits by it, or others."""
+    """One run's hold on an output. now, rest: the machine's monotonic clock and its sleep, or substitutes."""
 
     def __init__(
         self,
@@ -118,13 +118,13 @@ class Lease:
 
     @property
     def run(self) -> str:
-        """The run's name, which no other has."""
+        """The run's unique name."""
         return self.holder.run
 
     def take(self, wait: timedelta = WAIT) -> None:
         """Hold the output as soon as no other run does.
 
-        Raises OutputHeld, which names the other one, if that is not so within the wait; OutputFailed if no file can be written.
+        Raises OutputHeld, naming the other run, if it holds it after the wait; OutputFailed if no file can be written.
         """
         until, notified = self._now() + wait.total_seconds(), False
         self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
@@ -144,29 +144,29 @@ class Lease:
             self._clear()
 
     def renew(self) -> bool:
-        """Write the file again, and say whether the output is held for some time now.
+        """Write the file again, and return whether the output is now held for some time.
 
-        It is lost once others have removed the file; or, after a stall in which somebody may have come, if somebody has: who
-        takes over writes a file before they remove this one.
+        The lease is lost if others have removed its file; or, after a stall long enough for another run to come, if one
+        did: a run that takes over writes its own file before it removes this one.
         """
         with self._renewing:
             began = self._now()
             if self._is_lost or not self._storage.exists(self._path):
                 self._is_lost = True
                 return False
-            before, self._renewed = self._renewed, began  # else this file were refused, as all are when it is late
+            before, self._renewed = self._renewed, began  # otherwise this write would be refused as late
             is_in_time = False
             try:
                 self._storage.write(self._path, self.holder.to_json())
                 self._is_lost = began - before > SAFE_SECONDS and self._others_stay()
-                # a file that took too long may be there only since others hold the output
+                # a file that was slow to write may exist only because others hold the output
                 is_in_time = self._now() - began <= LIFE_SECONDS - SAFE_SECONDS
             finally:
                 self._renewed = began if is_in_time else before
             return is_in_time and not self._is_lost
 
     def _others_stay(self) -> bool:
-        """Whether others have files there, and not only while they look whether this one is held."""
+        """Whether other runs have files there, apart from those that only check whether this one holds the output."""
         for _ in range(OTHERS_LOOKS):
             found = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
             if set(found) <= {self._name}:
@@ -175,7 +175,7 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Let go, as the last thing that a run does; also what was never taken."""
+        """Release the output, as the last step of a run; also valid if the lease was never taken."""
         if self in _held:
             _held.remove(self)
         self._over.set()
@@ -186,7 +186,7 @@ class Lease:
         self._keeper.join(LET_GO_SECONDS)
 
     def require_held(self) -> None:
-        """Raises OutputHeld if the output may be another's by now."""
+        """Raises OutputHeld if another run may hold the output by now."""
         is_late = self._now() - self._renewed > SAFE_SECONDS
         if self._is_lost or not self._storage.exists(self._path) or (is_late and not self.renew()):
             raise OutputHeld(
@@ -195,13 +195,13 @@ class Lease:
             )
 
     def _other(self) -> Holder | None:
-        """Whoever keeps this run from holding the output; None if it holds it now."""
+        """The run that keeps this one from holding the output; None if this run holds it now."""
         self._renewed = self._now()
         self._storage.write(self._path, self.holder.to_json())
         self._is_there = True
         files = {file.name: file for file in self._storage.list_beginning(self.folder, "")}
         mine = files.pop(self._name, None)
-        if mine is None:  # somebody took it for a dead one's
+        if mine is None:  # another run took it for a dead run's
             return self.holder
         self._since_ms = mine.modified_ms
         others: dict[str, Holder] = {}
@@ -225,9 +225,9 @@ class Lease:
         return others[first]
 
     def _clear(self) -> None:
-        """Remove what runs that are no more were writing. Who is stopped meanwhile leaves a lease, by which the next run does it.
+        """Remove drafts of dead runs. A process stopped meanwhile leaves its lease, so that the next run does it.
 
-        Outputs below this one that others hold are theirs; whoever takes one from now on writes later than this lease.
+        Skips outputs below this one that others hold; a run that takes one from now on writes after this lease began.
         """
         hidden = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
         top = self._storage.resolved(self.folder).rstrip("/")
@@ -239,12 +239,12 @@ class Lease:
 
     def _read(self, name: str) -> Holder:
         content = b""
-        with suppress(BadInput):  # it may be gone; the next look tells
+        with suppress(BadInput):  # it may be gone; the next look shows that
             content = self._storage.read(join(self.folder, name), at_most=10_000)
         return Holder.read(content, name.removeprefix(PREFIX))
 
     def _keep(self) -> None:
-        """Renew the lease until it is over, then let go; in a thread of its own, which no interruption of the run reaches."""
+        """Renew the lease until it is over, then release it; in a thread that interrupting the run doesn't stop."""
         pause: float = RENEWED_SECONDS
         while not self._over.wait(pause) and not self._is_lost:
             try:
@@ -261,13 +261,13 @@ class Lease:
 
 
 def _is_of_lease(name: str) -> bool:
-    """Whether a draft is one of a lease, whose run may be about to begin."""
+    """Whether a draft belongs to a lease, whose run may be about to begin."""
     return name.startswith(f".{PREFIX}") and is_draft(name)
 
 
 @contextmanager
 def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[Lease]:
-    """Hold an output for as long as the body takes. Within a body of the same thread that holds it already, that goes on.
+    """Hold an output while the body runs. If the same thread holds it already, the existing lease continues.
 
     Raises OutputHeld if another run holds it for longer than the wait, OutputFailed if nothing can be written there.
     """
@@ -286,13 +286,13 @@ def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[L
 
 
 def _where(storage: Storage, folder: str) -> str:
-    return storage.resolved(join(folder, ""))  # a bucket is no folder without its slash
+    return storage.resolved(join(folder, ""))  # a bucket is not a folder without its slash
 
 
 def require_lease(storage: Storage, path: str) -> None:
-    """Asked before every change of a file: whether this thread still holds the output in which it lies, if it began to.
+    """Check, before a file is changed, that this thread still holds the output that contains it, if it ever did.
 
-    Raises OutputHeld if it does not.
+    Raises OutputHeld if it doesn't.
     """
     for lease in tuple(_held):
         if lease.thread == threading.get_ident() and storage.resolved(path).startswith(join(lease.where, "")):

@@ -1,4 +1,4 @@
-"""Files of this machine as a storage. Standard library only."""
+"""Storage for the files of this machine. Standard library only."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class LocalStorage(Storage):
         try:
             for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
                 file = local_path(folder) / name
-                with suppress(FileNotFoundError):  # it has gone meanwhile
+                with suppress(FileNotFoundError):  # deleted in the meantime
                     files += _local_files(file) if file.is_file() else ()
         except OSError as error:
             raise BadInput(f"{folder}: can't be listed ({error.strerror})") from error
@@ -117,7 +117,7 @@ class LocalStorage(Storage):
                 target.rmdir()
             else:
                 target.unlink(missing_ok=True)
-        except FileNotFoundError:  # another has deleted it meanwhile
+        except FileNotFoundError:  # another process deleted it in the meantime
             pass
         except OSError as error:
             raise OutputFailed(
@@ -126,12 +126,12 @@ class LocalStorage(Storage):
 
 
 def is_local(path: str) -> bool:
-    """Whether a path is of this machine."""
+    """Whether a path is on this machine."""
     return urlparse(path).scheme in ("", "file")
 
 
 def local_path(path: str) -> Path:
-    """`/data/x`, `file:/data/x` or `file:///data/x` as a path of this machine; like Hadoop, without percent-decoding."""
+    """The local path of `/data/x`, `file:/data/x` or `file:///data/x`; without percent-decoding, like Hadoop."""
     if path.startswith("file:"):
         return Path("/" + path.removeprefix("file:").lstrip("/"))
     return Path(path)
@@ -139,7 +139,7 @@ def local_path(path: str) -> Path:
 
 @contextmanager
 def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
-    """A file that is filled in the body and then put in place, or is gone. path, room: for the error."""
+    """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: for the error."""
     draft = target.with_name(draft_name(target.name))
     try:
         yield draft
@@ -154,7 +154,7 @@ def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
 
 
 def _holds_just(place: Path, parts: Sequence[Path]) -> bool:
-    """Whether a file is there and is what the parts are, one after the other."""
+    """Whether a file exists and equals the concatenation of the parts."""
     if not place.is_file() or place.stat().st_size != sum(part.stat().st_size for part in parts):
         return False
     with ExitStack() as opened:
@@ -193,7 +193,7 @@ def _local_files(top: Path) -> Iterator[StoredFile]:
 
 
 def _hidden_too(top: Path) -> Iterator[StoredFile]:
-    """The files at or below a folder, but not behind its links to folders; those that go meanwhile are passed over."""
+    """The files at or below a folder, without following links to folders; skips files deleted in the meantime."""
     for folder, _, names in os.walk(top):
         for file in (os.path.join(folder, name) for name in names):
             with suppress(FileNotFoundError):
@@ -202,7 +202,7 @@ def _hidden_too(top: Path) -> Iterator[StoredFile]:
 
 
 def _found(file: str) -> os.stat_result | None:
-    """What a file is, or the link to it if that leads nowhere; None if it has gone meanwhile."""
+    """The status of a file, or of a link that leads nowhere; None if the file was deleted in the meantime."""
     try:
         return os.stat(file)
     except OSError:
@@ -220,5 +220,5 @@ def _raise(error: OSError) -> None:
 
 
 def _is_circle(folder: Path) -> bool:
-    """Whether a folder is one of those above it on its own path; several links may make such a circle together."""
+    """Whether a folder is one of its own parents; several links together may form such a cycle."""
     return folder.is_symlink() and any(above.samefile(folder) for above in folder.absolute().parents)

@@ -1,4 +1,4 @@
-"""Files of S3 as a storage without a JVM: by boto3, which finds endpoint, region and credentials as it does everywhere."""
+"""Storage for S3 without a JVM, through boto3, which finds the endpoint, region and credentials in its usual way."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from model_monitor.stopping import within
 from model_monitor.storage.files import COPIED_BYTES, STORAGES, Storage, StoredFile, is_hidden, refusal_in
 from model_monitor.storage.lease import require_lease
 
-ATTEMPTS = 7  # of one request, and of reading one answer
+ATTEMPTS = 7  # for one request, and for reading one response
 WHOLE_SECONDS, SLOWEST_BYTES = 60.0, 100_000
-"""For one of them as a whole, and more for what is long: so many bytes a second."""
+"""Time limit for one request and its response; large ones get more, at this many bytes per second."""
 
 _ABSENT = ("404", "NoSuchKey")
 
@@ -29,7 +29,7 @@ _encryption: dict[str, str] = {}
 
 @contextmanager
 def encrypting(arguments: Mapping[str, str]) -> Iterator[None]:
-    """While this is open, every upload has these arguments of boto3's."""
+    """Inside this context, every upload passes these arguments to boto3."""
     _encryption.update(arguments)
     try:
         yield
@@ -89,17 +89,17 @@ class S3Storage(Storage):
         with _reported(path, "read"):
             for answer in answers:
                 try:
-                    body = _client().get_object(**_place(path), Range=wanted)["Body"]  # which boto3 itself tries again
+                    body = _client().get_object(**_place(path), Range=wanted)["Body"]  # boto3 itself retries this
                 except Exception as error:
                     if "InvalidRange" not in str(error):
                         raise
-                    break  # it ends before
+                    break  # the object ends before this
                 with answer:
                     content = _within(at_most or 0, body.read)
         return content
 
     def open(self, path: str) -> BinaryIO:
-        """A file that is read in pieces, from any place."""
+        """A file that is read in pieces, from any offset."""
         with _reported(path, "read"):
             size = _client().head_object(**_place(path))["ContentLength"]
         return io.BufferedReader(_Pieces(self, path, size), COPIED_BYTES)
@@ -121,7 +121,7 @@ class S3Storage(Storage):
         return True
 
     def _holds(self, path: str, whole: BinaryIO) -> bool:
-        """Whether there is an object with just this content."""
+        """Whether an object with exactly this content exists."""
         if [found.size_bytes for found in self._object(path)] != [whole.tell()]:
             return False
         whole.seek(0)
@@ -151,13 +151,13 @@ class S3Storage(Storage):
         return [_stored(self.resolved(path), found["ContentLength"], found["LastModified"])] if found else []
 
     def _pages(self, path: str, below: str, **more: Any) -> Iterator[Any]:
-        """Listings of what begins with a path and `below`."""
+        """Listings of the keys that begin with a path and `below`."""
         place = _place(path)
         prefix = f"{place['Key']}{below}".lstrip("/")
         return iter(_client().get_paginator("list_objects_v2").paginate(Bucket=place["Bucket"], Prefix=prefix, **more))
 
     def _files(self, path: str, page: Mapping[str, Any]) -> Iterator[StoredFile]:
-        """The objects of a listing but for markers of folders."""
+        """The objects of a listing, without folder markers."""
         bucket = self.resolved(path).removesuffix(_place(path)["Key"]).rstrip("/")
         for each in page.get("Contents", ()):
             if not each["Key"].endswith("/"):
@@ -165,7 +165,7 @@ class S3Storage(Storage):
 
 
 class _Pieces(io.RawIOBase):
-    """An object of which each read is a request."""
+    """An object as a stream; each read is a request."""
 
     def __init__(self, storage: S3Storage, path: str, size_bytes: int) -> None:
         self._storage, self._path, self._size, self._at = storage, path, size_bytes, 0
@@ -188,7 +188,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _within(size_bytes: int, ask: Callable[[], T]) -> T:
-    """Raises ReadTimeoutError, which is tried again, where no whole answer comes in time, however much of it did."""
+    """Raises ReadTimeoutError, which is retried, if the response isn't complete in time, even if part of it came."""
     from botocore.exceptions import ReadTimeoutError
 
     try:
@@ -198,8 +198,8 @@ def _within(size_bytes: int, ask: Callable[[], T]) -> T:
 
 
 def _bounded(client: Any) -> Any:
-    """The client, whose requests each take so long at most."""
-    session = client._endpoint.http_session  # with its proxies and certificates; nothing public gives it
+    """The client with a time limit for each of its requests."""
+    session = client._endpoint.http_session  # with its proxies and certificates; no public API exposes it
 
     def send(request: Any, **of_event: Any) -> Any:
         return _within(int(request.headers.get("Content-Length", 0)), lambda: session.send(request))
@@ -217,7 +217,7 @@ def _client() -> Any:
     by_paths = Config(s3={"addressing_style": "path"})
     session = boto3.session.Session()
     client = session.client("s3", config=settings)
-    is_amazons = "amazonaws." in client.meta.endpoint_url  # whose hosts alone have names of buckets
+    is_amazons = "amazonaws." in client.meta.endpoint_url  # only its hosts have bucket names
     return _bounded(client if is_amazons else session.client("s3", config=settings.merge(by_paths)))
 
 
@@ -232,7 +232,7 @@ def _stored(path: str, size_bytes: int, modified: Any) -> StoredFile:
 
 @contextmanager
 def _reported(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
-    """Turns what boto3 raises into a sentence."""
+    """Turns an exception of boto3 into a sentence."""
     try:
         yield
     except MonitorError:

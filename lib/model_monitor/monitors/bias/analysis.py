@@ -1,4 +1,4 @@
-"""The analysis of one data set: every metric of every sensitive group, and how good the predictions are as a whole. Pure."""
+"""The analysis of one data set: every metric of every sensitive group, and the quality of all predictions. Pure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ PERFORMANCE = {
 
 
 def performance_of(outcomes: Outcomes) -> dict[str, float]:
-    """The metrics of the service's model performance report by their names; 0 for 0/0, infinite for another x/0."""
+    """The metrics of the service's model performance report, by name; 0 for 0/0, infinite for any other x/0."""
     precision = quotient(outcomes.true_positives, outcomes.predicted_positives)
     recall = quotient(outcomes.true_positives, outcomes.positives)
     values: tuple[Counts, ...] = (
@@ -81,7 +81,7 @@ FLIP_TEST = "FT"
 
 @dataclass(frozen=True, slots=True)
 class Methods:
-    """The metrics that are asked for, by name and sorted. None: the part is not asked for at all."""
+    """The requested metrics, by name and sorted. None: the part was not requested at all."""
 
     pre_training: tuple[str, ...] | None
     post_training: tuple[str, ...] | None
@@ -92,7 +92,7 @@ ALL_METHODS = Methods(tuple(sorted(PRE_TRAINING)), tuple(sorted(POST_TRAINING)))
 
 @dataclass(frozen=True, slots=True)
 class MetricsOfRows:
-    """The metrics of one group in some rows, and its counts there. A part that was not asked for is None."""
+    """The metrics of one group in some rows, and its counts there. None: the part was not requested."""
 
     counts: FacetCounts
     pre_training: tuple[BiasMetric, ...] | None
@@ -100,7 +100,7 @@ class MetricsOfRows:
 
     @property
     def metrics(self) -> tuple[BiasMetric, ...]:
-        """Those of both parts, post-training ones first as in the files."""
+        """The metrics of both parts, post-training ones first as in the files."""
         return (*(self.post_training or ()), *(self.pre_training or ()))
 
 
@@ -122,7 +122,7 @@ class GroupAnalysis(MetricsOfRows):
 
 
 def rows_in_segments(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int]]:
-    """By cut and segment how many rows there are; nothing without groups."""
+    """The number of rows by cut and segment; empty without groups."""
     found: dict[str, dict[str, int]] = {}
     for each in groups[0].segments if groups else ():
         found.setdefault(each.segmentation, {})[each.name] = int(each.counts.all.rows)
@@ -131,7 +131,7 @@ def rows_in_segments(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int
 
 @dataclass(frozen=True, slots=True)
 class BiasAnalysis:
-    """What a data set is like. positives: of the observed label. groups: those of the first facet first."""
+    """The analysis of a data set. positives: of the observed label. groups: those of the first facet first."""
 
     label: str
     positives: Choice
@@ -142,7 +142,7 @@ class BiasAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What counts as positive and as sensitive. predicted: None without predictions. groups: of each facet."""
+    """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet."""
 
     positives: Choice
     predicted: Choice | None
@@ -162,9 +162,9 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """The rows of a facet's table with their labels told: by facet key, observed label, predicted label and subgroup.
+    """The rows of a facet's table with interpreted labels: by facet key, observed label, predicted label and subgroup.
 
-    keys: the facet's keys, in the order of the first axis of `rows`, whose shape is that of `FacetCounts.cells` but for it.
+    keys: the facet's keys, in the order of the first axis of `rows`, which alone differs from `FacetCounts.cells`.
     blocks: likewise, by facet key and block.
     """
 
@@ -192,7 +192,7 @@ class LabelTable:
         return cls(tuple(keys), rows, cells, chosen, plan, blocks)
 
     def counts_of(self, choice: Choice) -> FacetCounts:
-        """The rows of a sensitive group beside the rest."""
+        """The counts of a sensitive group and of the rest."""
         is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
         sides = (~is_sensitive, is_sensitive)
         cells = np.stack([self.rows[side].sum(axis=0) for side in sides])
@@ -202,7 +202,7 @@ class LabelTable:
         return FacetCounts(cells, has_groups=self.plan.group is not None, blocks=blocks)
 
     def segments(self) -> Iterator[tuple[str, str, LabelTable]]:
-        """Of each segment its segmentation, what it is called, and its rows; by value those that most rows have."""
+        """The segmentation, the name and the rows of each segment; segments by value are those with most rows."""
         for place, segmentation in enumerate(self.plan.segmentations, SEGMENTS):
             cells: dict[Key, dict[Cell, int]] = {}
             for cell, count in self.cells.items():
@@ -215,7 +215,7 @@ class LabelTable:
                 yield segmentation.title, name, LabelTable.of(cells.get(key, {}), self.chosen, self.plan)
 
 
-Flips = Callable[[int, int], FlipTest | str]  # the flip test of a facet's group, both by place, or why there is none
+Flips = Callable[[int, int], FlipTest | str]  # the flip test of a facet's group, both by index, or why there is none
 
 
 def analysis_of(
@@ -226,11 +226,11 @@ def analysis_of(
     *,
     chosen: Chosen | None = None,
 ) -> BiasAnalysis:
-    """The analysis of counts that were made by `plan`.
+    """The analysis of counts that were made with `plan`.
 
-    flips: None where rows can't be looked at any more, as in merged runs. chosen: `chosen_of` the same, if it is known.
+    flips: None if the rows are no longer available, as in merged runs. chosen: the result of `chosen_of`, if known.
 
-    Raises BadInput if merged counts don't tell how a column has to be taken.
+    Raises BadInput if merged counts don't show the kind of a column.
     """
     chosen = chosen or chosen_of(state, plan)
     made = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
@@ -243,7 +243,7 @@ def analysis_of(
 
 
 def chosen_of(state: Contingency, plan: ContingencyPlan) -> Chosen:
-    """What counts as positive and as sensitive, told from all rows."""
+    """The positive labels and the sensitive groups, determined from all rows."""
     facts = dict(zip(range(len(plan.valued)), state.facts, strict=True))
     label = facts[len(plan.facets)]
     groups = tuple(
@@ -280,7 +280,7 @@ def _group(
 
 
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
-    """Whether a flip test is asked for, and predictions allow one."""
+    """Whether a flip test is requested, and predictions allow one."""
     asked = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
     return asked and not (chosen.positives.error or chosen.error_of_predictions)
 
@@ -288,7 +288,7 @@ def tests_flips(methods: Methods, chosen: Chosen) -> bool:
 def _parts(
     methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts
 ) -> tuple[tuple[BiasMetric, ...] | None, tuple[BiasMetric, ...] | None]:
-    """The metrics of both parts, pre-training first; None for one that was not asked for, or needs predictions."""
+    """The metrics of both parts, pre-training first; None for a part that was not requested, or lacks predictions."""
     error = choice.error or chosen.positives.error
     pre = _values(PRE_TRAINING, methods.pre_training, counts, error)
     if chosen.predicted is None:

@@ -1,7 +1,7 @@
-"""The bias checks: each a registered function of one metric beside its baseline. Pure.
+"""The bias checks: each a registered function that compares one metric with its baseline. Pure.
 
-Registered under its `constraint_check_type`. A check gives a `Finding`, or None where nothing was asked of it. It never logs and
-never raises for data.
+Registered under its `constraint_check_type`. A check returns a `Finding`, or None if there is nothing to check. It
+never logs and never raises because of the data.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def within_range(metric: MetricComparison) -> Finding | None:
 
 
 def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
-    """The verdict on a metric that has no value, or comes from too few rows; None if it can be judged."""
+    """The verdict on a metric without a value, or from too few rows; None if it can be judged."""
     if metric.current.value is None:
         return Finding.not_judged(threshold, metric.current.error)
     least = metric.tolerances.min_rows
@@ -94,7 +94,7 @@ def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | No
 
 
 def _beside(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatus:
-    """Violated if `beyond` lies wholly outside of what is allowed, passed if `within` lies inside."""
+    """Violated if `beyond` lies wholly outside the allowed interval, passed if `within` lies inside it."""
     if beyond[0] > allowed[1] or beyond[1] < allowed[0]:
         return CheckStatus.VIOLATED
     inside = allowed[0] <= within[0] and within[1] <= allowed[1]
@@ -102,7 +102,7 @@ def _beside(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatu
 
 
 def number(value: float) -> str:
-    """A number as Python prints it, and infinities in the service's word."""
+    """A number as Python prints it; infinities as the service writes them."""
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     return repr(float(value))

@@ -1,5 +1,5 @@
-"""Which cells of a column are chosen, the positive labels or a facet's sensitive groups; how a column is taken; why there is no
-choice, or no metric. Pure.
+"""Which cells of a column are chosen (the positive labels, or a facet's sensitive groups); the kind of a column; and
+why a choice or a metric is missing. Pure.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ ALL_FALSE_NEGATIVE = (
     "All predicted labels are false negatives. There should be at least one prediction that is not false negative."
 )
 NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
-"""Ours: what the service does not have."""
+"""Our own text, for a case that the service doesn't have."""
 
 
-# How a column is taken: as categories or as a continuous number, told from its values as Clarify tells it.
+# The kind of a column, categories or a continuous number, is inferred from its values as in Clarify.
 
 
-CONTINUOUS_FROM = 0.05  # share of distinct values among those present from which a column of integers is continuous
+CONTINUOUS_FROM = 0.05  # share of distinct values among those present from which an integer column is continuous
 
 
 class ValueType(Enum):
-    """What pandas would make of a column."""
+    """The type that pandas would infer for a column."""
 
     INTEGER = "integer"
     FLOATING = "floating"
@@ -55,7 +55,7 @@ class ValueType(Enum):
 
 
 def value_type(facts: ColumnMetadata) -> ValueType:
-    """The type of a column's values; integers with a missing one are floating, as is a column without any value."""
+    """The type of a column's values; integers with a missing value are floating, and so is a column without values."""
     found = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
     if found == {CellKind.INTEGRAL} and not facts.missing:
         return ValueType.INTEGER
@@ -69,7 +69,7 @@ def value_type(facts: ColumnMetadata) -> ValueType:
 def taken_as(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
     """Whether the column's values are categories or continuous numbers.
 
-    Raises BadInput if that hangs on how many distinct values there are and only bounds of it are known, which happens in
+    Raises BadInput if that depends on the number of distinct values and only bounds of it are known, as in
     merged runs.
     """
     at_least, at_most = _kind_bounds(column, facts)
@@ -83,13 +83,13 @@ def taken_as(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
 
 
 def hangs_on_distinct_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
-    """Whether how the column is taken can't be told before its distinct values are counted."""
+    """Whether the kind of the column is unknown before its distinct values are counted."""
     at_least, at_most = _kind_bounds(column, facts)
     return at_least is not at_most
 
 
 def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind, ValueKind]:
-    """How the column is taken with as few distinct values as it may have, and with as many."""
+    """The kind of the column for the smallest and for the largest possible number of distinct values."""
     if column.taken_as is not None:
         return column.taken_as, column.taken_as
     kind = value_type(facts)
@@ -110,7 +110,7 @@ def _kinds(facts: ColumnMetadata) -> Set[CellKind]:
 def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
     """Bounds of the share of distinct values among those present; 0 without any.
 
-    So many different integers there are at most between minimum and maximum; texts of integers may be padded.
+    There are at most as many distinct integers as between minimum and maximum; texts of integers may be padded.
     """
     present = facts.present
     if not present:
@@ -124,15 +124,15 @@ def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
 # Which cells of a column are chosen: the positive labels, the sensitive groups of a facet.
 
 
-MISSING_SHOWN = "nan"  # how the entry of missing values is called among those of a facet without configured values
+MISSING_SHOWN = "nan"  # name of the entry of missing values for a facet without configured values
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What of a column is chosen.
+    """A choice of a column's values.
 
-    shown: as analysis.json has it, `F,X` or `(40, 75]`. configured: the configured values, which later runs are matched by;
-    their interval may end elsewhere. kind: how the column is taken. error: why nothing can be chosen, None if it can.
+    shown: as in analysis.json, `F,X` or `(40, 75]`. configured: the configured values, by which later runs are matched;
+    their interval may have another end. kind: the kind of the column. error: why nothing can be chosen, None if it can.
     """
 
     shown: str
@@ -143,13 +143,13 @@ class Choice:
 
 
 def positives_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
-    """The positive cells of a label or prediction. keys: those that the column was counted by."""
+    """The positive cells of a label or prediction. keys: the keys of the column's counts."""
     is_categorical = taken_as(column, facts) is ValueKind.CATEGORICAL
     return (_of_values if is_categorical else _of_threshold)(column, facts, keys)
 
 
 def groups_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
-    """The sensitive groups of a facet: one for configured values or a threshold; else every value on its own, by value."""
+    """The sensitive groups of a facet: one for configured values or a threshold, otherwise one per value, by value."""
     if column.values or taken_as(column, facts) is ValueKind.CONTINUOUS:
         return (positives_of(column, facts, keys),)
     return _one_versus_rest(facts, keys)
@@ -176,7 +176,7 @@ def _with(standing: Standing, keys: Collection[Key]) -> frozenset[Key]:
 
 
 def _interval(column: ValuedColumn, facts: ColumnMetadata, threshold: float) -> str:
-    """`(40, 80]` from the threshold to the maximum; turned round for a threshold above it, empty for one at it."""
+    """`(40, 80]` from the threshold to the maximum; reversed for a threshold above it, empty for one at it."""
     if facts.maximum is None:
         return f"({column.values[0]}, {MISSING_SHOWN}]"
     if threshold == facts.maximum:
@@ -189,7 +189,7 @@ def _interval(column: ValuedColumn, facts: ColumnMetadata, threshold: float) -> 
 
 
 def _one_versus_rest(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
-    """Texts that are one value (`1` and `01` of integers) are one group; the missing ones are no group, and say so."""
+    """Texts of one value (`1` and `01` for integers) are one group; missing values are no group, and marked as such."""
     kind = value_type(facts)
     values: dict[str, set[Key]] = {}
     for key in keys:

@@ -1,4 +1,4 @@
-"""One metric of a window beside its baseline: what every bias check looks at. Pure."""
+"""One metric of a window and its baseline: the input of every bias check. Pure."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from model_monitor.statistics.states.contingency import ValueKind, number_of
 from model_monitor.statistics.states.segments import MISSING
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
-Segment = tuple[str, str]  # how the rows are cut, and what the segment is called
+Segment = tuple[str, str]  # the cut, and the segment's name
 
-NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # of the spreads' ends, in standard errors
+NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
 _ENDS = re.compile(r"\((.+), (.+)\]")
 
 
 @dataclass(frozen=True)
 class BiasBaseline(StoredBaseline):
-    """What later data is held against. groups: those of its counts, none if these are not at hand. group_column: of the rows that
-    belong together, as it was counted. likeness: by facet and metric how many rows of the window count as one, as
-    neighbours tell. source: opens its rows again; None if nobody knows how.
+    """What later data is compared with. groups: those of its counts, none if unavailable. group_column: column of the
+    rows that belong together, as it was counted. likeness: by facet and metric, how many rows of the window count as
+    one, estimated from neighbours. source: opens its rows again; None if unknown.
     """
 
     constraints: BiasReport
@@ -67,8 +67,8 @@ class BiasBaseline(StoredBaseline):
     def values(
         self, part: BiasPart | None, facet: str, choice: Choice, segment: Segment | None = None
     ) -> Mapping[str, float | None] | None:
-        """The values of a group's metrics by name, None for one that was undefined; None if the baseline has no such group or
-        segment, or has a value for what is a threshold here.
+        """The values of a group's metrics by name, None for an undefined one; None if the baseline lacks the group or
+        the segment, or has a value for what is a threshold here.
         """
         kinds = {
             each.choice.kind
@@ -86,9 +86,9 @@ class BiasBaseline(StoredBaseline):
 
 
 def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
-    """The group with the same configured values. Of an interval the threshold counts: its other end moves with the data.
+    """The group with the same configured values. For intervals the threshold counts: the other end moves with the data.
 
-    A number that is a value here, as each has many rows, is not the interval above it.
+    A number that is a single value here, because every value has many rows, doesn't match the interval above it.
     Source: B5.2.
     """
     for group in groups:
@@ -105,15 +105,15 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
 
 
 def segment_label(cut: str, name: str) -> str:
-    """What results call a segment: `plan=business`, `30<=age<50`."""
+    """The name of a segment in results: `plan=business`, `30<=age<50`."""
     column, _, bounds = cut.partition(":")
     return name if bounds and name != MISSING else f"{column}={name}"
 
 
 STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
-"""The parts of analysis.json in its order, and what CloudWatch calls them."""
+"""The parts of analysis.json in its order, with their names in CloudWatch."""
 
-STAGE = "stage"  # a member of a bias check's result beside `FACET_VALUE` and those that all checks have
+STAGE = "stage"  # a member of a bias check's result, besides `FACET_VALUE` and the common ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +151,11 @@ class Tolerances:
 class MetricComparison:
     """A metric of one group.
 
-    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric at all.
-    neutral: the value that distances are measured from. interval: None if there is none, or if it was not asked for.
-    spread: how far chance takes the value; of_baseline: and the baseline's, None if its counts, or those of its flip test,
-    are not at hand. tests: among how many the budget is shared. segment: of which the rows are; None of all. likeness: how many
-    rows of the window count as one. groups: of the smaller side, of window or baseline.
+    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
+    neutral: the value that distances are measured from. interval: None if there is none, or if not requested. spread:
+    how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
+    flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
+    all rows. likeness: how many rows of the window count as one. groups: of the smaller side, of window or baseline.
     """
 
     stage: str
@@ -177,22 +177,22 @@ class MetricComparison:
 
     @property
     def errors(self) -> tuple[float, float]:
-        """By how much the value may be too high and too low, nineteen times in twenty, the baseline's own error counted."""
+        """By how much the value may be too high and too low, 19 times in 20, with the baseline's own error."""
         assert self.spread is not None
-        of_baseline = self.of_baseline or self.spread  # of unknown counts, as far as here
-        past = max(of_baseline.below, of_baseline.above)  # both, as a distance ends at 0
+        of_baseline = self.of_baseline or self.spread  # assumes the same error if the counts are unknown
+        past = max(of_baseline.below, of_baseline.above)  # the larger one, as a distance ends at 0
         return math.hypot(self.spread.below, past), math.hypot(self.spread.above, past)
 
     @property
     def chance(self) -> float | None:
-        """How often chance alone takes the value so far beyond the baseline's distance; None if nobody can tell. Source: B5.3."""
+        """Probability that noise takes the value so far beyond the baseline's; None if unknown. Source: B5.3."""
         name, value = self.current.name, self.current.value
         if value is None or self.spread is None or self.baseline is None or math.isinf(value):
             return None
         value = value or self.spread.value if name in RATIOS else value
         allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
         highest, lowest = self.neutral + allowed, self.neutral - allowed
-        ends = 0.0 if name in RATIOS else -math.inf  # of what can be told on the even scale
+        ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
         here = on_even_scale(name, value)
         far = [(here - on_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
@@ -201,14 +201,14 @@ class MetricComparison:
 
     @property
     def beyond_noise(self) -> Interval | None:
-        """Ends within which the value may be by chance, both errors counted, at the level of one of so many metrics.
+        """The interval of values that noise explains, including both errors, at the level of one among all tests.
 
         Source: B5.3.
         """
         value = self.current.value
         if value is None or self.spread is None:
             return None
-        if math.isinf(value):  # how large it might be else, nobody knows
+        if math.isinf(value):  # it could have been arbitrarily large
             return -math.inf, math.inf
         level = self.tolerances.false_alarm_budget / self.tests / 2
         wider = -student_quantile(self.freedom, level) / NORMAL
@@ -219,7 +219,7 @@ class MetricComparison:
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom of Student's t: rows of the smaller side, as they count, or groups if they are fewer, less one."""
+        """Degrees of freedom of Student's t: effective rows of the smaller side, or groups if fewer, less one."""
         return int(max(min(min(self.rows) / self.likeness, self.groups) - 1, 1))
 
 
@@ -227,9 +227,9 @@ _Place = tuple[str, str, Segment | None]  # facet, its value and the segment, No
 
 
 def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> Iterator[MetricComparison]:
-    """Every metric of the window, post-training ones first, by facet, group and name; then those of the segments, each likewise.
+    """Every metric of the window, post-training ones first, by facet, group and name; then those of segments likewise.
 
-    Where rows are cut, all rows have half of the budget, and their segments the other half.
+    If rows are divided, all rows have half of the budget, and their segments the other half.
     Source: D4.6.
     """
     with_intervals = tolerances.with_intervals
@@ -284,11 +284,11 @@ def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsO
 
 
 def _named(of: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
-    """What tells how many rows count as one: the baseline, where no row of the window has the name of a group."""
+    """Whose rows show how many count as one: the baseline's if no row of the window has the name of a group."""
     nameless = of.counts.blocks is not None and not of.counts.blocks[:-1].any()
     return before if nameless and before is not None else of
 
 
 def _defined(of: MetricsOfRows) -> list[str]:
-    """The metrics that have a value."""
+    """The metrics with a value."""
     return [metric.name for metric in of.metrics if metric.value is not None]

@@ -1,6 +1,6 @@
-"""The flip test, distributed: every row of a sensitive group beside its neighbours in the rest, by scikit-learn.
+"""The flip test, distributed: compares every row of a sensitive group with its neighbours in the rest, by scikit-learn.
 
-An executor packs the rows that neighbours are looked for among, and tests the others. No pyspark.
+Executors pack the rows to search for neighbours, and test the others. No pyspark.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from model_monitor.statistics.states.hashing import chained_hashes
 FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"
 
 NEIGHBOURS, NEIGHBOURS_OF_FEW, FEW = 5, 1, 9
-"""The service asks 5 neighbours, or 1 where the rest has at most 9 rows (B2.3)."""
+"""The service uses 5 neighbours, or 1 if the rest has at most 9 rows (B2.3)."""
 
 ROWS_AT_ONCE = 4096
 
@@ -48,7 +48,7 @@ FLIP_SCHEMA = pa.schema(
 
 NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
 
-DRAWS = 2**31  # resolution of the numbers that rows are sampled by
+DRAWS = 2**31  # resolution of the random numbers for sampling rows
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class RowsOfKeys:
 
 @dataclass(frozen=True, slots=True)
 class FlipGroup:
-    """One sensitive group to test. features: places of the columns that neighbours are told by.
+    """One sensitive group to test. features: indexes of the columns that define neighbours.
 
-    neighbours, tested: shares of the rest's rows and of the group's own that are looked at.
+    neighbours, tested: shares of the rest's rows and of the group's own rows that are used.
     """
 
     features: tuple[int, ...]
@@ -94,7 +94,7 @@ class FlipRows:
         return FlipRows(self.features[wanted], self.positive[wanted], self.sensitive[wanted], self.draw[wanted])
 
     def packed(self) -> bytes:
-        """The rows as doubles, one after the other: features, positive, sensitive, draw."""
+        """The rows as doubles, concatenated: features, positive, sensitive, draw."""
         parts = [self.features, self.positive[:, None], self.sensitive, self.draw[:, None]]
         return np.hstack([part.astype(np.float64) for part in parts]).tobytes()
 
@@ -110,7 +110,7 @@ class FlipRows:
 
 
 def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of one partition that are a neighbour for some group, and how many cells of all rows are texts or missing."""
+    """The rows of one partition that may be neighbours, and how many cells of all rows are text or missing."""
     for batch in batches:
         if not batch.num_rows:
             continue
@@ -127,9 +127,9 @@ def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) 
 def count_flips(
     groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """How many rows of one partition are decided otherwise by their neighbours, by group."""
+    """How many rows of one partition are classified differently by their neighbours, by group."""
     counts, known = np.zeros((3, len(groups)), np.int64), neighbours.value
-    learnt: dict[int, Any] = {}  # of groups that have rows here
+    learnt: dict[int, Any] = {}  # for groups with rows here
     for batch in batches:
         if not batch.num_rows:
             continue
@@ -150,7 +150,7 @@ def count_flips(
 
 
 def _learnt(group: FlipGroup, place: int, neighbours: FlipRows) -> Any:
-    """What decides as the neighbours do."""
+    """A classifier that predicts what the neighbours predict."""
     from sklearn.neighbors import KNeighborsClassifier
 
     rows = neighbours.where(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours))
@@ -158,7 +158,7 @@ def _learnt(group: FlipGroup, place: int, neighbours: FlipRows) -> Any:
     return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(group.features)], rows.positive)
 
 
-# The rows of a flip test, prepared of typed Arrow batches; as `spark/engine/contingency.py` says them in SQL.
+# The rows of a flip test, prepared from typed Arrow batches; `spark/engine/contingency.py` does the same in SQL.
 
 
 SCHEMA = pa.schema(
@@ -182,7 +182,7 @@ def flip_rows(
     sensitive: Sequence[RowsOfKeys],
     reason: str | None,
 ) -> Partitions | None:
-    """The kept rows as `flip_partition` wants them; None if a feature can't be a number, as far as types tell."""
+    """The accepted rows in the form for `flip_partition`; None if the types show that a feature can't be a number."""
     task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
     schema = table.schema
     cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
@@ -192,7 +192,7 @@ def flip_rows(
 
 @dataclass(frozen=True)
 class FlipTask:
-    """Makes those rows of a partition's."""
+    """Prepares those rows of a partition."""
 
     count: CountTask
     features: tuple[str, ...]
@@ -238,8 +238,8 @@ class FlipTask:
 
 @dataclass(frozen=True)
 class Positive:
-    """Of a row of the group, or of the rest, bin 3 if it is positive, or label and prediction differ, else 2. task: tells the
-    group, then what is positive.
+    """Bin 3 for a row of the group, or of the rest, that is positive, or whose label and prediction differ; else 2.
+    task: identifies the group, then what is positive.
     """
 
     task: FlipTask
@@ -270,14 +270,14 @@ NOT_NUMERIC = "FlipTest does not support non-numeric columns"
 MISSING_VALUES = "FlipTest does not support missing values"
 NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
 
-SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that add over the partitions
+SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are summed over the partitions
 
 
 @dataclass(frozen=True)
 class SensitiveGroup:
-    """A group to test. sensitive: the rows in it. features: the columns that neighbours are told by.
+    """A group to test. sensitive: its rows. features: the columns that define neighbours.
 
-    size, rest: rows of the group and of the others.
+    size, rest: number of rows in the group and outside it.
     """
 
     sensitive: RowsOfKeys
@@ -295,9 +295,9 @@ def flip_test(
     *,
     reason: str | None = None,
 ) -> Sequence[FlipTest] | str:
-    """What becomes of each group when its neighbours decide, or why it can't be told. Two Spark jobs.
+    """The flip test of each group, with predictions by neighbours, or why it can't be computed. Two Spark jobs.
 
-    names: of the first columns of the table. positive: the rows that are predicted positive.
+    names: of the first columns of the table. positive: the rows with a positive prediction.
     """
     if importlib.util.find_spec("sklearn") is None:
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
@@ -329,7 +329,7 @@ def flip_test(
 
 
 def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:
-    """The rows that neighbours are looked for among: at most `rows` for each group, in the order of partitions."""
+    """The rows to search for neighbours: at most `rows` for each group, in the order of partitions."""
     packed = _rows(prepared.mapped(partial(pack_rows, plan), ROW_SCHEMA))
     if any(part["texts"] for part in packed):
         return NOT_NUMERIC
@@ -356,5 +356,5 @@ def _tested(
 
 
 def _rows(partitions: Partitions) -> list[dict[str, Any]]:
-    """What a task made of the partitions, one row or a few for each of them."""
+    """A task's results for the partitions, one row or a few for each of them."""
     return [row for batch in partitions.batches() for row in batch.to_pylist()]

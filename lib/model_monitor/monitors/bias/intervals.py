@@ -1,4 +1,4 @@
-"""How far chance takes bias metrics: intervals from the counts alone, and how many rows count as one where they belong together.
+"""The noise of bias metrics: intervals from the counts alone, and how many rows count as one if rows belong together.
 
 Pure numpy.
 """
@@ -32,39 +32,39 @@ RESAMPLES = 1000
 SEED = 20_261_120  # the same counts give the same interval in every run
 NUMBERS_AT_ONCE = 4_000_000  # 32 MB
 
-STEP = 1.2  # from one number of rows that count as one to the next: a quarter of what 64 blocks know of it
-LEAST = 1e-300  # an error of none
-LEAST_DEFINED = 0.95  # share of the resamples for which a metric has to be defined for its interval to be told
+STEP = 1.2  # ratio between neighbouring numbers of rows that count as one: a quarter of the precision of 64 blocks
+LEAST = 1e-300  # the smallest error, instead of 0
+LEAST_DEFINED = 0.95  # share of the resamples in which a metric must be defined to have an interval
 
 PRIOR = 0.5
-"""Rows added to each cell before chance is asked, as Jeffreys' prior of a share has them: no row in a cell of few is no proof."""
+"""Rows added to each cell before resampling, as in Jeffreys' prior of a share: few rows prove no cell empty."""
 
 RATIOS = frozenset({"DI"})
-"""Metrics that are neutral at 1. Their chance is told in logarithms: half as much is as far as twice as much."""
+"""Metrics that are neutral at 1. Their noise is measured in logarithms: half as much is as far as twice as much."""
 
 ROOTS = frozenset({"JS", "KL"})
-"""Metrics that grow with the square of a difference, and are above 0 by chance alone. Their chance is told in roots."""
+"""Metrics that grow with the square of a difference, positive by noise alone. Their noise is measured in roots."""
 
 Interval = tuple[float, float]
 
 
 def on_even_scale(name: str, value: float) -> float:
-    """The value on the scale on which chance takes it as far up as down."""
+    """The value on the scale on which noise is symmetric."""
     if name in ROOTS:
         return math.sqrt(max(value, 0.0))
     return float(np.log(value)) if name in RATIOS else value
 
 
 def from_even_scale(name: str, value: float) -> float:
-    """The value that lies there on the even scale."""
+    """The value at this position of the even scale."""
     with np.errstate(over="ignore"):
         return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far chance takes a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: of `RATIOS` in
-    logarithms, of `ROOTS` in roots."""
+    """The noise of a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: for `RATIOS` in
+    logarithms, for `ROOTS` in roots."""
 
     value: float
     below: float
@@ -72,8 +72,8 @@ class Spread:
 
 
 def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[str, Spread | None]:
-    """The spread of each metric, where cells of few rows, and neighbours that answer for many, are less certain than they look.
-    None where it has no interval. likeness: by metric how many rows count as one.
+    """The spread of each metric; allows for cells with few rows, and for neighbours that count for many rows. None if
+    the metric has no interval. likeness: by metric, how many rows count as one.
 
     Source: B5.3.
     """
@@ -93,10 +93,10 @@ def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[st
 def likeness_of(
     counts: FacetCounts, names: Sequence[str], of_neighbours: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """By metric how many rows count as one: as neighbours tell where no column says which belong together.
+    """How many rows count as one, by metric: estimated from neighbours if no column says which rows belong together.
 
-    What one more row of a kind does to the metric is added up over the rows of each block of groups. The flip test, whose
-    outcomes no block has, takes the most of all others.
+    Adds up the effect of one more row of each kind on the metric, over the rows of each block of groups. The flip test,
+    whose outcomes no block has, uses the largest of all other metrics.
     Source: B5.4.
     """
     if counts.blocks is None:
@@ -111,8 +111,8 @@ def likeness_of(
 
 
 def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArray[np.int64]) -> dict[str, float]:
-    """The same of every metric, as neighbours tell. kinds: of some rows, run after run: their places in the cells of all rows,
-    those without a subgroup apart. sizes: of the runs.
+    """The same for every metric, estimated from neighbours. kinds: of some rows, run after run: indexes into the cells
+    of all rows, with those without a subgroup separate. sizes: of the runs.
 
     Source: B5.4.
     """
@@ -124,7 +124,7 @@ def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArr
 
 
 def _scores_of(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
-    """The metrics that one more row of some kind changes, and by how much each kind does, less the mean of all rows."""
+    """The metrics that one more row of some kind changes, and each kind's effect, minus the mean of all rows."""
     rows, kinds = by_kind.ravel(), by_kind.size
     one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
     varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
@@ -137,14 +137,14 @@ def _scores_of(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tu
 
 
 def _of_each(told: Sequence[str], found: Counts, names: Sequence[str]) -> dict[str, float]:
-    found = STEP ** np.rint(np.log(found) / math.log(STEP))  # so that metrics share their resamples
+    found = STEP ** np.rint(np.log(found) / math.log(STEP))  # so that metrics share resamples
     known = dict(zip(told, found.tolist(), strict=True))
     most = max(known.values(), default=1.0)
     return {name: known.get(SAME_AS.get(name, name), most) for name in names}
 
 
 def fewest_groups(counts: FacetCounts) -> float:
-    """The blocks that have rows of the smaller side, each row of no group for itself; infinite where nobody says."""
+    """Number of blocks with rows of the smaller side, each row without a group being one; infinite without groups."""
     if counts.blocks is None:
         return math.inf
     of_sides = counts.blocks.sum(axis=(2, 3, 4))
@@ -152,13 +152,13 @@ def fewest_groups(counts: FacetCounts) -> float:
 
 
 def _as_they_count(counts: FacetCounts, likeness: Mapping[str, float]) -> Iterator[tuple[FacetCounts, list[str]]]:
-    """The counts of as many rows as say as much by themselves, each time with the metrics that these are of."""
+    """The counts divided by how many rows count as one, each time with the metrics that share that number."""
     for rows in sorted(set(likeness.values())):
         yield _divided(counts, rows) if rows > 1 else counts, [name for name in likeness if likeness[name] == rows]
 
 
 def _divided(counts: FacetCounts, rows: float) -> FacetCounts:
-    rows = min(rows, float(counts.cells.sum()))  # one is left
+    rows = min(rows, float(counts.cells.sum()))  # at least one remains
     flips = counts.flips
     if flips is not None:
         tested, neighbours = (max(round(of / rows), 1) for of in (flips.tested, flips.neighbours))
@@ -168,8 +168,8 @@ def _divided(counts: FacetCounts, rows: float) -> FacetCounts:
 
 
 def _cautious(counts: FacetCounts) -> FacetCounts:
-    """`PRIOR` rows more in each cell of side, label and prediction, over its subgroups as all rows are; and no more rows in the
-    flip test than there are neighbours."""
+    """The counts with `PRIOR` more rows in each cell of side, label and prediction, divided among subgroups like all
+    rows; and with at most as many rows in the flip test as there are neighbours."""
     of_subgroups = counts.cells.sum(axis=(0, 1, 2))
     cells = counts.cells + PRIOR * of_subgroups / max(of_subgroups.sum(), 1)
     flips = counts.flips
@@ -187,8 +187,8 @@ def _cautious(counts: FacetCounts) -> FacetCounts:
 def intervals_of(
     counts: FacetCounts, likeness: Mapping[str, float], *, resamples: int = RESAMPLES
 ) -> Mapping[str, Interval | None]:
-    """The percentile interval of each metric; its ends may be infinite. None where it is undefined in too many resamples.
-    likeness: by metric how many rows count as one.
+    """The percentile interval of each metric; its ends may be infinite. None if it is undefined in too many resamples.
+    likeness: by metric, how many rows count as one.
     """
     found: dict[str, list[Counts]] = {name: [] for name in likeness}
     for fewer, of_these in _as_they_count(counts, likeness):
@@ -203,7 +203,7 @@ def _metric(name: str) -> Entry[Metric]:
 
 
 def _resamples(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
-    """The counts of resamples, many at once."""
+    """The counts of resamples, in batches."""
     rng = np.random.default_rng(SEED)
     rows = round(float(counts.cells.sum()))
     shares = counts.cells.ravel() / max(counts.cells.sum(), 1)
@@ -223,7 +223,7 @@ def _flips(flips: FlipTest, rng: np.random.Generator, size: int) -> FlipTest:
 
 
 def _values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
-    """NaN where the metric is undefined."""
+    """The values of a metric; NaN where it is undefined."""
     size = len(counts.cells)
     defined = np.ones(size, dtype=bool)
     for holds in metric.facts["requires"].values():
@@ -242,7 +242,7 @@ def _interval(values: NDArray[np.float64]) -> Interval | None:
     if len(defined) < LEAST_DEFINED * len(values) or not len(values):
         return None
     tail = (1 - LEVEL) / 2
-    # no value between two others: infinities can't be interpolated
+    # take existing values: infinities can't be interpolated
     low = np.quantile(defined, tail, method="lower")
     high = np.quantile(defined, 1 - tail, method="higher")
     return float(low), float(high)

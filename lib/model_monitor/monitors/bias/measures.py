@@ -1,4 +1,4 @@
-"""What a bias analysis asks of a scan: Clarify's configuration, the metrics that it asks for, and the plan. Pure."""
+"""What a bias analysis needs from a scan: Clarify's configuration, the metrics that it requests, and the plan. Pure."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ ALL = "all"
 
 
 def methods_of(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
-    """The metrics that are asked for; of a monitor's file, which has no `methods`, all that the data allows.
+    """The requested metrics; for a monitor's file, which has no `methods`, all that the data allows.
 
-    has_predictions: whether the data brings the model's predictions, or the model can be asked. where: what errors call the file.
+    has_predictions: whether the data has predictions, or a model can make them. where: the file's name in errors.
 
-    Raises BadConfiguration with a line for each error, among them whatever is outside of what this package does.
+    Raises BadConfiguration with a line for each error, including requests outside the scope of this package.
     """
     faults, asked = [*_faults(config)], config.methods
     pre, post = ALL_METHODS.pre_training, ALL_METHODS.post_training if has_predictions else None
@@ -102,10 +102,10 @@ def _faults(config: AnalysisConfig) -> Iterator[str]:
         yield 'facet_headers is missing; name the columns of facet_dataset_uri: ["Sex"]'
 
 
-BESIDE = ("facet_dataset_uri", "predicted_label_dataset_uri")  # what names a data set beside the one that is analysed
-REST = "__default__"  # the service's name of the rows that are in none of the configured segments
-FLIP_TEST_ROWS = 200_000  # rows of group a that neighbours are looked for among: 22 MB of 14 columns (B2.3)
-LONGEST_PLAN = 65_000  # bytes: what two states have to have in common has room for so many
+BESIDE = ("facet_dataset_uri", "predicted_label_dataset_uri")  # members that name a second data set
+REST = "__default__"  # the service's name for rows in none of the configured segments
+FLIP_TEST_ROWS = 200_000  # rows of group a to search for neighbours: 22 MB for 14 columns (B2.3)
+LONGEST_PLAN = 65_000  # bytes: the limit for what two states must have in common
 
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 
@@ -175,8 +175,8 @@ class BiasMeasures:
     def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:
         """The measures for a table with the configuration's own columns.
 
-        model: as in `AttributionMeasures.of`; called if the configuration names no predictions.
-        Raises BadConfiguration if the configuration asks for something impossible.
+        model: as in `AttributionMeasures.of`; used if the configuration names no predictions.
+        Raises BadConfiguration if the configuration requests something impossible.
         """
         for member in BESIDE:
             if getattr(config, member) is not None:
@@ -197,7 +197,7 @@ class BiasMeasures:
 def plan_of(measures: BiasMeasures, names: Sequence[str]) -> ContingencyPlan:
     """The plan for a data set with these columns.
 
-    Raises BadConfiguration with one line for each column that is not there, each with the nearest names.
+    Raises BadConfiguration with one line for each absent column, each with the nearest names.
     """
     if measures.group_column is not None and measures.group_column not in names:
         raise no_group_column(measures.group_column, names)
@@ -270,7 +270,7 @@ def _segmentation_of(cut: Cut) -> Segmentation:
 
 
 def _interval_or_value(value: Scalar) -> Scalar | Interval:
-    """`[1, 4]`, `(2, 5]`, `(-inf, 0)` as intervals, anything else as it is."""
+    """`[1, 4]`, `(2, 5]`, `(-inf, 0)` as intervals, anything else unchanged."""
     matched = _INTERVAL.fullmatch(value) if isinstance(value, str) else None
     if matched is None:
         return value

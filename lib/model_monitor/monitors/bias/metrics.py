@@ -1,8 +1,8 @@
-"""The bias metrics: each a registered function of counts, by what it compares. Pure.
+"""The bias metrics: each a registered function of counts, grouped by what it compares. Pure.
 
-Registered under the name the files have. Facts: `description`, the service's own text; `requires`, the error text of each
-condition without which the metric is undefined, and the condition; `neutral`, the value of no bias. A function gives a number
-for every data set, or resample, that its arrays hold; where a condition does not hold, its number means nothing.
+Registered under its name in the files. Facts: `description`, the service's own text; `requires`, the error text of each
+condition without which the metric is undefined, and the condition; `neutral`, the value of no bias. A function returns
+a number for every data set, or resample, in its arrays; where a condition doesn't hold, the number has no meaning.
 
 Source: B2.2, which is what smclarify computes and real runs of the service show.
 """
@@ -20,18 +20,18 @@ from model_monitor.monitors.bias import choices
 from model_monitor.registry import Registry
 
 Counts: TypeAlias = NDArray[np.float64]
-"""Shape (): of one data set; (resamples,): of each of its resamples. Not negative."""
+"""Shape (): one data set; (resamples,): each of its resamples. Not negative."""
 
 REST, SENSITIVE = 0, 1
-"""Places on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
+"""Indexes on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
 
 SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
-"""Metrics that compare the same two shares of labels as another one does."""
+"""Metrics that compare the same two shares of labels as another metric."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Rows of one side by observed and predicted label. Without predictions all are predicted negative."""
+    """Rows of one side by observed and predicted label. Without predictions, all count as predicted negative."""
 
     true_positives: Counts
     false_positives: Counts
@@ -44,7 +44,7 @@ class Outcomes:
 
     @property
     def positives(self) -> Counts:
-        """Rows whose observed label is positive."""
+        """Number of rows whose observed label is positive."""
         return self.true_positives + self.false_negatives
 
     @property
@@ -62,10 +62,10 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class FlipTest:
-    """What became of rows of group d when their neighbours in group a decided.
+    """The result of letting neighbours in group a classify rows of group d.
 
-    to_negative: predicted positive, the neighbours negative; to_positive: the other way round. tested: rows of group d.
-    neighbours, of: so many rows of group a were looked among, of so many.
+    to_negative: predicted positive, but negative by the neighbours; to_positive: the reverse. tested: rows of group d.
+    neighbours, of: how many rows of group a were searched, out of how many.
     """
 
     to_negative: Counts
@@ -80,8 +80,8 @@ class FacetCounts:
     """Rows by side, observed label, predicted label and subgroup.
 
     cells: shape (…, 2, 2, 2, subgroups + 1): group d second, positive second, rows without a subgroup last. has_groups:
-    whether there is a group variable. flips: the flip test, None without one; no_flips says why then. blocks: the same of all
-    subgroups together, by blocks of rows that belong together, last those that are known to be of none; None where nobody says.
+    whether there is a group variable. flips: the flip test; if None, no_flips says why. blocks: the same for all
+    subgroups together, by blocks of rows that belong together, last the rows known to be in none; None without blocks.
     """
 
     cells: Counts
@@ -105,7 +105,7 @@ class FacetCounts:
         return _outcomes(self.cells.sum(axis=-4))
 
     def by_label(self, *, predicted: bool) -> Counts:
-        """Shape (…, 2, 2, subgroups): rows by side and by observed or predicted label; those without a subgroup are left out."""
+        """Shape (…, 2, 2, subgroups): rows by side and by observed or predicted label, if they have a subgroup."""
         counts: Counts = self.cells[..., :-1].sum(axis=-3 if predicted else -2)
         return counts
 
@@ -124,7 +124,7 @@ POST_TRAINING: Registry[Metric] = Registry("post-training bias metric")
 
 
 class Undefined(Exception):
-    """A metric has no value; the text is its error."""
+    """A metric has no value; the text is the error."""
 
 
 def some_in_a(counts: FacetCounts) -> NDArray[np.bool_]:
@@ -136,12 +136,12 @@ def some_in_d(counts: FacetCounts) -> NDArray[np.bool_]:
 
 
 def both_sides(prefix: str = "", *, negated: str = "Negated Facet set is empty", end: str = "") -> dict[str, Condition]:
-    """There are rows in the sensitive group and in the rest; metrics word it differently."""
+    """Requires rows in the sensitive group and in the rest; metrics word it differently."""
     return {f"{prefix}Facet set is empty{end}": some_in_d, f"{prefix}{negated}{end}": some_in_a}
 
 
 def quotient(x: Counts, y: Counts) -> Counts:
-    """x / y; 0 for 0/0, infinite with the sign of x for another x/0."""
+    """x / y; 0 for 0/0, infinite with the sign of x for any other x/0."""
     infinite = np.where(x == 0, 0.0, np.copysign(np.inf, x))
     result: Counts = np.where(y == 0, infinite, x / np.where(y == 0, 1.0, y))
     return result
@@ -154,7 +154,7 @@ def difference(x: Counts, y: Counts) -> Counts:
     return result
 
 
-# How acceptances and rejections by the model compare with the observed labels, on either side.
+# How the model's acceptances and rejections compare with the observed labels, on either side.
 
 
 @POST_TRAINING.register("DCA", description="Difference in Conditional Acceptance (DCA)", requires=both_sides("DCO: "))
@@ -191,8 +191,8 @@ def difference_in_rejection_rates(counts: FacetCounts) -> Counts:
     return quotient(d.true_negatives, d.predicted_negatives) - quotient(a.true_negatives, a.predicted_negatives)
 
 
-# Whether the sensitive group has more of the rejections than of the acceptances, subgroup by subgroup. Rows without a subgroup
-# are in no sum.
+# Whether the sensitive group has more of the rejections than of the acceptances, subgroup by subgroup. Rows without a
+# subgroup count in no sum.
 
 
 def has_groups(counts: FacetCounts) -> NDArray[np.bool_]:
@@ -298,18 +298,18 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
     everyone = counts.all
     rows, more, less = everyone.rows, everyone.false_positives, everyone.false_negatives
     mean = 1 + (more - less) / rows
-    # benefits are 2, 1 and 0; summed in this order the last digits are the service's
+    # benefits are 2, 1 and 0; summed in this order, the last digits match the service's
     squares = more * ((2 / mean) ** 2 - 1) + (rows - more - less) * ((1 / mean) ** 2 - 1) - less
     return squares / (2 * rows)
 
 
-# Distances between the label distributions of the two sides. Only a label value that both have counts; with both values on both
-# sides TVD and KS are |DPL|, and LP is √2 times it.
+# Distances between the label distributions of the two sides. Only label values that both sides have count; with both
+# values on both sides TVD and KS are |DPL|, and LP is √2 times it.
 
 
 def _labels(counts: FacetCounts) -> tuple[Counts, Counts, NDArray[np.bool_]]:
-    """Shares of negative and positive labels in the rest and in the sensitive group, shape (…, 2), and which both sides have: the
-    others are 1 here and there, and so are no distance.
+    """Shares of negative and positive labels in the rest and in the sensitive group, shape (…, 2), and which values
+    both sides have: the others are set to 1 on both sides, and so add no distance.
     """
     labels = np.array([[side.negatives, side.positives] for side in (counts.a, counts.d)])
     rows = labels.sum(axis=1, keepdims=True)

@@ -89,7 +89,7 @@ log = logging.getLogger(__name__)
 
 
 def metric_of(result: CheckResult) -> tuple[str, ...]:
-    """What a result is of, whatever its rows are: check, stage, facet, facet value and metric."""
+    """The subject of a result, whatever its rows are: check, stage, facet, facet value and metric."""
     members = result.model_extra or {}
     return result.check, members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
 
@@ -106,17 +106,17 @@ def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResu
 
 
 def _are_of(keys: Collection[Key], places: Values, cells: Mapping[Cell, int], side: int) -> NDArray[np.int64]:
-    """Of each row whether its key is one of these. places: as of `first_runs`."""
+    """For each row, whether its key is one of these. places: as in `first_runs`."""
     among = np.array([key in keys for key in places_of(cells, side)], np.int64)
     return among[places.astype(np.int64)]
 
 
 LARGEST_VALUE = 2.0**360
-"""What an infinite value is published as: the 2.348543e108 of C9.2, the largest that CloudWatch takes."""
+"""The published value for infinity: the 2.348543e108 of C9.2, the largest that CloudWatch accepts."""
 
 
 def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
-    """Every defined metric as `bias_metric_<NAME>`, and the number of violations. A metric that is undefined has none."""
+    """Every defined metric as `bias_metric_<NAME>`, and the number of violations. Undefined metrics are left out."""
     for part, stage in STAGES.items():
         for group in analysis.groups:
             dimensions = {
@@ -220,7 +220,7 @@ class BiasMonitor(Monitor):
                 continue
             table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
             found: dict[str, float] = {}
-            for choice in choices:  # a value that few rows have is in few groups, which say little
+            for choice in choices:  # a value with few rows is in few groups, which have little evidence
                 side = _are_of(choice.keys, column[0], cells, FACET)
                 kinds = ((side * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
                 of_choice = likeness_of_runs(table.counts_of(choice), kinds, column[1])
@@ -238,7 +238,7 @@ class BiasMonitor(Monitor):
         return scanned(measures, dataset, checks)
 
     def refusing(self, found: Scanned, dataset: Dataset, known: BiasBaseline | None) -> Dataset | None:
-        """Without the records whose few cells would have a column taken for another kind than it is."""
+        """The data set without the records whose few cells would change the kind of a column."""
         from model_monitor.data.profiling.contingency import without_strays
 
         if self.measures().as_service:
@@ -269,8 +269,8 @@ class BiasMonitor(Monitor):
     def check(
         self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
-        """The result of every check of every metric, in the order of analysis.json, post-training metrics first; then whether
-        each drifted in each segment."""
+        """The result of every check of every metric, in the order of analysis.json, post-training metrics first; then
+        the drift of each metric in each segment."""
         compared = list(comparisons_of(analysis, known, self.tolerances))
         found = [
             (check.name, metric, finding)
@@ -294,7 +294,7 @@ class BiasMonitor(Monitor):
         self, results: tuple[CheckResult, ...], counts: Contingency, known: BiasBaseline, data: Dataset, *_: object
     ) -> tuple[CheckResult, ...]:
         asked = self.wanted if self.find_causes and any(each.is_violation for each in results) else None
-        if asked is None or asked.as_service or asked.model is not None:  # a model is not asked again
+        if asked is None or asked.as_service or asked.model is not None:  # a model is not called again
             return results
         from model_monitor.monitors.bias.scan import pinned_down
 

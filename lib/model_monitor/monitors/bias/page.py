@@ -1,4 +1,4 @@
-"""An analysis as a page to read: each group's metrics beside the baseline's, with the rows they rest on. Pure."""
+"""An analysis as a page: each group's metrics compared with the baseline's, and the rows behind them. Pure."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from model_monitor.monitors.bias.comparison import STAGE, segment_label
 from model_monitor.monitors.causes import causes_table
 from model_monitor.monitors.segments import of_segment
 
-TITLE, NAME = "Analysis Report", "report"  # what the service's SDK calls the report and its files
-MOST_CHARTS = 20  # charts of one page; a facet of hundreds of values has tables only beyond
+TITLE, NAME = "Analysis Report", "report"  # the service's SDK's names for the report and its files
+MOST_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of values has tables only
 
 DRIFT_CHECK = "bias_drift_check"
 
@@ -53,7 +53,7 @@ Verdicts = Mapping[tuple[str, ...], CheckResult]
 
 
 def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
-    """The report of an analysis. results: those of its checks, none for a baseline."""
+    """The report of an analysis. results: of its checks, none for a baseline."""
     verdicts = {_place(result): result for result in results if result.check == DRIFT_CHECK}
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
@@ -90,7 +90,7 @@ def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: 
 
 
 def _cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
-    """A card for each metric that changed: its value beside the baseline's, and the rates of both groups."""
+    """A card for each changed metric: its value and the baseline's, and the rates of both groups."""
     groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
     for result, *twins in by_cause(results):
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))

@@ -1,8 +1,8 @@
-"""The passes of the bias monitor over the rows: counted by kind, then, when they have turned out to be enough, the flip test; and
-those behind a change, read again. Driver only.
+"""The passes of the bias monitor over the rows: counts by kind; the flip test, once enough rows are known to be
+accepted; and the rows behind a change, read again. Driver only.
 
-One Spark job counts. A second one counts distinct values where they decide how a column is taken and its minimum and maximum
-don't settle it; the flip test is two more, whatever the number of groups.
+Counting is one Spark job. A second one counts distinct values if they decide the kind of a column and its minimum and
+maximum don't settle it; the flip test is two more, whatever the number of groups.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ log = logging.getLogger(__name__)
 
 
 def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-    """The rows by kind. The flip test looks at rows again, so the metrics are made here.
+    """The rows by kind. The flip test reads rows again, so the metrics are computed here.
 
-    Where the model is asked for predictions, they are made once for all passes, and given back with the metrics.
+    If a model makes the predictions, they are made once for all passes, and released with the metrics.
     """
     plan, opened = plan_of(measures, dataset.names), ExitStack()
     with opened:
@@ -80,7 +80,7 @@ def _predicted(
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
-    """The counts that `plan` asks for, with enough known of every column to tell how it is taken. One or two Spark jobs.
+    """The counts that `plan` requests, with enough facts about each column to tell its kind. One or two Spark jobs.
 
     Raises BadInput if there are too many kinds of rows.
     """
@@ -115,7 +115,7 @@ def _counted(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
 def _analysed(
     held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
 ) -> BiasAnalysis:
-    """The analysis of counted rows, with the flip test. No Spark job, or two. held: what the rows rest on, let go then."""
+    """The analysis of counted rows, with the flip test. No Spark job, or two. held: resources, released at the end."""
     with held:
         chosen = chosen_of(state, plan)
         _log_choices(plan, chosen)
@@ -147,7 +147,7 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
 def _flip_tests(
     dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen
 ) -> Mapping[tuple[int, int], FlipTest | str]:
-    """The flip test of every group that has rows on both sides, by the places of facet and group."""
+    """The flip test of every group with rows on both sides, by the indexes of facet and group."""
     tested = {
         (facet, place): _sensitive(dataset, plan, plan.facets[facet], choice, state.tables[facet])
         for facet, choices in enumerate(chosen.groups)
@@ -188,15 +188,15 @@ def _sensitive(
 
 
 def _rows_of(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
-    """The rows whose key in a column is one of the chosen."""
+    """The rows whose key in a column is chosen."""
     return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))
 
 
-# Where the rows behind a change of bias are from: those of the group, or of all others, that are positive, or judged wrongly.
+# The origin of the rows behind a change of bias: those of the group, or of all others, that are positive or misjudged.
 
 
 OF_ERRORS = frozenset({"AD", "RD", "SD", "TE", "DAR", "DRR", "DCA", "DCR"})
-"""Metrics of answers that differ from labels."""
+"""Metrics of differences between answers and labels."""
 
 Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or the rest, of predictions, of errors
 
@@ -204,7 +204,7 @@ Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or th
 def pinned_down(
     results: tuple[CheckResult, ...], state: Contingency, known: BiasBaseline, data: Dataset, level: float
 ) -> tuple[CheckResult, ...]:
-    """The results; violated ones with the segment and the origin of the change, if it is in one. Source: D4.19."""
+    """The results; violations with the segment and the origin of the change, if it has one. Source: D4.19."""
     if (source := known.source) is None:
         return results
     plan = ContingencyPlan.from_text(state.plan)

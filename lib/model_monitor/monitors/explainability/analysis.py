@@ -1,4 +1,4 @@
-"""What attributions say: global values of each feature with their errors, and what they are beside a baseline's. Pure."""
+"""The results of attributions: each feature's global values with errors, and their comparison with a baseline. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Dependent:
 class OutputAnalysis:
     """The attributions for one output, by feature.
 
-    expected: what the baseline rows get. values: global values. errors: standard errors of them, None where nobody can tell.
+    expected: the mean answer to the baseline rows. values: global values. errors: standard errors, None if unknown.
     means: of the signed values.
     """
 
@@ -51,7 +51,7 @@ class OutputAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class AttributionAnalysis:
-    """What a run says of a model. exact: rows with all coalitions. files: what is kept beside the documents."""
+    """A run's analysis of a model. exact: rows with all coalitions. files: what is stored besides the documents."""
 
     rows: int
     exact: int
@@ -68,14 +68,14 @@ class AttributionAnalysis:
 
 
 def analysis_of(state: Attributions) -> AttributionAnalysis:
-    """The analysis of added attributions."""
+    """The analysis of summed attributions."""
     aggregation = Aggregation(state.aggregation or Aggregation.MEAN_ABS.value)
     outputs = tuple(_output(state, place) for place in range(len(state.outputs)))
     return AttributionAnalysis(state.count, state.exact, aggregation, outputs)
 
 
 def aggregated(state: Attributions, output: int, weights: Numbers | None = None) -> Numbers | None:
-    """Global values of the features for an output, with each block counted as often as its weight says; None of medians.
+    """Global values of the features for an output, with each block weighted; None for medians.
 
     weights: shape (blocks,) or (draws, blocks). Returns shape (features,) or (draws, features).
     """
@@ -99,7 +99,7 @@ def _output(state: Attributions, place: int) -> OutputAnalysis:
 
 
 def _median(sketch: KllSketch) -> float:
-    """The middle value, or the mean of the two in the middle; exact while the sketch was not compacted."""
+    """The middle value, or the mean of the two middle ones; exact unless the sketch was compacted."""
     values, cumulative = sketch.step_cdf()
     if not len(values):
         return 0.0
@@ -108,7 +108,7 @@ def _median(sketch: KllSketch) -> float:
 
 
 def errors_of(state: Attributions, place: int) -> Mapping[str, float | None]:
-    """Standard errors of an output's global values by leaving out one block at a time.
+    """Standard errors of an output's global values, from leaving out one block at a time.
 
     Source: P17; Efron and Tibshirani 1993, "An introduction to the bootstrap".
     """
@@ -121,10 +121,10 @@ def errors_of(state: Attributions, place: int) -> Mapping[str, float | None]:
 
 
 def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
-    """From 0 to 1: 1 where the live values rank the features as the baseline does.
+    """From 0 to 1: 1 if the live values rank the features as the baseline does.
 
-    The gain of a feature is its baseline value, its place that of its live value. Features of equal live values share their
-    places; of negative values, as medians may be, the amount counts. A feature that one side lacks has the value 0 there.
+    A feature's gain is its baseline value, its position that of its live value. Features with equal live values share
+    positions; negative values, which medians may be, count by amount. A feature that a side lacks has value 0 there.
     Source: E6.1; Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques".
     """
     names = list(dict.fromkeys([*baseline, *live]))
@@ -135,7 +135,7 @@ def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
 
 
 def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
-    """The gains in the order of some values, each divided by the logarithm of its place; equal values share their places."""
+    """The gains, ranked by some values, each divided by the logarithm of its position; equal values share positions."""
     _, place, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
     shared = np.bincount(place, gains) / counts
     discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
@@ -145,8 +145,8 @@ def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> f
 
 @dataclass(frozen=True)
 class AttributionBaseline(StoredBaseline):
-    """What later data is held against. likeness: how many rows of the window count as one, as neighbours tell, by output and
-    feature; None if they don't."""
+    """What later data is compared with. likeness: how many rows of the window count as one, by output and feature,
+    estimated from neighbours; None if unknown."""
 
     constraints: AttributionReport
     state: Attributions | None = None
@@ -175,9 +175,9 @@ LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
 class Tolerances:
     """How attributions are judged.
 
-    threshold: of the normalised discounted cumulative gain. min_rows: with fewer nobody can tell. with_changes: whether each
-    feature's attribution is judged by itself: violated where the interval of its change lies wholly beyond `relative` of its
-    baseline value and `absolute` of the sum of all. budget: the share of healthy runs in which any may be.
+    threshold: of the normalised discounted cumulative gain. min_rows: minimum rows for a verdict. with_changes: whether
+    each feature's attribution is judged by itself: violated if the interval of its change lies wholly beyond `relative`
+    of its baseline value and `absolute` of the sum of all. budget: the share of healthy runs that may violate any.
     """
 
     threshold: float = 0.9
@@ -190,8 +190,8 @@ class Tolerances:
 
 @dataclass(frozen=True)
 class OutputComparison:
-    """One output. state: of the window; place: the output's in it. baseline: None if the baseline has no such output. neighbours:
-    by feature how many of them count as one; None if nobody says.
+    """One output. state: of the window. place: the output's index in it. baseline: None if that lacks the output.
+    neighbours: by feature, how many of them count as one; None if unknown.
     """
 
     current: OutputAnalysis
@@ -204,12 +204,12 @@ class OutputComparison:
 
     @property
     def rows(self) -> tuple[int | None, int]:
-        """Rows of the baseline, if they are known, and of the window."""
+        """Number of rows in the baseline, if known, and in the window."""
         return (self.known.count if self.known else None), self.state.count
 
     @cached_property
     def likeness(self) -> float:
-        """How many rows count as one: 1 where nobody says which belong together. Source: E6.6."""
+        """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
         if not self.state.group_column and self.neighbours is None:
             return 1.0
         found, squares = _in_blocks(self.state, self.place)
@@ -217,7 +217,7 @@ class OutputComparison:
         return float(np.average(found, weights=squares) if squares.any() else found.max(initial=1.0))
 
     def _wider(self, state: Attributions, place: int) -> Mapping[str, float]:
-        """By feature how much larger errors are than blocks of equal rows show, where neighbours are alike. Source: E6.6."""
+        """By feature, how much larger similar neighbours make errors than equal blocks of rows show. Source: E6.6."""
         if self.neighbours is None:
             return dict.fromkeys(state.features, 1.0)
         found, _ = _in_blocks(state, place)
@@ -225,7 +225,7 @@ class OutputComparison:
 
     @cached_property
     def _sides(self) -> list[tuple[Attributions, int]]:
-        """The states and the output's place in each: of the window, and of a baseline that has it, and the same features."""
+        """The states and the output's index in each: of the window, and of a baseline with both it and the features."""
         sides, known, name = [(self.state, self.place)], self.known, self.current.name
         if known is not None and name in known.outputs and known.features == self.state.features:
             sides.append((known, known.outputs.index(name)))
@@ -233,12 +233,12 @@ class OutputComparison:
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom of the errors: blocks less one, of groups those that have any."""
+        """Degrees of freedom of the errors: blocks less one; with groups, only non-empty blocks count."""
         return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._sides) - 1
 
     @cached_property
     def before(self) -> Mapping[str, float]:
-        """The baseline's values of the features that are written here, in the document's order."""
+        """The baseline's values of the written features, in the document's order."""
         return self.baseline or {}
 
     @cached_property
@@ -247,7 +247,7 @@ class OutputComparison:
 
     @cached_property
     def ndcg_interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the gain, of as many resamples of the blocks of baseline and window; None of medians."""
+        """The 95 % interval of the gain, from resamples of the blocks of baseline and window; None for medians."""
         names, random = self.state.features, np.random.default_rng(0)
         drawn = [self._drawn(random, *side) for side in self._sides]
         now, before = drawn[0], drawn[1] if len(drawn) > 1 else None
@@ -264,7 +264,7 @@ class OutputComparison:
 
     @cached_property
     def changes(self) -> Mapping[str, tuple[float, float]] | None:
-        """By feature the interval of what its value is above the baseline's, at the family's level; None of medians.
+        """By feature the interval of its value minus the baseline's, at the family's level; None for medians.
 
         Source: E6.2; Dunn 1961, "Multiple comparisons among means".
         """
@@ -283,7 +283,7 @@ class OutputComparison:
         return found
 
     def _drawn(self, random: np.random.Generator, state: Attributions, place: int) -> Numbers | None:
-        """Values in resamples of the state's blocks, shape (RESAMPLES, features); None of medians."""
+        """Values in resamples of the state's blocks, shape (RESAMPLES, features); None for medians."""
         weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(float)
         found = aggregated(state, place, weights)
         if found is None or self.neighbours is None:
@@ -294,7 +294,7 @@ class OutputComparison:
 
 
 def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:
-    """How many rows count as one, by feature, as blocks tell; and the sums of the amounts' squares."""
+    """How many rows count as one, by feature, estimated from blocks; and the sums of the amounts' squares."""
     rows, sums, squares = max(state.count, 1), state.sums[ABSOLUTE, place], state.sums[SQUARED, place].sum(axis=1)
     means = sums.sum(axis=1, keepdims=True) / rows
     squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
@@ -304,7 +304,7 @@ def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:
 def comparisons_of(
     state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, tolerances: Tolerances
 ) -> Iterator[OutputComparison]:
-    """Every output of a window beside its baseline."""
+    """Every output of a window with its baseline."""
     for place, output in enumerate(analysis.outputs):
         values = known.constraints.values.get(output.name)
         neighbours = None if known.likeness is None else known.likeness[place]

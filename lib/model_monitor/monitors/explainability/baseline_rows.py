@@ -1,4 +1,4 @@
-"""Rows that stand for a feature's absence: as configured, of a file, or the middles of clusters of the data. Driver only."""
+"""Rows that represent a feature's absence: configured, from a file, or centres of clusters of the data. Driver only."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ STARTS = 10
 
 
 def baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int | None, seed: int) -> Cells:
-    """One row for each cluster of some rows, of which each cell is a value that the model may meet.
+    """One row for each cluster of some rows; each of its cells is a value that the model may meet.
 
-    clusters: how many; None for the number with the best silhouette.
+    clusters: their number; None for the number with the best silhouette.
     """
     is_number = np.array(numeric)
     numbers = cells[:, is_number].astype(np.float64)
@@ -59,7 +59,7 @@ def _best(points: NDArray[np.float64], codes: NDArray[np.int64], most: int, seed
 
 
 def _clustered(points: NDArray[np.float64], codes: NDArray[np.int64], clusters: int, seed: int) -> NDArray[np.int64]:
-    """The cluster of each row: k-means of numbers alone, else k-prototypes."""
+    """The cluster of each row: k-means if all columns are numbers, otherwise k-prototypes."""
     if not codes.shape[1]:
         means = _library("sklearn.cluster").KMeans(clusters, n_init=STARTS, random_state=seed)
         found: NDArray[np.int64] = means.fit(points).labels_
@@ -73,7 +73,7 @@ def _clustered(points: NDArray[np.float64], codes: NDArray[np.int64], clusters: 
 def _prototypes(
     points: NDArray[np.float64], codes: NDArray[np.int64], clusters: int, weight: float, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], float]:
-    """One try of k-prototypes from rows drawn at random: the cluster of each row, and the sum of the distances."""
+    """One run of k-prototypes from randomly drawn rows: the cluster of each row, and the sum of the distances."""
     start = random.choice(len(points), clusters, replace=False)
     middles, modes = points[start], codes[start]
     places = np.full(len(points), -1)
@@ -95,7 +95,7 @@ def _prototypes(
 
 
 def _middle(rows: Cells, is_number: NDArray[np.bool_]) -> list[Any]:
-    """Of each feature the mean, of whole numbers the value next to it, of texts the most frequent one."""
+    """For each feature the mean, for integers the value next to it, for texts the most frequent one."""
     cells: list[Any] = []
     for column, numeric in zip(rows.T, is_number, strict=True):
         if not numeric:
@@ -131,7 +131,7 @@ def _library(name: str) -> Any:
         return importlib.import_module(name)
 
 
-# Rows that stand for a feature's absence: as a configuration gives them, or as a file of an earlier run.
+# Rows that represent a feature's absence: from a configuration, or from a file of an earlier run.
 
 
 FILE = "explanations_shap/baseline.csv"
@@ -143,7 +143,7 @@ Column = Sequence[Any]
 def rows_given(given: Any, names: Sequence[str], features: str | None) -> list[list[Any]]:
     """The rows of the configuration's member `baseline`, cells in the order of `names`. features: its JMESPath.
 
-    Raises BadConfiguration if they are none, or of other columns.
+    Raises BadConfiguration if they aren't rows, or have other columns.
     """
     if hasattr(given, "to_dict"):
         given = given.astype(object).where(given.notna(), None).to_dict("records")
@@ -160,7 +160,7 @@ def rows_given(given: Any, names: Sequence[str], features: str | None) -> list[l
 def rows_in(content: bytes, path: str, names: Sequence[str], features: str | None) -> list[list[Any]]:
     """The rows of a file: Parquet, JSON, JSON Lines, else CSV with or without a header.
 
-    Raises BadConfiguration if there are none, or they are of other columns.
+    Raises BadConfiguration if there are none, or they have other columns.
     """
     ending = PurePosixPath(path).suffix.lower()
     try:
@@ -188,7 +188,7 @@ def rows_in(content: bytes, path: str, names: Sequence[str], features: str | Non
 
 
 def columns_of(rows: Sequence[Sequence[Any]]) -> list[pa.Array]:
-    """Rows as columns of numbers where all present cells are numbers, else of texts."""
+    """Rows as columns: numbers if all present cells are numbers, otherwise texts."""
     columns = []
     for cells in zip(*rows, strict=True):
         is_number = all(isinstance(cell, int | float) for cell in cells if cell is not None)

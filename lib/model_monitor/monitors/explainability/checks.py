@@ -1,7 +1,7 @@
-"""The checks of attributions: each a registered function of one output beside its baseline. Pure.
+"""The checks of attributions: each a registered function that compares one output with its baseline. Pure.
 
-Registered under its `constraint_check_type`. A check gives a `Finding` for each feature that it is about, None for all of them
-together. It never logs and never raises for data.
+Registered under its `constraint_check_type`. A check returns a `Finding` for each feature that it is about, with None
+as the feature for all of them together. It never logs and never raises because of the data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from model_monitor.registry import Registry
 CHECKS: Registry[Callable[[OutputComparison], Iterator[tuple[str | None, Finding]]]] = Registry("attribution check")
 
 DRIFT = "Feature attribution drift {ndcg} exceeds threshold {threshold}"
-"""The service says "exceeds" of a score that is below its threshold. Source: E6.1; G25."""
+"""The service says "exceeds" for a score below its threshold. Source: E6.1; G25."""
 
 CHANGE = "Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between {low:.4g} and {high:.4g}"
 GAIN = "normalised discounted cumulative gain of the window's ranking, gains being the baseline's values"
@@ -81,7 +81,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
 
 
 def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
-    """The verdict on an output that the baseline lacks, or that too few rows speak of; None if it can be judged."""
+    """The verdict on an output that the baseline lacks, or that has too few rows; None if it can be judged."""
     if output.baseline is None:
         return Finding.not_judged(threshold, "the baseline does not have this output")
     if output.known is not None and output.known.baseline != output.state.baseline:
@@ -95,6 +95,6 @@ def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | No
 
 
 def _in_words(output: str, now: float, before: float) -> str:
-    """The change in words that follow the feature's name."""
+    """The change as text, to follow the feature's name."""
     times = f" {abs(now / before):.2g} times as much:" if before else ""
     return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"

@@ -1,6 +1,6 @@
-"""Kernel SHAP of many rows at once, and the designs of coalitions: which of k players take part in each call of a game. Pure.
+"""Kernel SHAP for many rows at once, and the designs of coalitions: which of k players join each call of a game. Pure.
 
-Synthetic rows of all of them stand in one buffer and are one call of the model.
+The synthetic rows of all of them share one buffer and one call of the model.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from model_monitor.statistics.states.scores import logarithms
 Masks = NDArray[np.bool_]  # shape (coalitions, players)
 Weights = NDArray[np.float64]
 
-DEFAULT_SAMPLES = 2048  # coalitions beside two for each feature, where nobody says how many (E3.1)
+DEFAULT_SAMPLES = 2048  # coalitions by default, besides two per feature (E3.1)
 
 DRAWS_PER_COALITION = 4
-"""Coalitions are drawn so often for each that is still wanted; what was drawn twice counts twice."""
+"""Number of draws per coalition that is still needed; a coalition drawn twice counts twice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Design:
-    """Coalitions of some players, and the projection from what they are worth to the players' values.
+    """Coalitions of some players, and the projection from the coalitions' worth to the players' values.
 
     masks: who takes part, shape (coalitions, players); neither all nor none. of_coalitions: shape (players, coalitions).
-    of_all: shape (players,). is_exact: all coalitions are there. is_singular: they don't tell all players apart.
+    of_all: shape (players,). is_exact: whether it has all coalitions. is_singular: whether it can't tell players apart.
 
     With y a coalition's worth above nobody's and total everybody's, the values are of_coalitions @ y + of_all * total.
     """
@@ -48,7 +48,7 @@ class Design:
 
 
 def samples_of(asked: int | None, features: int) -> int:
-    """Coalitions that a row may take, of all features of a data set.
+    """Number of coalitions for a row, for all features of a data set.
 
     Source: E3.1.
     """
@@ -57,7 +57,7 @@ def samples_of(asked: int | None, features: int) -> int:
 
 
 def design_of(players: int, samples: int, seed: int) -> Design:
-    """The design for some players, of at most so many coalitions; the same one wherever it is made.
+    """The design for some players, with at most this many coalitions; deterministic.
 
     Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
     """
@@ -67,7 +67,7 @@ def design_of(players: int, samples: int, seed: int) -> Design:
 
 
 def _projected(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
-    """Weighted least squares under the constraint that the values add up to the total: the last player has what is left."""
+    """Weighted least squares with values that add up to the total: the last player gets the remainder."""
     coalitions, players = masks.shape
     last = masks[:, -1:].astype(np.float64) if players else np.zeros((coalitions, 0))
     apart = masks[:, :-1] - last
@@ -93,7 +93,7 @@ def _everything(players: int) -> tuple[Masks, Weights]:
 
 
 def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
-    """Whole sizes while they fit, smallest and largest first; of the others as many as are left, in complementary pairs.
+    """Whole sizes while they fit, smallest and largest first; then draws from other sizes, in complementary pairs.
 
     Source: E3.2.
     """
@@ -119,12 +119,12 @@ def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
 
 
 def _drawn(players: int, sizes: list[int], shares: Weights, wanted: int, seed: int) -> tuple[Masks, Weights]:
-    """Up to so many coalitions of these sizes with their complements, and how often each was drawn."""
+    """Up to this many coalitions of these sizes with their complements, and how often each was drawn."""
     random = np.random.default_rng([seed, players])
     pairs = max(1, wanted // 2)
     size = random.choice(sizes, DRAWS_PER_COALITION * pairs, p=shares)
     drawn = random.random((len(size), players)).argsort(axis=1).argsort(axis=1) < size[:, None]
-    alike = np.packbits(drawn ^ drawn[:, :1], axis=1)  # a coalition and its complement alike
+    alike = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
     _, first, place = np.unique(alike, axis=0, return_index=True, return_inverse=True)
     end = np.sort(first)[pairs] if len(first) > pairs else len(size)
     counts = np.bincount(place.reshape(-1)[:end], minlength=len(first))
@@ -142,12 +142,12 @@ def _all_of_size(players: int, size: int) -> Masks:
 
 
 def _weight(players: int, size: int) -> float:
-    """The kernel's weight of all coalitions of a size together, up to a factor."""
+    """The kernel's weight of all coalitions of a size together, up to a constant factor."""
     return (players - 1) / (size * (players - size))
 
 
 class Designs:
-    """The designs by their numbers of players, the least recently used of which are given up when they are large."""
+    """The designs by number of players; drops the least recently used ones when they get too large together."""
 
     LIMIT = 256 * 2**20
 
@@ -167,17 +167,17 @@ class Designs:
         return iter(self._made.values())
 
 
-Cells = NDArray[np.generic]  # shape (rows, features): doubles, or objects with None where nothing is
+Cells = NDArray[np.generic]  # shape (rows, features): doubles, or objects with None for missing cells
 Answers = NDArray[np.float64]  # shape (rows, outputs)
 
 BUFFER_ROWS = 100_000
 BUFFER_BYTES = 64 * 2**20
-CLIP = 1e-12  # as near to 0 and 1 as a probability may come before it has log-odds
+CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has log-odds
 
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """Local values of rows, shape (rows, outputs, features), and how many rows have exact ones."""
+    """Local values of rows, shape (rows, outputs, features), and the number of rows with exact ones."""
 
     values: NDArray[np.float64]
     exact: int
@@ -185,10 +185,10 @@ class Attributed:
 
 @dataclass(frozen=True)
 class Kernel:
-    """What rows are explained with.
+    """The means to explain rows.
 
-    predict: the model's answers to rows. baseline: the rows that stand for a feature's absence. samples, seed: of the designs.
-    with_logit: whether attributions are of log-odds. exactly: the values themselves, where the model has them without coalitions.
+    predict: the model's answers to rows. baseline: rows that represent a feature's absence. samples, seed: of designs.
+    with_logit: whether to attribute log-odds. exactly: computes the values directly, if the model needs no coalitions.
     """
 
     predict: Callable[[Cells], Answers]
@@ -204,13 +204,13 @@ class Kernel:
 
     @cached_property
     def expected(self) -> NDArray[np.float64]:
-        """What nobody's coalition is worth: the mean answer to the baseline rows behind the link, shape (outputs,)."""
+        """The worth of the empty coalition: the mean answer to the baseline rows after the link, shape (outputs,)."""
         return self._linked(self.predict(self.baseline).mean(axis=0))
 
     def explained(self, rows: Cells) -> Attributed:
-        """The attributions of all features of some rows.
+        """The attributions of all features for some rows.
 
-        Raises BadInput if log-odds are wanted of answers outside of 0 to 1.
+        Raises BadInput if log-odds are requested for answers outside 0 to 1.
         """
         totals = self._linked(self.predict(rows)) - self.expected
         if self.exactly is not None:
@@ -238,19 +238,19 @@ class Kernel:
 
     @property
     def _room(self) -> int:
-        """Synthetic rows of a buffer."""
+        """Number of synthetic rows in a buffer."""
         return max(1, min(BUFFER_ROWS, BUFFER_BYTES // (8 * max(1, self.baseline.shape[1]))))
 
     @cached_property
     def _buffer(self) -> Cells:
-        """Synthetic rows of one call of the model after the other: fresh memory for each would take longer than to fill it."""
+        """A reusable buffer for a call's synthetic rows: allocating memory each time takes longer than filling it."""
         kind = np.result_type(self.baseline, np.float64)
         return np.empty((max(self._room, len(self.baseline)), self.baseline.shape[1]), kind)
 
     def _pieces(self, differs: NDArray[np.bool_]) -> Iterator[_Piece]:
-        """Rows that differ in the same features together, those of few features first; cut where a buffer is full.
+        """Groups of rows that differ in the same features, few features first; split when a buffer is full.
 
-        A row that needs more than a buffer is cut between its coalitions, at the same places whatever stands beside it.
+        A row that needs more than a buffer is split between its coalitions, at positions independent of other rows.
         """
         packed = np.hstack(
             [differs.sum(axis=1).astype(">u4").view(np.uint8).reshape(-1, 4), np.packbits(differs, axis=1)]
@@ -274,7 +274,7 @@ class Kernel:
                 yield _Piece(rows[start : start + step], columns, design, 0, coalitions)
 
     def _play(self, rows: Cells, pieces: list[_Piece], values: NDArray[np.float64]) -> None:
-        """Add to the values what the coalitions of some pieces are worth. One call of the model."""
+        """Add the worth of the coalitions of some pieces to the values. One call of the model."""
         if not pieces:
             return
         end = 0
@@ -303,7 +303,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Rows that play with the same columns, and the coalitions of a design that they play here."""
+    """Rows that differ in the same columns, and the part of a design's coalitions to evaluate for them."""
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
@@ -315,9 +315,9 @@ class _Piece:
         return len(self.rows) * (self.stop - self.start) * len(baseline)
 
     def fill(self, synthetic: Cells, rows: Cells, baseline: Cells) -> None:
-        """Each row with the baseline's cells where a coalition lacks a player: by row, by coalition, by baseline row.
+        """Fill in each row, with baseline cells for players absent from a coalition: by row, coalition, baseline row.
 
-        A row's own cells and all of the baseline's stand side by side, and are taken by their places.
+        A row's own cells and all of the baseline's are put side by side, and taken by index.
         """
         width, count = rows.shape[1], len(self.rows)
         absent = np.zeros((self.stop - self.start, 1, width), bool)
@@ -329,7 +329,7 @@ class _Piece:
         np.take(cells, places.reshape(-1), axis=1, out=synthetic.reshape(count, -1), mode="clip")
 
     def add(self, worth: Answers, values: NDArray[np.float64]) -> None:
-        """Each row by itself, so that a row's sums are made in one way whatever is beside it."""
+        """Each row separately, so that a row's sums don't depend on the rows around it."""
         of_coalitions = self.design.of_coalitions[:, self.start : self.stop]
         by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)
         found = np.matmul(of_coalitions, by_row)  # rows, players, outputs
@@ -337,7 +337,7 @@ class _Piece:
 
 
 def _differs(rows: Cells, other: Cells) -> NDArray[np.bool_]:
-    """Where cells are not those of another row; a missing cell is like a missing one."""
+    """Where cells differ from those of another row; missing cells are equal."""
     apart: NDArray[np.bool_] = np.asarray(rows != other, dtype=bool)
     if rows.dtype == np.float64:
         apart &= ~(np.isnan(rows) & np.isnan(other))

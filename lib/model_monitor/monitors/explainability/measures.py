@@ -1,4 +1,4 @@
-"""What an explainability analysis asks of a scan: a configuration, a model, and the plan that they are for some columns. Pure.
+"""What an explainability analysis needs from a scan: a configuration, a model, and the plan for some columns. Pure.
 
 measures = AttributionMeasures.of(config, "churn.json")
 plan = plan_of(measures, ("Age", "Sex", "Target"))
@@ -24,7 +24,7 @@ from model_monitor.monitors.predictors import Model
 from model_monitor.monitors.predictors.loading import model_of
 from model_monitor.monitors.predictors.sums import Algorithm
 
-SAMPLED_ROWS = 10_000  # rows that baseline rows are made of, and that partial dependence is computed from
+SAMPLED_ROWS = 10_000  # rows for computing baseline rows, and for partial dependence
 
 MOST_BASELINE_ROWS = 1_000
 RESOLUTION, TOP_FEATURES = 15, 10
@@ -82,7 +82,7 @@ class AttributionMeasures:
         """The measures for a table with the configuration's own columns.
 
         model: a path, an address, a function from a pandas frame to scores, or a `Model`.
-        Raises BadConfiguration if the configuration asks for something impossible.
+        Raises BadConfiguration if the configuration requests something impossible.
         """
         require_in_scope(config, config.FILE_NAME)
         named = (config.label, config.predicted_label)
@@ -111,9 +111,9 @@ class AttributionMeasures:
 
 
 def require_in_scope(config: AnalysisConfig, where: str) -> None:
-    """Make sure that everything that is asked for can be done.
+    """Check that everything requested is possible.
 
-    Raises BadConfiguration with a line for each thing that can't.
+    Raises BadConfiguration with a line for each request that isn't.
     Source: E1.1.
     """
     errors = [f"{where}: {error}" for error in _out_of_scope(config)]
@@ -125,9 +125,9 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
 class AttributionPlan:
     """The analysis for the columns of a data set.
 
-    features: all players, in the data's order. written: those whose attributions are kept, none if none is asked for. join: the
-    column that tells rows of local values apart. dependent: features whose partial dependence is asked for by name; None for
-    those with the largest values. group: the column that says which rows belong together.
+    features: all players, in the data's order. written: those whose attributions are kept, empty if not requested.
+    join: the column that identifies rows of local values. dependent: features whose partial dependence is requested by
+    name; None for those with the largest values. group: the column of the rows that belong together.
     """
 
     features: tuple[str, ...]
@@ -141,7 +141,7 @@ class AttributionPlan:
 def plan_of(measures: AttributionMeasures, names: Sequence[str]) -> AttributionPlan:
     """The plan for a data set with these columns.
 
-    Raises BadConfiguration with one line for each column that is not there, or if no feature is left.
+    Raises BadConfiguration with one line for each absent column, or if no feature is left.
     Source: E1.2.
     """
     if measures.group_column is not None and measures.group_column not in names:

@@ -1,4 +1,4 @@
-"""The explainability monitor: binds what to explain, all checks, what it says and what it asks of later data."""
+"""The explainability monitor: combines what to explain, all checks, its page and its constraints on later data."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ from model_monitor.statistics.verdicts.likeness import ROOM, likeness_of_neighbo
 log = logging.getLogger(__name__)
 
 ATTRIBUTIONS = "attributions"
-METRIC, NDCG = "shap", "ndcg"  # what the service's violations name, and what is checked of all features together
-METHOD = "KernelShap"  # what the service's metrics name
+METRIC, NDCG = "shap", "ndcg"  # the name in the service's violations, and the check of all features together
+METHOD = "KernelShap"  # the name in the service's metrics
 
 
 def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBaseline) -> None:
@@ -109,7 +109,7 @@ class ExplainabilityMonitor(Monitor):
     def expecting(
         self, measures: Any, expectations: Any, dataset: Dataset, known: AttributionBaseline | None, *_: object
     ) -> AttributionMeasures:
-        """With the groups of rows of the baseline."""
+        """The measures with the baseline's groups of rows."""
         asked: AttributionMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
         if known is None or known.state is None or not self.tolerances.with_changes:
             return asked
@@ -129,7 +129,7 @@ class ExplainabilityMonitor(Monitor):
         return scanned(measures, dataset, checks)
 
     def refusing(self, found: Scanned, dataset: Dataset, known: Any) -> Dataset | None:
-        """Without the records that the model gives no finite answer for."""
+        """The data set without the records for which the model has no finite answer."""
         refused = found.rows.refused
         if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
             return None
@@ -178,7 +178,7 @@ class ExplainabilityMonitor(Monitor):
         return results
 
     def budget(self, state: Attributions, known: AttributionBaseline) -> BudgetLedger | None:
-        """How the changes share the budget; None where they are not judged. Source: E6.2."""
+        """How the changes share the budget; None if they are not judged. Source: E6.2."""
         if not self.tolerances.with_changes:
             return None
         return BudgetLedger.of_one(ATTRIBUTIONS, self.tolerances.budget, len(state.outputs) * len(state.features))

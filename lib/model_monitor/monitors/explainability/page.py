@@ -1,4 +1,4 @@
-"""Attributions as a page to read: each output's features, the largest first, beside the baseline's. Pure."""
+"""Attributions as a page: each output's features, the largest first, compared with the baseline's. Pure."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from model_monitor.monitors.explainability.analysis import (
     OutputAnalysis,
 )
 
-TITLE, NAME = "Analysis Report", "report"  # what the service's SDK calls the report and its files
-MOST_FEATURES = 20  # features of a chart; the table has all of them
+TITLE, NAME = "Analysis Report", "report"  # the service's SDK's names for the report and its files
+MOST_FEATURES = 20  # features in a chart; the table has all of them
 
 HOW_TO_READ = (
     "No change larger than: that is where the interval of the change ends. A change counts if its whole interval lies beyond its "
@@ -47,7 +47,7 @@ HOW_TO_READ = (
 
 
 def page_of(analysis: AttributionAnalysis, results: Sequence[CheckResult], known: AttributionBaseline | None) -> Page:
-    """The report of an analysis. results: those of its checks, none for a baseline."""
+    """The report of an analysis. results: of its checks, none for a baseline."""
     facts = (("method", how(analysis)), ("aggregation", analysis.aggregation.value))
     headline = None if results else _of_baseline(analysis)
     return Page(NAME, TITLE, facts, tuple(_sections(analysis, results, known)), headline)
@@ -62,7 +62,7 @@ def _of_baseline(analysis: AttributionAnalysis) -> Headline:
 
 
 def how(analysis: AttributionAnalysis) -> str:
-    """How the attributions were made."""
+    """How the attributions were computed."""
     if analysis.exact == analysis.rows:
         return "exact"
     return f"sampled coalitions; {count_text(analysis.exact)} of {count_text(analysis.rows)} rows exact"
@@ -97,7 +97,7 @@ def _before(known: AttributionBaseline | None, output: str) -> Mapping[str, floa
 
 
 def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaseline | None) -> Card:
-    """What a feature does to an output beside what it did."""
+    """A feature's present and previous effect on an output."""
     name, limit = result.feature or "", number_text(result.threshold, 3)
     now, before = output.values[name], _before(known, output.name).get(name, 0.0)
     chart = _chart(output, {name: before}, {name}, [name])
@@ -120,7 +120,7 @@ def _chart(
 ) -> PointChart:
     names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
     values = [abs(value) for name in names for value in (output.values[name], known.get(name, 0.0))]
-    # endless where a value is too large to be squared
+    # infinite if a value is too large to be squared
     errors = {name: error for name in names if (error := output.errors[name]) is not None and isfinite(error)}
     top = max(values, default=0.0) + max((2 * error for error in errors.values()), default=0.0) or 1.0
     least = -top if min((output.values[name] for name in names), default=0.0) < 0 else 0.0
@@ -155,7 +155,7 @@ def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[
 
 
 def _curves(found: Dependent) -> Iterator[CurveChart]:
-    """The mean answer over the values of a number, for each output, both axes from the least to the largest."""
+    """The mean answer over the values of a number, for each output; both axes from the smallest to the largest."""
     values = found.grid.values
     if not found.grid.is_numeric or len(values) < 2:
         return

@@ -1,6 +1,6 @@
-"""What an executor does for attributions: calls the model for its partition's rows, and makes states of what it answers.
+"""What an executor does for attributions: calls the model for its partition's rows, and makes states of the answers.
 
-Partial dependence is what a model answers on average if every row had the same value of a feature.
+Partial dependence is the model's mean answer if every row had the same value of a feature.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MOST_CATEGORIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The values that a feature is given, and the shares of the rows that are near each. left_out: values beyond the most."""
+    """The values to give a feature, and the share of rows near each. left_out: number of values beyond the maximum."""
 
     is_numeric: bool
     values: tuple[Any, ...]
@@ -48,10 +48,10 @@ class Grid:
 
 
 def grid_of(cells: NDArray[Any], resolution: int) -> Grid:
-    """The grid of a feature from its cells, doubles or texts; those that are missing are left out.
+    """The grid of a feature from its cells, doubles or texts; missing cells are left out.
 
-    Numbers that are fractional or of more values than the resolution fall in buckets of one width, each tried at its centre.
-    Anything else is tried value by value, the most frequent ones of many.
+    Numbers that are fractional or have more values than the resolution are put in buckets of equal width, each
+    represented by its centre. Anything else has its single values, the most frequent ones if there are many.
     Source: E5.
     """
     is_number = cells.dtype == np.float64
@@ -67,7 +67,7 @@ def grid_of(cells: NDArray[Any], resolution: int) -> Grid:
 
 
 def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, values: tuple[Any, ...]) -> Answers:
-    """The sums of the model's answers to all rows for each value of a column, shape (values, outputs)."""
+    """The sums of the model's answers over all rows for each value of a column, shape (values, outputs)."""
     at_once = max(1, BUFFER_ROWS // max(1, len(rows)))
     sums = []
     for start in range(0, len(values), at_once):
@@ -80,12 +80,12 @@ def answers_over(predict: Callable[[Cells], Answers], rows: Cells, column: int, 
 
 
 REASON, CELLS, JOIN, GROUP, FEATURE = "reason", "cells", "join", "group", "f{}"
-"""Columns: why a row is refused (0: it isn't), its number of cells, what tells it apart, its group, the cells of a feature."""
+"""Columns: why a row is refused (0: it isn't), its number of cells, its identity, its group, the cells of a feature."""
 
-KEY = "key"  # of a sampled row: what it is drawn by
-LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in the place of a state
-BLOCK_BYTES = 2**25  # of the local values of a block
-MOST_IN_RUNS = 2**20  # values of the rows that are kept of a partition, to tell how alike neighbours are
+KEY = "key"  # sort key for drawing rows
+LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in place of a state
+BLOCK_BYTES = 2**25  # of local values in a block
+MOST_IN_RUNS = 2**20  # values of rows that are kept per partition, to estimate how similar neighbours are
 
 PROBE_SCHEMA = pa.schema(
     [
@@ -101,10 +101,10 @@ SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 
 @dataclass(frozen=True)
 class Explained:
-    """A model and what its answers are held against.
+    """A model and the rows that its answers are compared with.
 
-    names, numeric: of the features. model: without its bytes, which are sent apart: content. baseline, samples, seed,
-    with_logit: as in `Kernel`. algorithm: which way there.
+    names, numeric: of the features. model: without its bytes, which are sent separately: content. baseline, samples,
+    seed, with_logit: as in `Kernel`. algorithm: how attributions are computed.
     """
 
     names: tuple[str, ...]
@@ -121,7 +121,7 @@ class Explained:
         return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
 
     def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
-        """The cells of the features, which are in these columns."""
+        """The cells of the features, from these columns."""
         return cells_of([plain(rows.column(name)) for name in columns], self.names, self.numeric)
 
     def kernel(self, *, says_why: bool = False) -> Kernel:
@@ -134,10 +134,10 @@ class Explained:
 
 @dataclass(frozen=True)
 class AttributionTask:
-    """What is made of a partition.
+    """What to compute for a partition.
 
-    nothing: the attributions of no rows. written: places of the features whose attributions are kept. reasons: how many reasons
-    there are for refusing a row. with_local: whether local values go to the driver as well. with_runs: runs of first rows, too.
+    nothing: the attributions of no rows. written: indexes of the features whose attributions are kept. reasons: number
+    of reasons to refuse a row. with_local: also send local values to the driver. with_runs: also runs of first rows.
     """
 
     explained: Explained
@@ -149,7 +149,7 @@ class AttributionTask:
 
 
 def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
-    """The state of one partition's attributions, its local values if they are wanted, and the account of its rows."""
+    """The state of one partition's attributions, its local values if requested, and the account of its rows."""
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     builder: AttributionsBuilder | None = None
     partition = chunk = 0
@@ -166,14 +166,14 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
         try:
             cells = task.explained.cells(kept, columns) if kept.num_rows else None
             found = kernel.explained(cells) if cells is not None and task.written else None
-        except UnansweredRows:  # whose rows are told apart when somebody looks at them again (`AnswerTask`)
+        except UnansweredRows:  # a later reading of the rows finds out which (`AnswerTask`)
             counted += _counts(block, task.reasons, Refusal.NOT_EXPLAINED)
             continue
         counted += _counts(block, task.reasons)
         if cells is None:
             continue
         keys = keys_by_group(keys_of(cells), kept.column(GROUP)) if group_column else keys_of(cells)
-        if found is None:  # partial dependence alone is asked for
+        if found is None:  # only partial dependence is requested
             builder.update(np.zeros((len(cells), len(outputs), 0)), keys, 0)
             continue
         values = found.values[:, :, list(task.written)]
@@ -195,7 +195,7 @@ def attributions_of_partition(task: AttributionTask, batches: Iterable[pa.Record
 def sample_of_partition(
     features: int, rows: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Of one partition the rows with the smallest keys, which are the same ones in every run, at most so many."""
+    """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
     held: pa.Table | None = None
     for block in blocks(batches, MOST_BLOCK_ROWS):
         kept = kept_of(block)
@@ -210,7 +210,7 @@ def sample_of_partition(
 
 
 def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What the model answers to the baseline rows, and how quickly; called twice to see whether it answers the same."""
+    """The model's answers to the baseline rows, and its speed; called twice to see whether the answers are the same."""
     for _ in batches:
         kernel, times = explained.kernel(says_why=says_why), max(1, 1000 // len(explained.baseline))
         expected, rows = kernel.expected, np.repeat(explained.baseline, times, axis=0)
@@ -230,7 +230,7 @@ def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch
 def dependence_of_features(
     explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Broadcast[Cells], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The sums of the model's answers over each feature's grid. batches: the places in `grids` of those to look at."""
+    """The sums of the model's answers over each feature's grid. batches: the indexes in `grids` of those to compute."""
     for batch in batches:
         for place in batch.column(0).to_pylist():
             feature, grid = grids[place]
@@ -244,7 +244,7 @@ def kept_of(block: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def keys_of(cells: Cells) -> NDArray[np.uint64]:
-    """A hash of each row, by which it is drawn and put into a block: the same wherever the row lies."""
+    """A hash of each row, for drawing it and for its block; independent of where the row is stored."""
     if cells.dtype == np.float64:
         return chained_hashes(list(cells.T), [~np.isnan(column) for column in cells.T])
     rows = ["\x1f".join("" if cell is None else str(cell) for cell in row) for row in cells.tolist()]
@@ -252,7 +252,7 @@ def keys_of(cells: Cells) -> NDArray[np.uint64]:
 
 
 def _counts(block: pa.RecordBatch, known: int, of_kept: int = 0) -> RowCounts:
-    """The account of a block, of whose rows that are not refused the reason is `of_kept`."""
+    """The account of a block; its accepted rows get the reason `of_kept`."""
     reasons = np.zeros(block.num_rows, np.int32)
     if REASON in block.schema.names:
         reasons = block.column(REASON).to_numpy(zero_copy_only=False)
@@ -266,9 +266,9 @@ def _counts(block: pa.RecordBatch, known: int, of_kept: int = 0) -> RowCounts:
 
 @dataclass(frozen=True)
 class AnswerTask:
-    """Refuses records for which the model gives no finite answer. columns: of the features. cells: as in `with_refused`.
+    """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `with_refused`.
 
-    Raises what is raised for the rows together where it is many of them: then it is the model that is at fault.
+    If many rows are affected, the model is at fault: then it raises the exception for all rows together.
     """
 
     explained: Explained
@@ -305,11 +305,11 @@ class AnswerTask:
         caller(self.explained.cells(rows, self.columns))
 
 
-FEW_ROWS, MOST_UNANSWERED = 8, 0.125  # of a batch: for so few, or this share of it, the model is not at fault
+FEW_ROWS, MOST_UNANSWERED = 8, 0.125  # of a batch: for so few, or up to this share of it, the model is not at fault
 
 
 def _lines(values: Any, block: pa.RecordBatch) -> bytes:
-    """Local values as lines of CSV: by output, then by feature; what tells rows apart comes first."""
+    """Local values as lines of CSV: first the row's identity, then values by output and feature."""
     flat = values.reshape(len(values), -1).tolist()
     text = io.StringIO()
     writer = csv.writer(text)

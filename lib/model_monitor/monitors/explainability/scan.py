@@ -1,8 +1,8 @@
 """The scan of the explainability monitor: baseline rows, a probe of the model, the attributions of all rows, partial dependence.
 
-One Spark job explains all rows. Before it one takes a sample, where nobody gives baseline rows or partial dependence is asked
-for, and one task calls the model with the baseline rows, so that most errors come at once. Partial dependence is one job for
-all features. Driver only.
+One Spark job explains all rows. Before it, one job takes a sample if baseline rows aren't given or partial dependence
+is requested, and one task calls the model with the baseline rows, so that most errors show early. Partial dependence is
+one job for all features. Driver only.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHARES_OF_SAMPLE = 8
-"""Times its share of the sampled rows that a partition gives, so that uneven ones make up for each other."""
+"""Rows that a partition returns, as a multiple of its share of the sample, so that uneven partitions balance out."""
 
 
 def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-    """The attributions of a data set. Partial dependence looks at rows again, so it is made when the rows are enough."""
+    """The attributions of a data set. Partial dependence reads rows again, once enough rows are accepted."""
     rows, baseline = _Rows(measures, dataset), measures.shap.baseline
     with _asking(rows) as explained:
         names, plan = explained.names, rows.plan
@@ -105,7 +105,7 @@ def scanned(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan |
 
 @contextmanager
 def _asking(rows: _Rows) -> Iterator[Explained]:
-    """The model beside its baseline rows, for as long as it is asked."""
+    """The model with its baseline rows, while it is in use."""
     numeric, cells = _baseline(rows)
     measures, shap = rows.measures, rows.measures.shap
     with rows.partitions.sent(content_of(measures.model, rows.dataset.engine.storage)) as content:
@@ -114,7 +114,7 @@ def _asking(rows: _Rows) -> Iterator[Explained]:
 
 
 def answered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
-    """The data set with the records refused that the model gives no finite answer for; it is asked when rows are looked at."""
+    """The data set, refusing records for which the model has no finite answer; it is called when rows are read."""
     rows, table = _Rows(measures, dataset), dataset.table_with_lines
     columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
     with _asking(rows) as explained:
@@ -123,7 +123,7 @@ def answered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
 
 
 class _Rows:
-    """The rows of a data set as executors get them: the features' cells, and what else is known of each row."""
+    """The rows of a data set in the form for executors: the features' cells, and further columns of each row."""
 
     def __init__(self, measures: AttributionMeasures, dataset: Dataset) -> None:
         self.measures, self.dataset, self.plan = measures, dataset, plan_of(measures, dataset.names)
@@ -149,7 +149,7 @@ class _Rows:
 
     @cached_property
     def sample(self) -> list[pa.Array] | None:
-        """The columns of rows that are drawn by their keys, the same ones in every run; None where no sample is needed."""
+        """The columns of rows drawn by key, the same ones in every run; None if no sample is needed."""
         measures = self.measures
         if measures.pdp is None and not (measures.baseline is None and measures.shap.baseline is None):
             return None
@@ -161,7 +161,7 @@ class _Rows:
         found = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
         for field, is_text in zip(features, self.are_texts, strict=True):
             are_numbers_there = number_flags(found[field.name].combine_chunks()) if is_text else np.ones(1, bool)
-            if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * found.num_rows:  # no sign that it is a feature of texts
+            if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * found.num_rows:  # too few to be a feature of texts
                 found = found.filter(pa.array(are_numbers_there))
         if not found.num_rows:
             raise NoData("no row is left to make baseline rows of")
@@ -169,13 +169,13 @@ class _Rows:
         return [column.combine_chunks() for column in found.columns[1:]]
 
     def tasks(self, count: int) -> Partitions:
-        """So many partitions of one row, its number, for what is no row of the data."""
+        """Partitions of one row each, its number, for work that isn't on the data's rows."""
         engine: Engine = self.dataset.engine
         return engine.way(numbers)(engine, count)
 
 
 def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
-    """Which of the features are numbers, and the baseline rows."""
+    """Which features are numbers, and the baseline rows."""
     names, sample = rows.plan.features, rows.sample
     given = _given(rows.measures, rows.dataset, names)
     known = [columns for columns in (given, sample) if columns is not None]
@@ -185,7 +185,7 @@ def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
     )
     if given is not None:
         return numeric, cells_of(given, names, numeric)
-    assert sample is not None  # it is taken where no rows are given
+    assert sample is not None  # a sample is taken unless rows are given
     began, shap = time.monotonic(), rows.measures.shap
     found = baseline_rows(cells_of(sample, names, numeric), numeric, shap.num_clusters, shap.seed or 0)
     log.info("made %d baseline rows of %s, %.1f s", len(found), f"{len(sample[0]):,}", time.monotonic() - began)
@@ -193,7 +193,7 @@ def _baseline(rows: _Rows) -> tuple[tuple[bool, ...], Cells]:
 
 
 def _given(measures: AttributionMeasures, dataset: Dataset, names: Sequence[str]) -> list[pa.Array] | None:
-    """The columns of the baseline rows that somebody gives: those of an earlier run, else the configuration's."""
+    """The columns of given baseline rows: those of an earlier run, or else the configuration's."""
     asked, earlier, features = measures.shap.baseline, measures.baseline, measures.config.features
     if isinstance(earlier, str):
         place = join(earlier, FILE)
@@ -239,8 +239,8 @@ def _outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
 
 
 def _probed(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]:
-    """What the baseline rows get, by output. One task. says_why: whether they are written in the configuration, so that an error
-    may repeat what the model says of them; others are made of the data."""
+    """The model's mean answers to the baseline rows, by output. One task. says_why: whether the rows are from the
+    configuration, so that an error may repeat the model's message about them; other rows are made of the data."""
     found = rows.tasks(1).mapped(partial(probe, explained, says_why), PROBE_SCHEMA).batches()[0].to_pylist()[0]
     if not found["is_deterministic"]:
         log.warning(
@@ -264,7 +264,7 @@ def _probed(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]
 
 
 def _explained(rows: _Rows, task: AttributionTask) -> tuple[Attributions, RowCounts, bytes, tuple[RowRuns, ...]]:
-    """The attributions of all rows, the account of them, the file of local values, and of each value runs. One Spark job."""
+    """All rows' attributions, the account of the rows, the file of local values, each value's runs. One Spark job."""
     began = time.monotonic()
     found = rows.partitions.numbered().states(partial(attributions_of_partition, task)).rows()
     state = _sum(found, task.nothing, Attributions.KIND)
@@ -292,7 +292,7 @@ def _local(found: list[StateRow], task: AttributionTask, join_name: str | None) 
 
 
 def _dependence(rows: _Rows, explained: Explained, state: Attributions) -> tuple[Dependent, ...]:
-    """Partial dependence on the features that are asked for, else on those with the largest attributions. One Spark job."""
+    """Partial dependence for the requested features, by default those with the largest attributions. One Spark job."""
     asked, sample, names = rows.measures.pdp, rows.sample, rows.plan.dependent
     if asked is None or sample is None:
         return ()

@@ -1,1 +1,1 @@
-"""The model-quality monitor: predictions beside what really happened."""
+"""The model-quality monitor: compares predictions with what really happened."""

@@ -1,6 +1,6 @@
-"""What a score is worth: the share of rows with each score in which it happened, as a baseline has it. Pure numpy.
+"""The meaning of a score: the share of rows with each score in which the event happened, in a baseline. Pure numpy.
 
-`it` is the positive class in binary problems, a right prediction in problems of many classes.
+The event is the positive class in binary problems, a right prediction in problems of many classes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, Sco
 Numbers = NDArray[np.float64]
 
 GROUPS = 256
-"""Groups of about equal rows, at most, that say how sure a calibration is; more change its error by less than 1 %."""
+"""At most so many groups of about equal rows determine a calibration's error; more change it by less than 1 %."""
 
-FEWEST_ROWS = 100  # of a baseline whose scores are calibrated
-TENTHS = 10  # groups in which scores are held against their calibration
-MUCH = 0.02  # how far they have to be apart on average, beside the level, for scores that are no probabilities
+FEWEST_ROWS = 100  # in a baseline, to calibrate its scores
+TENTHS = 10  # groups in which scores are compared with their calibration
+MUCH = 0.02  # mean distance, besides the test's level, from which scores are not probabilities
 LEVEL = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The probability of each score: constant between two scores of a pair, a straight line to the next pair.
+    """The probability of each score: constant between two scores of a pair, linear to the next pair.
 
-    scores: ascending, shape (knots,). probabilities: not falling, shape (knots,).
+    scores: ascending, shape (knots,). probabilities: not decreasing, shape (knots,).
     """
 
     scores: Numbers
@@ -36,27 +36,27 @@ class Calibration:
 
     @classmethod
     def of(cls, counts: ScoreCounts, prior: float = 0.0) -> Calibration:
-        """The isotonic regression of what happened on the score, by pooling neighbours that fall.
+        """The isotonic regression of the event on the score, by pooling adjacent violators.
 
-        prior: rows of each class that every block is given beside its own, so that none is certain.
+        prior: rows of each class that are added to every block, so that no block is certain.
 
-        Source: Barlow et al. 1972, "Statistical Inference under Order Restrictions", pool adjacent violators; Zadrozny and Elkan
-        2002, "Transforming classifier scores into accurate multiclass probability estimates".
+        Source: Barlow et al. 1972, "Statistical Inference under Order Restrictions", pool adjacent violators; Zadrozny
+        and Elkan 2002, "Transforming classifier scores into accurate multiclass probability estimates".
         """
         if not len(counts.scores):
-            return cls(np.zeros(1), np.zeros(1))  # a class that never was
+            return cls(np.zeros(1), np.zeros(1))  # a class that never occurred
         blocks = np.array([*_blocks(counts)], dtype=np.int64).reshape(-1, 4)
         ends = np.stack([blocks[:, 0], blocks[:, 1] - 1], axis=1)
         shares = (blocks[:, 2] + prior) / (blocks[:, 3] + 2 * prior)
         return cls(counts.scores[ends].ravel(), np.repeat(shares, 2))
 
     def __call__(self, scores: Numbers) -> Numbers:
-        """The probability of each score; beyond both ends that of the end."""
+        """The probability of each score; beyond the ends, that of the end."""
         return np.interp(scores, self.scores, self.probabilities)
 
 
 def _blocks(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
-    """The first score of each block of equal probability, the one after its last, rows in which it happened, and all rows."""
+    """For each block of equal probability: its first score, the one after its last, rows with the event, all rows."""
     stack: list[tuple[int, int, int, int]] = []
     rows = (counts.negatives + counts.positives).tolist()
     for place, (hits, of) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
@@ -69,7 +69,7 @@ def _blocks(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
 
 
 def compact(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
-    """The same rows at fewer scores, with the same isotonic regression: blocks keep both ends, what lies between is pooled."""
+    """The same rows at fewer scores, with the same isotonic regression: blocks keep both ends, and pool the rest."""
     most = max(1, int((counts.negatives + counts.positives).sum()) // groups)
     rows = np.cumsum(counts.negatives + counts.positives)
     starts: list[int] = []
@@ -89,11 +89,11 @@ def compact(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationCheck:
-    """How a baseline's scores stand as probabilities, in tenths of its rows, of which equal scores stay together.
+    """How a baseline's scores compare with probabilities, in tenths of its rows; equal scores stay together.
 
-    rows, scores, shares, expected: of each tenth its rows, its mean score, the share in which it happened, and what the
-    calibration says. error: mean distance of score and share; left: of calibration and share. problem: why nothing can be
-    estimated from these scores; None if it can.
+    rows, scores, shares, expected: for each tenth its rows, its mean score, the share with the event, and the
+    calibrated probability. error: mean distance of score and share. left: of calibration and share. problem: why these
+    scores allow no estimates; None if they do.
     """
 
     rows: Numbers = field(default_factory=lambda: np.zeros(0))
@@ -125,10 +125,10 @@ NO_PROBABILITIES = (
 
 
 def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
-    """Whether scores tell probabilities: a better score has to be at least as likely.
+    """Whether scores carry probabilities: a higher score must be at least as likely.
 
-    Tenths of the rows are held against their isotonic regression by Pearson's chi-square, which is conservative, as the
-    regression was fitted to them.
+    Tenths of the rows are compared with their isotonic regression by Pearson's chi-square test, which is conservative
+    because the regression was fitted to them.
     """
     rows = (counts.negatives + counts.positives).astype(np.float64)
     total, hits = float(rows.sum()), float(counts.positives.sum())
@@ -154,7 +154,7 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
 
 
 def check_classes(counts: ClassScores) -> CalibrationCheck:
-    """The same of many classes: the tenths are of all classes together, and what is wrong with one is wrong with all."""
+    """The same for many classes: tenths are of all classes together, and a problem of one class is one of all."""
     each = tuple(counts.of_class.values())
     rows = sum(int(one.positives.sum()) for one in each)
     pooled = sum(each[1:], each[0]) if each else ScoreCounts()

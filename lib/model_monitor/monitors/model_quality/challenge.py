@@ -1,7 +1,7 @@
-"""Two models beside each other: every metric of both, how far they are apart, and what that says however often one looks. Pure.
+"""Compares two models: every metric of both, their difference, and the conclusion, valid however often you look. Pure.
 
-Where both answered the same rows, a difference is one of pairs: by DeLong for the area under the ROC curve, by the rows that
-only one of them got right for accuracy, by leaving out blocks of rows for all others. Else it is one of two samples.
+If both answered the same rows, differences are paired: by DeLong for the area under the ROC curve, by the rows that
+only one of them got right for accuracy, by leaving out blocks of rows for all others. Otherwise there are two samples.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from model_monitor.statistics.verdicts.sequential import reach, rows_to_tell
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST_ROWS = 100  # of either side; of fewer no sum is nearly normal
+LEAST_ROWS = 100  # on either side; with fewer, no sum is nearly normal
 LEAST_OF_A_CLASS = 10  # rows of either class, for the same reason
-MOST_VALUES, MOST_SEGMENTS, SURELY = 20, 10, 0.01  # of a column that is no number; told; chance of one among all
+MOST_VALUES, MOST_SEGMENTS, SURELY = 20, 10, 0.01  # of a non-numeric column; shown; chance of a false one among all
 FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is told"
 FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
@@ -43,10 +43,10 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a model answered, a row each, and what was true.
+    """A model's answers, one per row, and the truth.
 
-    labels, predictions: numbers of a regression, else texts. scores: from 0 to 1. predictions, scores: None if there are none.
-    keys: a hash of what identifies each row. of_classes: of many classes, as `OutcomeBuilder` takes them.
+    labels, predictions: numbers for regression, otherwise texts. scores: from 0 to 1. predictions, scores: may be None.
+    keys: a hash of each row's id. of_classes: for many classes, as `OutcomeBuilder` expects it.
     """
 
     plan: OutcomePlan
@@ -58,12 +58,12 @@ class Answers:
 
     @property
     def positive(self) -> Flags:
-        """Whether each label is of the positive class."""
+        """Whether each label is the positive class."""
         return _of_each(self.labels, lambda label: is_positive(label, self.plan.positive_label)).astype(bool)
 
     @property
     def right(self) -> Flags:
-        """Whether each prediction is what was true."""
+        """Whether each prediction is right."""
         if self.plan.with_predictions:
             return alike(self.labels, self.predictions)
         return np.asarray(self.positive == (self.scores > self.plan.threshold))
@@ -74,10 +74,10 @@ class Answers:
         return int(min(self.positive.sum(), (~self.positive).sum()))
 
     def evidences(self) -> tuple[list[Evidence], Numbers]:
-        """The evidence of all rows, then without one block of rows after the other; and the rows of each block, shape (blocks,).
+        """The evidence of all rows, then without each block of rows in turn; and the rows per block, shape (blocks,).
 
-        The states of all blocks but one are those before it and those behind it.
-        Raises BadInput for classes that are none, as model quality does.
+        The state of all blocks but one is the sum of the states before it and after it.
+        Raises BadInput for invalid classes, as model quality does.
         """
         blocks = blocks_of(self.keys)
         rows, zero = summed(blocks), Outcomes.zero(self.plan)
@@ -94,7 +94,7 @@ class Answers:
 
 
 def alike(one: pa.Array, other: pa.Array) -> Flags:
-    """Whether each text is of the same class as the other one."""
+    """Whether each text is the same class as the other one."""
     codes: dict[object, int] = {}
     left, right = (_of_each(side, lambda text: codes.setdefault(class_key(text), len(codes))) for side in (one, other))
     return np.asarray(left == right)
@@ -109,7 +109,7 @@ def _of_each(texts: pa.Array, function: Callable[[str], Any]) -> NDArray[Any]:
 
 
 Apart: TypeAlias = tuple[float, float, JackknifeEstimate, float | None]
-"""The values of champion and challenger, their difference, and the p-value of a test of its own."""
+"""The values of champion and challenger, their difference, and the p-value of a separate test."""
 
 
 def delong(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
@@ -127,13 +127,13 @@ def delong(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _ranks(values: Numbers) -> Numbers:
-    """From 1, equal values share their mean."""
+    """Ranks from 1; equal values share their mean rank."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places])
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """The chance that rows which only one of two models got right fall so unevenly, exactly.
+    """The exact probability that rows which only one of two models got right are divided so unevenly.
 
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages".
     """
@@ -143,7 +143,7 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def _accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
-    """Paired, the variance is that of no difference, as in McNemar's test: rows that only one of them got right over rows²."""
+    """If paired, the variance is that of no difference, as in McNemar's test: rows only one got right over rows²."""
     before_right, right = champion.right, challenger.right
     (n, before), (m, after) = ((len(side), float(side.mean())) for side in (before_right, right))
     if not paired:
@@ -176,7 +176,7 @@ def _area(champion: Answers, challenger: Answers, *, paired: bool) -> Apart:
 
 
 def _of_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> Apart:
-    """values: of each side, of all rows and then without one block after the other."""
+    """values: of each side, for all rows and then without each block in turn."""
     before, after = (float(each[0]) for each in values)
     if paired:
         found = jackknifed(lambda _: values[1] - values[0], rows[0])
@@ -191,8 +191,8 @@ def _of_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> A
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two models, and what tells them apart. rows: of the trial; pairs, or those of both sides together. problem: why nobody can
-    tell, whatever the numbers are. wholes: the evidence of each side."""
+    """Two models, and their differences. rows: of the trial; pairs, or the rows of both sides together. problem: why
+    there is no verdict, whatever the numbers. wholes: the evidence of each side."""
 
     differences: Mapping[str, Difference]
     rows: int
@@ -201,15 +201,15 @@ class Comparison:
 
 
 def compared(champion: Answers, challenger: Answers, *, paired: bool, planned_rows: int) -> Comparison:
-    """Every metric that both sides have. paired: whether row by row both are of the same ids. planned_rows: of the whole trial.
+    """Every metric of both sides. paired: whether both have the same ids, row by row. planned_rows: of the whole trial.
 
-    Raises BadInput for classes that are none.
+    Raises BadInput for invalid classes.
     """
     (first, rows), (second, others) = champion.evidences(), challenger.evidences()
     fewer, regression = min(len(champion.keys), len(challenger.keys)), champion.plan.is_regression
     of_trial = fewer if paired else len(champion.keys) + len(challenger.keys)
     found: dict[str, Difference] = {}
-    families = {""}  # of classes one of a family says it all: recall, and not the false negative rate
+    families = {""}  # one class metric of a family is enough: recall, not the false negative rate too
     of_both = {metric.name for metric in metrics_given(second[0])}
     for metric in metrics_given(first[0]):
         family = metric.facts.get("family", "")
@@ -244,7 +244,7 @@ def _difference(name: str, apart: Apart, rows: int, planned: int, *, higher_is_b
 
 
 def apart(champion: Answers, challenger: Answers) -> Numbers:
-    """Of each pair 1 if both answered differently, else 0; of a regression how far their answers are apart."""
+    """For each pair 1 if the answers differ, else 0; for regression the distance of the answers."""
     if champion.plan.is_regression:
         distances: Numbers = np.abs(champion.predictions - challenger.predictions)
         return distances
@@ -255,8 +255,8 @@ def apart(champion: Answers, challenger: Answers) -> Numbers:
 
 
 def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
-    """The values of what both were asked at which they disagree more or less than elsewhere, the clearest first: where the chance
-    of one so clear among all is at most 0.01. asked: a row each pair; of numbers quarters are looked at. gaps: of each, `apart`.
+    """The input values where models disagree more or less than elsewhere, the clearest first, if one so clear among all
+    has probability 0.01 at most. asked: a row per pair; numbers are divided into quarters. gaps: each one's `apart`.
     """
     import pandas as pd
 
@@ -288,10 +288,10 @@ def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
 def decided(
     comparison: Comparison, metric: str | None, planned_rows: int, least_gain: float = 0.0
 ) -> tuple[str, Verdict, str, int | None]:
-    """The metric that counts, the verdict, why, and with how many rows it would be told; None if it is, or nobody knows.
+    """The decisive metric, the verdict, the reason, and the rows needed for a verdict; None if given, or unknown.
 
-    least_gain: in the metric's unit, what a challenger has to be better by to be worth it.
-    Raises BadConfiguration for a metric that the answers don't give.
+    least_gain: in the metric's unit, by how much a challenger must be better to be worth it.
+    Raises BadConfiguration for a metric that the answers don't allow.
     """
     names = tuple(comparison.differences)
     name = metric or next(each for each in ("auc", "accuracy", "mae") if each in names)

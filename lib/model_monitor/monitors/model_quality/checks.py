@@ -1,4 +1,4 @@
-"""The verdict: each metric of a run beside its baseline and its threshold, and the service's texts, which clients parse. Pure."""
+"""The verdict: compares metrics with their baseline and threshold, in texts that clients parse. Pure."""
 
 from __future__ import annotations
 
@@ -57,23 +57,23 @@ DISPLAYED: Mapping[str, str] = {
     "weighted_f1": "weightedF1",
     "weighted_f2": "weightedF2",
 }
-"""What violations call the metrics that the files name otherwise; a metric that is not here goes by its own name."""
+"""Names of metrics in violations, if they differ from the files; a metric that is absent here keeps its name."""
 
 SERVICE_ORDER = (
     *("auc", "precision", "true_positive_rate", "f1", "weighted_f2", "accuracy", "weighted_recall"),
     *("weighted_precision", "weighted_f1", "false_positive_rate", "true_negative_rate", "false_negative_rate"),
     *("recall", "f2"),
 )
-"""The order of the service's violations, where it was seen. Source: G20, schema-examples/multiclass*."""
+"""The order of the service's violations, as observed. Source: G20, schema-examples/multiclass*."""
 
 
 def displayed(metric: str) -> str:
-    """What a violation calls a metric."""
+    """The name of a metric in a violation."""
     return DISPLAYED.get(metric, metric)
 
 
 def broken(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
-    """A metric is on the wrong side of its threshold."""
+    """The text for a metric on the wrong side of its threshold."""
     deviation = "" if standard_deviation is None else DEVIATION.format(deviation=java_double(standard_deviation))
     return BROKEN.format(
         name=displayed(metric),
@@ -86,13 +86,13 @@ def broken(metric: str, value: float, standard_deviation: float | None, operator
 
 @dataclass(frozen=True, slots=True)
 class ModelBaseline(StoredBaseline):
-    """What later outcomes are held against. classes: of the baseline; None if they are not known. rows: of the baseline.
+    """What later outcomes are compared with. classes: of the baseline; None if unknown. rows: number in the baseline.
 
-    suggested: the constraints as the baseline's run wrote them, evidence: of its states; None if they are not at hand, or if
-    chance is not allowed for. groups: how many rows of the window count as one, as neighbours in it tell. segments: by cut and
-    segment what was measured of the baseline's rows. group_column: of the rows that belong together; likeness: of the baseline's;
-    named: which share of them has a name; rows_by_block: how many have one of the names of each block. source: opens its rows
-    again; None if nobody knows how.
+    suggested: the constraints as the baseline's run wrote them. evidence: of its states; None if unavailable, or if
+    false positives are not controlled. groups: how many rows of the window count as one, estimated from neighbours.
+    segments: by cut and segment the measurement of the baseline's rows. group_column: column of the rows that belong
+    together. likeness: the baseline's. named: the share of its rows with a name. rows_by_block: how many have a name in
+    each block. source: opens its rows again; None if unknown.
     """
 
     constraints: ModelQualityConstraints
@@ -120,17 +120,17 @@ class ModelBaseline(StoredBaseline):
         return replace(self, constraints=self.constraints.model_copy(update=kept))
 
     def has_fewer_names(self, outcomes: Outcomes) -> bool:
-        """Whether of these rows fewer than half as many as of the baseline's have the name of a group, or a tenth of all less."""
+        """Whether the share of rows with a group's name is below half the baseline's, or lower by more than 0.1."""
         return outcomes.share_named < max(self.named / 2, self.named - 0.1)
 
     def misses_names(self, outcomes: Outcomes) -> bool:
-        """The same, or that each row has a name of its own, which the baseline's have not."""
+        """The same, or whether each row has a name of its own, unlike the baseline's."""
         if self.group_column is None:
             return False
         return self.has_fewer_names(outcomes) or each_has_a_name(outcomes.rows_by_block, self.rows_by_block)
 
     def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
-        """The baseline's own estimates of the metrics whose threshold still is the suggested one."""
+        """The baseline's own estimates of the metrics that still have the suggested threshold."""
         note = self.constraints.tolerance
         if self.suggested is None or self.evidence is None or note is None or note.false_alarms is None:
             return {}
@@ -146,9 +146,9 @@ class ModelBaseline(StoredBaseline):
         }
 
     def of(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
-        """The constraints of a type of problem, by metric.
+        """The constraints for a type of problem, by metric.
 
-        Raises BadDocument if the file has those of another type.
+        Raises BadDocument if the file's are for another type.
         """
         constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
         if constraints is None:
@@ -167,7 +167,7 @@ class ModelBaseline(StoredBaseline):
         outcomes: State | None = None,
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        """The baseline that documents and states describe together. Raises BadState if the states are of something else."""
+        """The baseline from documents and states together. Raises BadState if the states are of something else."""
         if outcomes is None:
             classes, rows = None, None
         elif not isinstance(outcomes, Outcomes):
@@ -207,10 +207,10 @@ NEVER_ENOUGH = "{counted} can't show it: the worst value may be chance, too"
 UNSEEN = "not in the baseline: {classes}"
 
 UNSEEN_CHECK = "unseen_classes"
-"""What checks.json calls the look for classes that the baseline had not; it never is a violation."""
+"""The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
 
 NEVER_REPORTED = ("f0_5", "weighted_f0_5")
-"""Metrics that are in none of the service's published reports, though four of these had to list them (docs/decisions/0018)."""
+"""Metrics absent from the service's published reports, though four of these should list them (docs/decisions/0018)."""
 
 
 def check_all(
@@ -225,10 +225,10 @@ def check_all(
 ) -> tuple[CheckResult, ...]:
     """The result of every constraint, in the order of constraints.json.
 
-    budget: the share of healthy windows in which any may be violated. beside: other checks that share it. min_samples: rows that
-    a metric has to rest on to be judged. as_service: judge as the service does, by the value alone. hide_values: name no class.
+    budget: the share of healthy windows that may violate any of them. beside: number of other checks that share it.
+    min_samples: rows needed to judge a metric. as_service: judge by value alone. hide_values: name no class.
 
-    Raises BadDocument if the constraints are of another type of problem.
+    Raises BadDocument if the constraints are for another type of problem.
     """
     level = level_of(ledger_of(known, measurement.problem_type, budget, beside))
     judge = _Judge(measurement, known, level, min_samples, as_service)
@@ -248,8 +248,8 @@ def check_segments(
     min_samples: int = 0,
     hide_values: bool = False,
 ) -> Iterator[CheckResult]:
-    """The results of all rows, violated ones with the segment where they are clearest if there is one; then every metric whose
-    threshold is the suggested one in every segment of the baseline, by a threshold that is suggested of the segment's own rows.
+    """The results of all rows, violations with their clearest segment, if any; then every metric that still has the
+    suggested threshold, in every segment of the baseline, with a threshold suggested from the segment's own rows.
 
     whole: the results of all rows.
 
@@ -284,9 +284,9 @@ MODEL_QUALITY, SEGMENTS = "model quality", "segments"
 
 
 def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, beside: int = 0) -> BudgetLedger | None:
-    """How the metrics share the budget; None where chance is not allowed for. Metrics that tell the same are one test.
+    """How the metrics share the budget; None if false positives are not controlled. Equivalent metrics are one test.
 
-    beside: tests that are none of metrics.
+    beside: number of tests that are not of metrics.
 
     Source: D4.6.
     """
@@ -322,14 +322,14 @@ class _Judge:
         return self.known.tested(self.measurement.problem_type)
 
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
-        """What became of one constraint, with the numbers it rests on."""
+        """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
         p = self._p(name, measured, constraint)
         status, reason = self._verdict(name, measured, constraint, p)
         value = measured.value if measured is not None else None
         description = None
         if status is CheckStatus.VIOLATED and measured is not None and value is not None:
-            assert constraint.threshold is not None  # without one nothing is violated
+            assert constraint.threshold is not None  # without a threshold nothing is violated
             operator = constraint.comparison_operator.value
             description = broken(name, value, measured.standard_deviation, operator, constraint.threshold)
         of_groups = name in self.known.likeness.rows and name in self.tested
@@ -380,17 +380,17 @@ class _Judge:
         return CheckStatus.VIOLATED, None
 
     def _p(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> float | None:
-        """How likely so bad a value is by chance; None if the threshold is not a suggested one."""
+        """The probability of a value this bad in a healthy window; None if the threshold is not a suggested one."""
         if measured is None or measured.value is None or name not in self.tested:
             return None
         window = measured.estimate.of_groups(self.known.groups)
         return p_apart(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
-        """Whether a window smaller than expected may be beyond the threshold by chance.
+        """Whether a window that is smaller than expected may be beyond the threshold by noise alone.
 
-        The better end of the metric's own interval is not beyond it. That is no less strict than the thresholds are: the error
-        of the baseline is in them.
+        True if the better end of the metric's own interval is not beyond it. That is no less strict than the
+        thresholds, which include the error of the baseline.
         """
         tolerance = None if self.as_service else self.known.constraints.tolerance
         if tolerance is None or not tolerance.window_rows or self.measurement.rows >= tolerance.window_rows:
@@ -402,7 +402,7 @@ class _Judge:
 
 
 def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool) -> Iterator[CheckResult]:
-    """The classes of this run that the baseline had not, if there are any: metrics of the two are not alike."""
+    """The classes of this run that the baseline lacks, if any: their metrics can't be compared."""
     evidence = measurement.evidence
     if isinstance(evidence, RegressionEvidence) or known.classes is None:
         return

@@ -1,13 +1,13 @@
-"""Estimates: a metric's value with what is known of its error, from which intervals and thresholds are made. Pure.
+"""Estimates: a metric's value with its error, from which intervals and thresholds are computed. Pure.
 
-There are two kinds. A `FractionEstimate` lies between 0 and 1 and behaves like a share of so many independent trials, so that its
-interval has a width at 0 and 1 too. A `JackknifeEstimate` is anything made of sums of blocks of rows. Of both:
+There are two kinds. A `FractionEstimate` is between 0 and 1 and behaves like a share of independent trials, so that its
+interval has a width at 0 and 1 too. A `JackknifeEstimate` is any function of sums of blocks of rows. Both have:
 
-value: the metric, NaN if it is not defined. n: rows that it rests on. method: how the intervals are made. bound: by how much
-the value may differ from the one without binning, None if there was none. end: of the interval that the true value lies beyond
-with probability `level`. limit: what the value of other rows of the same kind, `growth` times as many, lies beyond with that
-probability. Either is None if there is no telling. units: how many rows say so much that the error falls with the root of their
-number. unit_variance: that one of them has, 0 if it is not known. freedom: degrees of freedom that it is known with.
+value: the metric, NaN if undefined. n: number of rows. method: how intervals are computed. bound: by how much the value
+may differ from the one without binning, None without binning. end: of the interval, beyond which the true value lies
+with probability `level`. limit: beyond it lies the value of other such rows, `growth` times as many, with that
+probability. Either is None if it can't be computed. units: equivalent rows, with the root of whose number the error
+falls. unit_variance: variance of one unit, 0 if unknown. freedom: degrees of freedom of that variance.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
 from model_monitor.statistics.verdicts.components import chance_of_more
 
-Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic is computed of
-Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number for each choice
+Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
+Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice
 
-CONFIDENCE = 0.95  # confidence of the intervals in metrics.json, each for itself
+CONFIDENCE = 0.95  # of each interval in metrics.json, on its own
 
 
 class Side(Enum):
@@ -42,10 +42,10 @@ class Side(Enum):
 
 
 def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
-    """The probability that a window of the baseline's kind has a value so far on this side of the baseline's.
+    """The probability that a window of the baseline's kind has a value this far on this side of the baseline's.
 
-    Of plain shares it is exact. Of all others the larger one of both variances counts: few rows without their rare large errors
-    know nothing of them, and a window that has one knows how uncertain that makes it.
+    Exact for plain shares. For all others the larger of both variances counts: a few rows without rare large errors
+    contain no information on them, and a window that has one shows how uncertain that makes it.
     Source: D4.12.
     """
     uncertain = max(baseline, window, key=lambda each: each.unit_variance)
@@ -66,14 +66,14 @@ def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
 
 
 def can_be_apart(baseline: Estimate, window: Estimate, side: Side, level: float) -> bool:
-    """Whether the worst value that the window's rows can have has a chance of at most `level`."""
+    """Whether the worst possible value of the window's rows has a probability of at most `level`."""
     if not isinstance(window, FractionEstimate):
         return True
     return p_apart(baseline, replace(window, value=float(side is Side.HIGH)), side) <= level
 
 
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:
-    """Both ends of the interval; None if it can't be told."""
+    """Both ends of the interval; None if it can't be computed."""
     low, high = (estimate.end(side, (1 - CONFIDENCE) / 2) for side in Side)
     return None if low is None or high is None else (low, high)
 
@@ -82,8 +82,8 @@ def interval_of(estimate: Estimate) -> tuple[float, float] | None:
 class FractionEstimate:
     """A metric from 0 to 1.
 
-    trials: how many independent trials would make a share so uncertain; of a plain share its denominator, else
-    value·(1 - value) / variance. units: as above; 0 of a plain share. blocks: of which it is known how many rows count as one.
+    trials: number of independent trials that make a share as uncertain; for a plain share its denominator, else
+    value·(1 - value) / variance. units: as above; 0 for a plain share. blocks: that show how many rows count as one.
     """
 
     value: float
@@ -96,7 +96,7 @@ class FractionEstimate:
 
     @classmethod
     def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> FractionEstimate:
-        """A share of rows. without_rows: its value where there is none."""
+        """A share of rows. without_rows: its value if there are no rows."""
         return cls(hits / rows if rows else without_rows, int(rows), rows)
 
     @classmethod
@@ -111,7 +111,7 @@ class FractionEstimate:
         bound: float | None = None,
         units: float | None = None,
     ) -> FractionEstimate:
-        """A metric whose variance is known. fallback: the trials where value or variance leave them undefined, and the units
+        """A metric with known variance. fallback: the trials if value or variance leave them undefined, and the units
         unless these are given."""
         trials = fallback
         if 0 < value < 1 and variance > 0:
@@ -120,7 +120,7 @@ class FractionEstimate:
 
     @property
     def is_count(self) -> bool:
-        """Whether it is the share of some of its rows."""
+        """Whether it is a share of its rows."""
         return self.trials == self.n and not self.units
 
     @property
@@ -136,12 +136,12 @@ class FractionEstimate:
         return min(self.units, self.blocks) - 1
 
     def beyond(self, side: Side) -> tuple[int, int]:
-        """How many of the rows, or of the units, make the value as it is on this side, of how many."""
+        """How many of the rows, or units, make the value what it is on this side, and out of how many."""
         of = self.n if self.is_count else int(self.units)
         return round((self.value if side is Side.HIGH else 1 - self.value) * of), of
 
     def of_groups(self, rows: float, blocks: float = math.inf) -> FractionEstimate:
-        """The same where so many rows count as one. blocks: as above."""
+        """The same estimate if this many rows count as one. blocks: as above."""
         n = int(self.n / rows)
         trials = float(n) if self.is_count else self.trials / rows
         of_fewer = self if rows == 1 else replace(self, n=n, trials=trials, units=self.units / rows)
@@ -181,11 +181,11 @@ class FractionEstimate:
         constant = self.value**2 - spread * here * (1 - here)
         root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
         found = min(max((linear + side.value * root) / (2 * square), 0.0), 1.0)
-        return (min if side is Side.LOW else max)(found, self.value)  # rounded, it may lie beyond it by a last digit
+        return (min if side is Side.LOW else max)(found, self.value)  # rounded, it may be beyond by a last digit
 
 
 class Scale(Enum):
-    """On what scale an estimate's errors are even. COMPLEMENT: 1 - value is positive, and its logarithm is even."""
+    """The scale on which an estimate's errors are symmetric. COMPLEMENT: the logarithm of 1 - value, which is > 0."""
 
     LINEAR = "linear"
     LOG = "logarithm"
@@ -194,10 +194,10 @@ class Scale(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JackknifeEstimate:
-    """A metric of blocks of rows.
+    """A metric from blocks of rows.
 
-    standard_error: NaN for fewer than two blocks. degrees_of_freedom: what the standard error is known with, blocks less one or
-    fewer.
+    standard_error: NaN for fewer than two blocks. degrees_of_freedom: of the standard error, number of blocks less one
+    or fewer.
     """
 
     value: float
@@ -213,7 +213,7 @@ class JackknifeEstimate:
         return self.n
 
     def of_groups(self, rows: float, _: float = math.inf) -> JackknifeEstimate:
-        """The same where so many rows count as one."""
+        """The same estimate if this many rows count as one."""
         return replace(self, standard_error=self.standard_error * math.sqrt(rows))
 
     @property
@@ -239,10 +239,10 @@ class JackknifeEstimate:
         place = 1 - self.value if self.scale is Scale.COMPLEMENT else self.value
         if self.scale is Scale.LINEAR:
             return _told(self.value + distance)
-        if place <= error:  # of so small a value errors are not even on the scale: they end where it does
+        if place <= error:  # errors of such a small value are not symmetric on the scale: they end where it does
             end = self.value + distance
             return _told(max(end, 0.0) if self.scale is Scale.LOG else min(end, 1.0))
-        downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale falls where the value rises
+        downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale decreases as the value increases
         end = math.exp(
             min(math.log(place) + downward * (distance * (1 / place)), 700.0)
         )  # beyond it there is no double
@@ -253,26 +253,26 @@ Estimate: TypeAlias = FractionEstimate | JackknifeEstimate
 
 
 def _told(end: float) -> float | None:
-    """An end of an interval; none where huge or tiny values leave no double for it."""
+    """An end of an interval; None if it is too huge or too tiny for a float."""
     return end if math.isfinite(end) else None
 
 
 def jackknifed(
     statistic: Statistic, rows: NDArray[np.float64], kept: Kept | None = None, scale: Scale = Scale.LINEAR
 ) -> JackknifeEstimate:
-    """A statistic of blocks of rows, its error from leaving out one block after the other.
+    """A statistic of blocks of rows, with its error from leaving out each block in turn.
 
-    rows: of each block; empty blocks are no blocks. kept: those that the statistic is to be computed of; None: all. Where a few
-    blocks make most of the error, as with rare large values, the error itself is uncertain and has fewer degrees of freedom.
+    rows: of each block; empty blocks don't count. kept: the blocks that the statistic includes; None: all. If a few
+    blocks make most of the error, as with rare large values, the error is uncertain and has fewer degrees of freedom.
     Source: Kott 2001, "The delete-a-group jackknife"; Satterthwaite 1946, with Var(s²)/s⁴ = 2/(g - 1) + excess kurtosis/g.
     """
     kept = np.ones(len(rows), dtype=bool) if kept is None else kept
     blocks = np.flatnonzero(kept & (rows > 0))
     groups = len(blocks)
     left_out = groups if groups > 1 else 0
-    choices = np.tile(kept, (left_out + 1, 1))  # all of them first, then without one block after the other
+    choices = np.tile(kept, (left_out + 1, 1))  # all blocks first, then without each one in turn
     choices[np.arange(1, left_out + 1), blocks[:left_out]] = False
-    with np.errstate(all="ignore"):  # what is not defined is NaN, and sums of huge values are infinite
+    with np.errstate(all="ignore"):  # undefined values are NaN, and sums of huge values are infinite
         value, *parts = statistic(choices).tolist()
         if not left_out:
             return JackknifeEstimate(value, int(rows[kept].sum()), math.nan, 0, scale)
@@ -291,7 +291,7 @@ def quotient(
     kept: Kept | None = None,
     scale: Scale = Scale.LOG,
 ) -> JackknifeEstimate:
-    """The quotient of two sums of blocks; NaN where there is nothing to divide by. rows: `below` if None. kept: all if None."""
+    """The quotient of two sums over blocks; NaN if the divisor is 0. rows: `below` if None. kept: all if None."""
 
     def statistic(choices: Kept) -> NDArray[np.float64]:
         return chosen(choices, above) / chosen(choices, below)
@@ -300,6 +300,6 @@ def quotient(
 
 
 def chosen(kept: Kept, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum over the blocks of each choice. kept: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
+    """The sum over each choice's blocks. kept: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
     total: NDArray[np.float64] = np.where(kept, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
     return total

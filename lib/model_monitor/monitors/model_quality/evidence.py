@@ -1,4 +1,4 @@
-"""Evidence: the states of a scan as metrics see them, one class for each type of problem, and its sets of labels. Pure."""
+"""Evidence: the states of a scan as metrics use them, one class per type of problem, and its sets of labels. Pure."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by p
 
 _NEGATIVE_OF: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
 _POSITIVE_OF: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
-ENOUGH_TO_TELL = 30  # rows in which labels and predictions have something in common if they are of the same classes
+ENOUGH_TO_TELL = 30  # rows in which labels and predictions must have something in common if they have the same classes
 _MOST_SHOWN, _LONGEST_SHOWN = 10, 40
 
 
 class ClassTable(NamedTuple):
-    """The confusion matrix of some classes: the negative one before the positive one, or many in sort order."""
+    """The confusion matrix of some classes: the negative class before the positive one, or many in sort order."""
 
     classes: tuple[str, ...]
     matrix: Matrix
 
 
 def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
-    """The classes of the counts and their confusion matrix.
+    """The classes in the counts and their confusion matrix.
 
-    Raises BadInput, with both sets described, if labels and predictions have nothing in common, if a binary problem has more than
-    two classes or none that is positive, or if there are too many texts to be classes.
+    Raises BadInput, with both sets described, if labels and predictions have nothing in common, if a binary problem has
+    more than two classes or no positive one, or if there are too many texts to be classes.
     """
     if counts.overflowed:
         raise BadInput(
@@ -71,8 +71,8 @@ def _matrix_of(counts: ConfusionCounts, classes: tuple[str, ...], plan: OutcomeP
 def classes_meant(
     counts: ConfusionCounts, plan: OutcomePlan, known: frozenset[str] | None = None
 ) -> frozenset[ClassKey] | None:
-    """The two classes of a binary problem where some labels or predictions are of others; None where none are, or nobody can tell
-    which two are meant. known: those of the baseline."""
+    """The two intended classes of a binary problem if some labels or predictions are others; None if none are, or if
+    the intended two can't be identified. known: the baseline's classes."""
     if not plan.is_binary or counts.overflowed:
         return None
     rows: Counter[ClassKey] = Counter()
@@ -86,11 +86,11 @@ def classes_meant(
     return meant if rows.keys() - meant and share > MEANT_SHARE else None
 
 
-MEANT_SHARE = 0.5  # of the labels and predictions that are of the classes meant
+MEANT_SHARE = 0.5  # minimum share of the labels and predictions that are intended classes
 
 
 def _usual_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[ClassKey]:
-    """The positive class and its usual opposite, or the most frequent of the others; empty where none of them is there."""
+    """The positive class and its usual opposite, or else the most frequent other class; empty if none occurs."""
     positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
     positive = next((key for key in map(class_key, positives) if key in rows), None)
     if positive is None and plan.positive_label is None:
@@ -103,12 +103,12 @@ def _usual_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[Clas
 
 
 def in_order(classes: tuple[str, ...]) -> list[int]:
-    """The places of the classes in sort order: numbers by size, then texts."""
+    """The indexes of the classes in sort order: numbers by size, then texts."""
     return sorted(range(len(classes)), key=lambda place: _sort_key(classes[place]))
 
 
 def shown(labels: Iterable[str]) -> str:
-    """Labels for a sentence of a document: in order, not more than ten."""
+    """Labels for a sentence of a document: sorted, at most ten."""
     names = sorted(labels, key=_sort_key)
     texts = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…") for name in names[:_MOST_SHOWN]]
     rest = len(names) - len(texts)
@@ -116,7 +116,7 @@ def shown(labels: Iterable[str]) -> str:
 
 
 def described(labels: Iterable[str]) -> str:
-    """What labels look like, without any of them: `2 numbers and 1 text of 10 letters`."""
+    """What labels look like, without naming any: `2 numbers and 1 text of 10 letters`."""
     texts, numbers = [], 0
     for label in labels:
         if isinstance(class_key(label), float):
@@ -139,7 +139,7 @@ def _many_classes(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
 
 
 def _two_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
-    """The names of the positive and of the negative class. A window may well lack one of them."""
+    """The names of the positive and of the negative class. A window may lack one of them."""
     names = _named(labels | predictions)
     if len(names) > 2:
         if predictions and not set(_named(labels)) & set(_named(predictions)):
@@ -167,7 +167,7 @@ def _two_classes(labels: frozenset[str], predictions: frozenset[str], plan: Outc
 
 
 def _named(labels: Iterable[str]) -> dict[ClassKey, str]:
-    """The name of each class: the shortest of its texts."""
+    """The name of each class: the shortest of its spellings."""
     names: dict[ClassKey, str] = {}
     for label in labels:
         key = class_key(label)
@@ -187,17 +187,17 @@ def _sort_key(label: str) -> tuple[bool, float, str]:
     return (True, 0.0, key) if isinstance(key, str) else (False, key, label)
 
 
-DRAWN_SHARE = 0.8  # share of the rows that is in a draw. Source: C11.12.
-_MOST_BALLS = 10**9  # numpy's multivariate_hypergeometric draws from fewer
+DRAWN_SHARE = 0.8  # share of the rows in a draw. Source: C11.12.
+_MOST_BALLS = 10**9  # limit of numpy's multivariate_hypergeometric
 
 
 @dataclass(frozen=True, slots=True)
 class BinaryEvidence:
-    """Of two classes.
+    """The evidence of two classes.
 
-    matrix: rows by label, then by prediction; where they are estimated, parts of rows as well. classes: the negative one, the
-    positive one. scores, probabilities: None without probabilities. as_service: the area under the ROC curve as the service
-    computes it. others: of all rows but those of a block, for each block that has some, where a column names groups.
+    matrix: rows by label, then by prediction; fractions of rows if estimated. classes: the negative one, the positive
+    one. scores, probabilities: None without probabilities. as_service: compute the area under the ROC curve as the
+    service does. others: for each block with rows, the evidence of all other rows, if a column names groups.
     """
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.BINARY_CLASSIFICATION
@@ -231,7 +231,7 @@ class BinaryEvidence:
         return int(self.matrix.sum())
 
     def constant(self) -> BinaryEvidence:
-        """The same rows, had the more frequent class been predicted for all; the higher class if both are as frequent.
+        """The same rows with the more frequent class predicted for all; the higher class if both are as frequent.
 
         Source: C11.11.
         """
@@ -253,11 +253,11 @@ class BinaryEvidence:
 
 @dataclass(frozen=True, slots=True)
 class MulticlassEvidence:
-    """Of many classes.
+    """The evidence of many classes.
 
-    matrix: rows by label, then by prediction, in the order of `classes`. scores: of each class against the rest; None unless rows
-    have the probabilities of all. estimated: of each class the rows that are right, its labels and its predictions, shape
-    (3, classes), where they are estimated; the labels of `matrix` are the predictions then. others: as of `BinaryEvidence`.
+    matrix: rows by label, then by prediction, in the order of `classes`. scores: of each class against the rest; None
+    unless rows have the probabilities of all. estimated: if estimated, for each class its right rows, labels and
+    predictions, shape (3, classes); the labels of `matrix` are then the predictions. others: as in `BinaryEvidence`.
     """
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.MULTICLASS_CLASSIFICATION
@@ -275,7 +275,7 @@ class MulticlassEvidence:
         return int(self.matrix.sum())
 
     def constant(self) -> MulticlassEvidence:
-        """The same rows, had the most frequent class been predicted for all; the last of equally frequent ones.
+        """The same rows with the most frequent class predicted for all; the last of equally frequent ones.
 
         Source: C11.11.
         """
@@ -292,7 +292,7 @@ class MulticlassEvidence:
 
 @dataclass(frozen=True, slots=True)
 class RegressionEvidence:
-    """Of predicted numbers. kept: the blocks of rows that count. residuals: None where not those of all rows are known."""
+    """The evidence of predicted numbers. kept: the blocks of rows that count. residuals: None if any are unknown."""
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.REGRESSION
 
@@ -306,7 +306,7 @@ class RegressionEvidence:
         return int(self.sums.rows[self.kept].sum())
 
     def redrawn(self, random: np.random.Generator) -> RegressionEvidence:
-        """The evidence of 80 % of the blocks, which are random rows."""
+        """The evidence of 80 % of the blocks; blocks are random rows."""
         filled = np.flatnonzero(self.sums.rows > 0)
         kept = np.zeros(BLOCKS, dtype=bool)
         kept[random.choice(filled, math.ceil(DRAWN_SHARE * len(filled)), replace=False)] = True
@@ -319,7 +319,7 @@ Evidence: TypeAlias = BinaryEvidence | MulticlassEvidence | RegressionEvidence
 def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     """The evidence of a scan.
 
-    Raises BadInput, with both sets shown, if labels and predictions don't meet or are not what the problem needs.
+    Raises BadInput, with both sets shown, if labels and predictions don't match or don't suit the type of problem.
     """
     plan = outcomes.plan
     if plan.is_regression:
@@ -341,7 +341,7 @@ def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
 
 
 def without_each(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
-    """The scores of all rows but those of a block, for each block that has some."""
+    """For each block with rows, the scores of all other rows."""
     scores = np.unique(np.concatenate([each.scores for each in by_block])) if by_block else np.zeros(0)
     counts = np.zeros((len(by_block), 2, len(scores)), np.int64)
     for block, each in zip(counts, by_block, strict=True):
@@ -351,7 +351,7 @@ def without_each(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
 
 
 def scores_of_classes(counts: ClassScores, classes: tuple[str, ...]) -> tuple[ScoreCounts, ...] | None:
-    """The scores of each class against the rest; None if there are none. Of a class that has none they are empty."""
+    """The scores of each class against the rest; None without scores. A class without scores has empty ones."""
     if not counts.of_class:
         return None
     found: dict[ClassKey, ScoreCounts] = {}
@@ -361,7 +361,7 @@ def scores_of_classes(counts: ClassScores, classes: tuple[str, ...]) -> tuple[Sc
 
 
 def _drawn(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    """The counts of a random 80 % of the rows counted, without replacement; above 10^9 rows each is in it by itself."""
+    """The counts of a random 80 % of the rows, without replacement; above 10^9, each row is drawn independently."""
     total = int(counts.sum())
     if total >= _MOST_BALLS:
         return random.binomial(counts, DRAWN_SHARE)

@@ -1,4 +1,4 @@
-"""Measuring: every metric of some evidence with its standard deviation, as documents, and as suggested thresholds. Pure."""
+"""Measuring: every metric of some evidence with its standard deviation, documents, and suggested thresholds. Pure."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ from model_monitor.statistics.verdicts.groups import likeness_in_blocks
 FALSE_ALARMS = 0.05  # share of healthy windows that may break any threshold
 
 RESERVE = 2
-"""The thresholds are made for so many times fewer: errors are estimated, and heavy tails make their estimates too small."""
+"""Safety factor of the thresholds: errors are estimated, and heavy tails make their estimates too small."""
 
 _AMOUNT = re.compile(r"(absolute):(\d*\.?\d+)|(relative):(\d*\.?\d+) ?%")
 
 WORSE_SIDE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER_THAN: Side.HIGH}
-"""Where the worse values of a metric with an operator lie."""
+"""The side of the worse values of a metric, by its operator."""
 
 
 class Rule(Enum):
-    """How a threshold is made. NONE is the service's rule."""
+    """How a threshold is computed. NONE is the service's rule."""
 
     NONE = "none"
     INTERVAL = "interval"
@@ -124,7 +124,7 @@ class Tolerance:
     ) -> float:
         """The threshold for later windows, from the baseline's estimate of a defined metric.
 
-        metrics: thresholds that share the false alarms. window_rows: of a window. rows: of the baseline.
+        metrics: number of thresholds that share the false alarms. window_rows: rows of a window. rows: of the baseline.
         """
         side, value = WORSE_SIDE[operator], estimate.value
         if self.rule is Rule.INTERVAL:
@@ -145,15 +145,15 @@ def level_of_each(false_alarms: float, metrics: int) -> float:
     return false_alarms / RESERVE / metrics
 
 
-DRAWS = 5  # how many draws a standard deviation is made of. Source: C11.12.
+DRAWS = 5  # draws for a standard deviation. Source: C11.12.
 FEWEST_ROWS = 200  # rows below which there is no standard deviation. Source: C5.1.
-SEED = 20  # where the draws start, so that a run that is repeated writes the same bytes
+SEED = 20  # of the draws, so that a repeated run writes the same bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One metric of a run. standard_deviation: None without one. ours: whether the service has no such metric. likeness: how many
-    rows count as one, as groups that a column names tell, of those that there are."""
+    """One metric of a run. standard_deviation: None without one. ours: whether the service lacks this metric. likeness:
+    how many rows count as one, for rows in the groups that a column names."""
 
     name: str
     estimate: Estimate
@@ -164,21 +164,21 @@ class Measured:
 
     @property
     def counted(self) -> str:
-        """What it rests on, in words."""
+        """The rows behind it, as text."""
         if self.likeness == 1:
             return f"{self.estimate.n:,} rows"
         return f"{self.rows:,} rows, which count as {max(self.estimate.n, 1):,},"
 
     @property
     def value(self) -> float | None:
-        """The metric, None if it is not defined."""
+        """The metric, None if undefined."""
         return self.estimate.value if math.isfinite(self.estimate.value) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """All metrics of a run. evidence: what they were computed of. rows: how many there were. segments: by cut and segment those
-    of its rows.
+    """All metrics of a run. evidence: what they were computed from. rows: their number. segments: measurements of its
+    rows by cut and segment.
     """
 
     problem_type: ProblemType
@@ -189,7 +189,7 @@ class Measurement:
 
 
 def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
-    """By cut and segment all metrics, without standard deviations; of no segment whose rows don't tell its classes."""
+    """All metrics by cut and segment, without standard deviations; without segments whose classes are unknown."""
     found: dict[str, dict[str, Measurement]] = {}
     likeness = Likeness.of(evidence_of(outcomes)) if outcomes.confusions else Likeness()
     for cut, segments in outcomes.segments.items():
@@ -202,15 +202,15 @@ def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How many rows count as one, by metric, where a column names groups; and of how many blocks that is known."""
+    """How many rows count as one, by metric, if a column names groups; and the number of blocks behind that."""
 
     rows: Mapping[str, float] = field(default_factory=dict)
     blocks: float = math.inf
 
     @classmethod
     def of(cls, evidence: Evidence) -> Likeness:
-        """As metrics of all rows but those of a block tell; the most of all others where they don't. Metrics of sums by block
-        know it by themselves.
+        """Estimated from metrics without one block each; the largest of the others for metrics where that fails.
+        Metrics of sums by block allow for it themselves.
 
         Source: D4.21.
         """
@@ -233,7 +233,7 @@ class Likeness:
 
 
 def as_alike_as(measurement: Measurement, likeness: Likeness) -> Measurement:
-    """The same where of each metric at least as many rows count as one."""
+    """The measurement, with at least as many rows counting as one for each metric."""
     found = {}
     for name, each in measurement.metrics.items():
         more = max(likeness.rows.get(name, 1.0) / each.likeness, 1.0)
@@ -247,9 +247,9 @@ def as_alike_as(measurement: Measurement, likeness: Likeness) -> Measurement:
 
 
 def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness | None = None) -> Measurement:
-    """Every metric that the evidence is enough for: those of the contract, ours, and the user's own.
+    """Every metric that the evidence allows: those of the contract, ours, and the user's own.
 
-    seed: of the draws for standard deviations; None for none. likeness: that of the evidence if absent.
+    seed: of the draws for standard deviations; None for none. likeness: by default the evidence's own.
     """
     likeness = likeness or Likeness.of(evidence)
     found, draws = {}, list[Evidence]()
@@ -281,10 +281,10 @@ def _of_user(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
         yield name, quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)
 
 
-# A measurement as documents: statistics.json as the service writes it, metrics.json with all that is known.
+# A measurement as documents: statistics.json as the service writes it, metrics.json with everything known.
 
 
-CURVE_POINTS = 1000  # about how many points a curve of many scores has. Source: G20; MLlib's default.
+CURVE_POINTS = 1000  # approximate number of points on a curve with many scores. Source: G20; MLlib's default.
 
 
 def statistics_of(measurement: Measurement) -> ModelQualityStatistics:
@@ -329,14 +329,14 @@ def _in_order(measurement: Measurement) -> tuple[MeasuredMetric, ...]:
 
 
 def published_of(measurement: Measurement) -> Iterator[PublishedMetric]:
-    """The metrics that are defined."""
+    """The defined metrics."""
     for name, measured in measurement.metrics.items():
         if measured.value is not None:
             yield PublishedMetric(name, measured.value)
 
 
 def summary_of(measurement: Measurement, *, hide_values: bool = False) -> Summary:
-    """What a history keeps of the metrics, of segments too, whose names are values."""
+    """The metrics for a history, including those of segments, whose names are values."""
     rows = []
     for name, measured in measurement.metrics.items():
         low, high = interval_of(measured.estimate) or (None, None)
@@ -348,7 +348,7 @@ def summary_of(measurement: Measurement, *, hide_values: bool = False) -> Summar
 
 
 def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
-    """The metrics as a user's table."""
+    """The metrics as a table for users."""
     rows = ({"metric": each.name, **{name: getattr(each, name) for name in columns}} for each in metrics)
     return Table("metrics", "metric", tuple(rows))
 
@@ -377,7 +377,7 @@ def _confusion_matrix(evidence: BinaryEvidence | MulticlassEvidence) -> dict[str
 
 
 def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCurve]:
-    """Both curves, where there are probabilities; of one class alone, too, as the service writes them."""
+    """Both curves, if there are probabilities; even for a single class, as the service writes them."""
     if evidence.scores is None:
         return {}
     curve = Curve.of(evidence.scores)
@@ -423,9 +423,9 @@ MEMBERS: Mapping[ProblemType, str] = {
 def suggest(
     measurement: Measurement, tolerance: Tolerance = INTERVAL, *, window_rows: int | None = None
 ) -> ModelQualityConstraints:
-    """Thresholds that healthy windows keep. A metric that is not defined gets null, which is never broken.
+    """Thresholds that healthy windows meet. An undefined metric gets null, which is never violated.
 
-    window_rows: rows that a window has at least; None: as many as the baseline. Of the `interval` rule only.
+    window_rows: minimum rows of a window; None: as many as the baseline. For the `interval` rule only.
     """
     registry = METRICS[measurement.problem_type]
     names = [name for name in CONSTRAINED[measurement.problem_type] if name in measurement.metrics]
@@ -450,7 +450,7 @@ def suggest(
 
 
 def _note(tolerance: Tolerance, families: int, window_rows: int) -> ToleranceNote | None:
-    """What constraints.json says of the rule; nothing of the service's."""
+    """The note in constraints.json about the rule; None for the service's rule."""
     if tolerance.rule is Rule.NONE:
         return None
     if tolerance.rule is Rule.INTERVAL:

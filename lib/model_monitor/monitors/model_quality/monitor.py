@@ -1,4 +1,4 @@
-"""The model-quality monitor: binds what to measure, its scan, what it says, what it suggests and what it publishes."""
+"""The model-quality monitor: combines its plan, its scan, its page, its suggestions and its published metrics."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ NOT_IN_GROUPS = (
     "group_column: rows count by {name!r} here, and this data set was made without it; give `outcomes` a plan with "
     "group_column={name!r}"
 )
-LOSS = "loss"  # whose rows are read again, one for all metrics: they are made of the same answers
-PARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # of the baseline's RMSE, between which errors are counted
+LOSS = "loss"  # the rows behind any metric are read again once: all metrics use the same answers
+PARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # multiples of the baseline's RMSE, as limits for counting errors
 MISSES_NAMES = (
     "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
 )
@@ -142,7 +142,7 @@ class ModelQualityMonitor(Monitor):
             )
 
     def measures(self) -> OutcomePlan:
-        """The plan of the scan; to replay the service every distinct score is kept, because its bins are made of them."""
+        """The plan of the scan; a replay of the service keeps every distinct score, which its bins are made of."""
         return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
 
     def expecting(
@@ -175,7 +175,7 @@ class ModelQualityMonitor(Monitor):
         return replace(known, groups=groups)
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
-        """Without the records of a third class, in a binary problem."""
+        """The data set without the records of a third class, in a binary problem."""
         classes = None if known is None else known.classes
         meant = None if self.as_service else classes_meant(found.state.confusion, self.plan, classes)
         if meant is None:
@@ -251,8 +251,8 @@ class ModelQualityMonitor(Monitor):
     def pinned_down(
         self, results: tuple[CheckResult, ...], state: Outcomes, known: ModelBaseline, data: Dataset, *_: object
     ) -> tuple[CheckResult, ...]:
-        """The results; violated ones with the segment and the origin of the loss, if it is in one: of wrong answers, or of large
-        errors. Source: D4.19."""
+        """The results; violations with the segment and the origin of the loss, if it has one: of wrong answers, or of
+        large errors. Source: D4.19."""
         source, evidence, cuts = known.source, known.evidence, tuple[float, ...]()
         asked = self.find_causes and not self.as_service and any(each.is_violation for each in results)
         if not asked or source is None or evidence is None:
@@ -278,7 +278,7 @@ class ModelQualityMonitor(Monitor):
         return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=hide)
 
     def _outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
-        """The outcomes of a data set. Of one that nobody has prepared the columns are called as `outcomes` wants them."""
+        """The outcomes of a data set. A data set that was not prepared must have the column names of `outcomes`."""
         return data if isinstance(data, OutcomeDataset) else outcomes(data, self.plan, **columns)
 
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
@@ -287,7 +287,7 @@ class ModelQualityMonitor(Monitor):
     def published(
         self, state: Outcomes, measurement: Measurement, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
-        """The metrics that are defined, by their names in statistics.json and metrics.json."""
+        """The defined metrics, by their names in statistics.json and metrics.json."""
         return (*published_of(measurement), violation_count(results))
 
     def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:

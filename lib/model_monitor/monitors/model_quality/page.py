@@ -1,5 +1,5 @@
-"""A run of model quality as a page to read: every metric beside its threshold, the confusion matrix, the curves. And
-challenge.html: champion and challenger side by side. Pure.
+"""A run of model quality as a page: every metric with its threshold, the confusion matrix, the curves. And
+challenge.html: champion and challenger compared. Pure.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ from model_monitor.statistics.states.kll import KllSketch
 from model_monitor.statistics.states.scores import ScoreCounts, calibration
 
 PARTS_OF_A_CLASS = ("right", "labels", "predictions")
-"""What is said of each of many classes: its rows that are right, and those that have it as a label and as a prediction."""
-MOST_CLASSES = 30  # of a confusion matrix that is shown; a larger one is no table for people
+"""What is shown for each of many classes: its right rows, and those with it as a label and as a prediction."""
+MOST_CLASSES = 30  # in a confusion matrix that is shown; larger ones are unreadable
 METRICS_OF_SEGMENTS = 6  # in a table
-MOST_POINTS = 200  # of a curve; so many are more than its pixels show
+MOST_POINTS = 200  # of a curve; as many as its pixels can show
 
 COLUMNS = (
     *(Column("verdict"), Column("metric", is_name=True)),
@@ -70,7 +70,7 @@ OF_GROUPS = (
 
 
 def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
-    """The page of a run. results: of its checks, none for a baseline. hide_values: whether classes go by their places."""
+    """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
     judged = {result.metric or "": result for result in results if not of_segment(result)}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
@@ -95,7 +95,7 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
 
 
 def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
-    """The metrics of each segment that have a threshold, of a baseline the first ones; those of violated segments first."""
+    """The metrics with a threshold for each segment, for a baseline the first ones; violated segments first."""
     judged = dict.fromkeys(result.metric or "" for result in results if of_segment(result))
     names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
     bad = {result.segment for result in results if result.status is CheckStatus.VIOLATED}
@@ -113,7 +113,7 @@ def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Itera
 
 
 def _card(alike: Sequence[CheckResult]) -> Card:
-    """alike: a metric's result, then those of others that say the same in other units."""
+    """alike: a metric's result, then those of equivalent metrics in other units."""
     result, *twins = alike
     interval, value = result.interval, result.observed
     numbers = [
@@ -148,7 +148,7 @@ def _line(name: str, measured: Measured | None, result: CheckResult | None) -> L
 
 
 def ends_text(interval: tuple[float, float] | None) -> str:
-    """An interval for people."""
+    """An interval as text."""
     return " to ".join(number_text(end, 3) for end in interval) if interval else "–"
 
 
@@ -199,7 +199,7 @@ def _class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: 
 
 
 def _residuals(sketch: KllSketch) -> CurveChart:
-    """The residual that each share of the rows lies below, in steps of 1 %."""
+    """The residual below which each share of the rows lies, in steps of 1 %."""
     shares = [step / 100 for step in range(1, 100)]
     found = [sketch.quantile(share) for share in shares]
     least, low, middle, high, largest = (number_text(found[place - 1], 3) for place in (1, 25, 50, 75, 99))
@@ -208,7 +208,7 @@ def _residuals(sketch: KllSketch) -> CurveChart:
 
 
 def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
-    """Both curves at every distinct score, from the highest."""
+    """Both curves at every distinct score, highest first."""
     found, wrong = (np.cumsum(side[::-1]) for side in (scores.positives, scores.negatives))
     recall, fallout, precision = found / found[-1], wrong / wrong[-1], found / (found + wrong)
     yield _curve("ROC curve", [0, *fallout], [0, *recall], ("false positive rate", "recall"), auc)
@@ -216,7 +216,7 @@ def _curves(scores: ScoreCounts, auc: str, au_prc: str) -> Iterator[CurveChart]:
 
 
 def _calibration(sums: BlockSums, apart: str) -> CurveChart:
-    """The share of positive labels in each tenth of the scores with rows, at their mean score. apart: the calibration error."""
+    """The share of positive labels in each non-empty tenth of the scores, at their mean. apart: calibration error."""
     rows, positives, total = (part.sum(axis=1) for part in calibration(sums))
     filled = rows > 0
     mean, share = total[filled] / rows[filled], positives[filled] / rows[filled]
@@ -231,7 +231,7 @@ def _curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> Curv
     return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}", axes[1] == "recall")
 
 
-# challenge.html: champion and challenger side by side.
+# challenge.html: champion and challenger compared.
 
 
 READING_OF_TRIAL = (
@@ -247,7 +247,7 @@ COLUMNS_OF_TRIAL = (
 
 
 def sentence_of(document: Challenge) -> str:
-    """The verdict in a sentence, what is unfair before it."""
+    """The verdict in a sentence, with anything unfair first."""
     what = "pairs" if document.design is Design.SHADOW else "rows of split traffic"
     unfair = f"Not a fair trial: {'; '.join(document.unfair)}. " if document.unfair else ""
     told = f" If the difference stays, {document.rows_to_tell:,} would tell." if document.rows_to_tell else ""

@@ -1,8 +1,8 @@
-"""Models that are called without an endpoint of the service: each flavour a registered loader in a file of its own.
+"""Models that are called without an endpoint of the service: each flavour is a registered loader in its own file.
 
-A loader takes a `Model` and gives the function that answers: a frame of pandas in, one score or several for each row out, or its
-label if that is asked for. It is called once for each Python worker, and imports its library then. What executors import:
-neither pyspark nor pydantic.
+A loader takes a `Model` and returns a function from a pandas frame to one score or several per row, or to labels if
+those are requested. It is called once per Python worker, and imports its library then. Imported by executors: neither
+pyspark nor pydantic.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Predict: TypeAlias = Callable[["pd.DataFrame"], Any]
 
 @dataclass(frozen=True)
 class Model:
-    """A model, as far as it has to be known to load it.
+    """The facts about a model that are needed to load it.
 
-    flavour: its loader. name: its path, address or `module:function`, as it was given. content: the bytes of its file.
-    function: that of the flavour `callable`. allows_pickle: whether a file may run code when it is loaded. trusted: types of a
-    skops file that may be loaded beside those that we know. request: what an endpoint is sent and what it answers, by the
-    members of `predictor`. labels: whether it is asked for labels in the place of scores. sha256: what the file has to have, in
-    hexadecimal digits; None: whatever it has.
+    flavour: its loader. name: its path, address or `module:function`, as given. content: the bytes of its file.
+    function: for the flavour `callable`. allows_pickle: whether a file may run code when loaded. trusted: types that a
+    skops file may contain besides those that we know. request: the form of an endpoint's requests and responses, as the
+    members of `predictor`. labels: whether to return labels instead of scores. sha256: the required digest of the file,
+    in hexadecimal digits; None: any.
     """
 
     flavour: str
@@ -44,14 +44,14 @@ class Model:
 
     @property
     def tells_labels(self) -> bool:
-        """Whether its answer has labels; those of an endpoint may stand beside scores."""
+        """Whether its answers have labels; an endpoint may return them along with scores."""
         told = self.request.get("label") is not None
         return told and (self.flavour == "http" or self.request.get("probability") is None)
 
 
 @dataclass
 class Summing:
-    """A model's function that knows how the model is a sum. found: says how, None if it is none."""
+    """A model's function with the model as a sum. found: returns the sum, None if the model isn't one."""
 
     predict: Predict
     found: Callable[[], Sum | None]
@@ -64,7 +64,7 @@ class Summing:
         return self.found()
 
 
-FLAVOURS = ("callable", "http", "sklearn", "xgboost")  # what a model may be
+FLAVOURS = ("callable", "http", "sklearn", "xgboost")  # the kinds of models
 
 PREDICTORS: Registry[Callable[[Model], Predict]] = Registry("flavour of models")
-"""Facts: `endings` of the files that are of this flavour; `library`, what has to be installed."""
+"""Facts: `endings` of the files of this flavour; `library`, the package to install."""

@@ -1,6 +1,6 @@
-"""A model of the error of another one: how far its predictions are likely to be off, by what they were made of.
+"""A model of another model's error: how far its predictions are likely to be off, given their inputs.
 
-Learnt where labels are known, on the driver; asked for each row of a window by whoever scans it, without labels.
+Trained on the driver where labels are known; applied to each row of a window by the scan, without labels.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.float64]
 
-FEWEST_ROWS = 100  # that errors are learnt of
-MOST_ROWS = 100_000  # more teach it little, and take time on the driver
-MOST_TEXTS = 200  # different texts of a feature that are told apart; histograms have 255 bins
+FEWEST_ROWS = 100  # for training
+MOST_ROWS = 100_000  # more improve it little, and take time on the driver
+MOST_TEXTS = 200  # distinct texts of a feature; histograms have 255 bins
 SEED = 20
 NO_ERROR_MODEL = (
     "error_model is missing; the quality of predicted numbers is estimated by a model of their errors: have the baseline of "
@@ -114,7 +114,7 @@ class ErrorModel:
         )
 
     def write(self, path: str) -> None:
-        """Write the model to a file that ends in .skops, anywhere that runs can read."""
+        """Write the model to a file that ends in .skops, at any location that runs can read."""
         parts = {"names": list(self.names), "texts": {name: list(each) for name, each in self.texts.items()}}
         storage_here(path).write(path, _saved({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
 
@@ -130,7 +130,7 @@ class ErrorModel:
         return cls(tuple(found["names"]), texts, found["model"], BlockSums.from_bytes(found["worth"]))
 
     def __call__(self, columns: Mapping[str, pa.Array]) -> Numbers:
-        """The error to be expected of each row, 0 or more. columns: by name, at least those of `names`."""
+        """The expected error of each row, 0 or more. columns: by name, at least those of `names`."""
         estimator = _loaded(self.content)
         expected: Numbers = estimator.predict(_cells(columns, self.names, self.texts))
         return np.maximum(expected, 0.0)
@@ -141,7 +141,7 @@ def _fitted(cells: Numbers, off: Numbers) -> Any:
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # threads that wait for each other take longer than one, where others work beside
+    with threadpool_limits(1):  # a single thread is faster than threads that wait for each other, if others are busy
         return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
 
 
@@ -154,7 +154,7 @@ def _saved(what: Any) -> bytes:
 
 
 def _opened(name: str, content: bytes) -> Any:
-    from model_monitor.monitors.predictors.sklearn import opened  # flavours are told in the order of their imports
+    from model_monitor.monitors.predictors.sklearn import opened  # the order of imports decides the order of flavours
 
     try:
         with needing(f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"):
@@ -177,7 +177,7 @@ def _are_numbers(column: pa.Array) -> bool:
 
 
 def _holds_numbers(column: pa.Array) -> bool:
-    """Whether all cells are numbers, or texts of numbers as a file of CSV has them."""
+    """Whether all cells are numbers, or texts of numbers as in a CSV file."""
     if _are_numbers(column):
         return True
     present = column.drop_null()
@@ -185,7 +185,7 @@ def _holds_numbers(column: pa.Array) -> bool:
 
 
 def _as_numbers(column: pa.Array) -> Numbers:
-    """Numbers, NaN where a cell is none."""
+    """Numbers, NaN for other cells."""
     if not _are_numbers(column):
         texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
         decimal = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
@@ -195,7 +195,7 @@ def _as_numbers(column: pa.Array) -> Numbers:
 
 
 def _texts_of(column: pa.Array, off: Numbers) -> tuple[str, ...]:
-    """The most frequent texts of a column, in the order of their mean errors, so that a tree parts them by one threshold."""
+    """The most frequent texts of a column, ordered by mean error, so that a tree splits them by one threshold."""
     encoded = pc.cast(column, pa.string()).dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
     rows, sums = np.bincount(codes)[1:], np.bincount(codes, off)[1:]
@@ -205,7 +205,7 @@ def _texts_of(column: pa.Array, off: Numbers) -> tuple[str, ...]:
 
 
 def _cells(columns: Mapping[str, pa.Array], names: Sequence[str], texts: Mapping[str, tuple[str, ...]]) -> Numbers:
-    """Shape (rows, columns): numbers, and the places of texts; NaN for what is missing or was never seen."""
+    """Shape (rows, columns): numbers, and indexes of texts; NaN for missing or unknown cells."""
     found = []
     for name in names:
         if name in texts:

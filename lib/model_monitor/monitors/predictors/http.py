@@ -1,4 +1,4 @@
-"""Models behind an address of HTTP, which are sent what an endpoint of the service is sent.
+"""Models behind an HTTP address, which get the same requests as an endpoint of the service.
 
 Source: E4.4.
 """
@@ -28,9 +28,9 @@ _NAMED = re.compile(r'"?\$\{([^}]+)\}"?')
 
 
 class Request:
-    """The form of requests and answers.
+    """The format of requests and responses.
 
-    Raises BadConfiguration if the templates are none.
+    Raises BadConfiguration for invalid templates.
     """
 
     def __init__(self, members: Mapping[str, Any]) -> None:
@@ -46,11 +46,11 @@ class Request:
 
     @property
     def one_at_a_time(self) -> bool:
-        """Whether a request has one record."""
+        """Whether each request has a single record."""
         return self.content_type == JSON and "$records" not in self._content
 
     def body(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-        """The request for some rows."""
+        """The body of the request for some rows."""
         plain = [[_plain(cell) for cell in row] for row in rows]
         if self.content_type == CSV:
             text = io.StringIO()
@@ -67,9 +67,9 @@ class Request:
         return self._content.replace("$records", f"[{','.join(records)}]").encode()
 
     def scores(self, body: bytes) -> list[Any]:
-        """The scores of an answer, an item for each row.
+        """The scores in a response, one item per row.
 
-        Raises ValueError if the answer is no such text, or has nothing where they should be.
+        Raises ValueError if the response can't be parsed, or has no scores at their location.
         """
         if self.accept_type == CSV and not isinstance(self._scores, int):
             return [[float(cell) for cell in row] for row in _rows(body)]
@@ -77,9 +77,9 @@ class Request:
         return [cell if isinstance(cell, list) else float(cell) for cell in found] if self.accept_type == CSV else found
 
     def labels(self, body: bytes) -> list[Any]:
-        """The labels of an answer, an item for each row; where a row has a list of them, the one with the highest score.
+        """The labels in a response, one item per row; if a row has a list of them, the one with the highest score.
 
-        Raises ValueError if the answer is no such text, has nothing where they should be, or no score for each of a list.
+        Raises ValueError if the response can't be parsed, has no labels at their location, or lacks scores for a list.
         """
         found = self._at(self._label, body)
         if not any(isinstance(label, list) for label in found):
@@ -87,7 +87,7 @@ class Request:
         return [_best(*pair) for pair in zip(found, self._at(self._probability, body), strict=True)]
 
     def _at(self, place: Any, body: bytes) -> list[Any]:
-        """What is at a place of an answer, an item for each row."""
+        """The content at a location of a response, one item per row."""
         if self.accept_type == CSV:
             from model_monitor.data.records.outcome_payloads import list_in
 
@@ -128,7 +128,7 @@ def _found(place: Any, document: Any) -> Any:
 
 
 def _best(labels: Any, scores: Any) -> Any:
-    """The label with the highest score, the first of equal ones."""
+    """The label with the highest score, the first one if several are equal."""
     if not isinstance(scores, list) or len(labels) != len(scores) or not all(map(math.isfinite, scores)):
         raise ValueError("a list of labels has no score for each")
     return labels[scores.index(max(scores))]
@@ -142,7 +142,7 @@ def _filled(template: str, names: Sequence[str], row: Sequence[Any]) -> str:
 
 
 def _plain(cell: Any) -> Any:
-    """A cell as JSON has it: whole numbers without a point, nothing where nothing is."""
+    """A cell as JSON: integers without a decimal point, null for a missing cell."""
     if not isinstance(cell, float):
         return cell
     if math.isnan(cell):
@@ -155,7 +155,7 @@ def _json(value: Any) -> str:
 
 
 def _text(template: Any) -> str:
-    """A template as text; one that is given as JSON has its placeholders in quotes."""
+    """A template as text; if given as JSON, its placeholders are in quotes."""
     if template is None or isinstance(template, str):
         return template or ""
     return _json(template).replace('"$records"', "$records").replace('"$record"', "$record")
@@ -165,7 +165,7 @@ TRIES = 5
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 20.0
 ROWS_AT_ONCE = 1000
-MOST_BYTES = 5 * 2**20  # of a request; the service's own limit is 6 MB
+MOST_BYTES = 5 * 2**20  # limit of a request; the service's own is 6 MB
 
 TRY_AGAIN = frozenset({408, 429, *range(500, 600)})
 TOO_LARGE = 413
@@ -178,14 +178,14 @@ def of_http(model: Model) -> Predict:
 
 
 class Unanswered(Exception):
-    """One try came to nothing."""
+    """One attempt failed."""
 
 
 class Endpoint:
-    """An address, its requests and its answers.
+    """An address, its requests and its responses.
 
-    labels: whether those are what is wanted of an answer, in the place of scores. waits, reads: seconds before the second try,
-    and that an answer may take.
+    labels: whether to return labels instead of scores. waits, reads: seconds before the second attempt, and time limit
+    of a response.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class Endpoint:
     def predict(self, frame: Any) -> Any:
         """The scores, or the labels, of all rows.
 
-        Raises BadInput if the endpoint does not answer, or answers something else.
+        Raises BadInput if the endpoint doesn't respond, or with something invalid.
         """
         names, rows = list(frame.columns), frame.to_numpy(dtype=object)
         at_once = 1 if self._request.one_at_a_time else ROWS_AT_ONCE
@@ -245,7 +245,7 @@ class Endpoint:
         return found
 
     def _answer(self, body: bytes) -> bytes | None:
-        """What is answered, at the fifth try at the latest; None if the request is too large."""
+        """The response, after at most five attempts; None if the request is too large."""
         from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
         tries = Retrying(

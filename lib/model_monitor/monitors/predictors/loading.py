@@ -1,4 +1,4 @@
-"""Loading a model once for each process, and calling it: every row gets finite numbers, or an error says why not."""
+"""Loads a model once per process, and calls it: every row gets finite numbers, or an error says why not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of_callable(model: Model) -> Predict:
     """A function from a pandas frame to scores, or a function without parameters that returns such a function."""
     import inspect
 
-    assert model.function is not None  # who names a callable brings it
+    assert model.function is not None  # whoever names a callable provides it
     if not inspect.signature(model.function).parameters:
         made: Predict = model.function()
         return made
@@ -43,9 +43,9 @@ def of_callable(model: Model) -> Predict:
 
 
 def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
-    """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which are taken as numbers.
+    """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which columns are numbers.
 
-    Raises UnansweredRows naming the feature whose cell is no number and has to be.
+    Raises UnansweredRows with the name of a feature that must be a number and has another cell.
     """
     found = [
         _numbers(column, name) if is_numeric else _texts(column)
@@ -60,12 +60,12 @@ def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequenc
 
 
 def are_numbers(column: pa.Array) -> bool:
-    """Whether all cells of a column are numbers, or look like them; one that has none is taken for a column of numbers."""
+    """Whether all cells of a column are numbers, or look like them; a column without cells counts as numbers."""
     return bool(number_flags(column).all())
 
 
 def number_flags(column: pa.Array) -> NDArray[np.bool_]:
-    """Which cells are numbers, or look like them; those that are missing do."""
+    """Which cells are numbers, or look like them; missing cells do."""
     try:
         _numbers(column, "")
     except BadInput:
@@ -89,7 +89,7 @@ def plain(column: pa.Array) -> pa.Array:
 
 
 def texts_of(cells: NDArray[Any]) -> list[str | None]:
-    """Cells as a file has them: whole numbers without a point, None where nothing is."""
+    """Cells as texts in a file: integers without a decimal point, None for missing cells."""
 
     def text(cell: Any) -> str | None:
         if cell is None or cell != cell:
@@ -115,7 +115,7 @@ def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
 
 
 def _texts(column: pa.Array) -> NDArray[Any]:
-    """Texts; an empty one is a missing one, as in a file."""
+    """Texts; an empty text counts as missing, as in a file."""
     found: NDArray[Any] = np.array(column.to_pylist(), dtype=object)
     found[found == ""] = None
     return found
@@ -125,15 +125,15 @@ import_all(model_monitor.monitors.predictors)
 
 log = logging.getLogger(__name__)
 
-WORDS_OF_A_MODEL = 200  # characters of a model's own message that are repeated
+WORDS_OF_A_MODEL = 200  # characters of a model's own message to repeat
 
 _loaded: dict[tuple[object, ...], Predict] = {}
 
 
 def flavour_of(name: str) -> str:
-    """The flavour of a model by its name.
+    """The flavour of a model, from its name.
 
-    Raises BadConfiguration if it can't be told.
+    Raises BadConfiguration if it is unclear.
     """
     if name.startswith(("http://", "https://")):
         return "http"
@@ -151,9 +151,9 @@ def flavour_of(name: str) -> str:
 
 
 def loaded(model: Model) -> Predict:
-    """The model's function, loaded when it is first asked for in this process.
+    """The model's function, loaded on first use in this process.
 
-    Raises MissingDependency if its library is absent, BadConfiguration if it is no such model or may not be loaded.
+    Raises MissingDependency if its library is absent, BadConfiguration if it is not such a model or may not be loaded.
     """
     key = (model.flavour, model.name, model.content, model.function, repr(model.request), model.labels)
     if key not in _loaded:
@@ -172,13 +172,13 @@ def loaded(model: Model) -> Predict:
                 f"the model {model.name} can't be loaded as {model.flavour} ({said_by(error)}); save it again, or write "
                 "--model-flavour"
             ) from error
-        _loaded.clear()  # one model at a time: they may be large
+        _loaded.clear()  # only one model at a time: they may be large
         _loaded[key] = found
     return _loaded[key]
 
 
 def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
-    """A model by whatever names it. request: the members of `predictor`; facts: further members of `Model`."""
+    """A model from any way of naming it. request: the members of `predictor`. facts: further members of `Model`."""
     if isinstance(model, Model):
         return replace(model, request=model.request or request)
     if callable(model):
@@ -190,9 +190,9 @@ def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
 
 
 def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
-    """The bytes of a model's file, which is opened on the driver only; the log says what is loaded before it is.
+    """The bytes of a model's file, which is opened on the driver only; logs what will be loaded.
 
-    Raises BadConfiguration if it is not the file that it has to be.
+    Raises BadConfiguration if the file is not the required one.
     """
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
@@ -215,7 +215,7 @@ def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
 
 
 def shipped(model: Model) -> Model:
-    """The model as it travels with tasks: a function's module goes along, so that it needs to lie on the driver only."""
+    """The model in the form sent with tasks: with a function's module, so that only the driver needs the file."""
     module = sys.modules.get(getattr(model.function, "__module__", ""))
     if module is not None and not module.__name__.startswith("model_monitor."):
         cloudpickle().register_pickle_by_value(module)
@@ -223,7 +223,7 @@ def shipped(model: Model) -> Model:
 
 
 def said_by(error: BaseException) -> str:
-    """The class and the first words of an exception."""
+    """The class and the first words of an exception's message."""
     words = " ".join(str(error).split())[:WORDS_OF_A_MODEL]
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
@@ -232,8 +232,8 @@ def said_by(error: BaseException) -> str:
 class Caller:
     """A loaded model as a function of cells.
 
-    names: of the columns. numeric: which of them are numbers. says_why: whether an error repeats the model's own words, in which
-    values of rows may stand. outputs: how many scores a row gets, known since the first call; rows: how many were asked for.
+    names: of the columns. numeric: which of them are numbers. says_why: whether an error repeats the model's message,
+    which may contain values of rows. outputs: scores per row, known after the first call. rows: number of rows so far.
     """
 
     model: Model
@@ -246,7 +246,7 @@ class Caller:
     def __call__(self, cells: NDArray[Any]) -> NDArray[np.float64]:
         """The scores of some rows, shape (rows, outputs).
 
-        Raises BadInput if the model raises, or answers anything but finite numbers for each row.
+        Raises BadInput if the model raises, or returns anything but finite numbers for each row.
         """
         found = self._numbers(self._answers(cells), len(cells))
         if self.outputs not in (None, found.shape[1]):
@@ -256,9 +256,9 @@ class Caller:
         return found
 
     def labels(self, cells: NDArray[Any]) -> NDArray[np.object_]:
-        """What the model calls some rows, as it answers it: numbers or texts.
+        """The labels of some rows, as the model returns them: numbers or texts.
 
-        Raises BadInput if the model raises, or does not answer a label for each row.
+        Raises BadInput if the model raises, or doesn't return a label for each row.
         """
         found = np.asarray(self._answers(cells), dtype=object)
         if found.shape not in ((len(cells),), (len(cells), 1)):
@@ -284,9 +284,9 @@ class Caller:
     def exactly(
         self, baseline: NDArray[Any], *, with_logit: bool
     ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
-        """The local values of rows without coalitions, where they are the same ones: of a model that is a sum.
+        """A function for local values without coalitions, for a model that is a sum, if the results are the same.
 
-        Of log-odds beside one baseline row alone; the mean of probabilities has other ones.
+        For log-odds only with a single baseline row; the mean of probabilities has other values.
         Source: E3.6.
         """
         model = loaded(self.model)

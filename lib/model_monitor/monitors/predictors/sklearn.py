@@ -1,4 +1,4 @@
-"""Models of scikit-learn: skops files, which run no code, and pickles, which do."""
+"""Scikit-learn models: skops files, which run no code, and pickles, which do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRUSTED = frozenset(
         *("lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor"),
     }
 )
-"""Types that skops doesn't know, and that hold parameters of a model and nothing that runs."""
+"""Types that skops doesn't know, and that contain a model's parameters and nothing that runs."""
 
 
 LINEAR = ("LinearRegression", "Ridge")
@@ -61,12 +61,12 @@ def of_sklearn(model: Model) -> Predict:
 
 
 def _sum_of(estimator: Any) -> Sum | None:
-    """The weights of a linear model, or the leaves of trees; log-odds are the sum of two classes' alone."""
+    """The weights of a linear model, or the leaves of trees; log-odds are a sum for two classes only."""
     if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
         from model_monitor.monitors.predictors.xgboost import sum_of_booster
 
         booster = estimator.get_booster()
-        best = booster.attr("best_iteration")  # which it answers up to, if it was stopped early
+        best = booster.attr("best_iteration")  # the last iteration that it uses, if training stopped early
         return sum_of_booster(booster if best is None else booster[: int(best) + 1])
     kind = type(estimator).__name__ if type(estimator).__module__.startswith("sklearn.") else ""
     names = tuple(getattr(estimator, "feature_names_in_", ()))
@@ -89,7 +89,7 @@ def _sum_of(estimator: Any) -> Sum | None:
 
 
 def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
-    """A tree whose leaves have so many classes, or one number. Sklearn's cells go left up to and with the threshold."""
+    """A tree whose leaves have this many classes, or one number. In sklearn, cells equal to the threshold go left."""
     tree = estimator.tree_
     values = tree.value[:, 0, :]
     if classes:

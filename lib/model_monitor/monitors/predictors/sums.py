@@ -1,4 +1,4 @@
-"""Models that are sums, of columns or of the leaves of trees: their Shapley values need no coalitions. Pure numpy.
+"""Models that are sums, of columns or of leaves of trees: their Shapley values need no coalitions. Pure numpy.
 
 Source: E3.6; Lundberg et al. 2020, "From local explanations to global understanding with explainable AI for trees".
 """
@@ -16,22 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-Held: TypeAlias = NDArray[np.unsignedinteger[Any]]  # shape (…, leaves): a bit for each condition of a leaf that holds
-Attributing: TypeAlias = Callable[[Numbers], Numbers]  # of rows, their values, shape (rows, outputs, columns)
+Held: TypeAlias = NDArray[np.unsignedinteger[Any]]  # shape (…, leaves): a bit per condition of a leaf, set if it holds
+Attributing: TypeAlias = Callable[[Numbers], Numbers]  # from rows to their values, shape (rows, outputs, columns)
 Weighing: TypeAlias = Callable[[NDArray[np.intp], Held], Numbers]
-"""Of some leaves and what holds there in a row: the shares of their conditions, shape (leaves, conditions)."""
+"""From leaves and the conditions that hold in a row to the shares of conditions, shape (leaves, conditions)."""
 
-MOST_CONDITIONS = 2**20  # of all leaves; of more, coalitions are quicker
-AT_ONCE = 2**17  # conditions that are looked at together: more would not stay in the cache, nor their memory be kept
+MOST_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
+AT_ONCE = 2**17  # conditions to process together: more would not stay in the cache, nor would their memory be reused
 LEAVES_TOGETHER, CONDITIONS_TOGETHER = 256, 2**12
-"""Whose conditions lie in tables by the bins of cells: small ones stay in a core's cache."""
-MOST_COLUMNS = 64  # on the way to a leaf, a bit for each; of more, coalitions
+"""Leaves and conditions that share tables by the bins of cells: small tables stay in a core's cache."""
+MOST_COLUMNS = 64  # on the path to a leaf, one bit each; with more, coalitions are used
 MOST_BITS, MOST_ENTRIES = 6, 2**21
-"""Of a leaf whose shares are looked up by what holds there in a row, and of the tables of all leaves: some 100 MB."""
+"""Limits of a leaf whose shares are looked up by what holds in a row, and of all leaves' tables: some 100 MB."""
 
 
 class Algorithm(str, Enum):
-    """How attributions are made: without coalitions where a model is a sum and they come out the same, or always with them."""
+    """How attributions are computed: without coalitions if a model is a sum with equal results, or always with them."""
 
     AUTO = "auto"
     KERNEL = "kernel"
@@ -44,7 +44,7 @@ class Linear:
     weights: Numbers
 
     def beside(self, baseline: Numbers) -> Attributing:
-        """The function that attributes beside the baseline rows."""
+        """The function that attributes relative to the baseline rows."""
         first = baseline[0]
         mean = (baseline - first).mean(axis=0)
         return lambda rows: ((rows - first) - mean)[:, None, :] * self.weights
@@ -52,8 +52,8 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """By node: its children, -1 of a leaf; the column that splits and below what a cell goes left; where a missing one goes; its
-    values, shape (nodes, outputs).
+    """A tree by node: its children, -1 for a leaf; the column that splits and the threshold below which a cell goes
+    left; where a missing cell goes; its values, shape (nodes, outputs).
     """
 
     left: list[int]
@@ -66,9 +66,9 @@ class Tree:
 
 @dataclass(frozen=True)
 class Leaves:
-    """Leaves by the conditions of the ways there: of which column, from where, to below where, and whether a missing cell passes.
+    """Leaves by the conditions on their paths: the column, lower and upper limit, and whether a missing cell passes.
 
-    All of shape (leaves, conditions) but values, of (leaves, outputs). Cells count as the 32-bit numbers that trees compare.
+    All have shape (leaves, conditions), but values (leaves, outputs). Cells are compared as 32-bit numbers, like trees.
     """
 
     columns: NDArray[np.intp]
@@ -108,12 +108,12 @@ class Leaves:
         return cls(columns.astype(np.intp), low, high, passes.astype(bool), np.array(values))
 
     def beside(self, baseline: Numbers) -> Attributing:
-        """The function that attributes beside the baseline rows."""
+        """The function that attributes relative to the baseline rows."""
         width, bins = self.low.shape[1], self._bins(baseline)
         looked_up = width <= MOST_BITS and len(self.low) << width <= MOST_ENTRIES
         ways = [(block, block.weighings(block.held(bins), looked_up)) for block in self._blocks]
         together = looked_up and len(baseline) > 1
-        at_once = AT_ONCE if together else 4 * AT_ONCE  # beside one row most leaves are out of reach
+        at_once = AT_ONCE if together else 4 * AT_ONCE  # with one baseline row, most leaves are out of reach
         step = max(1, at_once // max(block.columns.size for block in self._blocks))
 
         def attributed(rows: Numbers) -> Numbers:
@@ -134,13 +134,13 @@ class Leaves:
 
     @cached_property
     def _edges(self) -> list[Numbers]:
-        """By column, where its bins begin."""
+        """By column, the edges of its bins."""
         of_columns = (self.columns == column for column in range(self.columns.max() + 1))
         return [_edges_of(self.low[of_column], self.high[of_column]) for of_column in of_columns]
 
     @cached_property
     def _blocks(self) -> list[_Block]:
-        """Some leaves each, with what holds there by the bins of all leaves."""
+        """Blocks of leaves, with the conditions that hold in each bin of all leaves."""
         width, blocks = self.low.shape[1], []
         kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint64
         bits = (1 << np.arange(width, dtype=np.uint64)).astype(kind)
@@ -164,8 +164,8 @@ class Leaves:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Leaves that are looked at together: the columns of their conditions, their values, the conditions that always hold, and by
-    column which of the block's bins each bin of all leaves is in, and the conditions that hold in each.
+    """Leaves that are processed together: the columns of their conditions, their values, the conditions that always
+    hold, and by column the block's bin for each bin of all leaves, and the conditions that hold in each.
     """
 
     columns: NDArray[np.intp]
@@ -183,7 +183,7 @@ class _Block:
         return held
 
     def weighings(self, others: Held, looked_up: bool) -> list[tuple[Held, Weighing]]:
-        """With what holds in the baseline rows, the shares beside them: of all together looked up, or of each by itself."""
+        """What holds in the baseline rows, with the shares relative to them: of all rows by look-up, or of each."""
         width = self.columns.shape[1]
         if not looked_up:
             return [(there, partial(_told, there, width)) for there in others]
@@ -193,7 +193,7 @@ class _Block:
         return [(np.bitwise_or.reduce(others, axis=0), partial(_looked_up, table, width))]
 
     def share(self, here: Held, reachable: Held, weighing: Weighing, found: Numbers) -> None:
-        """Add what each leaf gives to the columns that lead to it in a row alone, and takes from those in the other row alone."""
+        """Add each leaf's share to columns that lead to it in a row only, subtract it from those in the other only."""
         (rows, outputs, columns), width = found.shape, self.columns.shape[1]
         places = np.flatnonzero((here | reachable) == here.dtype.type((1 << width) - 1))
         row = places // len(self.columns)
@@ -219,7 +219,7 @@ def _told(there: Held, width: int, leaf: NDArray[np.intp], here: Held) -> Number
 
 @cache
 def _shares_by_bits(width: int) -> Numbers:
-    """The shares of a leaf's conditions, by what holds in the other row, then by what holds in the row and by condition."""
+    """The shares of a leaf's conditions: by what holds in the other row, by what holds in the row, by condition."""
     there, here = np.divmod(np.arange(1 << 2 * width, dtype=np.uint64), np.uint64(1 << width))
     shares = _weighted(_bits_of(here & ~there, width), _bits_of(there & ~here, width))
     shares[(here | there) != (1 << width) - 1] = 0
@@ -233,7 +233,7 @@ def _edges_of(low: Numbers, high: Numbers) -> Numbers:
 
 
 def _bins_of(cells: Numbers, edges: Numbers) -> NDArray[np.intp]:
-    """The number of each cell's bin: that below the first edge, from each edge on, and the last of missing cells."""
+    """The number of each cell's bin: below the first edge, from each edge on, and the last one for missing cells."""
     bins = np.searchsorted(edges, cells, side="right")
     bins[np.isnan(cells)] = len(edges) + 1
     return bins
@@ -254,7 +254,7 @@ def _weighted(joining: NDArray[np.bool_], leaving: NDArray[np.bool_]) -> Numbers
 
 
 def _weights(most: int) -> Numbers:
-    """By the numbers of columns that lead to a leaf in a row alone, and in the other alone: the share of one of the former."""
+    """The share of a column that leads to a leaf in a row only, by the number of such columns and of the other's."""
     sizes = range(most + 1)
     return np.array(
         [
@@ -266,7 +266,7 @@ def _weights(most: int) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A model as a sum. names: of its columns, none if it goes by their order. of_log_odds: whether those are the sum."""
+    """A model as a sum. names: of its columns, empty if it uses their order. of_log_odds: whether those are the sum."""
 
     parts: Linear | Leaves
     names: tuple[str, ...] = ()

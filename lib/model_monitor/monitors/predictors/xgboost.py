@@ -1,4 +1,4 @@
-"""Models of XGBoost, in its own file formats."""
+"""XGBoost models, in its own file formats."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from model_monitor.errors import BadConfiguration
 from model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
 from model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
 
-MEMBER = "xgboost-model"  # what the service's container calls the model in its archive
-PICKLE = b"\x80"  # how a pickle begins, which containers before 1.3 wrote
+MEMBER = "xgboost-model"  # the model's name in the archive of the service's container
+PICKLE = b"\x80"  # first byte of a pickle, which containers before 1.3 wrote
 
 
 SUMS = {"reg:squarederror": False, "binary:logistic": True}
-"""Objectives whose answers, or the log-odds of them (True), are the sum of the trees."""
+"""Objectives whose answers, or their log-odds (True), are the sum of the trees."""
 
 
 @PREDICTORS.register(
@@ -57,7 +57,7 @@ def of_xgboost(model: Model) -> Predict:
 
 
 def sum_of_booster(booster: Any) -> Sum | None:
-    """The leaves of the trees where one number is predicted of numbers alone."""
+    """The leaves of the trees, if one number is predicted from numbers only."""
     learner = json.loads(booster.save_raw("json"))["learner"]
     of_log_odds, grown = SUMS.get(learner["objective"]["name"]), learner["gradient_booster"]
     if of_log_odds is None or grown["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
@@ -70,7 +70,7 @@ def sum_of_booster(booster: Any) -> Sum | None:
 
 
 def _tree(tree: Any) -> Tree:
-    at = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # of a leaf, its value
+    at = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # for a leaf, its value
     goes_left = [bool(left) for left in tree["default_left"]]
     left, right, columns = tree["left_children"], tree["right_children"], tree["split_indices"]
     return Tree(left, right, columns, at.tolist(), goes_left, at[:, None])

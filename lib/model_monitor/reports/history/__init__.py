@@ -1,1 +1,1 @@
-"""Runs of the past: the states they left, and what merging them gives without reading a row again."""
+"""Runs of the past: the states they left, which can be merged without reading a row again."""

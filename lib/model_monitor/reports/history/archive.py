@@ -1,5 +1,5 @@
-"""What a run leaves to later ones as Parquet: its state by its kind below `states/`, how a baseline's parts vary, and the
-requests behind its records, with their document and their sum over runs.
+"""The Parquet files that a run leaves for later runs: its state, by kind, below `states/`; how a baseline's parts vary;
+and the requests behind its records, with their document and their sum over runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ VERSION = 1
 METADATA = b"model_monitor"
 
 MOST_ROWS, MOST_BYTES = 10_000_000, 2**32
-"""Of a file that is read: a million features with ten states each, and four gigabytes."""
+"""Limits of a file: a million features with ten states each, and four gigabytes."""
 
 LACKING = "lacking"
 SCHEMA = pa.schema(
@@ -49,12 +49,12 @@ SCHEMA = pa.schema(
 
 
 def path_of(kind: type[State]) -> str:
-    """Where a run keeps its state of this type, below its output path."""
+    """The path of a run's state of this type, relative to its output path."""
     return f"{FOLDER}/{kind.KIND}.parquet"
 
 
 def to_parquet(state: State) -> bytes:
-    """A state's bytes; the same state gives the same bytes."""
+    """A state as bytes; deterministic."""
     header: dict[str, Any]
     if isinstance(state, Profile):
         rows = _rows_of_profile(state)
@@ -71,7 +71,7 @@ def to_parquet(state: State) -> bytes:
 def from_parquet(content: bytes, where: str) -> State:
     """The state that `to_parquet` wrote. where: the file, for errors.
 
-    Raises BadState if it is not one, or of a version that this release does not read.
+    Raises BadState for other content, or for a version that this release does not read.
     """
     with _told(where):
         table, header = _read(content, where)
@@ -81,7 +81,7 @@ def from_parquet(content: bytes, where: str) -> State:
 
 @dataclass(frozen=True, slots=True)
 class StoredProfile:
-    """A profile in a file, of which those features are decoded that somebody asks for. names: of all of them, in their order."""
+    """A profile in a file, which decodes only the requested features. names: of all its features, in their order."""
 
     item_count: int
     names: tuple[str, ...]
@@ -93,7 +93,7 @@ class StoredProfile:
     def read(cls, content: bytes, where: str) -> StoredProfile | None:
         """The profile that `to_parquet` wrote; None if it was another state.
 
-        Raises BadState as `from_parquet` does, as `features` does.
+        Raises BadState as `from_parquet` does; so does `features`.
         """
         with _told(where):
             table, header = _read(content, where)
@@ -102,8 +102,8 @@ class StoredProfile:
             return cls(header["item_count"], tuple(dict.fromkeys(table["feature"].to_pylist())), table, header, where)
 
     def features(self, names: Collection[str], kinds: Collection[str] | None = None) -> dict[str, FeatureProfile]:
-        """Those that have one of these names; of several columns of a name the first. kinds: of the states that are decoded, if
-        not all are wanted.
+        """The features with these names; of columns with the same name, the first one. kinds: the kinds of states to
+        decode, if not all.
         """
         with _told(self._where):
             told = zip(self._table["feature"].to_pylist(), self._table["kind"].to_pylist(), strict=True)
@@ -117,7 +117,7 @@ class StoredProfile:
 
 @contextmanager
 def _told(where: str) -> Iterator[None]:
-    """Whatever a file holds, its error is a sentence that begins with its path."""
+    """Turns any error about the file's content into a sentence that begins with its path."""
     try:
         yield
     except BadState as error:
@@ -142,12 +142,12 @@ def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
 
 
 def table_in(content: bytes, where: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of a Parquet file of ours, whoever wrote it. columns: those that are read, of those that it has; None: all.
+    """The rows of one of our Parquet files, whoever wrote it. columns: the columns to read, if present; None: all.
 
-    Raises BadState if it can't be read, or announces more than any of ours has.
+    Raises BadState if it can't be read, or announces more than any of our files has.
     """
     try:
-        # pq.read_table loads pyarrow.dataset and pandas first; a process that ends while Arrow's threads begin is aborted.
+        # pq.read_table first loads pyarrow.dataset and pandas; exiting while Arrow's threads start aborts the process.
         file = pq.ParquetFile(pa.BufferReader(content))
         _require_bounds(file.metadata, where)
         table = file.read(columns, use_threads=False)
@@ -158,7 +158,7 @@ def table_in(content: bytes, where: str, columns: Sequence[str] | None = None) -
 
 
 def _require_bounds(announced: pq.FileMetaData, where: str) -> None:
-    """A few bytes can announce any number of rows: they are compared with what a wide data set has before they are read."""
+    """Check announced sizes before reading: a few bytes can announce any number of rows. Limits fit wide data sets."""
     size = sum(announced.row_group(number).total_byte_size for number in range(announced.num_row_groups))
     if announced.num_rows > MOST_ROWS or not 0 <= size <= MOST_BYTES:
         raise BadState(
@@ -199,7 +199,7 @@ def _profile_of(rows: list[dict[str, Any]], header: Mapping[str, Any], where: st
     return profile
 
 
-# How a baseline varies: `parts.parquet`, the raw statistics of its parts, each beside the others. Layout:
+# How a baseline varies: `parts.parquet`, the raw statistics of its parts, each compared with the others. Layout:
 # docs/files.md.
 
 
@@ -212,7 +212,7 @@ _PARTS = pa.schema(OF_FEATURE)
 
 
 def parts_file(variation: Variation) -> dict[str, bytes]:
-    """parts.parquet by its name."""
+    """parts.parquet by name."""
     rows = {name: [] for name in _PARTS.names}  # type: dict[str, list[object]]
     for feature, raw in variation.past.items():
         rows["feature"] += [feature] * len(raw["rows"])
@@ -223,14 +223,14 @@ def parts_file(variation: Variation) -> dict[str, bytes]:
 
 
 def parts_of(content: bytes, where: str) -> Variation:
-    """What `parts_file` wrote. where: the file, for errors.
+    """The content that `parts_file` wrote. where: the file, for errors.
 
-    Raises BadState if it is something else.
+    Raises BadState for other content.
     """
     table = read_table(content, where, _PARTS, complete=("feature",))
     try:
         unfit = {name: str(reason) for name, reason in json.loads(table.schema.metadata[b"unfit"]).items()}
-        "".join(unfit.values()).encode()  # half a surrogate pair has no bytes
+        "".join(unfit.values()).encode()  # half a surrogate pair can't be encoded
     except MALFORMED as error:
         raise BadState(f"{where}: is no {PARTS} of ours ({type(error).__name__}); make the baseline again") from error
     return Variation(by_feature(table), unfit)
@@ -251,14 +251,14 @@ def by_feature(table: pa.Table) -> Past:
 
 
 def parts_to_parquet(table: pa.Table) -> bytes:
-    """The table as a file: the same bytes for the same table, whether it was read from one or made."""
+    """The table as a file: the same bytes for the same table, whether it was read or computed."""
     return parquet_of(table.replace_schema_metadata(table.schema.metadata or None))
 
 
 def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
-    """The columns of a schema that a file has; those that came later may be absent. complete: those without a null.
+    """The columns of a schema, from a file; columns of later releases may be absent. complete: columns without nulls.
 
-    Raises BadState if it has not.
+    Raises BadState if that isn't so.
     """
     table = table_in(content, where, schema.names)
     for name in schema.names:
@@ -275,11 +275,11 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
 
 
 FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
-"""HTTP statuses from which on a request was not answered, and from which on that is the server's error."""
+"""The lowest HTTP status of a request that was not answered, and the lowest that is the server's error."""
 
 
 def request_statistics(requests: Requests) -> RequestStatistics:
-    """The document of a state of at least one request."""
+    """The document for a state of at least one request."""
     server_errors = _from(requests, FIRST_SERVER_ERROR)
     errors = _from(requests, FIRST_CLIENT_ERROR)
     latencies, moments = requests.latencies, requests.moments
@@ -302,7 +302,7 @@ def request_statistics(requests: Requests) -> RequestStatistics:
 
 
 def published_requests(statistics: RequestStatistics) -> tuple[PublishedMetric, ...]:
-    """The numbers for a metrics platform; those that are not defined are left out."""
+    """The numbers for a metrics platform, without undefined ones."""
     latency = statistics.latency_ms
     numbers = (
         ("request_count", float(statistics.requests), "Count"),
@@ -319,13 +319,13 @@ def _from(requests: Requests, first: int) -> int:
 
 
 def request_files(requests: Requests) -> dict[str, bytes]:
-    """The document and the state, by name below the output path. requests: at least one."""
+    """The document and the state, by name relative to the output path. requests: at least one."""
     document = request_statistics(requests)
     return {document.FILE_NAME: document.to_json().encode(), path_of(Requests): to_parquet(requests)}
 
 
 def sum_of_requests(paths: Sequence[str]) -> Requests:
-    """The requests of all runs, added in this order; runs whose records carry no metadata add none.
+    """The sum of the requests of all runs, in this order; runs whose records have no metadata add nothing.
 
     paths: output paths on this machine.
     """
@@ -338,5 +338,5 @@ def _requests_of(path: str) -> Requests:
         return Requests()
     where = join(run.folder, path_of(Requests))
     state = from_parquet(storage_of(where).read(where), where)
-    assert isinstance(state, Requests)  # as the file's name says
+    assert isinstance(state, Requests)  # guaranteed by the file's name
     return state

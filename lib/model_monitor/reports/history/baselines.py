@@ -1,4 +1,4 @@
-"""Baselines from files: of a run's output path, or of the two documents that the service's jobs keep; and where one lies."""
+"""Baselines from files: a run's output path, or the two documents that the service's jobs keep; and their locations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 HOUR_LEVELS = 4
 LEDGER = "ledger.json"
-MOST_BYTES = 2**30  # of a baseline's files that are read again for a window that alarms
+MOST_BYTES = 2**30  # of a baseline's files that are read again for a window with alarms
 
 DATA_QUALITY = DataQualityMonitor()
 
@@ -76,13 +76,13 @@ def read_baseline(
 
 
 def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
-    """The baseline that the run published below `path` is; any run is one, a monitoring run as well.
+    """The baseline from the run published below `path`; any run can be one, including a monitoring run.
 
     Raises BadInput if no run was published there, BadDocument or BadState if one of its files can't be read.
     """
     run = current_run(path)
     if run is None:
-        # a folder that the service, or somebody's copy of its files, left: the documents alone
+        # a folder from the service, or a copy of one: documents only
         storage, constraints = storage_of(path), join(path, monitor.CONSTRAINTS.FILE_NAME)
         if not storage.exists(constraints):
             raise BadInput(
@@ -94,7 +94,7 @@ def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
 
 
 def of_files(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
-    """The baseline of a file of constraints and one of statistics, and of the state beside the latter if there is one.
+    """The baseline from a file of constraints, one of statistics, and the state next to the latter if there is one.
 
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
@@ -113,7 +113,7 @@ def of_files(constraints_path: str, statistics_path: str | None, monitor: Monito
 def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     """The run before the one that will be published below `output_path`; None if there was none.
 
-    That is the one published at the same path, or, for a path that ends in yyyy/mm/dd/hh, the one of the latest earlier hour.
+    It is the run published at the same path, or for a path that ends in yyyy/mm/dd/hh that of the latest earlier hour.
     """
     run = run_before(output_path)
     if run is not None:
@@ -123,7 +123,7 @@ def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
 
 
 def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
-    """edits: whether constraints that were changed at `path` after the run was published count; thresholds are tuned there."""
+    """edits: whether to use constraints edited at `path` after the run was published; users tune thresholds there."""
     storage, name = storage_of(run.folder), monitor.CONSTRAINTS.FILE_NAME
     suggested = document_of(run, monitor.CONSTRAINTS)
     if suggested is None:
@@ -137,7 +137,7 @@ def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
 
 
 def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
-    """The rows that a run has read. Raises BadInput if they are too many to be read again, or were read in a way of their own."""
+    """The rows that a run has read. Raises BadInput for too many to read again, or for a special way of reading."""
     from model_monitor.data.reading.data import read_data
 
     with opened_by(spark):
@@ -151,7 +151,7 @@ def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Da
 
 
 def _with_parts(known: Any, run: Run) -> Any:
-    """The baseline with how its parts vary, if the run left that."""
+    """The baseline with the variation of its parts, if the run stored it."""
     if PARTS not in run.digests or not isinstance(known, QualityBaseline):
         return known
     path = join(run.folder, PARTS)
@@ -159,7 +159,7 @@ def _with_parts(known: Any, run: Run) -> Any:
 
 
 def edited_file(name: str, path: str, run: Run) -> str | None:
-    """The file at `path` if somebody changed it after the run was published."""
+    """The file at `path` if it was edited after the run was published."""
     storage, copy = storage_of(path), join(path, name)
     if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):
         return None
@@ -179,13 +179,13 @@ def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | No
 
 
 def state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
-    """The state that a run left in its folder; None if it left none."""
+    """The state in a run's folder; None without one."""
     path = join(folder, path_of(monitor.BASELINE_STATE or monitor.STATE))
     return from_parquet(storage.read(path), path) if storage.exists(path) else None
 
 
 def earlier_hour(output_path: str) -> str | None:
-    """The latest hour folder before `output_path` in which a run was published, looked for from the latest down."""
+    """The latest hour folder before `output_path` in which a run was published; searched from the latest down."""
     matched = HOUR_FOLDERS.match(output_path)
     if matched is None:
         return None
@@ -201,7 +201,7 @@ def earlier_hour(output_path: str) -> str | None:
 
 
 def hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:
-    """`/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first; only as many folders are listed as are asked for."""
+    """`/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first; lists only as many folders as needed."""
     if below.count("/") == HOUR_LEVELS:
         yield below
         return
@@ -211,7 +211,7 @@ def hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterat
 
 
 def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
-    """The run published below `path`, or the files there, which are called as `monitor` calls its documents."""
+    """The run published below `path`, or the files there with the names of `monitor`'s documents."""
     run = current_run(path)
     if run is None:
         statistics = join(path, monitor.STATISTICS.FILE_NAME) if monitor.STATISTICS else None
@@ -220,7 +220,7 @@ def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
 
 
 def to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
-    """The files of constraints and, if there are any, of statistics."""
+    """The file of constraints and, if there is one, of statistics."""
     statistics = None
     if statistics_path is not None and storage_of(statistics_path).exists(statistics_path):
         statistics = _resolved(statistics_path)
@@ -240,9 +240,9 @@ def _resolved(path: str) -> str:
 
 
 def shares_at(path: str) -> Mapping[str, float]:
-    """The shares by feature. path: an analysis.json, the output path of a run that has one, or a folder of promoted ones.
+    """The shares by feature. path: an analysis.json, the output path of a run with one, or a folder of promoted runs.
 
-    Raises BadInput if it can't be read, BadDocument if it holds no attributions.
+    Raises BadInput if it can't be read, BadDocument if it has no attributions.
     """
     from model_monitor.documents.clarify import AttributionReport
 

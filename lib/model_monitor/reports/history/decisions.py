@@ -1,4 +1,4 @@
-"""What people decided: alarms that were fine, and versions of a baseline, one of which counts."""
+"""Users' decisions: accepted alarms, and versions of a baseline, one of which is current."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _accepted(run_path: str, features: Sequence[str], by: str | None, why: str |
 
 
 def read_decisions(output_path: str) -> list[Decision]:
-    """The decisions on the runs that `output_path` belongs to, the oldest first; one that can't be read does not count."""
+    """The decisions on the runs that `output_path` belongs to, the oldest first; unreadable ones are ignored."""
     folder = _folder_of(output_path)
     storage = storage_of(folder)
     files = storage.list_beginning(folder, "") if storage.exists(folder) else ()
@@ -136,19 +136,19 @@ def _folder_of(output_path: str) -> str:
 
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
-"""What a version may be called: it is a folder's name, on any file system, that Spark does not take for a hidden one."""
+"""A valid version name: a folder's name on any file system, which Spark does not take for a hidden one."""
 
 TUNED = (CONSTRAINTS, ANALYSIS)
-"""Documents that people change where a run published them; what they say there counts."""
+"""Documents that users may edit where a run published them; the edits count."""
 
 
 def promote(run_path: str, model_version: str, baselines: str, now: datetime, *, replace: bool = False) -> Promotion:
-    """Keep a run, or a folder with the service's documents, as the baseline of a version, and have it count.
+    """Store a run, or a folder with the service's documents, as the baseline of a version, and make it current.
 
-    Thresholds that were tuned at `run_path` are taken as they are there. replace: whether a version that is there already may
-    become another one. The same version with the same content may be promoted at any time again.
+    Thresholds tuned at `run_path` are included. replace: allow an existing version to become a different one. Promoting
+    the same version with the same content again is always allowed.
 
-    Raises BadInput if there is no baseline at `run_path`, BadConfiguration for a version that can't be, or is there already.
+    Raises BadInput if there is no baseline at `run_path`, BadConfiguration for a version that is invalid or exists.
     """
     if VERSION.fullmatch(model_version) is None:
         raise BadConfiguration(
@@ -170,13 +170,13 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         standing = known.standing[-1] if known.standing else None
         if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
             known = known.model_copy(update={"promotions": (*known.promotions, promotion)})
-        _write(known, baselines)  # first: if it goes wrong in between, the same command again does the rest
+        _write(known, baselines)  # first: if something fails in between, running the same command again does the rest
         point_to(run, baselines)
     return promotion
 
 
 def roll_back(baselines: str, now: datetime) -> Promotion:
-    """Take back the version that counts, and have the one before it count again; gives that.
+    """Withdraw the current version, and make the one before it current again; returns that one.
 
     Raises BadConfiguration if there is none before it, BadInput if its files are gone.
     """
@@ -200,10 +200,10 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
 
 
 def read_promotions(baselines: str) -> Promotions:
-    """What was promoted in this folder; nothing if it is a new one.
+    """The promotions in this folder; empty for a new folder.
 
-    Raises BadDocument if the file can't be understood or names what no version is called, BadConfiguration if the folder is the
-    output path of a run.
+    Raises BadDocument if the file can't be understood or has an invalid version name, BadConfiguration if the folder is
+    the output path of a run.
     """
     storage, path = storage_of(baselines), join(baselines, Promotions.FILE_NAME)
     if storage.exists(path):
@@ -214,7 +214,7 @@ def read_promotions(baselines: str) -> Promotions:
             )
         return known
     run = run_before(baselines)
-    if run is not None and run.folder == join(baselines, RUNS, run.run_id):  # one that was promoted is a version's
+    if run is not None and run.folder == join(baselines, RUNS, run.run_id):  # a promoted run is a version's
         raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")
     return Promotions()
 

@@ -1,4 +1,4 @@
-"""What may go after a time, and history.parquet made again of the states of runs."""
+"""Deletes what is no longer needed, and rebuilds history.parquet from the states of runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 def rebuild_history(folder: str) -> History:
     """Write the history of the monitoring runs in the hour folders below `folder`, from their states.
 
-    A run whose baseline or states are gone is left out with a warning. Raises BadInput if no run is there.
+    A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
     """
     storage, history, known = storage_of(folder), new_history(folder), {}
     with holding(storage, folder):
@@ -107,7 +107,7 @@ _LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
 
 
 class Kind(Enum):
-    """What is pruned; the value is what people call it."""
+    """What can be pruned; the value is its name for users."""
 
     CAPTURES = "captures"
     MERGED = "merged"
@@ -119,8 +119,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """A file or folder that may go. time: from when on it is not younger than that. output: the output path of the runs that
-    wrote it; captures have none."""
+    """A file or folder that can be pruned. time: the start of its age. output: the output path of the runs that
+    wrote it; None for captures."""
 
     kind: Kind
     path: str
@@ -134,8 +134,8 @@ class Prunable:
 class Trees:
     """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them.
 
-    pages: whether the pages of runs in hour folders go; keep_windows: how many of each schedule's latest runs stay, where the
-    others go with all that they have; None: all of them.
+    pages: whether to prune the pages of runs in hour folders. keep_windows: how many of each schedule's latest runs to
+    keep; the others are pruned with all their files. None: keep all.
     """
 
     captures: Sequence[str] = ()
@@ -146,9 +146,9 @@ class Trees:
 
 
 def prunable(trees: Trees, before: datetime) -> list[Prunable]:
-    """All that lies there and was over before a time. Without a session paths have to be of this machine.
+    """Everything there that ended before a time. Without a session paths must be on this machine.
 
-    Raises BadInput for a folder that is not there, BadConfiguration if hours of captures or merged records are those of runs.
+    Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs.
     """
     found = [
         *(each for path in trees.captures for each in _of_hours(Kind.CAPTURES, path, storage_of(path))),
@@ -163,11 +163,11 @@ def prunable(trees: Trees, before: datetime) -> list[Prunable]:
 
 
 def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
-    """Delete them, and the folders of days, months and years that are empty then.
+    """Delete the items, and the folders of days, months and years that become empty.
 
-    outputs: at and below them nothing is left of a prune that was killed, even if it came as far as to leave nothing to do, nor
-    in hour folders of runs that were stopped.
-    Raises OutputHeld if a run is at an output for longer than is waited.
+    outputs: also finish, at and below these paths, a prune that was killed, even if it left nothing to do, and clean up
+    hour folders of runs that were stopped.
+    Raises OutputHeld if a run holds an output for longer than the wait.
     """
     for output, group in groupby(items, attrgetter("output")):
         found = list(group)
@@ -186,8 +186,8 @@ def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
 
 
 def _let_go(top: str) -> None:
-    """Hold for a moment what somebody holds, which clears it if that is a run that is no more, or has left to the next run there:
-    of an hour none may come.
+    """Briefly hold every held output, which cleans it up if its run is dead or left that to the next run there; an hour
+    folder may never see another run.
     """
     storage = storage_of(top)
     files = storage.walk(top, hidden=True) if storage.exists(top) else ()
@@ -199,7 +199,7 @@ def _let_go(top: str) -> None:
 
 
 def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
-    """Files and bytes of each kind."""
+    """Number of files and bytes of each kind."""
     return {
         kind: (
             sum(item.files for item in items if item.kind is kind),
@@ -230,7 +230,7 @@ def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
 
 
 def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
-    """The quarantines at and below a folder: in the output path of an hourly run by its hour, else by the youngest file."""
+    """The quarantines at and below a folder: dated by the hour of an hourly output path, or by the youngest file."""
     for folder in _folders(storage, top):
         if folder.rpartition("/")[2] != QUARANTINE:
             yield from _unless_gone(partial(_quarantines, storage=storage), folder, storage)
@@ -252,14 +252,14 @@ def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
 
 
 def _folders(storage: Storage, top: str) -> Iterator[str]:
-    """The folders in a folder, but no links: what they lead to nobody named."""
+    """The folders in a folder, without links: the user didn't name their targets."""
     for folder in (join(top, name) for name in storage.list_folders(top)):
         if not (is_local(folder) and local_path(folder).is_symlink()):
             yield folder
 
 
 def _unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: Storage) -> Iterator[Found]:
-    """What is found in a folder; nothing if another prune has deleted it meanwhile."""
+    """What is found in a folder; nothing if another prune has deleted it in the meantime."""
     try:
         yield from look(folder)
     except BadInput:
@@ -272,7 +272,7 @@ def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], ou
 
 
 def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
-    """The pages of runs in hour folders, and the runs that are not among the latest of their schedule."""
+    """The pages of runs in hour folders, and runs that are not among the latest of their schedule."""
     schedules: dict[str, list[tuple[datetime, str]]] = {}
     for folder, hour in _hour_folders(storage, top):
         if storage.exists(join(folder, CURRENT)):
@@ -296,12 +296,12 @@ def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
 
 
 def _files_of(folder: str, storage: Storage) -> list[StoredFile]:
-    """All of a run, of which half lies in a hidden folder, the commit last."""
+    """All files of a run, half of them in a hidden folder, with the commit last."""
     return sorted(storage.walk(folder, hidden=True), key=lambda file: (file.name == CURRENT, file.path))
 
 
 def _delete(storage: Storage, item: Prunable) -> None:
-    """A run's folder holds the lease by which it is held, which goes as the body of the lease ends."""
+    """Delete an item. A run's folder contains the lease on it, which is removed when the lease's context ends."""
     if item.kind is not Kind.WINDOWS:
         storage.delete(item.path)
         return

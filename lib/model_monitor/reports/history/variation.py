@@ -1,8 +1,8 @@
-"""How data varied so far: `history.parquet` of the windows that were monitored.
+"""How the data has varied so far: `history.parquet` of the monitored windows.
 
-It has the raw statistics of each feature, a row for each window and reference. The history of runs in hour folders
-lies above them, as their alerts do, and that of any other output path in it; it has the last `MOST_WINDOWS`. A rerun
-replaces what it says of its window. Layout: docs/files.md.
+It has the raw statistics of each feature, one row per window and reference. The history of runs in hour folders is
+stored above them, like their alerts, the history of any other output path in it; it keeps the last `MOST_WINDOWS`. A
+rerun replaces the rows of its window. Layout: docs/files.md.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 HISTORY = "history.parquet"
 
 MOST_WINDOWS = 336  # Source: D4.2
-FEWEST_HOURS = 2  # of a day that windows end at, for a column to follow them
+FEWEST_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
 
 _HISTORY = pa.schema(
     [
@@ -68,15 +68,15 @@ _HISTORY = pa.schema(
 )
 
 
-_SIGNED = {b"signed": b"true"}  # of a file whose scores say which way a window went; those of earlier ones don't
+_SIGNED = {b"signed": b"true"}  # marks files whose scores have the sign of the change; earlier ones don't
 _HISTORY = _HISTORY.with_metadata(_SIGNED)
 _TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")  # columns that are never null
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """A window that was monitored. time: when it ended. folder: of its run, below that of the history. baseline: the run id of
-    what it was held against, empty if it has none. alarmed: whether it had violations that nobody accepted.
+    """A monitored window. time: its end. folder: its run's, relative to the history's folder. baseline: the run id of
+    the baseline it was compared with, empty without one. alarmed: whether it had violations that nobody accepted.
     """
 
     time: str
@@ -89,14 +89,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class History:
-    """The windows so far. folder: where they lie."""
+    """The windows so far. folder: its location."""
 
     folder: str
     table: pa.Table
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """Every window, by its time."""
+        """Every window, ordered by time."""
         names = list(Entry.__dataclass_fields__)
         told = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")]) if self.table.num_rows else self.table
         told = told.rename_columns([name.removesuffix("_max") for name in told.column_names])
@@ -115,9 +115,9 @@ class History:
         suspects: Mapping[str, str] | None = None,
         instead: Mapping[str, str] | None = None,
     ) -> Past:
-        """The raw statistics beside a reference of the windows without an alarm. baseline: only those held against it. suspects:
-        features that lead away from it, by the first window that does: from that on none is an example. instead: features whose
-        windows count as they are beside another reference, where they have that.
+        """The raw statistics relative to a reference, of windows without an alarm. baseline: only windows compared with
+        it. suspects: features that drift away from it, with the first such window: from there on windows are excluded.
+        instead: features whose windows count relative to another reference, if they have that.
         """
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
         if baseline is not None:
@@ -133,9 +133,9 @@ class History:
         return by_feature(self.table.filter(kept))
 
     def memory(self, baseline: str, seasonal: Mapping[str, str] | None = None) -> Memory | None:
-        """What the windows that were held against a baseline say together, by their times; None if there are none. seasonal:
-        features of which the hours are known, by the reference of an hour that is theirs: where a window has that it counts, else
-        what it is beside `clock:day`.
+        """What all windows compared with a baseline show together, by time; None if there are none. seasonal: features
+        with known hours, by the reference for their hour: a window counts relative to that if it has it, otherwise
+        relative to `clock:day`.
         """
         names = seasonal or {}
         place = pc.index_in(self.table["feature"], pa.array([*names], pa.string()))
@@ -146,7 +146,7 @@ class History:
         table = self.table.append_column("own", pc.equal(self.table["reference"], own)).filter(kept)
         table = table.sort_by(
             [("time", "ascending"), ("window", "ascending"), ("own", "ascending")]
-        )  # the last one counts
+        )  # the last one wins
         if not table.num_rows or _SIGNED.items() - (self.table.schema.metadata or {}).items():
             return None
         windows = list(dict.fromkeys(table["window"].to_pylist()))
@@ -168,8 +168,8 @@ class History:
         return Memory(tuple(begins), tuple(columns), scores, rows, effective, fine)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
-        """When each window ended, its rows and, of `NEWEST_ROW`, how old that was in minutes; but for those of which that was an
-        alarm.
+        """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
+        an alarm.
         """
         kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
         table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
@@ -177,8 +177,8 @@ class History:
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
     def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
-        """The history with a window, in the place of what it said of that. found: reference, feature, its raw statistics, and
-        whether it was an alarm if not as the window.
+        """The history with a window, replacing its earlier rows. found: reference, feature, its raw statistics, and
+        whether it was an alarm if that differs from the window.
         """
         whole = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
         rows = [{**whole, "reference": reference, "feature": name, **raw} for reference, name, raw in found]
@@ -188,7 +188,7 @@ class History:
         return replace(self, table=others)._bounded()
 
     def accepted(self, window: str, features: Iterable[str] = ()) -> History:
-        """The history in which a window, or some features of it, had no alarm."""
+        """The history in which a window, or some features of it, count as without an alarm."""
         fine = pc.equal(self.table["window"], window)
         if named := [*features]:
             fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
@@ -197,13 +197,13 @@ class History:
         return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
 
     def profiles(self, references: Iterable[str], time: str) -> dict[str, Profile]:
-        """What `profile` gives of each reference, but for those whose windows are not there."""
+        """The result of `profile` for each reference whose windows exist."""
         found = {name: self.profile(name, time) for name in references}
         return {name: profile for name, profile in found.items() if profile is not None}
 
     def beside(self, known: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
-        """What the window that ends at `time` is held against: the baseline with the windows before it, and with references that
-        are made of their states.
+        """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
+        references made of their states.
         """
         before = self.before(time)
         references = before.profiles(known.wanted_references, time)
@@ -216,8 +216,8 @@ class History:
         return known.with_history({**references, **hours}, past, memory, seasons)
 
     def clock(self, baseline: str, time: str) -> tuple[dict[str, Profile], dict[str, Season]]:
-        """What features that may follow the clock were like at the hour of the window that ends at `time`: sums of their states
-        by reference, and what is known of each.
+        """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
+        states by reference, and what is known about each.
         """
         ended = time_of(time)
         entries = {(ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries}
@@ -256,7 +256,7 @@ class History:
         return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons
 
     def _told(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
-        """The windows beside a reference, by feature."""
+        """The windows relative to a reference, by feature."""
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
         table = self.table.filter(pc.and_(kept, pc.is_in(self.table["window"], pa.array([*back_of], pa.string()))))
         table = table.sort_by("feature")
@@ -268,9 +268,9 @@ class History:
         return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
 
     def profile(self, reference: str, time: str) -> Profile | None:
-        """The sum of the states, of those behind distributions, of the windows that a reference names of the window that ends at
-        `time`; None if they are not all there. A window in which a feature was an alarm that nobody accepted is no reference of
-        that feature: what is mended would be a change from the fault.
+        """The sum of the states behind distributions, over the windows that a reference names for the window ending at
+        `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out for that
+        feature: otherwise a repair would look like a change.
         """
         wanted, count = _named(reference, self.before(time).entries, time)
         alarmed = self._alarmed() if ":" in reference else {}
@@ -295,7 +295,7 @@ class History:
         return Profile(rows, tuple(whole.values())) if whole else None
 
     def _alarmed(self) -> dict[str, set[str]]:
-        """The features of each window that were an alarm."""
+        """The features with an alarm, by window."""
         found: dict[str, set[str]] = {}
         rows = self.table.filter(self.table["alarmed"]).select(["window", "feature"])
         for window, feature in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):
@@ -307,7 +307,7 @@ class History:
         return {} if found is None else found.features(names, OF_DISTRIBUTIONS)
 
     def _profile(self, entry: Entry) -> StoredProfile | None:
-        """A window's states; None if there are none any more."""
+        """A window's states; None if they are gone."""
         path = join(self.folder, entry.folder, PROFILE)
         if not is_ours(entry.folder, Named.BELOW):
             return None
@@ -324,12 +324,12 @@ class History:
 
 
 def new_history(folder: str) -> History:
-    """One without a window."""
+    """A history without windows."""
     return History(folder, _HISTORY.empty_table())
 
 
 def read_history(output_path: str) -> History:
-    """The history of the runs that `output_path` belongs to; a new one if there is none, or with a warning if it is damaged."""
+    """The history of the runs that `output_path` belongs to; a new one if it is absent, or damaged (with a warning)."""
     folder = path_of(output_path).rpartition("/")[0] or "."
     path = join(folder, HISTORY)
     storage = storage_of(path)
@@ -343,7 +343,7 @@ def read_history(output_path: str) -> History:
     return new_history(folder)
 
 
-@lru_cache(1)  # a run that has compared its window with them adds it to them
+@lru_cache(1)  # a run that has compared its window with the history then adds it
 def _windows_in(content: bytes, path: str) -> pa.Table:
     table = read_table(content, path, _HISTORY, complete=_TOLD)
     try:
@@ -355,7 +355,7 @@ def _windows_in(content: bytes, path: str) -> pa.Table:
 
 
 def write_history(history: History) -> None:
-    """Put the history beside the runs.
+    """Store the history next to the runs.
 
     Raises OutputFailed if it can't be written.
     """
@@ -364,12 +364,12 @@ def write_history(history: History) -> None:
 
 
 MOST_SEASONS = 14  # Source: D4.3
-LOOKED_AT = 3  # so many times as many windows are looked at for those without an alarm. Source: D4.3.
+LOOKED_AT = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
 
 
 def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry], int]:
-    """The windows that a reference of the window that ends at `time` may mean, the latest first, and how many of them it takes at
-    most; none if there are too few. `previous` is the window before, whatever was the matter with it.
+    """The windows that a reference of the window that ends at `time` may use, the latest first, and the most that it
+    does use; none if there are too few. `previous` is the window before, even if it had an alarm.
     """
     kind, _, number = reference.partition(":")
     count = int(number or 1)
@@ -386,7 +386,7 @@ def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry]
 def _sums(
     parts: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
 ) -> dict[str, FeatureProfile]:
-    """The states of these kinds of each feature, of its windows together."""
+    """The sum of the states of these kinds over the windows of each feature."""
     names_of: dict[int, set[str]] = {}
     stored = {id(each): each for kept in parts.values() for each in kept}
     for name, kept in parts.items():
@@ -398,7 +398,7 @@ def _sums(
 
 
 def _sum(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:
-    """The states of windows together; one of another kind is left out with a warning."""
+    """The sum of the windows' states; a state of another kind is left out with a warning."""
     total: FeatureProfile | None = None
     for part in parts:
         try:

@@ -1,1 +1,1 @@
-"""Many runs at a glance: what past runs left is read back, and shown as one page. No data, no JVM."""
+"""Many runs at a glance: reads what past runs left, and shows it as one page. No data, no JVM."""

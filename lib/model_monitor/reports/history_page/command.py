@@ -34,8 +34,8 @@ _POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 
 @dataclass(frozen=True)
 class Request:
-    """What the page is to show. folders: output paths, or folders above them. since, until: ISO 8601, of the windows' starts.
-    last: how many windows. features: patterns of names, all if there is none.
+    """The content of the page. folders: output paths, or folders above them. since, until: limits of the windows'
+    starts, in ISO 8601. last: number of windows. features: patterns of names; empty for all.
     """
 
     folders: Sequence[str]
@@ -50,7 +50,7 @@ class Request:
 def report_of(request: Request) -> Report:
     """The page of the runs at and below some folders.
 
-    Raises BadInput if there is none, BadConfiguration for a time or a size that can't be read.
+    Raises BadInput if there are no runs, BadConfiguration for an invalid time or size.
     """
     return _report(_history(request), request)
 
@@ -108,12 +108,12 @@ def report(
 
 
 def main(request: Request, output: str | None, out: TextIO, *, shown: bool = False) -> int:
-    """Write the page and say where. output: by default history.html in the first folder. shown: open it in a browser."""
+    """Write the page, print its path. output: by default history.html in the first folder. shown: open a browser."""
     started = time.monotonic()
     history = _history(request)
     path = output or join(request.folders[0], OUTPUT)
     report = _report(history, request, _links(history, path))
-    with holding(storage_of(path), os.path.dirname(path) or "."):  # what a killed one was writing goes with the next
+    with holding(storage_of(path), os.path.dirname(path) or "."):  # removes drafts of killed runs
         report.save(path)
     runs = sum(len(series.runs) for series in history.series)
     seconds = time.monotonic() - started
@@ -146,7 +146,7 @@ def _report(history: History, request: Request, links: Mapping[str, str] | None 
 
 
 def _links(history: History, page: str) -> dict[str, str]:
-    """The pages of the runs by their folders, as seen from a page, where they lie below it."""
+    """The links from a page to the pages of runs below it, by the runs' folders."""
     top = page.rpartition("/")[0]
     found = {}
     for series in history.series:
@@ -158,7 +158,7 @@ def _links(history: History, page: str) -> dict[str, str]:
 
 
 def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
-    """What the checks of the last run say; nothing of runs that have no checks.json, or an older one."""
+    """The check results of the last run; empty for runs without checks.json, or with one of an older release."""
     found = _published(series.last[1].folder, CheckResults) or CheckResults(checks=())
     named = (
         each for each in found.checks if any(fnmatch.fnmatchcase(whose(each)[0], name) for name in patterns or ("*",))
@@ -186,7 +186,7 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
 
 
 def _baselines(history: History) -> dict[str, PastRun]:
-    """The baselines by their runs' ids, as far as their folders can be read from here."""
+    """The baselines by their runs' ids, if their folders can be read from here."""
     found: dict[str, PastRun | None] = {}
     for series in history.series:
         for run in series.runs.values():
@@ -206,7 +206,7 @@ def _baseline_of(run: PastRun) -> PastRun | None:
 
 
 def _outputs(history: History) -> frozenset[str]:
-    """Features that the models put out, as far as the constraints of their baselines can be read."""
+    """The outputs of the models, if the constraints of their baselines can be read."""
     found: set[str] = set()
     for series in history.series:
         reference = _published(series.last[1].folder, BaselineReference)
@@ -217,7 +217,7 @@ def _outputs(history: History) -> frozenset[str]:
 
 
 def _published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
-    """A document of the run that counts in a folder; None where it has none, or an older one."""
+    """A document of the current run in a folder; None if it has none, or one of an older release."""
     run = current_run(folder)
     try:
         return document_of(run, kind) if run else None

@@ -1,4 +1,4 @@
-"""`model-monitor compare A B`: what changed between two runs, baselines or statistics.json files, by what changed most."""
+"""`model-monitor compare A B`: what changed between two runs, baselines or statistics.json, largest change first."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from model_monitor.statistics.states import Profile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from model_monitor.storage import join, storage_of
 
-VIOLATED_STATUS = 4  # as of a job with --fail-on-violations. Source: C1.6.
+VIOLATED_STATUS = 4  # exit status, as for a job with --fail-on-violations. Source: C1.6.
 
 SHOWN = ("inferred_type", "completeness", "mean", "std_dev", "min", *QUARTILES, "max", "distinct", "value")
 HEADINGS = {"inferred_type": "type", "std_dev": "sd"}
@@ -56,7 +56,7 @@ Number = Any
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two. rows: numbers and words by name. distributions: as far as they are known. profile: of a run with states."""
+    """One of the two. rows: numbers and words by name. distributions: the known ones. profile: of a run with states."""
 
     path: str
     item_count: int | None
@@ -68,10 +68,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Change:
-    """How a feature or metric of A is in B.
+    """The change of a feature or metric from A to B.
 
-    kind: `added`, `removed`, `changed` or `same`. distance: the largest gap between both distributions, 0 to 1, None if it is
-    not known. changes: by the name of a number, what it was and what it is, where they differ.
+    kind: `added`, `removed`, `changed` or `same`. distance: the largest gap between both distributions, 0 to 1, None if
+    unknown. changes: old and new value by the name of a number, if they differ.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Compared:
-    """What changed from one to the other, the largest change first. shares: of the features in what moves the model."""
+    """The changes from one to the other, the largest first. shares: each feature's share in what moves the model."""
 
     before: Side
     after: Side
@@ -105,7 +105,7 @@ class Compared:
         return Change(name, "changed" if different or distance else "same", distance, different, impact)
 
     def judged(self) -> tuple[CheckResult, ...]:
-        """The results of A's constraints on B, from their files alone: its states, or its statistics.json as far as that goes.
+        """The results of A's constraints on B, from files: B's states, or its statistics.json as far as that goes.
 
         Raises BadInput if B has no features.
         """
@@ -119,7 +119,7 @@ class Compared:
         return results if after.profile is not None else tuple(map(_as_documents_tell, results))
 
     def plain(self) -> dict[str, Any]:
-        """As JSON."""
+        """The comparison as JSON."""
         return {
             "before": self.before.path,
             "after": self.after.path,
@@ -132,8 +132,8 @@ class Compared:
 
 
 def compare(before: str, after: str, attributions: str | None = None) -> Compared:
-    """before, after: output paths of runs of one kind, folders of the service, or statistics.json files. attributions: of the
-    model, to have what moves it more first.
+    """before, after: output paths of runs of one kind, folders of the service, or statistics.json files. attributions:
+    of the model, to sort by what moves it.
 
     Raises BadInput if there is nothing to compare, BadDocument if a file is damaged.
     """
@@ -150,7 +150,7 @@ def main(
     output: str | None = None,
     attributions: str | None = None,
 ) -> int:
-    """Print what changed; write it as a page if `output` names a file. judge: end with 4 if B breaks the constraints of A."""
+    """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints."""
     found = compare(before, after, attributions)
     judged = found.judged() if judge else ()
     results = list(violated(judged))
@@ -169,7 +169,7 @@ def main(
 
 
 def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
-    """The same as a page."""
+    """The comparison as a page."""
     broken = {result.feature or result.metric: result for result in results}
     different = [change for change in found.changes if change.kind != "same"]
     cards = tuple(_card(found, change, broken.get(change.name)) for change in different)
@@ -215,7 +215,7 @@ def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
 
 
 def _where(found: Compared, name: str) -> str:
-    """In which segment a change is, if both runs have segments."""
+    """The segment of a change, if both runs have segments."""
     if (_distance(*(side.distributions.get(name) for side in (found.before, found.after))) or 0.0) < LEAST_EFFECT:
         return ""
     sides = (side.profile.features if side.profile is not None else () for side in (found.before, found.after))
@@ -227,7 +227,7 @@ def _where(found: Compared, name: str) -> str:
 
 
 def _first(change: Change) -> tuple[str, str]:
-    """The first number that differs, and by how much in a person's terms."""
+    """The first number that differs, and the difference in readable form."""
     for key, (before, after) in change.changes.items():
         by = moved(before, after)[1] if isinstance(before, (int, float)) and isinstance(after, (int, float)) else ""
         return f"{HEADINGS.get(key, key)} {_shown(before)} → {_shown(after)}", by
@@ -276,7 +276,7 @@ def _baseline(path: str) -> Any:
 
 
 def _distance(before: FeatureDistribution | None, after: FeatureDistribution | None) -> float | None:
-    """The largest gap, with nothing taken off for chance."""
+    """The largest gap, without a correction for noise."""
     if before is None or after is None:
         return None
     if before.numbers is not None and after.numbers is not None:
@@ -319,7 +319,7 @@ NO_KINDS = "statistics.json doesn't say how many values are of the baseline's ty
 
 
 def _as_documents_tell(result: CheckResult) -> CheckResult:
-    """The result of a window of which only statistics.json is known: that tells one type for all values of a feature."""
+    """The result for a window known only by its statistics.json, which has one type for all values of a feature."""
     unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None, "reason": NO_KINDS}
     is_told = result.check != "data_type_check" or not result.is_violation
     return result if is_told else result.model_copy(update=unknown)
@@ -342,5 +342,5 @@ def _rounded(distance: float | None) -> float | None:
 
 
 def _at_most(distinct: Number, present: Number) -> Number:
-    """An estimate of distinct values, of which there are no more than values."""
+    """An estimate of distinct values, limited to the number of values."""
     return distinct if distinct is None or present is None else min(distinct, present)

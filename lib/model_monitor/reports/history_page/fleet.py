@@ -1,4 +1,4 @@
-"""The page of all: models × monitors, the worst first, each cell a way to its own page; and what several have in common. Pure."""
+"""The page of all: models × monitors, the worst first, each cell a link to its page; and common causes. Pure."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from model_monitor.documents.page import (
     short_name,
 )
 
-WINDOWS = 24  # of each line, and of what is drawn over time
+WINDOWS = 24  # in each line, and in the drawings over time
 NAMED = 3
 MOST_CAUSES = 8
 MOST_LINES = 3_000  # models; the page says how many more there are
-LONGEST = 100  # letters of a sentence, so that a line stays low
+LONGEST = 100  # length of a sentence in characters, so that a line stays low
 
 HOW = (
     "A line is a model, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, red "
@@ -43,7 +43,7 @@ HOW = (
 
 
 class State(Enum):
-    """How it stands with a monitor; the worst first. The value is what the page says."""
+    """The state of a monitor; the worst first. The value is the page's text."""
 
     IN_ALERT = "✗ in alert"
     FAILED = "! not checked"
@@ -57,7 +57,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SeenWindow:
-    """A window that was monitored. time: when it ended. causes: whose changes were violations, the largest first."""
+    """A monitored window. time: its end. causes: names whose changes were violations, the largest first."""
 
     time: str
     violations: int
@@ -66,9 +66,9 @@ class SeenWindow:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A monitor of a model. kind: `DATA_QUALITY`, …; empty of an entry that can't be read. since: since when it stands so.
-    fault: why it was not checked. windows: the last ones. page: of its last run, from the page of all. source: what it reads.
-    note: what else the last run told.
+    """A monitor of a model. kind: `DATA_QUALITY`, …; empty for an unreadable entry. since: start of the state. fault:
+    why it was not checked. windows: the last ones. page: the last run's, relative to the page of all. source: its data.
+    note: other news of the last run.
     """
 
     name: str
@@ -86,27 +86,27 @@ class Watched:
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """What the alert is of."""
+        """The changes that the alert is about."""
         return self.windows[-1].causes if self.state is State.IN_ALERT and self.windows else ()
 
     @property
     def said(self) -> str:
-        """What is wrong, in a line, or what else there is to tell."""
+        """What is wrong, in one line, or other news."""
         changed = f"{_listed(self.causes)} changed" if self.causes else ""
         return "; ".join(filter(None, (changed, self.fault, self.note)))
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What several have in common: a column and a window, a source and a window, or one fault."""
+    """What several monitors have in common: a column and a window, a source and a window, or one fault."""
 
     said: str
     of: tuple[Watched, ...]
 
 
 def causes_of(news: Iterable[Watched]) -> list[Cause]:
-    """Each of them once, with those that most likely have one cause: of the columns that changed since the same time the one that
-    most have in common, then the same source, then the same fault; the rest is each on its own.
+    """The monitors, each once, grouped by their most likely common cause: first the changed column that most share,
+    with the same start, then the same source, then the same fault; the rest stay alone.
     """
     left, found = list(news), []
     while left:
@@ -138,7 +138,7 @@ def _said(key: Sequence[str], of: Sequence[Watched]) -> str:
 
 
 def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each schedule's own") -> Page:
-    """watched: the monitors of all models, in any order. budget: of false alarms, in words."""
+    """watched: the monitors of all models, in any order. budget: of false alarms, as text."""
     models: dict[str, list[Watched]] = {}
     for each in sorted(watched, key=_worst_first):
         models.setdefault(each.model or each.name, []).append(each)
@@ -191,7 +191,7 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
 
 
 def _common(bad: Sequence[Watched]) -> PointChart:
-    """How many models each change is in, beside the window before."""
+    """How many models have each change, compared with the window before."""
     now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
     before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]

@@ -1,4 +1,4 @@
-"""The runs below some folders side by side: windows along time, all features × all windows, and everything that was looked at."""
+"""The runs below some folders: windows over time, all features × all windows, and everything that was examined."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from model_monitor.progress import counted
 from model_monitor.reports.history_page.past_run import COLUMNS, NONE, VIOLATED, PastRun, is_run, place_of, read_run
 from model_monitor.storage import join, storage_of
 
-MOST_GAPS = 5_000  # windows that are filled in between runs at most, where some are missing
+MOST_GAPS = 5_000  # the most windows to insert between runs for missing ones
 
 Window = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
 class Unread:
-    """A run that can't be read. problem: a sentence without the values of records."""
+    """A run that can't be read. problem: a sentence without values of records."""
 
     folder: str
     problem: str
@@ -38,7 +38,7 @@ class Unread:
 
 @dataclass(frozen=True)
 class Series:
-    """The runs of one kind of monitor of one model. runs: by the place of their window."""
+    """The runs of one kind of monitor of one model. runs: by the index of their window."""
 
     analysis_type: str
     windows: tuple[Window, ...]
@@ -47,12 +47,12 @@ class Series:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """All that any run looked at, in the order in which it first came."""
+        """All names that any run examined, in the order of their first appearance."""
         return tuple(dict.fromkeys(name for place in sorted(self.runs) for name in self.runs[place].names))
 
     @cached_property
     def _columns(self) -> dict[str, NDArray[np.float64]]:
-        """Of COLUMNS and "status", each names × windows."""
+        """COLUMNS and "status", each an array names × windows."""
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
         found: dict[str, NDArray[np.float64]] = {name: np.full(shape, np.nan) for name in COLUMNS}
@@ -65,7 +65,7 @@ class Series:
         return found
 
     def of(self, column: str) -> NDArray[np.float64]:
-        """A column of the runs, names × windows: NaN where there is no number; as "status" NONE + 1 where there is no run."""
+        """A column of the runs, names × windows: NaN without a number; for "status" NONE + 1 without a run."""
         return self._columns[column]
 
     @cached_property
@@ -75,7 +75,7 @@ class Series:
 
     @property
     def last(self) -> tuple[int, PastRun]:
-        """The latest run and the place of its window."""
+        """The latest run and the index of its window."""
         place = max(self.runs)
         return place, self.runs[place]
 
@@ -88,11 +88,11 @@ class Series:
 
     @property
     def violations(self) -> list[int | None]:
-        """By window; None without a run."""
+        """Number of violations by window; None without a run."""
         return [run.violations if (run := self.runs.get(place)) else None for place in range(len(self.windows))]
 
     def since(self, row: int) -> int | None:
-        """The first of the windows without a pause up to the last run in which a name was violated; None if it is not now."""
+        """The first of the consecutive windows up to the last run that violate a name; None if the last one doesn't."""
         return trailing(self.is_violated[row, self.ran].tolist(), self.ran)
 
     @cached_property
@@ -103,8 +103,8 @@ class Series:
 
 @dataclass(frozen=True)
 class History:
-    """windows: by time, those between runs without one filled in. labels: what each is called: its start in UTC, or the run's
-    folder where no run names its window. series: by kind of monitor.
+    """windows: by time, including inserted ones between runs. labels: their names: the start in UTC, or the run's
+    folder if no run has a window. series: by kind of monitor.
     """
 
     windows: tuple[Window, ...]
@@ -114,24 +114,24 @@ class History:
 
     @property
     def has_models(self) -> bool:
-        """Whether the runs are of several models."""
+        """Whether there are runs of several models."""
         return len({series.model for series in self.series}) > 1
 
     def run_violations(self) -> list[int | None]:
-        """By window, of all monitors together; None without a run."""
+        """Number of violations by window, of all monitors together; None without a run."""
         columns = [series.violations for series in self.series]
         return [
             None if all(n is None for n in each) else sum(n or 0 for n in each) for each in zip(*columns, strict=True)
         ]
 
     def alert_since(self) -> int | None:
-        """The first window of those with violations up to the last one; None if that has none."""
+        """The first of the consecutive windows with violations up to the last one; None if the last one has none."""
         counts = [(place, count) for place, count in enumerate(self.run_violations()) if count is not None]
         return trailing([bool(count) for _, count in counts], [place for place, _ in counts])
 
 
 def trailing(flags: Sequence[bool], places: Sequence[int]) -> int | None:
-    """The place of the first flag of those that are set up to the end; None if the last is not."""
+    """The place of the first of the consecutive set flags at the end; None if the last is not set."""
     found = None
     for flag, place in zip(reversed(flags), reversed(places), strict=True):
         if not flag:
@@ -143,9 +143,9 @@ def trailing(flags: Sequence[bool], places: Sequence[int]) -> int | None:
 def read_history(
     folders: Sequence[str], since: datetime | None = None, until: datetime | None = None, last: int | None = None
 ) -> History:
-    """The runs at and below the folders. since, until: of the windows' starts. last: how many windows, the latest ones.
+    """The runs at and below the folders. since, until: limits of the windows' starts. last: number of latest windows.
 
-    Raises BadInput if there is none.
+    Raises BadInput if there are no runs.
     """
     runs, unread = [], []
     places_of_runs = dict.fromkeys(place for top in folders for place in run_folders(top))
@@ -183,7 +183,7 @@ def read_history(
 
 
 def _made_up(place: int) -> Window:
-    """A window for a run that names none, where no run does."""
+    """A substitute window for a run without one, used if no run has one."""
     start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(hours=place)
     return start, start + timedelta(hours=1)
 
@@ -191,7 +191,7 @@ def _made_up(place: int) -> Window:
 def run_folders(top: str) -> Iterator[str]:
     """The folders at and below `top` in which a run was published.
 
-    Raises BadInput if there is nothing at `top`.
+    Raises BadInput if nothing exists at `top`.
     """
     if is_run(top):
         yield top
@@ -201,7 +201,7 @@ def run_folders(top: str) -> Iterator[str]:
 
 
 def _filled(windows: Sequence[Window]) -> list[Window]:
-    """With the windows between them in which no run is, if all are equally long, begin in one rhythm and none overlaps."""
+    """The windows, plus those missing between them, if all have one length and one rhythm and none overlap."""
     lengths = {end - start for start, end in windows}
     rhythm = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
     if len(lengths) != 1 or not rhythm >= (length := lengths.pop()) > timedelta(0):
@@ -214,7 +214,7 @@ def _filled(windows: Sequence[Window]) -> list[Window]:
 
 
 MOST_ROWS = 2_000
-LAST = 24  # windows at the end whose distributions are there of all features
+LAST = 24  # the last windows, which have distributions of all features on the page
 BINS = 22
 NO_VALUE = 255
 
@@ -225,7 +225,7 @@ def feature_map(
     baselines: Mapping[str, PastRun],
     most_bytes: int,
 ) -> list[Block]:
-    """The map of the monitor of features, and what it leaves out; a sentence alone if no run looked at features."""
+    """The map of the monitor of features, and what it leaves out; only a sentence if no run examined features."""
     series = next((each for each in found if not each.is_metric.all()), None)
     if series is None:
         return ["Only metrics were looked at; the tables have them all."]
@@ -264,7 +264,7 @@ def feature_map(
 
 
 def _worst_first(series: Series) -> NDArray[np.int64]:
-    """Rows: those violated now, then in most windows, then with the largest distance."""
+    """Rows: names violated now, then those violated in most windows, then those with the largest distance."""
     column, _ = series.last
     with np.errstate(all="ignore"):
         largest = np.nan_to_num(np.where(np.isnan(series.of("distance")), 0, series.of("distance")).max(axis=1))
@@ -275,8 +275,8 @@ def _worst_first(series: Series) -> NDArray[np.int64]:
 
 
 def _detailed(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple[list[tuple[int, int]], int]:
-    """The cells (line of the map, window) whose distributions are on the page, the last windows of all, then all windows of those
-    that were violated, as many as there is room for; and how many there is not."""
+    """The cells (line of the map, window) whose distributions are on the page: the last windows of all features, then
+    all windows of violated ones, as space permits; and the number of cells left out."""
     ran = sorted(series.runs)
     with_shares = [place for place in ran if series.runs[place].shares is not None]
     recent = set(with_shares[-LAST:])
@@ -288,7 +288,7 @@ def _detailed(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple
 
 
 def _mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """1 for each cell whose distribution is there; those follow each other in this order."""
+    """1 for each cell with a distribution; the distributions follow in this order."""
     found = np.zeros(shape, np.uint8)
     for line, place in cells:
         found[line, place] = 1
@@ -298,7 +298,7 @@ def _mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[n
 def _cells(
     series: Series, rows: NDArray[np.int64], cells: Sequence[tuple[int, int]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Of each cell the shares, as 255 parts, and mean, median and share of missing values."""
+    """For each cell the shares, in units of 1/255, and mean, median and share of missing values."""
     shares = np.zeros((len(cells), BINS), np.uint8)
     numbers = np.full((len(cells), 3), np.nan, np.float32)
     places = {place: run.places for place, run in series.runs.items()}
@@ -327,7 +327,7 @@ def _of_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _ends(bins: Sequence[object] | None) -> list[str]:
-    """What the ends of a drawing are called."""
+    """The labels at the ends of a drawing."""
     if bins and len(bins) == 2 and all(isinstance(end, (int, float)) for end in bins):
         return [number_text(float(end), 3) for end in bins]  # type: ignore[arg-type]
     return ["most frequent", "new"] if bins else []

@@ -1,4 +1,4 @@
-"""Numbers over windows: of a history as bars and as lines and strips along time, and what lies around a run in its hour."""
+"""Numbers over windows: a history as bars, lines and strips over time, and the hours around a run."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from model_monitor.reports.outputs.files import HOUR_FOLDERS
 from model_monitor.reports.outputs.result_tables import SUMMARY
 from model_monitor.storage import Storage, join, storage_of
 
-MOST_FIRST = 2  # metrics of each monitor that are drawn over time before what changed
-MOST_BARS, MOST_TICKS = 120, 40  # bars over time in a card and in a cell; more windows share them
+MOST_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
+MOST_BARS, MOST_TICKS = 120, 40  # bars over time in a card and in a cell; with more windows, several share a bar
 
 
 def hours_of(series: Series, row: int, times: Sequence[str], most: int = MOST_BARS) -> Hours:
-    """A feature's distances, or a metric's values, by window; the limit where it parts the violated ones from the others."""
+    """A feature's distances, or a metric's values, by window; the limit if it separates violated ones from others."""
     is_metric, bad, name = series.is_metric[row], series.is_violated[row], series.names[row]
     drawn, limits = (series.of(each)[row] for each in ("value" if is_metric else "distance", "threshold"))
     known = limits[~np.isnan(limits)]
     limit = float(known[-1]) if len(known) and (not is_metric or series.analysis_type == "MODEL_QUALITY") else None
     beyond = drawn[bad] - (limit or 0.0)
-    if not ((beyond >= 0).all() or (beyond <= 0).all()):  # what they broke is another limit
+    if not ((beyond >= 0).all() or (beyond <= 0).all()):  # the violations are of a different limit
         limit = None
     words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
     return thinned(Hours(_values(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most)
 
 
 def thinned(hours: Hours, most: int) -> Hours:
-    """The same with fewer bars: the largest of neighbours, violated if one of them is."""
+    """The same with fewer bars: each shows the largest of neighbours, violated if one of them is."""
     step = -(-len(hours.values) // most)
     starts = range(0, len(hours.values), step)
     parts = [[value for value in hours.values[start : start + step] if value is not None] for start in starts]
@@ -46,7 +46,7 @@ def thinned(hours: Hours, most: int) -> Hours:
 
 
 def records_of(history: History) -> list[float | None]:
-    """Rows of data by window; of the first monitor that tells them."""
+    """Rows of data by window, from the first monitor that has them."""
     for series in history.series:
         found = [series.runs[place].rows if place in series.runs else None for place in range(len(history.windows))]
         if any(count is not None for count in found):
@@ -55,7 +55,7 @@ def records_of(history: History) -> list[float | None]:
 
 
 def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
-    """Violations, records, and the metrics that were violated most; tables and cards have the others."""
+    """Violations, records, and the metrics violated most often; tables and cards show the others."""
     counts = history.run_violations()
     marks = tuple(Mark.NONE if count is None else Mark.BAD if count else Mark.GOOD for count in counts)
     note = f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows"
@@ -79,7 +79,7 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
 
 
 def _metrics(series: Series) -> list[Track]:
-    """The metrics with a threshold that were violated most; estimates have lines of their own."""
+    """The metrics with a threshold that were violated most often; estimates have their own lines."""
     if series.analysis_type == "ESTIMATED_QUALITY":
         return []
     of_change, found = is_of_changes(series), []
@@ -100,7 +100,7 @@ DASHED = "dashed: estimated before labels"
 
 
 def _before_labels(history: History) -> Iterator[Track]:
-    """Accuracy, area and mean error as they were estimated, and as the labels have them by now."""
+    """Accuracy, area and mean error as they were estimated, and as computed since from labels."""
     for series in history.series:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
@@ -120,7 +120,7 @@ def _before_labels(history: History) -> Iterator[Track]:
 
 
 def is_of_changes(series: Series) -> bool:
-    """Whether thresholds and intervals are those of a change and not of the value."""
+    """Whether thresholds and intervals apply to the change of a value, not to the value."""
     return series.analysis_type == "MODEL_EXPLAINABILITY"
 
 
@@ -132,13 +132,13 @@ def _values(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]: 
     return tuple(_or_none(number) for number in numbers)
 
 
-MOST_AROUND = 24  # windows that a run's page shows, its own among them
+MOST_AROUND = 24  # windows on a run's page, including its own
 HOUR, PAGE, HISTORY = "%Y/%m/%d/%H", "report.html", "history.html"
 
 
 def around(output_path: str, described: RunDescription, summary: bytes) -> Around:
-    """summary: the run's own. Nothing of a run without a window, or that is in no folder of its hour: when its window begins or
-    ends, as those of the others.
+    """summary: the run's own. Nothing for a run without a window, or outside the folder of its hour (the start or the
+    end of its window, as for the other runs).
     """
     found, hour = HOUR_FOLDERS.match(output_path), hour_of_path(join(output_path, ""))
     if found is None or hour is None or described.window is None:
@@ -152,7 +152,7 @@ def around(output_path: str, described: RunDescription, summary: bytes) -> Aroun
         path = join(top, f"{began + (hour - start):{HOUR}}", SUMMARY)
         try:
             runs[place] = of_summary(storage.read(path), path, path, described, as_drawn=True)
-        except MonitorError:  # there is none, or none that can be read
+        except MonitorError:  # it is absent, or can't be read
             continue
     first = min(runs)
     series = Series(described.analysis_type, tuple(windows[first:]), {at - first: run for at, run in runs.items()})

@@ -1,4 +1,4 @@
-"""The history of many runs as one page: what is wrong now and since when, over time, and all of it as map and tables. Pure."""
+"""The history of many runs as one page: what is wrong now and since when, over time, all as map and tables. Pure."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ READING = (
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """What else is at hand. baselines: by their runs' ids. outputs: features that a model puts out. links: to the pages of
-    runs, by their folders.
+    """Further data. baselines: by their runs' ids. outputs: features that are outputs of a model. links: to the pages
+    of runs, by their folders.
     """
 
     baselines: Mapping[str, PastRun] = field(default_factory=dict)
@@ -81,8 +81,8 @@ _CALM = (
 
 
 def page_of(history: History, title: str, known: PageContext, most_bytes: int, judged: Sequence[CheckResults]) -> Page:
-    """most_bytes: of the page's map; what is left out is said there. judged: what the checks of the last run of each monitor say,
-    nothing where no file tells it.
+    """most_bytes: limit of the page's map; the page says what is left out. judged: check results of the last run of
+    each monitor, empty if no file has them.
     """
     times = history.labels
     cards, tables, counts = [], [], []
@@ -146,7 +146,7 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
 
 
 def _headline(history: History, judged: Sequence[CheckResults], outputs: frozenset[str]) -> Headline:
-    """The sentences of the last runs together: the one with a violation first, and how it was before."""
+    """The sentences of the last runs together: those with violations first, with the previous state."""
     told = []
     for series, results in zip(history.series, judged, strict=True):
         place, run = series.last
@@ -218,7 +218,7 @@ def _rank(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float,
 def _card(
     history: History, series: Series, twins: Sequence[int], results: Sequence[CheckResult], known: PageContext
 ) -> Card:
-    """twins: the row of a feature, or those of metrics that say the same."""
+    """twins: the row of a feature, or the rows of metrics that say the same."""
     (_, run), row = series.last, twins[0]
     name, times = series.names[row], history.labels
     first = next((alike[0] for alike in by_cause(results)), None)
@@ -292,7 +292,7 @@ def _lacking(run: PastRun, name: str) -> str:
 
 
 def overlay_of(run: PastRun, name: str, baseline: PastRun | None) -> Overlay | None:
-    """A feature's distribution in a run over its baseline's; None if it is not known."""
+    """A feature's distribution in a run, compared with its baseline's; None if unknown."""
     now = run.shares_of(name)
     if now is None:
         return None

@@ -1,6 +1,6 @@
-"""A past run as a few columns of numbers: its window, and what it found of every feature or metric.
+"""A past run as a few columns of numbers: its window, and its results for every feature or metric.
 
-Runs of ours are read from `run.json` and `summary.parquet`. Older ones, and the folders that the service left, are read from
+Our runs are read from `run.json` and `summary.parquet`. Older runs, and folders of the service, are read from
 `statistics.json`, `analysis.json`, `checks.json` and `constraint_violations.json`. Driver only.
 """
 
@@ -44,24 +44,24 @@ from model_monitor.statistics.states.encoding import MALFORMED
 from model_monitor.storage import join, storage_of
 
 Numbers = NDArray[np.float64]
-Rows = dict[str, dict[str, float | None]]  # numbers by their column, by the name of a feature or metric
+Rows = dict[str, dict[str, float | None]]  # numbers by column, by the name of a feature or metric
 T = TypeVar("T")
 
-NONE = len(WORST_FIRST)  # the status of what no check looked at
+NONE = len(WORST_FIRST)  # the status of names without a check
 VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
 
 COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "value", "low", "high")
 
-_DISTANCE = re.compile(r"distance: (\S+) exceeds (\S+?) threshold")  # of a violation's text. Source: C8.
+_DISTANCE = re.compile(r"distance: (\S+) exceeds (\S+?) threshold")  # in a violation's text. Source: C8.
 
 
 @dataclass(frozen=True)
 class PastRun:
-    """What a run found. folder: where it is published. start, end: of its window; None where nothing says it.
+    """The results of a run. folder: its location. start, end: of its window; None if unknown.
 
-    names: features, metrics, `metric (facet=value)` of bias; is_metric: which of them are metrics. numbers: of COLUMNS, NaN
-    where there is none. statuses: places in WORST_FIRST, NONE without a check. violated: names of checks by name. shares: of the
-    values in the baseline's bins, NaN where they are not known. bins: what those are, by name.
+    names: features, metrics, `metric (facet=value)` for bias. is_metric: which of them are metrics. numbers: COLUMNS,
+    with NaN for missing numbers. statuses: indexes into WORST_FIRST, NONE without a check. violated: violated checks by
+    name. shares: shares of the values in the baseline's bins, NaN if unknown. bins: the baseline's bins, by name.
     """
 
     folder: str
@@ -84,22 +84,22 @@ class PastRun:
 
     @property
     def place(self) -> str:
-        """The end of its folder, which says the window and nothing of the machine."""
+        """The end of its folder's path, which shows the window and nothing about the machine."""
         return place_of(self.folder)
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """Where a name stands in the columns."""
+        """The index of each name in the columns."""
         return {name: place for place, name in enumerate(self.names)}
 
     def number(self, column: str, name: str) -> float | None:
-        """A number of COLUMNS; None if it is not known."""
+        """A number of COLUMNS; None if unknown."""
         place = self.places.get(name)
         found = np.nan if place is None else float(self.numbers[column][place])
         return None if np.isnan(found) else found
 
     def shares_of(self, name: str) -> list[float] | None:
-        """How a feature's values lie in the baseline's bins; None if nobody knows."""
+        """The shares of a feature's values in the baseline's bins; None if unknown."""
         place = self.places.get(name)
         if self.shares is None or place is None or np.isnan(self.shares[place]).any():
             return None
@@ -107,7 +107,7 @@ class PastRun:
         return found
 
     def results(self) -> list[CheckResult]:
-        """What is known of its checks where no checks.json says it: of each name the worst status."""
+        """What is known about its checks without a checks.json: the worst status of each name."""
         return [
             CheckResult(
                 feature=None if self.is_metric[place] else name,
@@ -123,19 +123,19 @@ class PastRun:
 
 
 def place_of(folder: str) -> str:
-    """The end of a path, for pages that leave the machine."""
+    """The end of a path, for pages that leave this machine."""
     return "…/" + "/".join(folder.rstrip("/").split("/")[-4:])
 
 
 def is_run(folder: str) -> bool:
-    """Whether a monitoring run, or a baseline, was published in this folder, by us or by the service."""
+    """Whether a monitoring run, or a baseline, was published in this folder, by our jobs or by the service."""
     storage = storage_of(folder)
     names = (CURRENT, VIOLATIONS, Statistics.FILE_NAME, BiasReport.FILE_NAME)
     return any(storage.exists(join(folder, name)) for name in names)
 
 
 def read_run(folder: str) -> PastRun:
-    """The run that counts in a folder.
+    """The current run in a folder.
 
     Raises BadInput if a file can't be read, BadDocument if one is damaged.
     """
@@ -157,9 +157,9 @@ def of_summary(
     *,
     as_drawn: bool = False,
 ) -> PastRun:
-    """What a summary.parquet says. path: the file, for errors. described: the run's, or that of one of the same kind.
+    """The content of a summary.parquet. path: the file, for errors. described: the run's, or another one's of its kind.
 
-    as_drawn: no more is read than bars of windows show.
+    as_drawn: read only what bars of windows show.
     Raises BadDocument or BadState if it is damaged.
     """
     table = read_table(content, path, _DRAWN if as_drawn else SUMMARY_COLUMNS, complete=("name", "kind"))
@@ -202,7 +202,7 @@ def of_summary(
 
 
 def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
-    """From the files that the service writes as well, and checks.json where it is."""
+    """The run from files that the service writes as well, and from checks.json if present."""
     storage = storage_of(place)
 
     def read(document: type[Document], of: Callable[[bytes, str], T] | None = None) -> T | Any:
@@ -244,7 +244,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
 
 
 def _of_statistics(content: bytes, where: str) -> tuple[Rows, int | None]:
-    """What the page needs of statistics.json: of a month of runs, with a thousand features each, classes would take minutes."""
+    """The needed parts of statistics.json: with classes, a month of runs with 1,000 features would take minutes."""
     try:
         found = json.loads(content)
         rows = _features(found) | _metrics(found)
@@ -267,7 +267,7 @@ def _features(statistics: Mapping[str, Any]) -> Rows:
 
 
 def _metrics(statistics: Mapping[str, Any]) -> Rows:
-    """The metrics of model quality, of whichever problem type."""
+    """The metrics of model quality, for any problem type."""
     return {
         metric: {"value": _number(measured["value"])}
         for section, metrics in statistics.items()
@@ -278,7 +278,7 @@ def _metrics(statistics: Mapping[str, Any]) -> Rows:
 
 
 def _of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
-    """What the page needs of Clarify's analysis.json: of bias, of attributions, or of both; and whether it has attributions."""
+    """The needed parts of Clarify's analysis.json: bias, attributions or both; and whether it has attributions."""
     try:
         found = json.loads(content)
         attributions = found.get("explanations", {}).get("kernel_shap", {})
@@ -293,7 +293,7 @@ def _of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
 
 
 def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
-    """The metrics of bias of each group, called as a summary calls them."""
+    """The bias metrics of each group, named as in a summary."""
     for section in ("pre_training_bias_metrics", "post_training_bias_metrics"):
         for facet, groups in analysis.get(section, {}).get("facets", {}).items():
             for group in groups:
@@ -312,7 +312,7 @@ def _analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
 
 
 def _results(violations: Violations) -> list[CheckResult]:
-    """What the service's violations say, with the distance that stands in their texts."""
+    """The violations of the service as results, with the distance from their texts."""
     found = []
     for violation in violations.violations:
         told = _DISTANCE.search(violation.description)
@@ -331,7 +331,7 @@ def _results(violations: Violations) -> list[CheckResult]:
 
 
 def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
-    """A row of shares for each feature, NaN where they are not known."""
+    """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
     known = lengths > 0
     if not known.any():
@@ -351,7 +351,7 @@ _STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
 
 
 def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
-    """The hour that the folder is called by."""
+    """The hour in the folder's name."""
     start = hour_of_path(join(folder, ""))
     return (None, None) if start is None else (start, start + timedelta(hours=1))
 

@@ -1,10 +1,10 @@
-"""The files of a run, put in place whole or not at all.
+"""The files of a run, published completely or not at all.
 
-Several files can't be switched at one moment on an object store, so a run is published in three steps (P21):
-its files go to `_runs/<run id>/`, where they never change; they are copied to the service's names, for readers that know
-nothing of us; and `_current.json` names the run, which is the commit. Our own readers start there (`current_run`).
-The run id is made of the files' content, but for the release that run.json names, so that a rerun with the same result writes
-the same bytes to the same place.
+An object store can't replace several files at once, so publishing has three steps (P21): write the files to `_runs/<run
+id>/`, where they never change; copy them to the service's names, for readers that don't know our layout; and name the
+run in `_current.json`, which is the commit. Our own readers start there (`current_run`). The run id is a hash of the
+files' content, without the release in run.json, so a rerun with the same result writes the same bytes to the same
+place.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ log = logging.getLogger(__name__)
 D = TypeVar("D", bound=Document)
 
 HOUR_FOLDERS = re.compile(r"^(?P<top>.*)/\d{4}/\d{2}/\d{2}/\d{2}(?:/v\d+)?/*$")
-"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5); of a table's commit the version as well."""
+"""The output path of an hourly run: <top>/yyyy/mm/dd/hh (C1.5); for a table's commit with the version appended."""
 
 RUNS = "_runs"
 CURRENT = "_current.json"
 UNFINISHED = "_unfinished-"
-"""Beginning of a file in `_runs/`, a commit that is not one yet: there while a run is put in place, and after a kill."""
+"""Prefix of a file in `_runs/`, a commit in progress: it exists while a run is published, and after a kill."""
 
 DESCRIPTION = "run.json"
 STATISTICS = "statistics.json"
@@ -43,14 +43,14 @@ ANALYSIS = "analysis.json"
 VIOLATIONS = "constraint_violations.json"
 
 COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
-"""In this order: whoever sees the violations sees the documents that they are about."""
+"""In this order: a reader that sees the violations also sees the documents that they are about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """A published run: its id, the folder where its files never change, and their sha256 by name.
 
-    before: the run that counted there until this one was published.
+    before: the run that was current until this one was published.
     """
 
     run_id: str
@@ -60,11 +60,11 @@ class Run:
 
 
 def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str, bytes] | None = None) -> Run:
-    """Put the files of a run below `output_path`; files of the run before that this one lacks are removed.
+    """Publish the files of a run below `output_path`; files of the previous run that this one lacks are removed.
 
-    files: content by name relative to `output_path`. shown: what stands there in the place of some of them, and is no part of the
-    run: a page that shows what lies beside it.
-    Raises OutputFailed if something can't be written, OutputHeld if another run is at it; readers then still see the run before.
+    files: content by name relative to `output_path`. shown: copies at the output path that differ from the run's own,
+    such as a page that also shows what is next to it.
+    Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
     """
     storage = storage_of(output_path)
     run = _run(files, output_path)
@@ -75,7 +75,7 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
             note = join(output_path, RUNS, f"{UNFINISHED}{run.run_id}")
             storage.write(note, _commit(run, output_path))
             notes[note] = run
-        # names that are no run's any more
+        # names that no longer belong to a run
         stale = {name for each in (before, *notes.values()) if each for name in each.digests} - files.keys()
         try:
             for name, content in files.items():
@@ -86,7 +86,7 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
                 storage.delete(join(output_path, name))
         except BaseException:
             if is_new:
-                with suppress(Exception):  # room for smaller runs
+                with suppress(Exception):  # makes room for smaller runs
                     storage.delete(run.folder)
             raise
         point_to(run, output_path)
@@ -97,9 +97,7 @@ def publish(files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str,
 
 
 def forget_unfinished(output_path: str) -> None:
-    """Remove what stopped runs have left at an output that is held, where no further run may come; the run that counts is shown
-    again.
-    """
+    """Remove what stopped runs left at a held output, where no later run may come; restore the current run's files."""
     storage, counts = storage_of(output_path), run_before(output_path)
     notes = _without_folders(unfinished(output_path), (counts,), output_path, storage)
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
@@ -107,7 +105,7 @@ def forget_unfinished(output_path: str) -> None:
         if counts is None or known is None:
             storage.delete(copy)
         elif digest != known:
-            with suppress(BadInput):  # it is not that far, or the page was pruned
+            with suppress(BadInput):  # it did not get that far, or the page was pruned
                 if hashlib.sha256(storage.read(copy)).hexdigest() == digest:
                     storage.write(copy, storage.read(join(counts.folder, name)))
     for note in notes:
@@ -117,22 +115,22 @@ def forget_unfinished(output_path: str) -> None:
 def _without_folders(
     notes: dict[str, Run | None], kept: Iterable[Run | None], output_path: str, storage: Storage
 ) -> dict[str, Run | None]:
-    """The notes, when the folders of their runs are gone, but for those that are kept."""
+    """The notes, after deleting the folders of their runs, except those in `kept`."""
     for run_id in {run.run_id for run in notes.values() if run} - {run.run_id for run in kept if run}:
         storage.delete(join(output_path, RUNS, run_id))
     return notes
 
 
 def point_to(run: Run, output_path: str) -> None:
-    """Make a run whose folder is below `output_path` the one that counts there, which is one file put in place.
+    """Make a run below `output_path` the current one, by replacing a single file.
 
-    Raises OutputFailed if it can't be written; the run before counts then.
+    Raises OutputFailed if it can't be written; the previous run then stays current.
     """
     storage_of(output_path).write(join(output_path, CURRENT), _commit(run, output_path))
 
 
 def unfinished(output_path: str) -> dict[str, Run | None]:
-    """The notes of runs whose publishing was stopped, by their paths, while the output is held; None: says nothing."""
+    """The notes of interrupted publishing, by path, for a held output; None for a note without content."""
     storage, runs = storage_of(output_path), join(output_path, RUNS)
     files = storage.list_beginning(runs, UNFINISHED) if storage.exists(runs) else ()
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
@@ -145,7 +143,7 @@ def unfinished(output_path: str) -> dict[str, Run | None]:
 def current_run(output_path: str) -> Run | None:
     """The run that was published last below `output_path`, or None if there is none.
 
-    Raises BadDocument if `_current.json` can't be understood, or names what no run of ours does.
+    Raises BadDocument if `_current.json` can't be understood, or has names that our runs don't use.
     """
     storage = storage_of(output_path)
     path = join(output_path, CURRENT)
@@ -156,7 +154,7 @@ def current_run(output_path: str) -> Run | None:
 
 
 def run_before(output_path: str) -> Run | None:
-    """The same for whoever makes the next run: a `_current.json` that can't be understood is none, with a warning.
+    """The same for the code that publishes the next run: an invalid `_current.json` counts as none, with a warning.
 
     Files that it names stay where they are.
     """
@@ -168,14 +166,14 @@ def run_before(output_path: str) -> Run | None:
 
 
 def file_at(output_path: str, name: str) -> str:
-    """Where a file is read from: its copy at the output path, which people may change, else the run that counts there."""
+    """The path to read a file from: its copy at the output path, which users may edit, or else the current run's."""
     copy = join(output_path, name)
     run = None if storage_of(copy).exists(copy) else current_run(output_path)
     return copy if run is None else join(run.folder, name)
 
 
 def document_of(run: Run, kind: type[D]) -> D | None:
-    """A document of a run; None if the run has none of this kind. Raises BadDocument if it can't be understood."""
+    """A document of a run; None if the run has no such document. Raises BadDocument if it can't be understood."""
     if kind.FILE_NAME not in run.digests:
         return None
     path = join(run.folder, kind.FILE_NAME)
@@ -183,9 +181,9 @@ def document_of(run: Run, kind: type[D]) -> D | None:
 
 
 def read_commit(content: bytes, path: str) -> Run:
-    """What `_current.json` says, `folder` below the output path. path: the file, for errors.
+    """The content of `_current.json`; its `folder` is relative to the output path. path: the file, for errors.
 
-    Raises BadDocument if it can't be understood, or names what no run of ours does.
+    Raises BadDocument if it can't be understood, or has names that our runs don't use.
     """
     commit = json_text.load(content, path)
     members = commit if isinstance(commit, dict) else {}

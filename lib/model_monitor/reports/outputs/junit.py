@@ -1,4 +1,4 @@
-"""The checks of a run as JUnit XML, which CI servers show beside the tests. Pure."""
+"""The checks of a run as JUnit XML, which CI servers show next to the tests. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
 
 
 def junit_xml(results: Iterable[CheckResult], analysis_type: str) -> bytes:
-    """One test case for each check: violations are failures, what can't be told is skipped with its reason."""
-    from xml.etree import ElementTree  # a run without `--junit` does without
+    """One test case per check: violations are failures; checks that can't tell are skipped, with the reason."""
+    from xml.etree import ElementTree  # not needed without `--junit`
 
     suite = ElementTree.Element("testsuite", name=f"model-monitor {analysis_type}", errors="0")
     for result in results:
@@ -33,5 +33,5 @@ def junit_xml(results: Iterable[CheckResult], analysis_type: str) -> bytes:
 
 
 def _text(words: str) -> str:
-    """Words in one line, without the signs that XML 1.0 can't hold."""
+    """The text on one line, without characters that XML 1.0 doesn't allow."""
     return printable(words).translate({0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"})

@@ -46,7 +46,7 @@ def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
 
 
 def _numbers(metric: PublishedMetric) -> dict[str, Any]:
-    """One number, or those from which Average, Sum, Min, Max and SampleCount of many can be asked."""
+    """One number, or the numbers from which Average, Sum, Min, Max and SampleCount can be computed."""
     many = metric.value
     if not isinstance(many, Spread):
         return {"Value": float(many)}

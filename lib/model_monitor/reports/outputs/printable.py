@@ -1,4 +1,4 @@
-"""Texts for people: names, paths and errors of others made printable, and tables in plain text for a terminal. Pure."""
+"""Texts for people: printable names, paths and errors of others, and plain-text tables for a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Sequence
 _SIGNS = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-"""Control characters, line and paragraph separators, signs that set the direction, that nobody sees, and half surrogate pairs.
+"""Control characters, line and paragraph separators, direction marks, invisible characters and half surrogate pairs.
 
-These are Unicode's categories Cc, Zl, Zp and Cs, and of Cf those that no script needs to be read.
+These are Unicode's categories Cc, Zl, Zp and Cs, and those characters of Cf that no script needs.
 """
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str) -> str:
-    """The text in one line, with what can't be seen as Python writes it: `\\n`, `\\x1b`, `\\u202e`."""
+    """The text on one line, with invisible characters as Python escapes them: `\\n`, `\\x1b`, `\\u202e`."""
     return text if text.isascii() and text.isprintable() else _SIGNS.sub(_escape, text)
 
 
 def printable_lines(text: str) -> str:
-    """The same for a text of several lines of ours. Those behind the first are indented, so that none passes for another's."""
+    """The same for our own multi-line texts. Lines after the first are indented, so none can pass for another's."""
     first, *others = text.split("\n")
     return "\n".join([printable(first), *(f"  {printable(line)}" for line in others)])
 
 
 def error_lines(error: Exception) -> str:
-    """What a command writes to the standard error of an error raised on purpose."""
+    """What a command writes to standard error for an error raised on purpose."""
     return f"Error: {printable_lines(str(error))}\n"
 
 
 def in_json(text: str) -> str:
-    """JSON with the same signs as its own escapes: it says the same to programs."""
+    """JSON with the same characters as JSON escapes: programs read the same content."""
     return _SIGNS.sub(lambda sign: sign[0] if sign[0] in "\n\r\t" else f"\\u{ord(sign[0]):04x}", text)
 
 
@@ -42,17 +42,17 @@ def _escape(sign: re.Match[str]) -> str:
     return _SHORT.get(sign[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
-Cell = str | int | float | None  # None or NaN: there is no such value, shown as "-"
+Cell = str | int | float | None  # None or NaN: there is no value, shown as "-"
 
 GAP = "  "
-SHORTEST_NAME = 8  # characters that are left of the first column when the table is too wide
+SHORTEST_NAME = 8  # characters that remain of the first column when the table is too wide
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: int = 100) -> str:
     """The table's lines, each ending in a newline: the header, a rule, one line per row.
 
-    A column that holds a number is set to the right. If the lines were longer than `width` characters, the texts of the
-    first column are shortened, down to `SHORTEST_NAME`; the other columns are never cut.
+    Columns with numbers are right-aligned. If the lines were longer than `width` characters, the texts of the first
+    column are shortened, down to `SHORTEST_NAME`; other columns are never cut.
     """
     numeric = [any(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))]
     cells = [list(header), *([_shown(cell) for cell in row] for row in rows)]
@@ -72,7 +72,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: 
 
 
 def _shown(cell: Cell) -> str:
-    """Integers in full; other numbers to four significant digits, never in more than ten characters."""
+    """Integers in full; other numbers with four significant digits, in at most ten characters."""
     if cell is None or cell != cell:  # NaN differs from itself
         return "-"
     if isinstance(cell, str):

@@ -1,4 +1,4 @@
-"""A run's results as Parquet: `summary.parquet`, a row for each feature or metric, and `checks.parquet`, one for each check.
+"""A run's results as Parquet: `summary.parquet`, one row per feature or metric, and `checks.parquet`, one per check.
 
 The same results give the same bytes. Layout: docs/files.md.
 """
@@ -22,8 +22,8 @@ from model_monitor.documents.run_description import RunDescription, time_of
 
 SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
 VERSION = "1"
-FULL_SHARE = 65_535  # what a share of 1 is written as
-MOST_BYTES_OF_BINS = 2**26  # so many come out of a few: a wide data set has a megabyte
+FULL_SHARE = 65_535  # the encoding of a share of 1
+MOST_BYTES_OF_BINS = 2**26  # decompressed, as few bytes can expand to many; a wide data set has a megabyte
 
 _OF_RUN = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
 _SHARES = pa.list_(pa.int32())
@@ -55,7 +55,7 @@ _CHECKS = pa.schema(
 
 
 def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
-    """summary.parquet by its name. results: those of the run's checks, none of a baseline's."""
+    """summary.parquet by name. results: the results of the run's checks, none for a baseline."""
     found: dict[tuple[str, str], list[CheckResult]] = {}
     for result in results:
         found.setdefault(whose(result), []).append(result)
@@ -68,7 +68,7 @@ def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[
 
 
 def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
-    """checks.parquet by its name."""
+    """checks.parquet by name."""
     rows = []
     for result in results:
         low, high = result.interval or (None, None)
@@ -79,9 +79,9 @@ def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
 
 
 def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
-    """The rows of a summary.parquet or a checks.parquet, each with whose it is: job, model, window, …
+    """The rows of a summary.parquet or a checks.parquet, each with its run: job, model, window, …
 
-    Times are in UTC, without a zone. The types are those that every engine reads.
+    Times are in UTC, without a zone. The types are readable by every engine.
     """
     rows, window = pq.read_table(pa.BufferReader(content)), run.window
     told: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
@@ -102,9 +102,9 @@ def parquet_of(table: pa.Table) -> bytes:
 
 
 def bins_of(content: bytes) -> dict[str, list[Any]]:
-    """What the shares of a summary.parquet are counted in, by feature.
+    """The bins of the shares in a summary.parquet, by feature.
 
-    Raises zlib.error, ValueError and other errors of Python for anything else.
+    Raises zlib.error, ValueError and other Python errors for invalid content.
     """
     metadata = pq.read_schema(pa.BufferReader(content)).metadata
     text = zlib.decompressobj().decompress(base64.b64decode(metadata[b"bins"]), MOST_BYTES_OF_BINS)
@@ -116,7 +116,7 @@ def bins_of(content: bytes) -> dict[str, list[Any]]:
 
 
 def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the checks say of a row: the worst status, and the distance that goes with it."""
+    """The checks' verdict on a row: the worst status, and the distance that belongs to it."""
     ordered = sorted(results, key=lambda each: WORST_FIRST.index(each.status))
     if not ordered:
         return {}

@@ -24,20 +24,20 @@ _VIEW = "model_monitor_rows_of_a_run"
 
 
 def is_of_catalog(place: str) -> bool:
-    """Whether it is the name of a table, such as `churn` or `quality.churn`, and no path."""
+    """Whether this is the name of a table, such as `churn` or `quality.churn`, not a path."""
     return re.fullmatch(r"\w+(\.\w+){0,2}", place, re.ASCII) is not None
 
 
 def catalog_settings(place: str | None) -> dict[str, str]:
-    """What a Spark of a job's own is started with, so that a table of its catalog lasts; nothing for a folder."""
+    """Settings for a job's own Spark session so that a table in its catalog persists; empty for a folder."""
     of_hive = place is not None and is_of_catalog(place) and place.count(".") < 2
     return {"spark.sql.catalogImplementation": "hive"} if of_hive else {}
 
 
 def write_results_table(run: Run, place: str | None) -> None:
-    """Put the summary and the checks of a published run into the tables, in place of its earlier results of the same window.
+    """Write the summary and the checks of a published run to the tables, replacing earlier results of the same window.
 
-    place: a folder, or the tables' name in Spark's catalog; None: nowhere. Raises OutputFailed if a folder can't be written.
+    place: a folder, or the tables' name in Spark's catalog; None: nowhere. Raises OutputFailed if writing fails.
     """
     described = document_of(run, RunDescription)
     if place is None or described is None:
@@ -53,7 +53,7 @@ def write_results_table(run: Run, place: str | None) -> None:
 
 
 def _superseded(run: Run, described: RunDescription) -> str | None:
-    """The run that this one takes the place of: the one before it, if it is of the same window."""
+    """The run that this one replaces: the previous one, if it has the same window."""
     before = run.before
     known = document_of(before, RunDescription) if before and before.run_id != run.run_id else None
     if before is None or known is None or described.window is None:
@@ -70,7 +70,7 @@ def _table(place: str, what: str) -> _Folder | _Catalog:
 
 
 class _Folder:
-    """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each put in place whole."""
+    """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each replaced as a whole."""
 
     def __init__(self, path: str, file: str) -> None:
         self._storage, self._path, self._file = storage_of(path), path, file
@@ -83,7 +83,7 @@ class _Folder:
 
 
 class _Catalog:
-    """A table of Spark's catalog: `NAME_checks`."""
+    """A table in Spark's catalog: `NAME_checks`."""
 
     def __init__(self, name: str, spark: SparkSession) -> None:
         self._spark, self._name = spark, name

@@ -1,7 +1,7 @@
-"""A page as files: HTML that asks for nothing else, and if asked for a notebook and a PDF; shown in a notebook, saved anywhere.
+"""A page as files: self-contained HTML, and on request a notebook and a PDF; notebooks show it, and it can be saved.
 
-Styles and charts stand in the HTML, and nothing of it runs. Every text is escaped by the templates in `assets/`. The content
-security policy in its head makes browsers refuse whatever might get in anyway.
+Styles and charts are inside the HTML, and nothing in it runs. The templates in `assets/` escape every text. The content
+security policy in its head makes browsers refuse anything that gets in nevertheless.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ log = logging.getLogger(__name__)
 
 
 def html_of(page: Page) -> str:
-    """The page's HTML, the same for the same page."""
+    """The page as HTML; deterministic."""
     script = _SCRIPT if page.has_script else ""
     allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
     return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
 
 
 def part_of(page: Page) -> str:
-    """The same as a part of another page, with its styles, which reach nothing outside of it."""
+    """The same as part of another page, with its styles, which don't affect the rest of that page."""
     return f"<style>{_STYLE}</style>\n{_MACROS.body(page)}\n"
 
 
 def block_html(block: Block) -> Markup:
-    """One block's HTML."""
+    """One block as HTML."""
     if isinstance(block, PageTable):
         return Markup(_MACROS.table(block))
     if isinstance(block, str):
@@ -76,12 +76,12 @@ def block_html(block: Block) -> Markup:
 
 
 def points_svg(chart: PointChart) -> Markup:
-    """A chart of points as an SVG element that can stand alone."""
+    """A chart of points as a standalone SVG element."""
     return Markup(_MACROS.points(chart))
 
 
 class _Compiled(FileSystemBytecodeCache):
-    """The templates as Python code, beside that of the modules; made again for each process where nothing can be written."""
+    """The templates as Python code, next to the modules' bytecode; recompiled by each process if it isn't writable."""
 
     def load_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError):
@@ -98,7 +98,7 @@ _TEMPLATES = Environment(
     loader=PackageLoader("model_monitor", "reports/page/assets"),
     autoescape=True,
     undefined=StrictUndefined,
-    finalize=lambda value: printable(value) if type(value) is str else value,  # not what is markup already
+    finalize=lambda value: printable(value) if type(value) is str else value,  # but not text that is already markup
 )
 _STYLE, _SCRIPT = (
     Markup(_TEMPLATES.loader.get_source(_TEMPLATES, name)[0])  # type: ignore[union-attr]
@@ -120,7 +120,7 @@ _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
 
 
 def notebook_of(page: Page) -> str:
-    """The notebook's text, the same for the same page."""
+    """The page as a notebook; deterministic."""
     said = f"**{_escaped(str(page.headline))}**\n\n" if page.headline else ""
     facts = "  \n".join(f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts)
     head = f"# {_escaped(page.title)}\n\n{said}{facts}"
@@ -157,14 +157,14 @@ def _chart(chart: PointChart) -> dict[str, Any]:
 
 
 def _escaped(text: str) -> str:
-    """A text that Markdown and HTML leave as it is: letters, digits and a few signs stand for themselves."""
+    """The text, escaped for Markdown and HTML: only letters, digits and a few signs stand for themselves."""
     return "".join(
         sign if sign.isalnum() or sign in " .,:;%()'/=–−∞" else f"&#{ord(sign)};" for sign in printable(text)
     )
 
 
 def report_files(page: Page) -> dict[str, bytes]:
-    """Every file of a report by its name."""
+    """Every file of a report by name."""
     files = {f"{page.name}.html": html_of(page).encode()}
     if page.html_only:
         return files
@@ -180,22 +180,22 @@ def report_files(page: Page) -> dict[str, bytes]:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """A run's report, which a notebook shows. Made by `Findings.report` and `Baseline.report`."""
+    """A run's report, which a notebook can show. Created by `Findings.report` and `Baseline.report`."""
 
     page: Page
 
     @property
     def html(self) -> str:
-        """One HTML file that asks for nothing else."""
+        """One self-contained HTML file."""
         return html_of(self.page)
 
     @property
     def size(self) -> int:
-        """Bytes of the HTML file."""
+        """Size of the HTML file in bytes."""
         return len(self.html.encode())
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the HTML file. Raises OutputFailed if it can't be written; a file that was there is then untouched."""
+        """Write the HTML file. Raises OutputFailed if it can't be written; an existing file then stays unchanged."""
         storage_of(os.fspath(path)).write(os.fspath(path), self.html.encode())
 
     def __repr__(self) -> str:
@@ -203,7 +203,7 @@ class Report:
 
     @property
     def part(self) -> str:
-        """What stands among other things, such as a notebook's."""
+        """HTML for embedding, for example in a notebook."""
         return part_of(self.page)
 
     def _repr_html_(self) -> str:

@@ -1,4 +1,4 @@
-"""A page as PDF, by reportlab (extra `report`)."""
+"""A page as PDF, with reportlab (extra `report`)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from model_monitor.reports.outputs.printable import printable
 from model_monitor.reports.page import svg
 
 FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
-"""They come with matplotlib and have Latin, Greek, Cyrillic and Arabic letters; a PDF's own fonts have Latin ones only."""
+"""They come with matplotlib and cover Latin, Greek, Cyrillic and Arabic letters; a PDF's own fonts cover Latin only."""
 
 MARGIN = 40  # points
 WIDTH = 595 - 2 * MARGIN  # of A4
 BAD, BAD_BACKGROUND = "#b3261e", "#fdf3f2"
 
 FEWEST_LETTERS, MOST_LETTERS = 7, 44
-"""A table's columns share its width by the letters of their longest cells, between these."""
+"""Table columns share the width in proportion to the letters of their longest cells, within these limits."""
 
 
 def is_available() -> bool:
-    """Whether reportlab is installed, and matplotlib."""
+    """Whether reportlab and matplotlib are installed."""
     return all(importlib.util.find_spec(name) is not None for name in ("reportlab", "matplotlib"))
 
 
 def pdf_of(page: Page) -> bytes:
-    """The PDF's bytes, the same for the same page. Only if `is_available`."""
+    """The page as PDF bytes; deterministic. Only if `is_available`."""
     from reportlab.lib.pagesizes import A4
     from reportlab.platypus import Paragraph, SimpleDocTemplate
 
@@ -49,7 +49,7 @@ def pdf_of(page: Page) -> bytes:
 
 
 def _styles() -> dict[str, Any]:
-    import matplotlib  # for its fonts alone
+    import matplotlib  # only for its fonts
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
@@ -159,5 +159,5 @@ def _table(table: PageTable, styles: dict[str, Any]) -> Any:
 
 
 def _plain(text: str) -> str:
-    """A text as reportlab's markup for it, without signs that XML can't hold."""
+    """A text as reportlab's markup for it, without characters that XML doesn't allow."""
     return escape(printable(text))

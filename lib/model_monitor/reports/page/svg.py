@@ -1,5 +1,5 @@
-"""What drawings are made of: the places of values, bars and outlines as paths, and the same in words. Templates and the PDF
-draw them.
+"""The elements of drawings: positions of values, bars and outlines as paths, and the same as text. Templates and the
+PDF draw them.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from model_monitor.documents.page import (
     short_name,
 )
 
-WIDTH, HEIGHT = 340, 124  # of a card's overlay, without its axis
-MINI = 130, 26  # of one in a cell
+WIDTH, HEIGHT = 340, 124  # of a card's overlay of two distributions, without its axis
+MINI = 130, 26  # of an overlay in a table cell
 HOURS = 276, 30
 TICKS = 120, 14
-NAMES, BAR = 118, 24  # of categories, and the height of each
-MOST_NAMED = 8  # categories that a chart shows; those that moved most
-SIDE = 200  # of a curve's square
+NAMES, BAR = 118, 24  # width of category names, and height of each bar
+MOST_NAMED = 8  # categories in a chart; those with the largest change
+SIDE = 200  # side length of a curve's square
 BARS, NUMBERS, LINE = (
     210,
     60,
     26,
-)  # of a chart of points: its axis at least, the room behind it, and the height of each line
-LEAST = 100  # height of a chart of points
-LETTERS, MOST_LETTERS = 20, 34  # that fit before an axis of categories, and of points
+)  # of a chart of points: minimum length of its axis, room to its right, and height of each line
+LEAST = 100  # minimum height of a chart of points
+LETTERS, MOST_LETTERS = 20, 34  # that fit before the axis of categories, and of points
 
-TRACK, HIGH = 720, 36  # what is drawn along time
-MOST_NUMBERS = 36  # windows whose cells have a number in them
+TRACK, HIGH = 720, 36  # size of a drawing over time
+MOST_NUMBERS = 36  # up to this many windows, cells show a number
 MOST_TICKS = 8
 
 
@@ -51,14 +51,14 @@ def bars(shares: Sequence[float], top: float, width: float, height: float) -> st
 
 
 def outline(shares: Sequence[float], top: float, width: float, height: float) -> str:
-    """A path of steps of equal width, closed at the foot of the drawing."""
+    """A path of steps of equal width, closed at the bottom of the drawing."""
     step = width / max(1, len(shares))
     path = "".join(f"V{height - share / top * height:.4g}h{step:.4g}" for share in shares)
     return f"M0 {height}{path}V{height}z"
 
 
 def steps(shares: Sequence[float], top: float) -> str:
-    """The same in whole pixels of a cell."""
+    """The same in whole pixels, for a table cell."""
     width, height = MINI
     step = f"h{width / len(shares):.3g}" if shares else ""
     return f"M0 {height}{''.join(f'V{height - share / top * height:.0f}{step}' for share in shares)}V{height}z"
@@ -69,7 +69,7 @@ def top_of(overlay: Overlay) -> float:
 
 
 def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
-    """Categories by name with both shares and what they say; of many those that moved most."""
+    """Categories with name, both shares and label; if there are many, those with the largest change."""
     rows = [
         (name, before, overlay.current[place] if overlay.current else None)
         for place, (name, before) in enumerate(zip(overlay.names, overlay.baseline, strict=True))
@@ -83,7 +83,7 @@ def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
 
 
 def hours(of: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
-    """The bars of windows without and with a violation, and the height of the limit."""
+    """The bars of windows without and with a violation, and the height of the limit's line."""
     width, height = size
     known = [abs(value) for value in (*of.values, of.limit) if value is not None]
     top = max(known, default=0.0) or 1.0
@@ -97,42 +97,42 @@ def hours(of: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:
-    """A path through points of the unit square."""
+    """A path through points in the unit square."""
     return "M" + "L".join(f"{x * SIDE:.4g} {(1 - y) * SIDE:.4g}" for x, y in points)
 
 
 def axis(chart: PointChart) -> tuple[float, float]:
-    """Where the axis of a chart of points begins and ends: behind the longest name."""
+    """Start and end of the axis of a chart of points: to the right of the longest name."""
     left = 14 + 6.4 * min(max((len(point.name) for point in chart.points), default=0), MOST_LETTERS)
     return left, max(left + BARS, WIDTH)
 
 
 def place(value: float, chart: PointChart) -> float:
-    """Where a value stands on its chart's axis, at whose ends it stays."""
+    """The position of a value on its chart's axis; values beyond the axis are put at its ends."""
     (low, high), (left, right) = chart.span, axis(chart)
     return round(left + (right - left) * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
 
 
 def pitch(chart: PointChart) -> float:
-    """The height of each value's line: few of them fill a drawing as well."""
+    """The height of each value's line; a few lines fill the drawing, too."""
     return round(max(LINE, LEAST / max(1, len(chart.points))), 1)
 
 
 def bar(point: Point, chart: PointChart) -> tuple[float, float]:
-    """Where a value's bar begins, and how wide it is."""
+    """Start and width of a value's bar."""
     start, end = sorted((place(chart.neutral, chart), place(point.value or 0.0, chart)))
     return start, max(round(end - start, 1), 1.0)
 
 
 def arrow(point: Point, chart: PointChart) -> str:
-    """The sign of a value beyond the axis."""
+    """The arrow for a value beyond the axis."""
     low, high = chart.span
     value = low if point.value is None else point.value
     return "▶" if value > high else "◀" if value < low else ""
 
 
 def legend(chart: PointChart) -> str:
-    """What the signs of a chart mean."""
+    """The meaning of the signs in a chart."""
     beyond = ", an arrow is a value beyond the axis" if any(arrow(point, chart) for point in chart.points) else ""
     band = ", a thin line the 95 % interval" if any(point.interval for point in chart.points) else ""
     reference = any(point.reference is not None for point in chart.points)
@@ -140,7 +140,7 @@ def legend(chart: PointChart) -> str:
 
 
 def description_of(chart: PointChart) -> str:
-    """The chart in words, for those who can't see it."""
+    """The chart as text, for readers who can't see it."""
     return f"{chart.title}: " + "; ".join(_in_words(point, chart) for point in chart.points)
 
 
@@ -152,12 +152,12 @@ def _in_words(point: Point, chart: PointChart) -> str:
 
 
 def cut(text: str) -> str:
-    """A name as it fits before an axis."""
+    """A name, shortened to fit before an axis."""
     return short_name(text, LETTERS)
 
 
 class Drawn(NamedTuple):
-    """A number along time: its path, its interval's, the height of its threshold, and the path of what was expected."""
+    """A number over time: its path, its interval's path, the height of its threshold, and the expected value's path."""
 
     path: str
     band: str
@@ -166,7 +166,7 @@ class Drawn(NamedTuple):
 
 
 def line_of(track: Track) -> Drawn:
-    """A line over the windows."""
+    """A line through the windows."""
     low, high = track.low, track.high
     known = [each for each in (*track.values, *track.expected, *low, *high, track.threshold) if each is not None]
     bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
@@ -196,12 +196,12 @@ def line_of(track: Track) -> Drawn:
 
 
 def column(number: int, count: int) -> float:
-    """Where a window begins."""
+    """The start position of a window."""
     return round(number * TRACK / count, 2)
 
 
 def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
-    """The cells of each mark as one path. Those without a mark are as high as their number."""
+    """The cells of each mark as one path. Cells without a mark are as high as their number."""
     width, top = TRACK / count, max((value or 0 for value in track.values), default=0) or 1
     gap = min(1.0, width / 8)
     for mark in dict.fromkeys(track.marks):
@@ -214,7 +214,7 @@ def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
 
 
 def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Mark, str, str]]:
-    """The mark of each window, what its cell says, and both in words; nothing without a run."""
+    """The mark of each window, the text of its cell, and both in words; empty for a window without a run."""
     for value, mark, time in zip(track.values, track.marks, times, strict=True):
         if value is None:
             yield Mark.NONE, "", f"{time}: no run"
@@ -223,19 +223,19 @@ def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Mark, str, str
 
 
 def ticks(times: Sequence[str], most: int = MOST_TICKS) -> list[str]:
-    """Some of the windows' names, evenly spread, without the day if that is one."""
+    """Some of the windows' names, evenly spaced, without the day if all have the same."""
     step = max(1, -(-len(times) // most))
     days = {time.rpartition(" ")[0] for time in times}
     return [time.rpartition(" ")[2] if len(days) == 1 else time for time in times[::step]]
 
 
 def tick(place: int, times: Sequence[str], most: int = MOST_TICKS) -> float:
-    """Where the window of one of `ticks` begins, as a share of the width."""
+    """The start position of the window of one of `ticks`, as a share of the width."""
     return place * max(1, -(-len(times) // most)) / max(1, len(times))
 
 
 def words_of(track: Track, times: Sequence[str]) -> str:
-    """A track in words."""
+    """A track as text."""
     known = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
     if track.expected:
         told = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)

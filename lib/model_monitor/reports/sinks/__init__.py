@@ -1,15 +1,15 @@
-"""Sinks: where a monitoring run says what it found. Each is one registered function in a file of its own. Driver only.
+"""Sinks: where a monitoring run sends its results. Each is one registered function in its own file. Driver only.
 
-A sink is a function of (report, target, environment): `Report` is all that it may say, target is the text behind its name in
-`--sink NAME:TARGET`, `Environment` is what it may use. It raises `SinkFailed` if the report did not arrive; texts of its errors
-never hold a secret, nor a URL's path, which may be one. Facts beside each:
+A sink is a function of (report, target, environment). `Report` is all that it may send, target is the text after its
+name in `--sink NAME:TARGET`, `Environment` is all that it may use. It raises `SinkFailed` if the report did not arrive;
+its error messages never contain a secret, nor a URL's path, which may be one. Facts of each:
 
 spelling: how `--sink` names it, with a word for the target.
-examined: the target as it will be used; raises ValueError with what to write instead.
+examined: returns the target as it will be used; raises ValueError with what to write instead.
 ready: called before any data is read; raises BadConfiguration for what is missing (a variable, a library, a region).
-every_run: True for series of numbers, which have a point for every run; False for messages, which are sent when the alert
+every_run: True for series of numbers, with a point for every run; False for messages, which are sent when the alert
 changes unless `--every` asks for more.
-adds_up: True if the same numbers sent twice count twice, so that a rerun must not send them again.
+adds_up: True if numbers that are sent twice count twice, so that a rerun must not send them again.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SMTP_VARIABLES = tuple(f"MODEL_MONITOR_SMTP_{name}" for name in ("HOST", "SECURITY", "FROM", "USER", "PASSWORD"))
-WEBHOOK_SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable whose text signs the document
+WEBHOOK_SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable with the secret that signs the document
 
-AWS_MOST_ATTEMPTS = 5  # of one request, the first included; boto3's standard mode waits longer each time, up to 20 s
+AWS_MOST_ATTEMPTS = 5  # for one request, including the first; boto3's standard mode waits longer each time, up to 20 s
 
 NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[s3]'"
 NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
 
 
 def aws_client(service: str, region: str | None = None) -> Any:
-    """A client that tries again by itself when it is throttled or the service is away.
+    """A client that retries by itself when it is throttled or the service is unavailable.
 
-    region: None for the one that boto3 finds in the environment or its configuration.
+    region: None for the region that boto3 finds in the environment or its configuration.
     Raises MissingDependency without boto3, BadConfiguration if no region is known.
     """
     with needing(NO_BOTO3.format(service=service)):
@@ -54,7 +54,7 @@ def aws_client(service: str, region: str | None = None) -> Any:
     retries = {"mode": "standard", "total_max_attempts": AWS_MOST_ATTEMPTS}
     settings = Config(retries=retries, connect_timeout=10, read_timeout=20)
     try:
-        # a session of its own: boto3's shared one would keep the credentials that it saw first
+        # a session of its own: boto3's shared session would keep the first credentials that it found
         return boto3.session.Session().client(service, region_name=region, config=settings)
     except NoRegionError as error:
         raise BadConfiguration(NO_REGION.format(service=service)) from error
@@ -62,7 +62,7 @@ def aws_client(service: str, region: str | None = None) -> Any:
 
 @contextmanager
 def refused_by_aws(service: str) -> Iterator[None]:
-    """Turns what boto3 raises into one sentence: the service's error code, or the type of the client's own error.
+    """Turns exceptions of boto3 into one sentence: the service's error code, or the type of the client's own error.
 
     Raises SinkFailed.
     """
@@ -78,14 +78,14 @@ def refused_by_aws(service: str) -> Iterator[None]:
         raise SinkFailed(f"{service} could not be asked {why}") from error
 
 
-TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for each answer
-WHOLE_SECONDS = 60.0  # and for all of a delivery, its further attempts among them, however slowly somebody answers
+TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for each response
+WHOLE_SECONDS = 60.0  # limit for a whole delivery, including further attempts, however slow the receiver is
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """variables: where secrets and servers are named. aws: (service, region or None) -> client. pause: waits so many seconds
-    between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and WHOLE_SECONDS.
+    """variables: the environment's, with secrets and servers. aws: (service, region or None) -> client. pause: waits
+    so many seconds between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and WHOLE_SECONDS.
     """
 
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -105,22 +105,22 @@ SINKS: Registry[Sink] = Registry("sink")
 
 
 def page_here(report: Report) -> str | None:
-    """Where the run's page lies on this machine, for sinks that send the file itself; None if it lies elsewhere."""
+    """The path of the run's page on this machine, for sinks that send the file itself; None if it is elsewhere."""
     page = report.paths.get("page")
     return page if page and is_local(page) and LocalStorage().exists(page) else None
 
 
-MOST_ATTEMPTS = 3  # of one delivery, the first included; 1 s and 2 s are waited between them
+MOST_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s and 2 s between them
 
 
 class PassingFailure(SinkFailed):
-    """A failure that may be over in a moment."""
+    """A failure that may be temporary."""
 
 
 def attempt(send: Callable[[], None], environment: Environment) -> None:
-    """Call `send`, and again after a pause while it raises PassingFailure, `MOST_ATTEMPTS` times in all.
+    """Call `send`, and again after a pause while it raises PassingFailure, at most `MOST_ATTEMPTS` times in all.
 
-    Raises what `send` raised last.
+    Raises the last exception of `send`.
     """
     from tenacity import (  # takes 0.1 s to import
         Retrying,

@@ -59,10 +59,10 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
 
 
 def _service(url: str) -> Any:
-    """What Apprise makes of the URL. Raises BadConfiguration if it has no such service."""
+    """Apprise's object for the URL. Raises BadConfiguration if Apprise has no such service."""
     from apprise import Apprise
 
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # what it says of a failure may repeat the URL, a secret
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its failure messages may repeat the URL, a secret
     service = Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
         raise BadConfiguration(NO_SERVICE.format(scheme=_scheme(url)))

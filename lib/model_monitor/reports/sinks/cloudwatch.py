@@ -17,11 +17,11 @@ from model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
 log = logging.getLogger(__name__)
 
 MOST_METRICS = 1_000
-MOST_BYTES = 1_000_000  # of one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB.
+MOST_BYTES = 1_000_000  # for one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB.
 LONGEST_NAME = 255  # characters of a metric's name or a namespace. Source: CloudWatch's API model.
 
 NUMBER_OF_VIOLATIONS = "total_number_of_violations"
-LAST_RUN = "last_run_timestamp_seconds"  # when the last run ended, as Prometheus gets it
+LAST_RUN = "last_run_timestamp_seconds"  # end of the last run, the same as for Prometheus
 
 
 def _examined(namespace: str) -> str:
@@ -60,9 +60,9 @@ def cloudwatch(report: Report, namespace: str, environment: Environment) -> None
 
 
 def namespace_of(report: Report) -> str:
-    """The service's namespace: of an endpoint's schedule, or without an endpoint of a batch transform's.
+    """The service's namespace: for an endpoint's schedule, or without an endpoint for a batch transform's.
 
-    Raises SinkFailed for an analysis that the service has no namespace for.
+    Raises SinkFailed for an analysis without a namespace of the service.
     """
     if report.namespace is None:
         raise SinkFailed(f"the service has no namespace for {report.analysis_type}; write cloudwatch:NAMESPACE")
@@ -71,7 +71,7 @@ def namespace_of(report: Report) -> str:
 
 
 def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    """The metrics in their order, cut so that each batch is one request within CloudWatch's limits."""
+    """The metrics in their order, divided so that each batch is one request within CloudWatch's limits."""
     batch: list[Mapping[str, Any]] = []
     size = 0
     for metric in metrics:
@@ -86,9 +86,9 @@ def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, 
 
 
 def _complete(report: Report) -> list[Mapping[str, Any]]:
-    """The number of violations in front, made if the run's metrics don't have it (`emit_metrics` may be Disabled).
+    """The number of violations first, added if the run's metrics lack it (`emit_metrics` may be Disabled).
 
-    Behind it when the run was, at that very time: its absence is an alarm, whatever window a run looks at.
+    Second comes the time of the run, stamped with that time: its absence raises an alarm, whatever the window.
     """
     known = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
     violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.violations), "Count")
@@ -103,14 +103,14 @@ def _of_run(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[
 
 
 def _is_accepted(metric: Mapping[str, Any]) -> bool:
-    """One refused metric has the whole request refused, so names are looked at before."""
+    """Checks the name: a single refused metric makes CloudWatch refuse the whole request."""
     values = (dimension["Value"] for dimension in metric["Dimensions"])
     are_plain = all(value.isascii() and value.isprintable() and value.strip() for value in values)
     return are_plain and len(metric["MetricName"]) <= LONGEST_NAME
 
 
 def _size_bytes(metric: Mapping[str, Any]) -> int:
-    """Bytes of the metric in a form-encoded request, the longest of the forms that CloudWatch takes, before compression."""
+    """Bytes of the metric in a form-encoded request before compression; the longest format that CloudWatch accepts."""
     return sum(len(f"&MetricData.member.{MOST_METRICS}.{key}={quote_plus(text)}") for key, text in _leaves(metric, ""))
 
 

@@ -7,7 +7,7 @@ from model_monitor.reports.sinks import SINKS, Environment
 
 
 def _examined(address: str) -> str:
-    from model_monitor.reports.mails import examined  # a run without mails has no use for the libraries of mails
+    from model_monitor.reports.mails import examined  # without mails, a run does not need the mail libraries
 
     return examined(address)
 

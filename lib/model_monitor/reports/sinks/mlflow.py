@@ -19,11 +19,11 @@ EXPERIMENT = "model-monitor"
 RUN, EXPERIMENT_NAME = "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"  # MLflow's own variables
 
 NO_SIGN_OF_A_NAME = re.compile(r"[^\w/. -]")
-"""What the name of a metric may not have on every system (`validate_param_and_metric_name` of MLflow)."""
+"""Characters that a metric's name may not contain on every system (`validate_param_and_metric_name` of MLflow)."""
 
-METRICS_PER_REQUEST = 1000  # as MLflow's REST API has it, Runs Log Batch
+METRICS_PER_REQUEST = 1000  # limit of MLflow's REST API, Runs Log Batch
 
-OF_EVERY_METRIC = ("Endpoint", "MonitoringSchedule")  # dimensions that are the same in a whole run
+OF_EVERY_METRIC = ("Endpoint", "MonitoringSchedule")  # dimensions with the same value in a whole run
 
 
 def _examined(experiment: str) -> str:
@@ -72,7 +72,7 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
 
 
 def _begun(client: MlflowClient, name: str, report: Report) -> str:
-    """The id of a new run in the experiment, which is made if there is none."""
+    """The id of a new run in the experiment, which is created if it doesn't exist."""
     known = client.get_experiment_by_name(name)
     experiment_id = client.create_experiment(name) if known is None else known.experiment_id
     run_name = f"{report.schedule or report.analysis_type} {moment(report.start or report.time)}"

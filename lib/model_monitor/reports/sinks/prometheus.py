@@ -52,7 +52,7 @@ def prometheus(report: Report, path: str, environment: Environment) -> None:
 
 
 class _Collected:
-    """Metrics that are there already, as generate_latest asks for them."""
+    """Finished metrics, in the form that generate_latest expects."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
@@ -77,7 +77,7 @@ def _of_run(report: Report) -> Iterator[Metric]:
 
 
 def _of_metrics(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
-    """One gauge for all metrics; a label that a metric does not have is empty."""
+    """One gauge for all metrics; a label that a metric lacks is empty."""
     from prometheus_client.core import GaugeMetricFamily
 
     rows = [

@@ -53,7 +53,7 @@ def _message(report: Report) -> dict[str, Any]:
 
 
 def _ordering(report: Report, arn: str) -> dict[str, str]:
-    """What a FIFO topic asks for: one group for each schedule, and an id by which it drops what it has already."""
+    """Parameters that a FIFO topic requires: one group per schedule, and an id by which it drops duplicates."""
     if not arn.endswith(".fifo"):
         return {}
     return {"MessageGroupId": report.analysis_type, "MessageDeduplicationId": report.delivery_id}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TIMESTAMP_HEADER = "X-Signature-Timestamp"
 SIGNATURE_HEADER = "X-Signature-SHA256"
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that may be another one in a moment
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # responses that may be temporary
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -37,7 +37,7 @@ def _examined(url: str) -> str:
 
 
 def _ready(url: str, environment: Environment) -> None:
-    """Nothing has to be there beforehand: the secret is optional, and the server is asked when there is something to say."""
+    """Nothing to check: the secret is optional, and the server is contacted only when there is something to send."""
 
 
 @SINKS.register("webhook", spelling="webhook:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
@@ -49,7 +49,7 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
 
     Raises SinkFailed.
     """
-    from urllib.request import Request  # a run that tells nobody does without
+    from urllib.request import Request  # not needed in a run without alerts
 
     body = document_bytes(report)
     headers = {
@@ -63,7 +63,7 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
 
 
 def signature_of(body: bytes, secret: str, timestamp: str) -> str:
-    """HMAC-SHA256 in hexadecimal of the timestamp, a full stop and the body, with the secret as its key."""
+    """HMAC-SHA256 in hexadecimal of the timestamp, a full stop and the body, with the secret as key."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
@@ -79,7 +79,7 @@ def _post(request: Request, timeout_seconds: float) -> None:
     from urllib.request import HTTPRedirectHandler, build_opener
 
     class NoRedirects(HTTPRedirectHandler):
-        """A redirect would send the document, and its signature, to a server that nobody named."""
+        """Refuses redirects: one would send the document, and its signature, to a server that the user didn't name."""
 
         def redirect_request(self, *given: Any, **named: Any) -> None:
             return None
@@ -103,7 +103,7 @@ def _refusal(host: str | None, status: int) -> SinkFailed:
 
 
 def _unreachable(host: str | None, error: Exception) -> SinkFailed:
-    """The failure without the library's text, which may hold the URL."""
+    """The failure without the library's message, which may contain the URL."""
     from ssl import SSLCertVerificationError
     from urllib.error import URLError
 

@@ -1,1 +1,1 @@
-"""Captured records joined with their ground truth, hour by hour: `run.merge` is the whole of it."""
+"""Joins captured records with their ground truth, hour by hour; the entry point is `run.merge`."""

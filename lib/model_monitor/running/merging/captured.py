@@ -1,8 +1,8 @@
 """Captured lines, and outputs of batch transforms, as records that can be joined: the id, the times, and the record itself.
 
-A captured record is not taken apart and put together again: the ground truth is put behind its last member, so that nothing
-of it is lost or written in another way. Only what it is joined and ordered by is looked for: in most lines many at once, in
-those that are no plain captured record one by one, which also says what is wrong with them. Executors import this module.
+A captured record is not parsed and rewritten: the ground truth is appended after its last member, so that nothing is
+lost or formatted differently. Only the keys for joining and ordering are extracted: from most lines in bulk, from lines
+that are not plain captured records one by one, which also shows their faults. Executors import this module.
 
 Source: C3.1, C6.2, C6.3.
 """
@@ -38,7 +38,7 @@ from model_monitor.running.merging.sources import SECONDS, FileLocations, Hourly
 MICROSECONDS = 1_000_000
 BLANKS = " \t\r"
 
-REFUSED_CAPTURES = "refused captures"  # `Counts` by their `Refusal`
+REFUSED_CAPTURES = "refused captures"  # name of `Counts` by `Refusal`
 
 REFUSED = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.string())])
 
@@ -49,10 +49,10 @@ MEMBERS = pa.schema([("captureData", pa.struct([("endpointOutput", HALF)])), ("e
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Some records, in arrays of one element each.
+    """Some records, in arrays with one element each.
 
-    reasons: why one is refused, 0 if it isn't. keys: what they are joined by. events: their own ids. times: microseconds
-    since 1970, null where nobody can tell. opened: their JSON without the brace that closes it. scores: null unless asked for.
+    reasons: why a record is refused, 0 if it isn't. keys: the join keys. events: the records' own ids. times:
+    microseconds since 1970, null if unknown. opened: JSON without the closing brace. scores: null unless requested.
     """
 
     reasons: NDArray[np.int32]
@@ -64,25 +64,25 @@ class Records:
 
     @classmethod
     def refused(cls, reason: int) -> Records:
-        """One refused record, of which nothing else is told."""
+        """One refused record, with nothing but the reason."""
         nothing = pa.nulls(1, pa.string())
         return cls(np.array([reason], np.int32), nothing, nothing, pa.nulls(1, pa.int64()), nothing, nothing)
 
     @classmethod
     def by_parts(cls, lines: pa.StringArray, decode: Decoder) -> Records:
-        """What `decode` makes of the lines; one on which it raises is refused."""
+        """The result of `decode` for the lines; a line for which it raises is refused."""
         return by_parts([(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason))
 
 
-Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, whatever bytes they hold, as records
+Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes, to records
 
 
 @dataclass(frozen=True, slots=True)
 class Captures:
-    """The task that makes rows of `rows.SCHEMA` of the lines of captures.
+    """The task that turns lines of captures into rows of `rows.SCHEMA`.
 
-    decoder: what a line is. places: of the files. hours: those that are wanted of records that lie in no hour's folder; None
-    for all. header: a line that is none, if it comes first in each file.
+    decoder: parses lines. places: of the files. hours: the requested hours of records outside hour folders; None
+    for all. header: a line that is not a record if it is the first in a file.
     """
 
     decoder: Decoder
@@ -111,7 +111,7 @@ class Captures:
             yield rows_of(Role.CAPTURE, columns, reasons == 0)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The faulty lines alone, with `REFUSED`."""
+        """Only the faulty lines, with `REFUSED`."""
         for lines, ranks, records in self._read(batches):
             _, reasons = self._placed(records, ranks)
             columns = [pa.array(reasons), self.places.uris.take(ranks), lines]
@@ -128,7 +128,7 @@ class Captures:
                 yield lines, ranks, self.decoder(lines)
 
     def _placed(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, NDArray[np.int32]]:
-        """The hour of each record, of its folder, else of its time, and why it is refused."""
+        """The hour of each record, from its folder or else from its time, and why it is refused."""
         of_folder = self.places.hours.take(ranks)
         times = records.times.fill_null(0).to_numpy()
         own = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
@@ -142,7 +142,7 @@ class Captures:
 
 @dataclass(frozen=True, slots=True)
 class CapturedLines:
-    """The decoder of captured requests. score: where in the reply the score is, None if nobody asks for it."""
+    """The decoder of captured requests. score: location of the score in the reply, None if not requested."""
 
     score: Score | None = None
 
@@ -169,7 +169,7 @@ class CapturedLines:
         return records if is_plain.all() else self._with_others(records, lines, np.flatnonzero(~is_plain))
 
     def _with_others(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
-        """The records with those lines of these numbers that are looked at one by one."""
+        """The records, with those lines of these numbers that are parsed one by one."""
         found = [captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
         mask = np.zeros(len(lines), np.bool_)
         mask[numbers] = True
@@ -192,8 +192,8 @@ class CapturedLines:
 
 @dataclass(frozen=True, slots=True)
 class CapturedRecord:
-    """One captured line. reason: why it is refused, 0 if it isn't; nothing else of a refused one is told. time, data and
-    encoding are None as well if they can't be written as UTF-8: the record is merged as it stands, whatever they are."""
+    """One captured line. reason: why it is refused, 0 if it isn't; a refused line has no other values. time, data and
+    encoding are also None if they can't be written as UTF-8: the record is merged unchanged, whatever they are."""
 
     reason: int = 0
     key: str | None = None
@@ -204,7 +204,7 @@ class CapturedRecord:
 
 
 def captured_record(line: bytes) -> CapturedRecord:
-    """What a captured line is, by Python's own parser."""
+    """A captured line, parsed by Python's own parser."""
     try:
         document = json.loads(line.decode(), parse_float=str, parse_int=str)
     except UnicodeDecodeError:
@@ -234,14 +234,14 @@ def captured_record(line: bytes) -> CapturedRecord:
 
 
 def opened(lines: pa.StringArray) -> pa.StringArray:
-    """The texts of JSON objects without their closing braces, cut by bytes, which needs no look at the letters."""
+    """The texts of JSON objects without their closing braces, cut by bytes, without looking at characters."""
     if not pc.all(pc.ends_with(lines, "}")).as_py():
         lines = pc.ascii_rtrim(lines, characters=BLANKS)
     return pc.binary_slice(lines.cast(pa.binary()), 0, -1).view(pa.string())
 
 
 def scores_of(score: Score | None, data: pa.StringArray, encodings: pa.StringArray) -> pa.StringArray:
-    """The score of each reply, null if it has none, or one that is no text, or nobody asks for it."""
+    """The score of each reply; null if it has none, if it is not text, or if scores aren't requested."""
     if score is None:
         return pa.nulls(len(data), pa.string())
     replies = zip(data.to_pylist(), encodings.to_pylist(), strict=True)
@@ -257,15 +257,15 @@ INFERENCE_ID, INFERENCE_TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
 
 _DECODER = json.JSONDecoder()
 MARKS = {mark: re.compile(rf"[ \t\r\n]*{re.escape(mark)}[ \t\r\n]*") for mark in "{:,}"}
-"""What stands between names and values of JSON, with the blanks around it."""
+"""The punctuation between names and values of JSON, with surrounding whitespace."""
 
 LAST_TWO_CELLS = re.compile(r'(.*?),\s*"?([^",]+)"?\s*,\s*"?([^",]+)"?\s*', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class TransformOutput:
-    """One output. inference_id, time: None where it has none. data: its JSON text without them. is_json: whether it is an
-    object at all; the rest says nothing otherwise."""
+    """One output. inference_id, time: None without one. data: its JSON text without them. is_json: whether it is an
+    object; if not, the other members have no meaning."""
 
     inference_id: str | None = None
     time: str | None = None
@@ -275,7 +275,7 @@ class TransformOutput:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """The decoder of a transform's outputs. encoding: CSV or JSON. score: where in the output the score is, if asked for."""
+    """The decoder of a transform's outputs. encoding: CSV or JSON. score: its location in the output, if requested."""
 
     encoding: str
     score: Score | None = None
@@ -295,14 +295,14 @@ class Outputs:
         return Records(reasons, ids, ids, times, self._opened(data, ids), scores)
 
     def _opened(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
-        """The captured record that each output is, without the brace that closes it."""
+        """Each output as a captured record, without the closing brace."""
         before = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
         between = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
         return pc.binary_join_element_wise(before, json_texts(data), between, json_texts(ids), "}", "")
 
 
 def csv_output(line: str) -> TransformOutput:
-    """A line of CSV taken apart. Without a time in the last cell the last two are cells of the model's own."""
+    """A line of CSV, parsed. If the last cell is not a time, the last two cells belong to the model's output."""
     found = LAST_TWO_CELLS.fullmatch(line)
     if found is None or parse_time(found[3].strip(" ")) is None:
         return TransformOutput()
@@ -310,7 +310,7 @@ def csv_output(line: str) -> TransformOutput:
 
 
 def transform_output(text: str) -> TransformOutput:
-    """An output, a line or a whole file, taken apart."""
+    """An output (a line or a whole file), parsed."""
     try:
         members = list(_members(text))
     except (ValueError, RecursionError):
@@ -321,7 +321,7 @@ def transform_output(text: str) -> TransformOutput:
 
 
 def _members(text: str) -> Iterator[tuple[str, object, str]]:
-    """Name, value and text of each member of the one object that `text` is."""
+    """Name, value and text of each member of the single object in `text`."""
     at = _after("{", text, 0)
     has_more = not text.startswith("}", at)
     while has_more:
@@ -362,13 +362,13 @@ def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple
     return 0, output if is_writable(output.time or "") else replace(output, time=None)
 
 
-CapturedFormat = CaptureFormat | CsvFormat | JsonFormat  # what can be merged
+CapturedFormat = CaptureFormat | CsvFormat | JsonFormat  # formats that can be merged
 
 
 def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:
-    """The format of the first file. What is nothing that can be merged counts as captures, whose lines are then refused.
+    """The format of the first file. Files in no mergeable format count as captures, whose lines are then refused.
 
-    Raises BadInput if the file is no text.
+    Raises BadInput if the file is not text.
     """
     if not source.files:
         return CaptureFormat()

@@ -1,4 +1,4 @@
-"""Captures for people to label: of those that wait for their label as many from each tenth of the scores. Executors import it."""
+"""Captures for people to label: of the waiting ones, equally many per tenth of the scores. Executors import it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_tex
 
 TO_LABEL = "to_label.jsonl"
 
-STRATA = 10  # ranges of scores, each of as many captures as the others as far as equal scores allow
-NO_SCORE = 0  # the stratum of captures whose reply has no number where the score should be
-DIGITS = ".3e"  # scores are put in order by four digits of theirs, which bounds how many different ones there can be
+STRATA = 10  # ranges of scores with equal numbers of captures, as far as equal scores allow
+NO_SCORE = 0  # the stratum of captures whose reply has no number at the score's location
+DIGITS = ".3e"  # scores are sorted by four of their digits, which limits the number of distinct scores
 
 
 @dataclass(frozen=True, slots=True)
 class ToLabel:
-    """How many captures are wanted, where their score is, and the seed of the choice."""
+    """How many captures are requested, the location of their score, and the seed of the choice."""
 
     count: int
     score: Score
@@ -44,15 +44,15 @@ CANDIDATES = pa.schema([("stratum", pa.int64()), ("draw", pa.int64()), ("id", pa
 
 
 def chosen_ids(engine: Engine, files: Sequence[str], wanted: ToLabel, partitions: int) -> list[dict[str, object]]:
-    """The ids to label, by stratum. Two scans of the ids, in so many partitions.
+    """The ids to label, by stratum. Two scans of the ids, with this number of partitions.
 
-    files: with the captures that wait, as `joining` writes them; one id counts once.
+    files: the waiting captures, as `joining` writes them; each id counts once.
     """
     if not files:
         return []
     waiting = engine.lines(files).partitions(LINE).mapped(ids_of_lines, ID_SCHEMA)
     scored = waiting.together("id", ["id"], partitions).mapped(_scored, SCORED)
-    counts: Counter[float | None] = Counter()  # bounded by the digits
+    counts: Counter[float | None] = Counter()  # bounded by the number of digits
     for batch in scored.mapped(_counted, COUNTED).batches():
         counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
     candidates = scored.mapped(partial(_candidates, _strata(counts), wanted), CANDIDATES).batches()
@@ -61,7 +61,7 @@ def chosen_ids(engine: Engine, files: Sequence[str], wanted: ToLabel, partitions
     for stratum, drawn in groupby(rows, key=lambda row: row["stratum"]):
         for number, row in enumerate(islice(drawn, wanted.count)):
             taken.append((number, stratum, {"id": row["id"], "stratum": stratum, "score": row["score"]}))
-    taken = sorted(taken, key=lambda one: one[:2])[: wanted.count]  # the strata take turns
+    taken = sorted(taken, key=lambda one: one[:2])[: wanted.count]  # one capture per stratum in turn
     return [row for _, _, row in sorted(taken, key=lambda one: (one[1], one[0]))]
 
 
@@ -70,7 +70,7 @@ def _place_of(row: Mapping[str, Any]) -> tuple[int, int, bytes]:
 
 
 def _scored(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The ids of a partition, sorted, each once with its score, and that by a few digits."""
+    """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
     rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
     scores = double_of(rows.column("score_max").combine_chunks())
     scores = pc.if_else(pc.is_finite(scores), scores, None)
@@ -80,9 +80,9 @@ def _scored(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _rounded(score: float) -> float:
-    """By `DIGITS`, halves up, as Java's formatter rounds."""
+    """Rounded by `DIGITS`, halves up, as in Java's formatter."""
     with localcontext(Context(rounding=ROUND_HALF_UP)):
-        return float(f"{Decimal(repr(score)):{DIGITS}}") + 0.0  # of -0.0, too
+        return float(f"{Decimal(repr(score)):{DIGITS}}") + 0.0  # also turns -0.0 into 0.0
 
 
 def _counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -94,7 +94,7 @@ def _counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _candidates(
     strata: Mapping[float | None, int], wanted: ToLabel, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The first of each stratum, in an order that the seed draws."""
+    """The first captures of each stratum, in an order drawn from the seed."""
     small = wanted.seed.bit_length() < 32
     seed = int(xxhash64_of(np.array([wanted.seed], np.int32 if small else np.int64))[0])
     for batch in batches:
@@ -109,7 +109,7 @@ def _candidates(
 
 
 def _strata(counts: Mapping[float | None, int]) -> dict[float | None, int]:
-    """The stratum of each score, from 1 for the lowest: equal shares of the captures, as far as equal scores allow."""
+    """The stratum of each score, from 1 for the lowest: equal numbers of captures, as far as equal scores allow."""
     scores = sorted(score for score in counts if score is not None)
     total = sum(counts[score] for score in scores)
     strata: dict[float | None, int] = {None: NO_SCORE} if None in counts else {}

@@ -1,6 +1,6 @@
-"""One bucket of a merge: all labels, remembered captures and captures of some ids, and the records of them that are due.
+"""One bucket of a merge: all labels, remembered captures and captures of some ids, and the records to write for them.
 
-A capture that got no label in time may have one by default: no click is a label, too.
+A capture without a label in time may get an absent label: no click is a label, too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Hashed: TypeAlias = Callable[[pa.StringArray], Hashes]
 
 @dataclass(frozen=True, slots=True)
 class AbsentLabel:
-    """What a capture is labelled with when so many hours have gone by since its own. as_of: the hour that the run is for."""
+    """The absent label, for captures without a label after this many hours. as_of: the hour that the run is for."""
 
     label: str
     after_hours: int
@@ -38,12 +38,12 @@ class AbsentLabel:
 
     @property
     def truth(self) -> str:
-        """The JSON text of `groundTruthData`."""
+        """`groundTruthData` as JSON text."""
         return json.dumps({"data": self.label, "encoding": "CSV"}, separators=(",", ":"), ensure_ascii=False)
 
 
 LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])
-"""What becomes of the rows: a text for a folder of `Parts`, and what it stands in order by."""
+"""The output rows: a text for a folder of `Parts`, and the columns to sort it by."""
 
 CHUNK_BYTES = 8 * 2**20
 
@@ -52,7 +52,7 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """The task that makes `LINES` of a bucket. since: labels of earlier hours were known before."""
+    """The task that turns a bucket into `LINES`. since: labels of earlier hours were known before."""
 
     parts: Parts
     period: Period | None = None
@@ -79,13 +79,13 @@ class Join:
         yield from bucket.lines_of_counts()
 
     def is_due(self, hours: Numbers) -> Flags:
-        """Whether captures of these hours without a label are labelled as absent: their period is over."""
+        """Whether captures of these hours without a label get the absent label: their period is over."""
         absent = self.absent
         return hours + 1 + absent.after_hours <= absent.as_of if absent else np.zeros(len(hours), np.bool_)
 
 
 class Bucket:
-    """What is known of some ids before their captures come, and what is counted of them."""
+    """What is known about some ids before their captures arrive, and the counts about them."""
 
     def __init__(self, join: Join, rows: pa.Table) -> None:
         self._join = join
@@ -99,7 +99,7 @@ class Bucket:
         self._look_for_news(of_role[Role.EARLIER])
 
     def lines_of(self, captures: pa.Table) -> Iterator[pa.RecordBatch]:
-        """The lines of some captures."""
+        """The output lines of some captures."""
         captures, join = self._without_counts(captures), self._join
         ids, branches, hours = _array(captures, KEY), _column(captures, "branch"), _column(captures, "hour")
         numbers = self._labels.numbers_of(ids)
@@ -122,7 +122,7 @@ class Bucket:
                 yield from of_kind(captures, found, flags, part)
 
     def _merged(self, captures: pa.Table, found: Numbers, flags: Flags, part: pa.Array) -> Iterator[pa.RecordBatch]:
-        """Captures with their ground truth behind their last member, by their time."""
+        """Captures with their ground truth after the last member, ordered by time."""
         truths = self._labels.truths_of(found)
         if self._join.absent is not None:
             truths = pc.if_else(pa.array(flags), pc.fill_null(truths, self._join.absent.truth), None)
@@ -134,7 +134,7 @@ class Bucket:
     def _known(
         self, are_absent: bool, captures: pa.Table, found: Numbers, flags: Flags, part: pa.Array
     ) -> Iterator[pa.RecordBatch]:
-        """What is remembered of captures (`rows.ID_SCHEMA`), in order by itself."""
+        """What to remember about captures (`rows.ID_SCHEMA`), in sort order."""
         absent = pa.scalar("true" if are_absent else None, pa.string())
         ids, scores = (_array(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {
@@ -148,14 +148,14 @@ class Bucket:
         yield from pa.table([part, *nothing, texts], LINES).to_batches()
 
     def _without_counts(self, rows: pa.Table) -> pa.Table:
-        """The rows but for counts, which are added to those that there are."""
+        """The rows without rows of counts, which are added to this bucket's counts."""
         are_counts = _column(rows, ROLE) == Role.COUNTS
         for text in _where(rows, are_counts).column(TEXT).to_pylist():
             self.counts.update(Counts.of_text(text))
         return _where(rows, ~are_counts)
 
     def lines_of_counts(self) -> Iterator[pa.RecordBatch]:
-        """One line with all counts, when every capture has been seen."""
+        """One line with all counts, after the last capture."""
         self.counts.update({(f"labels {name}",): int(labels.sum()) for name, labels in self._labels.account.items()})
         captures = sum(self.counts[key] for key in self.counts if key[0] in ("labelled", "absent", "waiting"))
         others = _numbered(pa.chunked_array(self._without_label, pa.string()).combine_chunks())[1]
@@ -169,7 +169,7 @@ class Bucket:
             yield pa.RecordBatch.from_arrays([*line, pa.array([self.counts.text])], schema=LINES)
 
     def _look_for_news(self, rows: pa.Table) -> None:
-        """Count the remembered captures of other hours that have another label by now."""
+        """Count the remembered captures of other hours whose label has changed."""
         ids, hours = _array(rows, KEY), _column(rows, "hour")
         numbers = self._labels.numbers_of(ids)
         self._remembered[numbers[numbers >= 0]] = True
@@ -182,7 +182,7 @@ class Bucket:
         self.counts.by("news", _column(rows, "branch")[differs], hours[differs])
 
     def _count_changes(self) -> None:
-        """Count what has become of the remembered captures of the hours that were merged again."""
+        """Count the changes to remembered captures in the hours that were merged again."""
         before = self._before
         self.counts.add(
             "remembered", _column(before.rows, "captures"), *(_column(before.rows, name) for name in ("branch", "hour"))
@@ -202,7 +202,7 @@ class Bucket:
 
 
 def _those_there(texts: pa.StringArray) -> pa.StringArray:
-    """Those of some texts that are not null, over the same bytes: of these a null has none."""
+    """The texts that are not null, over the same bytes; nulls must have no bytes."""
     starts, there = starts_of(texts).astype(np.int32), np.append(texts.is_valid(), True)
     return pa.StringArray.from_buffers(there.sum() - 1, pa.py_buffer(starts[there]), buffer_of(texts))
 
@@ -210,8 +210,8 @@ def _those_there(texts: pa.StringArray) -> pa.StringArray:
 class Labels:
     """The labels of a bucket, by id: those that may be the last one of a capture.
 
-    An id has a number, its place among their hashes, of which no two are equal. texts: the truths of all labels. places: there,
-    of the labels that may be a last one, by id, then in order, shape (labels,). hashes: of those.
+    The number of an id is the rank of its hash; no two hashes are equal. texts: truths of all labels. places: there,
+    of the labels that may be a last one, by id, then in order, shape (labels,). hashes: of those labels.
     """
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
@@ -231,26 +231,26 @@ class Labels:
         self._starts = np.searchsorted(numbers[is_last], np.arange(len(self) + 1))
 
     def __len__(self) -> int:
-        """How many ids have a label."""
+        """Number of ids with a label."""
         return len(self._of_ids)
 
     def numbers_of(self, ids: pa.StringArray) -> Numbers:
-        """The numbers of ids; -1 for one without a label."""
+        """The numbers of ids; -1 for an id without a label."""
         if not len(self):
             return np.full(len(ids), -1)
         hashes = self._hashed(ids)
-        by_hash = np.argsort(hashes)  # neighbours are looked up in one place of memory
+        by_hash = np.argsort(hashes)  # neighbours are then looked up in nearby memory
         numbers: Numbers = np.empty(len(ids), np.int64)
         numbers[by_hash] = np.searchsorted(self._of_ids, hashes[by_hash]).clip(max=len(self) - 1)
         numbers[~np.asarray(pc.equal(ids, self._ids.take(pa.array(self._examples[numbers]))))] = -1
         return numbers
 
     def truths_of(self, labels: Numbers) -> pa.StringArray:
-        """Their truths, null for -1."""
+        """The truths of labels, null for -1."""
         return self._texts.take(pa.array(np.append(self._places, 0)[labels], mask=labels < 0))
 
     def found(self, numbers: Numbers, hours: Numbers) -> Numbers:
-        """The label of each capture by its id's number and its hour: the last one that is near enough, -1 if it has none."""
+        """The label of each capture, by its id's number and its hour: the last one near enough, -1 if there is none."""
         found: Numbers = np.full(len(numbers), -1)
         for places, labels in self.of_each(numbers):
             is_near = self._has_no_hour[labels]
@@ -263,8 +263,8 @@ class Labels:
         return found
 
     def of_each(self, numbers: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
-        """The labels of ids by their numbers, from each one's last to its first: the places of the ids that have one more,
-        and the label. As many rounds as an id has hours with labels."""
+        """The labels of ids by number, from the last label of each id to its first: the indexes of the ids that have
+        another one, and the label. As many rounds as an id has hours with labels."""
         places = np.flatnonzero(numbers >= 0)
         labels = self._starts[numbers[places] + 1] - 1
         while len(places):
@@ -274,12 +274,12 @@ class Labels:
             places, labels = places[has_more], labels[has_more]
 
     def is_since(self, labels: Numbers, hour: int) -> Flags:
-        """Whether labels are of this hour or a later one."""
+        """Whether labels are from this hour or a later one."""
         flags: Flags = self._has_no_hour[labels] | (self._hours[labels] >= hour)
         return flags
 
     def hashes_of(self, labels: Numbers) -> pa.Int64Array:
-        """Their hashes, null for -1."""
+        """The hashes of labels, null for -1."""
         return pa.array(self.hashes).take(pa.array(labels, mask=labels < 0))
 
 
@@ -295,14 +295,14 @@ class Before:
         self._keys = _composed(self.rows)
 
     def see(self, captures: pa.Table) -> None:
-        """Note the ids of hours that have captures now."""
+        """Mark the ids of hours that have captures now."""
         if len(self._keys):
             self.seen |= np.asarray(pc.is_in(self._keys, _composed(captures)))
 
 
 def _numbered(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Numbers, Numbers]:
-    """The numbers of texts: the hashes that tell them apart, the different ones in order, where one of each stands, and the
-    numbers of all, which are places among those."""
+    """The numbers of texts: the hash function that distinguishes them, the distinct hashes in order, the index of one
+    text for each, and the numbers of all texts, which are ranks of their hashes."""
     hashed = hashed or xxhash64_of_texts
     hashes = hashed(texts)
     by_hash = np.argsort(hashes)
@@ -317,13 +317,13 @@ def _numbered(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hash
 
 
 def _hashed_by(key: bytes, texts: pa.StringArray) -> Hashes:
-    """Hashes that nobody can foresee: clients choose ids, and can choose such as xxHash takes for one."""
+    """Unpredictable hashes: clients choose the ids, and could choose ids that collide under xxHash."""
     digests = (blake2b(text.encode(), digest_size=8, key=key).digest() for text in texts.to_pylist())
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def _account(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[Any]]:
-    """The labels of each id that the run accounts for, as `LabelAccount` names them: those inside its hours. All sorted by id."""
+    """The labels inside the run's hours by id, with the names of `LabelAccount`. All inputs are sorted by id."""
     hashes, own = hashes[inside], numbers[inside]
     counts = np.bincount(own, minlength=ids)
     differs = (own[1:] == own[:-1]) & (hashes[1:] != hashes[:-1])
@@ -338,7 +338,7 @@ def _account(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict
 
 
 def _composed(rows: pa.Table) -> pa.Array:
-    """Branch, hour and id as one text."""
+    """Branch, hour and id as a single text."""
     numbers = [_array(rows, name).cast(pa.string()) for name in ("branch", "hour")]
     return pc.binary_join_element_wise(*numbers, _array(rows, KEY), "/")
 

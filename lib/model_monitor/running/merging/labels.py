@@ -1,4 +1,4 @@
-"""Ground truth as rows that meet captures, and the records of it that are not plain. Pure; executors import this module."""
+"""Ground truth as rows that match captures, and its records that are not plain. Pure; executors import this module."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENCODINGS = ("CSV", "JSON", "BASE64")
 
 
 class Repair(IntEnum):
-    """What a record needed to be read, and in words, as ledger and log say it; 0 in a frame for nothing."""
+    """The repair that a record needed to be readable, and its text in ledger and log; 0 in a frame for none."""
 
     text: str
 
@@ -47,7 +47,7 @@ class Repair(IntEnum):
 class Label:
     """One ground-truth record. event_id and truth, the JSON text of its `groundTruthData`, are None if it is refused.
 
-    line: the line that it is on. content: its own text instead, if it is an element of an array over several lines.
+    line: the line that contains it. content: its own text instead, if it is an element of a multi-line array.
     """
 
     event_id: str | None = None
@@ -59,7 +59,7 @@ class Label:
 
 
 def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
-    """The records of one line; a line with one that can't be read is one refused record."""
+    """The records of one line; a line with an unreadable record is one refused record."""
     text = line.decode("utf-8", "replace").strip()
     if "\ufffd" in text and not is_utf_8(line):
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]
@@ -74,7 +74,7 @@ def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
 
 
 def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
-    """The records of a file that begins as an array: its elements, or what is on its lines if it is no array to its end."""
+    """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
     text = content.decode("utf-8-sig", "replace").strip()
     found, repair = _values(text, repairing=repairing)
     if found is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
@@ -84,7 +84,7 @@ def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
 
 
 def _values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
-    """The records in a text, and what had to be repaired; None if they can't be read."""
+    """The records in a text, and the necessary repairs; None if they can't be read."""
     plain = _json(text)
     if plain is not None:
         return plain, 0
@@ -98,7 +98,7 @@ def _values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
 
 
 class _Number(float):
-    """A number with a fraction, as it was written."""
+    """A number with a fraction, in its original notation."""
 
     text = ""
 
@@ -147,16 +147,16 @@ def _label(value: Any) -> Label:
 
 
 NOT_WRITTEN = (TypeError, ValueError, RecursionError)
-"""What `json.dumps` raises for what it can't write: Python's own literals hold bytes, sets and numbers of any length."""
+"""What `json.dumps` raises for values it can't write: Python's literals include bytes, sets and huge numbers."""
 
 
 def _text(value: Any) -> str:
-    """A value as a text: what it says if it is one, else how it is written. Raises NOT_WRITTEN if JSON can't write it."""
+    """A value as text: a text itself, another value as JSON. Raises NOT_WRITTEN if JSON can't represent it."""
     return value.text if isinstance(value, _Number) else json_text(value)
 
 
 def _content(value: Any) -> str:
-    """An element of an array as the quarantine keeps it: as JSON, else as Python writes it, else by its type."""
+    """An element of an array for the quarantine: as JSON, else as Python's literal, else its type."""
     for write in (_json_of, json.dumps, repr):
         try:
             text = write(value)
@@ -177,10 +177,10 @@ def _member(value: Any, name: str) -> dict[str, Any] | None:
 
 
 REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"
-"""`Counts` by their `Refusal`, their `Repair`, and the rank of the file."""
+"""Names of `Counts` by `Refusal`, by `Repair`, and by the rank of the file."""
 
 ELEMENTS = pa.schema([*REFUSED, (NUMBER, pa.int64()), (BLOCK_START, pa.int64())])
-"""Refused elements of a file's array: their own texts, and their numbers there, from 1."""
+"""Refused elements of a file's array: their own texts, and their positions in it, from 1."""
 
 ACCOUNTED = ("ids", "repeated", "contradicted", "outside_window")
 
@@ -192,11 +192,11 @@ MEMBERS = pa.schema([("groundTruthData", HALF), ("eventMetadata", pa.struct([("e
 
 @dataclass(frozen=True, slots=True)
 class LabelAccount:
-    """What became of the labels that were read, before they met a capture.
+    """What became of the labels that were read, before they were matched with captures.
 
-    read = outside_window + ids + repeated + contradicted + the refused ones. ids: how many different ones there are, each
-    with a last label; repeated, contradicted: labels that are not the last of their id, by whether all labels of the id say
-    the same. repaired: by what was.
+    read = outside_window + ids + repeated + contradicted + the refused ones. ids: number of distinct ids, each with a
+    last label. repeated, contradicted: labels that are not the last of their id, if all labels of the id are equal, or
+    if they differ. repaired: by kind of repair.
     """
 
     read: int = 0
@@ -218,24 +218,24 @@ class LabelAccount:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """How far a label may be from its capture, in hours, and which hours' labels the run accounts for."""
+    """How far a label may be from its capture, in hours, and the hours whose labels the run accounts for."""
 
     hours: int
     first: int
     last: int
 
     def holds(self, hours: NDArray[np.int64]) -> Flags:
-        """Whether the run accounts for the labels of these hours."""
+        """Whether the run accounts for labels of these hours."""
         flags: Flags = (hours >= self.first) & (hours <= self.last)
         return flags
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRows:
-    """The records of some lines, in arrays of one element each.
+    """The records of some lines, in arrays with one element each.
 
-    origins: the line that each is on. reasons: why it is refused, 0 if it isn't. keys, truths: null if it is. repairs: what
-    was. positions: among those of its line. contents: its own text, if it is refused as an element of a file's array.
+    origins: the line of each record. reasons: why it is refused, 0 if it isn't. keys, truths: null if it is. repairs:
+    the repairs. positions: within the line. contents: its own text, if it is refused as an element of a file's array.
     """
 
     origins: NDArray[np.int64]
@@ -251,7 +251,7 @@ class LabelRows:
     def one_by_one(
         cls, lines: pa.StringArray, numbers: NDArray[np.int64], decode: Callable[[bytes], list[Label]]
     ) -> LabelRows:
-        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # as text it would have to be UTF-8
+        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # text would have to be UTF-8
         found = [decode(text) for text in texts]
         labels = [label for several in found for label in several]
         return cls(
@@ -266,7 +266,7 @@ class LabelRows:
         )
 
     def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
-        """With one plain record of each of these lines, in the order of all lines."""
+        """These records and one plain record for each of these lines, in the order of all lines."""
         none, first = np.zeros(len(plain), np.int32), np.zeros(len(plain), np.int64)
         contents, lines = pa.nulls(len(plain), pa.string()), pa.nulls(len(plain), pa.binary())
         found = joined([LabelRows(plain, none, keys, truths, none, first, contents, lines), self])
@@ -275,9 +275,9 @@ class LabelRows:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """The task that makes rows of `rows.SCHEMA` of the lines of ground truth.
+    """The task that turns lines of ground truth into rows of `rows.SCHEMA`.
 
-    places: of the files. repairing: whether what isn't JSON but can be read all the same is. apart: the ranks of files that
+    places: of the files. repairing: whether to repair records that aren't valid JSON. apart: the ranks of files that
     are read as a whole. whole_files: whether these lines are such files.
     """
 
@@ -312,13 +312,13 @@ class GroundTruth:
             yield rows_of(Role.LABEL, columns, found.reasons == 0)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The faulty lines alone, with `REFUSED`."""
+        """Only the faulty lines, with `REFUSED`."""
         for found, uris in self._refused(batches):
             columns = [pa.array(found.reasons), uris, found.lines.view(pa.string())]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(found.contents.is_null())
 
     def refused_elements(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The faulty elements of arrays over several lines, with `ELEMENTS`."""
+        """The faulty elements of multi-line arrays, with `ELEMENTS`."""
         for found, uris in self._refused(batches):
             first = np.zeros(len(uris), np.int64)
             columns = [pa.array(found.reasons), uris, found.contents, pa.array(found.positions + 1), pa.array(first)]
@@ -359,7 +359,7 @@ class GroundTruth:
     def _array_files(
         self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: NDArray[np.int64], last: int
     ) -> NDArray[np.int32]:
-        """The ranks of files whose first line begins as an array. last: the rank of the line before these."""
+        """The ranks of files whose first line begins with an array. last: the rank of the line before these."""
         is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)
         firsts = zip(
             ranks[is_first].tolist(), lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist(), strict=True
@@ -368,7 +368,7 @@ class GroundTruth:
 
 
 def plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
-    """Which lines are one record with an id and a label of a known encoding, and the ids and truths of those."""
+    """Which lines are single records with an id and a label in a known encoding, and the ids and truths of those."""
     table = table_of(lines, MEMBERS)
     data, encodings = (pc.struct_field(member_of(table, "groundTruthData"), [i]) for i in range(2))
     ids = pc.struct_field(member_of(table, "eventMetadata"), [0])

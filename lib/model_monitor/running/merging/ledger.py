@@ -1,4 +1,4 @@
-"""The account of a merge: every capture and label of its window, refused records, and hours that were restated."""
+"""The account of a merge: every capture and label of its window, refused records, and restated hours."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from model_monitor.storage import StoredFile
 LEDGER = "ledger.json"
 
 AGES = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7D"))
-"""Hours from a capture's own to the hour that the run is for, and how the ledger calls them."""
+"""Hours from a capture's hour to the hour that the run is for, and their names in the ledger."""
 OLDER = "over P7D"
 
 
 @dataclass(frozen=True)
 class MergeLedger:
-    """What was read and what became of it.
+    """What was read, and what became of it.
 
-    first, last: the hours of the window, None for all there are. as_of: the hour that ages are counted to. earlier: labels
-    whose captures lie in hours before the window. matched: labels that met captures of the window.
+    first, last: the hours of the window, None for all. as_of: the hour that ages are counted to. earlier: labels
+    whose captures are in hours before the window. matched: labels that matched captures of the window.
     """
 
     captures: StagedHours
@@ -47,7 +47,7 @@ class MergeLedger:
 
     @property
     def counts(self) -> Coverage:
-        """The captures that could be read."""
+        """The readable captures."""
         return self.captures.total
 
     @property
@@ -56,7 +56,7 @@ class MergeLedger:
 
     @property
     def quarantined(self) -> Mapping[Refusal, int]:
-        """Captures by the error for which they are in the quarantine."""
+        """Captures in the quarantine, by error."""
         return {reason: count for reason, count in self.captures.refused.items() if reason not in LEFT_OUT}
 
     @property
@@ -65,7 +65,7 @@ class MergeLedger:
 
     @property
     def without_label(self) -> dict[str, int]:
-        """Captures without any label, by the age of their hour."""
+        """Captures without a label, by the age of their hour."""
         ages = dict.fromkeys([name for _, name in AGES] + [OLDER], 0)
         for hour, counts in self.captures.hours.items():
             hours = self.as_of - hour.hour
@@ -119,9 +119,9 @@ RESTATEMENT = "restatement.json"
 
 @dataclass(frozen=True, slots=True)
 class RestatedHour:
-    """One hour: ids that have got a label, another label than before, or the label that says that none came.
+    """One hour: ids that got a label, a different label, or the absent label.
 
-    before, after: the share of its captures that have a label of their own.
+    before, after: the share of its captures with a label of their own.
     """
 
     hour: HourFolder
@@ -133,7 +133,7 @@ class RestatedHour:
 
 
 def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourFolder, Coverage]) -> list[RestatedHour]:
-    """The hours whose ids have other labels than before. counts: of the buckets. hours: as they are now."""
+    """The hours with ids whose labels have changed. counts: from the buckets. hours: their present state."""
     added, changed, absent = (counts.of(name) for name in ("added", "changed", "came absent"))
     captures, labelled = counts.of("captures before"), counts.of("labelled before")
     return [
@@ -151,7 +151,7 @@ def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourF
 
 
 def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> bytes:
-    """The bytes of `restatement.json`. first, last: the hours of the window whose run it is."""
+    """The bytes of `restatement.json`. first, last: the hours of the run's window."""
     document = {
         "version": 1,
         "window": {"start": text_of(first), "end": text_of(last + 1)},
@@ -172,7 +172,7 @@ def restatement_json(hours: Sequence[RestatedHour], first: int, last: int) -> by
 
 
 def is_of_window(content: bytes, first: int, last: int) -> bool:
-    """Whether a `restatement.json` is that of a run for the same window."""
+    """Whether a `restatement.json` is from a run for the same window."""
     try:
         window = json.loads(content)["window"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -188,7 +188,7 @@ def put_aside(
     output_path: str,
     long_lines: Sequence[LongLine] = (),
 ) -> str:
-    """Put the refused captures and labels below `output_path`, and give their folder. Reads both sides once more.
+    """Write the refused captures and labels below `output_path`, and return their folder. Reads both sides once more.
 
     Raises OutputFailed if they can't be written.
     """

@@ -1,4 +1,4 @@
-"""Outcomes with the ids of the records that they are of. Executors import this module, but none that merges."""
+"""Outcomes with the ids of their records. Executors import this module, but no module that merges."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model_monitor.running.merging.captured import CapturedLines
 
 
 def with_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The outcomes of raw batches with the id of the record that each is of, and its place in it."""
+    """The outcomes of raw batches, each with the id of its record and its position in the record."""
     for batch in batches:
         rows, ids = decoder(batch), pa.nulls(batch.num_rows, pa.string())
         if IDENTITY in batch.schema.names:

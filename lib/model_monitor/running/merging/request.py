@@ -1,4 +1,4 @@
-"""What a merge job is asked to do, and what it publishes of its outcome."""
+"""The request to a merge job, and what the job publishes about its result."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from model_monitor.running.runtime.publishing import write_published
 from model_monitor.running.scheduling.schedules import full_hour
 
 MAX_QUARANTINED_SHARE = 0.01
-"""Most records of either side, as a share of those read, that may be refused before a merge fails."""
+"""Largest share of the records read, on either side, that may be refused before a merge fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeRequest:
     """One run of the merge.
 
-    captures, labels, output_path: where things lie. dataset_format: what the captures are; None: their first file tells.
-    first, last: the first and the last hour of the window; None for all there are. as_of: the hour that the run is for, to
-    which ages are counted; None for the one after the window. late_hours: how far a label may be from its capture, and how
-    long it is waited for; None: labels of the window count for its captures, and nothing is waited for. absent_label,
-    after_hours: what captures are labelled with that got nothing in so many hours. to_label: captures to be listed for people.
-    repairing: whether labels are read that are not JSON but nearly.
+    captures, labels, output_path: locations. dataset_format: of the captures; None: detected from their first file.
+    first, last: the first and the last hour of the window; None for all hours. as_of: the hour that the run is for, to
+    which ages are counted; None for the hour after the window. late_hours: how far a label may be from its capture,
+    and how long to wait for it; None: labels of the window count for its captures, without waiting. absent_label,
+    after_hours: the label of captures without one after this many hours. to_label: captures to list for people.
+    repairing: whether to read labels that are almost JSON.
     """
 
     captures: str
@@ -56,32 +56,32 @@ class MergeRequest:
 
     @property
     def absent(self) -> AbsentLabel | None:
-        """The label of captures that got none in time, None if it is not asked for."""
+        """The absent label of captures without a label in time, None if not requested."""
         if self.absent_label is None or self.as_of is None:
             return None
         return AbsentLabel(self.absent_label, self.after_hours, self.as_of)
 
     @property
     def period(self) -> Period | None:
-        """How far labels may be from captures, None if that does not matter."""
+        """How far labels may be from captures, None if any distance is allowed."""
         if self.late_hours is None or self.first is None or self.last is None:
             return None
         return Period(self.late_hours, self.first, self.last)
 
     def label_hours(self, hours: Collection[int] | None) -> Collection[int] | None:
-        """The hours whose labels may be those of captures of some hours."""
+        """The hours whose labels may belong to captures of these hours."""
         if hours is None or self.late_hours is None:
             return hours
         return range(min(hours) - self.late_hours, max(hours) + self.late_hours + 1)
 
     def is_over(self, hour: HourFolder) -> bool:
-        """Whether no label of the window, or of a later one, counts for an hour."""
+        """Whether no label of the window, or of a later one, can count for an hour."""
         return self.late_hours is None or self.first is None or hour.hour + self.late_hours < self.first
 
     def of_hours(self, hours: Collection[int]) -> MergeRequest:
-        """The request with its window, taken from the hours of the captures if it has none.
+        """The request with a window, by default that of the hours of the captures.
 
-        Raises BadConfiguration if there are none, and something is asked for that needs them.
+        Raises BadConfiguration if there are none, and an option needs them.
         """
         if self.first is None and (self.late_hours is not None or self.absent_label is not None):
             if not hours:
@@ -97,15 +97,15 @@ A_MOMENT = timedelta(microseconds=1)
 
 
 def merge_request(config: JobConfig) -> MergeRequest:
-    """The request that the flags and variables add up to. A merge works in whole hours: windows are widened to them.
+    """The request from the flags and variables. A merge works on whole hours, so windows are widened to them.
 
-    Raises BadConfiguration if they contradict each other.
+    Raises BadConfiguration if the options contradict each other.
     """
     window = window_of(config)
     first = last = as_of = None
     if window is not None:
         first = hour_of(window.start)
-        # the service took the folder whole in which the window ends (C6.2c)
+        # the service took the whole folder of the hour in which the window ends (C6.2c)
         last = hour_of(window.end if config.replays_service else window.end - A_MOMENT)
         as_of = hour_of(full_hour(config.scheduled_time) if config.scheduled_time else _hour_after(window.end))
     _require_sense(config)
@@ -148,12 +148,12 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
 
 
 def _hour_after(end: datetime) -> datetime:
-    """The first full hour that is not before the end of a window."""
+    """The first full hour at or after the end of a window."""
     return moment_of(hour_of(end - A_MOMENT) + 1)
 
 
 def _format_of(config: JobConfig) -> CsvFormat | JsonFormat | None:
-    """The format of transform outputs; None for captures, whose first file tells what they are."""
+    """The format of transform outputs; None for captures, whose first file shows their format."""
     if isinstance(config.dataset_format, (CsvFormat, JsonFormat)):
         return config.dataset_format
     if isinstance(config.dataset_format, CaptureFormat):

@@ -1,4 +1,4 @@
-"""What the two sides of a merge are brought to before they meet, and what is remembered of them between runs."""
+"""The common form of both sides of a merge before they are joined, and what is remembered of them between runs."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ KEY, ROLE, TEXT = "key", "role", "text"
 
 SCHEMA = pa.schema(
     [
-        (KEY, pa.string()),  # the id that is joined by
+        (KEY, pa.string()),  # the join key
         (ROLE, pa.int8()),
         (TEXT, pa.string()),  # a capture without its closing brace; the JSON of a label's truth; the JSON of counts
-        ("branch", pa.int32()),  # by its number
-        ("hour", pa.int64()),  # since 1970; null of a label in no hour's folder
+        ("branch", pa.int32()),  # the branch's number
+        ("hour", pa.int64()),  # since 1970; null for a label outside hour folders
         ("time", pa.int64()),  # microseconds since 1970
         ("event", pa.string()),  # the capture's own id
         ("score", pa.string()),
-        ("label", pa.int64()),  # the hash of the label that a remembered capture has; null while it waits
-        ("absent", pa.bool_()),  # true if that label says that none came
-        ("rank", pa.int32()),  # a label's place in the order of all: its file, block, and record
+        ("label", pa.int64()),  # the hash of a remembered capture's label; null while it waits
+        ("absent", pa.bool_()),  # true if that is the absent label
+        ("rank", pa.int32()),  # a label's position in the order of all: its file, block, and record
         ("block", pa.int64()),
         ("record", pa.int64()),
     ]
@@ -45,9 +45,9 @@ SCHEMA = pa.schema(
 
 
 class Role(IntEnum):
-    """What a row is, in the order in which a bucket looks at them.
+    """What a row is, in the order in which a bucket processes them.
 
-    EARLIER, BEFORE: remembered captures, of hours that may have news, and of hours that are merged again.
+    EARLIER, BEFORE: remembered captures, of hours that may have changed, and of hours that are merged again.
     """
 
     COUNTS = 0
@@ -58,18 +58,18 @@ class Role(IntEnum):
 
 
 class Counts(Counter[tuple[Any, ...]]):
-    """How many there are of something, by its name and numbers: `("merged", branch, hour)`. They add."""
+    """Counts by name and numbers: `("merged", branch, hour)`. They add."""
 
     def of(self, name: str) -> Mapping[tuple[int, ...], int]:
-        """Those of one name, by their numbers."""
+        """The counts of one name, by their numbers."""
         return {key[1:]: count for key, count in self.items() if key[0] == name}
 
     def by(self, name: str, *numbers: NDArray[Any]) -> None:
-        """Count the rows of arrays by their numbers."""
+        """Count rows by the numbers in these arrays."""
         if len(numbers[0]):
             rows = np.stack(numbers)
             ends = np.append(np.flatnonzero((rows[:, 1:] != rows[:, :-1]).any(axis=0)) + 1, rows.shape[1])
-            times = np.diff(ends, prepend=0)  # of each run, as records of an hour come one after the other
+            times = np.diff(ends, prepend=0)  # length of each run of equal rows, since records of an hour are adjacent
             for *place, count in zip(*rows[:, ends - 1].tolist(), times.tolist(), strict=True):
                 key = (name, *place)
                 self[key] += count
@@ -89,7 +89,7 @@ class Counts(Counter[tuple[Any, ...]]):
         return cls({tuple(key): count for *key, count in json.loads(text)})
 
     def rows(self) -> Iterator[pa.RecordBatch]:
-        """One row with them, if there are any."""
+        """One row with the counts, if there are any."""
         if self:
             yield rows_of(Role.COUNTS, {TEXT: pa.array([self.text])})
 
@@ -98,7 +98,7 @@ Columns: TypeAlias = Mapping[str, pa.Array]
 
 
 def rows_of(role: Role, columns: Columns, kept: Flags | None = None) -> pa.RecordBatch:
-    """Rows of a role with these columns, or some of them; the other columns are null."""
+    """Rows of a role with these columns, optionally only some rows; the other columns are null."""
     count = len(next(iter(columns.values())))
     given = {**columns, ROLE: pa.repeat(pa.scalar(int(role), pa.int8()), count)}
     arrays = [given[field.name] if field.name in given else pa.nulls(count, field.type) for field in SCHEMA]
@@ -107,7 +107,7 @@ def rows_of(role: Role, columns: Columns, kept: Flags | None = None) -> pa.Recor
 
 
 def json_texts(texts: pa.StringArray) -> pa.StringArray:
-    """Texts as JSON writes them, with their quotes; null stays null."""
+    """Texts in JSON notation, with quotes; null stays null."""
     plain = pc.binary_join_element_wise('"', texts, '"', "")
     odd = holding(texts, ESCAPED)
     if not odd.any():
@@ -120,7 +120,7 @@ ESCAPED = b'"\\' + bytes(range(32))
 
 
 def are_there(texts: pa.StringArray) -> Flags:
-    """Which texts are there, and not empty."""
+    """Which texts are neither null nor empty."""
     flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
     return flags
 
@@ -129,8 +129,8 @@ PENDING = "pending"
 
 
 ID_SCHEMA = pa.schema([("id", pa.string()), ("label", pa.int64()), ("absent", pa.bool_()), ("score", pa.string())])
-"""What is kept of a capture: the id that it is joined by; the hash of its label, null without one; true if its label says
-that none came; the text of its score, if it is asked for."""
+"""What is kept of a capture: its join key; the hash of its label, null without one; true for the absent label;
+the text of its score, if requested."""
 
 
 class Pending:
@@ -146,12 +146,12 @@ class Pending:
         return self._files.keys()
 
     def source(self, hours: Iterable[HourFolder]) -> HourlySource:
-        """The files of those of the hours that are remembered."""
+        """The files of the given hours that are remembered."""
         files = [HourlyFile(self._files[hour], hour.branch, hour.hour) for hour in sorted(hours) if hour in self._files]
         return HourlySource(self.folder, tuple(files), tuple(file.file.path for file in files))
 
     def remember(self, ids: Mapping[HourFolder, list[str]]) -> None:
-        """Take the files as the ids of these hours.
+        """Store the files as the ids of these hours.
 
         Raises OutputFailed if they can't be written.
         """
@@ -159,7 +159,7 @@ class Pending:
             self._storage.assemble(files, join(self.folder, hour.state))
 
     def forget(self, hours: Collection[HourFolder]) -> None:
-        """Drop these hours: no label of theirs is waited for any more."""
+        """Drop these hours: no more labels are expected for them."""
         for hour in hours:
             self._storage.delete(join(self.folder, hour.state))
 
@@ -175,7 +175,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The task that makes rows of `rows.SCHEMA` of the lines of remembered hours. role: EARLIER or BEFORE."""
+    """The task that turns lines of remembered hours into rows of `rows.SCHEMA`. role: EARLIER or BEFORE."""
 
     places: FileLocations
     role: Role
@@ -197,14 +197,14 @@ class Remembered:
 
 
 def ids_of_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The task that makes rows of `ID_SCHEMA` of lines of ids."""
+    """The task that turns lines of ids into rows of `ID_SCHEMA`."""
     for batch in batches:
         known = _parsed(batch.column(0))
         yield known.filter(known.column("id").is_valid())
 
 
 def _parsed(texts: pa.StringArray) -> pa.RecordBatch:
-    """The ids on some lines, one row each; all null where a line is none."""
+    """The ids on some lines, one row each; all null for an invalid line."""
     lines = texts.cast(pa.binary()).to_pylist()
     table = table_of_json(b"\n".join(lines), ID_SCHEMA)
     if table is None or table.num_rows != len(lines):

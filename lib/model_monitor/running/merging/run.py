@@ -6,9 +6,9 @@
 
     merge(LocalEngine(), MergeRequest("captures/", "labels/", "merged/"))
 
-With `late_hours` ids are remembered between runs, and hours that were merged before are merged again when labels of theirs
-have come. What is written of an hour depends on nothing but the captures and labels that are there: after the last label it
-is the same, to the byte, as what one run writes that has all labels at once.
+With `late_hours` ids are remembered between runs, and hours are merged again when new labels have come for them. The
+output of an hour depends only on the captures and labels that exist: after the last label it is the same, byte for
+byte, as the output of a single run with all labels.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ from model_monitor.storage import Storage, holding, join
 
 log = logging.getLogger(__name__)
 
-STAGING = "_staging"  # folder below the output in which a run works; gone when it ends
+STAGING = "_staging"  # working folder of a run, below the output; removed at its end
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What a run did: the account of its window, the hours that it restated, and how many hours it wrote or changed."""
+    """The result of a run: the account of its window, the hours it restated, and how many hours it wrote or changed."""
 
     ledger: MergeLedger
     restated: tuple[RestatedHour, ...] = ()
@@ -78,11 +78,11 @@ def merge(
     *,
     before_publishing: Callable[[], None] = lambda: None,
 ) -> Merged:
-    """Join the captures of the window with their labels and put the merged hours in place, whole.
+    """Join the captures of the window with their labels and publish the merged hours, all or none.
 
-    before_publishing: called before the first file is put in place.
-    Raises OutputHeld if another run is at the output; NoData without captures or, unless late labels are waited for, without
-    labels; BadInput if no label meets a capture, or if too many records of a side had to be refused.
+    before_publishing: called before the first file is published.
+    Raises OutputHeld if another run holds the output; NoData without captures or, unless late labels are expected,
+    without labels; BadInput if no label matches a capture, or if too many records of a side were refused.
     """
     storage = engine.storage(request.output_path)
     with holding(storage, request.output_path) as lease:
@@ -116,7 +116,7 @@ def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int]
 
 
 class _Hours:
-    """The captures of some hours, the labels that may be theirs, and how they meet."""
+    """The captures of some hours, the labels that may belong to them, and how to join them."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class _Hours:
 
     @property
     def partitions(self) -> int:
-        """In how many the records are brought together."""
+        """The number of buckets for the join."""
         return partitions_of(self.captures, self.labels)
 
     @property
@@ -145,7 +145,7 @@ class _Hours:
 
     @property
     def sides(self) -> list[Side]:
-        """The captures, and the labels line by line and in files that are one array."""
+        """The captures, and the labels, line by line and from files that are a single array."""
         sides = [self._records()] if self.captures.files else []
         if self.labels.files:
             truth = GroundTruth(FileLocations.of(self.labels.files, ()), self.request.repairing, self._arrays)
@@ -158,9 +158,9 @@ class _Hours:
     def staged(
         self, folder: str, *, before: Collection[HourFolder] = (), earlier: Collection[HourFolder] = ()
     ) -> StagedHours:
-        """The hours, merged. before, earlier: remembered hours that are merged again, and that may have news.
+        """The hours, merged. before, earlier: remembered hours that are merged again, and hours that may have changed.
 
-        One scan of the lines, and another one if a file of labels begins as an array.
+        One scan of the lines, and another one if a file of labels begins with an array.
         """
         request = self.request
         merging = Join(self._parts, request.period, request.absent, request.first or 0)
@@ -182,7 +182,7 @@ class _Hours:
 
     @cached_property
     def long_captures(self) -> tuple[LongLine, ...]:
-        """The captures that are too long to be read."""
+        """The captures that are too long to read."""
         kind = self._kind if self.captures.files else None
         return () if _is_document(kind) else self.captures.long_lines(self.engine)
 
@@ -204,7 +204,7 @@ class _Hours:
         raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
 
     def _records(self) -> Side:
-        """The captured lines, and what makes records of them, whatever they are."""
+        """The captured lines, and the decoder for their format."""
         kind = self._kind
         score = self.request.to_label.score if self.request.to_label else None
         encoding = CSV if isinstance(kind, CsvFormat) else JSON
@@ -215,7 +215,7 @@ class _Hours:
         return Side(lines, Captures(decoder, places, self._hours, header))
 
     def _longest_line(self) -> int:
-        """The bytes of a long captured line."""
+        """The length of a long captured line, in bytes, from the first file."""
         files = self.captures.files
         return longest_line(self.engine.storage(self.captures.path), files[0].file) if files else 0
 
@@ -231,14 +231,14 @@ class _Hours:
 
 
 def _is_document(kind: object) -> bool:
-    """Whether each file is one record."""
+    """Whether each file is a single record."""
     return isinstance(kind, JsonFormat) and not kind.lines
 
 
 @contextmanager
 def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
-    """A folder for the run's files. What runs that died have left goes: whoever holds the output is alone there."""
-    above = join(storage.resolved(output_path), STAGING)  # Spark's working directory may be another
+    """A folder for the run's files. Deletes the folders of dead runs: no other run works at a held output."""
+    above = join(storage.resolved(output_path), STAGING)  # Spark may have a different working directory
     storage.delete(above)
     try:
         yield join(above, run)
@@ -262,7 +262,7 @@ def _account(request: MergeRequest, window: _Hours, staged: StagedHours) -> Merg
 
 
 def _remembered(request: MergeRequest, pending: Pending | None) -> list[HourFolder]:
-    """The hours outside the window that labels of the window may belong to."""
+    """The hours outside the window to which labels of the window may belong."""
     if pending is None or request.first is None or request.last is None:
         return []
     window = range(request.first, request.last + 1)
@@ -273,7 +273,7 @@ def _remembered(request: MergeRequest, pending: Pending | None) -> list[HourFold
 def _merged_again(
     engine: Engine, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
 ) -> StagedHours:
-    """The hours that have news, merged from their captures and all labels that may be theirs."""
+    """The changed hours, merged from their captures and all labels that may belong to them."""
     news = staged.hours_counted("news").keys()
     if pending is None or not news:
         return StagedHours(folder)
@@ -287,7 +287,7 @@ def _merged_again(
 
 
 def _restated(pending: Pending | None, *merged: StagedHours) -> list[RestatedHour]:
-    """What has changed since these hours were merged before."""
+    """The changes since these hours were last merged."""
     if pending is None:
         return []
     found = [one for hours in merged for one in restated_hours(hours.counts, hours.parts.branches, hours.hours)]
@@ -342,7 +342,7 @@ def _publish(
     restated: list[RestatedHour],
     staged: StagedHours,
 ) -> None:
-    """Publish the run's documents, unless they are those that are there already."""
+    """Publish the run's documents, unless identical ones are there already."""
     files = {LEDGER: ledger.to_json()}
     if request.late_hours is not None and request.first is not None and request.last is not None:
         files[RESTATEMENT] = _restatement(window.engine, request, restated, request.first, request.last)
@@ -355,7 +355,7 @@ def _publish(
 
 
 def _restatement(engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int) -> bytes:
-    """What this run restated; what an earlier run for the same window did, if this one found nothing to change."""
+    """What this run restated; or what an earlier run for the same window did, if this one found no changes."""
     storage, path = engine.storage(request.output_path), join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):
         content = storage.read(path)

@@ -1,4 +1,4 @@
-"""What a merge reads and works in: hours, the files of each, where their lines are staged, and where a reply has its score.
+"""What a merge reads and works in: hours, the files of each, where their lines are staged, and a reply's score.
 
 Hours are counted since 1970. Executors import this module.
 """
@@ -33,7 +33,7 @@ SECONDS = 3600
 PARTS = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")  # namespace of the uuids in the names of merged files
 
 HOUR_PATH = re.compile(r"(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?", re.ASCII)
-"""A folder that names an hour, and what is above it."""
+"""A folder named for an hour, and the path above it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +51,7 @@ class HourFolder:
 
     @property
     def part(self) -> str:
-        """The name of its merged file: the same in every run, so that a run replaces what an earlier one wrote."""
+        """The name of its merged file: the same in every run, so that a run replaces the file of an earlier one."""
         return f"part-00000-{uuid5(PARTS, self.path)}.c000.jsonl"
 
     @property
@@ -62,7 +62,7 @@ class HourFolder:
 
     @classmethod
     def of_state(cls, path: str) -> HourFolder | None:
-        """The hour whose `state` is this path; None if it is none's."""
+        """The hour with this `state` path; None if there is no such hour."""
         branch, _, name = path.rpartition("/")
         try:
             found = cls(branch, hour_of(datetime.strptime(name, "%Y-%m-%dT%H.jsonl").replace(tzinfo=timezone.utc)))
@@ -72,27 +72,27 @@ class HourFolder:
 
 
 def hour_of(time: datetime) -> int:
-    """The hour that holds a time."""
+    """The hour that contains a time."""
     return int(time.timestamp()) // SECONDS
 
 
 def hours_of(period: timedelta) -> int:
-    """So many whole hours hold a period."""
+    """The number of whole hours that cover a period."""
     return -(-int(period.total_seconds()) // SECONDS)
 
 
 def moment_of(hour: int) -> datetime:
-    """The beginning of an hour."""
+    """The start of an hour."""
     return datetime.fromtimestamp(hour * SECONDS, timezone.utc)
 
 
 def text_of(hour: int) -> str:
-    """The beginning of an hour as documents have it."""
+    """The start of an hour in the format of documents."""
     return moment_of(hour).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def placed(folder: str, root: str) -> tuple[str, int | None]:
-    """Branch and hour of a folder at or below `root`; the hour is None if neither of them names one."""
+    """Branch and hour of a folder at or below `root`; the hour is None if neither names one."""
     below = folder.removeprefix(root).strip("/")
     found = HOUR_PATH.fullmatch(below)
     if found is not None:
@@ -118,7 +118,7 @@ class Score:
     attribute: str = "0"
 
     def of_reply(self, data: str | None, encoding: str | None) -> str | None:
-        """The score as text; None if the reply has none there."""
+        """The score as text; None if the reply has none at that location."""
         row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
         if (encoding or "").upper() == CSV:
             return self._cell_of(row.split(","))
@@ -145,12 +145,12 @@ def _inside(value: Any, step: int | str) -> Any:
     return value[step] if isinstance(value, list) and step < len(value) else None
 
 
-PART = "part"  # name of the folders, `part=45504003`
+PART = "part"  # prefix of folder names, `part=45504003`
 
 
 class Kind(IntEnum):
-    """What a staged line is: a merged record; the id of a capture that has a label, has the label that says that none came,
-    or waits; what was counted of a bucket."""
+    """Kinds of staged lines: a merged record; the id of a capture with a label, with the absent label, or waiting for
+    one; the counts of a bucket."""
 
     MERGED = 0
     LABELLED = 1
@@ -164,7 +164,7 @@ ID_KINDS = (Kind.LABELLED, Kind.ABSENT, Kind.WAITING)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How the numbers are made. branches: by their own numbers. slices: how many an hour is cut into, by time."""
+    """The numbering scheme. branches: by number. slices: how many slices an hour has, by time."""
 
     branches: tuple[str, ...]
     slices: int
@@ -172,15 +172,15 @@ class Parts:
     def numbers(
         self, kind: Kind, branches: NDArray[np.integer[Any]], hours: NDArray[np.int64], seconds: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """The numbers of lines of a kind, shape (lines,). seconds: within the hour; those of neighbouring hours go to the first
-        or the last slice."""
+        """The numbers of lines of a kind, shape (lines,). seconds: within the hour; times in neighbouring hours go to
+        the first or the last slice."""
         slices = np.clip(seconds, 0, SECONDS - 1) * self.slices // SECONDS
         numbers: NDArray[np.int64] = ((hours * len(self.branches) + branches) * len(Kind) + kind) * self.slices + slices
         return numbers
 
     @property
     def of_counts(self) -> int:
-        """The number of lines that are in no hour."""
+        """The number for lines that belong to no hour."""
         return int(Kind.COUNTS) * self.slices
 
     def read(self, number: int) -> tuple[Kind, HourFolder, int]:
@@ -192,14 +192,14 @@ class Parts:
 
 
 PARTITION_BYTES, LABEL_BYTES = 64 * 2**20, 256 * 2**20
-"""Of what a partition has, and of the labels that a bucket may hold where its captures pass by."""
+"""Limit of a partition, and of the labels that a bucket may hold in memory while captures stream past."""
 
-COMPRESSION = 8  # text is about so many times as large as its compressed file
+COMPRESSION = 8  # typical ratio of text to its compressed size
 
 
 @dataclass(frozen=True, slots=True)
 class HourlyFile:
-    """One file, with the branch and the hour that its records belong to; None: the hour of each record's own time."""
+    """One file, with the branch and the hour of its records; None: the hour of each record's own time."""
 
     file: StoredFile
     branch: str
@@ -212,13 +212,13 @@ class HourlyFile:
 
     @property
     def text_bytes(self) -> int:
-        """About how long its lines are."""
+        """Estimated length of its lines."""
         return self.file.size_bytes * (COMPRESSION if self.file.is_compressed else 1)
 
 
 @dataclass(frozen=True)
 class HourlySource:
-    """The files below `path`, in order, and what of it Spark reads to get their lines."""
+    """The files below `path`, in order, and the part of it that Spark reads for their lines."""
 
     path: str
     files: tuple[HourlyFile, ...]
@@ -226,59 +226,59 @@ class HourlySource:
 
     @property
     def stored_files(self) -> tuple[StoredFile, ...]:
-        """The files as storage has them."""
+        """The files as `StoredFile`s."""
         return tuple(file.file for file in self.files)
 
     @property
     def listing(self) -> Listing:
-        """The files as a listing has them."""
+        """The files as a `Listing`."""
         return Listing(self.path, self.stored_files, self.places)
 
     @cached_property
     def branches(self) -> tuple[str, ...]:
-        """The branches; a line has the number of its own."""
+        """The branches; lines carry the branch's number."""
         return tuple(sorted({file.branch for file in self.files}))
 
     @cached_property
     def hours(self) -> frozenset[int]:
-        """The hours that folders name."""
+        """The hours named by folders."""
         return frozenset(file.hour for file in self.files if file.hour is not None)
 
     @property
     def text_bytes(self) -> int:
-        """About how long all lines are."""
+        """Estimated length of all lines."""
         return sum(file.text_bytes for file in self.files)
 
     @property
     def largest_hour_bytes(self) -> int:
-        """About how long the lines are of the largest hour of a branch; of files without an hour, of all of them."""
+        """Estimated length of the lines of a branch's largest hour; for files without an hour, of all their lines."""
         sizes: dict[tuple[str, int | None], int] = {}
         for file in self.files:
             sizes[file.branch, file.hour] = sizes.get((file.branch, file.hour), 0) + file.text_bytes
         return max(sizes.values(), default=0)
 
     def lines(self, engine: Engine, *, whole_files: bool = False) -> Lines:
-        """The lines of the files; with `whole_files` each file is one."""
+        """The lines of the files; with `whole_files`, each file is one line."""
         return engine.lines(self.places, whole_files=whole_files)
 
     def long_lines(self, engine: Engine) -> tuple[LongLine, ...]:
-        """The lines that are too long, which no reader has seen."""
+        """The lines that are too long, which readers skip."""
         return long_lines_of(engine, self.stored_files)
 
     def of_files(self, ranks: Collection[int]) -> HourlySource:
-        """The same files in the same order, of which only some are read."""
+        """The same files in the same order, but only some of them are read."""
         return replace(self, places=tuple(self.files[rank].file.path for rank in sorted(ranks)))
 
 
 def partitions_of(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) -> int:
-    """How many partitions hold what sources have, each about so many bytes of it: a function of the data alone."""
+    """The number of partitions for these sources, each with about this many bytes; depends on the data alone."""
     return max(1, -(-sum(source.text_bytes for source in sources) // size_bytes))
 
 
 def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> HourlySource:
-    """The files at or below `path` that are not empty; of a tree of hour folders those of the wanted hours only.
+    """The non-empty files at or below `path`; in a tree of hour folders only those of the requested hours.
 
-    Raises BadInput if there is no such path.
+    Raises BadInput if the path doesn't exist.
     """
     storage = engine.storage(path)
     root = storage.resolved(path)
@@ -290,13 +290,13 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
 
 
 def _placed(file: StoredFile, root: str) -> HourlyFile:
-    # of a source that is one file the branch is nothing
+    # a source that is a single file has an empty branch
     branch, hour = placed(file.path.rpartition("/")[0], root.rpartition("/")[0] if file.path == root else root)
     return HourlyFile(file, branch, hour)
 
 
 def outputs_of_manifests(engine: Engine, source: HourlySource) -> HourlySource:
-    """The files that the listed manifests name, in the hours of the manifests, beside those that are no manifests.
+    """The files named by the listed manifests, in the manifests' hours, and the listed files that are not manifests.
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
@@ -314,10 +314,10 @@ def outputs_of_manifests(engine: Engine, source: HourlySource) -> HourlySource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileLocations:
-    """Where the files of a source stand, by the key that their lines come with. Pure; executors look at it.
+    """Locations of a source's files, by the key that their lines carry. Pure; used on executors.
 
-    keys: sorted, shape (spellings,). ranks: the file behind each key. uris, branches, hours: of the files, by their rank;
-    an hour is null of a file in no hour's folder.
+    keys: sorted, shape (spellings,). ranks: the file of each key. uris, branches, hours: of the files, by rank;
+    the hour is null for a file outside hour folders.
     """
 
     keys: NDArray[np.int64]
@@ -328,7 +328,7 @@ class FileLocations:
 
     @classmethod
     def of(cls, files: Sequence[HourlyFile], branches: Sequence[str]) -> FileLocations:
-        """branches: by their own numbers."""
+        """branches: by number."""
         number = {branch: index for index, branch in enumerate(branches)}
         uris = [uri_of(file.file.path) for file in files]
         spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in spellings_of(uri)]
@@ -343,7 +343,7 @@ class FileLocations:
         )
 
     def listed(self, lines: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Int32Array]:
-        """The lines of files that were listed, and the rank of each; a file that came after the listing is passed over."""
+        """The lines of listed files, and the rank of each; files added after the listing are skipped."""
         places, known = places_among(self.keys, lines)
         if not known.all():
             lines, places = lines.filter(pa.array(known)), places[known]
@@ -351,6 +351,6 @@ class FileLocations:
 
 
 def spellings_of(uri: str) -> tuple[str, ...]:
-    """What `input_file_name()` may call a file: where no host is named, Spark writes one slash or three."""
+    """How `input_file_name()` may spell a file: without a host, Spark writes one slash or three."""
     scheme, slashes, path = uri.partition(":/")
     return (uri,) if not slashes or path.startswith("/") else (uri, f"{scheme}:///{path}")

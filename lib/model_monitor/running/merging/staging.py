@@ -1,4 +1,4 @@
-"""The merged hours: staged as files of text, then put in their places as one object an hour."""
+"""The merged hours: staged as text files, then published as one object per hour."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, Ho
 from model_monitor.storage import Storage, join
 
 SLICE_BYTES = 128 * 2**20
-MOST_SLICES = 60  # a large hour is sorted in slices of its time, which are put together afterwards
+MOST_SLICES = 60  # a large hour is sorted in slices by time, which are concatenated afterwards
 
 NO_PARTS = Parts(("",), 1)
 
 
 @dataclass(frozen=True)
 class Side:
-    """Lines, and the task that makes rows of `rows.SCHEMA` of them."""
+    """Lines, and the task that turns them into rows of `rows.SCHEMA`."""
 
     lines: Lines
     task: Captures | GroundTruth | Remembered
 
     def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
-        """What a task makes of the lines."""
+        """The lines mapped by a task."""
         return self.lines.partitions(*self.task.inputs).mapped(task, schema)
 
 
 @dataclass(frozen=True)
 class StagedHours:
-    """What was written to a folder, and what was counted.
+    """The content of a staging folder, and its counts.
 
-    hours: the captures of each that could be read. files: of each kind and hour, in order. parts: how the folders are numbered.
+    hours: the readable captures of each hour. files: by kind and hour, in order. parts: the numbering of the folders.
     """
 
     folder: str
@@ -59,36 +59,36 @@ class StagedHours:
 
     @property
     def refused(self) -> Mapping[Refusal, int]:
-        """Captures by the reason for which they are refused, those outside the window included."""
+        """Refused captures by reason, including those outside the window."""
         return {Refusal(reason): count for (reason,), count in self.counts.of(REFUSED_CAPTURES).items()}
 
     @property
     def merged(self) -> Mapping[HourFolder, list[str]]:
-        """The files of the merged records of each hour that has some."""
+        """The files of merged records, by hour."""
         return {hour: files for (kind, hour), files in self.files.items() if kind is Kind.MERGED and hour in self.hours}
 
     @property
     def ids(self) -> Mapping[HourFolder, list[str]]:
-        """The files of the ids of each hour."""
+        """The files of ids, by hour."""
         return {hour: [path for kind in ID_KINDS for path in self.files.get((kind, hour), [])] for hour in self.hours}
 
     @property
     def waiting(self) -> list[str]:
-        """The files of the ids of captures that wait for their label."""
+        """The files of ids of captures that wait for a label."""
         return [path for (kind, _), files in self.files.items() if kind is Kind.WAITING for path in files]
 
     def of(self, hours: Collection[HourFolder]) -> StagedHours:
-        """Some of the hours alone."""
+        """The same for some of the hours."""
         return replace(self, hours={hour: counts for hour, counts in self.hours.items() if hour in hours})
 
     def hours_counted(self, name: str) -> dict[HourFolder, int]:
-        """What was counted under a name, by hour."""
+        """The counts of a name, by hour."""
         found = self.counts.of(name).items()
         return {HourFolder(self.parts.branches[branch], hour): count for (branch, hour), count in found}
 
 
 def parts_of(captures: HourlySource, remembered: Collection[HourFolder]) -> Parts:
-    """How the lines of these captures, and of remembered hours, are numbered."""
+    """The numbering of the lines of these captures, and of remembered hours."""
     branches = {*captures.branches, *(hour.branch for hour in remembered)}
     return Parts(
         tuple(sorted(branches)) or ("",), min(MOST_SLICES, -(-captures.largest_hour_bytes // SLICE_BYTES) or 1)
@@ -98,13 +98,13 @@ def parts_of(captures: HourlySource, remembered: Collection[HourFolder]) -> Part
 def stage(
     engine: Engine, sides: Sequence[Side], join: Join, folder: str, partitions: int, fewest: int = 1
 ) -> StagedHours:
-    """Join the rows that the tasks make of the lines, and write what they become to `folder`. One scan of the lines.
+    """Join the rows that the tasks make from the lines, and write the result to `folder`. One scan of the lines.
 
-    partitions: how many buckets the rows are brought together in, by their ids. fewest: how many hold the labels.
+    partitions: number of buckets for the join, by id. fewest: number of buckets for the labels.
     """
     if not sides:
         return StagedHours(folder, parts=join.parts)
-    captures_last = sorted(sides, key=lambda side: isinstance(side.task, Captures))  # they pass by what is known
+    captures_last = sorted(sides, key=lambda side: isinstance(side.task, Captures))  # they stream past what is known
     rows = reduce(lambda some, others: some.beside(others), [side.mapped(side.task, SCHEMA) for side in captures_last])
     lines = rows.together(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
     lines.together(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
@@ -112,12 +112,12 @@ def stage(
 
 
 def _staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
-    """What was written, by kind and hour, in the order of the slices."""
+    """The files that were written, by kind and hour, in the order of the slices."""
     found: dict[tuple[Kind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
     counts = Counts()
     for file in storage.list_files(folder):
         kind, hour, slice_ = parts.read(int(file.path.split("/")[-2].partition("=")[2]))
-        if kind is Kind.COUNTS:  # a line for each bucket
+        if kind is Kind.COUNTS:  # one line per bucket
             for line in storage.read(file.path).decode().splitlines():
                 counts.update(Counts.of_text(line))
         else:
@@ -140,9 +140,9 @@ log = logging.getLogger(__name__)
 
 
 def place_hours(staged: StagedHours, hours: Collection[HourFolder], output_path: str, storage: Storage) -> int:
-    """Put the merged records of these hours in place, and say how many of them have changed.
+    """Publish the merged records of these hours, and return how many have changed.
 
-    Raises OutputFailed if one can't be written; those before it are in place then, and a rerun goes on.
+    Raises OutputFailed if one can't be written; those before it stay published, and a rerun continues.
     """
     return sum(_place(staged, hour, output_path, storage) for hour in sorted(hours))
 
@@ -164,7 +164,7 @@ def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Sto
 
 
 def _parts_in(folder: str, storage: Storage) -> list[str]:
-    """The merged files of an hour's folder, whoever wrote them."""
+    """The merged files in an hour's folder, whoever wrote them."""
     if not storage.exists(folder):
         return []
     return [file.path for file in storage.list_files(folder) if MERGED_PART.fullmatch(file.path.rpartition("/")[2])]

@@ -1,1 +1,1 @@
-"""A run: a data set and a monitor give a baseline; a later data set beside it gives findings."""
+"""A run: a data set and a monitor give a baseline; a later data set and that baseline give findings."""

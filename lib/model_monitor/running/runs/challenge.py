@@ -1,4 +1,4 @@
-"""A challenger beside the champion: the answers of two models are read, met by their ids, and judged however often one looks.
+"""A challenger against the champion: matches two models' answers by id and judges them, however often you look.
 
     from model_monitor import OutcomePlan, ProblemType, Trial, challenge
 
@@ -6,7 +6,7 @@
     found = challenge("captures/churn/blue", "captures/churn/green", trial, ground_truth="labels/")
     found.verdict
 
-Pairs and their ranks take all rows at once, so this machine reads them; no session of Spark is asked.
+Pairs and their ranks need all rows at once, so this machine reads them, without a Spark session.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MET = 0.5  # share of the smaller side's ids that the other side has too where both models answered the same rows
-UNEVEN = 0.001  # chance below which a split is not the planned one
+MET = 0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
+UNEVEN = 0.001  # probability below which a split is not the planned one
 OF_CAPTURES = ("capture", "merged")
 
 
@@ -162,19 +162,19 @@ class TrialResult:
         return self.document.verdict.value
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row for each metric."""
+        """One row per metric."""
         import pandas as pd
 
         return pd.DataFrame([each.plain() for each in self.document.metrics]).set_index("name")
 
     def report(self) -> Report:
-        """The page with both side by side."""
+        """A page that compares both."""
         return Report(page_of_trial(self.document, self.comparison.wholes))
 
     def write(self, output_path: str) -> None:
         """Write challenge.json and challenge.html.
 
-        Raises BadConfiguration if the folder has a trial with another plan.
+        Raises BadConfiguration if the folder has a trial with a different plan.
         """
         storage, path = storage_of(output_path), join(output_path, Challenge.FILE_NAME)
         before = Challenge.from_json(storage.read(path), path).plain() if storage.exists(path) else {}
@@ -259,7 +259,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
 
 
 def in_words(document: Challenge) -> str:
-    """The verdict and every metric, for a terminal."""
+    """The verdict and every metric, as text for a terminal."""
     titles = ["metric", "champion", "challenger", "difference", "from", "to", "p"]
     rows = [
         [each.name, each.champion, each.challenger, each.difference, *(each.interval or (None, None)), each.p]
@@ -270,8 +270,8 @@ def in_words(document: Challenge) -> str:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What one side answered, a row each with `id`, `label`, `prediction`, `score` and `record`, its place in `of_classes`, the
-    probabilities of many classes."""
+    """The answers of one side, a row each with `id`, `label`, `prediction`, `score` and `record`, its row in
+    `of_classes`, which has the probabilities of many classes."""
 
     path: str
     frame: pd.DataFrame
@@ -295,15 +295,15 @@ class _Rows:
         return ChallengeSide(path=self.path, rows=len(self.frame), **counts)
 
     def of(self, frame: pd.DataFrame) -> _Rows:
-        """The same with some of the rows."""
+        """The same side with some of the rows."""
         return replace(self, frame=frame, unmatched=self.unmatched + len(self.frame) - len(frame))
 
 
 def _rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Rows:
-    """The rows of one side that have a label."""
+    """The labelled rows of one side."""
     path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else name
     word, truth = _word_of(data), None if ground_truth is None else _word_of(ground_truth)
-    in_records = ground_truth is not None and truth in ("json", "jsonl")  # as the merge takes them
+    in_records = ground_truth is not None and truth in ("json", "jsonl")  # as the merge expects them
     with_label = ground_truth is None or in_records
     if word in OF_CAPTURES:
         if word == "capture" and ground_truth is None:
@@ -328,7 +328,7 @@ def _rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Ro
 
 
 def _word_of(data: Data) -> str | None:
-    """The format of files, None of tables at hand."""
+    """The format of files, None for tables in memory."""
     of_spark = isinstance(data, Dataset) and not isinstance(data.table, LocalPartitions)
     if of_spark or type(data).__module__.startswith("pyspark."):
         raise BadConfiguration(
@@ -375,7 +375,7 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
         frame["id"] = path + frame.index.astype(str)
     frame.loc[(frame["reason"] == 0) & frame["id"].fillna("").eq(""), "reason"] = int(Refusal.NO_ID)
     counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
-    counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first one of each file is no record
+    counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
     refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
     frame, bad = frame[frame["reason"] == 0], sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
@@ -391,14 +391,14 @@ def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
             f"{path}: {odd:,} ids are there twice with different answers; keep one row of each, or name another id"
         )
     frame = frame[~again].rename_axis("record").reset_index()
-    frame = frame.sort_values("id", ignore_index=True)  # sums are the same then, however rows were ordered
+    frame = frame.sort_values("id", ignore_index=True)  # makes sums independent of the order of the rows
     return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(again.sum()))
 
 
 def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
-    """How both models came by their rows, and these rows: of a shadow the same ones in the same order.
+    """How rows were assigned to the models, and these rows; for a shadow deployment the same ones in the same order.
 
-    Raises BadInput if the ids don't say, or say something else than the trial.
+    Raises BadInput if the ids don't show it, or contradict the trial.
     """
     common = sides[0].frame[["id"]].merge(sides[1].frame[["id"]], on="id")["id"].sort_values()
     fewer = min(len(side.frame) for side in sides)
@@ -427,7 +427,7 @@ def _require_same_labels(answers: list[Answers], sides: list[_Rows]) -> None:
 
 
 def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str]:
-    """What differs between what both were asked, in sentences."""
+    """Differences between the requests to both models, as sentences."""
     rows, of_all = len(sides[1].frame), sum(len(side.frame) for side in sides)
     if trial.share is not None:
         apart = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
@@ -446,7 +446,7 @@ def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str
 
 
 def _segments(data: Data, side: _Rows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
-    """Where both disagree, by what they were asked; nothing if that isn't there."""
+    """Where the models disagree, by the inputs of the model; empty without inputs."""
     try:
         asked = _asked(data, trial)
     except MonitorError as error:
@@ -456,7 +456,7 @@ def _segments(data: Data, side: _Rows, gaps: NDArray[np.float64], trial: Trial) 
 
 
 def _asked(data: Data, trial: Trial) -> pd.DataFrame:
-    """What a model was asked, a row each id."""
+    """The inputs of a model, one row per id."""
     inputs, is_captured = _inputs(data, trial, identified=True), _word_of(data) in OF_CAPTURES
     taken = [f"c{place}" for place in range(len(inputs.names))] + ([inputs.reason] if inputs.reason else [])
     taken += [LINE] if is_captured else []
@@ -475,7 +475,7 @@ def _asked(data: Data, trial: Trial) -> pd.DataFrame:
 
 
 def _inputs(data: Data, trial: Trial, *, identified: bool = False) -> Dataset:
-    """What a model was asked: the inputs of captures, the other columns of tables."""
+    """The inputs of a model: the inputs of captures, the other columns of tables."""
     if _word_of(data) in OF_CAPTURES:
         return read_data(data, CaptureFormat((INPUT,)), window=trial.window, engine="local")
     table = read_data(data, engine="local")

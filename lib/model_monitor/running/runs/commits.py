@@ -2,8 +2,8 @@
 
     told = monitor_commits(job, monitor)
 
-The first commits make the baseline. Each of them is held against the sum of the others, which the states give without a row
-read again; how they differ says how much a healthy commit varies. One that stands out is no part of the baseline.
+The first commits form the baseline. Each is compared with the sum of the others, from their states, without reading a
+row again; their differences show how much healthy commits vary. A commit that stands out isn't part of the baseline.
 """
 
 from __future__ import annotations
@@ -54,22 +54,22 @@ from model_monitor.storage import join, storage_of
 log = logging.getLogger(__name__)
 
 LEAST, FEWEST, PART, MOST = 9, 16, 3, 64
-"""Commits of a baseline: below the least eight others don't tell which is odd; all up to twice the fewest, else a third, and so
-many at most. Source: D4.2."""
+"""Number of commits in a baseline: with fewer than the least, the eight others can't show an outlier; all commits up to
+twice the fewest, above that a third, up to the most. Source: D4.2."""
 
-SET_ASIDE = 2  # of the other commits, the furthest away of each feature, while it is asked which stand out
-STRAYING = ("missing", "ks", "location", "spread", "cell")  # normal scores
-GAPS, LATE = 8, 2  # a commit is late after twice the longest gap between commits, if so many gaps are known
+SET_ASIDE = 2  # number of other commits, the most distant for each feature, left out while looking for outliers
+STRAYING = ("missing", "ks", "location", "spread", "cell")  # standard normal scores
+GAPS, LATE = 8, 2  # a commit is late after twice the longest gap between commits, if this many gaps are known
 NAMED = 5
-FEWEST_VALUES = 3  # of a column that has one in each commit, and others in others
+FEWEST_VALUES = 3  # of a column with a single value in each commit, and other values in other commits
 NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
 LEFT_OUT = "exclude_features_attribute"
-OWN_BASELINE = "_baseline"  # below the output of a table, whose history shows windows alone
+OWN_BASELINE = "_baseline"  # below the output of a table, whose history has windows only
 
 
 @dataclass(frozen=True)
 class _Window:
-    """A commit that was scanned. config: of its run."""
+    """A scanned commit. config: the configuration of its run."""
 
     commit: Commit
     config: JobConfig
@@ -77,11 +77,11 @@ class _Window:
 
 
 def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
-    """Compare each commit of a table since the last run with those before it; the exit message and status.
+    """Compare each commit of a table since the last run with those before it; returns the exit message and status.
 
-    While few commits are known, the baseline is made anew with those that came; the very first ones are not judged.
-    Raises BadConfiguration if the data is no table that keeps versions; NoData if none has rows, or if none has come for long;
-    what a scan raises.
+    While few commits are known, the baseline is recomputed with new ones; the very first ones are not judged.
+    Raises BadConfiguration if the data is not a versioned table; NoData if no commit has rows, or if none has come for
+    long; and what a scan raises.
     """
     config = job.config
     name = _name_of(config)
@@ -119,7 +119,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
 
 
 def _name_of(config: JobConfig) -> str:
-    """The table, as its format or its folder says."""
+    """The name of the table, from its format or its folder."""
     if config.dataset_format == DELTA:
         return f"delta.`{storage_of(config.dataset_source).resolved(config.dataset_source)}`"
     if not isinstance(config.dataset_format, TableFormat):
@@ -128,7 +128,7 @@ def _name_of(config: JobConfig) -> str:
 
 
 def _enough(commits: Sequence[Commit]) -> int:
-    """How many of the first commits make the baseline."""
+    """How many of the first commits form the baseline."""
     return len(commits) if len(commits) < 2 * FEWEST else min(MOST, max(FEWEST, len(commits) // PART))
 
 
@@ -137,7 +137,7 @@ def _baseline_path(config: JobConfig) -> str:
 
 
 def _learnt(config: JobConfig) -> RunDescription | None:
-    """What the baseline of a table's own commits says of itself; None without one."""
+    """The run description of the baseline from a table's own commits; None without one."""
     run = run_before(_baseline_path(config)) if config.baseline is None else None
     return document_of(run, RunDescription) if run is not None else None
 
@@ -145,7 +145,7 @@ def _learnt(config: JobConfig) -> RunDescription | None:
 def _scanned(
     some: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
 ) -> Iterator[_Window]:
-    """Those commits that have rows. commits: all of the table. config: of the job."""
+    """The given commits that have rows. commits: all commits of the table. config: the job's."""
     began = {after.version: before.time for before, after in pairwise(commits)}
     for commit in some:
         folder = f"{commit.time:%Y/%m/%d/%H}/v{commit.version}"
@@ -158,7 +158,7 @@ def _scanned(
                 "scheduled_time": None,
                 "baseline": _baseline_path(config),
                 "output_path": join(config.output_path, folder),
-                "sink": config.sink if commit is commits[-1] else (),  # nobody is notified of what is long over
+                "sink": config.sink if commit is commits[-1] else (),  # nobody is notified of old commits
             }
         )
         try:
@@ -172,7 +172,7 @@ def _scanned(
 
 
 def _judged(window: _Window, known: StoredBaseline | None, monitor: Monitor) -> Findings:
-    """The verdict on a commit, in place and in the history."""
+    """The verdict on a commit, published and added to the history."""
     config = window.config
     decisions, since = decisions_for(config), violated_since(config)
     findings = run_monitoring(window.rows, monitor, known, context=context_of(config), decisions=decisions, since=since)
@@ -184,7 +184,7 @@ def _judged(window: _Window, known: StoredBaseline | None, monitor: Monitor) -> 
 def _learn(
     windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor
 ) -> Iterator[tuple[_Window, Findings]]:
-    """Publish the baseline, and the verdict on each of its commits beside the others."""
+    """Publish the baseline, and the verdict on each of its commits compared with the others."""
     smallest = min(window.rows.state.item_count for window in windows)
     monitor = monitor if monitor.window_rows else replace(monitor, window_rows=max(1, smallest))
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
@@ -207,8 +207,8 @@ def _learn(
 
 
 def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
-    """The columns that tell commits apart, as partitions, keys and times do: each commit has one value, or a mean that is never
-    below that of the commit before.
+    """The columns that identify commits, as partitions, keys and times do: each commit has a single value, or a mean
+    that is never below the mean of the commit before.
     """
     by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
     found = []
@@ -230,8 +230,8 @@ def _without(rows: Baseline, names: Sequence[str]) -> Baseline:
 
 
 def _alike(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _Together:
-    """Those that don't stand out: first among others of which the furthest away are set aside, since one that stands out
-    hides another, then once more among all that are left, so that nothing healthy goes.
+    """The commits that don't stand out: first compared with the others without the most distant ones, since one outlier
+    hides another, then again with all that remain, so that no healthy commit is lost.
     """
     last = commits[max(commits)].state
     fitting = _Together({place: each for place, each in commits.items() if _adds(each.state, last)}, monitor)
@@ -253,7 +253,7 @@ def _adds(profile: Profile, other: Profile) -> bool:
 
 @dataclass(frozen=True)
 class _Together:
-    """Commits that are compared with each other, by their place."""
+    """Commits that are compared with each other, by position."""
 
     commits: Mapping[int, Baseline]
     monitor: DataQualityMonitor
@@ -265,7 +265,7 @@ class _Together:
 
     @cached_property
     def others(self) -> Mapping[int, QualityBaseline]:
-        """What all but one are together, for each of them."""
+        """For each commit, the others combined."""
         states = [each.state for each in self.commits.values()]
         before, after = list(accumulate(states, add)), list(accumulate(reversed(states), add))[::-1]
         found = {}
@@ -277,7 +277,7 @@ class _Together:
 
     @cached_property
     def raw(self) -> Mapping[int, Past]:
-        """The raw statistics of each beside the others."""
+        """The raw statistics of each commit compared with the others."""
         told = {place: known.raw_statistics(self.commits[place].state) for place, known in self.others.items()}
         return {
             place: {
@@ -289,8 +289,8 @@ class _Together:
         }
 
     def beside(self, place: int, aside: int = 0) -> QualityBaseline | None:
-        """The others as a baseline, with how they vary; None if there are none. aside: how many of the furthest away tell nothing
-        of that, by feature.
+        """The others as a baseline, with their variation; None if there are none. aside: how many of the most distant
+        ones are left out of the variation, by feature.
         """
         known = self.others.get(place) if place in self.commits else self._known(self.total)
         if known is None:
@@ -299,7 +299,7 @@ class _Together:
         return known.with_history({}, {BASELINE: {name: _nearer(raw, aside) for name, raw in past.items()}})
 
     def has_odd(self, place: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
-        """Whether one of them, or another, violates what the others suggest."""
+        """Whether this commit, or another one's rows, violates the constraints that the others suggest."""
         known, rows = self.beside(place, aside), rows or self.commits[place]
         if known is None:
             return False
@@ -312,7 +312,7 @@ class _Together:
 
 
 def _nearer(raw: Raw, aside: int) -> Raw:
-    """Raw statistics without so many windows, the furthest away ones."""
+    """Raw statistics without this many of the most distant windows."""
     if not aside:
         return raw
     scores = np.abs(np.array([raw[name] for name in STRAYING]))
@@ -345,6 +345,6 @@ def _in_a_line(
 
 
 def _changed(findings: Findings) -> list[str]:
-    """The features that violations are of, or the check that is of none."""
+    """The features with violations, or the check if the violation has no feature."""
     violated = [each for each in findings.results if each.status is CheckStatus.VIOLATED]
     return list(dict.fromkeys(each.feature or each.check for each in violated))[:NAMED]

@@ -1,4 +1,4 @@
-"""Rules that a baseline suggests to a person."""
+"""Rules that a baseline suggests to the user."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from model_monitor.storage import storage_of
 
 
 def suggested_expectations(data: Dataset, baseline: Baseline) -> Expectations:
-    """Rules that the data of a baseline meets. One more scan, and a pass for what may be keys."""
+    """Rules that the data of a baseline meets. One more scan, and one pass for possible keys."""
     tried = candidates(baseline.state, baseline.constraints)
     found = run_monitoring(data, baseline.monitor, None, expectations=tried, max_quarantined_share=1.0)
     return met(tried, found.results)
 
 
 def write_expectations(rules: Expectations, path: str) -> None:
-    """JSON, which YAML's readers take as well."""
+    """Write JSON, which YAML parsers also accept."""
     storage_of(path).write(path, rules.to_json().encode())

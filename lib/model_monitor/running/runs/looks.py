@@ -1,7 +1,7 @@
-"""Looks at a window that is not over: what came since the look before is scanned, and its states are added to that one's.
+"""Looks at a window that is not over: scans what came since the previous look, and adds the states to that look's.
 
-All looks of a window share a part of its budget of false alarms equally, whatever they find; the rest is the whole window's. So
-no window has more of them than one that is looked at once. Source:
+All looks share a part of the window's budget of false alarms equally, whatever they find; the rest is for the whole
+window. So no window has more false alarms than one that is looked at once. Source:
 Dunn 1961, "Multiple comparisons among means".
 """
 
@@ -51,24 +51,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARE = 0.05  # of a window's budget, which all looks but the last have together
-FOLDER = "_look"  # below the window's output; its pages are of whole windows
+SHARE = 0.05  # part of a window's budget for all looks except the last
+FOLDER = "_look"  # below the window's output, whose pages show whole windows
 COUNTS = "_looks.json"
 
 
 def looks_of(length: timedelta, every: timedelta) -> int:
-    """How many looks come before a window is over."""
+    """The number of looks before a window is over."""
     return max(0, -(-length // every) - 1)
 
 
 def share_of_look(length: timedelta, every: timedelta, *, is_last: bool) -> float:
-    """The part of the window's budget that one look has, or the verdict on all of it."""
+    """The part of the window's budget for one look, or for the verdict on the whole window."""
     looks = looks_of(length, every)
     return 1.0 if not looks else 1 - SHARE if is_last else SHARE / looks
 
 
 def with_budget(known: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
-    """The baseline with the budget that a look has; as it is where the window is looked at once."""
+    """The baseline with the budget of a look; unchanged if the window is looked at once."""
     window = window_of(config)
     if config.look_every is None or window is None or not isinstance(known, QualityBaseline):
         return known
@@ -77,9 +77,9 @@ def with_budget(known: StoredBaseline | None, config: JobConfig) -> StoredBaseli
 
 
 def look(job: Job, monitor: Monitor) -> tuple[str, int]:
-    """Judge what came of a window so far; the exit message and status. Nothing of it enters the history.
+    """Judge the window's data so far; returns the exit message and status. The history doesn't change.
 
-    Raises BadConfiguration without a window around the look; what a scan raises.
+    Raises BadConfiguration without a window around the look; and what a scan raises.
     """
     config, window, until = job.config, window_of(job.config), job.config.look_until
     if window is None or until is None or config.look_every is None or not window.start < until < window.end:
@@ -90,7 +90,7 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
     counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
     volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
-    known = replace(known, volume=volume, memory=None)  # what lasts is judged with whole windows
+    known = replace(known, volume=volume, memory=None)  # lasting changes are judged with whole windows
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)
@@ -103,11 +103,11 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     except NoData:
         if state is None:
             return completed(), ExitStatus.COMPLETED
-    except BadState:  # the columns have changed since
+    except BadState:  # the columns have changed in the meantime
         rows = _scanned(engine, config, monitor, known, (window.start, until))
         state = rows.state
     ledger, runs = (rows.ledger, rows.runs) if rows else (Ledger((), 0, 0), ())
-    ledger = replace(ledger, newest=ledger.newest or newest)  # nothing new: how old that is says something
+    ledger = replace(ledger, newest=ledger.newest or newest)  # without new data, the age of the newest row matters
     current = Baseline(monitor, state, monitor.metrics(state), ledger, context=context, runs=runs)
     findings = run_monitoring(
         current,
@@ -127,8 +127,8 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """The rows that windows had at a look, so long after they began: a file beside their history. output_path, time: of the
-    window and its end.
+    """How many rows windows had at a look, this long after their start: a file next to their history. output_path,
+    time: of the window and its end.
     """
 
     output_path: str
@@ -153,7 +153,7 @@ class _Counts:
             return {}
 
     def earlier(self, windows: Earlier) -> Earlier:
-        """Those of earlier windows whose number of rows was no alarm."""
+        """The counts of earlier windows whose number of rows was not an alarm."""
         counts = self._read().get(self.after, {})
         return [
             (end, float(counts[name]), 0.0)
@@ -162,7 +162,7 @@ class _Counts:
         ]
 
     def remember(self, rows: int) -> None:
-        """Enter the window's, in the place of what was said of that; the last `MOST_WINDOWS` are kept."""
+        """Record the window's count, replacing its earlier one; keeps the last `MOST_WINDOWS`."""
         known = self._read()
         latest = sorted((known.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
         content = json.dumps({**known, self.after: dict(latest)}, sort_keys=True)
@@ -170,8 +170,8 @@ class _Counts:
 
 
 def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, State | None, datetime | None, int]:
-    """Until when the last look at the window that starts then was, the states up to then, when the newest row came, and how
-    many violations it found."""
+    """The last look at the window with this start: the end of its data, its states, the time of the newest row, and the
+    number of violations."""
     run = run_before(folder)
     described = document_of(run, RunDescription) if run is not None else None
     if run is None or described is None or described.window is None or described.window.start != moment(start):

@@ -1,6 +1,6 @@
-"""Runs merged into one: `model-monitor merge-states A B … --output DIR`, without a JVM and without a row read again.
+"""Merges runs: `model-monitor merge-states A B … --output DIR`, without a JVM and without reading a row again.
 
-A day of hours, or a rolling baseline, is the sum of the states that its runs left.
+A day of hours, or a rolling baseline, is the sum of the states of its runs.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     described = _described(paths, monitor, documents)
     files[described.FILE_NAME] = described.to_json().encode()
     publish(files, output_path)
-    for constraints in documents:  # an estimate has none
+    for constraints in documents:  # an estimate has no constraints
         if isinstance(constraints, monitor.CONSTRAINTS):
             _keep_edits(paths[0], output_path, constraints)
     log.info("merged the states of %d runs", len(paths))
@@ -128,7 +128,7 @@ def read_state(path: str) -> State:
 
 
 def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
-    """run.json of a merge. What not every run says, or runs say otherwise, nobody knows of their sum."""
+    """run.json of a merge. Values that some runs lack, or that differ between runs, are unknown for the sum."""
     found = [each for each in map(_description, paths) if each is not None]
     windows = [each.window for each in found if each.window is not None]
     rows = [each.rows for each in found if each.rows is not None]
@@ -153,13 +153,13 @@ def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Docum
 
 
 def _description(path: str) -> RunDescription | None:
-    """What the run at a path says of itself; None if it is of a release without run.json."""
+    """The run description at a path; None for a run of a release without run.json."""
     run = current_run(path)
     return document_of(run, RunDescription) if run else None
 
 
 def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
-    """Edit the constraints of the merge as those at `path` were. As there, the run's own copy stays what was suggested."""
+    """Apply a user's edits of the constraints at `path` to the merge, whose own copy stays as suggested."""
     run, name = current_run(path), suggested.FILE_NAME
     edited = edited_file(name, path, run) if run is not None and name in run.digests else None
     if run is None or edited is None:
@@ -172,7 +172,7 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
 
 
 def _with_edits(new: Any, before: Any, after: Any) -> Any:
-    """What becomes of a JSON value if it is changed as `before` was to become `after`; names identify entries that have some."""
+    """A JSON value with the edits that turned `before` into `after`; entries are matched by name if they have names."""
     if before == after:
         return new
     if all(isinstance(each, dict) for each in (new, before, after)):
@@ -192,7 +192,7 @@ def _has_names(value: Any) -> bool:
 def _sum(paths: Sequence[str]) -> Any:
     """The sum of the runs' states.
 
-    Raises BadState naming the path of the first one that can't be added to those before it.
+    Raises BadState with the path of the first one that can't be added to those before it.
     """
     total: Any = read_state(paths[0])
     for path in counted(paths[1:], len(paths) - 1, "runs"):
@@ -210,7 +210,7 @@ def _sum(paths: Sequence[str]) -> Any:
 
 
 def _name_what_is_lost(before: Profile, total: Profile, path: str) -> None:
-    """Warn of the states that the sum lacks since the run at `path` was added, and say which side has none."""
+    """Warn of states that are lost in the sum since the run at `path` was added, and say which side lacks them."""
     lost: Counter[tuple[str, str]] = Counter()
     for mine, added in zip(before.features, total.features, strict=False):
         for kind in added.lacking - mine.lacking:

@@ -1,6 +1,6 @@
-"""What people see of a run: its page, with what its monitor says, whose run it is and the account of its records; and its tables.
+"""What people see of a run: its page (the monitor's, the run's context, the account of its records) and its tables.
 
-The text "NaN" in columns of a frame is warned of.
+It warns of the text "NaN" in columns of a frame.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TEXTS = ("NaN", "nan")  # of Java and of Python, for a float that is not a number
-NAMED = 10  # columns that are named; the rest are counted
+TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
+NAMED = 10  # columns that are named; the rest are only counted
 
 
 def warn_of_nan_texts(profile: Profile) -> None:
-    """Name the columns in which some cell is the text NaN, as far as the profile has counted their values."""
+    """Name the columns with the text NaN in some cell, as far as the profile has counted their values."""
     cells = {
         feature.name: sum(feature.frequencies.counts.get(text, 0) for text in TEXTS)
         for feature in profile.features
@@ -66,10 +66,10 @@ def warn_of_nan_texts(profile: Profile) -> None:
 
 
 EARLIER = re.compile(r"as ([\d,]+) earlier windows")
-"""Of a check's reason: how many windows or parts of the baseline it was judged beside."""
+"""In a check's reason: how many windows or parts of the baseline it was compared with."""
 
 
-SHOWN = 8  # letters of a run's id
+SHOWN = 8  # characters of a run's id
 
 
 def page_of_run(
@@ -82,8 +82,8 @@ def page_of_run(
     budget: BudgetLedger | None = None,
     around: Around = NOTHING_AROUND,
 ) -> Page:
-    """page: the monitor's own. results: of its checks, none of a baseline. hints: what looks wrong with the data and breaks no
-    constraint; they stand with the features that they are about, if those changed."""
+    """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
+    violates no constraint; shown with the features that they are about, if those changed."""
     sections = [_placed(section, described, hints, around.hours) for section in page.sections]
     placed = {
         card.name
@@ -121,8 +121,8 @@ def page_of_run(
 def _placed(
     section: PageSection, described: RunDescription, hints: Sequence[Hint], hours: Mapping[str, Hours]
 ) -> PageSection:
-    """The section; its cards say since when they are, in the window's times, and what the data's hints say of them; cards and
-    tables show the windows before.
+    """The section; its cards show since when the change lasts, in the window's times, and the hints about the data;
+    cards and tables show the windows before.
     """
     blocks: list[Block] = []
     for block in section.blocks:
@@ -141,7 +141,7 @@ _OF_MODEL = "First look at the page of data quality of the same window: the inpu
 
 
 def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
-    """What to do about violations; FOLDER stands for where the page lies, which it does not tell."""
+    """What to do about violations; FOLDER stands for the location of the page, which the page doesn't reveal."""
     changed, _, unit = tally(results)
     bad = [*changed, *(each for each in results if each.is_violation)]
     if bad:
@@ -209,7 +209,7 @@ def _account(ledger: Ledger) -> PageTable:
 
 
 class AsTables(ABC):
-    """What `to_pandas` gives, for who doesn't use pandas."""
+    """The results of `to_pandas`, for users without pandas."""
 
     @abstractmethod
     def to_pandas(self) -> pd.DataFrame: ...
@@ -247,7 +247,7 @@ class AsTables(ABC):
 
 
 def _plain(table: Any) -> list[dict[str, Any]]:
-    """The rows, in which what is missing is None; of a column that holds texts and numbers all are texts."""
+    """The rows with None for missing values; a column that mixes texts and numbers becomes all text."""
     values = table.astype(object).where(table.notna(), None)
     for name in values.columns:
         kinds = {type(value) for value in values[name] if value is not None}

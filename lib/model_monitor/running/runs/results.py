@@ -1,4 +1,4 @@
-"""What a run gives back: a `Baseline` or `Findings`, with their files, and how notebooks show them."""
+"""The results of a run: a `Baseline` or `Findings`, with their files, and how notebooks show them."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Baseline(AsTables):
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
-        """What the data is like, and what later data should be like; not available for a window."""
+        """A description of the data, and constraints on later data; not available for a window."""
         return self.monitor.documents(self.state, self.metrics)
 
     @cached_property
@@ -121,12 +121,12 @@ class Baseline(AsTables):
 
     @property
     def constraints(self) -> Any:
-        """What later data should be like."""
+        """The constraints on later data."""
         return self._document(self.monitor.CONSTRAINTS)
 
     @property
     def profile(self) -> Any:
-        """The state of a data-quality run, which is the profile of every feature."""
+        """The state of a data-quality run: the profile of every feature."""
         return self.state
 
     def to_pandas(self) -> pd.DataFrame:
@@ -160,10 +160,10 @@ class Baseline(AsTables):
         return self.files_of_data() | (report_files(self.report().page) if self.context.report else {})
 
     def files_of_data(self) -> dict[str, bytes]:
-        """The same without the report."""
+        """The same files without the report."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _json(self.ledger.to_json_dict())
-        suggested = getattr(self, "constraints", None)  # an estimate asks nothing of later data
+        suggested = getattr(self, "constraints", None)  # an estimate has no constraints
         files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
         files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
@@ -222,7 +222,7 @@ class Baseline(AsTables):
             return publish(self.files(), os.fspath(output_path))
 
     def _document(self, kind: type[Document] | None) -> Document:
-        """Raises AttributeError if the run has none of this kind."""
+        """Raises AttributeError if the run has no document of this kind."""
         for document in self.documents:
             if kind is not None and isinstance(document, kind):
                 return document
@@ -343,7 +343,7 @@ class Findings(AsTables):
         return current.monitor.page(current.metrics, self.results, current.state, self.known), self.headline()
 
     def headline(self, *, with_values: bool = True) -> Headline:
-        """What changed, since when, by how much. with_values: whether values of records are named."""
+        """What changed, since when, by how much. with_values: whether to show values of records."""
         outputs: frozenset[str] = getattr(self.known, "outputs", frozenset())
         return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
 
@@ -352,9 +352,9 @@ class Findings(AsTables):
         return str(self.headline())
 
     def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
-        """Every file of the run by its name below the output path.
+        """Every file of the run by its name relative to the output path.
 
-        omit_empty: no file of violations if there are none. baseline: the location of the baseline, which is recorded.
+        omit_empty: leave out the file of violations if there are none. baseline: its location, to be recorded.
         """
         checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
         described = self._described(baseline)
@@ -370,7 +370,7 @@ class Findings(AsTables):
         return files
 
     def tables(self) -> dict[str, bytes]:
-        """summary.parquet and checks.parquet by their names."""
+        """summary.parquet and checks.parquet by name."""
         current = self.current
         summary = current.monitor.summary(current.state, current.metrics, self.known)
         return summary_file(summary, self.results) | checks_file(self.results)
@@ -417,7 +417,7 @@ class Findings(AsTables):
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
-    """Indented, but each item of a list on one line: a ledger may have ten thousand files."""
+    """Indented JSON with each item of a list on one line: a ledger may have ten thousand files."""
     members = ",\n".join(f"  {json.dumps(name)}: {_member(value)}" for name, value in document.items())
     return f"{{\n{members}\n}}\n".encode()
 

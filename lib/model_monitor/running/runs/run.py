@@ -1,4 +1,4 @@
-"""The product on one page: data and a monitor give a baseline; later data beside it gives findings.
+"""The product on one page: data and a monitor give a baseline; later data and that baseline give findings.
 
     from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
@@ -7,7 +7,7 @@
     findings.violations
     findings.write("reports/")
 
-The same functions are behind the jobs. In a session of the caller's nothing is set.
+The jobs call the same functions. They don't change the settings of the caller's session.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-MAX_QUARANTINED_SHARE = 0.01  # most records, as a share of those read, that may be refused before a run fails (C11b)
+MAX_QUARANTINED_SHARE = 0.01  # the largest share of the records read that may be refused before a run fails (C11b)
 
 
 def run_baseline(
@@ -135,11 +135,11 @@ def run_baseline(
     """
     run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context)
     again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
-    read: Any = nullcontext if isinstance(data, Dataset) else again  # a data set is the caller's, who gives it back
+    read: Any = nullcontext if isinstance(data, Dataset) else again  # the caller owns a data set and releases it
     source = None if isinstance(data, Iterator) else _Source(data, read)
 
     def profiled(dataset: Dataset) -> Baseline:
-        require_columns(dataset.names)  # of a window one too many is a violation
+        require_columns(dataset.names)  # in a window, an extra column is a violation
         baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
         _hinted(monitor, baseline, dataset, None)
@@ -281,16 +281,16 @@ def run_monitoring(
 
 
 class _Source:
-    """Opens a baseline's rows again, while somebody else keeps them. A baseline that is pickled has none: its rows are personal.
+    """Opens a baseline's rows again while the caller keeps them. It isn't pickled: the rows are personal data.
 
-    Raises NoData if the frame is no more.
+    Raises NoData if the frame is gone.
     """
 
     def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
         self._read = read
         if isinstance(data, Dataset):
             has_rows = not data.listing.path
-        else:  # a frame of Spark has none of its own
+        else:  # a Spark frame has no rows of its own
             has_rows = hasattr(data, "__len__") and not isinstance(data, str | list | tuple)
         self._data: Callable[[], Data | None] = lambda: data
         if has_rows:
@@ -307,12 +307,12 @@ class _Source:
         return type(None), ()
 
 
-YOUNG = 200_000  # objects: a run makes hundreds for each column, which stay, and looking for cycles in them takes a fifth of it
+YOUNG = 200_000  # objects: a run makes hundreds per column, which stay; a search for cycles takes a fifth of it
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Cycles are looked for seldom; afterwards as before. Whoever has another limit that is higher, or 0 for never, keeps it."""
+    """Makes garbage collection rare in this context; keeps a limit of the user's that is higher, or 0 for never."""
     before = gc.get_threshold()
     if 0 < before[0] < YOUNG:
         gc.set_threshold(YOUNG, *before[1:])
@@ -323,12 +323,12 @@ def _uncollected() -> Iterator[None]:
             gc.set_threshold(*before)
 
 
-MOST_SCANS = 4  # of one data set: what one has shown to be refused may show more
+MOST_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
 
 
 @dataclass(frozen=True)
 class _Run:
-    """The parameters of `run_baseline`. known: the baseline, whose names are for columns without any."""
+    """The parameters of `run_baseline`. known: the baseline, which names columns without names."""
 
     data: Data
     monitor: Monitor
@@ -345,17 +345,17 @@ class _Run:
             raise TypeError(f"the monitor is a class; write {self.monitor.__name__}(…)")
 
     def on_an_engine(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
-        """What `run` makes of the data set, on Spark if it turns out to need that and nobody chose an engine."""
+        """The result of `run` for the data set; on Spark if that turns out to be needed and no engine was requested."""
         try:
             return self._of_data_set(run, spark, engine)
         except NeedsSpark as fault:
-            if engine != EngineName.AUTO or isinstance(self.data, (Dataset, Iterator)):  # a stream is read once
+            if engine != EngineName.AUTO or isinstance(self.data, (Dataset, Iterator)):  # a stream can be read once
                 raise
             log.info("%s", fault)
             return self._of_data_set(run, spark, EngineName.SPARK)
 
     def _of_data_set(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
-        """What reading takes is given back afterwards, but for a data set of the caller's."""
+        """Releases the resources of reading afterwards, unless the data set is the caller's."""
         names = self.known.names if self.known is not None else ()
         dataset = read_data(
             *(self.data, self.dataset_format), names=names or None, window=self.window, spark=spark, engine=engine
@@ -364,7 +364,7 @@ class _Run:
             return run(dataset)
 
     def profiled(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
-        """What a data set is like, and the data set as its records turned out to have to be read."""
+        """The profiled data set, and the data set in the form in which its records had to be read."""
         checks = _planned(self.checks, dataset) if isinstance(self.checks, str) else self.checks
         found, ledger, dataset = self._read(dataset, measures, checks)
         if dataset.is_frame and isinstance(found.state, Profile):
@@ -376,8 +376,8 @@ class _Run:
     def _read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
     ) -> tuple[Scanned, Ledger, Dataset]:
-        """The scan of a data set and the account of its records, of which there are enough; and the data set as it was read at
-        last. scans: that are left.
+        """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
+        form in which it was read last. scans: how many are left.
         """
         with faulty_files_named(dataset.engine, dataset.listing):
             found = self.monitor.scan(measures, dataset, checks)
@@ -402,7 +402,7 @@ class _Run:
 
 
 def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
-    """The rules that somebody names or wrote. Raises BadConfiguration for a file that can't be read, or rules that are none."""
+    """The rules from a file or a value. Raises BadConfiguration for an unreadable file, or for invalid rules."""
     if given is None or (not isinstance(given, str | os.PathLike | Mapping)):
         return given
     from model_monitor.documents.expectations import Expectations, expectations_of
@@ -427,8 +427,8 @@ def _layout(dataset: Dataset | None, ledger: Ledger) -> Layout:
 
 
 def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
-    """What the monitor knows of a baseline that was just made: its constraints are as they were suggested. For the next window
-    with the same monitor it is at hand.
+    """The monitor's form of a new baseline, with the constraints as they were suggested. It is kept for the next window
+    with the same monitor.
     """
     for by, known in baseline.known:
         if by == monitor:
@@ -447,7 +447,7 @@ def _planned(checks: str, dataset: Dataset) -> CheckPlan:
 
 
 def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
-    """What was scanned, with all that is made of it."""
+    """The result of a scan as a baseline, with everything computed from it."""
     metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
     checks = found.checks() if found.checks else None
     judged = found.judged() if found.judged else None
@@ -468,7 +468,7 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
 def _hinted(
     monitor: Monitor, current: Baseline, data: Dataset | None, known: StoredBaseline | None, over: tuple[Hint, ...] = ()
 ) -> tuple[Hint, ...]:
-    """What looks wrong with the data, and which alarms are over; the log says both as well."""
+    """What looks wrong with the data, and which alarms are over; also logged."""
     hints = (
         *over,
         *monitor.hints(current.state, _layout(data, current.ledger), known),
@@ -480,7 +480,7 @@ def _hinted(
 
 
 def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:
-    """The folder with the records that were refused; None if there are none, or no lines of text to put there."""
+    """The folder with the refused records; None if there are none, or none that are lines of text."""
     if ledger.quarantined and dataset.has_lines:
         return write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
     clear_quarantine(dataset.engine, output_path)
@@ -488,7 +488,7 @@ def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None
 
 
 def _require_enough(ledger: Ledger, max_quarantined_share: float, quarantine: str | None) -> None:
-    """A run rests on the records that were kept, and only as long as few were refused."""
+    """A run rests on the accepted records, and is valid only if few were refused."""
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
     where = f"; they are in {quarantine}" if quarantine else ""
     if ledger.quarantined_share > max_quarantined_share:

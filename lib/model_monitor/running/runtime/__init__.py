@@ -1,1 +1,1 @@
-"""Being a job: its Spark session, exit status, message and metrics. `job.py` is what a driver in `jobs/` opens. Driver only."""
+"""The life of a job: Spark session, exit status, message and metrics. Drivers in `jobs/` use `job.py`. Driver only."""

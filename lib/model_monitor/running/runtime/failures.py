@@ -1,6 +1,6 @@
-"""What to tell the user about an exception: one sentence, an exit status, and a trace without a word of its texts.
+"""What to report about an exception: one sentence, an exit status, and a trace without any exception texts.
 
-Texts of exceptions may repeat values of the data. What goes wrong between a driver and its executors has sentences of its own.
+Exception texts may repeat values of the data. Failures between a driver and its executors have their own sentences.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from model_monitor.storage.files import place_in, refusal_in, sentence_about
 
 _KILLED = 137
 _HEAP_FULL = 52
-"""Exit codes of an executor: 128 + SIGKILL; Spark's own for an OutOfMemoryError (Spark 3.5, SparkExitCode.OOM)."""
+"""Exit codes of an executor: 128 + SIGKILL; and Spark's own for an OutOfMemoryError (Spark 3.5, SparkExitCode.OOM)."""
 
 _EXIT = r"(?:exited with code|exit code|Exit status:) "
 
@@ -26,9 +26,9 @@ _FOREIGN = (
     r"Exec format error|invalid ELF header|wrong ELF class|version .GLIBC_[\d.]+. not found"
     r"|cannot open shared object file|numpy C-extensions failed|Error from python worker:\s+\S+: (?:line )?\d+: "
 )
-"""What the system, its loader and numpy say of a program or a library that was built for another system.
+"""Messages of the system, its loader and numpy about a program or a library built for another system.
 
-Java hands a program that the system refuses to a shell, which finds faults in its "lines".
+Java passes a program that the system refuses to a shell, which then reports errors in its "lines".
 """
 
 
@@ -69,7 +69,7 @@ CLUSTER_FAULTS: Mapping[str, str] = {
         r"|StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE\.(?:SESSION|OPERATION)_"
     ): "the cluster went away while the job ran, or ended its application; look at the cluster, then run the job again",
 }
-"""The first whose sign is found counts."""
+"""The first pattern found counts."""
 
 
 _PYTHON = re.compile(r"""\s*File "(?P<file>[^"\n]{1,400})", line (?P<line>\d{1,9}), in (?P<name><?[\w.]{1,100}>?)""")
@@ -81,7 +81,7 @@ _CLASS = re.compile(
 
 
 def trace_of(error: BaseException) -> str:
-    """The lines of the trace, the cause first as Python has it, without a word of its texts: they may repeat values of data."""
+    """The lines of the trace, the cause first as in Python, without exception texts: they may hold data."""
     shown = list(_causes(error, with_suppressed=False))
     return "\n".join(line for cause in reversed(shown) for line in _lines(cause))
 
@@ -96,7 +96,7 @@ def _lines(error: BaseException) -> Iterator[str]:
 
 
 def _places_in(text: str) -> Iterator[str]:
-    """What a foreign text says of places and classes."""
+    """The locations and classes that a foreign text names."""
     for line in text.splitlines():
         if found := _PYTHON.match(line):
             yield found[0].strip()
@@ -111,7 +111,7 @@ _SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.f
 _RAISED = re.compile(r'File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
 _JAVA = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error))", re.MULTILINE)
 _ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentException")
-"""Spark's exceptions whose texts name columns, tables, settings and paths, and never a value of the data."""
+"""Spark's exceptions whose texts name columns, tables, settings and paths, but never a value of the data."""
 
 KNOWN: Mapping[str, str] = {
     r"Failed to find (?:the )?data source: (?P<reader>[\w.-]*\w)": (
@@ -163,14 +163,14 @@ KNOWN: Mapping[str, str] = {
         "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME"
     ),
 }
-"""The first whose sign is found counts."""
+"""The first pattern found counts."""
 
 LONGEST_FOREIGN_TEXT = 300
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What is told about an exception. `is_expected`: a trace would add nothing for the user."""
+    """What to report about an exception. `is_expected`: a trace would not help the user."""
 
     reason: str
     exit_status: int
@@ -178,18 +178,18 @@ class Failure:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether the driver was torn out of what it did, rather than told that it failed."""
+    """Whether the driver was interrupted, rather than failed."""
     return any(not isinstance(cause, Exception) for cause in _causes(error))
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What to tell about `error`, and the exit status of a job that it ended."""
+    """What to report about `error`, and the exit status of a job that it ended."""
     if isinstance(error, KeyboardInterrupt):
         return Failure("interrupted", ExitStatus.INTERRUPTED, is_expected=True)
     if isinstance(error, SystemExit):
         return _of_exit(error)
     for cause in _causes(error):
-        if isinstance(cause, OutOfTime):  # what it interrupted may have raised again while it was cleared away
+        if isinstance(cause, OutOfTime):  # cleaning up the interrupted step may have raised another exception
             return _of_exit(cause)
         if isinstance(cause, MonitorError):
             return Failure(str(cause), cause.exit_status, is_expected=True)
@@ -245,14 +245,14 @@ def _unknown(error: BaseException, text: str) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """File and line that the exception came through last, those of Spark's own Python code left out."""
+    """File and line that the exception passed through last, without Spark's own Python code."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if not re.search(r"[/.](pyspark|py4j)[-/.]", frame.filename)]
     return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"
 
 
 def _causes(error: BaseException, *, with_suppressed: bool = True) -> Iterator[BaseException]:
-    """The error and what led to it. with_suppressed: also what `raise … from None` leaves out of a trace."""
+    """The error and its causes. with_suppressed: including those that `raise … from None` hides from a trace."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

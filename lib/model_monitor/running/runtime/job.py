@@ -6,11 +6,11 @@
         job.finish(completed())
     return job.exit_status
 
-Whatever happens inside, the run leaves one line in the message file and an exit status, Spark is stopped and no thread
-keeps the process alive. The configuration is read, and Spark is started, when they are first asked for.
+Whatever happens inside, the run leaves one line in the message file and an exit status, stops Spark, and leaves no
+thread that keeps the process alive. The configuration is read, and Spark is started, on first use.
 
-Where Spark runs already, in a notebook or a task of Airflow, the run is a guest: it has a session of its own in that Spark
-and leaves Spark, logging and signals to the host; what interrupts the host goes on to it.
+If Spark runs already, in a notebook or an Airflow task, the run is a guest: it has its own session in that Spark and
+leaves Spark, logging and signals to the host; an interruption of the host is passed on to it.
 """
 
 from __future__ import annotations
@@ -72,20 +72,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LAST_STEPS_SECONDS = 60  # how long an interrupted run may take to leave its message and to stop Spark
+LAST_STEPS_SECONDS = 60  # time limit for an interrupted run to write its message and to stop Spark
 
 _WITH_TRACES: list[str] = []
 
 
 def has_no_trace() -> bool:
-    """Whether the jobs that this process has run leave it as they found it: none had code of others, or Spark."""
+    """Whether the jobs of this process left it unchanged: none loaded users' code, or Spark."""
     return not _WITH_TRACES
 
 
 def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
-    """The run of the job `name` with these arguments, to be opened by `with`; `environment` is the process's if not given.
+    """The run of the job `name` with these arguments, for use with `with`; `environment` defaults to the process's.
 
-    Exits at once, with the help text, if the arguments ask for it.
+    Prints the help text and exits at once if the arguments ask for it.
     """
     variables = os.environ if environment is None else environment
     if {*HELP_FLAGS} & {*arguments}:
@@ -97,9 +97,9 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
 
 
 class Job:
-    """One run. `exit_status` and the message file are settled when the `with` block is left.
+    """One run. `exit_status` and the message file are final after the `with` block.
 
-    host: the session of the Spark that the run is a guest of; None: it starts Spark itself.
+    host: the session of the Spark that hosts the run; None: the run starts Spark itself.
     """
 
     def __init__(
@@ -119,14 +119,14 @@ class Job:
         self._watch: Any = None
         self._is_alone = False
         self._visit = ExitStack()
-        self._around = ExitStack()  # what ends in the thread that began it
+        self._around = ExitStack()  # contexts to close in the thread that opened them
         self._time_limit: TimeLimit | None = None
 
     @cached_property
     def config(self) -> JobConfig:
-        """What the run was told.
+        """The configuration of the run.
 
-        Raises BadConfiguration with all errors of it.
+        Raises BadConfiguration with all its errors.
         """
         sources = with_recognised_format(self.name, with_what_the_baseline_read(self.name, self._sources))
         config = config_of(self.name, sources, in_container=is_container(self._container_root))
@@ -145,10 +145,10 @@ class Job:
 
     @cached_property
     def engine(self) -> Engine:
-        """What the run reads by: the engine of this machine, or that of the run's Spark session, which opens paths from then on.
+        """The engine that reads data: this machine's, or that of the run's Spark session, which then also opens paths.
 
-        With it the run holds its output, which is tried out by that before hours are spent on what goes there.
-        Raises OutputFailed if the output can't be written, OutputHeld if another run is at it for longer than `--lease-wait`.
+        It also makes the run hold its output, and so tests it before hours are spent computing results.
+        Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `--lease-wait`.
         """
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
         self._around.enter_context(opened_by(self._session))
@@ -158,7 +158,7 @@ class Job:
         return engine
 
     def _local(self) -> LocalEngine | None:
-        """The engine of this machine, if it is the one; the log says which is, and why."""
+        """This machine's engine, if it is the one to use; the log says which engine is used, and why."""
         asked, why = self.config.engine, why_spark_runs(self.config, self._host)
         if asked is EngineName.SPARK or (asked is EngineName.AUTO and why):
             log.info("engine: Spark, %s", why if asked is EngineName.AUTO else "as requested")
@@ -199,7 +199,7 @@ class Job:
         return spark
 
     def lift_time_limit(self) -> None:
-        """Say that the run begins to publish: `--max-runtime` no longer counts, so that nothing is half-published."""
+        """Call when the run begins to publish: `--max-runtime` no longer applies, so that nothing is half-published."""
         require_going_on()
         self._lift_time_limit()
 
@@ -209,9 +209,9 @@ class Job:
             self._time_limit = None
 
     def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED, *, said: str = "") -> None:
-        """Say what came of the run: its exit message (`status.completed`, …). The last step of a driver.
+        """Set the result of the run: its exit message (`status.completed`, …). The last step of a driver.
 
-        said: what the log's last line says beside it.
+        said: what the log's last line says in addition.
         """
         self._message, self._said = message, said
         self.exit_status = exit_status
@@ -226,8 +226,8 @@ class Job:
 
     def __enter__(self) -> Job:
         self._is_alone = not gc.isenabled()
-        if self._is_alone:  # in a process of the command's own
-            gc.freeze()  # no collection looks through the libraries
+        if self._is_alone:  # in the command's own process
+            gc.freeze()  # garbage collection skips the libraries' objects
             gc.enable()
         if self._host is None:
             start_logging()
@@ -239,7 +239,7 @@ class Job:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._lift_time_limit()
-        # The driver's connection to the JVM still waits for the answer to what was interrupted; another thread has its own.
+        # The driver's connection to the JVM still waits for the interrupted call; another thread has its own.
         interrupted = error is not None and is_interruption(error)
         steps = _in_a_thread if interrupted else _here
         try:
@@ -267,15 +267,15 @@ class Job:
 
     @property
     def _logs_values(self) -> bool:
-        """Whether `--log-values` was given, also where the rest of the configuration is wrong."""
+        """Whether `--log-values` was given, even if the rest of the configuration is invalid."""
         try:
             return bool(read_switch(self._sources.text("log_values")))
         except Exception:
             return False
 
     def _forget_message(self, *, has_engine: bool = False) -> None:
-        """Drop what the run before said: whoever looks after this one was killed would take it for this one's words."""
-        with suppress(Exception):  # the lease tells of it
+        """Delete the previous run's message: if this run is killed, a reader would take it for this run's."""
+        with suppress(Exception):  # the lease reports it
             path = message_path(self._container_root, self._sources.text("output_path"))
             if path is not None and (has_engine or is_local(path)):
                 storage_of(path, self._session).delete(path)
@@ -288,7 +288,7 @@ class Job:
                 write_message(message, path, self._session)
         except Exception as error:
             reason = failure_of(error).reason
-            known = message.endswith(reason.partition(": ")[2])  # of the output path itself, which is told already
+            known = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
             log.error("the exit message could not be written%s", " there" if known else f": {reason}")
             self.exit_status = self.exit_status or ExitStatus.FAILED
         said = WITHOUT_CHECKS if message == COMPLETED and self.name != "monitor" else message
@@ -297,7 +297,7 @@ class Job:
         log.info("%s (exit status %d, %.1f s)%s", outcome, self.exit_status, spent, self._said and f" {self._said}")
 
     def _cancel(self) -> None:
-        """End what Spark is doing, by another connection than the one that waits for it."""
+        """Stop what Spark is doing, through another connection than the one that waits for it."""
         if self._session is not None:
             application = plugin("spark").application_of(self._session)
             _in_a_thread(lambda: application.cancel_jobs(self._tag))
@@ -310,11 +310,11 @@ class Job:
             self._watch.end()
         try:
             if self._host is not None:
-                plugin("spark").end_jobs(self._session, self._tag)  # those that an interruption has left behind
+                plugin("spark").end_jobs(self._session, self._tag)  # jobs that an interruption left behind
             self._visit.close()
             if self._host is None:
                 plugin("spark").stop_session(self._session, self._tag)
-        except Exception as error:  # the JVM may be gone already, which is what was wanted
+        except Exception as error:  # the JVM may be gone already, which is fine
             log.info("Spark had already ended (%s)", type(error).__name__)
 
 
@@ -323,7 +323,7 @@ def _here(step: Callable[[], None]) -> None:
 
 
 def _in_a_thread(step: Callable[[], None]) -> None:
-    """Take a last step, and leave it behind if it hangs."""
+    """Run a final step in a thread, and abandon it if it hangs."""
     thread = threading.Thread(target=step, daemon=True)
     thread.start()
     thread.join(LAST_STEPS_SECONDS)

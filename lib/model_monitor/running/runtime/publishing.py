@@ -1,11 +1,11 @@
-"""What a job does once its files are in place: metrics, who is notified, how the window varied, `postprocess_handler` (C8f).
+"""What a job does after publishing its files: metrics, alerts, the history of windows, `postprocess_handler` (C8f).
 
     require_sinks(job.config)  # before any data is read
     …
     notify(findings, run, job.config)
 
-Any monitor's findings do. A sink that fails is a warning, unless `--sink-required`; the run's files stand in any case. Driver
-only.
+Works for the findings of any monitor. A failing sink is a warning, unless `--sink-required`; the run's files stay in
+any case. Driver only.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def write_metrics(findings: Findings, config: JobConfig) -> None:
 
 
 def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime) -> None:
-    """The same of single metrics with their time."""
+    """The same for given metrics and their time."""
     if not config.publish_cloudwatch_metrics:
         return
     in_container = is_container(config.container_root)
@@ -99,7 +99,7 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
 
 
 def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
-    """The metrics as CloudWatch's objects, whether they are written or not."""
+    """The metrics as CloudWatch's objects, even if they are not written."""
     return cloudwatch_metrics(findings.published, _context(config, _time_of_metrics(config)))
 
 
@@ -113,7 +113,7 @@ def _context(config: JobConfig, time: datetime) -> MetricContext:
 
 
 def put_in_place(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
-    """Publish the files of a window, and enter it into the history. reference: where its baseline lies.
+    """Publish the files of a window, and add it to the history. reference: the location of its baseline.
 
     Raises OutputFailed if they can't be written.
     """
@@ -125,9 +125,9 @@ def put_in_place(findings: Findings, config: JobConfig, reference: BaselineRefer
 
 
 def remember(findings: Findings, run: Run, config: JobConfig, reference: BaselineReference | None) -> None:
-    """Enter the window into the history. An error is a warning: the run's files stand in any case.
+    """Add the window to the history. An error is only a warning: the run's files stay in any case.
 
-    reference: where its baseline lies. Without a window nothing is entered, and of monitors that learn from no history.
+    reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
     """
     told, known = window_told(config), findings.known
     if told is None or known is None or config.replays_service:
@@ -152,10 +152,10 @@ HANDLER = "postprocess_handler"
 
 
 def run_postprocessor(path: str | None) -> None:
-    """Run the script's handler; nothing happens without a script.
+    """Run the script's handler; does nothing without a script.
 
-    Raises BadConfiguration if the script can't be read or has no handler, ScriptFailed if it raises. The run's files are in
-    place then.
+    Raises BadConfiguration if the script can't be read or has no handler, ScriptFailed if it raises. The run's files
+    are already published then.
     """
     if path is None:
         return
@@ -181,11 +181,11 @@ def run_postprocessor(path: str | None) -> None:
 
 
 ALARMS_NAMED = 10  # in the log; the rest are counted
-MOST_KEPT = 100  # alarms of a window that the next one is told of
+MOST_KEPT = 100  # alarms of a window that are passed on to the next one
 
 
 def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
-    """Raises BadConfiguration with all that the sinks need and don't have: variables, libraries, a region."""
+    """Raises BadConfiguration with everything that the sinks need but lack: variables, libraries, a region."""
     errors = []
     for destination in config.sink:
         try:
@@ -197,9 +197,9 @@ def require_sinks(config: JobConfig, environment: Environment | None = None) -> 
 
 
 def notify(findings: Findings, run: Run, config: JobConfig, environment: Environment | None = None) -> None:
-    """Enter the window into the history of alerts, and send a report to every sink that is due.
+    """Add the window to the history of alerts, and send a report to every sink that is due.
 
-    `alerts.is_due` says which are due. Whether traffic fell (`--min-traffic`) is a status of its own.
+    `alerts.is_due` decides which are due. A drop in traffic (`--min-traffic`) has its own status.
 
     Raises SinkFailed if a sink fails and `--sink-required` is set.
     """
@@ -207,13 +207,13 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
-    with ExitStack() as alone:  # runs of other hours may keep the same history
+    with ExitStack() as alone:  # runs of other hours may share the history
         lease = _tried(lambda: alone.enter_context(holding_alerts(config.output_path, config.lease_wait)), failures)
         known = _tried(lambda: read_alerts(config.output_path), failures)
         before, is_ours = known or Alerts(), lease is not None and known is not None
         window = monitored_window(findings, run, config, now)
         alerts = with_window(before, window, rule)
-        if is_ours:  # else what can't be read now, or what another run adds to it, would be written over
+        if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions
             _tried(lambda: write_alerts(alerts, config.output_path), failures)
         if alerts.status is not before.status:
             log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
@@ -249,7 +249,7 @@ def _log_alarms(alarms: Sequence[Alarm]) -> None:
 
 
 def _missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
-    """What one of these destinations could not be told of earlier windows."""
+    """Changes in earlier windows that could not be sent to one of these destinations."""
     missed = {each.window: each.status.value for to in due for each in alerts.missed_by(to.key)}
     known = {each.window: each.violations for each in alerts.windows}
     return [
@@ -267,7 +267,7 @@ def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: Alert
 
 
 def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
-    """The window as the history of alerts has it: by its times, else by the hour folder of the output, else by the run."""
+    """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
     name, time = window_told(config) or (f"run {run.run_id}", now)
     given = window_of(config)
     began = moment(given.start if given is not None else time)
@@ -293,7 +293,7 @@ def report_of(
     alert: AlertReport,
     notices: tuple[Notice, ...] = (),
 ) -> Report:
-    """What the run has to tell."""
+    """The report of the run."""
     window = window_of(config)
     violations = [violation.plain() for violation in findings.violations.violations]
     alarms = alarms_of(findings.results)
@@ -319,9 +319,9 @@ def report_of(
 
 
 def _paths(run: Run, config: JobConfig) -> dict[str, str]:
-    """The run's files by what they are, where they never change; whole paths, since who reads them is elsewhere.
+    """The run's files by kind, in the folder where they never change; absolute paths, since the reader is elsewhere.
 
-    The page in a folder of its hour is the one beside those that it links to.
+    The page in an hour folder is the copy next to the pages that it links to.
     """
     names = {"page": "report.html", "violations": "constraint_violations.json", "checks": CHECKS}
     kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
@@ -342,7 +342,7 @@ def _alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
 
 
 def _tried(step: Callable[[], T], failures: list[str]) -> T | None:
-    """What the step gives; if it fails that is noted, since a run that can't keep its alerts still has something to tell."""
+    """The result of a step. A failure is noted, not raised: a run that can't store its alerts still has to report."""
     try:
         return step()
     except Exception as error:

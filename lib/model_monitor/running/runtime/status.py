@@ -1,4 +1,4 @@
-"""How a job says what comes of it: its log, its exit status and message, and the time that it may take (`--max-runtime`)."""
+"""How a job reports its outcome: its log, its exit status and message; and its time limit (`--max-runtime`)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 class PrintableFormatter(logging.Formatter):
-    """A record's line, and below it, indented, the other lines of its message: no text that it tells begins a line."""
+    """A record's line, with its message's further lines indented below, so that no text can pass for a log line."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable_lines(super().format(record))
 
 
 def start_logging() -> None:
-    """Send INFO and above of ours, WARNING and above of others, to the standard error, with times in UTC."""
+    """Log our INFO and above, and others' WARNING and above, to standard error, with times in UTC."""
     formatter = PrintableFormatter(FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
@@ -42,21 +42,21 @@ def start_logging() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for ours in ("model_monitor", "__main__"):
         logging.getLogger(ours).setLevel(logging.INFO)
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it reports each failed call, which the caller does anyway
-    warnings.simplefilter("ignore")  # libraries' notes to developers, such as deprecations
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller does anyway
+    warnings.simplefilter("ignore")  # for developers of libraries, such as deprecations
 
 
-SOONEST_SECONDS = 0.001  # 0 would be no alarm at all
+SOONEST_SECONDS = 0.001  # 0 would set no alarm
 
 
 class OutOfTime(SystemExit):
-    """The run took too long. No `Exception`, so that nobody on the way takes it for a failure of what they were doing."""
+    """The run took too long. Not an `Exception`, so that no code on the way takes it for a failure of its own."""
 
 
 class TimeLimit:
-    """An alarm that goes off `limit` after `began`, a time of `time.monotonic()`. In the driver's main thread.
+    """An alarm that fires `limit` after `began`, a time of `time.monotonic()`. In the driver's main thread.
 
-    cancel: ends what the driver waits for elsewhere, so that it can be cleared away.
+    cancel: stops what the driver waits for elsewhere, so that it can clean up.
     """
 
     def __init__(self, limit: timedelta, began: float, cancel: Callable[[], None]) -> None:
@@ -67,7 +67,7 @@ class TimeLimit:
         signal.setitimer(signal.ITIMER_REAL, max(left, SOONEST_SECONDS))
 
     def lift(self) -> None:
-        """From here on the run may take the time it needs."""
+        """Remove the time limit."""
         signal.setitimer(signal.ITIMER_REAL, 0)
         take_back(OutOfTime)
         signal.signal(signal.SIGALRM, self._handler)
@@ -78,7 +78,7 @@ class TimeLimit:
 
 
 class ExitStatus(IntEnum):
-    """What the process returns. 128 + N: ended by signal N, as shells have it."""
+    """The exit status of the process. 128 + N: ended by signal N, as in shells."""
 
     COMPLETED = 0
     SCRIPT_FAILED = 1
@@ -93,27 +93,27 @@ class ExitStatus(IntEnum):
 COMPLETED = "Completed: Job completed successfully with no violations."
 VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
 WITHOUT_CHECKS = "Completed: Job completed successfully."
-"""What the log says of a job that looks for no violations, where the message file keeps to the contract."""
+"""Log line of a job that doesn't look for violations, while the message file keeps to the contract."""
 FAILURE = "Error: {reason}"
 
 
 def completed(violations: int = 0) -> str:
-    """The exit message of a run that found so many violations; a baseline finds none."""
+    """The exit message of a run with this many violations; a baseline has none."""
     return VIOLATIONS.format(count=violations) if violations else COMPLETED
 
 
 def outcome_of(violations: int, *, fails: bool) -> tuple[str, int]:
-    """Exit message and status of a monitoring run. fails: whether violations are an exit status of their own."""
+    """Exit message and status of a monitoring run. fails: whether violations have their own exit status."""
     return completed(violations), ExitStatus.VIOLATIONS if violations and fails else ExitStatus.COMPLETED
 
 
 def failed(reason: str) -> str:
-    """The exit message of a failure: one line, whatever lines the reason has."""
+    """The exit message of a failure: a single line, however many lines the reason has."""
     return FAILURE.format(reason=printable("; ".join(line.strip() for line in reason.split("\n") if line.strip())))
 
 
 def status_of(message: str) -> ExitStatus:
-    """The exit status of a job that failed, as far as its message tells it."""
+    """The exit status of a failed job, as far as its message shows it."""
     known = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitStatus.SCRIPT_FAILED}
     return next((status for text, status in known.items() if message.startswith(text)), ExitStatus.FAILED)
 
@@ -124,15 +124,15 @@ def is_container(root: str) -> bool:
 
 
 def message_path(root: str, output_path: str | None) -> str | None:
-    """Where the message goes: the container's own place, else beside the results; None if there is no place yet."""
+    """The path of the message: the container's own, else next to the results; None if neither is known yet."""
     if is_container(root):
         return str(Path(root) / "opt" / "ml" / "output" / "message")
     return join(output_path, "message") if output_path else None
 
 
 def write_message(message: str, path: str, spark: SparkSession | None) -> None:
-    """Replace the message file by one line.
+    """Write the message file, a single line.
 
-    Raises OutputFailed if it can't be written, BadInput for a path that only a Spark session opens when there is none.
+    Raises OutputFailed if it can't be written, BadInput if only a Spark session opens the path and there is none.
     """
     storage_of(path, spark).write(path, f"{message}\n".encode())

@@ -1,6 +1,6 @@
-"""Is a score still worth what it was? Labels of a window beside what its scores promise, and which kind of change that is. Pure.
+"""Does a score still mean what it did? Compares labels with what their scores promise, and names the change. Pure.
 
-Covariate shift: the inputs moved, and a score is worth what it was. Concept drift: it is not.
+Covariate shift: the inputs changed, and scores kept their meaning. Concept drift: they didn't.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from model_monitor.statistics.verdicts.groups import likeness_in_blocks
 from model_monitor.statistics.verdicts.multiplicity import POWER
 
 METRIC = "label_given_score"
-DRAWS = 400  # of labels; two sums are tested, whose covariance is then known well enough
+DRAWS = 400  # of labels; enough for the covariance of the two sums that are tested
 FEWEST_UNCERTAIN = 25.0
-"""Rows of either side that could have either label, all chances added up; of fewer no sum is nearly normal."""
-MOST_UNSEEN = 0.1  # share of flipped labels; where more would go unseen, nobody can tell
-MOVED, MUCH = 1.95, 0.05  # Kolmogorov's critical value at 0.001, and the least distance that is spoken of
+"""Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
+MOST_UNSEEN = 0.1  # share of flipped labels; if more could go undetected, there is no verdict
+MOVED, MUCH = 1.95, 0.05  # Kolmogorov's critical value at 0.001, and the smallest distance worth reporting
 
 CHANGED = "is another one: {seen}"
 APART = "{metric} is {real}, and {told} was to be expected"
@@ -60,8 +60,8 @@ TOO_SURE = (
 
 @dataclass(frozen=True, slots=True)
 class ConceptDrift:
-    """p: the chance that labels are so far from what the scores promise. flips: the share of labels that seem flipped. shift:
-    share of positive labels above what was promised. smallest: share of flipped labels that is found nine times in ten.
+    """p: probability of labels this far from what the scores promise. flips: share of labels that seem flipped. shift:
+    excess of the share of positive labels over the promise. smallest: share of flips that is detected 9 times in 10.
     """
 
     p: float
@@ -78,7 +78,7 @@ Scored = BinaryEvidence | MulticlassEvidence
 
 
 def can_be_judged(before: object, now: object) -> bool:
-    """Whether both sides are evidence of classes with scores, of which the baseline's are probabilities."""
+    """Whether both sides have classes with scores, and the baseline's scores are probabilities."""
     if not isinstance(before, Scored) or type(before) is not type(now) or not isinstance(now, Scored):
         return False
     if before.scores is None or now.scores is None:
@@ -89,8 +89,8 @@ def can_be_judged(before: object, now: object) -> bool:
 
 
 def sides_of(before: Scored, now: Scored) -> list[tuple[ScoreCounts, ScoreCounts]]:
-    """The scores of both sides: those of two classes, or of each class against the rest that both sides know."""
-    assert before.scores is not None  # `can_be_judged`
+    """The scores of both sides: of two classes, or of each class that both sides know against the rest."""
+    assert before.scores is not None  # as `can_be_judged` ensures
     assert now.scores is not None
     if isinstance(before, BinaryEvidence) or isinstance(now, BinaryEvidence):
         return [(before.scores, now.scores)]  # type: ignore[list-item]  # both are of two classes
@@ -105,15 +105,15 @@ def drift_of(
 ) -> ConceptDrift | None:
     """Both counts are by score and label. None if too few labels are uncertain.
 
-    Two sums are tested together, of what labels have above the promise p: all, and weighted by 1 - 2p, which flipped labels
-    move most. Their covariance is that of drawn labels on either side, so that a small baseline counts as what it is.
+    Tests two sums of the labels' excess over the promise p together: plain, and weighted by 1 - 2p, which flips
+    change most. Their covariance comes from labels drawn on either side, so that a small baseline counts as such.
     Source: Hotelling 1931, "The generalization of Student's ratio".
     """
     random, known, cells = np.random.default_rng(seed), compact(reference), Cells.of(window)
     calibration, truth = (
         Calibration.of(known),
         Calibration.of(known, prior=0.5),
-    )  # without a miss it is not surely right
+    )  # without a miss it is not certainly right
     few = cells.pooled()
     rows, likely = few.rows.sum(axis=0), truth(few.scores)
     rows_known, of_known = known.negatives + known.positives, truth(known.scores)
@@ -129,7 +129,7 @@ def drift_of(
     inverse = np.linalg.pinv(np.cov(drawn.T) * groups)
     apart: Numbers = observed - drawn.mean(axis=0)
     squared = float(apart @ inverse @ apart) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
-    p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and so many degrees of freedom
+    p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and `freedom` degrees of freedom
     promise = calibration(few.scores)
     of_flips = _sums(rows * (1 - promise), rows, promise)
     known_by = float(of_flips @ inverse @ of_flips)
@@ -141,19 +141,19 @@ def drift_of(
 
 
 def uncertain_rows(reference: ScoreCounts, side: ScoreCounts) -> float:
-    """The variance of the number of positive labels of a side, by what the reference says of its scores."""
+    """The variance of the number of positive labels on a side, with the reference's probabilities of its scores."""
     likely = Calibration.of(compact(reference), prior=0.5)(side.scores)
     return float(((side.negatives + side.positives) * likely * (1 - likely)).sum())
 
 
 def _sums(hits: NDArray[Any], rows: NDArray[Any], promise: Numbers) -> Numbers:
-    """What labels have above the promise: in all, and weighted by 1 - 2p."""
+    """The labels' excess over the promise: plain, and weighted by 1 - 2p."""
     above = hits - rows * promise
     return np.array([above.sum(), (above * (1 - 2 * promise)).sum()])
 
 
 def worst_of(sides: list[tuple[ScoreCounts, ScoreCounts]], level: float, groups: float = 1.0) -> ConceptDrift | None:
-    """The least likely drift of any class, its p for all classes together (Bonferroni), and what is seen of each."""
+    """The least likely drift of any class, its p adjusted for all classes (Bonferroni), and what is seen of each."""
     each_level = level / len(sides)
     found = [drift for side in sides if (drift := drift_of(*side, each_level, groups=groups)) is not None]
     if not found:
@@ -163,7 +163,7 @@ def worst_of(sides: list[tuple[ScoreCounts, ScoreCounts]], level: float, groups:
 
 
 def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> CheckResult:
-    """The check of a window with labels, with the sentence that says which kind of change it is. groups: how many rows count as
+    """The check of a window with labels, with a sentence on the kind of change. groups: how many rows count as
     one."""
     sides = sides_of(before, now)
     drift = worst_of(sides, level, groups)
@@ -192,8 +192,8 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
 
 
 def likeness_of(now: Scored) -> float:
-    """How many rows count as one, as blocks of groups keep what their scores promise. Source: D4.21."""
-    assert now.probabilities is not None  # `can_be_judged`
+    """How many rows count as one, estimated from how blocks of groups meet their scores' promise. Source: D4.21."""
+    assert now.probabilities is not None  # as `can_be_judged` ensures
     rows, hits, scores = (each.sum(axis=0) for each in calibration(now.probabilities))
     mean = (hits - scores).sum() / max(rows.sum(), 1)
     squares = now.probabilities.of(SQUARED_ERROR).sum() - mean**2 * rows.sum()
@@ -206,8 +206,8 @@ def _finding(status: CheckStatus, before: Scored, now: Scored, **members: object
 
 
 def _headline(before: Scored, now: Scored) -> tuple[str, float, float, tuple[float, float]]:
-    """Accuracy, or the area where no threshold of the score tells predictions: its name, its realised and its estimated value,
-    and the 95 % interval of their difference. Of many classes it is the mean area of each against the rest.
+    """Accuracy, or the area if no threshold of the score determines predictions: its name, its realised and its
+    estimated value, and the 95 % interval of their difference. For many classes the mean area of each against the rest.
     """
     reference = [known for known, _ in sides_of(before, now)]
     if isinstance(now, BinaryEvidence):
@@ -225,7 +225,7 @@ def _headline(before: Scored, now: Scored) -> tuple[str, float, float, tuple[flo
 
 
 def _by_threshold(now: BinaryEvidence) -> tuple[str, Cells]:
-    """What can be told of labelled scores: the accuracy where a threshold of the score tells predictions, and the cells."""
+    """The headline metric of labelled scores: accuracy if a threshold of scores decides predictions; and the cells."""
     assert now.scores is not None
     total = now.scores.negatives + now.scores.positives
     above = np.cumsum(total[::-1])[::-1] - total  # rows with a higher score
@@ -236,7 +236,7 @@ def _by_threshold(now: BinaryEvidence) -> tuple[str, Cells]:
 
 
 def _moved(before: ScoreCounts, now: ScoreCounts) -> bool:
-    """Whether the scores are spread otherwise than before: the largest gap of their shares, by Kolmogorov and Smirnov."""
+    """Whether the distribution of scores changed: the largest gap of their shares, by Kolmogorov and Smirnov."""
     places = np.union1d(before.scores, now.scores)
     shares = []
     for side in (before, now):

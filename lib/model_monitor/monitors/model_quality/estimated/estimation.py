@@ -1,7 +1,7 @@
-"""Metrics as they are to be expected without labels, and how far from that the labels may put them. Pure numpy.
+"""Expected metrics without labels, and how far the labels may put them from that. Pure numpy.
 
-Every row counts as positive by the probability of its score, and as negative by the rest; a metric of these parts of rows is the
-estimate. It rests on one assumption: what a score is worth is what it was in the baseline.
+Every row counts as positive with the probability of its score, and as negative with the rest; the estimate is the
+metric of these fractions of rows. It assumes that scores mean what they did in the baseline.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from model_monitor.statistics.states.scores import CALIBRATION_BINS, NAMES, Scor
 
 Numbers = NDArray[np.float64]
 
-REPEATS = 200  # how often labels and baseline are drawn; the error is then known to 5 %
+REPEATS = 200  # number of draws of labels and baseline; the error is then accurate to 5 %
 SEED = 20
 BUSINESS_VALUE = "business_value"
 METHOD = "simulation"
@@ -40,11 +40,11 @@ class Cells:
 
     @classmethod
     def of(cls, counts: ScoreCounts) -> Cells:
-        """counts: rows by score; in the place of the label stands the prediction."""
+        """counts: rows by score and prediction, which takes the place of the label."""
         return cls(counts.scores, np.stack([counts.negatives, counts.positives]))
 
     def pooled(self) -> Cells:
-        """Fewer cells, of neighbouring scores, each at its mean score: for the error alone."""
+        """Fewer cells, of neighbouring scores, each at its mean score; for the error only."""
         total = self.rows.sum(axis=0)
         if not len(total):
             return self
@@ -54,7 +54,7 @@ class Cells:
         return Cells(np.add.reduceat(self.scores * total, starts) / rows.sum(axis=0), rows)
 
     def evidence(self, positives: NDArray[Any], classes: tuple[str, ...] = ("0", "1")) -> BinaryEvidence:
-        """What is known of the rows if so many of each cell, or such parts of them, are positive. positives: shaped as rows."""
+        """The evidence if so many rows of each cell, or fractions of them, are positive. positives: shaped as rows."""
         hits, rows = positives.sum(axis=0), self.rows.sum(axis=0)
         matrix = np.stack([self.rows.sum(axis=1) - positives.sum(axis=1), positives.sum(axis=1)])
         counts = ScoreCounts(self.scores, rows - hits, hits)
@@ -62,7 +62,7 @@ class Cells:
 
 
 def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSums:
-    """The sums of `probability_sums`, all in one block."""
+    """The sums of `probability_sums`, all in a single block."""
     sure = np.clip(scores, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
     losses = [
         -(hits * np.log(sure) + (rows - hits) * np.log(1 - sure)),
@@ -77,14 +77,14 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
 
 @dataclass(frozen=True, slots=True)
 class Estimation:
-    """evidence: what is to be expected. estimates: by metric."""
+    """evidence: the expected one. estimates: by metric."""
 
     evidence: BinaryEvidence | MulticlassEvidence
     estimates: Mapping[str, Estimate]
 
 
 Believed = Callable[[Sequence[Cells], Sequence[NDArray[Any]]], BinaryEvidence | MulticlassEvidence]
-"""What is known if so many rows of each cell are positive; cells and positives of each class that is one against the rest."""
+"""Evidence if this many rows of each cell are positive; cells and positives are given per class against the rest."""
 
 
 def estimated(
@@ -93,13 +93,13 @@ def estimated(
     classes: tuple[str, ...] = ("0", "1"),
     costs: Mapping[str, float] | None = None,
 ) -> Estimation:
-    """Every metric of a window without labels, with the error that its labels will have.
+    """Every metric of a window without labels, with the error that it will show once labels come.
 
-    predictions: rows by score and predicted class. reference: the baseline's, by score and label. costs: what a true positive, a
-    false positive, … is worth, by `tp`, `fp`, `tn` and `fn`.
+    predictions: rows by score and predicted class. reference: the baseline's, by score and label. costs: the worth of a
+    true positive, a false positive, …, by `tp`, `fp`, `tn` and `fn`.
 
     Source: the estimate is NannyML's CBPE (nannyml.readthedocs.io, "Estimation of performance of the monitored model"). The error
-    is that of repeated draws: of the baseline's labels, which its calibration is made anew of, and of the window's.
+    comes from repeated draws: of the baseline's labels, with a new calibration each time, and of the window's.
     """
     return _estimated([Cells.of(predictions)], [reference], of_two(classes), costs)
 
@@ -110,10 +110,10 @@ def estimated_of_classes(
     classes: tuple[str, ...],
     rows: NDArray[np.int64],
 ) -> Estimation:
-    """The same of many classes, each against the rest. rows: how often each class is predicted.
+    """The same for many classes, each against the rest. rows: how often each class is predicted.
 
-    Classes are drawn one by one, though a row that is of one is of no other. Of c classes alike, labels of two correlate by
-    -1/(c - 1), and scores, so that errors correlate by its square, and the variance of a mean of all is c/(c - 1) times as large.
+    Classes are drawn independently, although a row has only one. With c equal classes, labels of two correlate by
+    -1/(c - 1), as do scores; so errors correlate by its square, and a mean of all has c/(c - 1) times the variance.
     """
     together = math.sqrt(len(classes) / max(1, len(classes) - 1))
     return _estimated([*map(Cells.of, predictions)], reference, of_many(classes, rows), None, together)
@@ -124,7 +124,7 @@ def of_two(classes: tuple[str, ...] = ("0", "1")) -> Believed:
 
 
 def of_many(classes: tuple[str, ...], rows: NDArray[np.int64]) -> Believed:
-    """Each class by itself; labels of all together are as many as rows."""
+    """Each class by itself; the labels of all classes add up to the number of rows."""
 
     def believed(cells: Sequence[Cells], positives: Sequence[NDArray[Any]]) -> MulticlassEvidence:
         labels, hits = (
@@ -147,7 +147,7 @@ def _estimated(
     costs: Mapping[str, float] | None,
     together: float = 1.0,
 ) -> Estimation:
-    """together: by how much the errors of a mean of classes are larger than draws of one by one say."""
+    """together: by how much the errors of a mean of classes exceed those of independent draws."""
     expected = expected_of(cells, reference, believed)
     values = values_of(expected, costs)
     apart = differences(cells, reference, believed, values, costs)
@@ -160,7 +160,7 @@ def _estimated(
 def expected_of(
     cells: Sequence[Cells], reference: Sequence[ScoreCounts], believed: Believed
 ) -> BinaryEvidence | MulticlassEvidence:
-    """What is to be expected of the cells, if scores are worth what the reference says."""
+    """The expected evidence of the cells, if scores mean what the reference says."""
     return believed(
         cells, [each.rows * Calibration.of(known)(each.scores) for each, known in zip(cells, reference, strict=True)]
     )
@@ -173,7 +173,7 @@ def differences(
     names: Mapping[str, float],
     costs: Mapping[str, float] | None = None,
 ) -> dict[str, Numbers]:
-    """Realised less estimated value of each metric in each draw, if only chance parts them; NaN where one is not defined."""
+    """Realised minus estimated value of each metric in each draw, if only noise parts them; NaN where undefined."""
     random, few, known = np.random.default_rng(SEED), [each.pooled() for each in cells], [*map(compact, reference)]
     truths = [*map(Calibration.of, known)]
     found: dict[str, list[float]] = {name: [] for name in names}
@@ -196,7 +196,7 @@ def _drawn(random: np.random.Generator, counts: ScoreCounts, truth: Calibration)
 def values_of(
     evidence: BinaryEvidence | MulticlassEvidence, costs: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Every metric of the evidence, but for those of a constant classifier, which say nothing of the model."""
+    """Every metric of the evidence, except those of a constant classifier, which say nothing about the model."""
     with np.errstate(all="ignore"):
         told = (each for each in metrics_given(evidence) if "operator" in each.facts)
         found = {each.name: float(each(evidence).value) for each in told}

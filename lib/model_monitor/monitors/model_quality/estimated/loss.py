@@ -1,7 +1,7 @@
 """Which feature's shift explains a loss, and whether a new model pays for itself. Pure numpy and pandas.
 
-Rows with known losses are reweighed to be spread as later ones are, feature by feature. Whether the same inputs still have the
-same answers is another question, which `concept_drift` asks.
+Rows with known losses are reweighted to the distribution of later rows, feature by feature. `concept_drift` answers a
+different question: whether the same inputs still have the same answers.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]  # shape (rows,), the bin of each
 
-BINS, MOST_TEXTS = 10, 20  # of a feature: of numbers about as many rows each, of texts the most frequent
-ROUNDS, STEPS = 50, 24  # of raking, and places on the way from known to later rows
+BINS, MOST_TEXTS = 10, 20  # per feature: for numbers with about equal rows, for texts the most frequent ones
+ROUNDS, STEPS = 50, 24  # of raking, and points on the path from known to later rows
 FEWEST_ROWS = 100
-FEWEST_ALIKE = 30.0  # known rows that are as later ones, all weights counted; of fewer nothing is told
+FEWEST_ALIKE = 30.0  # effective number of known rows that resemble later ones; with fewer, no result
 SHOWN = 3  # features in a sentence
-LEAST = 0.002  # a fifth of a point; of smaller parts nothing is said
+LEAST = 0.002  # a fifth of a percentage point; smaller parts are not reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class LossByFeature:
     alike: float
 
     def sentence(self, reason: str) -> str:
-        """The reason of `concept_drift_check`, and which features moved the loss; in points, hundredths of the loss."""
+        """The reason of `concept_drift_check`, and which features moved the loss; in points, hundredths of it."""
         if self.alike < FEWEST_ALIKE:
             return f"{reason} Which feature it was can't be told: {self.alike:.0f} known rows are as later ones are."
         if max(map(abs, (self.together, *self.by_feature.values()))) < LEAST:
@@ -144,7 +144,7 @@ def _numbers(column: Any) -> Any:
 
 
 def _places(known: Any, later: Any) -> tuple[Places, Places]:
-    """The bin of each row: of numbers by the known rows' quantiles, of texts the text; and one of what is missing."""
+    """The bin of each row: of numbers by the known rows' quantiles, of texts the text; missing ones have their own."""
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known):
@@ -161,16 +161,16 @@ def _places(known: Any, later: Any) -> tuple[Places, Places]:
 
 
 def _shares(known: Places, later: Places) -> Numbers:
-    """The later rows' share of each bin that known rows are in; what no known row is like is left out."""
+    """The later rows' share of each bin with known rows; bins without known rows are left out."""
     size = int(max(known.max(), later.max())) + 1
-    counted = np.bincount(later, minlength=size) + 0.5  # a bin that is empty by chance is no impossible one
+    counted = np.bincount(later, minlength=size) + 0.5  # a bin that happens to be empty is not impossible
     counted = np.where(np.bincount(known, minlength=size) > 0, counted, 0.0)
     shares: Numbers = counted / counted.sum()
     return shares
 
 
 def _raked(places: Sequence[Places], wanted: Sequence[Numbers]) -> list[Numbers]:
-    """Of each feature the exponent of each row's weight, so that every feature has the shares that are wanted."""
+    """For each feature the exponent of each row's weight that gives every feature its wanted shares."""
     exponents = [np.zeros(len(shares)) for shares in wanted]
     total = np.zeros(len(places[0]))
     for _ in range(ROUNDS):
@@ -193,7 +193,7 @@ def _weights(exponents: Numbers) -> Numbers:
 
 
 def _parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
-    """Of each feature the integral of the covariance of its exponent and the loss, on the way to the weights."""
+    """For each feature the integral of the covariance of its exponent and the loss, along the path to the weights."""
     steps, lengths = np.polynomial.legendre.leggauss(STEPS)
     total, parts = sum(exponents, np.zeros(len(losses))), np.zeros(len(exponents))
     for step, length in zip((steps + 1) / 2, lengths / 2, strict=True):
@@ -205,8 +205,8 @@ def _parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Retraining:
-    """Whether a new model pays for itself. verdict: `retrain`, `keep` or `cannot tell`. lines: the arithmetic, each number by its
-    name; `pays_after` in days, infinite if never.
+    """Whether a new model pays for itself. verdict: `retrain`, `keep` or `cannot tell`. lines: the arithmetic, each
+    number by name; `pays_after` in days, infinite if never.
     """
 
     verdict: str

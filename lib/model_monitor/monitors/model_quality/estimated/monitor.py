@@ -1,4 +1,4 @@
-"""The monitor of estimated quality: predictions without labels beside a baseline of model quality."""
+"""The monitor of estimated quality: compares predictions without labels with a baseline of model quality."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 PREFIX = "estimated_"
-"""What the names of estimates begin with, wherever a metric that rests on labels might stand beside them."""
+"""Prefix of estimates' names, wherever a metric from labels might appear next to them."""
 
 IN_WORDS = {
     ProblemType.BINARY_CLASSIFICATION: "binary problem",
@@ -101,7 +101,7 @@ READING_NUMBERS = (
 
 @dataclass(frozen=True, slots=True)
 class EstimatedMeasurement:
-    """measurement: of the estimates, none of them where `calibration` says why."""
+    """measurement: of the estimates, empty if `calibration` says why."""
 
     measurement: Measurement
     calibration: CalibrationCheck
@@ -175,7 +175,7 @@ class EstimatedQualityMonitor(Monitor):
             raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
 
     def measures(self) -> Any:
-        """The rows of a baseline's scores are none of this monitor's own: `expecting` has them of the baseline."""
+        """The measures without the baseline's rows by score, which `expecting` adds."""
         return self.plan, None
 
     def measures_of_baseline(self) -> Any:
@@ -205,7 +205,7 @@ class EstimatedQualityMonitor(Monitor):
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         plan, evidence = measures
-        assert evidence is not None  # `expecting` saw to it, and to the scores
+        assert evidence is not None  # ensured by `expecting`, as are the scores
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
         of_numbers, errors = isinstance(evidence, RegressionEvidence), data.errors
         if of_numbers and errors is None:
@@ -290,7 +290,7 @@ class EstimatedQualityMonitor(Monitor):
         suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
         known = ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
-        return replace(known, segments={})  # what is estimated is estimated of all rows
+        return replace(known, segments={})  # estimates are for all rows only
 
     def check(
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
@@ -324,7 +324,7 @@ class EstimatedQualityMonitor(Monitor):
     def published(
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
-        """The estimates, `estimated_` before the names that the metrics themselves are published by."""
+        """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
         return (*published_of(found.measurement), violation_count(results))
 
     def page(self, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object) -> Page:
@@ -355,7 +355,7 @@ class EstimatedQualityMonitor(Monitor):
 
 
 def _of_errors_alone(known: ModelBaseline) -> ModelBaseline:
-    """The baseline without what nobody estimates."""
+    """The baseline without metrics that have no estimate."""
     return known.without(set(known.of(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
@@ -368,8 +368,8 @@ def _as_estimate(result: CheckResult) -> CheckResult:
 
 
 def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
-    """The errors to be expected. How far they are off is that of the errors about their expectations, in the window and in the
-    rows that tell what the model of errors is worth. Squares are as much larger than those of expectations as they were there.
+    """The expected errors. Their error is that of actual about expected errors, in the window and in the rows that test
+    the model of errors. Squared errors exceed the squares of expectations by the same factor as in those rows.
     """
     worth, window = state.of_errors, state.predictions.regression
     known, rows = (float(worth.of(ROWS).sum()) if worth.names else 0.0), float(window.rows.sum())
@@ -378,7 +378,7 @@ def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
     if known < FEWEST_ROWS:
         checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(known), needed=FEWEST_ROWS))
     elif rows:
-        once_more = math.sqrt(1 + known / rows)  # the error of known rows, and of the window beside them
+        once_more = math.sqrt(1 + known / rows)  # the error of the known rows, and that of the window
         error, mae = math.sqrt(float(worth.of(APART_2).sum())) / known, float(window.absolute.sum()) / rows
         ratio = quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
         squares = float(window.squared.sum()) / rows
@@ -396,12 +396,12 @@ def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
 
 
 def _mean_distance(worth: BlockSums) -> float:
-    """By how much errors were off what was expected of them, on average."""
+    """The mean distance between errors and their expected values."""
     return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0)) if worth.names else 0.0
 
 
 def _of_classes(state: EstimatedOutcomes) -> Estimation:
-    """The estimates of many classes: those of the baseline, and of the window."""
+    """The estimates for many classes: the baseline's and the window's."""
     predictions = state.predictions
     table = class_table(predictions.confusion, predictions.plan)
     keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
