@@ -245,6 +245,11 @@ def allowed_for(
     """
     if component.p >= 1:
         return component
+    if component.rivals is not None:  # where means vary counts are no more rows' own, and all cells are rivals
+        moves = "location" not in past or np.isnan(past["location"]).any()
+        own = 0.0 if moves else 1 / phi("location", now, past, groups.of_values, others) ** 2
+        rivals = component.tests + (component.rivals - component.tests) * own
+        component = replace(component, p=component.p / component.rivals * rivals, rivals=rivals)
     p = _as_past_ones(component, now, past, groups.of(component.name), others)
     p = min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name))))
     return Component(component.name, p, component.effect, component.tests)
