@@ -12,14 +12,7 @@ import pytest
 from model_monitor import DataQualityMonitor, run_baseline
 from model_monitor.errors import BadConfiguration, NeedsSpark
 from model_monitor.monitors.user_checks.checks import Analyzer
-from model_monitor.monitors.user_checks.loading import (
-    FORMS,
-    Assertion,
-    JsonCheck,
-    Level,
-    read_checks,
-    why_spark,
-)
+from model_monitor.monitors.user_checks.loading import FORMS, Assertion, JsonCheck, Level, read_checks, why_spark
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,7 @@ from model_monitor.errors import BadState
 from model_monitor.monitors.bias.monitor import BiasMonitor
 from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.reports.history.archive import (
-    METADATA,
-    MOST_ROWS,
-    SCHEMA,
-    StoredProfile,
-    from_parquet,
-    to_parquet,
-)
+from model_monitor.reports.history.archive import METADATA, MOST_ROWS, SCHEMA, StoredProfile, from_parquet, to_parquet
 from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, KllSketch, Moments, Profile
 from model_monitor.statistics.states.encoding import pack
 

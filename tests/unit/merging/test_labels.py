@@ -13,14 +13,7 @@ from model_monitor.data.reading.ledger import NUMBER
 from model_monitor.data.records.locations import LINE
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.running.merging.joining import Join
-from model_monitor.running.merging.labels import (
-    GroundTruth,
-    LabelAccount,
-    Period,
-    Repair,
-    labels_of_line,
-    plain_labels,
-)
+from model_monitor.running.merging.labels import GroundTruth, LabelAccount, Period, Repair, labels_of_line, plain_labels
 from model_monitor.running.merging.sources import HourFolder, Kind, Parts
 
 PARTS = Parts((BRANCH,), 1)

@@ -39,12 +39,7 @@ from model_monitor.monitors.explainability.baseline_rows import (
     to_csv,
 )
 from model_monitor.monitors.explainability.kernel import Cells
-from model_monitor.monitors.explainability.measures import (
-    RESOLUTION,
-    TOP_FEATURES,
-    AttributionMeasures,
-    plan_of,
-)
+from model_monitor.monitors.explainability.measures import RESOLUTION, TOP_FEATURES, AttributionMeasures, plan_of
 from model_monitor.monitors.explainability.partition import (
     CELLS,
     FEATURE,

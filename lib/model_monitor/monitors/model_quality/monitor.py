@@ -47,14 +47,7 @@ from model_monitor.monitors.model_quality.measurement import (
 )
 from model_monitor.monitors.model_quality.metrics import METRICS
 from model_monitor.monitors.model_quality.page import page_of
-from model_monitor.monitors.protocol import (
-    TOLD,
-    Layout,
-    Monitor,
-    PublishedMetric,
-    Scanned,
-    violation_count,
-)
+from model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violation_count
 from model_monitor.monitors.segments import hints_of_segments
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import RowRuns, State

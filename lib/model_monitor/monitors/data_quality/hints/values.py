@@ -9,12 +9,12 @@ import numpy as np
 from model_monitor.documents.check_results import some_of
 from model_monitor.documents.headline import FEWER_MISSING
 from model_monitor.documents.statistics import InferredType
-from model_monitor.monitors.data_quality.comparison import FeatureComparison, chance_of_more
+from model_monitor.monitors.data_quality.comparison import FeatureComparison
 from model_monitor.monitors.data_quality.distributions import DATE
 from model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, NAMED, Said, Seen, listed
 from model_monitor.statistics.states import FeatureProfile
 from model_monitor.statistics.verdicts.clock import CLOCK_DAY
-from model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # what may be a whole number whose thousands are set apart

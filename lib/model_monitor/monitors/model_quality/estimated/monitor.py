@@ -64,14 +64,7 @@ from model_monitor.monitors.protocol import TOLD, Finding, Layout, Monitor, Publ
 from model_monitor.monitors.user_checks.checks import CheckPlan
 from model_monitor.statistics.states import State
 from model_monitor.statistics.states.blocks import BlockSums
-from model_monitor.statistics.states.estimated import (
-    APART,
-    APART_2,
-    ERRORS_2,
-    EXPECTED_2,
-    ROWS,
-    EstimatedOutcomes,
-)
+from model_monitor.statistics.states.estimated import APART, APART_2, ERRORS_2, EXPECTED_2, ROWS, EstimatedOutcomes
 from model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType, class_key
 from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
