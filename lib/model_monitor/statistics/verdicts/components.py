@@ -117,6 +117,7 @@ def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Pla
 
 
 _CERTAIN, _RARE = 1e-12, 0.01  # between which p-values it matters how many tests there are
+_ROUNDING = 1 + 1e-9  # the same chance differs in its last digits where other columns are looked at beside
 
 
 def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
@@ -126,7 +127,7 @@ def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
     high = np.minimum(most, np.floor(expected + REACH * np.sqrt(expected) + LEAST_REACH)) + 1
     while (high - low > 1).any():
         middle = np.floor((low + high) / 2)
-        is_rare = rarer(totals, middle, sizes, of, columns) <= limit
+        is_rare = rarer(totals, middle, sizes, of, columns) <= limit * _ROUNDING
         low, high = np.where(is_rare, low, middle), np.where(is_rare, middle, high)
     found: Counts = np.where(high <= most, rarer(totals, np.minimum(high, most), sizes, of, columns), 0.0)
     return found
