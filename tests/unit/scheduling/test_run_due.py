@@ -667,6 +667,15 @@ def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_anoth
     assert given == ["MODEL_QUALITY", "ESTIMATED_QUALITY"]
 
 
+def test_a_baseline_of_ours_counts_in_an_imported_file_and_those_of_the_container_don_t(schedule):
+    of_churn(schedule, baseline_constraints="c.json", baseline_statistics="s.json", MODEL_MONITOR_BASELINE="churn")
+    schedule.run(at(4, 22, 7))
+
+    flags = schedule.jobs.commands[0].flags
+    assert flags["--baseline"] == "churn"
+    assert not {"--baseline-constraints", "--baseline-statistics"} & flags.keys()
+
+
 def test_only_data_quality_is_told_what_moves_the_model(schedule):
     of_churn(schedule)
     explained(schedule)
