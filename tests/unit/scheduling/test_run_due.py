@@ -657,6 +657,13 @@ def test_attributions_that_are_not_there_or_not_the_only_ones_keep_no_job_from_r
     assert "one and two explain churn; write attributions=PATH" in caplog.text
 
 
+def test_a_clock_that_was_ahead_at_the_first_look_puts_off_no_run(schedule):
+    schedule.run(at(14, 22, 7))
+    schedule.run(at(4, 23, 7))
+
+    assert schedule.executions["2024-03-04T23:00:00Z"] == "Completed"
+
+
 def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_another(schedule):
     schedule.write(monitoring_type="ModelQuality")
     schedule.run(at(4, 22, 7))
