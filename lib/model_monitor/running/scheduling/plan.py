@@ -209,7 +209,7 @@ class Plan:
             raise BadConfiguration.gathered(list(sources.errors))
         own = (f"{path}: ", "variable ")
         given = {name: text.text for name, text in sources.values.items() if text.place.startswith(own)}
-        if "baseline" in given:  # ours counts, as it does beside the container's variables, which an imported file has
+        if given.get("baseline"):  # ours counts, as beside the container's variables, which an imported file has
             given = {name: text for name, text in given.items() if name not in BASELINE_FILES}
         if "output_path" not in given:
             where = path or f"{self.file}: variables"
