@@ -123,9 +123,10 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
 
 def paths_of(paths: Collection[str] | None) -> frozenset[str] | None:
     """Those that a middleware captures, None for all. Raises ValueError for a text, and for one without a slash in front."""
-    if isinstance(paths, str) or not all(path.startswith("/") for path in paths or ()):
+    found = None if paths is None else frozenset(paths)  # of what can be read once alone, too
+    if isinstance(paths, str) or not all(path.startswith("/") for path in found or ()):
         raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
-    return None if paths is None else frozenset(paths)
+    return found
 
 
 REQUEST, RESPONSE = "REQUEST", "RESPONSE"

@@ -54,7 +54,7 @@ def test_paths_that_nobody_asks_for_are_refused(paths):
     with pytest.raises(ValueError, match=r"paths is .*; write a list of paths with a slash in front"):
         paths_of(paths)
     assert paths_of(None) is None
-    assert paths_of(("/invocations",)) == {"/invocations"}
+    assert paths_of(("/invocations",)) == paths_of(iter(["/invocations"])) == {"/invocations"}
 
 
 def test_all_faults_are_said_at_once():

@@ -80,7 +80,10 @@ def test_files_that_are_none_are_refused(path, content):
 def test_a_header_of_other_columns_is_no_row():
     with pytest.raises(BadConfiguration, match="whose first line has years, city; the features are age, town"):
         rows_in(b"years,city\n3,Ulm\n", "a.csv", NAMES, None)
+    with pytest.raises(BadConfiguration, match="whose first line has , years, city; the features are age, town"):
+        rows_in(b",years,city\n0,3,Ulm\n", "a.csv", NAMES, None)  # with an index, as pandas writes it
     assert rows_in(b"3,Ulm\n4,Bonn\n", "a.csv", NAMES, None) == [["3", "Ulm"], ["4", "Bonn"]]
+    assert rows_in(b",Ulm\n4,Bonn\n", "a.csv", NAMES, None) == [[None, "Ulm"], ["4", "Bonn"]]
 
 
 def test_columns_are_numbers_where_all_their_cells_are():

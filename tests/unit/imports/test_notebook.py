@@ -98,6 +98,12 @@ def test_lines_that_are_no_python_are_left_alone():
     assert list(changes_of(notebook("this is no python", "", "'''"), OFFERED)) == []
 
 
+def test_a_cell_that_says_nothing_of_the_sdk_is_not_parsed(monkeypatch):
+    monkeypatch.setattr(ast, "parse", lambda text: pytest.fail("parsed"))
+
+    assert list(changes_of(notebook("%%html\n" + "<p>of it</p>\n" * 3), OFFERED)) == []
+
+
 def test_every_line_that_is_written_can_be_imported():
     names = sorted(OFFERED - {"clarify", "dataset_format", "model_monitor", "s3"})
     text = rewritten(f"from sagemaker.model_monitor import {', '.join(names)}\nfrom sagemaker import clarify, s3")

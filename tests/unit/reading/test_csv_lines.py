@@ -6,10 +6,9 @@ import pyarrow as pa
 import pytest
 
 from model_monitor.data.reading.lines import CsvLines
-from model_monitor.data.reading.remedies import remedy
 from model_monitor.data.records.csv_rows import SPARK_ESCAPE
 from model_monitor.data.records.locations import LINE
-from model_monitor.data.records.refusals import Refusal
+from model_monitor.data.records.refusals import Refusal, remedy
 
 AGE_AND_PLAN = CsvLines(("age", "plan"), header=True)
 

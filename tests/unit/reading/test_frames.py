@@ -15,7 +15,7 @@ import pytest
 from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from model_monitor.data.reading import row_files
 from model_monitor.data.reading.data import read_data
-from model_monitor.data.reading.frames import rows_of, stored
+from model_monitor.data.reading.frames import _cast, rows_of, stored
 from model_monitor.data.reading.row_files import (
     _all_differ,
     _file_bytes_at_least,
@@ -144,6 +144,11 @@ def test_dates_with_a_time_of_day_are_refused_without_showing_one():
     ) as told:
         stored(pa.table({"day": days, "seen": pa.array([0, 3_600_000, None]).view(pa.date64())}), 0)
     assert "3600000" not in str(told.value)
+
+
+def test_what_arrow_can_t_cast_for_another_reason_is_not_told_as_a_date():
+    with pytest.raises(pa.ArrowInvalid):
+        _cast(pa.table({"a": pa.array([300])}), pa.schema([("c0", pa.int8())]))
 
 
 VIEW = pa.list_view(pa.float64())

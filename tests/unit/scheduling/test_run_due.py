@@ -657,6 +657,13 @@ def test_attributions_that_are_not_there_or_not_the_only_ones_keep_no_job_from_r
     assert "one and two explain churn; write attributions=PATH" in caplog.text
 
 
+def test_a_clock_that_was_ahead_at_the_first_look_puts_off_no_run(schedule):
+    schedule.run(at(14, 22, 7))
+    schedule.run(at(4, 23, 7))
+
+    assert schedule.executions["2024-03-04T23:00:00Z"] == "Completed"
+
+
 def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_another(schedule):
     schedule.write(monitoring_type="ModelQuality")
     schedule.run(at(4, 22, 7))
@@ -665,6 +672,15 @@ def test_a_schedule_s_kind_is_its_jobs_analysis_unless_their_variables_say_anoth
 
     given = [job.flags["--analysis-type"] for job in schedule.jobs.commands]
     assert given == ["MODEL_QUALITY", "ESTIMATED_QUALITY"]
+
+
+def test_a_baseline_of_ours_counts_in_an_imported_file_and_those_of_the_container_don_t(schedule):
+    of_churn(schedule, baseline_constraints="c.json", baseline_statistics="s.json", MODEL_MONITOR_BASELINE="churn")
+    schedule.run(at(4, 22, 7))
+
+    flags = schedule.jobs.commands[0].flags
+    assert flags["--baseline"] == "churn"
+    assert not {"--baseline-constraints", "--baseline-statistics"} & flags.keys()
 
 
 def test_only_data_quality_is_told_what_moves_the_model(schedule):

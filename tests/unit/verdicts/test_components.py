@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -187,6 +188,41 @@ def test_the_chance_of_a_cell_as_rare_as_the_rarest_one_is_that_of_the_counts_it
 
     found = components.attained(totals, np.full(4, rows), np.full(4, of), limit)
     assert found == pytest.approx(np.array(possible), rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [((5, 30, 128), (9, 12, 30)), ((4, 234, 39), (9, 48, 12)), ((13, 88, 130), (24, 39, 58))]
+)
+def test_the_count_that_is_there_is_one_that_is_as_rare_whatever_its_last_digit(before, after):
+    n, m = sum(before), sum(after)
+    totals = [*map(sum, zip(before, after, strict=True))]
+
+    def tails(total, rows):  # in whole numbers
+        ways = [math.comb(total, k) * math.comb(n + m - total, rows - k) for k in range(min(total, rows) + 1)]
+        return {k: Fraction(sum(ways[k:]), math.comb(n + m, rows)) for k in range(len(ways))}
+
+    of_sides = [[tails(total, rows) for total in totals] for rows in (n, m)]
+    least = min(
+        tail[count]
+        for side, counts in zip(of_sides, (before, after), strict=True)
+        for tail, count in zip(side, counts, strict=True)
+    )
+    expected = sum(
+        max((chance for chance in tail.values() if chance <= least), default=0) for side in of_sides for tail in side
+    )
+
+    sides = ({str(cell): float(count) for cell, count in enumerate(counts)} for counts in (before, after))
+    assert component(of_categories(*sides), "cell").p == pytest.approx(float(expected))
+
+
+def test_cells_of_few_rows_cost_no_more_terms_than_they_have(monkeypatch):
+    asked = []
+    terms = np.cumprod
+    monkeypatch.setattr(np, "cumprod", lambda ratios, **given: asked.append(ratios.size) or terms(ratios, **given))
+    totals = np.append(np.arange(1.0, 1_001), 400_000.0)
+
+    assert components.attained(totals, np.full(1_001, 1e5), np.full(1_001, 1.1e6), 1e-6)[:-1].max() > 0
+    assert max(asked) < 150_000  # not a row of thousands for each
 
 
 @pytest.mark.parametrize("skewness", [1e-7, 0.05, 0.16, 0.3])

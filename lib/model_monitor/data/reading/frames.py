@@ -154,8 +154,10 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
         if column.type != field.type:  # digits of a time below microseconds are cut off
             try:
                 column = column.cast(field.type, safe="timestamp" not in str(field.type))
-            except pa.ArrowInvalid:  # whose text shows the value
-                raise BadInput(
+            except pa.ArrowInvalid:
+                if "date64" not in str(column.type):  # more texts than Arrow's offsets tell apart
+                    raise
+                raise BadInput(  # Arrow's text shows the value
                     f"column {name!r} holds {column.type} with times of day, which are no dates; cast it to timestamp[ms]"
                 ) from None
         columns.append(column)

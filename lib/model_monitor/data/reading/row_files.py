@@ -32,10 +32,8 @@ MOST_FILE_BYTES = 256 * 2**20
 MOST_OF_DICTIONARY = 1.6
 """A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
 
-ENOUGH_OF_COLUMNS, FIRST = (
-    1.1,
-    256,
-)  # bytes of columns beside those of a file; values that mostly tell whether all differ
+ENOUGH_OF_COLUMNS = 1.1  # bytes of columns beside those of a file
+FIRST = 256  # values that mostly tell whether all differ
 
 STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
 

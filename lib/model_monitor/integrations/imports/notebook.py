@@ -105,7 +105,8 @@ def read_notebook(path: str) -> dict[str, Any]:
 
 def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
     """The imports of the SDK in a cell. Lines of IPython's own (`!pip`, `%matplotlib`, `files = !ls`) are passed over."""
-    for node in ast.walk(_parsed(_MAGIC.sub("pass", text).splitlines())):
+    lines = _MAGIC.sub("pass", text).splitlines() if SDK in text else []  # a page of HTML takes a try for each line
+    for node in ast.walk(_parsed(lines)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
         if isinstance(node, ast.Import | ast.ImportFrom) and any(name.split(".")[0] == SDK for name in names):

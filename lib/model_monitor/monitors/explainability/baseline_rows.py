@@ -176,12 +176,9 @@ def rows_in(content: bytes, path: str, names: Sequence[str], features: str | Non
     rows: list[list[Any]] = [[cell or None for cell in row] for row in csv.reader(io.StringIO(text)) if row]
     if rows and (set(rows[0]) >= set(names) or set(rows[0]) <= set(names)):
         rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]  # type: ignore[misc]
-    elif (
-        rows[1:]
-        and not any(map(_is_number, rows[0]))
-        and any(all(map(_is_number, each)) for each in zip(*rows[1:], strict=False))
-    ):
-        raise _error(f"names {path}, whose first line has {_listed(rows[0])}; the features are {_listed(names)}")
+    elif rows and _is_header(*rows):
+        found = [cell or "" for cell in rows[0]]
+        raise _error(f"names {path}, whose first line has {_listed(found)}; the features are {_listed(names)}")
     if not rows:
         raise _error(f"names {path}, which has no rows")
     return _aligned(rows, names)
@@ -233,6 +230,12 @@ def _aligned(rows: Sequence[Any], names: Sequence[str]) -> list[list[Any]]:
             raise _error(f"row {place + 1} has a value that is neither a number nor a text")
         found.append(row)
     return found
+
+
+def _is_header(first: Sequence[Any], *others: Sequence[Any]) -> bool:
+    """Whether a row has no numbers, and a text above numbers: a missing cell there may be one of data."""
+    columns = zip(first, *others, strict=False) if others and not any(map(_is_number, first)) else ()
+    return any(name is not None and all(map(_is_number, cells)) for name, *cells in columns)
 
 
 def _is_number(cell: Any) -> bool:

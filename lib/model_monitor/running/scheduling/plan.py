@@ -21,7 +21,7 @@ from model_monitor.reports.alerts import Destination, read_destinations
 from model_monitor.reports.outputs.files import document_of, file_at, run_before
 from model_monitor.running.configuration.contract import OPTIONS
 from model_monitor.running.configuration.options import flag_of, variable_of
-from model_monitor.running.configuration.reading import Sources, sources_of
+from model_monitor.running.configuration.reading import BASELINE_FILES, Sources, sources_of
 from model_monitor.running.layout import Layout
 from model_monitor.running.scheduling.schedules import Clock, Recurrence, full_hour, read_offset
 from model_monitor.storage import LocalStorage, join, opens_here, storage_of
@@ -209,6 +209,8 @@ class Plan:
             raise BadConfiguration.gathered(list(sources.errors))
         own = (f"{path}: ", "variable ")
         given = {name: text.text for name, text in sources.values.items() if text.place.startswith(own)}
+        if given.get("baseline"):  # ours counts, as beside the container's variables, which an imported file has
+            given = {name: text for name, text in given.items() if name not in BASELINE_FILES}
         if "output_path" not in given:
             where = path or f"{self.file}: variables"
             raise BadConfiguration(f"{where}: output_path is missing; write output_path=DIRECTORY")

@@ -91,7 +91,7 @@ def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | Non
     if plan.clock is None or not plan.is_running:
         return None
     whole = times_of([execution for execution in past.executions if execution.status.is_of_a_whole_run])
-    last = max(_up_to(now, whole), default=_beginning(plan, plan.clock, past))
+    last = max(_up_to(now, whole), default=_beginning(plan, plan.clock, past, now))
     allowed = PERIODS_UNTIL_OVERDUE * plan.clock.period(now) + plan.delay
     return last if now - last > allowed else None
 
@@ -104,7 +104,7 @@ def _not_begun(plan: Plan, past: Executions, now: datetime) -> Iterator[datetime
         if once > max(begun, default=once - A_MOMENT):
             yield once
         return
-    after = max(_up_to(now, begun), default=_beginning(plan, plan.clock, past) - A_MOMENT)
+    after = max(_up_to(now, begun), default=_beginning(plan, plan.clock, past, now) - A_MOMENT)
     yield from (time for time in plan.clock.times(after, latest) if time not in begun)
 
 
@@ -112,8 +112,8 @@ def _up_to(now: datetime, times: Sequence[datetime]) -> list[datetime]:
     return [time for time in times if time <= now]
 
 
-def _beginning(plan: Plan, clock: Clock, past: Executions) -> datetime:
-    return plan.starts or clock.latest(_time(past.since) - plan.delay)
+def _beginning(plan: Plan, clock: Clock, past: Executions, now: datetime) -> datetime:
+    return plan.starts or clock.latest(min(_time(past.since), now) - plan.delay)
 
 
 def times_of(executions: Sequence[Execution]) -> list[datetime]:

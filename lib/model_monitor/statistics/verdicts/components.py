@@ -117,19 +117,23 @@ def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Pla
 
 
 _CERTAIN, _RARE = 1e-12, 0.01  # between which p-values it matters how many tests there are
+_ROUNDING = 1 + 1e-5  # of many rows a chance has so few digits, and others where other cells are looked at beside
 
 
 def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
     """The chance of so many of each cell of a column, or more, that it is at most `limit`; 0 if no count is so rare."""
-    expected, most = totals * sizes / of, np.minimum(totals, sizes)
-    columns, low = np.zeros(len(totals), np.int64), np.floor(expected)
+    t, places = np.unique(totals, return_inverse=True)
+    size, of = sizes[: len(t)], of[: len(t)]  # which are the column's
+    columns = np.frexp(t)[1].astype(np.int64)  # cells of about one size have as many terms
+    expected, most = t * size / of, np.minimum(t, size)
+    low = np.floor(expected)
     high = np.minimum(most, np.floor(expected + REACH * np.sqrt(expected) + LEAST_REACH)) + 1
     while (high - low > 1).any():
         middle = np.floor((low + high) / 2)
-        is_rare = rarer(totals, middle, sizes, of, columns) <= limit
+        is_rare = rarer(t, middle, size, of, columns) <= limit * _ROUNDING
         low, high = np.where(is_rare, low, middle), np.where(is_rare, middle, high)
-    found: Counts = np.where(high <= most, rarer(totals, np.minimum(high, most), sizes, of, columns), 0.0)
-    return found
+    found: Counts = np.where(high <= most, rarer(t, np.minimum(high, most), size, of, columns), 0.0)
+    return found[places]
 
 
 @lru_cache(4096)  # columns and windows ask the same again and again; a stream of them must not fill the memory

@@ -613,9 +613,8 @@ def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: boo
         largest = np.maximum(largest, _largest_of_ends(totals, windows, firsts, firsts + many, sizes, total))
     each = np.ones(sizes.shape)
     squares = sizes * others / total * sums_of(together**2 / shares, groups_each).T
-    are_two = ((many == 2) & (groups_each == 2))[
-        :, None
-    ]  # which are as unusual: the larger score of both would be too large
+    # two are as unusual as each other: the larger score of both would be too large
+    are_two = ((many == 2) & (groups_each == 2))[:, None]
     return {
         "chi2": squares,
         "freedom": (groups_each - 1)[:, None] * each,
