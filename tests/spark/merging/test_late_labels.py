@@ -203,7 +203,7 @@ def test_an_hour_whose_captures_are_gone_stays_as_it_is(merge, tmp_path, caplog)
 
     assert truths(tmp_path / "merged") == {"event-1": "1"}
     assert merged.restated == ()
-    assert f"{folder_of(0)} stays as it is" in caplog.text
+    assert f"{folder_of(0)} is left unchanged" in caplog.text
 
 
 def test_a_capture_without_an_event_is_labelled_as_absent_until_one_comes(merge, tmp_path):

@@ -68,12 +68,12 @@ def test_the_templates_job_is_one_that_starts(tmp_path):
     template, _ = decode.decode(str(TEMPLATE))
     text = template["Resources"]["Schedule"]["Properties"]["Target"]["Input"]["Fn::Sub"]
     text = text.replace("<aws.scheduler.scheduled-time>", "2026-01-31T23:10:00Z")
-    request = json.loads(re.sub(r"\$\{[\w.:]+\}", "x", text))
+    request = json.loads(re.sub(r"\$\{([\w.:]+)\}", r"\1", text))
     config = config_of(
         "monitor", sources_of(request["JobDriver"]["SparkSubmit"]["EntryPointArguments"], {}), in_container=False
     )
 
     assert config.ignored == ()
-    assert config.output_path == "s3://x/x"
+    assert config.output_path == "s3://Bucket/Reports"
     members = boto3.client("emr-serverless", region_name="us-east-1").meta.service_model.operation_model("StartJobRun")
     assert {name[0].lower() + name[1:] for name in request} <= set(members.input_shape.members)
