@@ -1,7 +1,7 @@
-"""The engine of this machine's own processes, without Spark and without a JVM: files of this machine, and tables in memory.
+"""The local engine: reads local files and in-memory tables in processes of this machine, without Spark or a JVM.
 
-It cuts files as Spark cuts them and reads them in Spark's order, so that states have the same bytes
-(docs/decisions/0045-the-engine-without-a-jvm.md). What it can't read raises NeedsSpark, one sentence that says so.
+It cuts files and orders rows as Spark does, so states have the same bytes
+(docs/decisions/0045-the-engine-without-a-jvm.md). For data that it can't read, it raises NeedsSpark.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ TYPES = {LINE: pa.string(), FILE: pa.string(), BLOCK_START: pa.int64(), FILE_KEY
 TABLES = ("parquet", "orc")
 
 Batches: TypeAlias = Iterable[pa.RecordBatch]
-Cut: TypeAlias = Callable[[File, int], list[Piece]]  # the pieces of a file, of so many bytes each
+Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces of at most so many bytes
 
 
 @dataclass
 class LocalEngine:
-    """The engine of this machine (`protocol.Engine`). processes: how many work side by side; None for one a core.
+    """The local engine (`protocol.Engine`). processes: number of parallel processes; None for one per core.
 
-    What is read next is cut by `piece_bytes`, and lies in batches of `rows`.
+    piece_bytes, rows: bytes per partition and rows per batch of later reads.
     """
 
     max_line_bytes: int = MAX_RECORD_BYTES
@@ -103,7 +103,7 @@ class LocalEngine:
         return names, self._of_files(files, cut, read, schema, in_order=in_order)
 
     def rows_of_table(self, table: TableFiles, *, in_order: bool) -> LocalPartitions:
-        """The rows of a version of a table, cut as any Parquet files."""
+        """The rows of a table version, cut like any Parquet files."""
         from model_monitor.data.engine import local_tables
 
         read = partial(local_tables.batches_of_table, table=replace(table, files=()))
@@ -112,7 +112,7 @@ class LocalEngine:
     def _of_files(
         self, files: Sequence[File], cut: Cut, read: Callable[..., Batches], schema: pa.Schema, *, in_order: bool
     ) -> LocalPartitions:
-        """Rows that are read piece by piece. read: takes a piece, a schema, and how many rows a batch may have."""
+        """Rows that are read piece by piece. read: takes a piece, a schema, and the maximum rows per batch."""
 
         def parts(wanted: pa.Schema) -> list[Part]:
             return _parts_of(self.packed(files, cut), partial(read, schema=wanted, rows=self.rows), in_order)
@@ -120,7 +120,7 @@ class LocalEngine:
         return LocalPartitions(self, schema, lambda: parts(schema), parts)
 
     def of_batches(self, schema: pa.Schema, batches: list[list[pa.RecordBatch]]) -> LocalPartitions:
-        """Batches at hand as rows, those of each partition."""
+        """Rows from in-memory batches, one list per partition."""
         return LocalPartitions(self, schema, lambda: [partial(iter, of_part) for of_part in batches])
 
     def is_readable(self, path: str) -> bool:
@@ -142,7 +142,7 @@ class LocalEngine:
         return self.partition_by_size(total_bytes)
 
     def packed(self, files: Sequence[File], cut: Cut) -> list[list[Piece]]:
-        """The pieces of the files that each partition has, as what is read next is cut."""
+        """The pieces of the files by partition, with the current `piece_bytes`."""
         largest = partitions.largest_piece([file.size_bytes for file in files], self.piece_bytes)
         return partitions.packed([piece for file in files for piece in cut(file, largest)], largest)
 
@@ -179,10 +179,10 @@ class LocalLines:
 
 @dataclass(frozen=True)
 class LocalPartitions:
-    """Partitions as functions that give their batches (`protocol.Partitions`).
+    """Partitions as functions that return their batches (`protocol.Partitions`).
 
-    schema: of the batches. parts: makes the functions when the rows are wanted, by the sizes that are set then. read: makes them
-    by a schema of which columns that are null need not be read; None if rows are read whole.
+    schema: schema of the batches. parts: makes the functions when rows are read, with the sizes set at that time. read:
+    makes them for a schema, in which null columns need not be read; None if rows are read whole.
     """
 
     engine: LocalEngine
@@ -203,7 +203,7 @@ class LocalPartitions:
         return self.only(names).mapped(partial(_selected, tuple(names), tuple(called)), schema)
 
     def only(self, names: Collection[str]) -> LocalPartitions:
-        """The same, of which other columns than these are not asked for: files may be read without them."""
+        """The same rows, of which only these columns are needed: files may be read without the others."""
         if self.read is None:
             return self
         wanted = {*names}
@@ -227,7 +227,7 @@ class LocalPartitions:
         return self.engine.of_batches(self.schema, self._collected())
 
     def release(self) -> None:
-        """Nothing to give back: what is kept is forgotten with whoever has it."""
+        """Does nothing: kept batches are freed with their owner."""
 
     def beside(self, other: Partitions) -> LocalPartitions:
         others = cast("LocalPartitions", other).parts
@@ -245,7 +245,7 @@ class LocalPartitions:
     def write_texts(self, folder: str, by: str, text: str) -> None:
         from model_monitor.data.engine.local_exchange import texts_left
 
-        here = self.engine.processes if is_local(folder) else 1  # how S3 is to encrypt it is known to this process
+        here = self.engine.processes if is_local(folder) else 1  # only this process knows S3's encryption settings
         written = [partial(_mapped, part, partial(texts_left, folder, by, text)) for part in self.parts()]
         in_processes(written, here, WORTH_PROCESSES_OF_TEXTS)
 
@@ -265,7 +265,7 @@ class LocalPartitions:
 
 @dataclass(frozen=True)
 class LocalStates:
-    """States of some partitions (`protocol.States`)."""
+    """States of partitions (`protocol.States`)."""
 
     source: LocalPartitions
     task: StateTask
@@ -281,18 +281,18 @@ class LocalStates:
 
 
 def batches_in_order(rows: Partitions) -> Iterator[pa.RecordBatch]:
-    """The batches of one partition after the other, of which none is read before it is wanted."""
+    """The batches, one partition after the other; each is read only when needed."""
     return (batch for part in cast("LocalPartitions", rows).parts() for batch in part())
 
 
 def numbers(engine: Engine, count: int) -> Partitions:
-    """So many partitions of one row, its number, in the column `id`: tasks for what is no row of the data."""
+    """`count` partitions of one row, its number, in the column `id`: for tasks that don't read rows of the data."""
     batches = [[pa.RecordBatch.from_pydict({"id": [number]})] for number in range(count)]
     return cast("LocalEngine", engine).of_batches(pa.schema([("id", pa.int64())]), batches)
 
 
 def _parts_of(packed: list[list[Piece]], read: Callable[[Piece], Batches], in_order: bool) -> list[Part]:
-    """The partitions of these pieces; all of them in one, in the order of their files, if that is asked for."""
+    """The partitions of these pieces; in_order: one partition, with the pieces in the order of their files."""
     if in_order:
         packed = [sorted(chain(*packed), key=lambda piece: (piece.uri.encode(), piece.start))]
     return [partial(_one_after_the_other, read, pieces) for pieces in packed]

@@ -1,7 +1,7 @@
-"""A pandas frame, an Arrow table or a path as a data set (`read_data`), and the engine that reads it.
+"""Reads a pandas frame, an Arrow table or a path as a data set (`read_data`), and chooses the engine that reads it.
 
-In pandas NaN, None, NaT and NA are all missing values. A larger table goes through a Parquet file that lives as long as the data
-set. docs/engines.md has the table of engines; the log says which was chosen, and why.
+In pandas, NaN, None, NaT and NA are all missing values. A larger table goes through a Parquet file that lives as long
+as the data set. docs/engines.md has the table of engines; the log says which was chosen, and why.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ log = logging.getLogger(__name__)
 
 
 def table_of_pandas(frame: pd.DataFrame) -> pa.Table:
-    """The columns of a frame; its index is none of them.
+    """The columns of a frame, without its index.
 
-    Raises BadInput for names that are no texts, and for a column whose values are of several types.
+    Raises BadInput for names that are not texts, and for a column whose values have several types.
     """
     _require_names(frame)
     if frame.index.names != [None]:
@@ -82,9 +82,9 @@ def _require_names(frame: pd.DataFrame) -> None:
 
 
 def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
-    """One column. The fault of Arrow, which shows values, is kept from the error."""
+    """One column. The error omits Arrow's own text, since that shows values."""
     try:
-        # Arrow asks a series many things that an array of numpy has no answer to, which takes longer than a small column
+        # Arrow looks up many attributes of a series, which takes longer than converting a small column
         is_plain = isinstance(values.dtype, np.dtype) or hasattr(values, "sparse")
         return pa.Array.from_pandas(values.to_numpy() if is_plain else values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
@@ -96,11 +96,11 @@ def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
 
 
 def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> Dataset:
-    """The rows of a table, or of a stream, as a data set; what it takes is given back with the data set.
+    """The rows of a table or stream as a data set; resources are released with the data set.
 
-    by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
-    Raises BadInput for columns that are called the same or that Spark has no type for, OutputFailed if this machine has no
-    room for a file of them.
+    by_tasks: whether the rows are sent with the tasks; None: only if executors are on other machines.
+    Raises BadInput for columns with the same name or a type that Spark lacks, OutputFailed if this machine has no room
+    for a file of the rows.
     """
     names = tuple(rows.schema.names)
     require_columns(names)
@@ -118,8 +118,8 @@ def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> D
 
 
 def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
-    """The rows without a file, in the types that a file of them is read in, in how many partitions, and in how many groups their
-    columns are looked at; None if they are many.
+    """The rows without a file, with the types that reading from a file gives; the number of partitions; and the number
+    of column groups. None if there are too many rows.
     """
     if isinstance(table, pa.RecordBatchReader):
         return None
@@ -135,12 +135,12 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
     types = {each: type_of_spark(each, f"column {place}") for place, each in enumerate(table.schema.types, start=1)}
     schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
     batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
-    alone = replace(cast("LocalEngine", engine), processes=1)  # to hand rows over takes as long as a file of them
+    alone = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
     return alone.of_batches(schema, [batches]), 1, groups
 
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
-Data: TypeAlias = "DataFrame | pd.DataFrame | ArrowStream | Paths | Dataset"  # what a run takes
+Data: TypeAlias = "DataFrame | pd.DataFrame | ArrowStream | Paths | Dataset"  # the input of a run
 
 
 def read_data(
@@ -207,9 +207,9 @@ def read_data(
     if not is_path and (dataset_format is not None or window is not None):
         given = "dataset_format" if dataset_format is not None else "window"
         raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
-    if type(data).__module__.startswith("pyspark."):  # by its name, so that nothing of Spark is loaded
+    if type(data).__module__.startswith("pyspark."):  # by module name, which loads nothing of Spark
         return Dataset.of(cast("DataFrame", data))
-    pandas = sys.modules.get("pandas")  # whoever has a frame of it has loaded it
+    pandas = sys.modules.get("pandas")  # a user with a pandas frame has loaded pandas
     is_frame = pandas is not None and isinstance(data, pandas.DataFrame)
     rows = table_of_pandas(cast("pd.DataFrame", data)) if is_frame else None if is_path else rows_of(data)
     if rows is not None:
@@ -231,7 +231,7 @@ def _path_of(data: Any) -> Places:
 
 
 def _read_files(engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions) -> Dataset:
-    from model_monitor.data.reading.paths import read_files  # all readers, which rows at hand do without
+    from model_monitor.data.reading.paths import read_files  # imports all readers, which in-memory rows don't need
 
     return read_files(engine, path, dataset_format, options)
 
@@ -241,16 +241,16 @@ def _type(thing: object) -> str:
     return type(thing).__name__ if module == "builtins" else f"{module}.{type(thing).__name__}"
 
 
-GATEWAY = "PYSPARK_GATEWAY_PORT"  # set where spark-submit has started a JVM for this Python already
+GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
 
 LARGEST_BYTES = 10**9
 LARGEST_OF: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
-"""Data of more bytes goes to Spark where nobody chose: up to there this machine alone was seen to be done sooner, start of
-the JVM included (benchmarks/README.md, "auto")."""
+"""The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
+start of the JVM included (benchmarks/README.md, "auto")."""
 
 
 class EngineName(str, Enum):
-    """What `--engine` and `engine=` take."""
+    """The values of `--engine` and `engine=`."""
 
     AUTO = "auto"
     LOCAL = "local"
@@ -258,7 +258,7 @@ class EngineName(str, Enum):
 
 
 def engine_named(name: str) -> EngineName:
-    """Raises BadConfiguration for a name that no engine has."""
+    """The engine name. Raises BadConfiguration if it is unknown."""
     try:
         return EngineName(name)
     except ValueError:
@@ -273,9 +273,9 @@ def engine_for(
     size_bytes: int = 0,
     window: Window | None = None,
 ) -> Engine:
-    """The engine of this machine, or that of a session of Spark that is set as a job's.
+    """The local engine, or the engine of a Spark session with a job's settings.
 
-    spark: the caller's session. path, dataset_format, size_bytes, window: of what is read; the size of a path is looked up.
+    spark: the caller's session. path, dataset_format, size_bytes, window: of the data; a path's size is looked up.
     """
     asked = engine_named(name)
     was_asked = asked is EngineName.SPARK
@@ -296,14 +296,14 @@ def why_spark(
     size_bytes: int = 0,
     window: Window | None = None,
 ) -> str | None:
-    """Why Spark reads where nobody chose; None if it doesn't. window: of records in folders of hours; no other hour is read."""
+    """Why "auto" chooses Spark; None if it doesn't. window: for records in hour folders: only its hours are read."""
     if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
         return "a session is at hand"
     is_table_here = _keeps_versions_here(dataset_format)
     if isinstance(dataset_format, TableFormat):
         return None if is_table_here else "tables are Spark's"
     if is_table_here:
-        dataset_format = None  # whatever its folder looks like
+        dataset_format = None  # regardless of its folder
     if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
         return f"the reader {dataset_format.reader!r} is Spark's"
     if path is not None:
@@ -319,14 +319,14 @@ def why_spark(
         if dataset_format is None and size_bytes > LARGEST_BYTES:
             from model_monitor.data.reading.headers import format_word_of
 
-            with suppress(MonitorError):  # whoever reads it says so
+            with suppress(MonitorError):  # the reader reports it
                 dataset_format = format_named(format_word_of(LocalEngine(), path))
     largest = LARGEST_OF.get(type(dataset_format), LARGEST_BYTES)
     return f"there are {size_bytes:,} bytes, more than {largest:,}" if size_bytes > largest else None
 
 
 def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:
-    """Whether a format is a table that a library which is installed reads without Spark."""
+    """Whether a format is a table that an installed library reads without Spark."""
     if dataset_format == DELTA:
         return find_spec(LIBRARIES["delta"]) is not None
     if not isinstance(dataset_format, TableFormat):
@@ -341,7 +341,7 @@ def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:
 
 
 def session_at_hand() -> SparkSession | None:
-    """The session that runs in this process already; what has not been loaded has started nothing."""
+    """The session that runs in this process already; there is none if pyspark has not been imported."""
     return plugin("spark").running_session() if "pyspark" in sys.modules else None
 
 
@@ -351,5 +351,5 @@ def _listing(path: Places, window: Window | None) -> Listing | None:
         if window is not None:
             path = tuple(found for each in places_of(path) for found in folders_of(engine.storage(each), each, window))
         return list_dataset(engine, path) if path else None
-    except MonitorError:  # whoever reads it says so
+    except MonitorError:  # the reader reports it
         return None
