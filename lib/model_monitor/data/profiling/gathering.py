@@ -1,6 +1,6 @@
-"""What executors gather of one column, block by block: a `Gatherer` for each kind of column, and runs of its rows.
+"""Computes the states of one column on executors, by block: a `Gatherer` for each kind of column, and runs of rows.
 
-A gatherer sees the blocks of one partition in order and gives the states of its column at the end.
+A gatherer takes the blocks of one partition in order and returns the states of its column at the end.
 """
 
 from __future__ import annotations
@@ -52,27 +52,27 @@ from model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns
 
 SIGNS = ".,;:!?()[]\"'"  # around words
 
-MOST_TEXTS = 2048  # of a block that are looked into one by one
+MOST_TEXTS = 2048  # texts of a block that are examined one by one
 
 LOOKED_AT = 2**13
-"""Texts at the beginning of a block that tell whether sorting out all of them is worth it."""
+"""The number of first texts of a block from which to decide whether deduplicating the block pays off."""
 
 MOSTLY = 0.5
-"""Share of different texts in a block from which on the next ones are not sorted out first: it would save too little."""
+"""The share of distinct texts in a block above which later blocks are not deduplicated: it would save too little."""
 
 
 class Gatherer(Protocol):
-    """Gathers the states of one column."""
+    """Computes the states of one column."""
 
     def update(self, block: Block) -> None:
-        """Take the next rows of the partition, all of them kept."""
+        """Add the next rows of the partition; none of them is refused."""
 
     def states(self) -> Iterable[State]:
         """The states of all rows so far."""
 
 
 def gatherers_of(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Gatherer]]]:
-    """The gatherer of all numeric columns, and those of the others by their positions."""
+    """The gatherer of all numeric columns, and the gatherers of other columns with their positions."""
     kinds: Mapping[ColumnType, Callable[[ColumnPlan, ScanPlan], Gatherer]] = {
         **dict.fromkeys(TEXT_TYPES, TextGatherer),
         ColumnType.NESTED: PresenceGatherer,
@@ -90,17 +90,17 @@ def _of_vectors(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
 
 
 def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
-    """What takes the finite numbers of a column."""
+    """The builders of states of a column's finite numbers."""
     return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
 
 
 VALUES_TOGETHER = 2**15
-"""Of neighbouring columns that are hashed in one go: enough for what each step of numpy costs whatever there is to be little, and
-few enough to stay in a core's cache."""
+"""The number of values of neighbouring columns that are hashed at once: enough to make numpy's overhead per call small,
+and few enough to stay in a core's cache."""
 
 
 class NumbersGatherer:
-    """The gatherers of all numeric columns: what hashes say of them is found of many at once."""
+    """The gatherers of all numeric columns; hashes are computed for several columns at once."""
 
     def __init__(self, columns: Iterable[ColumnPlan], plan: ScanPlan) -> None:
         self._gatherers = [NumberGatherer(column, plan) for column in columns]
@@ -111,20 +111,20 @@ class NumbersGatherer:
                 one.hashed(hashes if not one.column.hashed_by_spark else block.hashes(one.column))
 
     def states(self) -> Iterator[tuple[int, State]]:
-        """The states of all columns, each with its column's position."""
+        """The states of all columns, with the columns' positions."""
         for some in self._together(WAITING):
             for one, registers in zip(some, DistinctBuilder.states([one.distinct for one in some]), strict=True):
                 yield from ((one.column.position, state) for state in (*one.states(), registers))
 
     def _together(self, values: int) -> Iterator[list[NumberGatherer]]:
-        """Neighbours, of so many values each."""
+        """Groups of neighbouring columns. values: number of values per column."""
         each = max(1, VALUES_TOGETHER // values)
         for first in range(0, len(self._gatherers), each):
             yield self._gatherers[first : first + each]
 
 
 class NumberGatherer:
-    """Counts, moments, quantiles and distinct values of a numeric column, and the metrics that the plan asks for."""
+    """Counts, moments, quantiles and distinct values of a numeric column, and the metrics that the plan requests."""
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
         self.column, self.distinct = column, DistinctBuilder()
@@ -134,7 +134,7 @@ class NumberGatherer:
         self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
 
     def update(self, block: Block) -> NDArray[Any]:
-        """Take the next rows of the partition but for their hashes. Gives the numbers to hash; none if Spark's come along."""
+        """Add the next rows of the partition without their hashes. Returns the numbers to hash, if we hash them."""
         cells = block.cells(self.column)
         values = cells.drop_null() if cells.null_count else cells
         numbers = values.to_numpy(zero_copy_only=False)
@@ -152,13 +152,13 @@ class NumberGatherer:
         return hashed
 
     def hashed(self, hashes: Hashes) -> None:
-        """Take the hashes of those rows."""
+        """Add the hashes of those rows."""
         self.distinct.update(hashes)
         if self._repeats is not None:
             self._repeats.update(hashes)
 
     def states(self) -> Iterator[State]:
-        """Those of all rows so far, but for the registers of distinct values."""
+        """The states of all rows so far, without the registers of distinct values."""
         moments = self._moments.state()
         integral = self.column.column_type is ColumnType.INTEGRAL
         yield DataTypeCounts(
@@ -175,10 +175,10 @@ class NumberGatherer:
 
 
 class TextGatherer:
-    """What the cells of a text column look like, their counts by value, and their moments as far as they are numbers.
+    """Types, shapes and counts by value of a text column's cells, and moments of those cells that are numbers.
 
-    Whether a column is numeric is known when all its partitions have been read, so both sides are gathered. The counts by
-    value are given up as soon as a partition turns out to hold many different numbers: they could only matter for a
+    Whether a column is numeric is known only when all its partitions have been read, so states of both kinds are
+    computed. Counts by value are given up when a partition has many distinct numbers: they only matter for a
     categorical column.
     """
 
@@ -224,7 +224,7 @@ class TextGatherer:
             self._shapes += TextShapes.of(texts, are_long, often)
             few &= ~are_long
             texts, often = texts.filter(pa.array(few)), often[few]
-            if (bytes_of(texts) == ord(" ")).any():  # looking for it in each text costs more
+            if (bytes_of(texts) == ord(" ")).any():  # cheaper than a search in each text
                 blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
                 self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
         if (numbers := found.numbers_of_cells) is None:
@@ -237,8 +237,8 @@ class TextGatherer:
         self._distinct.update(hashes)
 
     def _looked_ahead(self, present: pa.Array) -> Hashes | None:
-        """Look at the first texts of all: the block's are not sorted out if they are numbers, too many to be counted by value,
-        nor if they all differ. Their hashes, if that is how it was told.
+        """Examine the first texts of the partition: the block is not deduplicated if they are numbers, too many to
+        count by value, or if all texts differ. Returns the texts' hashes if these were computed for that.
         """
         if self._data_types.present or self._column.hashed_by_spark or len(present) < LOOKED_AT:
             return None
@@ -257,12 +257,12 @@ class TextGatherer:
         return classify(texts, accept_exponents=self._accept_exponents)
 
     def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
-        """The hashes if they are those of the texts. Spark hashes values, and two times of one text are two values where the
-        clocks go back."""
+        """The hashes, or None if they are not hashes of the texts. Spark hashes values, and two times with one text are
+        two values when clocks are set back."""
         return None if self._column.hashed_by_spark else hashes
 
     def _hashes_of_each(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
-        """The hashes of the different texts of a block. codes: which of them each present cell is."""
+        """The hashes of the distinct texts of a block. codes: the index in `texts` of each present cell."""
         if not self._column.hashed_by_spark:
             return hashes_of(texts)
         hashes = np.empty(len(texts), dtype=np.uint64)
@@ -270,9 +270,9 @@ class TextGatherer:
         return hashes
 
     def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64] | None:
-        """The texts as numbers, NaN where they are none; None if there are no numbers among them.
+        """The texts as numbers, NaN for other texts; None if no text is a number.
 
-        Their kinds and lengths are counted on the way. counts: None for once each.
+        Also counts their kinds and lengths. counts: occurrences of each text; None for one each.
         """
         kinds = self._kinds = self._classified(texts)
         found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
@@ -295,8 +295,8 @@ class TextGatherer:
 def _looked_into(
     found: Texts, counts: NDArray[np.int64] | None
 ) -> tuple[pa.Array, NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
-    """The different texts of a block, of many each fourth, by its hash; which were cut; how often each occurs; again each fourth
-    of many. counts: of all different ones; once if absent.
+    """The distinct texts of a block, of many every fourth, by its hash; which were cut; their counts; and which of them
+    are in a further sample of every fourth. counts: occurrences of all distinct texts; one each if None.
     """
     wanted = found.kinds == DataType.TEXT
     if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
@@ -311,13 +311,13 @@ def _looked_into(
 
 
 def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
-    """The hashes of the words in texts that have several, without the signs around them, and how often each occurs."""
+    """The hashes of the words in texts of several words, without surrounding punctuation, and their counts."""
     letters = bytes_of(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
-    is_plain = is_plain and len(bytes_of(pc.ascii_rtrim_whitespace(texts))) == len(letters)  # no blank ends a text
+    is_plain = is_plain and len(bytes_of(pc.ascii_rtrim_whitespace(texts))) == len(letters)  # no text ends with a blank
     utf8, ascii_ = (pc.utf8_split_whitespace, pc.utf8_lower), (pc.ascii_split_whitespace, pc.ascii_lower)
-    split, lower = ascii_ if is_plain else utf8  # the same then, in half of the time
-    # of a last text that ends with a blank Arrow 25 reads what happens to lie behind it
+    split, lower = ascii_ if is_plain else utf8  # the same result for plain texts, in half the time
+    # if the last text ends with a blank, Arrow 25 reads memory behind it
     words = split(lower(texts if is_plain else pc.utf8_rtrim_whitespace(texts)))
     lengths = pc.list_value_length(words).to_numpy()
     several = lengths > 1
@@ -329,7 +329,7 @@ def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArr
 
 
 class RowRepeatsGatherer:
-    """How much of the rows repeats, all columns together. It has its turn behind the gatherers of the columns."""
+    """How many rows repeat, over all columns. Runs after the gatherers of the columns."""
 
     def __init__(self, plan: ScanPlan) -> None:
         self._columns, self._builder = plan.columns, RepeatsBuilder(RowRepeats)
@@ -346,7 +346,7 @@ class RowRepeatsGatherer:
         yield self._builder.state()
 
     def _of_cells(self, block: Block, column: ColumnPlan) -> Hashes:
-        """What tells a column's cells apart; of vectors their norms."""
+        """Numbers that distinguish a column's cells: hashes or values; for vectors their norms."""
         cells = block.counts(NORM, column) if column.column_type is ColumnType.VECTOR else block.cells(column)
         if not column.is_text:
             return (numbers_of(cells) + 0.0).view(np.uint64)
@@ -359,7 +359,7 @@ class RowRepeatsGatherer:
 
 
 class PresenceGatherer:
-    """Present and missing cells of a column whose values we don't look into."""
+    """Counts of present and missing cells of a column whose values are not examined."""
 
     def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
         self._column = column
@@ -373,12 +373,12 @@ class PresenceGatherer:
         yield self._data_types
 
 
-LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000  # rows of a run at most, and cells of all columns in one
+LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000  # maximum rows of a run, and maximum cells of a run over all columns
 
 
 class RunStarts:
-    """Where the runs of one partition lie that are kept, the same for all columns. The first partition keeps the most, since it
-    may be the only one. The first run of every partition comes before the second of any, so that all have their part.
+    """Locations of the kept runs of one partition, the same for all columns. The first partition keeps the most, since
+    it may be the only one. The first run of every partition ranks before the second of any, so all have a part.
     """
 
     def __init__(self, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
@@ -393,7 +393,7 @@ class RunStarts:
 
     @once_a_block
     def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
-        """`among` a block's rows, in the order of their times if there are any; found once for all columns."""
+        """`among` a block's rows, ordered by time if there is a time column; computed once for all columns."""
         lots, places = self.among(block.rows)
         if lots and self._time is not None:
             order = block.order_by(self._time).to_numpy()
@@ -401,9 +401,9 @@ class RunStarts:
         return lots, places
 
     def among(self, every: int) -> tuple[list[float], list[NDArray[np.int64]]]:
-        """The lots of those runs among so many next rows that are kept so far, and where the rows of each stand."""
+        """The runs kept so far among the next `every` rows: their lots, and the positions of their rows."""
         step = max(self._fewest, every // max(1, self.most))
-        step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # of a small window all
+        step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # a small window is one run
         starts = range(0, every - step + 1, step) if self.most else range(0)
         by_chance = self._random.random(len(starts)).tolist()
         lots = map(placed_lot, by_chance, repeat(self._partition), count(self._seen, step))
@@ -416,7 +416,7 @@ class RunStarts:
 
 
 class RowRunsGatherer:
-    """Keeps some runs of a column's rows."""
+    """Keeps a sample of runs of a column's rows."""
 
     def __init__(self, column: ColumnPlan, places: RunStarts) -> None:
         self._column, self._places = column, places
@@ -432,19 +432,19 @@ class RowRunsGatherer:
 
 
 def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
-    """Those with the first lots."""
+    """The `most` runs with the lowest lots."""
     return sorted(runs, key=attrgetter("lot"))[:most]
 
 
 def ranked(runs: Iterable[Run]) -> RowRuns:
-    """The runs that one partition kept, in their order."""
+    """The runs that one partition kept, ranked in this order."""
     return RowRuns(tuple(Run(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
 
 
 def runs_of(
     column: ColumnPlan, block: Block, lots: Sequence[float], places: Sequence[NDArray[np.int64]]
 ) -> Iterator[Run]:
-    """Runs of a column at these places of a block: what is done once for all of them is cheaper."""
+    """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
     cells, rows = block.cells(column), np.concatenate(places)
     numbers: NDArray[np.float64]
     hashes: NDArray[np.uint64] | None = None
@@ -478,7 +478,7 @@ def runs_of(
 
 
 def _counted(flags: NDArray[np.bool_], places: list[int]) -> list[int]:
-    """How many are true before each of these places."""
+    """The number of true flags before each of these positions."""
     if flags.all():
         return places
     before: list[int] = np.concatenate(([0], np.cumsum(flags)))[places].tolist()

@@ -1,7 +1,7 @@
-"""The one pass over the data: states made on the executors, added there or here, and given back as one profile.
+"""The scan: one pass over the data, in which executors compute states, which are added up to one profile.
 
-However many columns there are, a scan is one pass; when the states themselves are many they are added on the executors first,
-which keeps the driver's memory small (P3). The sums are the same.
+A scan is one pass for any number of columns. Many states are added on the executors first, which keeps the driver's
+memory small (P3); the sums are the same.
 """
 
 from __future__ import annotations
@@ -48,26 +48,26 @@ log = logging.getLogger(__name__)
 
 LARGEST_FREQUENCY_LIMIT = 4096
 FREQUENCY_BYTES = 64 * 2**20
-BYTES_PER_VALUE = 110  # bounds of the counts by value: at most 4,096 values a column and 64 MiB in all (P15)
+BYTES_PER_VALUE = 110  # bounds of the counts by value: at most 4,096 values per column and 64 MiB in total (P15)
 
 STATES_ON_THE_DRIVER = 4096
-"""States of features times partitions up to which the driver adds them itself: 4,096 KLL sketches are about 180 MB."""
+"""The number of features times partitions up to which the driver adds states: 4,096 KLL sketches are about 180 MB."""
 
 STATES_PER_FOLD, MOST_FOLDS = 1250, 200
-"""States of features times partitions that one task adds, at most 56 MB of KLL sketches, and how many such tasks there are at
-most."""
+"""The number of features times partitions whose states one task adds, at most 56 MB of KLL sketches; and the maximum
+number of such tasks."""
 
 KINDS_OF_RUNS = (RowRuns.KIND, RowGroups.KIND)
-UNKNOWN_PARTITIONS = 100  # what a frame is taken to have where nobody knows
+UNKNOWN_PARTITIONS = 100  # assumed number of partitions of a frame if it is unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What one pass found: the profile of the rows that were kept, and the counts of all rows.
+    """The result of one pass: the profile of the kept rows, and the counts of all rows.
 
-    matches: rows for which each predicate was true, by its name. requests: those behind captured records; None if nothing is
-    known of them. runs: of every feature, empty ones if none were kept, then of every feature in every segment. offences: of the
-    rules; None without any.
+    matches: number of rows for which each predicate was true, by name. requests: the requests behind captured records;
+    None if unknown. runs: runs of every feature, empty if none were kept, then of every feature in every segment.
+    offences: offences against the rules; None without rules.
     """
 
     profile: Profile
@@ -102,22 +102,22 @@ def scan(
     cuts: Sequence[Cut] = (),
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = (),
 ) -> Scan:
-    """Profile the first `len(names)` columns of a frame, or lines, in one pass. Of Spark that is one job (two when the states
-    are added on executors).
+    """Profile the first `len(names)` columns of a frame, or lines, in one pass: one Spark job (two if executors add the
+    states).
 
-    data: the rows, or the lines that `decode` makes rows of.
-    names: the features' names, by position.
-    reason: an integer column that is 0 for rows to keep, else a number from 1 to `reasons`.
+    data: the rows, or the lines from which `decode` makes rows.
+    names: the feature names, by position.
+    reason: an integer column: 0 for rows to keep, else a number from 1 to `reasons`.
     cells: an integer column whose values above 0 are counted (`RowCounts.widths`).
-    predicates: boolean columns to count, by name; none where lines are decoded.
-    counted: numeric features whose values are counted one by one, too.
-    partitions_at_most: an upper bound of the partitions, if it is known; without it executors add the states.
-    column_groups: in how many groups the columns are read, each by tasks of its own. The source is read as often, so it should
-        be files that have their data column by column.
-    decode: makes the features, `reason` and `cells` of lines on the executors; None if they are columns.
-    time_column: the column by which rows are neighbours; None for the order in which they stand.
-    group_column: the column that names the groups of rows, of which some are kept in place of runs.
-    rules, cuts, pairs: as in `ScanPlan`; with one of them, as they are over any columns, these are read in one group.
+    predicates: boolean columns to count, by name; none if lines are decoded.
+    counted: numeric features whose values are also counted by value.
+    partitions_at_most: an upper bound on the number of partitions; if unknown, executors add the states.
+    column_groups: number of groups in which the columns are read, each by tasks of its own. The source is read once per
+    group, so it should be column-oriented files.
+    decode: makes the features, `reason` and `cells` from lines on the executors; None if they are columns.
+    time_column: the column that orders the rows; None for the order in the data.
+    group_column: the column that names groups of rows, of which some are kept instead of runs.
+    rules, cuts, pairs: as in `ScanPlan`; any of these needs all columns together, so they are read in one group.
     accept_exponents, metadata, column_metrics, run_rows, newest, times_of: as in `ScanPlan`.
     """
     if time_column is not None and time_column not in names:
@@ -179,7 +179,7 @@ def scan(
 
 
 def require_values(plan: ScanPlan) -> None:
-    """Raises BadConfiguration if rows are to be cut, or grouped, by a column of lists, maps or bytes."""
+    """Raises BadConfiguration if a column of lists, maps or bytes is to cut or group the rows."""
     if plan.group_column is not None and plan.group_column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
         raise BadConfiguration(NO_GROUPS)
     positions = {part.position: part.name for cut in plan.cuts for part in cut.parts}
@@ -189,13 +189,13 @@ def require_values(plan: ScanPlan) -> None:
 
 
 def _taken(states: list[State]) -> RowRuns:
-    """The runs of rows, taken out of a feature's states: they are no part of its profile."""
+    """The runs of rows, removed from a feature's states, since they are not part of its profile."""
     place = next((place for place, state in enumerate(states) if state.KIND in KINDS_OF_RUNS), None)
     return RowRuns() if place is None else cast("RowRuns", states.pop(place))
 
 
 def _taken_of_segments(states: list[State]) -> Sequence[RowRuns]:
-    """Those of a feature in its segments, in the order of `in_segments`."""
+    """The runs of a feature in its segments, in the order of `in_segments`; removed from its states."""
     from model_monitor.statistics.states.segments import Segmented
 
     runs: list[RowRuns] = []
@@ -206,7 +206,7 @@ def _taken_of_segments(states: list[State]) -> Sequence[RowRuns]:
 
 
 def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[ColumnPlan, ...]:
-    """The plans of features that executors decode themselves: all of them are texts."""
+    """The plans of features that executors decode: all are texts."""
     return tuple(
         ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False, counted=name in counted)
         for position, name in enumerate(names)
@@ -214,17 +214,17 @@ def decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple[Colu
 
 
 def frequency_limit(columns: int) -> int:
-    """How many values are counted apart in one of so many columns."""
+    """The maximum number of values that are counted individually per column."""
     return max(1, min(LARGEST_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
 
 
 def folds(columns: int, partitions: int) -> int:
-    """How many tasks add the states of so many columns and partitions; those of one column are added by one of them."""
+    """The number of tasks that add states; one task adds all states of a column."""
     return max(1, min(MOST_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
 
 
 def positions_of_groups(columns: int, groups: int) -> list[range]:
-    """The columns in groups of neighbours, all but the last of one size; one group without columns if there are none."""
+    """The columns in groups of neighbours, all but the last equally large; one empty group if there are no columns."""
     size = max(1, -(-columns // groups))
     return [range(start, min(start + size, columns)) for start in range(0, max(1, columns), size)]
 
@@ -232,7 +232,7 @@ def positions_of_groups(columns: int, groups: int) -> list[range]:
 def typed_columns(
     table: Partitions, predicates: Mapping[str, Any], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
-    """What makes the plans of typed columns, and the states of a plan. predicates: none, they take an engine with SQL."""
+    """Functions for the plans of typed columns and for the states of a plan. predicates: empty, they need SQL."""
 
     def states(plan: ScanPlan) -> States:
         line = plan.metadata.line if plan.metadata is not None else None
@@ -244,7 +244,7 @@ def typed_columns(
 
 
 def states_of_rows(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:
-    """The states that a plan asks of rows, prepared ones or those that `decode` makes of lines."""
+    """The states that a plan requests, of prepared rows or of the rows that `decode` makes from lines."""
     return source.numbered().states(partial(states_of_partition, plan, decode))
 
 
@@ -255,7 +255,7 @@ def _states_of_typed(
 
 
 def _sums(partials: Iterable[StateRow]) -> dict[int, list[State]]:
-    """The states of each feature; small by construction, one of each kind per feature and partition."""
+    """The summed states of each feature; small by construction, one of each kind per feature and partition."""
     sums: dict[int, list[State]] = {}
     for (feature, _), same in groupby(partials, key=lambda row: (row.feature, row.kind)):
         sums.setdefault(feature, []).append(added(row.state for row in same))

@@ -1,7 +1,7 @@
-"""A data set as rows with the features in front: `Dataset.of` for a frame at hand, `readers` for paths.
+"""A data set: rows whose first columns are the features. `Dataset.of` makes one from a frame, `readers` from paths.
 
-The features are called c0, c1, … in the frame and by their names on the driver; behind them stand, for text formats, the
-number of the reason for which a row is refused and where the row is from.
+The feature columns are c0, c1, … in the frame; the driver knows their names. For text formats, columns with the reason
+for refusing a row and with its location follow.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NAMES_LISTED = 10  # names of columns in a sentence; the rest are counted
-NO_FILES = Listing("", ())  # where a data set is no files
+NAMES_LISTED = 10  # column names listed in a message; the rest are counted
+NO_FILES = Listing("", ())  # for data sets that don't come from files
 
 
 @dataclass(frozen=True)
@@ -121,12 +121,12 @@ class Dataset:
 
     @cached_property
     def table(self) -> Partitions:
-        """The rows in their partitions; lines are decoded."""
+        """The rows in partitions; lines are decoded."""
         return self.rows.rows if isinstance(self.rows, DecodedLines) else self.rows
 
     @property
     def table_with_lines(self) -> Partitions:
-        """The same with the line of each row, if there is one: for refusing rows, whose lines the quarantine keeps."""
+        """The same with the line of each row, if it has one: the quarantine keeps the lines of refused rows."""
         if not isinstance(self.rows, DecodedLines):
             return self.rows
         return replace(self.rows, decoding=replace(self.rows.decoding, keeps_lines=True)).rows
@@ -147,7 +147,7 @@ class Dataset:
 
     @property
     def coverage(self) -> Coverage | None:
-        """Of merged records, how many of their captures have a label."""
+        """For merged records: how many of their captures have a label."""
         return self.listing.coverage
 
     @property
@@ -162,7 +162,7 @@ class Dataset:
 
     @property
     def lines(self) -> DecodedLines | None:
-        """The lines that a scan may decode itself; None if the rows are something else."""
+        """The lines that a scan may decode itself; None if the rows are not lines."""
         return self.rows if isinstance(self.rows, DecodedLines) else None
 
     @property
@@ -172,11 +172,11 @@ class Dataset:
 
     @property
     def has_lines(self) -> bool:
-        """Whether the rows know the line of text that each record is, which the quarantine keeps."""
+        """Whether the rows contain the line of text of each record, which the quarantine keeps."""
         return LINE in self.rows.columns
 
     def column_count(self, rows: RowCounts) -> int:
-        """The most frequent number of cells of the records scanned; of several the expected one, else the smallest.
+        """The most frequent number of cells of the scanned records; for ties the expected one, else the smallest.
 
         Source: C11.4.
         """
@@ -196,7 +196,7 @@ class Dataset:
         if tuple(names) == self.names:
             return self
         places = [self.names.index(name) for name in names]
-        # columns that a reader has added, as of predictions, have no cell in a header
+        # columns added by a reader, such as predictions, are missing in the header
         header = tuple(self.header[place] for place in places) if len(self.header) == len(self.names) else ()
         left_out = {name for name in self.names if name not in names}
         reread = partial(_reread_without, self.reread, left_out) if self.reread is not None else None
@@ -234,7 +234,7 @@ class Dataset:
         return replace(self, names=tuple(names))
 
     def _warn_of_other_columns(self, names: Sequence[str], *, by_name: bool) -> None:
-        """Say which columns are too many and too few, if they have names."""
+        """Log which columns are missing in the data or in the baseline, if they have names."""
         own, wanted = {*self.names}, {*names}
         more = [name for name in self.names if name not in wanted]
         fewer = [name for name in names if name not in own]
@@ -251,7 +251,7 @@ class Dataset:
         )
 
     def named_frame(self) -> DataFrame | None:
-        """The frame with the names of its features, for users' expressions; None for rows that are not Spark's."""
+        """The frame with its feature names, for users' expressions; None for rows that are not in Spark."""
         try:
             frame = self.frame
         except NeedsSpark:
@@ -285,16 +285,16 @@ class Dataset:
         return str(min(rows, key=lambda row: row[PARTITION])[column]) if rows else ""
 
     def ledger(self, rows: RowCounts) -> Ledger:
-        """The account of all records, from the counts of the scan. Reads nothing."""
+        """The ledger of all records, from the counts of the scan. Reads nothing."""
         refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
         if self.long_lines:
             refused[Refusal.TOO_LONG] = len(self.long_lines)
         if self.record_cells is not None:
-            # a refused record is one row, whatever it holds; a kept one is counted by its first row
+            # a refused record is one row, whatever its content; a kept record is counted by its first row
             kept = dict(rows.widths).get(self.record_cells, 0) if rows.widths else rows.kept
             read = kept + sum(refused.values()) + self.dropped_by_script
             return replace(self._account(rows, read, kept, refused), rows=rows.kept)
-        # the first header line of each file is no record; more of them are repeated
+        # the first header line of each file is not a record; further ones are repeated headers
         headers = min(refused.get(Refusal.REPEATED_HEADER, 0), self.header_lines)
         if headers:
             refused[Refusal.REPEATED_HEADER] -= headers
@@ -327,7 +327,7 @@ class Dataset:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give back what reading kept in memory, or in a folder of its own."""
+        """Release the memory or temporary folder that reading took."""
         if self.persisted is not None:
             self.persisted.release()
         if self.folder is not None:
@@ -335,7 +335,7 @@ class Dataset:
 
 
 def require_columns(names: Sequence[str]) -> None:
-    """Raises BadInput where there are no columns, or several of one name, which no baseline could tell apart."""
+    """Raises BadInput if there are no columns, or several with one name, which a baseline couldn't distinguish."""
     if not names:
         raise BadInput("the table has no columns, so there is nothing to monitor; pass one that has")
     first: dict[str, int] = {}
@@ -347,7 +347,7 @@ def require_columns(names: Sequence[str]) -> None:
 
 
 def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str], cells: int) -> Dataset:
-    """The records of another number of cells, without some features where it is known which they are."""
+    """The records with another number of cells, without the features `left_out` if the features' names are known."""
     found = reread(cells)
     if found.matched_by is None:
         return found
@@ -355,7 +355,7 @@ def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str],
 
 
 def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What stands in a column of the first row of a partition that is refused for this reason."""
+    """The value of a column in the first row of a partition that is refused for this reason."""
     for batch in batches:
         refused = batch.filter(pc.equal(batch.column(REASON), reason))
         if refused.num_rows:
@@ -364,19 +364,19 @@ def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> 
 
 
 def _refused(rows: RowCounts, reason: Refusal) -> int:
-    """How many records were refused for a reason."""
+    """The number of records refused for a reason."""
     return rows.refused[reason - 1] if rows.refused else 0
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Some of the names."""
+    """The first names, and how many more there are."""
     more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
     return f"{', '.join(names[:NAMES_LISTED]) or 'none'}{more}"
 
 
 @dataclass(frozen=True)
 class DecodedLines:
-    """Lines, and what they mean."""
+    """Lines and how to decode them."""
 
     lines: Lines
     decoding: Decoding
@@ -392,17 +392,17 @@ class DecodedLines:
 
     @property
     def raw(self) -> Partitions:
-        """What of the lines the decoder looks at."""
+        """The columns of the lines that the decoder needs."""
         return self.lines.partitions(*self.decoding.decoder.inputs)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those of the rows."""
+        """The columns of the decoded rows."""
         return tuple(self._schema.names)
 
     @property
     def rows(self) -> Partitions:
-        """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the places."""
+        """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the locations."""
         looked_at = (*PLACES, *(name for name in self.decoding.decoder.inputs if name not in PLACES))
         return self.lines.partitions(*looked_at).mapped(self.decoding.with_places, self._schema)
 

@@ -1,6 +1,6 @@
-"""Why a record is refused, and what to do about it: it is counted under its reason and quarantined, and the run goes on.
+"""Reasons for refusing records, and their remedies: a refused record is counted and quarantined, and the run continues.
 
-What nobody foresaw ends no window: a record on which a decoder raises is refused, and its neighbours are decoded.
+Unforeseen errors don't end a run, either: a record on which a decoder raises is refused, and the others are decoded.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from model_monitor.data.records.arrays import joined
 REASON = "__reason"
 
 CELLS = "__cells"
-"""Of a captured record: how many cells it has, on its first row; 0 on its other rows and where cells weren't counted."""
+"""The number of cells of a captured record, on its first row; 0 on its other rows and if cells weren't counted."""
 
 
 class Refusal(IntEnum):
-    """Reasons for refusing a record, by the number that stands in `REASON`, and in words, as ledger and log say it."""
+    """Reasons for refusing a record: the number is the value in column `REASON`, the text is used by ledger and log."""
 
     text: str
 
@@ -81,14 +81,14 @@ class Refusal(IntEnum):
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
-        """Why a record is refused on which our own code raised what nobody foresaw: by the class of the exception, never by
-        its text, which may hold values."""
+        """The reason for refusing a record on which our own code raised an unforeseen exception: by the exception's
+        class, never by its text, which may contain values."""
         names = (kind.__name__ for kind in type(error).__mro__)
         return next((UNFORESEEN[name] for name in names if name in UNFORESEEN), cls.UNREADABLE)
 
     @property
     def is_fault(self) -> bool:
-        """Whether the record itself is bad; the others are left out on purpose and don't go to the quarantine."""
+        """Whether the record itself is bad; other records are left out on purpose and not quarantined."""
         return self not in LEFT_OUT
 
 
@@ -99,11 +99,11 @@ _UNREADABLE = "unreadable ("
 UNFORESEEN = {
     reason.text.removeprefix(_UNREADABLE)[:-1]: reason for reason in Refusal if reason.text.startswith(_UNREADABLE)
 }
-"""By the names of exceptions that have a number of their own; the nearest of an exception's classes counts."""
+"""Reasons by exception name, for exceptions with a number of their own; the most specific class counts."""
 
 
 def _read_by_spark(options: Mapping[str, object]) -> str:
-    """The flag that has Spark read CSV files with these options, a quote inside quotes being doubled, as pandas writes it."""
+    """The flag to read CSV files by Spark with these options; quotes inside quotes are doubled, as pandas writes them."""
     reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}
     return f"--dataset-format '{json.dumps({'spark': reader})}'"
 
@@ -131,11 +131,11 @@ REMEDIES = {
     Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
 }
-"""By reason, where there is more to do than to mend the records."""
+"""Remedies by reason, where there is another remedy than to correct the records."""
 
 
 def remedy(reasons: Collection[str]) -> str:
-    """What to do about records that were refused for these reasons, given in words."""
+    """The remedy for records that were refused for these reasons, given as texts."""
     return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["mend them"])
 
 
@@ -148,9 +148,9 @@ def by_parts(
     refused: Callable[[int, Refusal], Part],
     numbers: str = "",
 ) -> Part:
-    """What `decode` makes of all elements in these ranges, as a dataclass of arrays, and `refused` of those on which it raises.
+    """The results of `decode`, a dataclass of arrays, for elements in these ranges, of `refused` where `decode` raises.
 
-    numbers: the member that holds the number of each row's element, which `decode` counts from the beginning of its slice.
+    numbers: the member with the number of each row's element, which `decode` counts from the beginning of its slice.
     """
 
     def decoded(start: int, end: int) -> Part:
@@ -164,9 +164,9 @@ def by_parts(
 def parts_of(
     start: int, end: int, decode: Callable[[int, int], Part], refused: Callable[[int, Refusal], Part]
 ) -> Iterator[Part]:
-    """What `decode` makes of the elements from `start` up to `end`: all together, but where it raises half by half.
+    """The results of `decode` for the elements from `start` up to `end`: all at once, or in halves if it raises.
 
-    refused: what is said of one element on which `decode` raises alone. Raises what `decode` raises where there is none at all.
+    refused: the result for one element on which `decode` raises. Errors of `decode` on no elements are not caught.
     """
     try:
         found = decode(start, end)
