@@ -1,4 +1,4 @@
-"""The ledger of a run accounts for every file and record; `quarantine/` has the refused ones, with reason and location."""
+"""The ledger of a run accounts for every file and record; `quarantine/` has refused records and reasons."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 COVERAGE = "_coverage.json"
 
 MERGED_PART = re.compile(r"part-\d{5}-[0-9a-f-]{36}\.c000\.jsonl")
-"""What the service and we call files of merged records."""
+"""The file names of merged records, the service's and ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many captures there are, how many of them have a label, and how many one that says that none came."""
+    """Numbers of captures: all, those with a label, and those with a label that says that none came."""
 
     captures: int = 0
     labelled: int = 0
@@ -49,7 +49,7 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """The share of the captures that have a label of their own; 0 of none."""
+        """The share of the captures that have a label of their own; 0 without captures."""
         return self.labelled / self.captures if self.captures else 0.0
 
     def __add__(self, other: Coverage) -> Coverage:
@@ -66,7 +66,7 @@ class Coverage:
 
 
 def read_coverage(content: bytes, where: str) -> Coverage:
-    """What such a file says. where: its path. Raises BadDocument if it says something else."""
+    """The content of a `_coverage.json`. where: its path. Raises BadDocument if it is malformed."""
     try:
         document = json.loads(content)
         return Coverage(int(document["captures"]), int(document["labelled"]), int(document["labelled_as_absent"]))
@@ -77,9 +77,9 @@ def read_coverage(content: bytes, where: str) -> Coverage:
 
 
 def coverage_of(storage: Storage, files: Iterable[StoredFile], places: Iterable[str]) -> Coverage | None:
-    """The coverage of all hours in some places; None if none of the files there are merged records, or no hour has one.
+    """The coverage of all hours at these paths; None if no file there has merged records, or no hour has a coverage.
 
-    An hour without a label has no records, but a coverage.
+    An hour without labels has no records but a coverage.
     """
     if not any(MERGED_PART.fullmatch(file.path.rpartition("/")[2]) for file in files):
         return None
@@ -96,12 +96,12 @@ def _below(storage: Storage, folder: str) -> list[Coverage]:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What was read and what became of it. refused: records by the reason's text, only those that occurred.
+    """Counts of the records read. refused: records by the reason's text, only reasons that occurred.
 
-    without_data: records of requests that failed, which were captured for their metadata alone. rows: rows of the kept
-    records, None where each of them is one row. coverage: of merged records, how many of their captures have a label.
-    matched_by: how the columns of the kept records were found among the baseline's; None where they were not matched.
-    table: what was read in place of files, if it keeps versions. newest: when the latest kept record came, if they say so.
+    without_data: records of failed requests, captured for their metadata only. rows: rows of the kept records; None if
+    each record is one row. coverage: for merged records, how many of their captures have a label.
+    matched_by: how the columns of the kept records were matched with the baseline's; None if they were not matched.
+    table: the versioned table that was read instead of files. newest: time of the latest kept record, if known.
     """
 
     files: tuple[StoredFile, ...]
@@ -152,12 +152,12 @@ class Ledger:
         }
 
 
-Version: TypeAlias = int | datetime  # a version's number, or a moment: the version that was current then
+Version: TypeAlias = int | datetime  # a version number, or a time: the version that was current then
 
 
 @dataclass(frozen=True, slots=True)
 class TableVersion:
-    """The version of a table that a run looked at. since: only what was appended after this one."""
+    """The version of a table that a run read. since: only rows appended after this version were read."""
 
     name: str
     version: int
@@ -168,21 +168,21 @@ class TableVersion:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-NUMBER = "__number"  # the column with a line's number in its file, from 1
+NUMBER = "__number"  # the column with the line number in the file, from 1
 
 FAULT_SCHEMA = pa.schema([(FILE, pa.string()), (LINE, pa.binary()), (REASON, pa.int32())])
 LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START, pa.int64()), (LINE, pa.binary())])
 
 Refusing: TypeAlias = Callable[["Dataset"], Iterator[Mapping[str, Any]]]
-"""What gives the refused records of a data set as the quarantine keeps them, by file and line number."""
+"""Returns the refused records of a data set as the quarantine keeps them, by file and line number."""
 
 Refused: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
 
 
 def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
-    """One row for each refused line, by file and line number. A file's first line, its header, is none of them.
+    """One row for each refused line, by file and line number, without the header line of each file.
 
-    A record that is a whole file is no line of it; it stands under line 1. also: more records, with their `NUMBER`s.
+    A record that is a whole file has line number 1. also: more records, with their `NUMBER`s.
     """
     refused: Refused = {}
     for fault in _rows(dataset.table.mapped(_faults, FAULT_SCHEMA).batches()):
@@ -201,7 +201,7 @@ def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[
 
 
 def _faults(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Which lines are refused, and why."""
+    """The refused lines, with the reasons."""
     left_out = [0, *map(int, LEFT_OUT)]
     for batch in batches:
         faulty = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
@@ -210,7 +210,7 @@ def _faults(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _numbered(refused: Refused, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Those lines with their numbers. batches: all lines, in the order of their files."""
+    """The refused lines with their line numbers. batches: all lines, in the order of their files."""
     files = {file for file, _ in refused}
     numbers = Counter[str]()
     for batch in batches:
@@ -242,18 +242,18 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 QUARANTINE = "quarantine"
 
-CHUNK_BYTES = 16 * 2**20  # size of one file of the quarantine, so that the driver never holds more than that
+CHUNK_BYTES = 16 * 2**20  # size of a quarantine file, which bounds the driver's memory
 
 
 def write_quarantine(
     dataset: Dataset, output_path: str, refused: Refusing | None = None, *, only_long_lines: bool = False
 ) -> str:
-    """Put the refused records below `output_path`, in place of those of an earlier run, and give their folder's path.
+    """Write the refused records below `output_path`, replacing those of an earlier run, and return their folder's path.
 
-    Only the owner of the files may read them: they are data that nobody has looked at.
-    refused: what gives the refused records, by default `refused_lines`. only_long_lines: whether nothing else was refused,
-    so that nothing is read. Else two Spark jobs and a shuffle, over the affected files only.
-    Raises OutputFailed if they can't be written.
+    Only the owner may read the files, since the data is unchecked.
+    refused: returns the refused records, by default `refused_lines`. only_long_lines: whether only long lines were
+    refused, so that nothing is read; otherwise two Spark jobs and a shuffle, over the affected files only.
+    Raises OutputFailed if the records can't be written.
     """
     folder = join(output_path, QUARANTINE)
     storage = dataset.engine.storage(output_path)
@@ -267,12 +267,12 @@ def write_quarantine(
 
 
 def clear_quarantine(engine: Engine, output_path: str) -> None:
-    """Remove what an earlier run left there, when this one refused nothing."""
+    """Remove the quarantine of an earlier run, when this run refused nothing."""
     engine.storage(output_path).delete(join(output_path, QUARANTINE))
 
 
 def _as_dicts(rows: Iterable[Mapping[str, Any]], passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
-    """What the quarantine says of the records and of the lines that no reader has seen, by file and line number."""
+    """The quarantine's content for refused records and for lines that were skipped unread, by file and line number."""
     long_lines = [_of_long_line(line) for line in passed_over]
     numbers = defaultdict(list)
     for line in long_lines:
@@ -287,7 +287,7 @@ def _place(record: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _with_those(passed_over: Sequence[int], number: int) -> int:
-    """A line's number in its file, from its number without the lines that were passed over."""
+    """A line's number in its file, computed from its number without the skipped lines."""
     for other in passed_over:
         if other > number:
             break
@@ -319,7 +319,7 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, order=True)
 class LongLine:
-    """A line that was passed over. number: in its file, from 1. start: the byte of its file's text at which it begins."""
+    """A skipped line. number: its line number, from 1. start: its byte offset in the file's text."""
 
     path: str
     number: int

@@ -1,8 +1,8 @@
-"""The files at a path as a data set of features, read as their format says, on an engine that is set for their size and width.
+"""Reads the files at a path as a data set of features, on an engine configured for their size and width.
 
-Among them is what a batch transform left: manifests that name the files, and outputs with an inference id and a time appended.
-`listed_outputs` puts the files in place of the manifests; `read_transform` takes id and time away from the features, and puts the
-output's own columns first where they are marked as such. Source: C3.2.
+Also reads the output of batch transforms: manifests that name files, and outputs with an inference id and a time
+appended. `listed_outputs` replaces manifests by the files they name; `read_transform` removes id and time from the
+features, and puts the output's own columns first if they are marked as such. Source: C3.2.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 def read_files(
     engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
-    """The data set at `path`, as its width is best read. dataset_format: None for what the files look like.
+    """The data set at `path`, with settings for its width. dataset_format: None to detect it from the files.
 
-    Raises BadConfiguration if the format can't be told, or is that of a table; what `read_path` raises.
+    Raises BadConfiguration if the format can't be detected, or is a table's; otherwise as `read_path`.
     """
     given = dataset_format or format_named(format_word_of(engine, path))
     if isinstance(given, TableFormat):
@@ -64,9 +64,9 @@ def read_files(
 def read_path(
     engine: Engine, path: Places, dataset_format: DatasetFormat, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Dataset:
-    """The data set at `path`, or several, with all of its columns; without a path that of a format that needs none.
+    """The data set at one path or several, with all columns; an empty path is for formats that need none.
 
-    Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
+    Raises NoData if there is nothing to read, BadInput if the data can't be read in that format.
     """
     first, *others = places_of(path)
     if others and isinstance(dataset_format, (CaptureFormat, MergedFormat, TableFormat, SparkFormat)):
@@ -82,14 +82,14 @@ def read_path(
         _refuse_script(options.script, "what a reader of Spark finds by itself")
         return read_source(engine, dataset_format, as_service=options.as_service)
     if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
-        from model_monitor.data.reading.captures import list_captures, read_captures  # few read them
+        from model_monitor.data.reading.captures import list_captures, read_captures  # rarely needed
 
         source = list_captures(engine, first, options.window, lenient_window=options.lenient_window)
         return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
     listing = list_dataset(engine, path)
     is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))
     if options.names is not None and options.script is None and is_text:
-        listing = listed_outputs(engine, listing)  # of a batch transform, if that left the files
+        listing = listed_outputs(engine, listing)  # if the files are a batch transform's
         return read_transform(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
     return read_dataset(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
 
@@ -102,7 +102,7 @@ def _refuse_script(script: Script | None, source: str) -> None:
 
 
 def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
-    """The data set as its width is best read: in batches of fewer rows, a wide table some columns at a time."""
+    """The data set with settings for its width: a wide table is read in smaller batches, some columns at a time."""
     if dataset.by_columns:
         dataset = _in_column_groups(dataset)
     engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
@@ -110,7 +110,7 @@ def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
 
 
 def _in_column_groups(dataset: Dataset) -> Dataset:
-    """A table of files that have their data column by column, in partitions of more rows if its columns are many."""
+    """A table of column-oriented files, in partitions of more rows if it has many columns."""
     engine, listing = dataset.engine, dataset.listing
     groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
     at_most = listing.partitions_at_most(engine, engine.partition_by_size(listing.size_bytes, groups))
@@ -118,7 +118,7 @@ def _in_column_groups(dataset: Dataset) -> Dataset:
 
 
 def _line_bytes(dataset: Dataset) -> int:
-    """The longest line at the beginning of the first file, of lines that executors decode; else 0."""
+    """The bytes of the longest line at the beginning of the first file, if executors decode lines; else 0."""
     if dataset.lines is None:
         return 0
     first = dataset.files[0]
@@ -128,13 +128,13 @@ def _line_bytes(dataset: Dataset) -> int:
 INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
 MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
 
-MANIFEST_BYTES = 4096  # of a file so much is looked at to tell whether it is a manifest
+MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
 
 INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def listed_outputs(engine: Engine, listing: Listing) -> Listing:
-    """The files that the listed manifests name, beside those listed files that are no manifests.
+    """The files that the listed manifests name, and the listed files that are not manifests.
 
     Raises BadInput for a manifest that can't be read or that names an absent file.
     """
@@ -161,12 +161,12 @@ def read_transform(
     options: ReadOptions = DEFAULT_OPTIONS,
     partition_bytes: int | None = None,
 ) -> Dataset:
-    """The listed outputs as a data set without inference id and time, called as the baseline's features where they are as
-    many and have no names.
+    """The listed outputs as a data set without inference id and time. Nameless features get the baseline's names if
+    there are equally many.
 
-    A window chooses rows by their time, of outputs that are lines with a time; files without are whole documents, and
-    belong to the hour that they are listed under.
-    Raises BadInput for a file that is not what the format says.
+    A window selects lines by their time; files without times are whole documents, which belong to the hour of their
+    folder.
+    Raises BadInput for a file that doesn't have the format.
     """
     is_json = isinstance(dataset_format, JsonFormat)
     dataset = read_dataset(engine, listing, dataset_format, replace(options, opened=(OUTPUT,)), partition_bytes)
@@ -202,7 +202,7 @@ def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
 
 
 def _outputs_first(dataset: Dataset, listing: Listing) -> Dataset:
-    """The members of a joined output as features of their own, in front of the input's."""
+    """The members of a joined output as separate features, before the input's."""
     prefix = f"{OUTPUT}."
     outputs = [name for name in dataset.names if name.startswith(prefix)]
     ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
@@ -214,7 +214,7 @@ def _outputs_first(dataset: Dataset, listing: Listing) -> Dataset:
 
 
 def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
-    """The columns that are inference id and time, by name."""
+    """The names of the columns with inference id and time."""
     if isinstance(dataset_format, CsvFormat):
         first, head = first_with_a_line(engine.storage(listing.path), listing.files)
         cells = [cell.strip() for cell in first_cells(first, head, dataset_format.separator)]
@@ -231,9 +231,9 @@ def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
 
 
 def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows, of which those are refused whose time is outside of the window. place: of the column with the times.
+    """The rows, with rows outside the window refused. place: position of the column with the times.
 
-    A row without a time is of its file's hour.
+    A row without a time belongs to its file's hour.
     """
     for batch in batches:
         texts, files = pc.cast(batch.column(place), pa.string()).to_pylist(), batch.column(FILE).to_pylist()
@@ -250,7 +250,7 @@ def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatc
 
 
 def _called(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:
-    """By name if the features are the baseline's, else by position if there are as many, of which nobody knows the names."""
+    """The features matched by name if they are the baseline's, else by position if equally many have no names."""
     if names is None or len(names) != len(dataset.names):
         return dataset
     found = replace(dataset, matched_by=matching_of(dataset.names, names))

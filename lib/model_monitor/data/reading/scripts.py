@@ -1,4 +1,4 @@
-"""Records through a user's preprocessing script, once for each, on the executors. No pyspark in here."""
+"""Runs a user's preprocessing script on executors, once per record. No pyspark in here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from model_monitor.stopping import exits_refused, require_going_on
 
 HANDLER = "preprocess_handler"
 
-KEPT, DROPPED = 0, -1  # what became of a record, in the column `outcome`; other numbers are those of `Refusal`
+KEPT, DROPPED = 0, -1  # values of the column `outcome`; other values are `Refusal`s
 
 OUTCOME_SCHEMA = pa.schema(
     [
@@ -42,12 +42,12 @@ OUTCOME_SCHEMA = pa.schema(
         *zip(PLACES, (pa.binary(), pa.string(), pa.int64()), strict=True),
     ]
 )
-"""The columns that `run_handler` gives. part: 0 for the first row that a record gave, 1 for the second, …"""
+"""The columns of `run_handler`'s output. part: 0 for the first row of a record, 1 for the second, …"""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A user's script. name: its file's name, for messages; source: its text."""
+    """A user's script. name: file name, for messages; source: the script's text."""
 
     name: str
     source: str
@@ -55,7 +55,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class ScriptResult:
-    """One row that a handler gave for a record, or that it gave none (row None). problem: why, without any value."""
+    """One row that a handler returned for a record, or None for no row. problem: why, without any value."""
 
     row: Mapping[str, str | None] | None
     kind: int
@@ -80,14 +80,14 @@ def handler_of(script: Script) -> Callable[[Any], Any]:
 
 
 def takes_logger(handler: Callable[..., Any]) -> bool:
-    """Whether a handler has a second positional parameter without a default: then the logger is passed (C8a)."""
+    """Whether a handler has a second positional parameter without a default, for the logger (C8a)."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(handler).parameters.values()
     return sum(each.kind in kinds and each.default is each.empty for each in parameters) > 1
 
 
 def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script) -> list[ScriptResult]:
-    """What a handler makes of one line, or that the line is no text at all."""
+    """A handler's results for one line, or the refusal of a line that is not text."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
@@ -96,11 +96,11 @@ def outcomes_of_bytes(handler: Callable[[Any], Any], line: bytes, script: Script
 
 
 def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> list[ScriptResult]:
-    """What a handler makes of one record; an exception is an outcome, too, and told by its type and its place.
+    """A handler's results for one record; an exception is a result, too, reported by its type and line.
 
-    Its answer runs the script's code as well: an object that is written, or asked whether it is true, may raise. What a
-    script raises ends no worker, not even `sys.exit()` or `os._exit()`. What the process was told to end by is no exception of
-    the script's, though it was raised within it, or swallowed there.
+    Using the returned value also runs the script's code: converting it to text or to a boolean may raise. Nothing that
+    a script raises ends a worker, not even `sys.exit()` or `os._exit()`. An exception that tells the process to end
+    does not count as the script's, even if it was raised, or swallowed, within the script.
     """
     require_going_on()
     try:
@@ -114,7 +114,7 @@ def outcomes_of(handler: Callable[[Any], Any], record: Any, script: Script) -> l
 
 
 def _results_of(answer: Any) -> list[ScriptResult]:
-    # a table, empty or not, is no row; whether one is true nobody can tell
+    # a table, empty or not, is not a row, and has no truth value
     rows = answer if isinstance(answer, list) else [answer] if hasattr(answer, "shape") or answer else []
     if not rows:
         return [ScriptResult(None, DROPPED)]
@@ -137,14 +137,14 @@ def _failed(problem: str) -> ScriptResult:
 
 
 def problem_of(fault: BaseException, script: Script) -> str:
-    """Type and line of an exception within the script; its text may hold a record's values and is left out."""
+    """Type and line of an exception within the script; its text is omitted, since it may contain a record's values."""
     lines = [frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == script.name]
     place = f" (line {lines[-1]} of {script.name})" if lines else f" ({script.name})"
     return f"{type(fault).__name__}{place}"
 
 
 def is_of_script(fault: BaseException, script: Script) -> bool:
-    """Whether it is the script itself that raised, and not somebody who interrupted it."""
+    """Whether the script itself raised the exception; False for an interrupt from outside."""
     frames = [frame.filename for frame in traceback.extract_tb(fault.__traceback__)]
     return next(name for name in reversed(frames) if name != stopping.__file__) == script.name
 
@@ -159,7 +159,7 @@ def cell_text(value: object) -> str | None:
 
 
 def run_handler(script: Script, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows that a script makes of lines; batches have the columns line (bytes), file and block start, by position."""
+    """The rows that a script makes from lines; batches have columns line (bytes), file, block start, by position."""
     handler = handler_of(script)
     for batch in batches:
         outcomes = [outcomes_of_bytes(handler, line, script) for line in batch.column(0).to_pylist()]
@@ -167,7 +167,7 @@ def run_handler(script: Script, batches: Iterable[pa.RecordBatch]) -> Iterator[p
 
 
 def batch_of(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
-    """The outcomes of a batch's lines, one row each, beside the lines they came from."""
+    """The results for a batch's lines, one row each, with the lines they came from."""
     source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
     flat = [outcome for rows in outcomes for outcome in rows]
     rows = [outcome.row and list(outcome.row.items()) for outcome in flat]
@@ -186,7 +186,7 @@ def batch_of(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]]) 
 def run_capture_handler(
     script: Script, reading: Reading, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The rows that a script makes of captured records; batches as `handlers.run_handler` has them."""
+    """The rows that a script makes from captured records; batches as in `run_handler`."""
     handler = handler_of(script)
     for batch in batches:
         lines, files, _ = batch.columns
@@ -200,7 +200,7 @@ def run_capture_handler(
 def outcomes_of_line(
     handler: Callable[[Any], Any], line: bytes, path: str, script: Script, reading: Reading
 ) -> list[ScriptResult]:
-    """What a handler makes of one captured line. path: its file's."""
+    """A handler's results for one captured line. path: path of its file."""
     document = opened(line, reading, path)
     if isinstance(document, Refusal):
         return [ScriptResult(None, document)]
@@ -219,7 +219,7 @@ def outcomes_of_line(
 
 
 def _as_they_are(line: bytes, reading: Reading) -> list[ScriptResult]:
-    """A script that returns the record itself wants it read as without a script."""
+    """The record read as without a script, for a script that returns the record itself."""
     anything = replace(reading, window=None, sample=None, columns=None)
     found = Decoded(Refusal.NO_PAYLOAD)
     for encoding in (CSV, JSON):
@@ -241,7 +241,7 @@ def _names(found: Decoded, reading: Reading) -> tuple[str, ...]:
 
 log = logging.getLogger(__name__)
 
-PROBLEMS = 3  # so many places where a script failed are named, never with values
+PROBLEMS = 3  # number of reported script failures, always without values
 
 ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
 
@@ -256,7 +256,7 @@ TALLY_SCHEMA = pa.schema(
 
 
 def read_script(path: str, engine: Engine) -> Script:
-    """A preprocessing script, tried out as far as loading it goes.
+    """A preprocessing script; loads it as a test.
 
     Raises BadConfiguration if it can't be read, ScriptFailed if loading it raises or if it has no handler.
     """
@@ -270,7 +270,7 @@ def read_script(path: str, engine: Engine) -> Script:
     except (Exception, SystemExit) as fault:
         require_going_on()
         if isinstance(fault, SystemExit) and not is_of_script(fault, script):
-            raise  # whoever is the host of this run is told to end
+            raise  # the host process is told to end
         problem = str(fault) if isinstance(fault, ValueError) and not fault.__cause__ else problem_of(fault, script)
         raise ScriptFailed(f"{SCRIPT_FAILED} {script.name} can't be loaded: {problem}") from fault
     return script
@@ -279,11 +279,11 @@ def read_script(path: str, engine: Engine) -> Script:
 def processed(
     lines: Lines, listing: Listing, script: Script, *, first_error_fails: bool, runner: Task | None = None
 ) -> Dataset:
-    """What a script makes of the lines, which are counted in the same pass (on Spark one job): text columns, whose names are in
-    lexicographic order (C3.3f). The rows stand on what the data set gives back at its end.
+    """The rows that a script makes from the lines, counted in the same pass (one Spark job): text columns, whose names
+    are in lexicographic order (C3.3f). The rows depend on resources that the data set releases at its end.
 
-    runner: what an executor does with its lines; without one the handler gets every line as it is.
-    Raises ScriptFailed if every record failed, or the first one with `first_error_fails`; NoData if it dropped all of them.
+    runner: processes an executor's lines; by default, the handler is called with every line.
+    Raises ScriptFailed if every record failed, or, with `first_error_fails`, any record; NoData if it dropped all.
     """
     raw = lines.partitions(*PLACES)
     rows = raw.mapped(partial(_of_bytes, runner or partial(run_handler, script)), OUTCOME_SCHEMA).kept()
@@ -318,14 +318,14 @@ def processed(
 
 
 def _of_bytes(runner: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What the runner makes of lines that are bytes, whatever they hold."""
+    """The runner's results for lines as bytes, which may have any content."""
     for batch in batches:
         lines, *places = batch.columns
         yield from runner([pa.RecordBatch.from_arrays([lines.view(pa.binary()), *places], names=list(PLACES))])
 
 
 def _tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What became of a partition's records, the keys that they have, and where the first ones failed with what exception."""
+    """The outcomes of a partition's records, their keys, and the exceptions and locations of the first failures."""
     records, names, problems, partition = Counter[int](), set[str](), list[str](), 0
     for batch in batches:
         partition = batch.column(PARTITION)[0].as_py() if batch.num_rows else partition
@@ -340,7 +340,7 @@ def _tally(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _cells(names: tuple[str, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows that the script did not drop, with a column for each name."""
+    """The rows that the script kept, with a column for each name."""
     for batch in batches:
         kept = batch.filter(pc.not_equal(batch.column("outcome"), DROPPED))
         row, outcomes, part = (kept.column(name) for name in ("row", "outcome", "part"))
