@@ -1,6 +1,7 @@
-"""Rows of any library that speaks Arrow, as they come: by `__arrow_c_stream__`, or by the library's own way that streams.
+"""Streams rows from any library that supports Arrow: by `__arrow_c_stream__`, or by its own streaming method.
 
-Nothing of these libraries is imported: what is given has them loaded. Source: Arrow, "The Arrow PyCapsule Interface".
+Imports none of the libraries: its library is loaded with a frame. Source: Arrow, "The Arrow PyCapsule
+Interface".
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from model_monitor.errors import BadInput
 
 
 class ArrowStream(Protocol):
-    """A frame that speaks Arrow: of polars, DuckDB, pyarrow and others."""
+    """A frame with Arrow support: of polars, DuckDB, pyarrow and others."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
 Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
-"""In memory, or as they come."""
+"""Rows in memory, or as a stream."""
 
-ROWS = 2**16  # of a batch that a library is asked for
+ROWS = 2**16  # rows per batch requested from a library
 
 
 def rows_of(data: Any) -> Rows | None:
-    """The rows of a frame: a table where they are in memory already, else a reader that makes them; None of what is no frame."""
+    """The rows of a frame: a table if they are in memory already, else a reader; None if `data` is not a frame."""
     if isinstance(data, (pa.Table, pa.RecordBatchReader)):
         return data
     if isinstance(data, pa.RecordBatch):
@@ -49,20 +50,20 @@ def rows_of(data: Any) -> Rows | None:
 
 
 def _lazy_frame(frame: Any) -> pa.RecordBatchReader:
-    """polars' streaming engine hands over a batch after the other; `collect` would hold all rows."""
+    """The batches of polars' streaming engine; `collect` would hold all rows."""
     batches = frame.collect_batches(chunk_size=ROWS, maintain_order=True, engine="streaming")
     return _reader(chain([frame.head(0).collect()], batches))
 
 
 STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
     ("polars", "collect_batches", _lazy_frame),
-    # A relation's own stream would make all rows first.
+    # A relation's own stream would compute all rows first.
     *((name, "fetch_record_batch", lambda data: data.fetch_record_batch(ROWS)) for name in ("duckdb", "_duckdb")),
     ("pyarrow", "scanner", lambda data: data.scanner(batch_size=ROWS).to_reader()),
-    # Of Hugging Face, in memory or streamed; what was selected or filtered of it.
+    # Hugging Face data sets, in memory or streamed, with their selections and filters.
     ("datasets", "with_format", lambda data: _reader(data.with_format("arrow").iter(ROWS))),
 )
-"""The library, the method by which its lazy frame is known, and how that is read as it comes."""
+"""The library, the method that identifies its lazy frame, and a function that streams it."""
 
 
 def _reader(frames: Iterable[Any]) -> pa.RecordBatchReader:
@@ -80,7 +81,7 @@ CAST: Mapping[str, pa.DataType] = {
     "string_view": pa.large_string(),
     "binary_view": pa.large_binary(),
 }
-"""What Spark has in place of types of Arrow that it lacks, by their names; no value changes."""
+"""Spark's substitutes for Arrow types that it lacks, by name; no value changes."""
 
 NO_TYPE_OF_SPARK = {
     "time32": "its text, or a number of seconds",
@@ -93,18 +94,18 @@ NO_TYPE_OF_SPARK = {
     "sparse_union": "a struct",
     "run_end_encoded": "its plain values",
 }
-"""Types without a column of Spark, by how their names begin, and what to write in their place."""
+"""Types that Spark columns can't have, by name prefix, and what to write instead."""
 
 
-VIEW = "list_view"  # in the name of a type that is a view of lists, or has one
+VIEW = "list_view"  # in the names of types that are, or contain, list views
 
 
 def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
-    """The type in which a column's values are kept, one that Spark has. Raises BadInput if there is none."""
+    """The Spark type in which a column's values are stored. Raises BadInput if there is none."""
     if pa.types.is_dictionary(data_type):
         return stored_type(name, data_type.value_type)
     if pa.types.is_timestamp(data_type):
-        return pa.timestamp("us", data_type.tz)  # Spark's are of microseconds
+        return pa.timestamp("us", data_type.tz)  # Spark's times have microseconds
     if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
         made = pa.list_ if pa.types.is_list(data_type) else pa.large_list
         return made(data_type.value_field.with_type(stored_type(name, data_type.value_type)))
@@ -121,9 +122,9 @@ def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
 
 
 def stored(rows: Rows, most_bytes: int) -> Rows:
-    """The rows in columns c0, c1, … of types that Spark has; a table if they are at hand, or are no more than so many bytes.
+    """The rows in columns c0, c1, … with Spark types; a table if they are in memory, or have at most `most_bytes`.
 
-    `Age` beside `age` is none of Spark's business.
+    Spark never sees the names, so `Age` and `age` may both occur.
     """
     types: dict[pa.DataType, pa.DataType] = {}
     for field in rows.schema:
@@ -146,18 +147,18 @@ def stored(rows: Rows, most_bytes: int) -> Rows:
 def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = []
     for name, column, field in zip(table.column_names, table.columns, schema, strict=True):
-        if pa.types.is_dictionary(column.type):  # a cast of one knows no views
+        if pa.types.is_dictionary(column.type):  # dictionaries can't be cast to views
             plain = [each.dictionary.cast(field.type).take(each.indices) for each in column.chunks]
             column = pa.chunked_array(plain, field.type)
-        if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists whose offsets lead nowhere
+        if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists with invalid offsets
             column = pa.chunked_array(map(_lists_of, column.chunks))
-        if column.type != field.type:  # digits of a time below microseconds are cut off
+        if column.type != field.type:  # truncates times to microseconds
             try:
                 column = column.cast(field.type, safe="timestamp" not in str(field.type))
             except pa.ArrowInvalid:
-                if "date64" not in str(column.type):  # more texts than Arrow's offsets tell apart
+                if "date64" not in str(column.type):  # more text than Arrow's offsets can address
                     raise
-                raise BadInput(  # Arrow's text shows the value
+                raise BadInput(  # Arrow's message shows the value
                     f"column {name!r} holds {column.type} with times of day, which are no dates; cast it to timestamp[ms]"
                 ) from None
         columns.append(column)
@@ -165,7 +166,7 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _lists_of(cells: pa.Array) -> pa.Array:
-    """Lists of whatever kind as large ones, also those within others and within structs."""
+    """Lists of any kind as large lists, also within other lists and structs."""
     types = pa.types
     if types.is_struct(cells.type):
         parts = [_lists_of(part) for part in cells.flatten()]

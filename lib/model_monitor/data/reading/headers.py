@@ -1,4 +1,4 @@
-"""The beginning of a file: its header line, the format that it looks like, and what to write if it is another one."""
+"""Reads the beginning of files: their header line, their detected format, and what to write for other formats."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from model_monitor.storage import Storage, StoredFile, join
 
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
-ZSTD_BYTES = 2**16  # of text, taken at once: what is behind the last whole one of a file that is cut is lost
-LONGEST_NAME = 131_072  # letters of a column's name; a quote that isn't closed makes longer ones
+ZSTD_BYTES = 2**16  # bytes of text read at once; of a cut file, the text behind the last whole chunk is lost
+LONGEST_NAME = 131_072  # characters of a column name; an unclosed quote makes longer ones
 
 LINE_END = re.compile(r"\r\n|[\r\n]")
 
@@ -37,12 +37,12 @@ NOT_READ = ((b"PK\x03\x04", "zip"), (b"\xfd7zXZ\x00", "xz"))
 
 
 def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
-    """The first bytes of a text file, decompressed if its name says that it is compressed, without a byte order mark, as
-    Hadoop reads it.
+    """The first bytes of a text file without a byte order mark, decompressed if its name has such a suffix, as Hadoop
+    reads it.
 
-    refuse_nul: take NUL bytes in the first line for a sign of UTF-16; others are a fault of the lines that hold them.
+    refuse_nul: treat NUL bytes in the first line as a sign of UTF-16; others are errors of the lines that contain them.
 
-    Raises BadInput if the file is of another kind than text, or compressed without saying so in its name.
+    Raises BadInput if the file is not text, or is compressed without such a suffix.
     """
     head = storage.read(file.path, HEAD_BYTES)
     for suffix, opened in cast("Mapping[str, Any]", WHOLE).items():
@@ -65,9 +65,9 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
 
 
 def first_with_a_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[StoredFile, bytes]:
-    """The first file that has a line that isn't blank, and its beginning.
+    """The first file with a line that isn't blank, and its beginning.
 
-    Raises BadInput as `head_of` does, NoData if no file has one.
+    Raises BadInput as `head_of` does, NoData if no file has such a line.
     """
     for file in files:
         if (head := head_of(storage, file)).strip():
@@ -76,19 +76,19 @@ def first_with_a_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[St
 
 
 def _decompressed(file: StoredFile, reader: Any, most: int) -> bytes:
-    """The beginning of a compressed file, of all members that lie in it: they may be empty, or end within a line.
+    """The beginning of a compressed file, over all members in it: they may be empty, or end within a line.
 
-    most: bytes that are read at once, of which a reader may keep what stands before the end.
+    most: bytes that are read at once; a reader may keep those before the end.
     """
     text = bytearray()
     try:
         while len(text) < HEAD_BYTES and (piece := reader.read1(min(most, HEAD_BYTES - len(text)))):
             text += piece
     except EOFError as fault:
-        if not text and file.size_bytes <= HEAD_BYTES:  # of a larger file this is the beginning
+        if not text and file.size_bytes <= HEAD_BYTES:  # of a larger file, this is only the beginning
             raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
     except (zlib.error, OSError) as fault:
-        if not text:  # else it is behind a sound beginning, and whoever reads all of it decides
+        if not text:  # otherwise the beginning is sound, and the full read decides
             raise BadInput(
                 f"{file.path}: its name says that it is compressed, but it can't be decompressed ({type(fault).__name__})"
             ) from fault
@@ -96,14 +96,14 @@ def _decompressed(file: StoredFile, reader: Any, most: int) -> bytes:
 
 
 def longest_line(storage: Storage, file: StoredFile) -> int:
-    """The bytes of the longest line at the beginning of a text file. Raises BadInput if it is no text."""
+    """The bytes of the longest line at the beginning of a text file. Raises BadInput if it is not text."""
     return max(map(len, head_of(storage, file, refuse_nul=False).splitlines()), default=0)
 
 
 def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str]:
-    """The cells of the first line of a CSV file that is not blank.
+    """The cells of the first non-blank line of a CSV file.
 
-    Raises BadInput if there is none, if it isn't UTF-8, or if it looks like JSON.
+    Raises BadInput if there is no such line, if it isn't UTF-8, or if it looks like JSON.
     """
     try:
         text = head.decode()
@@ -138,10 +138,10 @@ LINES_LOOKED_AT = 1_000
 
 
 def _marked(head: bytes, separator: str) -> CsvFormat | None:
-    """What a file is if this separates its cells; None unless its lines have as many cells each, and the first one no comma
-    outside of quotes.
+    """The CSV format with this separator; None unless all lines have equally many cells, and the first line has no
+    comma outside quotes.
 
-    Its numbers have a decimal comma if some have one and none has a point.
+    Numbers have a decimal comma if some have one and none has a point.
     """
     text = head.decode("utf-8", "replace")
     whole = text if len(head) < HEAD_BYTES else text.rpartition("\n")[0]
@@ -157,15 +157,15 @@ def _marked(head: bytes, separator: str) -> CsvFormat | None:
 
 
 def first_line(text: str) -> str | None:
-    """The first line of a text that isn't blank, None if there is none.
+    """The first non-blank line of a text; None if there is none.
 
-    Lines end where they do for Spark: to `str.splitlines` a form feed and other letters are ends as well.
+    Lines end as in Spark; `str.splitlines` would also split at form feeds and other characters.
     """
     return next((line for line in _lines(text) if line.strip()), None)
 
 
 def _lines(text: str) -> Iterator[str]:
-    """One after the other: of a beginning of megabytes a line or two are asked for."""
+    """The lines, lazily: of megabytes of text, only a line or two are needed."""
     start = 0
     for end in LINE_END.finditer(text):
         yield text[start : end.start()]
@@ -176,7 +176,7 @@ def _lines(text: str) -> Iterator[str]:
 def _cells(line: str, separator: str = ",") -> list[str]:
     try:
         return next(csv.reader([line], strict=False, delimiter=separator))
-    except csv.Error:  # a cell of more letters than it takes
+    except csv.Error:  # a cell that is too long for it
         exchanged = str.maketrans(f",{separator}", f"{separator},")
         return [(cell or "").translate(exchanged) for cell in cells_of(line.translate(exchanged))]
 
@@ -184,7 +184,7 @@ def _cells(line: str, separator: str = ",") -> list[str]:
 def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
     """Feature names from a header line; an empty cell becomes `_cN` as in Spark.
 
-    Raises BadInput if a name occurs twice, or is longer than any.
+    Raises BadInput if a name occurs twice or is too long.
     """
     for position, name in enumerate(cells, start=1):
         if len(name) > LONGEST_NAME:
@@ -219,13 +219,13 @@ MAGIC_BYTES = 4
 
 
 def format_word_of(engine: Engine, path: Places) -> str:
-    """The format of the files at or below `path`, as `--dataset-format` takes it.
+    """The detected format of the files at or below `path`, as `--dataset-format` takes it.
 
-    Raises BadConfiguration if they don't tell it, or are of several.
+    Raises BadConfiguration if it can't be detected, or if there are several formats.
     """
     first = places_of(path)[0]
     storage = engine.storage(first)
-    if storage.exists(join(first, "_delta_log")):  # the files beside it hold deleted rows as well
+    if storage.exists(join(first, "_delta_log")):  # the table's data files also contain deleted rows
         return "delta"
     listing = list_dataset(engine, path)
     suffixes = sorted({_suffix(file.path) for file in listing.files})
@@ -251,7 +251,7 @@ def _suffix(path: str) -> str:
 
 
 def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: str) -> str | None:
-    """by_name: the format of text that the name ends in, or nothing."""
+    """The format detected from contents. by_name: the text format of the file's suffix, or an empty text."""
     magic = b"" if by_name else storage.read(files[0].path, MAGIC_BYTES)
     for beginning, _, written in FOREIGN_BEGINNINGS:
         if magic.startswith(beginning):
@@ -263,7 +263,7 @@ def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: s
         return _word_of_json(first, by_name)
     if not by_name and "," not in first:
         return None
-    if by_name and (found := _marked(head, ";")):  # as Excel writes CSV where numbers have a decimal comma
+    if by_name and (found := _marked(head, ";")):  # Excel's CSV in locales with a decimal comma
         return csv_text(found)
     return "csv" if _names_columns(first_cells(file, head), cells_of(second)) else "csv-without-header"
 
@@ -279,8 +279,8 @@ def _word_of_json(line: str, by_name: str) -> str:
 
 
 def _names_columns(first: Sequence[str], second: Sequence[str | None]) -> bool:
-    """Whether the first line of a CSV is a header: it has texts above numbers, or no numbers
-    but some that count columns or years."""
+    """Whether the first line of a CSV is a header: it has texts above numbers, or no numbers except column numbers or
+    years."""
     are_numbers = [NUMBER.fullmatch(cell.strip()) is not None for cell in first]
     below = [NUMBER.fullmatch((cell or "").strip()) is not None for cell in second]
     if any(now and not before for before, now in zip(are_numbers, below, strict=False)):

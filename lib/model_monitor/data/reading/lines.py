@@ -1,6 +1,6 @@
-"""Lines of text as rows of CSV cells, and the lines that are longer than a job takes.
+"""Decodes lines of text as rows of CSV cells, and finds lines that exceed the maximum length.
 
-Spark's reader passes over long lines in silence, so `long_lines_of` looks for them.
+Spark's reader silently skips long lines, so `long_lines_of` searches for them.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 class CsvLines:
     """The decoder of CSV files.
 
-    names: the features' names, of which there are as many as cells. header: whether lines that repeat them are refused.
-    escape: what stands before a quote within quotes. separator, decimal: as in `CsvFormat`.
+    names: the feature names, one for each cell. header: whether lines that repeat the names are refused.
+    escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`.
     """
 
     names: tuple[str, ...]
@@ -55,7 +55,7 @@ class CsvLines:
         return len(self.names)
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
-        """Each line is a row."""
+        """One row for each line."""
         lines = batch.column(LINE)
         return DecodedRows.by_parts([(0, len(lines))], lambda part: self._rows(lines[part]), self.features)
 
@@ -74,7 +74,7 @@ class CsvLines:
     def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
-            # a cell with a line break in it: its first half would be taken for a whole cell
+            # the first half of a cell with a line break would be read as a whole cell
             for number, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
                 if line.count('"') % 2:
                     reasons[number] = Refusal.UNFINISHED_QUOTE
@@ -87,14 +87,14 @@ class CsvLines:
         return reasons
 
     def _rows_of_names(self, cells: Cells) -> list[int]:
-        """Numbers of the rows that hold nothing but names of columns, found out cell by cell: most rows end at the first."""
+        """Numbers of the rows of column names only, checked cell by cell: the first cell rules out most rows."""
         names = self._written_names()
         sizes = [len(name.encode()) for name in names]
         found = np.arange(len(cells.widths))
         for column in cells.columns:
             left = column if len(found) == len(column) else column.take(pa.array(found))
             left = pc.fill_null(left, "") if left.null_count else left
-            lengths = np.diff(starts_of(left))  # which tell most of the others
+            lengths = np.diff(starts_of(left))  # rule out most other rows
             fitting = np.flatnonzero((lengths >= min(sizes)) & (lengths <= max(sizes)))
             found = found[fitting][np.asarray(pc.is_in(left.take(pa.array(fitting)), pa.array(names)))]
             if not len(found):
@@ -108,32 +108,32 @@ class CsvLines:
         return Refusal.COLUMNS_IN_ANOTHER_ORDER if sorted(written) == sorted(expected) else 0
 
     def _written_names(self) -> list[str]:
-        """The names as the header line has them: a column without one is called by its position (`headers.names_of`)."""
+        """The names in the header line; empty for columns that are named by position (`headers.names_of`)."""
         return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
 
 
 PIECE_BYTES = 8 * 2**20
-PROBE_BYTES = 64 * 1024  # what is read first on either side of a place, since most lines end within it
+PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them
 
 PROBED_AT_LEAST = 64 * PROBE_BYTES
-"""A limit below which reading all of a file is about as cheap as looking at every multiple of it."""
+"""A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
 
-DEFLATED_AT_MOST = 1032  # a byte of gzip is at most so many of text. Source: zlib, "Technical Details".
-MEMBER_BEGINNING = b"\x1f\x8b\x08"  # of each member of a gzip, of which a file may have several
+DEFLATED_AT_MOST = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
+MEMBER_BEGINNING = b"\x1f\x8b\x08"  # first bytes of each gzip member; a file may have several
 
 MOST_COMPRESSED = 2**31 - 1
-"""Bytes of a line that Hadoop's reader counts in a compressed file; at a longer one it fails.
+"""Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
 Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
 
 THREADS = 8
 
 
 def long_lines_of(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
-    """The lines of the files that are longer than the session's limit, by path and place. Starts no Spark job.
+    """The lines that exceed the session's limit, by path and offset. Starts no Spark job.
 
-    Raises BadInput if a compressed file has one that nothing can pass over.
+    Raises BadInput if a compressed file has a line that no reader can skip.
     """
-    most = engine.max_line_bytes  # Spark is asked once, whatever the number of files
+    most = engine.max_line_bytes  # one call of Spark for any number of files
     candidates = [file for file in files if _may_hold(file, most)]
     if not candidates:
         return ()
@@ -143,7 +143,7 @@ def long_lines_of(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine
 
 
 def _may_hold(file: StoredFile, most: int) -> bool:
-    """Whether a file may be as large as a line that is too long."""
+    """Whether a file is large enough to contain a line that is too long."""
     if file.path.endswith(".gz"):
         return file.size_bytes * DEFLATED_AT_MOST > most
     return file.is_compressed or file.size_bytes > most
@@ -166,9 +166,9 @@ def _lines_of_file(engine: Engine, most: int, file: StoredFile) -> list[LongLine
 
 
 def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and size of the lines of a text that are longer than `most`, in their order.
+    """Number, start and size of the lines of a text that are longer than `most`, in order.
 
-    pieces: of the text, each at most one byte longer than `most`.
+    pieces: the text in pieces, each at most one byte longer than `most`.
     """
     offset = begun = 0
     number, after_return = 1, False
@@ -176,7 +176,7 @@ def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, i
         first = 0
         if not offset and piece.startswith(BYTE_ORDER_MARK):
             first = begun = len(BYTE_ORDER_MARK)
-        elif after_return and piece.startswith(b"\n"):  # the rest of the line end before
+        elif after_return and piece.startswith(b"\n"):  # the rest of the previous line end
             first, begun = 1, offset + 1
         end = _first_end(piece, first)
         if end >= 0:
@@ -191,14 +191,14 @@ def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, i
 
 
 def _first_end(piece: bytes, start: int = 0) -> int:
-    """Where the first line of a piece ends, -1 if it doesn't."""
+    """The position at which the first line of a piece ends; -1 if it doesn't end."""
     feed = piece.find(b"\n", start)
     carriage = piece.find(b"\r", start, feed if feed >= 0 else len(piece))
     return feed if carriage < 0 else carriage
 
 
 def _may_be_among(storage: Storage, most: int, file: StoredFile) -> bool:
-    """Whether a line may be too long: it holds a multiple of `most`, and has half of its length on one side of it."""
+    """Whether a line may be too long: it spans a multiple of `most`, with half of its length on one side of that."""
     half = most // 2
     return any(
         not _ends(storage, file, place, min(file.size_bytes, place + half))
@@ -208,7 +208,7 @@ def _may_be_among(storage: Storage, most: int, file: StoredFile) -> bool:
 
 
 def _ends(storage: Storage, file: StoredFile, start: int, end: int, *, backwards: bool = False) -> bool:
-    """Whether a line ends among these bytes, or the file begins or ends there; they are read from one side."""
+    """Whether a line ends within these bytes, or the file begins or ends there; reads them from one side."""
     size = PROBE_BYTES
     while start < end:
         size = min(size, end - start)
@@ -221,9 +221,9 @@ def _ends(storage: Storage, file: StoredFile, start: int, end: int, *, backwards
 
 
 def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
-    """Whether a gzip of one member says at its end that all of its text is no longer than a line may be.
+    """Whether the trailer of a single-member gzip says that its text is at most as long as the maximum line.
 
-    It says so in 32 bits, and what isn't at least as long as the file is no such number but something behind the member.
+    The trailer has 32 bits; a size below that of the file is not a trailer but data behind the member.
     """
     if file.size_bytes * DEFLATED_AT_MOST >= 2**32:
         return False
@@ -233,7 +233,7 @@ def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
 
 
 def _text_of(storage: Storage, file: StoredFile, most: int) -> Iterator[bytes]:
-    """The bytes of a file's text, in pieces; of a damaged file as far as it can be read, since reading it says so."""
+    """The bytes of a file's text, in pieces; of a damaged file as far as readable: the full read reports the damage."""
     size = max(1, min(PIECE_BYTES, most))
     raw = (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
     try:

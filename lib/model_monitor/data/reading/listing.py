@@ -1,4 +1,4 @@
-"""The files of a data set, the folders of its hours, and which file it was that changed or could not be read."""
+"""Lists the files of a data set and the folders of its hours, and identifies files that changed or can't be read."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy 
 YEAR, ABOVE_HOURS = re.compile(r"\d{4}"), re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
 HOUR_NAME = "%Y/%m/%d/%H"
 Wanted: TypeAlias = Callable[[str], bool]
-"""Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has hours that are asked for."""
+"""Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has requested hours."""
 
 BESIDE_MERGED = ("pending", "quarantine", "metrics")
 PUBLISHED = "_current.json"
-"""Folders that a merge leaves beside the hours of its output, and the file by which an output of ours is known."""
+"""Folders that a merge writes next to the hours of its output, and the file that identifies an output of ours."""
 
 
 def record_folders(storage: Storage, path: str) -> list[str]:
-    """What of `path` holds records: all of it, but of a merge's output its documents and its state don't.
+    """The folders of `path` with records: `path` itself, or a merge's output without its documents and state.
 
-    Raises BadInput if there is nothing at `path`.
+    Raises BadInput if nothing exists at `path`.
     """
     beside = _beside(storage, path)
     return [join(path, name) for name in storage.list_folders(path) if name not in beside] if beside else [path]
 
 
 def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
-    """The folders at or below `path` in which the window's records lie, sorted; as `folders_of_hours`.
+    """The folders at or below `path` with the window's records, sorted; as `folders_of_hours`.
 
-    later: how many hours after the window are taken, too. However long it is, it costs what is there.
+    later: number of hours after the window to include. The cost depends on the existing folders, not on the window.
     """
     first, end = next(window.hours()), window.end + later * HOUR
     bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - timedelta(microseconds=1))]
@@ -58,12 +58,12 @@ def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -
 
 
 def folders_of_hours(storage: Storage, path: str, hours: Iterable[datetime]) -> list[str]:
-    """The folders at or below `path` in which the records of some hours lie, sorted.
+    """The folders at or below `path` with the records of some hours, sorted.
 
-    Below a folder with years only the hours asked for are looked at, level by level; a folder without them is taken as it
-    is, as a mounted hour is.
+    Below a folder with years, only the requested hours are listed, level by level; a folder without years is taken as
+    it is, like a mounted hour.
 
-    Raises BadInput if there is nothing at `path`.
+    Raises BadInput if nothing exists at `path`.
     """
     names = {hour.strftime(HOUR_NAME) for hour in hours}
     return _wanted_below(storage, path, {name[:end] for name in names for end in (4, 7, 10, 13)}.__contains__)
@@ -88,7 +88,7 @@ def _below(storage: Storage, path: str, is_wanted: Wanted, *, ignoring: tuple[st
 
 
 def _hours_below(storage: Storage, folder: str, name: str, is_wanted: Wanted) -> Iterator[str]:
-    """Folders of wanted hours at or below one of a year, month, day or hour; each is listed only if it is wanted."""
+    """Folders of wanted hours at or below the folder of a year, month, day or hour; lists wanted folders only."""
     if not is_wanted(name):
         return
     if name.count("/") == HOUR_NAME.count("/"):
@@ -100,9 +100,9 @@ def _hours_below(storage: Storage, folder: str, name: str, is_wanted: Wanted) ->
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of a data set, sorted by path; empty and hidden ones are left out. folders: what of `path` is read.
+    """The files of a data set, sorted by path, without empty and hidden ones. folders: the folders of `path` to read.
 
-    coverage: of merged records, how many of the captures of their hours have a label.
+    coverage: for merged records, how many captures of their hours have a label.
     """
 
     path: str
@@ -112,7 +112,7 @@ class Listing:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """What is read: the folders, or all of the path."""
+        """The paths to read: the folders, or the whole path."""
         return self.folders or (self.path,)
 
     @property
@@ -125,9 +125,9 @@ class Listing:
         return any("=" in part for file in self.files for part in PurePosixPath(file.path).parts[:-1])
 
     def partitions_at_most(self, engine: Engine, partition_bytes: int | None, *, in_order: bool = False) -> int | None:
-        """An upper bound of the partitions that are made of the files, of at most so many bytes each; None if that isn't known.
+        """An upper bound on the number of partitions, of at most `partition_bytes` each; None if unknown.
 
-        in_order: whether they are read in their order, which takes one partition.
+        in_order: whether the files are read in order, which needs one partition.
         """
         if in_order:
             return 1
@@ -140,9 +140,9 @@ Places: TypeAlias = "str | tuple[str, ...]"  # a path, or several
 
 
 def list_dataset(engine: Engine, path: Places) -> Listing:
-    """The files at or below `path`, a glob of this machine's files, or several paths.
+    """The files at or below `path`, which may be a glob of local files, or several paths.
 
-    Raises BadInput if there is no such path, NoData if no file there holds a byte.
+    Raises BadInput if a path doesn't exist, NoData if all files are empty.
     """
     places = [found for place in places_of(path) for found in _matching(place)]
     storage = engine.storage(places[0])
@@ -156,7 +156,7 @@ def list_dataset(engine: Engine, path: Places) -> Listing:
 
 
 def places_of(path: Places) -> tuple[str, ...]:
-    """One path, or several."""
+    """One path or several, as a tuple."""
     return (path,) if isinstance(path, str) else path
 
 
@@ -168,20 +168,20 @@ def _matching(place: str) -> list[str]:
 
 log = logging.getLogger(__name__)
 
-Change = tuple[StoredFile, int | None]  # a file as it was listed, and its bytes now; None if it has gone
+Change = tuple[StoredFile, int | None]  # a listed file, and its current size; None if it was deleted
 
 
 @contextmanager
 def faulty_files_named(engine: Engine, *listings: Listing) -> Iterator[None]:
-    """If what is done with the files fails, they are listed again, and every compressed one is read once more on its own.
+    """On a failure in the body, list the files again, and read every compressed file once more on its own.
 
-    Raises BadInput if one of them has changed or can't be decompressed; any other failure as it came.
+    Raises BadInput if a file has changed or can't be decompressed; otherwise the original failure.
     """
     try:
         yield
     except Exception as fault:
         changes: list[Change] = []
-        with suppress(Exception):  # where the store itself is away, the fault says so
+        with suppress(Exception):  # if the storage is unavailable, the original failure says so
             changes = _changes(engine, listings)
         is_told = isinstance(fault, MonitorError)
         if changes and not (is_told and all(map(_has_only_grown, changes))):
@@ -195,9 +195,9 @@ def faulty_files_named(engine: Engine, *listings: Listing) -> Iterator[None]:
 
 
 def require_unchanged(engine: Engine, *listings: Listing, may_grow: bool = True) -> None:
-    """Require that the files are those that were listed. may_grow: whether text that was appended is only warned of.
+    """Require that the files are unchanged since listing. may_grow: whether appended text only causes a warning.
 
-    Raises BadInput if a file has gone or its size is another: some of its rows may have been read and others not.
+    Raises BadInput if a file was deleted or its size has changed: only some of its rows may have been read.
     """
     changes = _changes(engine, listings)
     if not changes:
@@ -236,7 +236,7 @@ def _listed(storage: Storage, place: str) -> list[StoredFile]:
 
 
 def _told(changes: list[Change], listings: Iterable[Listing]) -> str:
-    # One that has lost rows is named before one that has only more of them.
+    # A file that lost rows is reported before one that has only grown.
     file, size = min(changes, key=_has_only_grown)
     now = "is gone" if size is None else f"has {size:,} now"
     others = f"; {len(changes)} of {len(list(_files(listings)))} files changed" if len(changes) > 1 else ""

@@ -1,6 +1,6 @@
-"""Tables that keep versions, Delta's and Iceberg's: which version is read, and without Spark which Parquet files are its rows.
+"""Versioned tables (Delta, Iceberg): selects the version to read and, without Spark, the Parquet files with its rows.
 
-The libraries deltalake and pyiceberg tell the files; the engine of this machine scans them as it does any Parquet.
+The libraries deltalake and pyiceberg list the files; the local engine scans them like any Parquet files.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ Versions = Sequence[tuple[int, int]]  # a table's versions with their microsecon
 
 
 def span_of(name: str, versions: Versions, as_of: Version | None, since: Version | None) -> tuple[int, int | None]:
-    """The version that is read, and the one behind which rows count; None for all rows.
+    """The version to read, and the version after which rows count; None for all rows.
 
-    Raises BadConfiguration if there is no such version, or if the two are the wrong way round.
+    Raises BadConfiguration if a version doesn't exist, or if the two are in the wrong order.
     """
     version = versions[0][0] if as_of is None else _version_at(as_of, versions, f"as_of: {name}")
     if since is None:
@@ -58,7 +58,7 @@ def span_of(name: str, versions: Versions, as_of: Version | None, since: Version
 
 
 def nothing_appended(name: str, start: int, version: int) -> NoData:
-    """The error of a window without rows."""
+    """The error for a window without rows."""
     return NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
 
 
@@ -80,8 +80,8 @@ def _version_at(asked: Version, versions: Versions, where: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What was written to a table at once. since: the version behind which its rows count; None if they are all that the table
-    has then. time: when, to the second, and later than that of the commit before.
+    """One commit to a table. since: the version after which its rows count; None if they are the table's only rows.
+    time: commit time to the second, later than that of the previous commit.
     """
 
     version: int
@@ -90,7 +90,7 @@ class Commit:
 
 
 def commits_of(name: str) -> list[Commit]:
-    """The commits that a table remembers, the oldest first; of some of them nobody may be able to tell the rows.
+    """The commits in a table's history, oldest first; the rows of some may not be recoverable.
 
     Raises as `rows_of_catalog`.
     """
@@ -100,35 +100,35 @@ def commits_of(name: str) -> list[Commit]:
         time = datetime.fromtimestamp(micros // 1_000_000, timezone.utc)
         if found and time <= found[-1].time:
             time = found[-1].time + timedelta(seconds=1)
-        if place or table.is_first(version):  # else it is what is left of many commits that were cleaned away
+        if place or table.is_first(version):  # otherwise it is the rest of many commits that were cleaned up
             since = None if table.is_whole(version) else oldest_first[place - 1][0]
             found.append(Commit(version, since, time))
     return found
 
 
 class _Keeper(Protocol):
-    """A table as its library tells it."""
+    """A table as its library describes it."""
 
     @property
     def versions(self) -> Versions: ...
 
     def is_first(self, version: int) -> bool:
-        """Whether the table began with a version."""
+        """Whether a version is the table's first."""
 
     def is_whole(self, version: int) -> bool:
-        """Whether a version took the place of all that was there."""
+        """Whether a version replaced all earlier rows."""
 
     def rows_of(self, version: int) -> TableFiles:
-        """The files of a version. Raises NeedsSpark for what can't be told by whole files."""
+        """The files of a version. Raises NeedsSpark if its rows are not whole files."""
 
     def appended(self, start: int, version: int) -> TableFiles:
-        """The files with the rows that were appended behind one version up to another."""
+        """The files with the rows appended after version `start`, up to `version`."""
 
 
 def rows_of_catalog(
     engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
 ) -> Dataset:
-    """What `read_table` gives, on the engine of this machine.
+    """`read_table` on the local engine.
 
     Raises MissingDependency without the table's library; NeedsSpark for a catalog that only Spark knows.
     """
@@ -196,8 +196,8 @@ class _Delta:
         return self._files(table, {each["path"]: each["size"] for each in added}, values)
 
     def _added(self, version: int, *, recorded: bool) -> list[Mapping[str, Any]]:
-        """The files that a commit inserted rows by: those of its changes, if it lists them, else those it added, which are new
-        rows where it removed none or changes are recorded.
+        """The files with a commit's inserted rows: its change files, if listed, else the files it added; these have new
+        rows only if the commit removed no file or changes are recorded.
         """
         path = join(self.path, "_delta_log", f"{version:020}.json")
         try:
@@ -209,7 +209,7 @@ class _Delta:
         added = [each["add"] for each in actions if each.get("add", {}).get("dataChange")]
         if added and not recorded and any(each.get("remove", {}).get("dataChange") for each in actions):
             raise NotRecorded(f"since: {self.name}, version {version}: can't be told what was appended; {NOT_RECORDED}")
-        if any(each.get("deletionVector") for each in added):  # rows were deleted, and the file is told again
+        if any(each.get("deletionVector") for each in added):  # rows were deleted, and the file is listed again
             raise NeedsSpark(f"{self.name}: what was appended beside deletion vectors, in version {version},")
         return added
 
@@ -283,7 +283,7 @@ class _Iceberg:
         return self._files(version, files)
 
     def _ancestors(self, version: int | None = None) -> list[Any]:
-        """A snapshot and those before it, the newest one first."""
+        """A snapshot and its ancestors, newest first."""
         found, newest = [], version if version is not None else self.table.metadata.current_snapshot_id
         while newest is not None and (snapshot := self.table.metadata.snapshot_by_id(newest)) is not None:
             found.append(snapshot)
@@ -296,22 +296,22 @@ class _Iceberg:
 
         if other := next((file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None):
             raise NeedsSpark(f"{self.name}: a table of {other.value} files")
-        # of such files columns of partitions may be in folders' names alone
+        # partition columns of such files may exist only in folder names
         if "schema.name-mapping.default" in self.table.properties:
             raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
         schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
         return TableFiles(tuple(File(_resolved(file.file_path), file.file_size_in_bytes) for file in files), schema)
 
 
-PAUSE_MS = 600_000  # files of Parquet between which less time lies were written together
+PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _FOLDER_OF_VALUE = re.compile(r"([^/=]+)=([^/]*)/")
 
 
 @dataclass(frozen=True)
 class _Files:
-    """Files of Parquet in a folder, and in folders such as `day=2026-01-01` below it. Those that were written together are a
-    version, called by the time of the last one.
+    """Parquet files in a folder, and in folders such as `day=2026-01-01` below it. Files that were written together are
+    a version, identified by the time of the last file.
     """
 
     name: str
@@ -362,7 +362,7 @@ class _Files:
 
 
 def _type_of(texts: Sequence[str | None]) -> pa.DataType:
-    """The type of a column whose values are in folders' names."""
+    """The type of a column whose values are in folder names."""
     return pa.int64() if all(text is None or re.fullmatch(r"-?\d{1,18}", text) for text in texts) else pa.string()
 
 
@@ -380,7 +380,7 @@ def _table_of_catalog(name: str) -> Table:
 
 
 def _table_at(path: str) -> Table:
-    """The table at a path: its folder, or one of its files of metadata."""
+    """The table at a path: its folder, or one of its metadata files."""
     from pyiceberg.table import StaticTable
 
     if not path.endswith(".metadata.json"):
@@ -395,13 +395,13 @@ def _table_at(path: str) -> Table:
 
 
 def _number(path: str) -> int:
-    """The number of a file of metadata: `v3.metadata.json`, `00003-….metadata.json`."""
+    """The number of a metadata file: `v3.metadata.json`, `00003-….metadata.json`."""
     found = re.match(r"v?(\d+)", os.path.basename(path))
     return int(found[1]) if found else -1
 
 
 def is_configured(catalog: str) -> bool:
-    """Whether pyiceberg's settings name a catalog."""
+    """Whether pyiceberg's settings contain a catalog."""
     from pyiceberg.utils.config import Config
 
     return Config().get_catalog_config(catalog) is not None
