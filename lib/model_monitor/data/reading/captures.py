@@ -1,7 +1,7 @@
-"""Captured requests and replies as one data set: `list_captures` for what there is, `read_captures` for the frame.
+"""Captured requests and replies as one data set: `list_captures` lists the files, `read_captures` reads them.
 
-The columns are those of the baseline by position: output first, then input. Lines are decoded by the executors; what a
-record's payloads are (CSV or JSON) is taken from the first record of the first files.
+The columns are the baseline's by position: output first, then input. Executors decode the lines; the first record of
+the first files determines the encoding of payloads (CSV or JSON).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from model_monitor.storage import Storage, join
 
 log = logging.getLogger(__name__)
 
-RECORDS_LOOKED_AT = 31  # the first ones that can be read, of which most say what all others are
-FILES_LOOKED_AT = 10  # so many files' beginnings are looked at for a first record that can be read
+RECORDS_LOOKED_AT = 31  # first readable records, whose majority determines the format of all
+FILES_LOOKED_AT = 10  # number of files in which a first readable record is searched
 
 OF_ROWS = frozenset(
     {
@@ -47,14 +47,14 @@ OF_ROWS = frozenset(
         Refusal.TWO_VALUES,
     }
 )
-"""Reasons that are found when halves and their encoding are as they should be."""
+"""Reasons that only occur if the halves and their encoding are correct."""
 
 
 def list_captures(engine: Engine, path: str, window: Window | None = None, *, lenient_window: bool = False) -> Listing:
-    """The files with captured records at or below `path`; with a window those of its hours and of the hour after it.
+    """The files with captured records at or below `path`; with a window, those of its hours and of the hour after it.
 
-    lenient_window: the window's own hour folders only, whose records are all taken (C11.16).
-    Raises BadInput if there is no such path, NoData if no file there holds a byte.
+    lenient_window: only the window's own hour folders, with all their records (C11.16).
+    Raises BadInput if the path doesn't exist, NoData if all files are empty.
     """
     storage = engine.storage(path)
     if window is None:
@@ -70,13 +70,13 @@ def list_captures(engine: Engine, path: str, window: Window | None = None, *, le
 
 
 def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
-    """The folders without those of the hour after the window; a source that is a single folder is its own."""
+    """The folders without those of the hour after the window; a source that is a single folder is kept."""
     hours = ((folder, hour_of_path(join(folder, ""))) for folder in folders)
     return [each for each, hour in hours if window is None or each == path or hour is None or hour < window.end]
 
 
 def records_of(halves: tuple[str, ...], options: ReadOptions) -> Reading:
-    """What of captured or merged records is read. halves: the members of `captureData`."""
+    """How to read captured or merged records. halves: the members of `captureData`."""
     return Reading(
         halves,
         window=None if options.lenient_window else options.window,
@@ -95,8 +95,8 @@ def read_captures(
     options: ReadOptions = DEFAULT_OPTIONS,
     partition_bytes: int | None = None,
 ) -> Dataset:
-    """The listed captures as a data set whose features are called as the baseline's, by position; without a baseline the
-    columns are called by the keys of JSON, or `_c0`, `_c1`, ….
+    """The listed captures as a data set. Features have the baseline's names, by position; without a baseline, JSON keys
+    are the names, or `_c0`, `_c1`, ….
 
     Spark jobs: none; two for a script.
     Raises NoData if a script dropped every record.
@@ -133,7 +133,7 @@ def read_captures(
 
 
 def _matching(names: Sequence[str], encoding: str | None) -> Matching:
-    """How the columns of records of an encoding are matched; None takes CSV beside JSON (M11)."""
+    """How columns of records with this encoding are matched; None stands for CSV and JSON mixed (M11)."""
     return Matching.POSITION if encoding == CSV or not carry_names(names) else Matching.NAME_ELSE_POSITION
 
 
@@ -158,7 +158,7 @@ def _dataset(
 def _reread(
     engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
 ) -> Dataset:
-    """The captures as records of so many columns: behind the features those that an object of so many has beside them."""
+    """The captures as records of `columns` columns: the features, then the other members of an object of that width."""
     first = _first_record(engine.storage(source.path), source, reading, columns)
     others = [key for key in first[1].keys if key not in reading.names] if first else []
     if carry_names(reading.names) and len(reading.names) + len(others) == columns:
@@ -180,9 +180,9 @@ def _dataset_of_script(
 def _in_order_of(
     baseline: tuple[str, ...], rows: Partitions, keys: tuple[str, ...], *, as_service: bool
 ) -> tuple[Partitions, tuple[str, ...]]:
-    """A script's columns as the baseline's: by name if keys are its names, by position if none is and there are as many.
+    """A script's columns as the baseline's: by name if keys are its names; by position if no key is and the number fits.
 
-    Then they only order the columns, as the service's guide has it.
+    In the latter case keys only order the columns, as in the service's guide.
     """
     if not baseline or len(baseline) != len(keys):
         return rows, keys
@@ -194,16 +194,16 @@ def _in_order_of(
 
 
 def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
-    """The baseline's names by position; columns that it does not have are called as Spark calls them."""
+    """The baseline's names by position; further columns get Spark's default names."""
     return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
 
 
 def _first_record(
     storage: Storage, source: Listing, reading: Reading, columns: int | None = None
 ) -> tuple[str, Decoded] | None:
-    """Encoding and content of the first record that can be read, whatever its time, and has the encoding and width that most of
-    the first ones have; of so many columns, if that is given. Without one, of the first whose rows are at fault: its encoding is
-    known then.
+    """Encoding and content of the first readable record, regardless of its time, that has the encoding and width of
+    most of the first records, or the width `columns`, if given. If there is none, of the first record that is refused
+    for its rows only, since its encoding is known.
     """
     anything = replace(reading, window=None, sample=None, columns=None)
     at_fault = None
@@ -227,14 +227,14 @@ def _first_record(
 
 
 def columns_of_inputs(engine: Engine, source: Listing, reading: Reading) -> tuple[str, ...]:
-    """What the columns of the model's input are called in captured or merged records: the keys of JSON, or `_c0`, `_c1`, …; none
-    if no input can be read.
+    """The names of the model's input columns in captured or merged records: JSON keys, or `_c0`, `_c1`, …; none if no
+    input can be read.
     """
     found = _first_record(engine.storage(source.path), source, replace(reading, halves=(INPUT,)))
     return () if found is None else names_of_columns(found[1].keys, found[1].cells)
 
 
 def _carries_metadata(storage: Storage, source: Listing) -> bool:
-    """Whether the first or the last file begins with a record that says how its request ended."""
+    """Whether the first or last file begins with a record that has the status of its request."""
     ends = {source.files[0], source.files[-1]}
     return any(carries_metadata(head_of(storage, file, refuse_nul=False).partition(b"\n")[0]) for file in ends)

@@ -1,7 +1,7 @@
-"""What `dataset_format` may say: the shapes of data that can be read, each a small frozen type that the reader takes.
+"""The values of `dataset_format`: formats that can be read, each a small frozen type.
 
-`parse_dataset_format` reads every spelling: the JSON of the SDK, of the guide and of the API (C2), and the
-short words of ours. Pure.
+`parse_dataset_format` reads every spelling: the JSON of the SDK, the guide and the API (C2), and our own short words.
+Pure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SHORT_WORDS: Mapping[str, str] = {
     "merged": '{"sagemakerMergeJson": {}}',
     "delta": '{"spark": {"format": "delta"}}',
 }
-"""The words that stand for a JSON text; `table:NAME` is one more."""
+"""Short words and the JSON texts they stand for; `table:NAME` is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class MergedFormat:
 
 @dataclass(frozen=True, slots=True)
 class TableFormat:
-    """A table of Spark's catalog; there are no paths then."""
+    """A table of Spark's catalog; it has no paths."""
 
     name: str
 
@@ -160,18 +160,18 @@ class SparkFormat:
 
 
 LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
-"""What reads a table without Spark, by who keeps it."""
+"""The library that reads a table without Spark, by kind of table."""
 
 _AT_A_PATH = re.compile(r"(delta|iceberg|parquet)\.`(.+)`", re.IGNORECASE)
 
 
 def keeper_at(table: str) -> tuple[str, str] | None:
-    """Who keeps the table and its path, of delta.`/data/orders`; None of a table of a catalog."""
+    """Kind and path of a table such as delta.`/data/orders`; None for a table of a catalog."""
     found = _AT_A_PATH.fullmatch(table)
     return (found[1].lower(), found[2]) if found else None
 
 
-DELTA = SparkFormat("delta")  # a table at a path, of which Spark's catalog makes a name
+DELTA = SparkFormat("delta")  # a table at a path, which Spark's catalog turns into a name
 
 DatasetFormat: TypeAlias = (
     CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat
@@ -180,22 +180,22 @@ DatasetFormat: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How a data set is read, beside its format: one set of options for the jobs and for Python.
+    """Options for reading a data set, besides its format; the same for jobs and for Python.
 
-    names: the baseline's features, which later data is called by; None without a baseline.
-    window: the times of captured records, and of a batch transform's outputs, that are taken; None for all.
-    lenient_window: whether the window's own hour folders are taken whole, whatever their records say (C11.16).
-    sample: the fraction of captured events to take, the same ones in every run; None for all.
-    target_model: the model of a multi-model endpoint whose captured events are taken; None for all.
+    names: the baseline's feature names, which later data gets; None without a baseline.
+    window: the times of captured records, and of a batch transform's outputs, to include; None for all.
+    lenient_window: whether to take all records of the window's own hour folders, regardless of their times (C11.16).
+    sample: the fraction of captured events to take, the same events in every run; None for all.
+    target_model: the model of a multi-model endpoint whose captured events to take; None for all.
     script: a preprocessor, run on every line, or on every captured record in the window and the sample.
-    as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64 by
-        scripts only, and the first script error fails.
-    flatten_json: whether members of nested objects are features of their own, called `outer.inner`.
-    opened: members of JSON that are objects whose members are features in any case.
-    allow_mixed_encodings: whether captured CSV is taken beside JSON, in one window or in one record.
-    as_of: the version of a table that is read, the newest by default.
-    since: the version of a table after which only what was appended is read.
-    left_out: columns of Parquet that need not be readable, by name or 0-based index; they are left out afterwards.
+    as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64
+    by scripts only, and failure on the first script error.
+    flatten_json: whether members of nested objects are separate features, named `outer.inner`.
+    opened: JSON objects whose members are features in any case.
+    allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
+    as_of: the version of a table to read, by default the newest.
+    since: read only the rows appended to a table after this version.
+    left_out: Parquet columns that need not be readable, by name or 0-based index; they are removed afterwards.
     """
 
     names: tuple[str, ...] | None = None
@@ -217,9 +217,9 @@ DEFAULT_OPTIONS = ReadOptions()
 
 
 def parse_dataset_format(text: str) -> DatasetFormat:
-    """The format that `text` means: a short word, `table:NAME` or a JSON object with one member.
+    """The format that `text` denotes: a short word, `table:NAME` or a JSON object with one member.
 
-    Names of members are compared without case, and a boolean may be a text or a list of one.
+    Member names are compared ignoring case, and a boolean may be a text or a one-element list.
 
     Raises BadConfiguration; its text begins after the variable's name ("is 'cvs', …").
     Source: C2, C11.26.
@@ -267,7 +267,7 @@ CSV_MARKS: Mapping[str, tuple[str, ...]] = {"separator": (",", ";", "\t", "|"), 
 
 
 def csv_text(csv_format: CsvFormat) -> str:
-    """What `--dataset-format` takes for a format of CSV, as a word if there is one."""
+    """The `--dataset-format` value for a CSV format, as a short word if there is one."""
     marks = {name: getattr(csv_format, name) for name in CSV_MARKS}
     if all(marks[name] == known[0] for name, known in CSV_MARKS.items()):
         return "csv" if csv_format.header else "csv-without-header"
@@ -284,7 +284,7 @@ def _spark(members: Mapping[str, Any]) -> DatasetFormat:
         raise BadConfiguration('has no spark.format; write {"spark": {"format": "orc", "options": {}}}')
     if not isinstance(options, dict):
         raise BadConfiguration(f'has spark.options {options!r}; write an object, such as {{"mergeSchema": "true"}}')
-    # true for True, as Spark's readers take it
+    # true for True, as Spark's readers expect
     texts = {str(key): str(value).lower() if isinstance(value, bool) else str(value) for key, value in options.items()}
     return SparkFormat(reader, texts)
 
@@ -301,7 +301,7 @@ _READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Data
     "sagemakerMergeJson": (_INDEXES, lambda members: MergedFormat(_index_names(members, OUTPUT_INDEXES, "Merge"))),
     "spark": (("format", "options"), _spark),
 }
-"""By the member's name: what it may hold, and how that is read."""
+"""By member name: the allowed members, and the function that reads them."""
 
 
 def _index_names(members: Mapping[str, Any], default: tuple[str, ...], kind: str) -> tuple[str, ...]:
@@ -331,9 +331,9 @@ def _choices() -> str:
 
 
 def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
-    """A format, or what a text says of one: a short word or JSON, as `--dataset-format` takes it.
+    """A format, given as such or as text: a short word or JSON, as `--dataset-format` takes it.
 
-    Raises BadConfiguration for a text that says none.
+    Raises BadConfiguration for a text that is not a format.
     """
     if not isinstance(dataset_format, str):
         return dataset_format

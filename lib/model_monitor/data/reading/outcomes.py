@@ -1,4 +1,4 @@
-"""Data sets of outcomes: labels beside predictions, of a table at hand, of merged and captured records, JSON and JSON Lines."""
+"""Data sets of outcomes (labels with predictions) from tables, merged and captured records, JSON and JSON Lines."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ log = logging.getLogger(__name__)
 
 
 class Errors(Protocol):
-    """What tells how far a predicted number is likely to be off (`predictors.errors.ErrorModel`)."""
+    """Estimates the error of predicted numbers (`predictors.errors.ErrorModel`)."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -70,7 +70,7 @@ class Errors(Protocol):
     def __call__(self, columns: Mapping[str, pa.Array]) -> NDArray[np.float64]: ...
 
 
-LABEL_COLUMN, PREDICTION_COLUMN = "label", "predicted_label"  # what these columns are called if no header names them
+LABEL_COLUMN, PREDICTION_COLUMN = "label", "predicted_label"  # names of these columns if no header names them
 
 
 def read_labelled(
@@ -87,10 +87,10 @@ def read_labelled(
 ) -> Dataset:
     """The listed records as a data set. Starts no Spark job.
 
-    headers: names of the features and, if they go on, of the label and the prediction; None to call them `column_0`, ….
-    documents: whether records are JSON documents, and not captured ones; whole_files: one for each file, and not for each line.
+    headers: names of the features and, optionally, of the label and the prediction; None for `column_0`, ….
+    documents: whether records are JSON documents, not captures; whole_files: one document per file, not per line.
 
-    Raises BadConfiguration if the headers are too few, or too many. Raises BadInput if no record can be read.
+    Raises BadConfiguration if there are too few or too many headers. Raises BadInput if no record can be read.
     """
     features = _features_of_the_first(engine, source, reading, documents, whole_files)
     names = _names(headers, features, reading)
@@ -109,7 +109,7 @@ def read_labelled(
 
 
 def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
-    """The names of the columns: the headers as far as they go."""
+    """The names of the columns: the headers, then default names."""
     outcomes = [LABEL_COLUMN] * reading.with_label + [PREDICTION_COLUMN] * reading.with_prediction
     if headers is None:
         return (*(f"column_{position}" for position in range(features)), *outcomes)
@@ -125,9 +125,9 @@ def _names(headers: Sequence[str] | None, features: int, reading: OutcomeReading
 def _features_of_the_first(
     engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
 ) -> int:
-    """How many features most of the first records have that can be read, whatever their time.
+    """The most frequent number of features of the first readable records, regardless of their time.
 
-    Raises BadInput if there is none among the first records.
+    Raises BadInput if none of the first records is readable.
     """
     anything = replace(reading, records=replace(reading.records, window=None, sample=None))
     storage = engine.storage(source.path)
@@ -156,13 +156,13 @@ FIELDS = (
     *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
     *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
 )
-"""Of outcomes row by row: label, prediction, probability, and the account of their records."""
+"""The columns of outcomes row by row: label, prediction, probability, and those for counting records."""
 
 
 @dataclass(frozen=True)
 class OutcomeSource:
-    """What outcomes are read from. addresses: where they stand in a table, as `outcomes` takes them. columns: the same as
-    `prepared_outcomes` does; None of lines, which are decoded as they are.
+    """The source of outcomes. addresses: their columns in a table, as `outcomes` takes them. columns: the same as
+    `prepared_outcomes` takes them; None for lines, which are decoded directly.
     """
 
     dataset: Dataset
@@ -172,7 +172,7 @@ class OutcomeSource:
 
 @dataclass(frozen=True)
 class OutcomeMark:
-    """Whether the answer in a row was right, bin 2, or wrong, bin 3; of numbers the bin of the error. cuts: between these."""
+    """Whether a row's prediction was right, bin 2, or wrong, bin 3; for numbers the bin of the error. cuts: bin edges."""
 
     decoder: Decoder
     plan: OutcomePlan
@@ -189,7 +189,7 @@ class OutcomeMark:
         return 2 + max(2, len(self.cuts) + 1)
 
     def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
-        """Missing where a row was refused."""
+        """The bin of each row; missing for refused rows."""
         block = rows if self.columns is None else next(_as_wanted(dict(self.columns), self.schema, [rows]))
         outcomes = self.decoder(block)
         kept = outcomes.where(outcomes.kept)
@@ -207,12 +207,12 @@ class OutcomeMark:
 
 @dataclass(frozen=True)
 class OutcomeDataset(Dataset):
-    """A data set of outcomes. Its rows have them one by one; a scan takes them from where they come from.
+    """A data set of outcomes. Its rows have one outcome each; a scan reads the outcomes from their source instead.
 
-    raw: what is read, with a column LINE_KEY where records have one; placed: the same with the places of records. decoder: what
-    an executor makes of it. metrics: the user's own, by name. errors: what the labels are made of, where they are made. cuts: of
-    the rows into segments. group: what a scan calls the column that names groups of rows. source: what has the outcomes beside
-    all else.
+    raw: the rows as read, with a column LINE_KEY if records have one. placed: the same with the records' locations.
+    decoder: makes outcomes of raw rows on executors. metrics: the user's own, by name. errors: estimates missing labels.
+    cuts: cuts of the rows into segments. group: the scan's name for the column that names groups of rows. source: the
+    source of the outcomes, with all other columns.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
@@ -226,7 +226,7 @@ class OutcomeDataset(Dataset):
     source: OutcomeSource | None = field(default=None, repr=False)
 
     def of_classes(self, classes: frozenset[ClassKey]) -> OutcomeDataset:
-        """The same, with records of other classes refused."""
+        """The same data set, with records of other classes refused."""
         decoder = replace(self.decoder, reading=replace(self.decoder.reading, classes=classes))
         found = _dataset(self, self.raw, self.placed, decoder, dict(self.metrics))
         return replace(found, cuts=self.cuts, group=self.group, group_column=self.group_column, source=self.source)
@@ -325,19 +325,19 @@ def outcomes(
     with_lines = dataset.table_with_lines
     placed = prepared_outcomes(with_lines, columns, reason, [name for name in PLACES if name in with_lines.columns])
     decoder = ColumnDecoder(reading, (*asked, REASON))
-    table = replace(dataset, record_cells=None)  # each row is a record of its own
+    table = replace(dataset, record_cells=None)  # each row is a record
     where = OutcomeSource(dataset, {"label": label, "prediction": prediction, "probability": probability}, columns)
     found = _dataset(table, raw, placed, decoder, metrics)
     return replace(found, errors=errors, cuts=cuts, group=group, group_column=plan.group_column, source=where)
 
 
 def _cuts(plan: OutcomePlan, names: Sequence[str]) -> tuple[Cut, ...]:
-    """Those that the plan asks for; of a window as far as it has the columns."""
+    """The cuts that the plan requests; for a window, only those whose columns it has."""
     return tuple(cuts_of([cut for cut in plan.segments if not plan.labels or fits(cut, names)], names, plan.labels))
 
 
 def _group(plan: OutcomePlan, names: Sequence[str]) -> str | None:
-    """What a scan calls the column that names groups of rows. Raises BadConfiguration if it is not there."""
+    """The scan's name for the column that names groups of rows. Raises BadConfiguration if it is absent."""
     if plan.group_column is None:
         return None
     if plan.group_column not in names:
@@ -345,13 +345,13 @@ def _group(plan: OutcomePlan, names: Sequence[str]) -> str | None:
     return f"{VALUE}{names.index(plan.group_column)}"
 
 
-EXPECTED = "prediction and expected error"  # what the column in the place of labels is called
+EXPECTED = "prediction and expected error"  # name of the column that replaces the labels
 
 
 def _with_errors(dataset: Dataset, errors: Errors, prediction: str) -> Dataset:
-    """The data set with a last column: the predictions, each with the error that is to be expected added.
+    """The data set with a column appended: each prediction plus its expected error.
 
-    Raises BadInput naming the columns that the errors were learnt from and that are not there.
+    Raises BadInput that names absent columns from which the errors were learnt.
     """
     absent = [name for name in errors.names if name not in dataset.names]
     if absent:
@@ -384,9 +384,9 @@ def reading_of(
     *,
     with_label: bool = True,
 ) -> OutcomeReading:
-    """What the plan asks for, and where it stands. records: which records are taken. with_label: whether they have labels.
+    """What the plan requests, and its addresses. records: selects the records. with_label: whether they have labels.
 
-    Raises BadConfiguration if the plan asks for something that has no place.
+    Raises BadConfiguration if the plan requests something without an address.
     """
     for wanted, address, option in (
         (plan.with_predictions, prediction, "inference_attribute"),
@@ -416,10 +416,10 @@ def read_line_outcomes(
     as_service: bool = False,
     partition_bytes: int | None = None,
 ) -> OutcomeDataset:
-    """The outcomes of merged records, or of JSON Lines. cut_by: the plan with segments, or groups, by features that are read
-    beside. as_service: one partition in file order. Starts no Spark job.
+    """The outcomes of merged records, or of JSON Lines. cut_by: a plan with segments or groups by features, which are
+    read as well. as_service: one partition in file order. Starts no Spark job.
 
-    Raises BadConfiguration for a column to cut by that is not there.
+    Raises BadConfiguration if a column to cut by is absent.
     """
     lines = engine.lines(source.places, in_order=as_service)
     if isinstance(decoder, LineDecoder) and FILE_KEY in decoder.columns:
@@ -430,7 +430,7 @@ def read_line_outcomes(
     dataset = Dataset(
         placed, (), source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
     )
-    # the scan never asks for a place: Spark makes all of `_metadata` once it is named, even where it is not used
+    # without locations for the scan: Spark computes all of `_metadata` once it is named, even if it is not used
     raw = lines.partitions(*decoder.columns, LINE_KEY)
     features = decoder.reading.features
     found = _dataset(dataset, raw, placed, decoder, metrics)
@@ -443,7 +443,7 @@ def read_line_outcomes(
 def _dataset(
     dataset: Dataset, raw: Partitions, placed: Partitions, decoder: Decoder, metrics: Mapping[str, OutcomeMetric] | None
 ) -> OutcomeDataset:
-    """raw: for the scan. placed: the same rows with their places, as far as they have any, for the outcomes row by row."""
+    """raw: rows for the scan. placed: the same with their locations, if they have any, for the outcomes row by row."""
     places = [place for place in PLACE_FIELDS if place.name in placed.columns]
     task = partial(rows_of_blocks, decoder, tuple(place.name for place in places))
     known = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}
@@ -466,9 +466,9 @@ def _position(dataset: Dataset, option: str, address: str) -> int:
 def prepared_outcomes(
     table: Partitions, columns: Mapping[str, tuple[int, bool]], reason: str | None, places: Sequence[str]
 ) -> Partitions:
-    """Columns as executors want them: texts as they are, numbers as doubles or as texts, lists as lists; NaN is missing.
+    """Columns in the form for executors: texts unchanged, numbers as doubles or texts, lists as lists; NaN is missing.
 
-    columns: by what they are called then, the place of each, and whether numbers are wanted.
+    columns: by new name, the position of each column, and whether numbers are wanted.
     """
     kept = [table.schema.field(name) for name in ([reason] if reason else []) + list(places)]
     account = [] if reason else [pa.field(REASON, pa.int32())]

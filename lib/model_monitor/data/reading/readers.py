@@ -1,6 +1,6 @@
-"""Readers by format: `read_dataset` for listed files, `read_table` for a table, `read_source` for what needs no listing.
+"""Readers by format: `read_dataset` for listed files, `read_table` for tables, `read_source` for sources without files.
 
-The window of a table is the rows whose time column lies in it.
+The window of a table selects rows by its time column.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READ_BY_COLUMNS = frozenset({"parquet", "orc"})  # Spark's readers of files that have their data column by column
+READ_BY_COLUMNS = frozenset({"parquet", "orc"})  # Spark's readers of column-oriented files
 
 
 def read_dataset(
@@ -51,9 +51,9 @@ def read_dataset(
 ) -> Dataset:
     """The listed files as a data set.
 
-    partition_bytes: the session's largest partition, if it is known; it bounds the number of partitions.
-    Spark jobs: none for CSV; one for JSON, which finds the schema; two for a script.
-    Raises BadInput for a file that is not what the format says.
+    partition_bytes: the session's maximum partition size, if known; it bounds the number of partitions.
+    Spark jobs: none for CSV; one for JSON, to infer the schema; two for a script.
+    Raises BadInput for a file that doesn't have the format.
     """
     at_most = listing.partitions_at_most(engine, partition_bytes, in_order=options.as_service)
     with faulty_files_named(engine, listing):
@@ -81,23 +81,23 @@ def _read_as(engine: Engine, listing: Listing, dataset_format: DatasetFormat, op
 
 
 def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAULT_OPTIONS) -> Dataset:
-    """A table of a catalog or at a path as a data set, or what was appended to it.
+    """A table of a catalog or at a path as a data set, or the rows appended to it.
 
-    Raises BadConfiguration if there is no such table, or not that version of it; NoData if nothing was appended to it.
+    Raises BadConfiguration if the table or its version doesn't exist; NoData if nothing was appended.
     """
-    from model_monitor.data.reading.tables import rows_of_catalog  # with the readers of Parquet, which few need
+    from model_monitor.data.reading.tables import rows_of_catalog  # imports Parquet readers, which are rarely needed
 
     rows_of = engine.way(rows_of_catalog)
     return rows_of(engine, table.name, options.as_of, options.since, in_order=options.as_service)
 
 
 def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:
-    """What a reader of Spark finds by its options alone, as in a database. Raises what that reader raises."""
+    """The rows of a Spark reader that needs only options, such as a database's. Raises the reader's exceptions."""
     return engine.way(rows_of_reader)(engine, source.reader, source.options, in_order=as_service)
 
 
 def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
-    """What `read_source` gives. Raises NeedsSpark: readers without a path are Spark's."""
+    """`read_source` on the local engine. Raises NeedsSpark: only Spark has readers without a path."""
     raise NeedsSpark(f"the reader {reader!r}")
 
 
@@ -143,7 +143,7 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
 
 
 def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:
-    """Parquet, or whatever format the user names for the engine's own reader."""
+    """Parquet, or another format of the engine's own readers that the user names."""
     names, table = engine.table(
         listing.places,
         dataset_format.reader,
@@ -173,9 +173,9 @@ def _read_with_script(
 
 
 def within(dataset: Dataset, column: str, window: Window) -> Dataset:
-    """The rows of the window. Spark skips files and row groups outside of it.
+    """The rows of the window. Spark skips files and row groups outside it.
 
-    Raises BadConfiguration if there is no such column of times, NeedsSpark without Spark.
+    Raises BadConfiguration if there is no such time column, NeedsSpark without Spark.
     Source: M18.
     """
     if column not in dataset.names:
@@ -188,5 +188,5 @@ def within(dataset: Dataset, column: str, window: Window) -> Dataset:
 
 
 def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
-    """The rows of the window. Raises NeedsSpark: Spark alone skips what lies outside where it reads."""
+    """The rows of the window. Raises NeedsSpark: only Spark can skip other rows while reading."""
     raise NeedsSpark("a window by --time-column")

@@ -1,6 +1,6 @@
-"""Rows in memory that may be too many for one partition: what a Parquet file of them would be, and the file itself.
+"""Parquet files for in-memory rows that may be too many for one partition, and estimates of the files' sizes.
 
-Loaded where there are more than a few.
+Imported only for larger tables.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from model_monitor.data.reading.frames import Rows
 from model_monitor.errors import OutputFailed
 
 ROW_GROUP_BYTES = 8 * 2**20
-"""Of a table in memory: row groups are what partitions are cut at, and a partition of a file is 16 MiB or more."""
+"""In-memory bytes of a row group: partitions are cut at row groups, and a partition of a file has 16 MiB or more."""
 
 MOST_FILE_BYTES = 256 * 2**20
-"""Of a table that is looked at without a file: one process does it, and its columns in groups of neighbours."""
+"""The maximum size of a table that is scanned without a file, by one process, in groups of neighbouring columns."""
 
 MOST_OF_DICTIONARY = 1.6
-"""A value and its place of up to 18 bits among those of a dictionary of 1 MB, beside 32 bits of the value."""
+"""The bytes of a value and its index of up to 18 bits in a dictionary of 1 MB, relative to the value's 32 bits."""
 
-ENOUGH_OF_COLUMNS = 1.1  # bytes of columns beside those of a file
-FIRST = 256  # values that mostly tell whether all differ
+ENOUGH_OF_COLUMNS = 1.1  # bytes of columns relative to those of a file
+FIRST = 256  # first values, which usually show whether all differ
 
-STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # of a column in a row group: two values, twice
+STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # bytes of a column in a row group: two values, twice
 
 
 def column_groups_of(table: pa.Table) -> int | None:
-    """In how many groups of columns a file of these rows would be read, or in as many as leave the same states, if it were one
-    partition, so that states are the same without it; None if it may be several.
+    """The number of column groups in which a file of these rows would be read, or one with the same states, so that states
+    don't depend on the file; None if the file may have several partitions.
     """
     most, columns = file_bytes_at_most(table), table.num_columns
     if most > MOST_FILE_BYTES:
@@ -65,16 +65,16 @@ def column_groups_of(table: pa.Table) -> int | None:
 
 
 def _is_one_block(columns: Sequence[ColumnPlan], groups: int, rows: int) -> bool:
-    """Whether all rows are one block for the gatherers of each group of columns, so that states don't depend on the groups."""
+    """Whether all rows fit into one block in each column group, so that states don't depend on the groups."""
     cuts = positions_of_groups(len(columns), groups)
     return all(rows <= rows_of_block(columns[cut.start : cut.stop]) for cut in cuts)
 
 
 def _file_bytes_at_least(table: pa.Table, enough: int) -> int:
-    """The bytes of a Parquet file with these rows, of which no more than enough are made.
+    """A lower bound on the bytes of a Parquet file with these rows, of which at most `enough` are written.
 
-    A file of some columns without statistics is smaller, and one without dictionaries of numbers that all differ, which hold each
-    of them beside its place; one that is enough is made in a third of the time.
+    That file is smaller: it has some of the columns, no statistics, and no dictionaries of numbers that all differ,
+    which would store each number and its index. Writing it takes a third of the time.
     """
     differing, room = list[str](), ENOUGH_OF_COLUMNS * enough
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -109,7 +109,7 @@ def _written(table: pa.Table, enough: int, group: int, **options: Any) -> int:
 
 
 def file_bytes_at_most(table: pa.Table) -> float:
-    """An upper bound of the bytes of a Parquet file with these rows: numbers take 32 bits or more. Lists may take anything."""
+    """An upper bound on the bytes of a Parquet file with these rows: numbers take 32 bits or more, lists any number."""
     groups, found = table.nbytes // ROW_GROUP_BYTES + 2, 0.0
     for column in table.columns:
         kind = column.type
@@ -127,7 +127,7 @@ def _rows_of_group(table: pa.Table) -> int:
 
 
 def write(rows: Rows, path: Path) -> None:
-    """A file of the rows. Raises OutputFailed if there is no room."""
+    """Write the rows to a file. Raises OutputFailed if there is no room."""
     is_table = isinstance(rows, pa.Table)
     group = _rows_of_group(rows) if is_table else None
     groups = gathered(rows, ROW_GROUP_BYTES, attrgetter("nbytes"))
