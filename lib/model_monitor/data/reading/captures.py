@@ -180,7 +180,7 @@ def _dataset_of_script(
 def _in_order_of(
     baseline: tuple[str, ...], rows: Partitions, keys: tuple[str, ...], *, as_service: bool
 ) -> tuple[Partitions, tuple[str, ...]]:
-    """A script's columns as the baseline's: by name if keys are its names; by position if no key is and the number fits.
+    """A script's columns as the baseline's: by name if keys are its names; by position if none is and the number fits.
 
     In the latter case keys only order the columns, as in the service's guide.
     """

@@ -172,7 +172,7 @@ class OutcomeSource:
 
 @dataclass(frozen=True)
 class OutcomeMark:
-    """Whether a row's prediction was right, bin 2, or wrong, bin 3; for numbers the bin of the error. cuts: bin edges."""
+    """Whether a row's prediction was right, bin 2, or wrong, bin 3; for numbers the error's bin. cuts: bin edges."""
 
     decoder: Decoder
     plan: OutcomePlan
@@ -210,7 +210,7 @@ class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have one outcome each; a scan reads the outcomes from their source instead.
 
     raw: the rows as read, with a column LINE_KEY if records have one. placed: the same with the records' locations.
-    decoder: makes outcomes of raw rows on executors. metrics: the user's own, by name. errors: estimates missing labels.
+    decoder: makes outcomes of raw rows on executors. metrics: the user's own, by name. errors: estimates labels.
     cuts: cuts of the rows into segments. group: the scan's name for the column that names groups of rows. source: the
     source of the outcomes, with all other columns.
     """

@@ -1,8 +1,8 @@
-"""What one captured or merged line is: what is asked of it, or the reason for which it is refused. Pure, one line at a time.
+"""Decodes one captured or merged line: gives its requested content, or the reason for refusing it. Pure, line by line.
 
-`captured_lines` and `outcome_records` take most lines by the thousand; this is what decides about each of them, for every
-monitor (`asked_of`). It looks at a file's first record on the driver, takes the lines that are unusual on the executors, and
-serves preprocessing scripts.
+`captured_lines` and `outcome_records` decode most lines in bulk; this module defines the result for every line and
+every monitor (`asked_of`). It is used for a file's first record on the driver, for unusual lines on executors, and for
+preprocessing scripts.
 
 Source: C3, C11.4, C11.16, C11.17, C11.18, C11.25.
 """
@@ -35,7 +35,7 @@ ENCODING_MISMATCH = (
 )
 """The service's text (C1.6)."""
 
-GROUND_TRUTH = "groundTruthData"  # the member of a merged record that holds what was observed
+GROUND_TRUTH = "groundTruthData"  # the member of a merged record with the observed label
 
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 """The halves in the order of their columns: output first (G13)."""
@@ -47,7 +47,7 @@ Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells 
 
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """One half of a captured record, as it stands there. encoding: CSV, JSON or BASE64 in capitals, None without one."""
+    """One half of a captured record, undecoded. encoding: CSV, JSON or BASE64 in capitals, None without one."""
 
     data: str
     encoding: str | None
@@ -57,12 +57,12 @@ class EncodedText:
 class Reading:
     """How captured records are read.
 
-    halves: names of the members of `captureData` that become columns. names: the features' names. columns: how many cells
-    a row has to have; None takes any number. encoding: what all payloads have to be in; None takes CSV beside JSON.
-    exact_keys: whether a JSON object that lacks a feature is one of fewer cells, and not one with a missing value, JSON
-    arrays are no rows, and a row of scores is no score for each row. escape: what stands before a quote within quotes of
-    CSV. opens_base64: whether BASE64 whose content type is CSV or JSON is read as that. target_model: of a multi-model endpoint;
-    records of its other models are left out.
+    halves: names of the members of `captureData` that become columns. names: the feature names. columns: required
+    number of cells per row; None for any. encoding: required encoding of all payloads; None allows CSV and JSON.
+    exact_keys: whether a JSON object that lacks a feature has fewer cells, instead of a missing value, JSON arrays are
+    not rows, and a row of scores is not one score per row. escape: the character before a quote within quotes in CSV.
+    opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
+    endpoint; records of other models are left out.
     """
 
     halves: tuple[str, ...]
@@ -79,7 +79,7 @@ class Reading:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The columns of lines that are looked at: with a window the file as well, whose folder may name the hour."""
+        """The needed columns of lines; with a window also the file, since its folder may contain the hour."""
         return (LINE,) if self.window is None else (LINE, FILE_KEY)
 
     @property
@@ -89,7 +89,7 @@ class Reading:
 
 
 class RecordRefused(Exception):
-    """The record is refused for `reason`. cells: how many its rows have, if that was counted."""
+    """The record is refused for `reason`. cells: number of cells of its rows, if counted."""
 
     def __init__(self, reason: Refusal, cells: int = 0) -> None:
         super().__init__(reason)
@@ -98,19 +98,19 @@ class RecordRefused(Exception):
 
 
 def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
-    """What a captured line is as features, halves side by side. path: its file's, whose folder may name the hour of a record
-    without time."""
+    """A captured line as features, halves side by side. path: path of its file, whose folder may contain the hour of a
+    record without a time."""
     return asked_of(line, reading, path, partial(_side_by_side, reading=reading))
 
 
 def asked_of(line: bytes, reading: Reading, path: str, asked: Callable[[dict[str, Any]], Decoded]) -> Decoded:
-    """What is asked of the record of a line, whatever that is, or why it is refused."""
+    """The result of `asked` for the record of a line, or the reason for refusing it."""
     record = opened(line, reading, path)
     return Decoded(record) if isinstance(record, Refusal) else found_in(record, line, asked)
 
 
 def found_in(record: Any, line: bytes, asked: Callable[[Any], Decoded]) -> Decoded:
-    """What is asked of a JSON value, or why that is refused. line: where it stands."""
+    """The result of `asked` for a JSON value, or the reason for refusing it. line: the line that contains it."""
     try:
         found = asked(record)
     except RecordRefused as refused:
@@ -125,7 +125,7 @@ def found_in(record: Any, line: bytes, asked: Callable[[Any], Decoded]) -> Decod
 
 
 def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Refusal:
-    """The record of a line as it stands there, or why it is refused before anybody looks at its data."""
+    """The record of a line, undecoded, or the reason for refusing it without examining its data."""
     try:
         document = document_of(line)
         halves_of(document, ())
@@ -140,7 +140,7 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
 
 
 def document_of(line: bytes) -> Any:
-    """The JSON value of a line; members written twice count as the last of them."""
+    """The JSON value of a line; of duplicate members, the last one counts."""
     try:
         return json_value(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -150,7 +150,7 @@ def document_of(line: bytes) -> Any:
 def halves_of(
     document: Any, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
 ) -> dict[str, EncodedText]:
-    """The members of `captureData` of these names that hold data."""
+    """The members of `captureData` with these names that contain data."""
     captured = _object_in(document, "captureData")
     if captured is None:
         raise RecordRefused(Refusal.NOT_A_CAPTURE)
@@ -159,7 +159,7 @@ def halves_of(
 
 
 def half_in(document: Any, name: str, *, opens_base64: bool) -> EncodedText | None:
-    """A half of a record, None if it holds no data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
+    """A half of a record, None without data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
     members = _object_in(document, name) or {}
     data, encoding = members.get("data"), members.get("encoding", CSV if name == GROUND_TRUTH else None)
     if data is None:
@@ -169,7 +169,7 @@ def half_in(document: Any, name: str, *, opens_base64: bool) -> EncodedText | No
 
 
 def opened_half(half: EncodedText, content_type: object) -> EncodedText:
-    """BASE64 as the text that it stands for; as it is where that is neither CSV nor JSON in UTF-8 (M13)."""
+    """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13)."""
     media_type = str(content_type).partition(";")[0].upper()
     encoding = next((each for each in (CSV, JSON) if each in media_type), None)
     try:
@@ -188,11 +188,11 @@ def _object_in(document: Any, name: str) -> dict[str, Any] | None:
 
 
 def json_text(value: object) -> str:
-    """A JSON value as the text of a cell: a text as it is, anything else as JSON."""
+    """A JSON value as the text of a cell: a text unchanged, anything else as JSON."""
     if isinstance(value, str):
         return value
     if type(value) is int or (type(value) is float and math.isfinite(value)):
-        return repr(value)  # what json.dumps makes of it, in a tenth of the time
+        return repr(value)  # same as json.dumps, in a tenth of the time
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -213,24 +213,24 @@ def mismatch_of(line: str) -> str:
 
 
 def csv_rows(data: str) -> list[str]:
-    """The rows of a CSV payload: split at line ends outside of quotes."""
+    """The rows of a CSV payload: split at line ends outside quotes."""
     text = data.rstrip("\r\n")
     if not text:
         return []
     if '"' not in text:
         return [row.removesuffix("\r") for row in text.split("\n")]
-    # every second piece between quotes is inside of them
+    # every second piece between quotes is quoted
     pieces = text.split('"')
     pieces[1::2] = [piece.replace("\n", "\uffff") for piece in pieces[1::2]]
     return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
 
 
 def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[JsonObject]:
-    """The rows of a JSON payload: an object, an array of objects, or one object a line.
+    """The rows of a JSON payload: an object, an array of objects, or one object per line.
 
-    with_arrays: an array of values, or of arrays of them, as well; what has no name has an empty one. opens_members: an object
-    whose one member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` a line; one with
-    several arrays of as many values is a table by its columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
+    with_arrays: also accept an array of values, or of arrays of values; their names are empty. opens_members: an object
+    whose only member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` per
+    line; an object with several equally long arrays is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
     """
     is_array = LEADING_BRACKET.match(data) is not None
     text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
@@ -248,8 +248,8 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
 
 
 def _opened_rows(item: Any) -> list[Any]:
-    """The rows that a row stands for whose one member is an array of values, of arrays or of objects, or whose members are
-    columns; else itself."""
+    """The rows of a row whose only member is an array of values, arrays or objects, or whose members are columns; else
+    the row itself."""
     if not isinstance(item, JsonObject) or not item or not all(type(value) is list and value for _, value in item):
         return [item]
     if len(item) > 1:
@@ -264,7 +264,7 @@ def _opened_rows(item: Any) -> list[Any]:
 
 
 def _nameless(values: list[Any]) -> list[Any]:
-    """An array of arrays as a row each, any other as one row."""
+    """An array of arrays as one row each, any other array as one row."""
     rows = values if all(type(value) is list for value in values) else [values]
     return [JsonObject(("", value) for value in row) for row in rows]
 
@@ -282,7 +282,7 @@ def _flat(item: JsonObject, outer: str = "") -> Iterator[tuple[str, str | None]]
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value with its objects as dicts again."""
+    """A JSON value with its objects converted to dicts."""
     if isinstance(value, JsonObject):
         return {key: _plain(inner) for key, inner in value}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
@@ -343,7 +343,7 @@ def _bytes_of(data: str) -> bytes:
 
 
 def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
-    """The rows of features of a record whose halves have as many each."""
+    """The rows of features of a record whose halves have equally many rows."""
     halves = halves_of(document, reading.ordered_halves, opens_base64=reading.opens_base64)
     _require_data(document, halves)
     _require_encodings([*halves.values()], reading)
@@ -361,7 +361,7 @@ def _from_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
 def _with_an_answer_each(
     halves: Iterable[str], sides: list[list[Row_]], cells: Callable[[Row_], Sequence[Row_]]
 ) -> list[list[Row_]]:
-    """Rows of halves; where one row answers as many as it has cells, one cell for each, as the built-in XGBoost does."""
+    """Rows of halves; one row that answers as many rows as it has cells is split into cells, as with XGBoost."""
     rows = max(map(len, sides))
     answers = [name != COLUMN_ORDER[-1] and len(side) == 1 < rows for name, side in zip(halves, sides, strict=True)]
     apart = [[*cells(side[0])] if answer else side for answer, side in zip(answers, sides, strict=True)]
@@ -398,8 +398,8 @@ def _zipped(sides: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
 
 
 def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
-    """The cells of a JSON object in the order of the features, and how many it has. Those without a name are of the features that
-    are named by none, in their order."""
+    """The cells of a JSON object in the order of the features, and their number. Nameless cells belong, in order, to
+    the features that no cell names."""
     keys = {key for key, _ in entries}
     if len(keys) < len(entries):
         entries = _once(entries)
@@ -414,14 +414,14 @@ def _arranged(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tu
     if not by_name:
         carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
         is_mixed_up = bool(names) and carries_names and not reading.exact_keys
-        # another number of columns is what a record of other names is told by
+        # a record with other names is detected by another number of columns
         return tuple(value for _, value in entries), len(names | keys) if is_mixed_up else len(entries)
     values = dict(entries)
     return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
 
 
 def _once(entries: Iterable[tuple[str, str | None]]) -> Entries:
-    """Members that input and output both have, or that are written twice, are one if their values are equal."""
+    """The members, with duplicates, also of input and output, merged if their values are equal."""
     once: dict[str | int, tuple[str, str | None]] = {}
     if any(once.setdefault(entry[0] or place, entry) != entry for place, entry in enumerate(entries)):
         raise RecordRefused(Refusal.TWO_VALUES)

@@ -1,7 +1,7 @@
-"""Labels, predictions and probabilities as a scan takes them, and why a record is refused for one of them.
+"""Validates labels, predictions and probabilities for a scan, and gives the reasons for refusing a record.
 
-Whatever they were read from (a table's columns, the payloads of merged records), they are judged here, a block at a time.
-Runs on executors: numpy and pyarrow only.
+Validates them block by block, for every source (a table's columns, the payloads of merged records). Runs on executors:
+numpy and pyarrow only.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ Indices: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.float64]
 
 MISSING_TEXTS = pa.array(["", "NaN", "nan"])
-"""What stands for nothing in text columns: pandas and Spark write a missing number as NaN."""
+"""Texts that mean a missing value: pandas and Spark write a missing number as NaN."""
 
 DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-"""A number as people and programs write it; neither `0x1` nor Java's `1d`."""
+"""A decimal number; neither `0x1` nor Java's `1d`."""
 
 
 OF_CLASSES = pa.list_(pa.struct({"name": pa.string(), "share": pa.float64()}.items()))
-"""The probability of each class by its name."""
+"""The probabilities by class name."""
 
-OUTCOMES = 3  # label, prediction and probability, the first columns of what is found
-ROWS_AT_ONCE = 2**17  # rows that are judged together: a record may have millions
-NO_RECORDS = Reading(())  # of a table, which has no records
+OUTCOMES = 3  # label, prediction and probability, the first columns of `DecodedRows`
+ROWS_AT_ONCE = 2**17  # rows that are validated together: a record may have millions
+NO_RECORDS = Reading(())  # for tables, which have no records
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureReading:
-    """Where a record's features are.
+    """The location of a record's features.
 
-    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects. columns: how many there are; None takes any
-    number. names: of the members of JSON objects, in order; without them the order of the members counts.
+    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects. columns: their number; None for any.
+    names: names of the members of JSON objects, in order; without names, the order of the members counts.
     """
 
     path: str | None = None
@@ -56,15 +56,15 @@ class FeatureReading:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeReading:
-    """What is read of each outcome, and from where.
+    """The parts of each outcome to read, and their locations.
 
-    label, prediction, probability: a column's name or index, or a JMESPath; None for one that is not asked for, or, of the
-    label, for the first cell. numeric: labels and predictions are numbers. binary: a probability is that of the positive
-    class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class. with_label: whether a label is
-    asked for. classes: what labels and predictions may be; None for anything. keeps_missing: whether an outcome may lack its
-    label or its prediction, and is no error of the record then. records: which records are taken, the members of `captureData`
-    that may hold what is asked for, and the CSV that it is in.
-    features: where those of the record are; None if nobody asks for them.
+    label, prediction, probability: a column's name or index, or a JMESPath; None if not requested, or, for the label,
+    for the first cell. numeric: whether labels and predictions are numbers. binary: whether a probability is that of
+    the positive class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class.
+    with_label: whether a label is requested. classes: allowed labels and predictions; None for any. keeps_missing:
+    whether an outcome may lack its label or prediction, without an error. records: which records to take, the members
+    of `captureData` that may contain outcomes, and their CSV dialect.
+    features: location of the record's features; None if not requested.
     """
 
     label: str | None
@@ -81,23 +81,23 @@ class OutcomeReading:
 
     @property
     def with_prediction(self) -> bool:
-        """Whether anything of the model's reply is asked for."""
+        """Whether any part of the model's reply is requested."""
         return self.prediction is not None or self.probability is not None
 
     @property
     def columns(self) -> int:
-        """How many features are asked for."""
+        """The number of requested features."""
         return 0 if self.features is None else self.features.columns or 0
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRows:
-    """Outcomes as `states.OutcomeBuilder` takes them, beside the records that were refused.
+    """Outcomes as `states.OutcomeBuilder` takes them, and refused records.
 
-    Rows with a reason above 0 are refused records, one row each, whose other members mean nothing. sources: index of the record
-    that a row is of; the rows of a record are consecutive. features: texts, as many as are asked for. Where an outcome may lack
-    its label or prediction, that is null, and a score NaN. predictions, scores: None if they are not asked for. of_classes: the
-    probability of each class by its name, null where only that of the predicted one is known; None unless there are many.
+    Rows with a reason above 0 are refused records, one row each, whose other members are meaningless. sources: index of
+    a row's record; the rows of a record are consecutive. features: texts, as many as requested. A label or prediction
+    that may be missing is null, and a score NaN. predictions, scores: None if not requested. of_classes: the
+    probabilities by class name, null if only that of the predicted class is known; None unless there are many classes.
     """
 
     labels: pa.Array
@@ -110,7 +110,7 @@ class OutcomeRows:
 
     @property
     def kept(self) -> NDArray[np.bool_]:
-        """The rows that count."""
+        """The rows that are not refused."""
         kept: NDArray[np.bool_] = self.reasons == 0
         return kept
 
@@ -121,15 +121,15 @@ class OutcomeRows:
         return first
 
     def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
-        """Some of the rows."""
+        """The rows selected by `mask`."""
         return where(self, mask)
 
 
 def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes among what was found. A record is kept or refused as a whole, for the first error of its first bad row.
+    """The outcomes of decoded rows. A record is kept or refused as a whole, for the first error of its first bad row.
 
-    found: one row for each outcome and one for each refused record, of label, prediction, probability and features: texts or
-    numbers, null where there is none or none is asked for.
+    found: one row for each outcome and one for each refused record, with label, prediction, probability and features:
+    texts or numbers, null if missing or not requested.
     """
     parts = []
     for start in range(0, max(1, len(found.lines)), ROWS_AT_ONCE):
@@ -149,7 +149,7 @@ def _judged(
     reasons: Reasons,
     reading: OutcomeReading,
 ) -> OutcomeRows:
-    """The outcomes of some rows, without their features, and the first error of each."""
+    """The outcomes of rows without their features, and the first error of each row."""
     scores = of_classes = None
     if reading.numeric:
         numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
@@ -183,9 +183,9 @@ def _judged(
 
 
 def _of_classes(column: pa.Array, predictions: pa.Array) -> tuple[pa.Array, pa.ListArray]:
-    """The probability of the predicted class, and, where the column has an object of them, those of all.
+    """The probability of the predicted class, and those of all classes if the column has objects.
 
-    Where another one is outside 0 to 1 it takes the place of the first, so that the row is refused for it.
+    A probability of another class outside 0 to 1 replaces the first, so that the row is refused for it.
     """
     nothing = pa.nulls(len(column), OF_CLASSES)
     if pa.types.is_floating(column.type) or not pc.any(pc.starts_with(column, "{"), min_count=0).as_py():
@@ -220,7 +220,7 @@ def _of_whole_records(reasons: Reasons, sources: Indices) -> Reasons:
 
 
 def _texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
-    """Texts without blanks around them; where there is none "", or null if that is no error."""
+    """Texts without surrounding blanks; missing texts are "", or null if that is not an error."""
     texts = pc.utf8_trim_whitespace(column)
     absent = pc.or_(pc.is_null(texts), pc.is_in(texts, MISSING_TEXTS))
     if keeps_missing:
@@ -236,7 +236,7 @@ def _of_other_classes(texts: pa.Array, classes: frozenset[ClassKey]) -> Reasons:
 
 
 def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
-    """Finite numbers, 0 where there is none."""
+    """Finite numbers; 0 for other values."""
     if pa.types.is_floating(column.type):
         absent = pc.or_kleene(pc.is_null(column), pc.is_nan(column))
         values = pc.fill_null(column.cast(pa.float64()), 0.0)
@@ -252,7 +252,7 @@ def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Nu
 
 
 def _parsed(texts: pa.Array) -> pa.Array:
-    """The numbers that texts are, NaN where one is none."""
+    """The texts as numbers, NaN for texts that are not numbers."""
     try:
         return pc.fill_null(texts.cast(pa.float64()), np.nan)
     except pa.ArrowInvalid:

@@ -1,4 +1,4 @@
-"""The times that a run looks at, and which ids a sample holds. Pure; the standard library alone, since DAGs import it."""
+"""Time windows of runs, and the ids in a sample. Pure; standard library only, since DAGs import this module."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ HOUR = timedelta(hours=1)
 TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-](?:0\d|1[0-7]):[0-5]\d)?", re.ASCII
 )
-"""What a captured time looks like. Spark's own cast would take `12:30` for today and `2022` for New Year's Day."""
+"""The format of captured times. Spark's own cast would read `12:30` as today and `2022` as New Year's Day."""
 
 HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
-"""A file's path that names its hour: `…/2022/04/18/00/48-871-0b7b.jsonl`."""
+"""A file path that contains its hour: `…/2022/04/18/00/48-871-0b7b.jsonl`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Window:
 
 
 def parse_time(text: str) -> datetime | None:
-    """A captured time in UTC, or None if it isn't one. Without a zone it is UTC; digits below microseconds are cut off."""
+    """A captured time in UTC, or None if invalid. The default zone is UTC; digits below microseconds are cut off."""
     found = TIME.fullmatch(text)
     if found is None:
         return None
@@ -83,7 +83,7 @@ def parse_time(text: str) -> datetime | None:
 
 
 def duration(span: timedelta) -> str:
-    """A time span as ISO 8601 has it, `PT3600S`."""
+    """A time span in ISO 8601: `PT3600S`."""
     seconds = round(span.total_seconds())
     return f"-PT{-seconds}S" if seconds < 0 else f"PT{seconds}S"
 
@@ -96,7 +96,7 @@ def _zone(text: str | None) -> timezone:
 
 
 def hour_of_path(path: str) -> datetime | None:
-    """The hour that a file's folder names, None if it names none."""
+    """The hour in a file's folder; None if it contains none."""
     found = re.fullmatch(HOUR_FOLDER, path, re.ASCII)
     if found is None:
         return None
@@ -107,9 +107,9 @@ def hour_of_path(path: str) -> datetime | None:
         return None
 
 
-HASHES = 2**32  # how many values CRC-32 has
+HASHES = 2**32  # number of values of CRC-32
 
 
 def is_sampled(event_id: bytes, fraction: float) -> bool:
-    """Whether a share `fraction` of all ids, chosen by their CRC-32, holds this one."""
+    """Whether this id is in the share `fraction` of all ids, selected by CRC-32."""
     return zlib.crc32(event_id) < round(fraction * HASHES)
