@@ -39,8 +39,8 @@ STATISTICS_BYTES, STATISTICS_OF_TEXTS = 1024, 1024 + 4 * 4096  # bytes of a colu
 
 
 def column_groups_of(table: pa.Table) -> int | None:
-    """The number of column groups in which a file of these rows would be read, or one with the same states, so states don't
-    depend on the file; None if the file may have several partitions.
+    """The number of column groups in which a file of these rows would be read, or one with the same states, so states
+    don't depend on the file; None if the file may have several partitions.
     """
     most, columns = file_bytes_at_most(table), table.num_columns
     if most > MOST_FILE_BYTES:

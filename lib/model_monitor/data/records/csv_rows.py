@@ -1,7 +1,7 @@
-"""Rows of CSV as columns of texts, an array of rows at a time. Pure; runs on executors.
+"""Parses rows of CSV into columns of texts, an array of rows at a time. Pure; runs on executors.
 
-Arrow's parser takes all rows in one piece whose quotes stand as RFC 4180 has them: around a whole cell, doubled within it.
-The others, which are few, go one by one through `cells_of`, whose answers are those of Spark's parser.
+Arrow parses all rows with quotes as in RFC 4180 at once: around a whole cell, doubled within it. The other rows,
+usually few, are parsed one by one by `cells_of`, which gives the results of Spark's parser.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ RFC_4180_ESCAPE = '"'  # a quote inside quotes is doubled, as pandas and spreads
 SPARK_ESCAPE = "\\"  # Spark's default, which the service used
 
 _SPECIAL = {RFC_4180_ESCAPE: re.compile('"'), SPARK_ESCAPE: re.compile(r'["\\]')}
-"""Where something may end, or be escaped, within quotes."""
+"""Characters that may end, or escape, something within quotes."""
 
-DECIMAL_COMMA = r"[-+]?\d+,\d+([eE][-+]?\d+)?"  # of a number without groups of thousands
+DECIMAL_COMMA = r"[-+]?\d+,\d+([eE][-+]?\d+)?"  # a number without thousands separators
 
 QUOTE, COMMA, LINE_END = b'",\n'
 
@@ -39,8 +39,8 @@ _BESIDE_QUOTES[[QUOTE, COMMA, LINE_END]] = True
 class Cells:
     """The cells of some rows.
 
-    columns: for each column its cells, null where one is missing, and in rows with another number of cells. widths: how
-    many cells each row has, shape (rows,). odd: numbers of the rows whose quotes are not those of RFC 4180.
+    columns: the cells of each column, null if missing and in rows with another number of cells. widths: number of cells
+    of each row, shape (rows,). odd: numbers of the rows whose quotes are not as in RFC 4180.
     """
 
     columns: tuple[pa.StringArray, ...]
@@ -49,10 +49,10 @@ class Cells:
 
 
 def parsed_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ESCAPE) -> Cells:
-    """The cells of rows that should have so many each. rows: without null and line ends, UTF-8."""
+    """The cells of rows that should have `columns` cells. rows: UTF-8, without null and line ends."""
     lines = pc.binary_join_element_wise(rows, "", "\n")
     count = len(rows)
-    del rows  # a long one is not held twice
+    del rows  # so that a long row is not held twice
     odd = _rows_of_odd_quotes(lines, escape)
     if not len(odd):
         return Cells(*_by_arrow(lines, columns), odd)
@@ -71,9 +71,9 @@ def parsed_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ES
 
 
 def marked_rows(rows: pa.StringArray, columns: int, *, escape: str, separator: str, decimal: str) -> Cells:
-    """`parsed_rows` of what has another separator than a comma: the two change places in the rows, and again in the cells.
+    """`parsed_rows` for another separator than a comma: swaps the two characters in the rows, and again in the cells.
 
-    decimal: a comma makes the numbers that have one numbers with a point.
+    decimal: for a comma, decimal commas of numbers are replaced by points.
     """
     found = parsed_rows(_exchanged(rows, separator), columns, escape=escape)
     cells = [_exchanged(column, separator) for column in found.columns]
@@ -94,7 +94,7 @@ def _with_points(cells: pa.StringArray) -> pa.StringArray:
 
 
 def cell_of_rows(rows: pa.StringArray, index: int | None) -> pa.StringArray:
-    """The cells at a place of rows without quotes; null where a row has none, and everywhere without an index."""
+    """The cells at an index of rows without quotes; null if a row is too short, or if the index is None."""
     nothing = pa.nulls(len(rows), pa.string())
     if index is None:
         return nothing
@@ -110,8 +110,8 @@ def cell_of_rows(rows: pa.StringArray, index: int | None) -> pa.StringArray:
 def cells_of(row: str, escape: str = RFC_4180_ESCAPE) -> Row:
     """The cells of one row; an empty one is missing, quoted or not.
 
-    Behind a closing quote blanks are left out; anything else there makes the cell a plain text up to the next comma.
-    Source: from_csv of Spark 3.5 (univocity's STOP_AT_DELIMITER), asked for all short rows by the tests.
+    Blanks after a closing quote are dropped; anything else there makes the cell a plain text up to the next comma.
+    Source: from_csv of Spark 3.5 (univocity's STOP_AT_DELIMITER); tests compare all short rows with it.
     """
     cells: list[str | None] = []
     start = 0
@@ -127,12 +127,12 @@ def cells_of(row: str, escape: str = RFC_4180_ESCAPE) -> Row:
 
 
 def _quoted_cell(row: str, start: int, escape: str) -> tuple[str, int]:
-    """The cell that begins with a quote at `start`, and where it ends."""
+    """The cell that begins with a quote at `start`, and its end position."""
     content = []
     place = start + 1
     for found in _SPECIAL[escape].finditer(row, place):
         at = found.start()
-        if at < place:  # escaped by the letter before it
+        if at < place:  # escaped by the previous character
             continue
         content.append(row[place:at])
         letter, following = row[at], row[at + 1 : at + 2]
@@ -166,7 +166,7 @@ def _next_comma(row: str, start: int) -> int:
 
 
 def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
-    """Cells and widths of rows that end in a line end each, and whose quotes are those of RFC 4180 if there are any."""
+    """Cells and widths of rows that each have a line end, and whose quotes, if any, are as in RFC 4180."""
     widths = np.full(len(lines), columns, dtype=np.int64)
     others: list[pyarrow.csv.InvalidRow] = []
 
@@ -177,7 +177,7 @@ def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray
     names = [f"c{position}" for position in range(columns)]
     content = buffer_of(lines)
     if bytes(memoryview(content)[: len(BYTE_ORDER_MARK)]) == BYTE_ORDER_MARK:
-        content = pa.py_buffer(BYTE_ORDER_MARK + content.to_pybytes())  # Arrow takes the first one for no text
+        content = pa.py_buffer(BYTE_ORDER_MARK + content.to_pybytes())  # Arrow drops the first one
     if not content.size:
         return (pa.nulls(0, pa.string()),) * columns, widths
     table = pyarrow.csv.read_csv(
@@ -193,7 +193,7 @@ def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray
         ),
     )
     cells = tuple(map(in_one_piece, table.columns))
-    widths[np.diff(starts_of(lines)) == 1] = 1  # of an empty row Arrow makes as many missing cells as there are columns
+    widths[np.diff(starts_of(lines)) == 1] = 1  # for an empty row, Arrow returns a missing cell for each column
     if others:
         numbers = np.array([row.number - 1 for row in others])
         widths[numbers] = [row.actual_columns for row in others]
@@ -207,7 +207,7 @@ def _by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray
 def _one_by_one(
     lines: pa.StringArray, columns: int, escape: str
 ) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
-    """The same of rows of whatever quotes."""
+    """The same for rows with any quotes."""
     found = [cells_of(line[:-1], escape) for line in lines.to_pylist()]
     nothing = (None,) * columns
     texts = zip(*(cells if len(cells) == columns else nothing for cells in found), strict=True)
@@ -215,7 +215,7 @@ def _one_by_one(
 
 
 def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
-    """Numbers of the rows that Arrow's parser is not asked about. lines: rows with their line ends."""
+    """Numbers of the rows that Arrow's parser can't be used for. lines: rows with their line ends."""
     content, quotes = bytes_of(lines), places_of(lines, b'"')
     if not len(quotes):
         return np.zeros(0, np.int64)
@@ -224,11 +224,11 @@ def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]
     if escape != RFC_4180_ESCAPE:
         return np.flatnonzero(counts)
     if not (before_row & 1).any():
-        # every row has an even number of quotes, so that of all quotes every second one closes a cell
+        # every row has an even number of quotes, so every second quote closes a cell
         places = np.arange(len(quotes)) & 1
     else:
         places = (np.arange(len(quotes)) - np.repeat(before_row[:-1], counts)) & 1
-    neighbours = content[quotes + 2 * places - 1]  # of the first byte of all it is the last one, a line end
+    neighbours = content[quotes + 2 * places - 1]  # the neighbour before the first byte is the last byte, a line end
     fine = _BESIDE_QUOTES[neighbours]
     if fine.all() and not (counts & 1).any():
         return np.flatnonzero(counts & 1)

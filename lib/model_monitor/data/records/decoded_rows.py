@@ -1,4 +1,4 @@
-"""Lines as rows of cells, on an executor: what a decoder gives, the batches made of it, and how columns were matched. Pure."""
+"""Lines as rows of cells, on executors: results of decoders, batches made of them, and matching of columns. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from model_monitor.data.records.arrays import at, joined
 from model_monitor.data.records.locations import LINE, PLACES
 from model_monitor.data.records.refusals import CELLS, REASON, Refusal, by_parts
 
-NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # what nobody calls a column, unless the baseline says so
+NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # never a column name, unless the baseline has it
 
 
 class Matching(Enum):
-    """How the columns were matched, as the ledger says it. Source: M11, M14."""
+    """How the columns were matched, as reported in the ledger. Source: M11, M14."""
 
     NAME = "name"
     POSITION = "position"
@@ -29,40 +29,40 @@ class Matching(Enum):
 
     @property
     def may_be_by_position(self) -> bool:
-        """Whether some cells carry no name that says which column they are of."""
+        """Whether some cells have no name that identifies their column."""
         return self is not Matching.NAME
 
 
 def matching_of(carried: Collection[str], baseline: Collection[str]) -> Matching:
-    """How columns of these names are matched: by name if all of the baseline's are there, and somebody gave them."""
+    """How columns with these names are matched: by name if all baseline names exist and are not generated."""
     return Matching.NAME if set(baseline) <= set(carried) and carry_names(baseline) else Matching.POSITION
 
 
 def can_be_told(carried: Collection[str], baseline: Collection[str]) -> bool:
-    """Whether columns of these names are found by them alone. Those of a record, read as a header, are no names."""
+    """Whether these names identify the columns. The cells of a record that was read as a header are not names."""
     if not (carry_names(carried) and carry_names(baseline)):
         return False
     return not set(carried).isdisjoint(baseline) or not any(map(NUMBER.fullmatch, carried))
 
 
 def carry_names(names: Collection[str]) -> bool:
-    """Whether the columns have names of their own, not only `_c0`, `_c1`, …, which a column without one is given."""
+    """Whether the columns have names other than the generated `_c0`, `_c1`, …."""
     return not all(map(GENERATED.fullmatch, names))
 
 
 MOST_COLUMNS = 20_000
-"""Columns that a data set may have, and members of JSON records: a thousand take some 50 MB of a run's memory."""
+"""The maximum number of columns of a data set, and of members of JSON records: a thousand take some 50 MB of memory."""
 
-ROWS_AT_ONCE = 65_536  # rows of one batch that leaves: a document may hold millions
+ROWS_AT_ONCE = 65_536  # rows of one outgoing batch: a document may contain millions
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedRows:
     """The rows of some lines; a refused line is one row.
 
-    columns: for each feature, or whatever else is asked for, the cells of all rows, null where one is missing. lines: the number
-    of each row's line, shape (rows,). reasons: 0 or the `Refusal` of each row. cells: the number of cells that a record is
-    counted under, on its first row, and 0 on the others; all 0 where cells aren't counted.
+    columns: for each requested column, the cells of all rows, null if missing. lines: the number of each row's line,
+    shape (rows,). reasons: 0 or the `Refusal` of each row. cells: the number of cells under which a record is counted,
+    on its first row, and 0 on the others; all 0 if cells aren't counted.
     """
 
     columns: tuple[pa.Array, ...]
@@ -72,13 +72,13 @@ class DecodedRows:
 
     @classmethod
     def refused(cls, lines: NDArray[np.int64], reasons: NDArray[np.int32], features: int) -> DecodedRows:
-        """Refused lines, whose cells nobody counted."""
+        """Refused lines, whose cells were not counted."""
         nothing = pa.nulls(len(lines), pa.string())
         return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
 
     @classmethod
     def one_by_one(cls, found: Sequence[Decoded], lines: NDArray[np.int64], columns: int) -> DecodedRows:
-        """What was found in some lines. lines: the number of each."""
+        """The rows of lines that were decoded one by one. lines: their numbers."""
         nothing = ((None,) * columns,)
         rows = [row for one in found for row in one.rows or nothing]
         sizes = [max(1, len(one.rows)) for one in found]
@@ -103,9 +103,9 @@ class DecodedRows:
 
     @classmethod
     def in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:
-        """The rows of all parts, which are taken out of their list, by the numbers of their lines.
+        """The rows of all parts, sorted by line number; empties the list of parts.
 
-        Those of one line are of one part, in their order.
+        The rows of one line must be in one part, in order.
         """
         parts[:] = [part for part in parts if len(part.lines)]
         if not parts:
@@ -116,14 +116,14 @@ class DecodedRows:
 
 
 def with_reasons(schema: pa.Schema) -> pa.Schema:
-    """The schema of rows of which some may be refused."""
+    """The schema with the columns for refused rows added."""
     return schema if REASON in schema.names else schema.append(pa.field(REASON, pa.int32()))
 
 
 def with_refused(
     batch: pa.RecordBatch, bad: NDArray[np.bool_], reason: Refusal, cells: str | None, schema: pa.Schema
 ) -> pa.RecordBatch:
-    """Rows as `with_reasons` has them, with the records refused that bad rows are of: each becomes one row.
+    """Rows as in `with_reasons`, with the records of bad rows refused: each becomes one row.
 
     cells: the column that is 0 on all rows of a record but its first; None if each row is a record.
     """
@@ -141,33 +141,33 @@ def with_refused(
 
 
 class Decoder(Protocol):
-    """Makes rows of lines."""
+    """Makes rows from lines."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The columns that it looks at: the line, and the file if that matters."""
+        """The columns that it needs: the line, and the file if that matters."""
 
     @property
     def features(self) -> int:
-        """How many columns of features the rows have."""
+        """The number of feature columns in the rows."""
 
     @property
     def counts_cells(self) -> bool:
-        """Whether the rows say how many cells their records have."""
+        """Whether the rows contain the number of cells of their records."""
 
     @property
     def keeps_lines(self) -> bool:
-        """Whether rows that are kept come with their line; refused ones always do."""
+        """Whether kept rows include their line; refused rows always do."""
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
-        """The rows of a batch that has the columns of `inputs`, in the order of its lines."""
+        """The rows of a batch with the columns `inputs`, in the order of its lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """A decoder, and which of its features are wanted. `decoding(batch)` is what a scan makes of a batch of lines: the
-    features c0, c1, …, REASON, and CELLS if the decoder counts them. keeps_lines: whether all rows come with their line, whatever
-    the decoder does."""
+    """A decoder, and a selection of its features. `decoding(batch)` gives a scan the rows of a batch of lines: the
+    features c0, c1, …, REASON, and CELLS if the decoder counts them. keeps_lines: whether all rows include their line,
+    regardless of the decoder."""
 
     decoder: Decoder
     kept: tuple[int, ...]
@@ -177,7 +177,7 @@ class Decoding:
         return self._batch(self.decoder.rows(batch))
 
     def with_places(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The same of every batch, and behind it where each row stands, and its line if it is refused or lines are kept."""
+        """The rows of every batch, with the location of each row, and its line if it is refused or lines are kept."""
         for batch in batches:
             rows = self.decoder.rows(batch)
             found = self._batch(rows)
@@ -202,8 +202,8 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a line is. reason: why it is refused, None if it is kept. rows: its cells then. cells: how many cells each of
-    its rows has, also where that is the reason; 0 if it was not counted or if rows differ. keys: of JSON objects."""
+    """A decoded line. reason: why it is refused, None if it is kept. rows: its cells if it is kept. cells: number of
+    cells of each row, also if that is the reason; 0 if not counted or if rows differ. keys: keys of JSON objects."""
 
     reason: Refusal | None = None
     rows: Sequence[Sequence[str | None]] = ()
@@ -211,4 +211,4 @@ class Decoded:
     keys: tuple[str, ...] = ()
 
 
-GENERATED = re.compile(r"_c\d+")  # a name that a column without one is given
+GENERATED = re.compile(r"_c\d+")  # a generated name of a column without one

@@ -1,4 +1,4 @@
-"""When captured records came, by their own times: what captured lines say, the newest of some, and each in microseconds. Pure."""
+"""Times of captured records: the times in captured lines, the newest one, and conversion to microseconds. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pyarrow.compute as pc
 
 from model_monitor.data.records.windows import parse_time
 
-_TIME = r'"inferenceTime"\s*:\s*"(?P<time>[ !#-\[\]-~]*)"'  # of ASCII: bytes of a line may be no text
+_TIME = r'"inferenceTime"\s*:\s*"(?P<time>[ !#-\[\]-~]*)"'  # ASCII only: a line's bytes need not be text
 _WITH_ZONE = r"[+-]\d\d:\d\d$"
 
-LAST_BYTES = 192  # of a captured line, where its metadata mostly stand; the whole of one is searched if they don't
+LAST_BYTES = 192  # of a captured line, usually its metadata; otherwise the whole line is searched
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=timezone.utc), timedelta(microseconds=1)
 
 
 def times_of_lines(lines: pa.Array) -> pa.StringArray:
-    """The `inferenceTime` of captured lines, null where one says none."""
+    """The `inferenceTime` of captured lines; null for lines without one."""
     lines = lines.cast(pa.binary())
     found = _times(pc.binary_slice(lines, -LAST_BYTES, None))
     if found.null_count:
@@ -27,8 +27,8 @@ def times_of_lines(lines: pa.Array) -> pa.StringArray:
 
 
 def newest_time(texts: pa.Array) -> int:
-    """The newest time in microseconds since 1970; 0 if there is none, or if the last one by the alphabet is no time."""
-    texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # without zones times come in the order of their texts
+    """The newest time in microseconds since 1970; 0 if there is none, or if the last text by alphabet is no time."""
+    texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # without zones, times sort like their texts
     if pc.any(pc.match_substring_regex(texts, _WITH_ZONE), min_count=0).as_py():
         times = [time for time in map(parse_time, texts.unique().to_pylist()) if time is not None]
     else:
@@ -38,7 +38,7 @@ def newest_time(texts: pa.Array) -> int:
 
 
 def microseconds_of(texts: pa.StringArray) -> pa.Int64Array:
-    """The times that texts are, in microseconds since 1970; null where one is no time. Every different text is read once."""
+    """The texts as times in microseconds since 1970; null for other texts. Parses every distinct text once."""
     encoded = texts.dictionary_encode()
     usual = _usual_times(encoded.dictionary)
     if usual is None:
@@ -51,9 +51,9 @@ AS_THE_SERVICE_WRITES = len("2026-01-31T22:10:00Z")
 
 
 def _usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
-    """The times that texts are; None unless each is as the service writes a time."""
+    """The texts as times; None unless all have the service's time format."""
     as_usual = pc.and_(pc.equal(pc.binary_length(texts), AS_THE_SERVICE_WRITES), pc.ends_with(texts, "Z"))
-    as_usual = pc.and_not(as_usual, pc.starts_with(texts, "0000"))  # a year of Arrow's, none of Python's
+    as_usual = pc.and_not(as_usual, pc.starts_with(texts, "0000"))  # a valid year in Arrow, but not in Python
     if not pc.all(as_usual).as_py():
         return None
     try:
@@ -63,7 +63,7 @@ def _usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
 
 
 def moment_of(microseconds: int) -> datetime:
-    """The time that `newest_time` tells."""
+    """The time for a result of `newest_time`."""
     return _EPOCH + microseconds * _MICROSECOND
 
 

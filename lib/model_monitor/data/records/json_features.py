@@ -1,7 +1,7 @@
-"""JSON objects as typed columns, and the reason for refusing a record. Pure; runs on executors.
+"""Decodes JSON objects into typed columns, with the reason for refusing a record. Pure; runs on executors.
 
-Two passes: the first finds the features, in the types that Spark would infer, the second takes the records apart. What one record
-has in another shape than most (an object where others have a number) says nothing of the features, and refuses that record.
+Two passes: the first infers the features, with the types that Spark would infer; the second decodes the records. A record with a member
+of another shape than in most records (an object instead of a number) is refused, and does not affect the features.
 Source: JsonInferSchema and JacksonParser of Spark 3.5; docs/decisions/0068-one-reader-of-json.md.
 """
 
@@ -28,29 +28,29 @@ from model_monitor.errors import BadInput
 
 LONG, DIGITS, DOUBLE, TEXT, BOOLEAN = "long", "digits", "double", "text", "boolean"
 NOTHING = None
-"""Kinds of values; of a null nothing is known. An array is a tuple of the kind of its elements, an object a dict by name."""
+"""Kinds of values; a null has no kind. An array is a tuple with the kind of its elements, an object a dict by name."""
 
 Kind: TypeAlias = Any
 Path: TypeAlias = tuple[str, ...]
 
-DIGITS_TYPE = pa.decimal128(38, 0)  # whole numbers of more than 64 bits
+DIGITS_TYPE = pa.decimal128(38, 0)  # integers of more than 64 bits
 ARROW = {LONG: pa.int64(), DIGITS: DIGITS_TYPE, DOUBLE: pa.float64(), TEXT: pa.string(), BOOLEAN: pa.bool_()}
-NUMBERS = (LONG, DIGITS, DOUBLE)  # the narrower before the wider
+NUMBERS = (LONG, DIGITS, DOUBLE)  # from narrow to wide
 
-DEEPEST = 100  # objects and arrays inside each other that a record may have
+DEEPEST = 100  # maximum nesting of objects and arrays in a record
 
 FEW_RECORDS, RARE_SHARE, MOST_RARE = 3, 0.01, 100
-"""Members that so few records have, and such a share of them, are features as others are, but not more than so many: then the
-records that have them are refused."""
+"""Members of at most so many records, and at most such a share of them, are rare. They are features, but if there are
+more than `MOST_RARE` rare members, their records are refused."""
 
-MOST_LAYOUTS = 1_000  # ways to have objects and arrays that are told apart
+MOST_LAYOUTS = 1_000  # maximum number of distinguished layouts
 
 INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string())])
 
 
 @dataclass(slots=True)
 class Seen:
-    """What some values of one member are. plain, arrays, objects: how many there are of each shape. kind: of the plain ones."""
+    """The values of one member. plain, arrays, objects: number of values of each shape. kind: of the plain values."""
 
     plain: int = 0
     arrays: int = 0
@@ -84,9 +84,9 @@ class Seen:
         return Seen(*counts, _merged(self.kind, other.kind), element, members)
 
     def settled(self, *, may_be_object: bool = True, flatten: bool = True) -> Kind:
-        """The kind that most values have, of equally many the plain one. Objects without members are nothing.
+        """The kind of most values; for ties, the plain one. Objects without members have no kind.
 
-        flatten: whether there may be objects in an object.
+        flatten: whether objects may contain objects.
         """
         objects = self.objects if may_be_object else 0
         if self.plain >= max(self.arrays, objects):
@@ -97,13 +97,13 @@ class Seen:
         return {name: kind for name, kind in members.items() if kind not in ({}, ({},))}
 
 
-Layout: TypeAlias = tuple[tuple[str, bool], ...]  # the members that are objects or arrays, and whether they are objects
+Layout: TypeAlias = tuple[tuple[str, bool], ...]  # the members that are objects or arrays; True for objects
 
 
 def infer(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What the records of a partition have, by their layouts, or the fault of a whole file.
+    """The members of a partition's records by layout, or the error of a whole file.
 
-    batches: of lines, or of files with their places.
+    batches: lines, or files with their locations.
     """
     layouts: dict[Layout, Seen] = {}
     fault = None
@@ -118,21 +118,21 @@ def infer(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
                     layout = nested if nested in layouts or len(layouts) < MOST_LAYOUTS else ()
                     layouts.setdefault(layout, Seen()).take(value)
             layouts = _bounded(layouts)
-    except BadInput as error:  # Spark would wrap it
+    except BadInput as error:  # Spark would wrap the exception
         layouts, fault = {}, str(error)
     yield pa.RecordBatch.from_pylist([{"layouts": pickle.dumps(layouts), "fault": fault}], INFERRED)
 
 
 NESTED = (dict, list)
 
-TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # which are texts to us
+TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # read as texts
 KINDS = {pa.int64(): LONG, pa.float64(): DOUBLE, pa.bool_(): BOOLEAN, pa.null(): NOTHING}
 KINDS |= dict.fromkeys((pa.string(), *TIMES), TEXT)
 LARGEST_LONG = 2.0**63
 
 
 def _seen_of(records: pa.Table | None) -> Seen | None:
-    """What flat records have; None if they are not, or a number may be a whole one of more than 64 bits."""
+    """The members of flat records; None if records are nested, or a number may be an integer of more than 64 bits."""
     members: dict[str, Seen] = {}
     if records is None or len(records.column_names) > MOST_COLUMNS:
         return None
@@ -149,7 +149,7 @@ def _seen_of(records: pa.Table | None) -> Seen | None:
 
 
 def _bounded(layouts: dict[Layout, Seen]) -> dict[Layout, Seen]:
-    """The same; all in one where they have many names. Raises BadInput for too many."""
+    """The layouts, merged into one if they have many names. Raises BadInput for too many names."""
     if sum(map(_count, layouts.values())) <= MOST_COLUMNS:
         return layouts
     everything = reduce(Seen.__add__, layouts.values())
@@ -167,8 +167,8 @@ def _count(seen: Seen) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """columns: each feature by its path, with its kind, in the order of Spark's columns. left_out: names of members that only
-    records have that are refused for them. rare: names of features that hardly a record has."""
+    """columns: features by path, with kinds, in the order of Spark's columns. left_out: names of members whose records
+    are refused for having them. rare: names of features that few records have."""
 
     columns: tuple[tuple[Path, Kind], ...]
     left_out: tuple[str, ...]
@@ -186,9 +186,9 @@ class Features:
 def features_of(
     batches: Sequence[pa.RecordBatch], where: str, *, flatten: bool, opened: Collection[str] = ()
 ) -> Features:
-    """The features of all partitions. flatten: whether members of objects are some; opened: of which objects they are anyway.
+    """The features of all partitions. flatten: whether members of objects are features; opened: objects whose members are.
 
-    Raises BadInput if there is no object, or most of them have an object for a feature that is not to be flattened (C11.18).
+    Raises BadInput if there is no object, or if most records have an object as a feature without flattening (C11.18).
     """
     layouts: dict[Layout, Seen] = {}
     for found in (row for batch in batches for row in batch.to_pylist()):
@@ -210,7 +210,7 @@ def features_of(
         return {name: seen.settled(may_be_object=ways[name], flatten=flatten) for name, seen in members.items()}
 
     kinds = kinds_of(root.members)
-    # what records of another layout have beside that is no feature
+    # additional members of records with another layout are not features
     fitting = [
         seen
         for layout, seen in layouts.items()
@@ -229,13 +229,13 @@ def features_of(
         )
     columns: dict[str, tuple[Path, Kind]] = {}
     for path, kind in _leaves(features):
-        columns.setdefault(".".join(path), (path, kind))  # a member `a.b` beside a member b of a is the same feature
+        columns.setdefault(".".join(path), (path, kind))  # a member `a.b` and a member b of a are the same feature
     rare_names = tuple(name for name, (path, _) in columns.items() if path[0] in rare)
     return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names)
 
 
 def _leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Path, Kind]]:
-    """Every member that is no object, by its path."""
+    """Every member that is not an object, by path."""
     for name in sorted(features, key=lambda name: name.encode("utf-16-be", "surrogatepass")):
         kind = features[name]
         if isinstance(kind, dict):
@@ -245,7 +245,7 @@ def _leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Pat
 
 
 def arrow_type(kind: Kind) -> pa.DataType:
-    """The type of a column. Of arrays of arrays, or of objects, it matters only whether an element is there."""
+    """The type of a column. For arrays of arrays or objects, only the presence of elements matters."""
     if isinstance(kind, tuple):
         return pa.list_(pa.bool_() if isinstance(kind[0], NESTED_KINDS) else arrow_type(kind[0]))
     return ARROW.get(kind, pa.string())
@@ -257,7 +257,7 @@ NESTED_KINDS = (tuple, dict)
 def rows_of(
     features: Features, schema: pa.Schema, whole_files: bool, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The records as columns, with the reason for refusing one behind them, and of lines the places that the batches have."""
+    """The records as columns, then the reason for refusing a record, and, for lines, their locations."""
     flat = _flat_schema(features) if not whole_files else None
     for batch in batches:
         table = columns_of(batch.column(0), flat) if flat is not None else None
@@ -277,7 +277,7 @@ def rows_of(
             reasons[[*misshaped, *others]] = Refusal.ANOTHER_SHAPE
         left_out = frozenset(features.left_out)
         for place, each in enumerate(objects if left_out else ()):
-            beside = left_out.intersection(each)  # not `&`: it asks for each of those left out
+            beside = left_out.intersection(each)  # not `&`: it looks up each left-out name
             if any(each[name] is not None for name in beside):
                 reasons[place] = Refusal.ANOTHER_SHAPE
         places = () if whole_files else batch.columns
@@ -285,14 +285,14 @@ def rows_of(
 
 
 def _flat_schema(features: Features) -> pa.Schema | None:
-    """The columns by the names of members; None if some are no plain members."""
+    """The columns by member name; None if some are not plain members."""
     if all(len(path) == 1 and kind in (LONG, DOUBLE, BOOLEAN, TEXT, NOTHING) for path, kind in features.columns):
         return pa.schema([(path[0], arrow_type(kind)) for path, kind in features.columns])
     return None
 
 
 def _values(objects: Sequence[dict[str, Any]], path: Path) -> tuple[list[Any], list[int]]:
-    """The member of each record at a path, and the records that have something else than an object on the way to it."""
+    """The member of each record at a path, and the records in which a part of that path is not an object."""
     values: list[Any] = [each.get(path[0]) for each in objects]
     misshaped: list[int] = []
     for name in path[1:]:
@@ -302,7 +302,7 @@ def _values(objects: Sequence[dict[str, Any]], path: Path) -> tuple[list[Any], l
 
 
 def _column(values: list[Any], kind: Kind, data_type: pa.DataType) -> tuple[pa.Array, list[int]]:
-    """The values as Arrow has them, and the places of those that are of another kind."""
+    """The values as an Arrow array, and the indices of values of another kind."""
     if kind in (LONG, DOUBLE, BOOLEAN):
         try:
             return pa.array(values, data_type), []
@@ -315,7 +315,7 @@ def _column(values: list[Any], kind: Kind, data_type: pa.DataType) -> tuple[pa.A
 
 
 def _fits(value: Any, kind: Kind) -> bool:
-    """Whether a column of a kind has room for a value; for an empty text, which is nothing, every one has."""
+    """Whether a column of a kind can hold a value; any column can hold an empty text, which counts as null."""
     if value is None:
         return True
     if isinstance(kind, tuple):
@@ -333,7 +333,7 @@ def _cell(value: Any, kind: Kind) -> Any:
             return [None if each is None else True for each in value]
         return [_cell(each, kind[0]) for each in value]
     if kind in (TEXT, NOTHING):
-        # half a surrogate pair is a question mark, as Spark has it
+        # half a surrogate pair becomes a question mark, as in Spark
         return value.encode(errors="replace") if isinstance(value, str) else _text(value)
     if value == "":
         return None
@@ -348,14 +348,14 @@ def _double(value: float) -> float:
 
 
 def _text(value: Any) -> str:
-    """A number or a boolean as Spark writes it into a feature that has texts as well."""
+    """A number or boolean as Spark writes it into a feature that also has texts."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int) else java_double(value)
 
 
 def _records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each record of a batch with 0 or the reason for refusing it, as an empty one then."""
+    """Each record of a batch with 0, or an empty record with the reason for refusing it."""
     if not whole_files:
         yield from (_of_line(line) for line in batch.column(0).view(pa.binary()).to_pylist())
         return
@@ -391,7 +391,7 @@ def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], in
 
 
 def _of_value(value: Any, text: str) -> tuple[dict[str, Any], int]:
-    """text: in which the value stands."""
+    """text: the text that contains the value."""
     may_be_deep = text.count("{") + text.count("[") > DEEPEST
     if not isinstance(value, dict) or (may_be_deep and _is_deeper(value, DEEPEST)):
         return {}, Refusal.NOT_A_JSON_OBJECT
@@ -403,7 +403,7 @@ def _of_value(value: Any, text: str) -> tuple[dict[str, Any], int]:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether there are more objects and arrays inside each other; no deeper than that is looked."""
+    """Whether objects and arrays are nested deeper than `levels`; examines no deeper level."""
     if not isinstance(value, NESTED):
         return False
     members = value.values() if isinstance(value, dict) else value
@@ -425,7 +425,7 @@ def _kind_of(value: Any) -> Kind:
         return LONG if -(2**63) <= value < 2**63 else DIGITS if abs(value) < 10**38 else DOUBLE
     if isinstance(value, float):
         return DOUBLE
-    return TEXT if value else NOTHING  # Spark takes an empty text for null here
+    return TEXT if value else NOTHING  # Spark reads an empty text as null here
 
 
 def _merged(one: Kind, other: Kind) -> Kind:

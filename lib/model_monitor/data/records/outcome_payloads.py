@@ -1,4 +1,4 @@
-"""The outcomes and the named features in a payload: labels beside predictions. Pure, one record at a time."""
+"""Decodes the outcomes (labels with predictions) and the named features in a payload. Pure, one record at a time."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from model_monitor.data.records.outcome_values import FeatureReading, OutcomeRea
 from model_monitor.data.records.refusals import Refusal
 from model_monitor.statistics.states.outcomes import is_positive
 
-LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would cut texts at other letters as well
-INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's place: `0`, or `_c0` as Spark calls it
+LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at other characters
+INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's index: `0`, or Spark's name `_c0`
 
-SURE_PARTS = 0.01  # how far probabilities of all classes may be from 1 together
+SURE_PARTS = 0.01  # maximum difference between 1 and the sum of all classes' probabilities
 
 Outcome: TypeAlias = tuple[str | None, str | None, str | None]
-"""Label, prediction, probability as texts; None for one that is missing or not asked for."""
+"""Label, prediction, probability as texts; None if missing or not requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """What a record's output holds at the places that are named: one for each row, a list where it has all classes.
+    """The labels and probabilities in a record's output: one for each row, a list if it has all classes.
 
-    None for what is not asked for.
+    None if not requested.
     """
 
     labels: Sequence[Any] | None
@@ -47,7 +47,7 @@ class Predicted:
 
     @property
     def is_of_classes(self) -> bool:
-        """Whether these are all classes of one row and their probabilities: different classes, and parts of 1."""
+        """Whether these are all classes of one row with their probabilities: distinct classes, and a sum of 1."""
         labels, shares = self.labels or (), self.probabilities or ()
         if not 1 < len(labels) == len(shares) or any(isinstance(each, list) for each in (*labels, *shares)):
             return False
@@ -58,9 +58,9 @@ class Predicted:
 def outcomes_of(
     truth: EncodedText | None, output: EncodedText | None, reading: OutcomeReading, rows: int | None = None
 ) -> list[Outcome]:
-    """The outcomes of a record. rows: how many it has to have; None: as many as it has labels.
+    """The outcomes of a record. rows: the required number; None for the number of labels.
 
-    Raises RecordRefused if it has none, or if labels and predictions don't belong together.
+    Raises RecordRefused if it has none, or if labels and predictions don't match.
     """
     if truth is None and reading.with_label:
         raise RecordRefused(Refusal.NO_LABEL)
@@ -76,7 +76,7 @@ def outcomes_of(
 
 
 def _unlabelled(predicted: Predicted, reading: OutcomeReading) -> list[Outcome]:
-    """The outcomes of a record without labels, which has as many rows as predictions.
+    """The outcomes of a record without labels, one for each prediction.
 
     Raises RecordRefused if it has none.
     """
@@ -89,14 +89,14 @@ def _unlabelled(predicted: Predicted, reading: OutcomeReading) -> list[Outcome]:
 
 
 def outcomes_of_document(document: Any, reading: OutcomeReading, rows: int | None = None) -> list[Outcome]:
-    """The outcomes of a JSON document that holds labels and predictions. Raises RecordRefused as `outcomes_of` does."""
+    """The outcomes of a JSON document with labels and predictions. Raises RecordRefused as `outcomes_of` does."""
     found = found_at(reading.label, document) if reading.label is not None and reading.with_label else None
     if not reading.with_label and rows is None:
         return _unlabelled(_predicted_in([document], reading, 0), reading)
     if found is None and not reading.keeps_missing:
         raise RecordRefused(Refusal.NO_LABEL)
     labels = [None] * (rows or 0) if found is None else [text_or_none(value) for value in _flat([found])]
-    if not labels and rows is None:  # a record without a row would be neither kept nor refused
+    if not labels and rows is None:  # a record without rows would be neither kept nor refused
         raise RecordRefused(Refusal.NO_LABEL)
     return _side_by_side(labels, _predicted_in([document], reading, len(labels)), reading, rows)
 
@@ -118,7 +118,7 @@ def _side_by_side(
 def labels_of(truth: EncodedText, reading: OutcomeReading) -> list[str | None]:
     """The labels of a record, in order.
 
-    Raises RecordRefused if there is none, or if a JSON object comes without the path of the label in it.
+    Raises RecordRefused if there is none, or for a JSON object if no path of the label is given.
     """
     if encoding_of(truth) == CSV:
         index = index_of(reading.label) or 0
@@ -135,21 +135,21 @@ def labels_of(truth: EncodedText, reading: OutcomeReading) -> list[str | None]:
 
 
 def predicted_of(output: EncodedText, reading: OutcomeReading, *, rows: int) -> Predicted:
-    """What a record's output holds. rows: how many labels the record has, which tells a list of rows from one of classes."""
+    """The content of a record's output. rows: number of labels, to distinguish a list of rows from one of classes."""
     if encoding_of(output) == CSV:
         cells = [cells_of(row, reading.records.escape) for row in csv_rows(output.data)]
         if len(cells) == 1 < rows == len(cells[0]) and not reading.records.exact_keys:
-            # as the built-in XGBoost answers: a score for each row, all in one
+            # the format of the built-in XGBoost: the scores of all rows in one row
             cells = [(cell,) for cell in cells[0]]
         return Predicted(_of_cells(cells, reading.prediction, reading), _of_cells(cells, reading.probability, reading))
     return _predicted_in(documents_in(output.data), reading, rows)
 
 
 def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[str | None, str | None]:
-    """Prediction and probability of one row, as texts: of the labels of all classes the one of the largest probability. Of
-    many classes the probabilities are an object of all.
+    """Prediction and probability of one row, as texts: from labels of all classes, the one with the largest
+    probability. For many classes, the probabilities are an object with all classes.
 
-    Raises RecordRefused if labels and probabilities of all classes don't fit.
+    Raises RecordRefused if labels and probabilities of all classes don't match.
     """
     if isinstance(prediction, list) and isinstance(probability, list):
         numbers = [_number(value) for value in probability]
@@ -166,7 +166,7 @@ def chosen(prediction: Any, probability: Any, reading: OutcomeReading) -> tuple[
 
 
 def list_in(cell: str | None) -> Any:
-    """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; any other as it is."""
+    """A cell such as `[0.1, 0.9]` or `['a', 'b']` as a list; other cells unchanged."""
     if cell is None or not cell.lstrip().startswith("["):
         return cell
     for parse in (json.loads, _literal):
@@ -179,20 +179,20 @@ def list_in(cell: str | None) -> Any:
 
 
 def _literal(text: str) -> Any:
-    """A literal of Python's that JSON can write: no bytes, no set."""
+    """The value of a Python literal that JSON can represent: not bytes, not a set."""
     found = python_literal(text)
     json.dumps(found)
     return found
 
 
 def index_of(address: str | None) -> int | None:
-    """The place that an address names by its number, None if it is a name or a path."""
+    """The index in an address; None if the address is a name or a path."""
     matched = INDEX.fullmatch(address.strip()) if address is not None else None
     return int(matched[1]) if matched else None
 
 
 def found_at(address: str, document: Any) -> Any:
-    """What stands at an address in a JSON document, None if nothing does: a member's very name, an index, or a JMESPath."""
+    """The value at an address in a JSON document, None if there is none: a member's name, an index, or a JMESPath."""
     if isinstance(document, Mapping) and address in document:
         return document[address]
     index = index_of(address)
@@ -205,14 +205,14 @@ def found_at(address: str, document: Any) -> Any:
 
     try:
         return path.search(document)
-    except JMESPathError:  # a function that does not take what stands there
+    except JMESPathError:  # a function that doesn't accept the value there
         return None
 
 
 @cache
 def path_of(address: str) -> Any:
-    """The compiled JMESPath, None if the address is none."""
-    import jmespath  # an executor whose records have no such path may lack it
+    """The compiled JMESPath; None if the address is not a JMESPath."""
+    import jmespath  # executors that need no such path may lack it
     from jmespath.exceptions import JMESPathError
 
     try:
@@ -240,7 +240,7 @@ def _of_documents(
     if address is None:
         return None
     found = [found_at(address, document) for document in documents]
-    if reading.keeps_missing and found == [None]:  # one null is of all rows
+    if reading.keeps_missing and found == [None]:  # a single null stands for all rows
         return None
     if len(found) != 1 or not isinstance(found[0], list):
         return found
@@ -249,7 +249,7 @@ def _of_documents(
 
 
 def documents_in(data: str) -> list[Any]:
-    """The JSON values of a payload: one, or one a line."""
+    """The JSON values of a payload: one, or one per line."""
     try:
         return [json.loads(data)]
     except (ValueError, RecursionError):
@@ -261,7 +261,7 @@ def documents_in(data: str) -> list[Any]:
 
 
 def encoding_of(half: EncodedText) -> str:
-    """How a half is written. Raises RecordRefused unless it is CSV or JSON."""
+    """The encoding of a half. Raises RecordRefused unless it is CSV or JSON."""
     if half.encoding == BASE64:
         raise RecordRefused(Refusal.BASE64_WITHOUT_SCRIPT if is_base64(half.data) else Refusal.BAD_BASE64)
     if half.encoding not in (CSV, JSON):
@@ -278,7 +278,7 @@ def _cell(row: Sequence[str | None], index: int) -> str | None:
 
 
 def _item(document: Any, index: int) -> Any:
-    """The value at a place of an array, or, of an array of rows, the value at that place of each."""
+    """The value at an index of an array, or, for an array of rows, the values at that index of each row."""
     if not isinstance(document, list):
         return None
     if document and all(isinstance(row, list) for row in document):
@@ -306,16 +306,16 @@ def _positive(names: Sequence[str], positive_label: str | None) -> int:
 def features_of(
     request: EncodedText | None, output: EncodedText | None, reading: FeatureReading, escape: str
 ) -> list[Row]:
-    """The features of a record: those of its request, or of a batch transform's output, which holds the request as well.
+    """The features of a record, from its request or from a batch transform's output, which also contains the request.
 
-    Raises RecordRefused if they can't be read, or are of another number.
+    Raises RecordRefused if they can't be read, or if their number is wrong.
     """
     half = request or output
     if half is None:
         raise RecordRefused(Refusal.NO_PAYLOAD)
     if encoding_of(half) == CSV:
         rows = [cells_of(row, escape) for row in csv_rows(half.data)]
-        # a batch transform joins its output behind the request
+        # a batch transform appends its output to the request
         return _of_so_many(rows if request else [row[: reading.columns] for row in rows], reading)
     found = [row for document in documents_in(half.data) for row in features_in(document, reading)]
     return _of_so_many(found, reading)
@@ -324,7 +324,7 @@ def features_of(
 def features_in(document: Any, reading: FeatureReading) -> list[Row]:
     """The features in a JSON document: a list of lists, one list, objects or one object.
 
-    Raises RecordRefused if there are none, or of another number.
+    Raises RecordRefused if there are none, or if their number is wrong.
     """
     found = document if reading.path is None else found_at(reading.path, document)
     rows = found if isinstance(found, list) and _are_rows(found) else [found]
@@ -341,7 +341,7 @@ def _are_rows(found: list[Any]) -> bool:
 
 
 def _cells(row: list[Any] | Mapping[str, Any], names: tuple[str, ...]) -> Row:
-    """The cells of a row: by name where it carries some of the names."""
+    """The cells of a row: by name if it has some of the names."""
     values = row if isinstance(row, list) else list(row.values())
     if isinstance(row, Mapping) and not row.keys().isdisjoint(names):
         values = [row.get(name) for name in names]

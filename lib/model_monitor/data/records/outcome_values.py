@@ -45,7 +45,7 @@ NO_RECORDS = Reading(())  # for tables, which have no records
 class FeatureReading:
     """The location of a record's features.
 
-    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects. columns: their number; None for any.
+    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects. columns: number, None for any.
     names: names of the members of JSON objects, in order; without names, the order of the members counts.
     """
 
