@@ -1,4 +1,4 @@
-"""Arrays that are looked at all together: the bytes of texts, and dataclasses with one element a row. Pure; runs on executors."""
+"""Vectorized operations on the bytes of texts, and on dataclasses of arrays. Pure; runs on executors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from model_monitor.statistics.states.hashing import buffers_of
 
 Rows = TypeVar("Rows")
 
-MANY = 8  # more parts than this are those of a long line
+MANY = 8  # more parts than this belong to a long line
 
 
 def joined(parts: list[Rows]) -> Rows:
-    """The rows of all parts, one behind the other. The parts are taken out of their list, so that little is held twice."""
+    """The rows of all parts, concatenated. Empties the list of parts, so that little is held twice."""
     if len(parts) == 1:
         return parts[0]
     kind: Any = type(parts[0])
@@ -27,18 +27,18 @@ def joined(parts: list[Rows]) -> Rows:
     columns = [[getattr(part, member.name) for part in parts] for member in fields(kind)]
     parts.clear()
     rows: Rows = kind(*(_concatenated(columns.pop(0)) for _ in range(len(columns))))
-    if size > MANY:  # Arrow would keep what the parts took for later ones
+    if size > MANY:  # Arrow would keep the memory of the parts
         pa.default_memory_pool().release_unused()
     return rows
 
 
 def where(rows: Rows, wanted: NDArray[np.bool_]) -> Rows:
-    """Some of the rows."""
+    """The wanted rows."""
     return rows if wanted.all() else at(rows, np.flatnonzero(wanted))
 
 
 def at(rows: Rows, places: NDArray[np.int64]) -> Rows:
-    """The rows at some places, in this order."""
+    """The rows at these indices, in this order."""
     kind: Any = type(rows)
     found: Rows = kind(*(_taken(getattr(rows, member.name), places) for member in fields(kind)))
     return found
@@ -63,28 +63,28 @@ def _taken(column: Any, places: NDArray[np.int64]) -> Any:
 
 
 def are_missing(cells: pa.Array) -> Flags:
-    """Which cells are null."""
+    """Flags of null cells."""
     return np.asarray(cells.is_null().to_numpy(zero_copy_only=False))
 
 
 def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
-    """A column of a table as one array."""
+    """A table's column as one array."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
 Bytes: TypeAlias = NDArray[np.uint8]
 
-REPLACED = "\ufffd"  # what decoding makes of bytes that are not UTF-8
+REPLACED = "\ufffd"  # replacement for bytes that are not UTF-8
 
 LAST_OF_ASCII = 0x7F
 
-WINDOW_BYTES = 4 * 2**20  # bytes that are looked at together
-CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at a time: what decoding takes is a few times as much
+WINDOW_BYTES = 4 * 2**20  # bytes that are examined together
+CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at once: decoding takes a few times as much memory
 
 
 def utf_8_flags(lines: pa.StringArray) -> Flags | None:
-    """Which lines are UTF-8; None if all of them are, which is told at a glance."""
+    """Flags of the lines that are UTF-8; None if all are, which is cheap to check."""
     if bytes_of(lines).max(initial=0) <= LAST_OF_ASCII:
         return None
     try:
@@ -104,7 +104,7 @@ def is_utf_8(line: bytes) -> bool:
 
 
 def is_writable(text: str) -> bool:
-    """Whether a text can be written as UTF-8: JSON can spell half a pair of surrogates, which is no letter."""
+    """Whether a text can be written as UTF-8: JSON may contain half a surrogate pair, which is not a character."""
     if text.isascii():
         return True
     try:
@@ -115,17 +115,17 @@ def is_writable(text: str) -> bool:
 
 
 def holding(texts: pa.StringArray, letters: bytes) -> Flags:
-    """Which texts hold one of the ASCII letters; a null does not."""
+    """Flags of the texts that contain one of the ASCII characters; False for null."""
     return counts_of(texts, letters) > 0
 
 
 def counts_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
-    """How many of these ASCII letters each text holds."""
+    """The number of these ASCII characters in each text."""
     return np.diff(np.searchsorted(places_of(texts, letters), starts_of(texts)))
 
 
 def places_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
-    """Where these ASCII letters stand in `bytes_of`. Little is held beside a long text, however long it is."""
+    """The positions of these ASCII characters in `bytes_of`. Takes little memory for a text of any length."""
     content = bytes_of(texts)
     found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
     for start in range(0, len(content), WINDOW_BYTES):
@@ -138,7 +138,7 @@ def places_of(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
 
 
 def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
-    """Ranges of lines of at most so many bytes together, or of one line."""
+    """Ranges of lines with at most `chunk_bytes` in total, or of one line."""
     ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
     start = 0
     while start < len(lines):
@@ -149,7 +149,7 @@ def chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]
 
 
 def buffer_of(texts: pa.StringArray) -> pa.Buffer:
-    """The bytes of all texts, one behind the other."""
+    """The bytes of all texts, concatenated."""
     first, last = buffers_of(texts)[0][[0, -1]].tolist()
     return texts.buffers()[2].slice(first, last - first) if last > first else pa.py_buffer(b"")
 
@@ -160,7 +160,7 @@ def bytes_of(texts: pa.StringArray) -> Bytes:
 
 
 def starts_of(texts: pa.StringArray) -> NDArray[np.int64]:
-    """Where each text begins in `bytes_of`, and where the last one ends, shape (texts + 1,)."""
+    """The start of each text in `bytes_of`, and the end of the last one, shape (texts + 1,)."""
     offsets = buffers_of(texts)[0].astype(np.int64)
     offsets -= offsets[0]
     return offsets

@@ -1,10 +1,10 @@
-"""Captured and merged lines as JSON documents: the members that count of many lines at once. Pure; runs on executors.
+"""Parses captured and merged lines as JSON documents, many lines at once. Pure; runs on executors.
 
-A line is known if Arrow parsed it, which takes less than JSON allows: lines that it refuses are left to somebody who looks at
-one line after the other, and so are those in which a member is written twice or is of an unusual type.
+A line is known if Arrow parsed it. Arrow accepts less than JSON allows: lines that it rejects, or with duplicate
+members or unusual types, are left to the line-by-line decoder.
 
-Latency and status, which a record may carry beside its data, are read from the line itself, whatever its data is: a request
-was served also if its payload is refused.
+Latency and status, which a record may have next to its data, are read from the line itself, regardless of the data: the
+request was served even if its payload is refused.
 
     {"captureData": {…}, "eventMetadata": {…}, "requestMetadata": {"latencyMs": 12.3, "status": 200, "samplingPercentage": 100}}
 """
@@ -49,16 +49,16 @@ UNKNOWN_REQUESTS = np.array(
         Refusal.SAMPLED_OUT,
     ]
 )
-"""Reasons of lines that can't be read, or are not of the window."""
+"""Reasons of lines that can't be read, or are outside the window."""
 
 Columns: TypeAlias = tuple[pa.Array, pa.Array, pa.Array]
 
 
 def request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
-    """HTTP status, milliseconds and percentage of the sample of the requests among some captured lines.
+    """HTTP status, latency in milliseconds and sampling percentage of the requests behind captured lines.
 
-    reasons: of each line, 0 or the `Refusal` of its record. Lines without the member, or of no request of the window, are left
-    out; a member that is no number is null.
+    reasons: for each line, 0 or the `Refusal` of its record. Lines without the member, or without a request in the
+    window, are left out; a value that is not a number is null.
     """
     is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
     known = lines.filter(is_request).cast(pa.binary())
@@ -69,12 +69,12 @@ def request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
 
 
 def carries_metadata(line: bytes) -> bool:
-    """Whether a captured line has the member, told at a glance."""
+    """Whether a captured line has the member, by a quick check."""
     return NAMED.encode() in line
 
 
 def _metadata_of(lines: pa.BinaryArray) -> pa.StructArray:
-    """The member of each line; Arrow's parser wants every line to be of the schema, and where one is not they go one by one."""
+    """The member of each line; if a line doesn't fit the schema, which Arrow's parser requires, parses line by line."""
     table = table_of_json(b"\n".join(lines.to_pylist()), SCHEMA)
     if table is None:
         return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(REQUEST_METADATA).type)
@@ -90,7 +90,7 @@ def _member(line: bytes) -> dict[str, int | float] | None:
         record = json.loads(line.decode("utf-8-sig", "replace"), parse_int=_whole)
     except ValueError:
         return None
-    except RecursionError:  # whose bound is nearer the deeper this is called
+    except RecursionError:  # its limit includes the depth of the caller
         table = table_of_json(line, SCHEMA)
         return None if table is None else table.column(REQUEST_METADATA)[0].as_py()
     member = record.get(REQUEST_METADATA) if isinstance(record, dict) else None
@@ -105,22 +105,22 @@ def _member(line: bytes) -> dict[str, int | float] | None:
 
 
 BOUNDS = {STATUS: 2.0**63, LATENCY: math.inf, PERCENTAGE: math.inf}
-"""What a member has to be less than, whatever its sign, to be a number of its type."""
+"""Upper bounds of the absolute value of a member, for its type."""
 
 FEW_DIGITS = 20
 
 
 def _whole(digits: str) -> int | float:
-    """A number without a fraction; Python reads no more than 4,300 digits of an integer."""
+    """A number without a fraction; Python reads at most 4,300 digits of an integer."""
     return int(digits) if len(digits) <= FEW_DIGITS else float(digits)
 
 
-FEW_LINES = 16  # stretches with a line that Arrow refuses are halved down to so many, which then count as unknown
-LONG_DATA = 4096  # bytes of data of which a copy costs more than a look at its end
+FEW_LINES = 16  # ranges with a line that Arrow rejects are halved down to this size, then count as unknown
+LONG_DATA = 4096  # bytes of data from which a copy costs more than a check of its end
 
 DEEPEST = 500
-"""Python's parser gives up some hundred levels deeper than this, and Arrow's never: what is nested deeper is left to Python's,
-or it would depend on a line's neighbours whether it can be read."""
+"""Python's parser fails some hundred levels deeper than this, and Arrow's never: deeper lines are left to Python, since
+otherwise a line's neighbours would decide whether it can be read."""
 
 TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
@@ -129,27 +129,27 @@ _HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observe
 
 @dataclass(frozen=True, slots=True)
 class Payloads:
-    """One half of each line: what it holds and how that is written, null where it was not captured."""
+    """One half of each line: its data and encoding, null if it was not captured."""
 
     data: pa.StringArray
     encoding: pa.StringArray
 
     @classmethod
     def first_of(cls, halves: Sequence[Payloads]) -> Payloads:
-        """Of each line the first of these halves that was captured."""
+        """For each line, the first of these halves that was captured."""
         if len(halves) == 1:
             return halves[0]
         return cls(pc.coalesce(*(one.data for one in halves)), pc.coalesce(*(one.encoding for one in halves)))
 
     def are_plain_rows(self) -> Flags:
-        """Whether each is CSV of rows without quotes and lists, none of them empty."""
+        """Whether each is CSV with non-empty rows, without quotes and lists."""
         rows = self.chomped()
         empty = pc.or_(pc.or_(pc.equal(rows, ""), pc.starts_with(rows, "\n")), pc.match_substring(rows, "\n\n"))
         there = pc.and_(pc.equal(self.encoding, CSV), pc.invert(empty))
         return np.asarray(pc.fill_null(there, False)) & ~holding(rows, b'"[\r')
 
     def chomped(self) -> pa.StringArray:
-        """The data without the line ends after its last row."""
+        """The data without final line ends."""
         if buffer_of(self.data).size > LONG_DATA * len(self.data):
             in_line_end = pc.or_(pc.ends_with(self.data, "\n"), pc.ends_with(self.data, "\r"))
             if not pc.any(in_line_end, min_count=0).as_py():
@@ -159,11 +159,11 @@ class Payloads:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What is known of some lines, in arrays of one element each.
+    """Parsed lines, in arrays with one element per line.
 
-    are_known: whether the line is one JSON object with an object `captureData`; nothing else holds for the others.
-    halves: those of the reading, by name, in the order of their columns. truth: the ground truth, null unless it is asked for.
-    times, event_ids, models: null unless the reading asks for them.
+    are_known: whether the line is one JSON object with an object `captureData`; all else is undefined for other lines.
+    halves: the reading's halves, by name, in the order of their columns. truth: the ground truth, null unless
+    requested. times, event_ids, models: null unless the reading requests them.
     """
 
     are_known: Flags
@@ -174,7 +174,7 @@ class Documents:
     models: pa.StringArray
 
     def are_of(self, encoding: str) -> Flags:
-        """Whether a half was captured, and all that were are of this encoding."""
+        """Whether at least one half was captured, and all captured halves have this encoding."""
         captured = np.zeros(len(self.are_known), dtype=np.bool_)
         all_of_it = ~captured
         for half in self.halves.values():
@@ -184,9 +184,9 @@ class Documents:
         return captured & all_of_it
 
     def judged_by_their_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
-        """Which are known, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` of those that are left out on purpose, else 0.
+        """Flags of known lines, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` for lines that are left out on purpose, else 0.
 
-        One without a time or an id that can be read is not known: its file, or its line, speaks for it.
+        A line without a readable time or id is not known: its file or the line itself decides.
         """
         are_known = self.are_known
         left_out = np.zeros(len(are_known), dtype=np.int32)
@@ -206,7 +206,7 @@ class Documents:
 
 
 def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = False) -> Documents:
-    """What can be told of the lines, as far as the reading asks. with_truth: their ground truth as well."""
+    """The lines, parsed as the reading requests. with_truth: also their ground truth."""
     table = table_of(lines, _schema(reading, with_truth=with_truth))
     captured = member_of(table, "captureData")
     nothing = pa.nulls(len(lines), pa.string())
@@ -235,9 +235,9 @@ def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
 
 
 def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
-    """The members that the schema names, one row for each line: all null where nobody can tell.
+    """The schema's members, one row for each line; all null if the line can't be parsed.
 
-    schema: of texts, and of structs of them.
+    schema: texts, and structs of texts.
     """
     found = alike_lines(lines, schema)
     if found is None:
@@ -261,12 +261,12 @@ def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 
 
 def member_of(table: pa.Table, name: str) -> pa.StructArray:
-    """A column of `table_of` in one piece."""
+    """A column of `table_of` as one array."""
     return in_one_piece(table.column(name))
 
 
 def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
-    """Whether each time is in the window, and whether it is one."""
+    """Whether each time is in the window, and whether it is valid."""
     found = microseconds_of(times)
     start, end = (pa.scalar(time, pa.timestamp("us", "UTC")).cast(pa.int64()) for time in (window.start, window.end))
     within = pc.and_(pc.greater_equal(found, start), pc.less(found, end))
@@ -274,7 +274,7 @@ def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
 
 
 def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
-    """The members that the reading asks for; Arrow still reads the others, but keeps nothing of them."""
+    """The members that the reading requests; Arrow parses the others, too, but keeps nothing of them."""
     members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
     if with_truth:
         members.append((GROUND_TRUTH, _HALF))
@@ -284,13 +284,13 @@ def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
 
 
 def _of_events(reading: Reading) -> list[str]:
-    """The members of a record's event that the reading asks for."""
+    """The members of a record's event that the reading requests."""
     asked = {"inferenceTime": reading.window, "eventId": reading.sample, "targetModel": reading.target_model}
     return [name for name, by in asked.items() if by is not None]
 
 
 def _look_like_objects(lines: pa.StringArray) -> Flags:
-    """Whether each line begins and ends as an object does and holds nothing that Arrow would pass over: NUL ends its text."""
+    """Whether each line begins and ends like an object, without NUL, at which Arrow would stop."""
     good: Flags = np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~holding(lines, b"\0")
     is_text = utf_8_flags(lines)
     return good if is_text is None else good & is_text
@@ -306,14 +306,14 @@ def _are_deep(lines: pa.StringArray) -> Flags:
 
 
 def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables of one row for each line, stretch after stretch; all null where a stretch can't be parsed.
+    """Tables with one row for each line, range by range; all null if a range can't be parsed.
 
-    Each line begins and ends with a brace, so that no value goes on behind a line's end, where a brace would follow a brace, and
-    each line gives a row at least: as many rows as lines are a row for each of them.
+    Each line begins and ends with a brace, so no value spans lines, since a brace would follow a brace there, and each
+    line gives at least one row: if there are as many rows as lines, each line has one row.
     """
     if not len(lines):
         return
-    content = buffer_of(lines)  # a long line alone is not held a second time
+    content = buffer_of(lines)  # so that a single long line is not held twice
     if len(lines) > 1:
         content = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
     table = table_of_json(content, schema)

@@ -1,4 +1,4 @@
-"""Captured records as rows of texts, their CSV payloads, and as a preprocessing script sees them. Pure; runs on executors."""
+"""Decodes captured records: rows of texts, CSV payloads, and the objects for scripts. Pure; runs on executors."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from model_monitor.data.records.refusals import Refusal
 
-LONG_PAYLOAD = 2**20  # bytes of a half above which a record's rows are taken some at a time
-ROWS_OF_PIECE = 2**15  # rows that are taken at a time
+LONG_PAYLOAD = 2**20  # bytes of a half above which a record's rows are decoded in pieces
+ROWS_OF_PIECE = 2**15  # rows of a piece
 
 
 def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:
-    """The rows of those documents that have CSV in all their halves and are plain. are_csv: which have."""
+    """The rows of plain documents with CSV in all halves. are_csv: flags of documents with CSV."""
     payloads = [half.chomped() for half in documents.halves.values()]
     has_several = np.zeros(len(are_csv), dtype=np.bool_)
     is_odd = ~are_csv
@@ -51,7 +51,7 @@ def _chosen(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:
 
 
 def _of_one_row(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
-    """The rows of records of which each has one. payloads: of each half, null where it was not captured."""
+    """The rows of single-row records. payloads: the texts of each half, null if it was not captured."""
     columns = reading.columns or 0
     found = parsed_rows(_side_by_side(payloads), columns, escape=reading.escape)
     reasons = np.where(found.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
@@ -59,7 +59,7 @@ def _of_one_row(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], re
 
 
 def _of_several_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
-    """The rows of those records whose halves have equally many, all of them with the right number of cells."""
+    """The rows of records whose halves have equally many rows, all with the right number of cells."""
     columns = reading.columns or 0
     parts, bad = [], []
     for sides, of_line in rows_of_halves(payloads, lines):
@@ -77,16 +77,16 @@ def _of_several_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64
 def rows_of_halves(
     halves: Sequence[pa.StringArray], records: NDArray[np.int64]
 ) -> Iterator[tuple[list[pa.StringArray], NDArray[np.int64]]]:
-    """The rows of those records whose halves have equally many, side by side, and the record that each is of.
+    """The rows of records whose halves have equally many rows, side by side, and the index of each row's record.
 
-    halves: without quotes and the line ends after their last rows; null where a record has none. All rows of a long record at
-    once would take many times its memory.
+    halves: without quotes and without final line ends; null if a record lacks the half. Long records are yielded in
+    pieces, since all rows at once would take many times their memory.
     """
     sizes = [pc.fill_null(pc.binary_length(half), 0).to_numpy(zero_copy_only=False) for half in halves]
     are_long = np.max(sizes, axis=0) > LONG_PAYLOAD
     for number in np.flatnonzero(are_long).tolist():
         for pieces in _pieces_of([half.slice(number, 1) for half in halves]):
-            pa.default_memory_pool().release_unused()  # what the parser, or the piece before, took beside its result
+            pa.default_memory_pool().release_unused()  # temporary memory of the parser or the previous piece
             yield pieces, np.full(len(pieces[0]), records[number])
     halves, records = _chosen(halves, ~are_long), records[~are_long]
     if not any(holding(half, b"\n").any() for half in halves):
@@ -101,7 +101,7 @@ def rows_of_halves(
 
 
 def _pieces_of(halves: Sequence[pa.StringArray]) -> Iterator[list[pa.StringArray]]:
-    """The rows of one record, `ROWS_OF_PIECE` of them at a time; none if its halves have different numbers."""
+    """The rows of one record, in pieces of `ROWS_OF_PIECE`; none if its halves have different numbers of rows."""
     there = [half for half in halves if not half.null_count]
     bounds = [_bounds_of(half) for half in there]
     numbers = {rows for rows, _ in bounds}
@@ -115,13 +115,13 @@ def _pieces_of(halves: Sequence[pa.StringArray]) -> Iterator[list[pa.StringArray
 
 
 def _bounds_of(payload: pa.StringArray) -> tuple[int, list[int]]:
-    """How many line ends a payload has, and where each `ROWS_OF_PIECE`th of them is."""
+    """The number of line ends in a payload, and the position of every `ROWS_OF_PIECE`th."""
     ends = places_of(payload, b"\n")
     return len(ends), ends[ROWS_OF_PIECE - 1 :: ROWS_OF_PIECE].tolist()
 
 
 def _cut_at(payload: pa.StringArray, ends: list[int]) -> Iterator[pa.StringArray]:
-    """The rows of a payload, those up to each of these line ends together."""
+    """The rows of a payload, cut at these line ends."""
     content = buffer_of(payload)
     for start, end in zip([0, *(end + 1 for end in ends)], [*ends, content.size], strict=True):
         piece = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([start, end], np.int32)), content)
@@ -129,7 +129,7 @@ def _cut_at(payload: pa.StringArray, ends: list[int]) -> Iterator[pa.StringArray
 
 
 def _flattened(side: pa.ListArray, rows: NDArray[np.int64]) -> pa.StringArray:
-    """The rows of each record's half, one behind the other; as many nulls where there is none."""
+    """The rows of each record's half, concatenated; as many nulls for an absent half."""
     flat = side.flatten()
     if not side.null_count:
         return flat
@@ -138,20 +138,20 @@ def _flattened(side: pa.ListArray, rows: NDArray[np.int64]) -> pa.StringArray:
 
 
 def _side_by_side(payloads: Sequence[pa.StringArray]) -> pa.StringArray:
-    """One row of all halves that were captured."""
+    """The rows of all captured halves, joined."""
     return pc.binary_join_element_wise(*payloads, ",", null_handling="skip")
 
 
 @dataclass(frozen=True, slots=True)
 class CapturedLines:
-    """The decoder of captured records. reading: with a number of columns. files: those that the lines are from."""
+    """The decoder of captured records. reading: must have a number of columns. files: the lines' files."""
 
     reading: Reading
     files: FilesByKey = NO_FILES
     chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
-    keeps_lines = True  # of kept records, too: their metadata are read from them
+    keeps_lines = True  # also of kept records: metadata is read from the lines
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ class CapturedLines:
         return self.reading.columns or 0
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
-        """The rows of each line: one for each row of a payload, one for a refused record."""
+        """The rows of each line: one for each row of a payload, or one for a refused record."""
         lines, paths = batch.column(LINE), self.files.behind(batch)
         parts = chunks(lines, self.chunk_bytes)
         return DecodedRows.by_parts(parts, lambda part: _rows(lines[part], paths[part], self.reading), self.features)
@@ -174,7 +174,7 @@ def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> Dec
     is_taken = left_out > 0
     features = reading.columns or 0
     parts = [DecodedRows.refused(np.flatnonzero(is_taken), left_out[is_taken], features)]
-    are_csv = documents.are_of(CSV) & (reading.encoding != JSON)  # whose neighbours of CSV are refused
+    are_csv = documents.are_of(CSV) & (reading.encoding != JSON)  # with JSON, CSV records are refused
     for part in rows_of_csv(documents, are_known & ~is_taken & are_csv, reading):
         parts.append(part)
         is_taken[part.lines] = True
@@ -216,7 +216,7 @@ class CapturedPart(_Document):
 
 
 class EventMetadata(_Document):
-    """Who asked and when. event_time: the text of `inferenceTime`; custom_attribute: the list of `customAttributes`."""
+    """Request metadata. event_time: the text of `inferenceTime`; custom_attribute: list of `customAttributes`."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         super().__init__(document)
@@ -227,8 +227,8 @@ class EventMetadata(_Document):
 
 
 class InferenceRecord(_Document):
-    """The whole record. Halves are None where they were not captured. event_data: the halves by the names in the file, as scripts
-    of 2019 and 2020 ask for them.
+    """The whole record. Halves that were not captured are None. event_data: the halves by their names in the file, for
+    scripts of 2019 and 2020.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
@@ -246,7 +246,7 @@ class InferenceRecord(_Document):
 
 
 def has_known_types(document: Mapping[str, Any]) -> bool:
-    """Whether a record's metadata are what a script takes them for: an object, in which attributes are an array."""
+    """Whether a record's metadata has the types that scripts expect: an object, in which attributes are an array."""
     event = document.get("eventMetadata")
     if event is None:
         return True

@@ -1,7 +1,7 @@
 """Decodes JSON objects into typed columns, with the reason for refusing a record. Pure; runs on executors.
 
-Two passes: the first infers the features, with the types that Spark would infer; the second decodes the records. A record with a member
-of another shape than in most records (an object instead of a number) is refused, and does not affect the features.
+Two passes: the first infers the features, with Spark's types; the second decodes the records. A record with a member of
+another shape than in most records (an object instead of a number) is refused, and does not affect the features.
 Source: JsonInferSchema and JacksonParser of Spark 3.5; docs/decisions/0068-one-reader-of-json.md.
 """
 
@@ -186,7 +186,7 @@ class Features:
 def features_of(
     batches: Sequence[pa.RecordBatch], where: str, *, flatten: bool, opened: Collection[str] = ()
 ) -> Features:
-    """The features of all partitions. flatten: whether members of objects are features; opened: objects whose members are.
+    """The features of all partitions. flatten: whether objects' members are features; opened: objects for which they are.
 
     Raises BadInput if there is no object, or if most records have an object as a feature without flattening (C11.18).
     """

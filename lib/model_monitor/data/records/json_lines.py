@@ -1,6 +1,6 @@
-"""Lines of JSON as Python and as Arrow read them: whole numbers of any length, keys that stand twice, Python's literals, flat
-objects as columns, and templated records, which one program wrote: the same text in all of them but for what stands between
-some quotes. Executors import this module.
+"""Parses lines of JSON by Python and by Arrow: integers of any length, duplicate keys, Python literals, flat objects as
+columns, and templated records, which one program wrote: they have the same text except between some quotes. Executors
+import this module.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from model_monitor.data.records.arrays import (
 
 
 def json_value(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> Any:
-    """The value that a text of JSON is. A whole number that is too long for Python is what `too_long` makes of its digits.
+    """The value of a JSON text. An integer that is too long for Python is replaced by `too_long` of its digits.
 
-    Arrow, which parses most lines, reads such a number as well, so that nothing else depends on who parses a line.
-    options: of `json.loads`. Raises ValueError or RecursionError for a text that is no JSON, or nested too deep.
+    Arrow, which parses most lines, accepts such integers, so the result must not depend on the parser.
+    options: of `json.loads`. Raises ValueError or RecursionError if the text is not JSON, or is nested too deep.
     """
     try:
         return json.loads(text, **options)
@@ -54,9 +54,9 @@ def json_value(text: str, *, too_long: Callable[[str], str | float] = str, **opt
 
 
 def table_of_json(content: bytes | pa.Buffer, schema: pa.Schema | None, others: str = "ignore") -> pa.Table | None:
-    """What the schema names of the objects in a text, a row for each, by Arrow's parser; None where it refuses one.
+    """The schema's members of the objects in a text, one row each, by Arrow's parser; None if it rejects an object.
 
-    others: what becomes of members that the schema does not name, as Arrow calls it.
+    others: Arrow's option for members that are not in the schema.
     """
     if schema is not None and not len(content):
         return schema.empty_table()
@@ -73,22 +73,22 @@ def table_of_json(content: bytes | pa.Buffer, schema: pa.Schema | None, others: 
 OPENING, CLOSING = b"{}"
 OPENING_LIST = ord("[")
 MOST_OPENED = 100
-"""Objects and lists of a line: Arrow's parser goes down into each, until its stack ends and the process with it."""
+"""Maximum objects and lists in a line: Arrow's parser recurses into each, until a stack overflow ends the process."""
 
-READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that JSON has not
-ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # a whole number has none
+READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that are not JSON
+ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # integers have no negative zero
 
 NAME = re.compile(rb'"([^"\\]*)"\s*:')
 MOST_CELLS, MEMBER_BYTES = 20_000_000, len('"a":1')
-"""Of a table, with those of members that a line has not: lines of a batch whose members are mostly there have fewer."""
+"""The maximum cells of a table, including absent members: lines with few absent members have fewer."""
 LONGEST_LINES, LINES_OF_ALL = 16, 256
 
 
 def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | None:
-    """The members of all objects, or those in a schema and no others; None where it is left to `json_features`.
+    """The members of all objects, or only those in a schema; None to leave the lines to `json_features`.
 
-    lines: without line ends. Those that begin and end as an object does can't go on in the next one: if there are as many objects
-    as lines, each is one.
+    lines: without line ends. An object in lines that begin and end like objects can't span two lines: if there are as
+    many objects as lines, each line is one object.
     """
     ends = starts_of(lines)
     letters = bytes_of(lines)
@@ -113,8 +113,8 @@ def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | N
 
 
 def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
-    """Whether the lines have so many names, each in a few of them, that a table would be too large: its longest lines, and some
-    from all over.
+    """Whether the lines have so many names, each in few lines, that a table would be too large. Examines the longest
+    lines and a sample.
     """
     if len(lines) * int(ends[-1] - ends[0]) < MOST_CELLS * MEMBER_BYTES:
         return False
@@ -125,13 +125,13 @@ def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
 
 
 class JsonObject(list[tuple[str, Any]]):
-    """The members of a JSON object in order, those written twice included."""
+    """The members of a JSON object in order, including duplicates."""
 
 
 def python_literal(text: str) -> Any:
-    """The value of a literal. Raises ValueError if it is none.
+    """The value of a literal. Raises ValueError if the text is not a literal.
 
-    Python warns of odd backslashes with the text before its eyes, and a warning of this one would be a record's value in a log.
+    Suppresses Python's warnings of odd backslashes, since they would show a record's value in a log.
     """
     try:
         with warnings.catch_warnings():
@@ -147,21 +147,21 @@ Positions: TypeAlias = NDArray[np.int64]
 BACKSLASH, SPACE = b"\\ "
 
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
-"""What may stand behind a backslash: line breaks, which end the payloads of many models."""
+"""The allowed escapes: whitespace such as line breaks, which end the payloads of many models."""
 
 _IS_ESCAPE = np.isin(np.arange(256), [ord(letter) for letter in ESCAPES])
 
 CHUNK_BYTES = 2**21
-"""Bytes of lines that are compared at a time: many for each call of numpy, and no more than stay near from one to the next."""
+"""Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
 
 LINES_LOOKED_AT = 32
-"""A text that is the same in so many lines, spread over all, is taken for one that is the same in all of them."""
+"""A text that is the same in so many lines, spread over all lines, is assumed to be the same in all."""
 
-LEAST_SHARE = 0.5  # this share of the lines has to be like one of them, or it is not worth while
+LEAST_SHARE = 0.5  # the minimum share of lines with a common template for this to pay off
 
 
 class Member(Enum):
-    """What a member is that is no text."""
+    """The kind of a member that is not a text."""
 
     OBJECT = "object"
     NULL = "null"
@@ -170,11 +170,11 @@ class Member(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """What a line is but for its values, which are texts that differ from line to line.
+    """A line without its values, which are the texts that differ between lines.
 
-    quotes: how many a line has. stretches: the bytes before, between and behind the values, with the quotes of these. openings:
-    which of the quotes opens each value. members: of each the quote that opens it, its text if that is the same in all lines,
-    or what else it is.
+    quotes: their number in a line. stretches: bytes before, between and after the values, with the values' quotes.
+    openings: index of each value's opening quote. members: for each, its opening quote's index, its text if that is
+    the same in all lines, or its other kind.
     """
 
     quotes: int
@@ -183,7 +183,7 @@ class Skeleton:
     members: Mapping[Path, int | str | Member]
 
     def serves(self, fields: Sequence[pa.Field], above: Path = ()) -> bool:
-        """Whether all of these members are absent, null, or what the fields say: texts, or structs of texts."""
+        """Whether all these members are absent, null, or have the fields' types: texts, or structs of texts."""
         for field in fields:
             path = (*above, field.name)
             found, is_struct = self.members.get(path, Member.NULL), pa.types.is_struct(field.type)
@@ -195,18 +195,18 @@ class Skeleton:
 
 
 def skeleton_of(lines: Sequence[bytes]) -> Skeleton | None:
-    """The skeleton of lines with equally many quotes and no unusual escape; a text that is the same in all is no value.
+    """The skeleton of lines with equally many quotes and no unusual escape; texts that all share are not values.
 
-    None if the first of them is no JSON object, or empty, or has a member twice.
+    None if the first line is not a JSON object, or is empty, or has a duplicate member.
     """
     split = [line.split(b'"') for line in lines]
     pieces, differs = split[0], [len(set(same)) > 1 for same in zip(*split, strict=True)]
     if not pieces[0].startswith(b"{") or len(pieces) % 2 == 0:
         return None
-    # every text becomes the number of the quote that opens it, so that the parser says what each of them is
+    # replace every text by the index of its opening quote, so that the parser identifies each text
     numbered = b'"'.join(b"%d" % (at - 1) if at % 2 else piece for at, piece in enumerate(pieces))
     try:
-        document = json.loads(numbered, object_pairs_hook=JsonObject, parse_constant=int)  # so that NaN is no JSON
+        document = json.loads(numbered, object_pairs_hook=JsonObject, parse_constant=int)  # so that NaN is rejected
         found = dict(_members(document, (), {at - 1: pieces[at].decode() for at in range(1, len(pieces), 2)}))
         members = {
             path: what if isinstance(what, Member) or differs[what + 1] else json.loads(b'"%s"' % pieces[what + 1])
@@ -217,14 +217,14 @@ def skeleton_of(lines: Sequence[bytes]) -> Skeleton | None:
     openings = sorted(what for what in members.values() if isinstance(what, int))
     begins, ends = [0, *(opening + 2 for opening in openings)], [*(opening + 1 for opening in openings), len(pieces)]
     between = [b'"'.join(pieces[begin:end]) for begin, end in zip(begins, ends, strict=True)]
-    stretches = b'"\n"'.join(between).split(b"\n")  # which no piece holds
+    stretches = b'"\n"'.join(between).split(b"\n")  # no piece contains a line end
     return Skeleton(len(pieces) - 1, tuple(stretches), tuple(openings), members) if members else None
 
 
 def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
-    """Which lines are like others around them, and their members that the schema names, one row for each of them.
+    """Flags of lines that resemble their neighbours, and the schema's members of these lines, one row each.
 
-    schema: of texts, and of structs of them. None if too few lines are alike.
+    schema: texts, and structs of texts. None if too few lines are alike.
     """
     flags, tables = np.zeros(len(lines), dtype=np.bool_), []
     for start, end in chunks(lines, CHUNK_BYTES):
@@ -236,13 +236,13 @@ def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Tab
 
 
 _seen: dict[tuple[str, ...], Skeleton] = {}
-"""What the last lines were like of which members of these names were wanted: the next ones mostly are, too."""
+"""The skeletons of the last lines by requested member names: later lines mostly have the same skeleton."""
 
 
 def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
-    """Those of some lines that are like the ones before them, or else like one of those with as many quotes as most have."""
+    """The lines that match the previous skeleton, or else that of a line with the most frequent number of quotes."""
     content, starts = bytes_of(lines), starts_of(lines)
-    if len(content) > CHUNK_BYTES:  # a long line alone, which a parser takes apart as fast, and but once
+    if len(content) > CHUNK_BYTES:  # a single long line, for which a parser is as fast
         return None
     quotes = places_of(lines, b'"')
     counts = np.diff(np.searchsorted(quotes, starts))
@@ -272,7 +272,7 @@ def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa
 
 
 def _skeletons(content: Bytes, begins: Positions, ends: Positions, before: Skeleton | None) -> Iterator[Skeleton]:
-    """What lines with equally many quotes may all be like. before: of the lines before these."""
+    """Candidate skeletons of lines with equally many quotes. before: the skeleton of the previous lines."""
     if before is not None:
         yield before
     spread = np.linspace(0, len(begins) - 1, LINES_LOOKED_AT).astype(np.int64)
@@ -285,7 +285,7 @@ def _skeletons(content: Bytes, begins: Positions, ends: Positions, before: Skele
 
 
 def _are_usual(lines: pa.StringArray, content: Bytes, starts: Positions) -> Flags:
-    """Which lines are UTF-8, without control characters and unusual escapes."""
+    """Flags of lines that are UTF-8, without control characters and unusual escapes."""
     is_text = utf_8_flags(lines)
     usual = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
     odd = np.flatnonzero((content == BACKSLASH) | (content < SPACE))
@@ -302,7 +302,7 @@ def _fit(
     values: Sequence[tuple[Positions, Positions]],
     stretches: Sequence[bytes],
 ) -> Flags:
-    """Which lines have the stretches before, between and behind their values."""
+    """Flags of lines that have these stretches before, between and after their values."""
     fits = np.ones(len(line_starts), dtype=np.bool_)
     begins, ends = [line_starts, *(end for _, end in values)], [*(begin for begin, _ in values), line_ends]
     for stretch, begin, end in zip(stretches, begins, ends, strict=True):
@@ -312,10 +312,10 @@ def _fit(
 
 
 def _are_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
-    """Whether the text stands at these places, each of which has as many bytes behind it."""
+    """Whether the text is at these positions, each of which has at least as many bytes after it."""
     if not len(begins):
         return np.ones(0, dtype=np.bool_)
-    # as many bytes from each place on
+    # as many bytes from each position
     windows: NDArray[np.void] = np.ndarray(
         (len(content) - len(text) + 1,), f"V{len(text)}", buffer=content, strides=(1,)
     )
@@ -324,11 +324,11 @@ def _are_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
 
 
 def _cut(lines: pa.StringArray, begins: Positions, ends: Positions) -> pa.StringArray:
-    """A value's text of every line."""
+    """The text of one value in every line."""
     if not len(begins):
         return pa.array([], pa.string())
     bounds = np.stack([begins, ends], axis=1).astype(np.int32)
-    # an array over the bytes of the lines, in which the texts take turns with what is between them
+    # an array over the bytes of the lines, in which the texts alternate with the bytes between them
     both = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), buffer_of(lines))
     return _unescaped(both.take(pa.array(np.arange(0, bounds.size, 2))))
 
@@ -350,7 +350,7 @@ def _column(
     values: Mapping[int, tuple[Positions, Positions]],
     rows: int,
 ) -> pa.Array:
-    """A member of alike lines. values: where those begin and end that differ from line to line, by the quotes that open them."""
+    """A member of alike lines. values: bounds of the differing values, by the index of their opening quote."""
     path = (*above, field.name)
     found = members.get(path, Member.NULL)
     if isinstance(found, str):
@@ -362,7 +362,7 @@ def _column(
 
 
 def _members(value: Any, path: Path, texts: Mapping[int, str]) -> Iterator[tuple[Path, int | Member]]:
-    """Every member of a document in which numbers stand for the texts. Raises ValueError if one is there twice."""
+    """Every member of a document in which numbers represent the texts. Raises ValueError for a duplicate member."""
     if isinstance(value, JsonObject):
         names = [texts[int(number)] for number, _ in value]
         if len(set(names)) < len(names) or any("\\" in name for name in names):

@@ -1,5 +1,5 @@
-"""Where a record stands: the columns with its file and line, and the files by a number, since a path is longer than many a
-line. Pure.
+"""The locations of records: columns with file and line, and numbers for files, since a path is longer than many a line.
+Pure.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from model_monitor.statistics.states.hashing import xxhash64_of_texts
 LINE = "__line"
 FILE = "__file"
 BLOCK_START = "__block_start"
-"""A line, the file it is from, and the byte at which the block of that file begins that Spark read it in."""
+"""A line, its file, and the byte offset of the block of the file in which Spark read it."""
 
 MAX_RECORD_BYTES = 256 * 2**20
-"""The longest line that is taken as a record, without its end, unless a job is told another size."""
+"""The default maximum bytes of a record's line, without its end."""
 
 FILE_KEY = "__file_key"  # a number for the file (`files_by_key`)
 
@@ -29,17 +29,17 @@ PLACES = (LINE, FILE, BLOCK_START)
 PLACE_FIELDS = (pa.field(LINE, pa.string()), pa.field(FILE, pa.string()), pa.field(BLOCK_START, pa.int64()))
 
 FOLDERS_KEPT = 6
-"""Names from a path's end that are kept: enough for the hour that its folders name (`windows.HOUR_FOLDER`)."""
+"""The number of names kept from a path's end: enough for the hour in its folders (`windows.HOUR_FOLDER`)."""
 
 NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
-"""What Java percent-encodes in the path of a URI; it leaves letters beyond ASCII as they are."""
+"""Characters that Java percent-encodes in the path of a URI; it leaves non-ASCII letters unchanged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilesByKey:
-    """Files' paths, cut to their last names, by Spark's xxhash64 of the whole paths.
+    """Paths of files, cut to their last names, by Spark's xxhash64 of the whole paths.
 
-    keys: sorted, shape (files,). paths: shape (files + 1,), of which the last, for a key that is not there, is empty.
+    keys: sorted, shape (files,). paths: shape (files + 1,); the last one, for unknown keys, is empty.
     """
 
     keys: NDArray[np.int64]
@@ -53,7 +53,7 @@ class FilesByKey:
         return cls(keys[order], pa.array([*ends, ""], pa.string()))
 
     def behind(self, lines: pa.RecordBatch) -> pa.Array:
-        """The path of each line's file; empty where the lines come without their FILE_KEY, or it is not known."""
+        """The path of each line's file; empty if the lines have no FILE_KEY, or it is unknown."""
         if FILE_KEY not in lines.schema.names:
             return pa.repeat("", lines.num_rows)
         places, known = places_among(self.keys, lines)
@@ -61,7 +61,7 @@ class FilesByKey:
 
 
 def places_among(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
-    """Where the FILE_KEY of each line stands among sorted keys, and whether it is there at all."""
+    """The index of each line's FILE_KEY in sorted keys, and whether it is there at all."""
     wanted = lines.column(FILE_KEY).to_numpy()
     places = np.searchsorted(keys, wanted)
     known = places < len(keys)
@@ -70,7 +70,7 @@ def places_among(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArra
 
 
 def keys_of(paths: Sequence[str]) -> list[int]:
-    """The `FILE_KEY` of files that Spark calls so."""
+    """The `FILE_KEY` of files with these paths in Spark."""
     keys: list[int] = xxhash64_of_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
     return keys
 
@@ -81,6 +81,6 @@ def uri_of(path: str) -> str:
 
 
 _NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))
-"""One empty text. `pa.array` loads pandas, which takes a command 0.2 s."""
+"""One empty text. `pa.array` would load pandas, which takes 0.2 s."""
 
-NO_FILES = FilesByKey(np.empty(0, np.int64), _NO_PATH)  # where nobody asks for a line's file
+NO_FILES = FilesByKey(np.empty(0, np.int64), _NO_PATH)  # for readers that don't need a line's file

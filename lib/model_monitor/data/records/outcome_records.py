@@ -1,4 +1,4 @@
-"""Records as outcomes and features, as far as they are asked for, a block of lines at a time. Runs on executors: no pyspark."""
+"""Decodes records into outcomes and requested features, block by block. Runs on executors: no pyspark."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ from model_monitor.statistics.states.outcomes import THRESHOLD
 
 
 def outcomes_of_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes of merged records. lines: one record each; files: the paths that they are from."""
+    """The outcomes of merged records. lines: one record each; files: the path of each line's file."""
     return judged(_found(lines, files, reading), reading)
 
 
 def outcomes_of_documents(lines: pa.Array, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes of JSON documents that hold labels and predictions. lines: one document each."""
+    """The outcomes of JSON documents with labels and predictions. lines: one document each."""
     found = [document_of(line, reading) for line in lines.cast(pa.binary()).to_pylist()]
     return judged(rows_of(found, np.arange(len(lines), dtype=np.int64), reading), reading)
 
 
 def document_of(line: bytes, reading: OutcomeReading) -> Decoded:
-    """What is asked for of one JSON document, before its values are looked at, or why it is refused."""
+    """The requested content of one JSON document, before validation, or the reason for refusing it."""
     try:
         document = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -65,7 +65,7 @@ def _of_document(document: Any, reading: OutcomeReading) -> Decoded:
 
 
 def record_of(line: bytes, path: str, reading: OutcomeReading) -> Decoded:
-    """What is asked for of one record, before its values are looked at, or why it is refused."""
+    """The requested content of one record, before validation, or the reason for refusing it."""
     return asked_of(line, reading.records, path, partial(_of_record, reading=reading))
 
 
@@ -88,7 +88,7 @@ def _rows(outcomes: list[Outcome], features: list[Row] | None) -> Decoded:
 
 
 def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
-    """Plain lines by columns, the others one by one, all in the order of the lines."""
+    """Decodes plain lines by columns, the others one by one; the rows are in the order of the lines."""
     documents = documents_of(lines, reading.records, with_truth=reading.with_label)
     plain, left_out = documents.judged_by_their_events(reading.records)
     asked = [documents.truth] * reading.with_label
@@ -100,7 +100,7 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
     for payloads in asked:
         plain = plain & payloads.are_plain_rows()
     halves = [where(one, plain).chomped() for one in asked]
-    del documents, asked  # a long line is not held a second time
+    del documents, asked  # so that a long line is not held twice
     of_plain, misfits, fits = [], [], np.zeros(len(plain), dtype=np.bool_)
     for sides, sources in rows_of_halves(halves, np.flatnonzero(plain)):
         rows, fit = _of_plain(sides, sources, left_out[sources], reading)
@@ -120,9 +120,9 @@ def _found(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> Decoded
 def _of_plain(
     halves: Sequence[pa.StringArray], sources: Indices, reasons: Reasons, reading: OutcomeReading
 ) -> tuple[DecodedRows, Flags]:
-    """The cells of rows of plain records, and which of these have as many features as are wanted.
+    """The cells of rows of plain records, and flags of records with the right number of features.
 
-    halves: those that are asked for, truth before output before input.
+    halves: the requested halves, truth before output before input.
     """
     left = list(halves)
     truth = left.pop(0) if reading.with_label else None
@@ -149,18 +149,18 @@ def _of_lines(which: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeRe
 
 
 def rows_of(found: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
-    """What was found in some records. sources: index of each record."""
+    """The rows of decoded records. sources: index of each record."""
     return DecodedRows.one_by_one(found, sources, OUTCOMES + reading.columns)
 
 
 LABEL, PREDICTION, PROBABILITY = "label", "prediction", "probability"  # the columns of a frame of outcomes
-IDENTITY = "id"  # beside them, what says which row is which
+IDENTITY = "id"  # an additional column that identifies rows
 
 
 def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:
-    """The outcomes of rows whose columns are LABEL, PREDICTION and PROBABILITY, as far as they are asked for, and REASON.
+    """The outcomes of rows with the columns LABEL, PREDICTION and PROBABILITY, if requested, and REASON.
 
-    Columns are texts or numbers; prediction and probability may be lists, or texts that look like lists, of all classes.
+    Columns are texts or numbers; prediction and probability may be lists of all classes, or texts that look like lists.
     """
     nothing = pa.nulls(block.num_rows, pa.string())
     labels = block.column(LABEL) if reading.with_label else nothing
@@ -178,7 +178,7 @@ def outcomes_of_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outco
 
 
 def _no_lists(column: pa.Array) -> pa.Array:
-    """Cells of which one number is wanted: a list, as of all of a model's outputs, is text that is none."""
+    """Cells that should be single numbers: a list, such as all of a model's outputs, becomes a non-numeric text."""
     return pc.if_else(column.is_valid(), "[]", None) if pa.types.is_list(column.type) else column
 
 
@@ -189,7 +189,7 @@ def _has_lists(column: pa.Array) -> bool:
 
 
 def _of_all_classes(predictions: pa.Array, probabilities: pa.Array, reading: OutcomeReading) -> Any:
-    """Prediction, probability and error of each row, of the labels of all classes the one of the largest probability."""
+    """Prediction, probability and error of each row; from labels of all classes, the most probable."""
     found: list[tuple[str | None, str | None]] = []
     faults = np.zeros(len(predictions), dtype=np.int32)
     for row, (labels, numbers) in enumerate(zip(predictions.to_pylist(), probabilities.to_pylist(), strict=True)):
@@ -211,7 +211,7 @@ def _listed(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class LineDecoder:
-    """Makes outcomes of blocks of merged records. files: those that the lines are from."""
+    """Makes outcomes from blocks of merged records. files: the lines' files."""
 
     reading: OutcomeReading
     files: FilesByKey = NO_FILES
@@ -219,7 +219,7 @@ class LineDecoder:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those of the raw frame that it wants."""
+        """The needed columns of the raw frame."""
         return self.reading.records.inputs
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
@@ -230,7 +230,7 @@ class LineDecoder:
 
 @dataclass(frozen=True, slots=True)
 class DocumentDecoder:
-    """Makes outcomes of blocks of JSON Lines, each with its label. columns: those of the raw frame that it wants."""
+    """Makes outcomes from blocks of JSON Lines with labels. columns: the needed columns of the raw frame."""
 
     reading: OutcomeReading
     columns: tuple[str, ...] = (LINE,)
@@ -244,7 +244,7 @@ class DocumentDecoder:
 
 @dataclass(frozen=True, slots=True)
 class ColumnDecoder:
-    """Makes outcomes of blocks of a table. columns: those of the raw frame that it wants."""
+    """Makes outcomes from blocks of a table. columns: the needed columns of the raw frame."""
 
     reading: OutcomeReading
     columns: tuple[str, ...]
@@ -257,7 +257,7 @@ class ColumnDecoder:
 def _by_parts(
     ranges: Iterable[tuple[int, int]], decode: Callable[[slice], OutcomeRows], reading: OutcomeReading
 ) -> OutcomeRows:
-    """The outcomes of the records in these ranges; one on which `decode` raises is refused."""
+    """The outcomes of the records in these ranges; a record on which `decode` raises is refused."""
 
     def refused(number: int, reason: Refusal) -> OutcomeRows:
         return judged(rows_of([Decoded(reason)], np.array([number]), reading), reading)
@@ -270,8 +270,8 @@ Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder
 
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
-    """Makes outcomes whose labels are their own predictions. classes: what is predicted up to the threshold, and above it, where
-    there is no prediction."""
+    """Makes outcomes whose labels are their own predictions. classes: the predictions up to and above the threshold,
+    for rows without a prediction."""
 
     decoder: Decoder
     threshold: float
@@ -288,7 +288,7 @@ class Unlabelled:
 def rows_of_blocks(
     decoder: Decoder, places: tuple[str, ...], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Raw batches as outcomes row by row, with their reasons and places; what an executor does for `frame`."""
+    """Raw batches as outcomes row by row, with their reasons and locations; the executor's task for `frame`."""
     for batch in batches:
         rows = decoder(batch)
         texts = (None if column is None else column.cast(pa.string()) for column in (rows.labels, rows.predictions))
@@ -304,8 +304,8 @@ def rows_of_blocks(
 class LabelledRecords:
     """The decoder of captured and merged records.
 
-    reading: with features, and a number of them. files: those that the lines are from. threshold: a probability above it is a
-    prediction of 1, where there is no prediction. documents: whether the lines are JSON documents, a line or a whole file each.
+    reading: must have features and their number. files: the lines' files. threshold: without predictions, a probability
+    above it predicts 1. documents: whether the lines are JSON documents, one per line or per file.
     """
 
     reading: OutcomeReading
@@ -323,11 +323,11 @@ class LabelledRecords:
 
     @property
     def features(self) -> int:
-        """How many columns there are: the features, label and prediction."""
+        """The number of columns: features, label and prediction."""
         return self.reading.columns + self.reading.with_label + self.reading.with_prediction
 
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
-        """The rows of each record, of which the first is counted; one for a refused record."""
+        """The rows of each record, of which the first has its count of cells; one row for a refused record."""
         decoder = DocumentDecoder if self.documents else partial(LineDecoder, files=self.files)
         found = decoder(self.reading, chunk_bytes=self.chunk_bytes)(batch)
         columns = [*found.features, *[found.labels] * self.reading.with_label]
@@ -337,7 +337,7 @@ class LabelledRecords:
 
 
 def predicted(rows: OutcomeRows, threshold: float) -> pa.StringArray:
-    """The predictions, where there is none 1 or 0 by the probability, null where there is none either."""
+    """The predictions; if missing, 1 or 0 by the probability; null if that is missing, too."""
     if rows.scores is None:
         return rows.predictions
     is_missing = pa.array(np.isnan(rows.scores))
