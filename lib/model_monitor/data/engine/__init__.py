@@ -1,4 +1,4 @@
-"""How a source is cut into partitions, how a function is mapped over them, and how its states come back.
+"""Engines: cut a source into partitions, map functions over them, and return their states.
 
-`protocol` is the page that says what an engine is; `local` is the one without a JVM, Spark's plugs in (`spark/__init__.py`).
+`protocol` defines the interface; `local` is the engine without a JVM; Spark's is a plug-in (`spark/__init__.py`).
 """

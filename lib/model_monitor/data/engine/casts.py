@@ -1,4 +1,4 @@
-"""Cells of Arrow as Spark casts them: types, texts and numbers. Pure."""
+"""Casts Arrow cells like Spark: types, texts and numbers. Pure."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def text_of(cells: pa.Array) -> pa.StringArray:
 
 
 def number_of(cells: pa.Array) -> pa.Array:
-    """Numbers as they are, decimals as doubles, rounded correctly as Java does."""
+    """Numbers unchanged, decimals as doubles, correctly rounded as in Java."""
     return pc.cast(pc.cast(cells, pa.string()), pa.float64()) if pa.types.is_decimal(cells.type) else cells
 
 
 def numbers_of(cells: pa.Array) -> NDArray[np.float64]:
-    """Numbers as doubles, NaN where one is missing; of a whole one above 2^53 the nearest."""
+    """Numbers as doubles, NaN if missing; integers above 2^53 are rounded to the nearest double."""
     doubles = cells if cells.type == pa.float64() else cells.cast(pa.float64(), safe=False)
     return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
 
 
 def double_of(cells: pa.Array) -> pa.Array:
-    """Cells as doubles; texts that are no numbers are null."""
+    """Cells as doubles; texts that are not numbers are null."""
     if not pa.types.is_string(cells.type):
         return pc.cast(number_of(cells), pa.float64())
     encoded = cells.dictionary_encode()
@@ -57,7 +57,7 @@ def double_of(cells: pa.Array) -> pa.Array:
 
 
 def _parsed(text: str) -> float | None:
-    """A double as Java's parser reads it."""
+    """A double, parsed as in Java."""
     stripped = text.strip("".join(map(chr, range(33))))
     if stripped[-1:] in tuple("dDfF") and stripped[-2:-1] in tuple("0123456789."):
         stripped = stripped[:-1]
@@ -68,17 +68,17 @@ def _parsed(text: str) -> float | None:
 
 
 def without_nan(cells: pa.Array) -> pa.Array:
-    """Numbers with null in the place of NaN."""
+    """Numbers with NaN replaced by null."""
     return pc.if_else(pc.is_nan(cells), None, cells) if pa.types.is_floating(cells.type) else cells
 
 
 def _with_sign(texts: pa.StringArray) -> pa.StringArray:
-    """Years of five digits have a sign in Spark."""
+    """Texts of times, with a sign before years of five digits, as in Spark."""
     return pc.replace_substring_regex(texts, r"^(\d{5,})", r"+\1")
 
 
 def _of_float(value: np.floating[Any]) -> str:
-    """value: of 32 or 64 bits, which have digits of their own."""
+    """A float's text. value: of 32 or 64 bits, whose digits differ."""
     if not np.isfinite(value):
         return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     is_plain = value == 0 or PLAIN_FROM <= abs(float(value)) < PLAIN_BELOW
@@ -89,7 +89,7 @@ SAME = {
     *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
     *("date32[day]", "timestamp[us]"),
 }
-"""Types that Spark has, by their names; decimals and nested types beside them."""
+"""Types that Spark has, by name, besides decimals and nested types."""
 
 WIDER = {
     "halffloat": pa.float32(),
@@ -99,18 +99,18 @@ WIDER = {
     "uint64": pa.decimal128(20, 0),
     "date64[ms]": pa.date32(),
 }
-"""What holds each value of a type that Spark lacks."""
+"""Wider types for the values of types that Spark lacks."""
 
 CAST = {
     **WIDER,
-    "null": pa.int32(),  # as a Parquet file has a column that is null everywhere
+    "null": pa.int32(),  # type of an all-null column in a Parquet file
     **dict.fromkeys(("string_view", "large_string"), pa.string()),
     **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),
 }
 
 
 def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
-    """The type in which Spark holds what Arrow reads in this one."""
+    """The Spark type for values of this Arrow type."""
     types = pa.types
     if types.is_dictionary(data_type):
         return type_of_spark(data_type.value_type, where)
@@ -131,7 +131,7 @@ def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch in the types of a schema, by position. Digits below microseconds are cut off; null takes a whole column."""
+    """A batch with a schema's types, by position. Truncates times to microseconds; type null empties a column."""
     columns = [_typed(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

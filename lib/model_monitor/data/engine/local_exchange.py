@@ -1,7 +1,7 @@
-"""Rows brought together by a column, through files of this machine: a process holds no more than one partition of them.
+"""Repartitions rows by a column through local files (a shuffle): a process holds at most one partition.
 
-Each partition leaves its rows in a file, by the new partition that they go to; each of those then takes its own out of every
-file. Rows are in the order that Spark gives them: nulls first, texts by their bytes.
+Each partition writes its rows to a file, by new partition; each new partition then reads its rows from every file. Rows
+have Spark's order: nulls first, texts by their bytes.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash6
 from model_monitor.storage import is_local, storage_of
 from model_monitor.storage.files import TemporaryFolder, join
 
-HELD_BYTES = 32 * 2**20  # rows that a partition holds before it leaves them
+HELD_BYTES = 32 * 2**20  # bytes that a partition holds before it writes them
 
 ROWS_OF_A_RUN = 256
-"""Runs of rows for one new partition that are as long as this on average go as they are, without being sorted out."""
+"""Runs of rows for one new partition with this average length are written unsorted."""
 
 KEPT_BYTES = 512 * 2**20
-"""Rows that stay in the memory of a process that works alone; those behind them go to files."""
+"""Bytes of rows that a single process keeps in memory; further rows go to files."""
 
 ROWS_AT_ONCE = 2**14
-"""Of a sorted partition: what is done with them takes little beside them all."""
+"""Rows per batch of a sorted partition: small, so that processing a batch takes little memory."""
 
-Place = tuple[str, int]  # a file, and which batch there
+Place = tuple[str, int]  # a file, and the index of a batch in it
 
 
 def brought_together(
     parts: Sequence[Part], schema: pa.Schema, by: str, order: Sequence[str], count: int, processes: int | None
 ) -> list[Part]:
-    """So many partitions, each with all rows of some values of `by`, a text or an integer, sorted by `order`, if there is one.
+    """`count` partitions, each with all rows of some values of `by`, a text or integer, sorted by `order`, if given.
 
-    The rows are made now, and can be taken once; the files that they lie in are gone with the partitions. Where this process has
-    but to pass them on they are made as they are taken.
+    The rows are computed now, and can be read once; their files are deleted with the partitions. If this process only
+    passes rows on, they are computed when read.
     """
-    is_alone = processes_for(max(len(parts), count), processes, WORTH_PROCESSES_OF_TEXTS) < 2  # who takes them as well
+    is_alone = processes_for(max(len(parts), count), processes, WORTH_PROCESSES_OF_TEXTS) < 2  # also reads them
     if is_alone and count == 1 and not order:
         return [partial(chain.from_iterable, (part() for part in parts))]
     folder = TemporaryFolder()
@@ -64,7 +64,7 @@ def brought_together(
 
 @dataclass
 class _Room:
-    """The bytes that may still be kept."""
+    """The bytes that may still be kept in memory."""
 
     size_bytes: int
 
@@ -72,7 +72,7 @@ class _Room:
 def _scattered(
     part: Part, path: Path, schema: pa.Schema, by: str, count: int, room: _Room
 ) -> Iterator[tuple[int, Place | pa.RecordBatch]]:
-    """Keep the rows of a partition while there is room, leave the others in a file, and say where, for each new partition."""
+    """Keep a partition's rows while there is room, write the others to a file; yield their places by new partition."""
     with ExitStack() as stack:
         file, left = None, 0
         for number, rows in _cut(part(), by, count):
@@ -87,7 +87,7 @@ def _scattered(
 
 
 def _cut(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The rows in order, with the new partition that each batch of them is for."""
+    """The rows in order, in batches with the number of their new partition."""
     if count == 1:
         yield from ((0, batch) for batch in batches if batch.num_rows)
         return
@@ -104,7 +104,7 @@ def _cut(batches: Iterable[pa.RecordBatch], by: str, count: int) -> Iterator[tup
 
 
 def _bounds_of_runs(numbers: NDArray[np.int64]) -> list[int]:
-    """Where each run of one number begins, and the end of the last."""
+    """The start of each run of equal numbers, and the end of the last."""
     return [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
 
 
@@ -116,8 +116,8 @@ def _hashes_of(values: pa.Array) -> Hashes:
 
 @dataclass(frozen=True)
 class _Gathered:
-    """The rows at some places as a partition. folder: what they lie in, which stays as long as this does in the process that
-    made it; the others only read there."""
+    """The rows at some places as a partition. folder: the folder of their files, which lives as long as this object in
+    the process that made it; other processes only read it."""
 
     places: list[Place | pa.RecordBatch]
     schema: pa.Schema
@@ -136,7 +136,7 @@ def _gathered(
 ) -> Iterator[pa.RecordBatch]:
     opened = cache(lambda path: pa.ipc.open_file(pa.memory_map(path)))
     found = [opened(place[0]).get_batch(place[1]) if isinstance(place, tuple) else place for place in places]
-    places.clear()  # whoever takes the rows holds them
+    places.clear()  # from here on, the reader holds the rows
     if not order:
         yield from found
     elif [schema.field(name).type for name in order] == [pa.int8()]:
@@ -149,7 +149,7 @@ def _gathered(
 
 
 def _one_after_the_other(batches: list[pa.RecordBatch], by: str) -> Iterator[pa.RecordBatch]:
-    """The rows sorted by a column of few numbers, as the batches that they lie in: whoever takes one at a time holds one."""
+    """The rows sorted by a column of few numbers, in their own batches: a reader needs to hold only one at a time."""
     numbers = [set(batch.column(by).unique().to_pylist()) for batch in batches]
     for number in sorted(set().union(*numbers)):
         for place, found in enumerate(numbers):
@@ -173,7 +173,7 @@ def _sorted(rows: pa.Table, order: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 def texts_left(folder: str, by: str, text: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The task that writes the texts of rows, a line each, to a file for each value of `by`; the rows are sorted by it first."""
+    """The task that writes texts, a line per row, to a file for each value of `by`; rows must be sorted by it."""
     held: list[pa.Array] = []
     number = None
     for batch in batches:
@@ -191,6 +191,6 @@ def texts_left(folder: str, by: str, text: str, batches: Iterable[pa.RecordBatch
 
 def _leave(folder: str, by: str, number: int, texts: list[pa.Array]) -> None:
     lines = [pc.binary_join_element_wise(some, "", "\n") for some in texts]
-    several = [memoryview(some.buffers()[2]) for some in lines]  # of an array that was just made, nothing else
-    content: Any = several[0] if len(several) == 1 and is_local(folder) else b"".join(several)  # a file takes either
+    several = [memoryview(some.buffers()[2]) for some in lines]  # a new array's buffer contains only its own text
+    content: Any = several[0] if len(several) == 1 and is_local(folder) else b"".join(several)  # a file accepts both
     storage_of(folder).write(join(folder, f"{by}={number}", "part-00000.txt"), content, private=True)

@@ -1,4 +1,4 @@
-"""Files of this machine, and of S3, as Spark's readers see them: their order, their pieces, and which lines a piece has. Pure.
+"""Local and S3 files as Spark's readers see them: the order and pieces of files, and the lines of a piece. Pure.
 
 Source: InMemoryFileIndex and PartitionedFileUtil of Spark 3.5, LineRecordReader of Hadoop 3.3.
 """
@@ -32,12 +32,12 @@ FEED, RETURN = 10, 13
 
 
 WHOLE = {".gz": gzip.open, ".bz2": bz2.open, ".zst": lambda source, _: pa.input_stream(source, compression="zstd")}
-OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # what Hadoop decompresses by the name as well
+OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # other suffixes that Hadoop decompresses
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file. path: as a storage lists it, `file:/data/x` or `s3a://bucket/x`."""
+    """A file. path: the storage's path, `file:/data/x` or `s3a://bucket/x`."""
 
     path: str
     size_bytes: int
@@ -45,7 +45,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The bytes of a file from `start` on."""
+    """Bytes of a file from offset `start`."""
 
     path: str
     start: int
@@ -53,17 +53,17 @@ class Piece:
 
     @property
     def uri(self) -> str:
-        """The file as Spark's `_metadata.file_path` calls it."""
+        """The file's name in Spark's `_metadata.file_path`."""
         return uri_of(self.path)
 
 
 def input_name(path: str) -> str:
-    """The file as Spark's `input_file_name` calls it."""
+    """The file's name in Spark's `input_file_name`."""
     return f"file://{uri_of(path).removeprefix('file:')}" if is_local(path) else uri_of(path)
 
 
 def listed(places: Sequence[str]) -> tuple[File, ...]:
-    """The files at or below the places that hold a byte, in the order in which Spark finds them."""
+    """The non-empty files at or below these paths, in Spark's order."""
     return tuple(
         File(file.path, file.size_bytes)
         for place in places
@@ -73,7 +73,7 @@ def listed(places: Sequence[str]) -> tuple[File, ...]:
 
 
 def source_of(path: str) -> Path | BinaryIO:
-    """What a file's bytes are read from."""
+    """The path or stream from which to read a file."""
     return _storage(path).open(path)
 
 
@@ -85,27 +85,27 @@ def _storage(path: str) -> Storage:
 
 
 def pieces(file: File, piece_bytes: int) -> list[Piece]:
-    """The file cut for text: what is compressed is one piece."""
+    """The pieces of a text file; a compressed file is one piece."""
     if file.path.endswith(OTHER_CODECS):
         raise NeedsSpark(f"{file.path}: its compression")
     whole = file.path.endswith(tuple(WHOLE))
-    if file.path.endswith(".bz2") and file.size_bytes > piece_bytes:  # Hadoop cuts it by its blocks
+    if file.path.endswith(".bz2") and file.size_bytes > piece_bytes:  # Hadoop cuts it at its blocks
         raise NeedsSpark(f"{file.path}: a bzip2 file of more than {piece_bytes:,} bytes")
     return in_pieces(file, file.size_bytes if whole else piece_bytes)
 
 
 def whole(file: File, _: int) -> list[Piece]:
-    """The file as one piece, however large."""
+    """The file as one piece of any size."""
     return in_pieces(file, file.size_bytes)
 
 
 def in_pieces(file: File, size: int) -> list[Piece]:
-    """The file cut into pieces of so many bytes."""
+    """The file cut into pieces of `size` bytes."""
     return [Piece(file.path, start, min(size, file.size_bytes - start)) for start in range(0, file.size_bytes, size)]
 
 
 def is_readable(path: str) -> bool:
-    """Whether a file can be read to its end."""
+    """Whether a file can be read completely."""
     try:
         with closing(_opened(path)) as file:
             while file.read(READ_BYTES):
@@ -128,8 +128,8 @@ def lines_of_piece(
 ) -> Iterator[pa.RecordBatch]:
     """The lines of a piece with these columns, in batches of at most `rows`. whole: the file is one line.
 
-    max_bytes: longer lines are left out. A line belongs to the piece in which it begins, one that begins right behind a piece
-    to that piece.
+    max_bytes: longer lines are skipped. A line belongs to the piece in which it begins; a line that begins directly
+    after a piece belongs to that piece.
     """
     texts = _whole(piece) if whole else _texts(piece, max_bytes)
     for lines in texts:
@@ -143,7 +143,7 @@ def lines_of_piece(
 
 
 def _not_blank(lines: pa.Array) -> pa.Array:
-    """The lines without those that are nothing but spaces."""
+    """The lines that have anything but spaces."""
     texts = lines.view(pa.string())
     if not pc.any(pc.or_(pc.equal(pc.binary_length(lines), 0), pc.starts_with(texts, " "))).as_py():
         return lines
@@ -178,24 +178,24 @@ def _whole(piece: Piece) -> Iterator[pa.Array]:
 
 
 def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
-    """The lines of a piece as binary arrays, a few megabytes at a time; no longer line is held."""
+    """The lines of a piece as binary arrays, a few megabytes at a time; longer lines than `max_bytes` are not held."""
     compressed = piece.path.endswith(tuple(WHOLE))
     with closing(_opened(piece.path)) as file:
         if piece.start:
             file.seek(piece.start)
-        place = piece.start  # of the first byte that is held
-        last = None if compressed else piece.start + piece.size_bytes  # the last place at which a line of it may begin
+        place = piece.start  # offset of the first byte that is held
+        last = None if compressed else piece.start + piece.size_bytes  # the last offset at which a line of it may begin
         held = b""
         skips_first, first = piece.start > 0, piece.start == 0
         while True:
-            as_much = min(len(held), max_bytes or len(held))  # of a long line as is held
+            as_much = min(len(held), max_bytes or len(held))  # for a long line, as much as is held
             read = file.read(max(READ_BYTES, as_much))
             held += read
             if first and held.startswith(BYTE_ORDER_MARK):
-                # its bytes are none of the first line, and count for where others begin
+                # its bytes are not part of the first line, but count for offsets
                 held, place = held[len(BYTE_ORDER_MARK) :], len(BYTE_ORDER_MARK)
             ended = not read
-            # a return at the end may be half of a line's end
+            # a carriage return at the end may be half of a line end
             end = len(held) if ended else max(held.rfind(b"\n"), held.rfind(b"\r", 0, len(held) - 1)) + 1
             if end:
                 lines, starts = _split(held[:end])
@@ -211,7 +211,7 @@ def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
                     yield lines
                 held, place = held[end:], place + end
             elif max_bytes is not None and held and (skips_first or len(held) > max_bytes + 1):
-                held, place = held[-1:], place + len(held) - 1  # which may be half of a line's end
+                held, place = held[-1:], place + len(held) - 1  # may be half of a line end
                 skips_first, first = True, False
                 ended = ended or (last is not None and place > last)
             if ended:
@@ -219,7 +219,7 @@ def _texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
 
 
 def _split(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
-    """The lines of a text and where each begins; a line ends at a feed, a return, or both."""
+    """The lines of a text and their start offsets; a line ends at a line feed, a carriage return, or both."""
     letters = np.frombuffer(content, np.uint8)
     breaks = last_of_end = np.flatnonzero(letters == FEED)
     if RETURN in content:
@@ -231,7 +231,7 @@ def _split(content: bytes) -> tuple[pa.Array, NDArray[np.int64]]:
         ends = np.append(ends, len(letters))
     starts = np.concatenate([[0], ends[:-1]])
     breaks_before = np.arange(len(ends)) + 1 if breaks is last_of_end else np.searchsorted(breaks, ends)
-    breaks_before = np.minimum(breaks_before, len(breaks))  # the last line may have no end
+    breaks_before = np.minimum(breaks_before, len(breaks))  # the last line may have no line end
     offsets = np.concatenate([[0], ends - breaks_before]).astype(np.int32)
     data = content.replace(b"\n", b"").replace(b"\r", b"")
     return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]), starts

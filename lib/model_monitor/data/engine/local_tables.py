@@ -1,6 +1,6 @@
-"""Files of Parquet and ORC as typed batches, with the types and pieces of Spark's readers. Pure.
+"""Reads Parquet and ORC files as typed batches, with the types and pieces of Spark's readers. Pure.
 
-Arrow's readers of both are loaded where one is wanted: a process that works on lines does without.
+Imports Arrow's readers only when needed: a process that reads lines doesn't need them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from model_monitor.data.engine.casts import type_of_spark, typed
 from model_monitor.data.engine.local_files import File, Piece, in_pieces, source_of
 from model_monitor.errors import BadInput, NeedsSpark
 
-Table = tuple[tuple[str, ...], pa.Schema]  # what the columns are called, and their types by position
+Table = tuple[tuple[str, ...], pa.Schema]  # column names, and column types by position
 
 
 def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
-    """The names and types of Parquet or ORC files: those of the first one by its path, as Spark has it; null for those left out.
+    """The column names and types of the first file by path, as in Spark; type null for columns left out.
 
-    Raises BadInput if it can't be read as that, NeedsSpark if names differ by case only.
+    Raises BadInput if the file can't be read in this format, NeedsSpark if names differ only by case.
     """
     first = min(files, key=lambda file: file.path)
     schema = schema_of(first.path, reader)
@@ -44,11 +44,11 @@ def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] =
 
 @dataclass(frozen=True, slots=True)
 class TableFiles:
-    """The Parquet files that are a version of a table, whichever columns each of them has.
+    """The Parquet files of a table version, which may have different columns.
 
-    schema: the table's columns; where these have Iceberg's field ids, a file's columns are found by those, else by name.
-    constants: by file the values of columns that it lacks, as of partitions. A file with a column CHANGE has inserted rows among
-    others.
+    schema: the table's columns; a file's columns are found by Iceberg field id, if the schema has ids, else by name.
+    constants: by file, the values of absent columns, such as partition columns. Of a file with a column CHANGE, only
+    inserted rows count.
     """
 
     files: tuple[File, ...]
@@ -56,17 +56,17 @@ class TableFiles:
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def stored(self) -> pa.Schema:
-        """The columns c0, c1, … in the types of Spark."""
+        """The columns c0, c1, … with Spark's types."""
         types = [type_of_spark(each.type, repr(each.name)) for each in self.schema]
         return pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
 
 
 FIELD_ID = b"PARQUET:field_id"
-CHANGE = "_change_type"  # in Delta's files of changes
+CHANGE = "_change_type"  # in Delta's change files
 
 
 def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a piece of a table's file in the table's columns; one that the file lacks, or that is null there, is empty."""
+    """The rows of a piece of a table's file, with the table's columns; absent and null columns are empty."""
     with _damage_told(piece):
         file = _parquet(piece.path)
         groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
@@ -91,14 +91,14 @@ def _id_of(column: pa.Field) -> bytes | None:
 
 
 def pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
-    """How a file of a reader is cut."""
-    if reader == "orc" and file.size_bytes > piece_bytes:  # whose stripes Arrow can't place
+    """The pieces of a file for a reader."""
+    if reader == "orc" and file.size_bytes > piece_bytes:  # Arrow can't locate its stripes
         raise NeedsSpark(f"{file.path}: an ORC file of more than {piece_bytes:,} bytes")
     return in_pieces(file, piece_bytes)
 
 
 def batches_of_piece(reader: str, piece: Piece, *, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a piece, in batches of at most `rows`. A column that is null in the schema is not read of Parquet."""
+    """The rows of a piece, in batches of at most `rows`. Parquet columns with type null are not read."""
     with _damage_told(piece):
         for batch in _batches_of_piece(piece, reader, schema, rows):
             yield typed(batch, schema)
@@ -131,7 +131,7 @@ def _batches_of_piece(piece: Piece, reader: str, schema: pa.Schema, rows: int) -
 
 
 def schema_of(path: str, reader: str) -> pa.Schema:
-    """What a file of Parquet or ORC has. Raises BadInput if it is none."""
+    """The schema of a Parquet or ORC file. Raises BadInput if the file is neither."""
     try:
         if reader == "orc":
             from pyarrow import orc
@@ -149,7 +149,7 @@ def schema_of(path: str, reader: str) -> pa.Schema:
 
 
 def _parquet(path: str) -> Any:
-    """A file whose times of 96 bits, as Spark 3 writes them, are of microseconds: nanoseconds know no year 9999."""
+    """A Parquet file; its 96-bit times, as of Spark 3, are read in microseconds: nanoseconds can't hold the year 9999."""
     from pyarrow import parquet
 
     return parquet.ParquetFile(source_of(path), coerce_int96_timestamp_unit="us")

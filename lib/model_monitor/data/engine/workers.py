@@ -1,6 +1,4 @@
-"""Processes beside this one that work on partitions: programs of their own, so that nothing is forked with its threads, and no
-`__main__` runs twice.
-"""
+"""Worker processes for partitions: separate programs, so that no threads are forked, and no `__main__` runs twice."""
 
 from __future__ import annotations
 
@@ -29,8 +27,8 @@ Made = TypeVar("Made")
 
 
 def made_side_by_side(parts: Sequence[Callable[[], Iterable[Made]]], most: int) -> list[list[Made]]:
-    """What is made of every partition, in their order, by so many processes. This one makes some of them."""
-    pickled = cloudpickle().dumps  # of users' functions, too; it starts nothing
+    """The results for every partition, in order, computed by at most `most` processes, this one included."""
+    pickled = cloudpickle().dumps  # also pickles users' functions
     jobs: list[bytes] = [pickled(part) for part in parts]
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
     workers = [_started(hides_pandas=all(map(_is_ours_alone, jobs))) for _ in range(most - 1)]
@@ -61,15 +59,15 @@ def made_side_by_side(parts: Sequence[Callable[[], Iterable[Made]]], most: int) 
                 return [answer.result() for answer in answers]
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
-                end()  # first: the threads wait for their answers
+                end()  # first, since the threads wait for their answers
     finally:
         for worker in workers:
             worker.communicate()
 
 
 def _as_they_come(parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]) -> Iterator[None]:
-    """Once for every partition that has come, until one has raised. While the workers go from the front this process makes those
-    at the end.
+    """Yields once for every finished partition, until one raises. The workers start at the front, while this process
+    computes partitions from the end.
     """
     come = 0
     for place in reversed(range(len(parts))):
@@ -88,22 +86,22 @@ def _as_they_come(parts: Sequence[Callable[[], Iterable[Made]]], answers: list[F
 
 
 ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
-"""Of glibc, in bytes: what the arrays of a block took is kept for those of the next one, instead of being given back to the
-system, which has to clear it before it is given out again."""
+"""glibc settings in bytes: the memory of a block's arrays is kept for the next block instead of being returned to the
+system, which would have to clear it before it is allocated again."""
 
 
 OURS = (
     *(f"model_monitor.{room}." for room in ("data", "statistics", "running.merging")),
     *("_codecs.", "builtins.", "collections.", "datetime.", "functools.", "numpy.", "pathlib.", "pyarrow."),
 )
-"""Packages and modules that a job asks for which runs nobody else's code."""
+"""Packages and modules that jobs without third-party code import."""
 
 SCRIPTS = "model_monitor.data.reading.scripts"
 LARGE_JOB_BYTES = 2**20
 
 
 def _is_ours_alone(job: bytes) -> bool:
-    """Whether no script and no model of somebody else's is run. Of a large job, which is not worth a look, that is not said."""
+    """Whether the job runs no user's script or model. False for a large job, which is not worth examining."""
     if len(job) > LARGE_JOB_BYTES:
         return False
     try:
@@ -114,7 +112,7 @@ def _is_ours_alone(job: bytes) -> bool:
 
 
 class _Ours(pickle.Unpickler):
-    """Ends at the first name of anybody else's, before it is loaded."""
+    """Stops at the first name that is not ours, before importing it."""
 
     def find_class(self, module: str, name: str, /) -> Any:
         if module == SCRIPTS or not f"{module}.".startswith(OURS):
@@ -133,15 +131,15 @@ def _started(*, hides_pandas: bool) -> subprocess.Popen[bytes]:
 
 
 def work(hides_pandas: bool) -> None:
-    """What a process does: partitions in, what is made of them out, or what they raised."""
+    """A worker's main loop: reads partitions, writes their results or exceptions."""
     if hides_pandas:
         hide_pandas_from_arrow()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a user's script prints is no answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of a user's script is not an answer
     while job := _received(sys.stdin.buffer):
         try:
             part = pickle.loads(job)
-            if not gc.isenabled():  # no collection looks through what was loaded
+            if not gc.isenabled():  # excludes imported objects from garbage collection
                 gc.freeze()
                 gc.enable()
             answer: Any = list(part())
@@ -167,8 +165,8 @@ def _received(pipe: Any) -> bytes:
 
 
 def hide_pandas_from_arrow() -> None:
-    """Let Arrow, which looks for pandas once, find none: it would import it with its first array, which takes a fifth of a second
-    of a run that has no use for it. Who imports pandas afterwards gets it.
+    """Hide pandas from Arrow, which looks for it once: it would import pandas with its first array, which costs a run
+    that doesn't need it a fifth of a second. Later imports of pandas work.
     """
     if "pandas" not in sys.modules:
         sys.meta_path.insert(0, _NoPandas)
@@ -179,7 +177,7 @@ def hide_pandas_from_arrow() -> None:
 
 
 class _NoPandas:
-    """What an import asks first."""
+    """The first finder of imports."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:
