@@ -149,7 +149,7 @@ def schema_of(path: str, reader: str) -> pa.Schema:
 
 
 def _parquet(path: str) -> Any:
-    """A Parquet file; its 96-bit times, as of Spark 3, are read in microseconds: nanoseconds can't hold the year 9999."""
+    """A Parquet file; 96-bit times, as of Spark 3, are read in microseconds: nanoseconds can't hold the year 9999."""
     from pyarrow import parquet
 
     return parquet.ParquetFile(source_of(path), coerce_int96_timestamp_unit="us")

@@ -1,1 +1,1 @@
-"""The one scan: a frame's mergeable states, made on the executors, added up, and evaluated by Deequ on the driver."""
+"""The scan: executors compute a frame's mergeable states, which the driver adds up and evaluates with Deequ."""

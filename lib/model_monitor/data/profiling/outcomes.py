@@ -1,4 +1,4 @@
-"""The one pass over outcomes: blocks of raw rows in, two states out, added to one. The tasks run on executors: no pyspark."""
+"""The scan of outcomes: takes blocks of raw rows, returns two summed states. Tasks run on executors: no pyspark."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 OutcomeMetric = Callable[[Any], Any]
-"""A user's metric: from a pandas frame of outcomes (label, prediction, probability) to one value for each."""
+"""A user's metric: takes a pandas frame of outcomes (label, prediction, probability), returns one value for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTask:
-    """What is made of a partition. decoder: of a raw block its outcomes. reasons: how many reasons there are for refusing a
-    record. metrics: the user's own, by name, in the order of `plan.values`. cuts: of the rows into segments, by columns called
-    as a scan of features calls them. group: such a column, which names groups of rows."""
+    """Computes the states of a partition. decoder: makes outcomes from a raw block. reasons: number of reasons for
+    refusing a record. metrics: the user's own, by name, in the order of `plan.values`. cuts: cuts of the rows into
+    segments, by columns named as in a scan of features. group: such a column, which names groups of rows."""
 
     plan: OutcomePlan
     decoder: Callable[[pa.RecordBatch], OutcomeRows]
@@ -49,7 +49,7 @@ class OutcomeTask:
 def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
     """The states of one partition's outcomes and of its rows. A partition without rows has none.
 
-    batches: with their partition's number, and the LINE_KEY of each record where there is one.
+    batches: with their partition number, and the LINE_KEY of each record if there is one.
     """
     builder: OutcomeBuilder | None = None
     named = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
@@ -88,21 +88,21 @@ def states_of_outcomes(task: OutcomeTask, batches: Iterable[pa.RecordBatch]) -> 
 
 
 def _cells_of(kept: OutcomeRows, block: pa.RecordBatch, named: Sequence[str]) -> pa.RecordBatch:
-    """The columns that rows are cut by: of a table's block, or the features of records, by their places."""
+    """The columns that cut the rows: from a table's block, or from the records' features, by position."""
     if not kept.features:
         return block.select(named).take(pa.array(kept.sources))
     return pa.RecordBatch.from_arrays([kept.features[int(name.removeprefix(VALUE))] for name in named], names=[*named])
 
 
 def _plan_of(cuts: tuple[Cut, ...]) -> ScanPlan:
-    """Of the columns that rows are cut by, which are texts."""
+    """A plan for the columns that cut the rows, which are texts."""
     positions = sorted({part.position for cut in cuts for part in cut.parts})
     columns = tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions)
     return ScanPlan(columns, 0, cuts=cuts)
 
 
 def _kinds_of(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
-    """Of some first outcomes what neighbours may have in common: the error, or which label and prediction they have."""
+    """Values of outcomes that neighbours may share: the error, or the pair of label and prediction."""
     some: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MOST_RUNS)
     labels, predictions = some.labels, some.predictions
     if plan.is_regression:
@@ -140,7 +140,7 @@ def _take(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBatch, tas
 
 
 def _values(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArray[np.float64]:
-    """Shape (outcomes, metrics); what is no number counts as no value."""
+    """The metrics' values, shape (outcomes, metrics); a value that is not a number counts as missing."""
     import pandas as pd
 
     members = {"label": rows.labels, "prediction": rows.predictions, "probability": rows.scores}
@@ -163,12 +163,12 @@ def _values(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -
 log = logging.getLogger(__name__)
 
 PARTITIONS_ON_THE_DRIVER = 200
-"""Partitions up to which the driver adds the states itself; one of outcomes takes up to a few megabytes."""
+"""The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeScan:
-    """What one pass found: the outcomes that were kept, the counts of all rows, and runs of the first ones."""
+    """The result of one pass: the kept outcomes, the counts of all rows, and runs of the first rows."""
 
     outcomes: Outcomes
     rows: RowCounts
@@ -178,17 +178,17 @@ class OutcomeScan:
 def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int | None = None) -> OutcomeScan:
     """The outcomes of `raw` in one pass (on Spark one job, two when the states are added on executors).
 
-    raw: the columns that the task's decoder wants, and LINE_KEY if records have one. partitions_at_most: an upper bound of
-    the partitions, if it is known; without it executors add the states.
+    raw: the columns that the task's decoder needs, and LINE_KEY if records have one. partitions_at_most: an upper bound
+    on the number of partitions; if unknown, executors add the states.
     """
     started = time.monotonic()
     few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
     partials = raw.numbered().states(partial(states_of_outcomes, task))
     found = groupby(partials.rows(adders=0 if few else 1), key=lambda row: row.kind)
-    states = {kind: added(row.state for row in same) for kind, same in found}  # small: two of each partition
+    states = {kind: added(row.state for row in same) for kind, same in found}  # small: two per partition
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
-    assert isinstance(outcomes, Outcomes)  # what the executors send under this kind
+    assert isinstance(outcomes, Outcomes)  # executors send this kind
     runs = states.get(RowRuns.KIND, RowRuns())
     assert isinstance(rows, RowCounts)
     assert isinstance(runs, RowRuns)

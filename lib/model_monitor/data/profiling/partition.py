@@ -1,9 +1,9 @@
-"""What an executor does with its partition: batches of rows in, states out.
+"""The executor's part of a scan: takes batches of rows, returns states.
 
-`states_of_partition` makes the states, of rows or of lines that it decodes itself. It is shipped by name and takes a picklable
-plan; there is neither pyspark nor pydeequ here. Rows are cut into blocks of `rows_of_block` whatever the size of Arrow's
-batches, so that states depend on the partition's rows alone (P1). `prepared` gives typed Arrow columns the keys, hashes and
-counts of elements that Spark's SQL gives its own (`spark/engine/rows.py`).
+`states_of_partition` computes the states of rows, or of lines, which it decodes. It is pickled by name and takes a
+picklable plan; this module imports neither pyspark nor pydeequ. Rows are cut into blocks of `rows_of_block`, regardless
+of the size of Arrow's batches, so that states depend only on the partition's rows (P1). `prepared` adds to typed Arrow
+columns the keys, hashes and counts of elements that Spark's SQL adds to its columns (`spark/engine/rows.py`).
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ from model_monitor.statistics.states import ColumnType, Requests, RequestsBuilde
 from model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
-"""Makes rows of a batch of lines: the features as texts, the reason for refusing the row, and, if they are counted, the
-number of cells to count it under."""
+"""Makes rows from a batch of lines: the features as texts, the reason for refusing the row, and, if cells are counted,
+the number of cells under which to count it."""
 
 LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, MAX_BATCH_ROWS, 2**27
-"""Of a block: large enough for numpy's fixed cost not to show, small enough for a column of it to stay in a core's cache and
-for a block of many columns in memory."""
+"""Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
+cache and for a block of many columns to fit into memory."""
 
-BYTES_TOGETHER = 2**20  # of lines of small files, which cost as much to decode as to begin
+BYTES_TOGETHER = 2**20  # of lines of small files that are decoded together, since each call has a fixed cost
 
 BYTES_OF_NUMBER, BYTES_OF_TEXT, BYTES_OF_VECTOR = 8, 64, 8192
-"""What a cell is taken for where the size of a block is chosen."""
+"""The assumed size of a cell when the size of a block is chosen."""
 
 
 def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
     """The states of one partition's rows. A partition without rows has none.
 
-    decode: what makes rows of the batches; None if they are rows, prepared by Spark.
+    decode: makes rows from the batches; None if they are rows already.
     """
     requests, times = RequestsBuilder(), list[int]()
     if decode is not None:
@@ -130,7 +130,7 @@ def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable
 
 
 def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
-    """The rows that gatherers take at a time of a table with these columns."""
+    """The number of rows in a block, for a table with these columns."""
     of_types = {ColumnType.VECTOR: BYTES_OF_VECTOR, **dict.fromkeys(TEXT_TYPES, BYTES_OF_TEXT)}
     row_bytes = sum(of_types.get(column.column_type, BYTES_OF_NUMBER) for column in columns)
     fitting = BLOCK_BYTES // max(1, row_bytes)
@@ -138,13 +138,13 @@ def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
 
 
 def blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in blocks of exactly `rows`, the last one shorter."""
+    """The same rows in blocks of exactly `rows`; the last one may be shorter."""
     for pieces in pieces_of_blocks(batches, rows):
         yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
 
 
 def pieces_of_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
-    """Those blocks, each as the pieces of batches that it is made of."""
+    """The same blocks, each as a list of pieces of batches."""
     held: list[pa.RecordBatch] = []
     room = rows
     for batch in batches:
@@ -162,7 +162,7 @@ def pieces_of_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[l
 
 
 def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same lines in fewer batches: those of small files are decoded at once."""
+    """The same lines in fewer batches: lines of small files are decoded together."""
     held: list[pa.RecordBatch] = []
     room = BYTES_TOGETHER
     for batch in batches:
@@ -178,15 +178,15 @@ def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _rows_of_batch(
     batch: pa.RecordBatch, plan: ScanPlan, decode: Decode | None, requests: RequestsBuilder, times: list[int]
 ) -> pa.RecordBatch:
-    """The rows of a batch; the requests behind its lines are counted on the way, also those whose data is refused, and the newest
-    time of those that are kept is noted.
+    """The rows of a batch. Also counts the requests behind its lines, even if their data is refused, and records the
+    newest time of kept rows.
     """
     rows = batch if decode is None else _decoded(batch, decode, plan)
     if plan.metadata is None:
         return rows
     lines = batch.column(plan.metadata.line)
     reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
-    # a record is counted by its first row: a kept one has its number of cells there, a refused one has no other
+    # a record is counted by its first row: a kept record has its number of cells there, a refused one has only one row
     is_first = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
     if decode is None:
         lines = lines.filter(pa.array(is_first))
@@ -204,7 +204,7 @@ def _rows_of_batch(
 
 
 def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:
-    """A batch of lines as the rows that Spark would have prepared of them. lines: with their partition's number in front."""
+    """A batch of lines as rows, as Spark would prepare them. lines: with their partition number as the first column."""
     rows = decode(lines)
     *texts, last = rows.columns
     partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
@@ -218,7 +218,7 @@ def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.Record
 
 
 def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
-    """The rows of a piece that count, and how many did not by reason. Never a filter before the parse (P4)."""
+    """The kept rows of a piece, and the counts of refused rows by reason. Never a filter before the parse (P4)."""
     kept, refused = piece, [0] * plan.reasons
     if REASON in piece.schema.names:
         reasons = piece.column(REASON).to_numpy(zero_copy_only=False)
@@ -236,11 +236,11 @@ def _widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
     return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
 
 
-DIGITS_OF_LONG = 18  # of a decimal that Spark hashes as a number of 64 bits. Source: HashExpression of Spark 3.5.
+DIGITS_OF_LONG = 18  # digits of decimals that Spark hashes as 64-bit numbers. Source: HashExpression of Spark 3.5.
 
 
 def column_type(data_type: pa.DataType) -> ColumnType:
-    """The kind of column that a type is to us, as `rows.column_type` has it of Spark's."""
+    """Our column type for an Arrow type, as `rows.column_type` for Spark's types."""
     types = pa.types
     if types.is_string(data_type) or types.is_large_string(data_type):
         return ColumnType.TEXT
@@ -262,7 +262,7 @@ def column_type(data_type: pa.DataType) -> ColumnType:
 def columns_of(
     schema: pa.Schema, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
 ) -> tuple[ColumnPlan, ...]:
-    """The plans of the columns at some positions; as `rows.columns_of` has them of Spark's."""
+    """The plans of the columns at some positions, as `rows.columns_of` for Spark's columns."""
     plans = []
     for position in positions:
         data_type = schema.field(f"c{position}").type
@@ -272,13 +272,13 @@ def columns_of(
 
 
 WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
-"""Kinds of cells whose hashes come along; numbers of fixed width and texts are hashed where they are gathered."""
+"""Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
 
 
 def prepared(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches of a partition with what gatherers want of the plan's columns; as `rows.prepared` of Spark's."""
+    """The batches of a partition, with the columns that the plan's gatherers need; as `rows.prepared` for Spark's."""
     for batch in batches:
         columns = {PARTITION: batch.column(PARTITION)}
         if reason:

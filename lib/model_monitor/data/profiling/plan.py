@@ -1,6 +1,6 @@
-"""The plan of a scan, and its blocks of rows: which columns there are, what is gathered of each, the cells and texts of a block.
+"""The plan of a scan (its columns, and the states to compute), and its blocks of rows (their cells and texts).
 
-Pickled to the executors. Texts are counted as they are up to 256 bytes, longer ones as their beginning and their hash.
+Pickled to the executors. Texts up to 256 bytes are counted unchanged, longer ones by their beginning and hash.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ ELEMENTS = "e"
 PREDICATE = "p"
 WHOLE = "t"
 TIME = "time"
-"""Names of the scanned frame's columns; those of a feature are followed by its position (`v0`, `h0`), and the cells of a wide
-table's columns of one type stand in a list (block.py)."""
+"""Names of the scanned frame's columns; a feature's columns end with its position (`v0`, `h0`), and in a wide table,
+cells of columns of one type are in a list (block.py)."""
 
-FEATURE_OF_ROWS = -1  # in a row of states: not of a feature, but of the rows themselves
+FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
 
-COLUMNS_TOGETHER = 250  # of a source that has its data column by column, in one pass
+COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
 
 TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
-"""Columns whose cells reach the executors' Python as texts."""
+"""Types of columns whose cells reach the executors' Python as texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """One feature column. hashed_by_spark: its hashes come along. counted: keep its counts by value.
+    """One feature column. hashed_by_spark: whether batches have its hashes. counted: whether to count it by value.
 
-    listed: the list in which its cells come, None if they are a column of their own; slot: its place in the list.
+    listed: the list column that contains its cells, None if they are a separate column; slot: its index in the list.
     """
 
     position: int
@@ -68,10 +68,10 @@ CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write an
 
 @dataclass(frozen=True, slots=True)
 class LineMetadata:
-    """What tells the requests behind captured lines.
+    """How to read the requests behind captured lines.
 
-    line: the column with the lines. read: from lines, and the reasons for refusing their records, to statuses, latencies and
-    percentages as `RequestsBuilder.update` takes them; shipped by name. None if the lines are wanted for their times alone.
+    line: the column with the lines. read: takes lines and the reasons for refusing their records, returns statuses,
+    latencies and percentages for `RequestsBuilder.update`; pickled by name. None if only the lines' times are needed.
     """
 
     line: str
@@ -80,21 +80,21 @@ class LineMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ScanPlan:
-    """What one scan gathers.
+    """The states that one scan computes.
 
-    frequency_limit: most values that are counted apart in one column.
-    accept_exponents: whether `1e-5` is a number. reasons: how many reasons there are for refusing a row. predicates: how many
-    boolean columns are counted. counts_cells: whether a column says how many cells a record has, to be counted by number.
-    metadata: how to tell the requests behind the lines; None if nobody asks for them. counts_rows: whether the rows themselves
-    are counted; another plan for the same rows does so else. column_metrics: names of those that are asked for. run_rows: of the
-    shortest run of rows that is kept; 0: none are. time_position: of the column that orders the rows of a block for them, None
-    for the order as it is. group_position: of the column that names the groups of rows, of which some are kept in place of runs.
-    all_columns: how many columns all plans for the rows have. newest: the latest time, in microseconds
-    since 1970, of texts: what captured lines say, or the time column; None if nobody asks. times_of: what captured lines say
-    of their times, which rows get as a column TIME; None for other rows. rules: a person's own, whose
-    offending rows are counted (`expectations.Rules`); None without any. cuts: ways to cut the rows into segments
-    (`segments.Cut`), in each of which the columns are gathered, too. pairs: what is counted of several columns, and their
-    positions (`pairs.pairs_of`).
+    frequency_limit: maximum number of values that are counted individually per column.
+    accept_exponents: whether `1e-5` is a number. reasons: number of reasons for refusing a row. predicates: number of
+    boolean columns to count. counts_cells: whether a column has the number of cells of each record, to be counted.
+    metadata: how to read the requests behind the lines; None if not requested. counts_rows: whether this plan counts
+    the rows themselves; otherwise another plan for the same rows does. column_metrics: names of the requested metrics.
+    run_rows: minimum rows of a kept run; 0 for no runs. time_position: position of the column that orders a block's
+    rows for runs; None for the order in the data. group_position: position of the column that names groups of rows, of
+    which some are kept instead of runs. all_columns: number of columns of all plans for the rows. newest: computes the
+    latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested.
+    times_of: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
+    rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
+    segments (`segments.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
+    columns, and their positions (`pairs.pairs_of`).
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -118,20 +118,20 @@ class ScanPlan:
 
     @property
     def whole_texts(self) -> frozenset[int]:
-        """The positions of columns whose long texts come along whole, too."""
+        """The positions of columns whose long texts are also needed uncut."""
         return self.rules.whole_texts if self.rules is not None else frozenset()
 
     @property
     def has_whole_rows(self) -> bool:
-        """Whether its columns tell a row from others: all are here, as they always are of so few, and all have
-        values that we look into.
+        """Whether its columns identify a row: the plan has all columns, as any plan with few columns, and all have
+        values that we examine.
         """
         nested = any(column.column_type is ColumnType.NESTED for column in self.columns)
         return 0 < len(self.columns) == self.all_columns <= COLUMNS_TOGETHER and not nested
 
     @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:
-        """Those of whose rows runs are kept."""
+        """The columns of which runs are kept."""
         of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
         return tuple(column for column in self.columns if self.run_rows and column.column_type in of_values)
 
@@ -146,12 +146,12 @@ class ScanPlan:
         return self._at(self.group_position)
 
     def _at(self, position: int | None) -> ColumnPlan | None:
-        if position is None:  # each column asks
+        if position is None:  # asked for each column
             return None
         return next((column for column in self.columns if column.position == position), None)
 
     def without_rows(self) -> ScanPlan:
-        """The same plan where another one counts what is to be counted of the rows."""
+        """The same plan without states of the rows, which another plan computes."""
         return replace(self, predicates=0, counts_cells=False, metadata=None, counts_rows=False, rules=None)
 
 
@@ -164,7 +164,7 @@ _SHORTEST_CUT = KEY_PREFIX_CHARACTERS + len(CUT_MARK.encode()) + 1
 
 
 def keys_of(texts: pa.StringArray) -> pa.StringArray:
-    """The keys of some cells, null where one is missing."""
+    """The keys of cells, null if missing."""
     if _longest(texts) <= KEY_BYTES:
         return texts
     too_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
@@ -175,7 +175,7 @@ def keys_of(texts: pa.StringArray) -> pa.StringArray:
 
 
 def hashes_of(keys: pa.StringArray) -> Hashes:
-    """Spark's hashes of the texts that the keys stand for. keys: without null."""
+    """Spark's hashes of the keys' texts. keys: without null."""
     hashes = xxhash64_of_texts(keys)
     for place, text in hashes_of_cut(keys).items():
         hashes[place] = int(text, 16)
@@ -183,7 +183,7 @@ def hashes_of(keys: pa.StringArray) -> Hashes:
 
 
 def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
-    """The places of keys that stand for longer texts, and the hashes in them."""
+    """The indices of keys of longer texts, and the hashes in these keys."""
     if _longest(keys) < _SHORTEST_CUT:
         return {}
     letters, mark = bytes_of(keys), CUT_MARK.encode()[0]
@@ -205,16 +205,16 @@ Holder = TypeVar("Holder")
 Made = TypeVar("Made")
 
 TURNED_AT_A_TIME = 64
-"""Columns of a list of numbers that are taken out of its rows together: enough for what memory hands over of a row at once,
-and few enough to be in the processor's cache when their turn comes."""
+"""The number of columns that are extracted together from a list of numbers: enough to use whole cache lines of a row,
+and few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The present cells of a block's text column, as its gatherer found them.
+    """The present cells of a block's text column, as computed by its gatherer.
 
-    dictionary, codes: the different ones, and which of them each cell is; all of them, and None, where they were not sorted out.
-    kinds, numbers, hashes: of the dictionary's. numbers: NaN where a text is none; None if none is. hashes: None if nobody asked.
+    dictionary, codes: the distinct texts, and the index of each cell's text; all texts, and None, if not deduplicated.
+    kinds, numbers, hashes: of the dictionary. numbers: NaN for other texts; None if there are no numbers.
     """
 
     dictionary: pa.Array
@@ -229,27 +229,27 @@ class Texts:
 
     @property
     def hashes_of_cells(self) -> Hashes:
-        """As the column's gatherer has asked for them."""
+        """The hashes of all cells, as the column's gatherer requested them."""
         assert self.hashes is not None
         return self.hashes if self.codes is None else self.hashes[self.codes]
 
     def at(self, places: NDArray[np.int64], *, hashed: bool = True) -> tuple[NDArray[np.float64], Hashes]:
-        """Numbers and hashes of the present cells at some places. hashed: whether the hashes that are there are of texts; Spark's
-        are of the values that they stand for.
+        """Numbers and hashes of the present cells at some indices. hashed: whether the existing hashes are of texts;
+        Spark's hashes are of the values.
         """
         found = places if self.codes is None else self.codes[places]
         numbers = np.full(len(found), np.nan) if self.numbers is None else self.numbers[found]
         if hashed:
-            assert self.hashes is not None  # the gatherer's are
+            assert self.hashes is not None  # the gatherer's texts have hashes
             return numbers, self.hashes[found]
         different, back = np.unique(found, return_inverse=True)
         return numbers, hashes_of(self.dictionary.take(pa.array(different)))[back]
 
 
 class Block:
-    """Some rows of a partition, all of them kept; in pieces, as they came, none of which is empty.
+    """Rows of a partition, none refused; in pieces, as they arrived, none empty.
 
-    found: by position, what the gatherers of columns of texts found of these rows, for whoever looks at them next.
+    found: by position, the texts of text columns, computed by their gatherers and reused by later ones.
     """
 
     def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
@@ -259,7 +259,7 @@ class Block:
         self.found: dict[int, Texts] = {}
 
     def once(self, key: object, make: Callable[[], Made]) -> Made:
-        """What is made of these rows once, whoever asks for it."""
+        """A result for these rows that is computed only once."""
         if key not in self._made:
             self._made[key] = make()
         made: Made = self._made[key]
@@ -270,7 +270,7 @@ class Block:
         return sum(piece.num_rows for piece in self._pieces)
 
     def cells(self, column: ColumnPlan) -> pa.Array:
-        """The column's cells, null where one is missing."""
+        """The column's cells, null if missing."""
         if column.listed is None:
             return self._column(f"{VALUE}{column.position}")
         if column.listed not in self._lists:
@@ -288,7 +288,7 @@ class Block:
         return Texts(texts, encoded.indices.to_numpy(), kinds, parse_numbers(texts, kinds))
 
     def order_by(self, time: ColumnPlan) -> pa.Array:
-        """The places of the rows in the order of a column, those without a value last; found once for all columns."""
+        """The indices of the rows sorted by a column, missing values last; computed once for all columns."""
         if time not in self._made:
             cells = self.cells(time)
             if time.is_text and np.isnan(numbers := parse_numbers(cells)).sum() == cells.null_count:
@@ -297,21 +297,21 @@ class Block:
         return self._made[time]
 
     def said_times(self) -> pa.Array | None:
-        """When captured records say that they came; None of other rows."""
+        """The times in captured records; None for other rows."""
         return self._column(TIME) if TIME in self._pieces[0].schema.names else None
 
     def whole_texts(self, column: ColumnPlan) -> pa.Array:
-        """The column's cells, long texts not cut if the plan asked for them."""
+        """The column's cells, with long texts uncut if the plan requested them."""
         name = f"{WHOLE}{column.position}"
         return self._column(name) if name in self._pieces[0].schema.names else self.cells(column)
 
     def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
-        """Spark's hashes of the column's present cells, where they came along."""
+        """Spark's hashes of the column's present cells, if the batches contain them."""
         hashes: NDArray[np.int64] = self._column(f"{HASH}{column.position}").drop_null().to_numpy()
         return hashes.view(np.uint64)
 
     def counts(self, name: str, column: ColumnPlan) -> pa.Array:
-        """One of the further columns that a column brings along."""
+        """One of the additional columns of a feature."""
         return self._column(f"{name}{column.position}")
 
     def _column(self, name: str) -> pa.Array:
@@ -320,7 +320,7 @@ class Block:
 
 
 def once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Block], Made]:
-    """Decorator of a method: what it finds in a block it finds once, for whichever column asks first."""
+    """Decorator of a method: computes its result for a block once, for all columns."""
 
     @wraps(find)
     def found(holder: Holder, block: Block) -> Made:
@@ -330,7 +330,7 @@ def once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Blo
 
 
 class _Texts:
-    """The columns of a list of texts. values: row after row, of each piece. rows: of each piece."""
+    """The columns of a list of texts. values: by piece, row after row. rows: number of rows by piece."""
 
     def __init__(self, values: Sequence[pa.StringArray], rows: Sequence[int]) -> None:
         self._rows = sum(rows)
@@ -342,7 +342,7 @@ class _Texts:
 
 
 class _Numbers:
-    """The columns of a list of numbers of one type. values: row after row, of each piece. rows: of each piece."""
+    """The columns of a list of numbers of one type. values: by piece, row after row. rows: number of rows by piece."""
 
     def __init__(self, values: Sequence[pa.Array], rows: Sequence[int]) -> None:
         self._numbers = [_as_they_lie(each).reshape(count, -1) for each, count in zip(values, rows, strict=True)]
@@ -368,7 +368,7 @@ class _Numbers:
 
 
 def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
-    """Numbers, whatever stands where one is missing."""
+    """Numbers; arbitrary values where missing."""
     numbers: NDArray[np.generic] = pa.Array.from_buffers(
         values.type, len(values), [None, values.buffers()[1]], offset=values.offset
     ).to_numpy()
@@ -376,7 +376,7 @@ def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
 
 
 def _columns(pieces: Sequence[NDArray[Cell]], places: slice) -> NDArray[Cell]:
-    """The columns at these places; shape (columns, rows of all pieces). pieces: shape (rows, all columns) each."""
+    """The columns at these positions; shape (columns, rows of all pieces). pieces: shape (rows, all columns) each."""
     turned = [piece[:, places].T for piece in pieces]
     columns = np.empty((len(turned[0]), sum(map(len, pieces))), turned[0].dtype)
-    return np.concatenate(turned, axis=1, out=columns)  # without `out` it would lie row after row, as the pieces do
+    return np.concatenate(turned, axis=1, out=columns)  # without `out`, the layout would be row-major, like the pieces

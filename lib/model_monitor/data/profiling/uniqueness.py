@@ -1,7 +1,7 @@
-"""How many rows have a value that another row has, too: exact, in passes over the columns that are asked about.
+"""Counts rows whose value also occurs in another row: exact, in passes over the requested columns.
 
-A pass brings the 128 bits of hash, or the number itself, of the values of its part to the driver, and there are as many parts as
-keep a pass below 256 MB. Two different texts share 128 bits once in 10^20 data sets of a billion rows.
+A pass sends 128-bit hashes, or the numbers themselves, of its part of the values to the driver; the number of parts
+keeps a pass below 256 MB. Two different texts share 128 bits once in 10^20 data sets of a billion rows.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa
 def repeated_rows(
     dataset: Dataset, positions: Sequence[int], rows: int, pass_bytes: int = PASS_BYTES
 ) -> Mapping[int, int]:
-    """By position of a column the present rows whose value another row has, too. rows: those that are kept.
+    """By column position, the number of present rows whose value also occurs in another row. rows: number of kept rows.
 
-    pass_bytes: what a pass may bring here.
+    pass_bytes: maximum bytes that a pass sends to the driver.
     """
     if not positions:
         return {}
@@ -50,7 +50,7 @@ def repeated_rows(
 def keys_of_partition(
     positions: tuple[int, ...], reason: str | None, parts: int, part: int, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """What tells the present values of kept rows apart, of one part of all values."""
+    """Keys that identify the present values of kept rows, for one part of all values."""
     for batch in batches:
         kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
         for position in positions:
