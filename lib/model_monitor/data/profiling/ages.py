@@ -1,5 +1,5 @@
-"""How old the times in a column are, each beside the time of its row: what a column that the rows are told by has, or a captured
-record says. Runs on executors.
+"""Ages of the times in a column, relative to the time of the row, from a time column or from the captured record. Runs
+on executors.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from model_monitor.statistics.states.ages import DAY, Ages
 from model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS, parse_numbers
 from model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
-Seconds = NDArray[np.float64]  # shape (rows,): since 1970, NaN where a cell is no time
+Seconds = NDArray[np.float64]  # shape (rows,): since 1970, NaN for cells that are not times
 
-LOOKED_AT = 8  # cells of a block that tell whether a column has times
+LOOKED_AT = 8  # cells of a block that are tested for times
 DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d")
 LOOKS = re.compile(DATE.pattern + r"|1\d{9}")  # a day, or a number since 1970
 DATE_LENGTH = 10
 
 
 def seconds_of(cells: pa.Array) -> Seconds | None:
-    """The times that numbers or texts are; None if none of the first few is one."""
+    """Numbers or texts as times; None if none of the first few is a time."""
     few = cells.slice(0, LOOKED_AT)
     if pa.types.is_string(cells.type) and not any(text and LOOKS.match(text) for text in few.to_pylist()):
-        return None  # told without reading any
+        return None  # decided without parsing
     return _seconds(cells) if np.isfinite(_seconds(few)).any() else None
 
 
@@ -53,7 +53,7 @@ def _seconds(cells: pa.Array) -> Seconds:
 
 
 def _of_numbers(numbers: Seconds) -> Seconds:
-    """Numbers as times in the unit that their size tells."""
+    """Numbers as times, in the unit given by their magnitude."""
     found = np.full(len(numbers), np.nan)
     for unit in UNITS_OF_SECONDS:
         is_time = (numbers >= FIRST_SECOND * unit) & (numbers < LAST_SECOND * unit)
@@ -62,13 +62,13 @@ def _of_numbers(numbers: Seconds) -> Seconds:
 
 
 def _logarithms(ages: Seconds) -> Seconds:
-    """With their sign those of 1 more, to base 2 and straight between powers of 2: libraries round a logarithm, not this."""
+    """Signed log2(1 + |age|), linear between powers of 2: exact on every machine, unlike a library's logarithm."""
     mantissas, exponents = np.frexp(1 + np.abs(ages))
     return np.asarray(np.copysign(exponents + 2 * mantissas - 2, ages))
 
 
 class RowTimes:
-    """When the rows of a block came; found once for all columns, and only if one of them has times."""
+    """The times of a block's rows; computed once for all columns, and only if a column has times."""
 
     def __init__(self, plan: ScanPlan) -> None:
         self._column = plan.time_column
@@ -80,7 +80,7 @@ class RowTimes:
 
 
 class AgesGatherer:
-    """Ages of a column's values. It has its turn behind the gatherer of the column."""
+    """Ages of a column's values. Runs after the gatherer of the column."""
 
     def __init__(self, column: ColumnPlan, times: RowTimes) -> None:
         self._column, self._times = column, times

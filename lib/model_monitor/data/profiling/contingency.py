@@ -1,4 +1,4 @@
-"""Rows by kind, for all facets, labels, predictions, groups and segments together, in one pass over Arrow batches."""
+"""Counts rows by kind, over all facets, labels, predictions, groups and segments, in one pass over Arrow batches."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from model_monitor.statistics.states.hashing import xxhash64_of_texts
 from model_monitor.statistics.states.rows import MOST_RUNS, ROWS_OF_A_WINDOW, first_runs_of
 
 COLUMN_BITS = 6
-"""Bits of one column in the packed number: three for the kind of its cell, three for how it stands to the values."""
+"""Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
 STANDING_BITS = 3
 COLUMNS_PER_NUMBER = 10  # in 60 bits
 
@@ -57,13 +57,13 @@ CODE, TEXT, SEGMENT, GROUP, BLOCK = "code{}", "text{}", "segment{}", "group", "b
 REFUSED, WIDTH, ROWS = "refused", "width", "rows"
 MINIMUM, MAXIMUM = "minimum{}", "maximum{}"
 
-Counted: TypeAlias = Mapping[str, Any]  # rows of one kind, by these names
+Counted: TypeAlias = Mapping[str, Any]  # a kind of rows, by column name
 
 KINDS = {int(kind): kind for kind in CellKind}
 
 
 def row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
-    """The account of all rows. reasons: how many reasons there are for refusing one."""
+    """The counts of all rows. reasons: number of reasons for refusing a row."""
     refused: Counter[int] = Counter()
     widths: Counter[int] = Counter()
     for row in counted:
@@ -75,7 +75,7 @@ def row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
 
 
 def contingency_of(kept: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
-    """The counts as tables of each facet; a column's kind leaves its key and is counted among its facts."""
+    """The counts as tables per facet; a column's kind is removed from its key and counted in its facts."""
     facts = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
     tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
     last = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
@@ -92,7 +92,7 @@ def contingency_of(kept: Sequence[Counted], plan: ContingencyPlan) -> Contingenc
 
 
 class _FactsOfColumn:
-    """Gathers what is known of one column from the counted rows."""
+    """Computes the facts of one column from the counted rows."""
 
     def __init__(self, column: ValuedColumn, place: int) -> None:
         self._column = column
@@ -105,14 +105,14 @@ class _FactsOfColumn:
         self._texts: set[str] = set()
 
     def key(self, row: Counted) -> Key:
-        """What the row is counted by in this column."""
+        """The row's key in this column."""
         if self._column.values:
             return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
         text: str | None = row[self._text]
         return text
 
     def taken(self, row: Counted) -> Key:
-        """The row's key in this column; its facts are kept."""
+        """The row's key in this column; also adds its facts."""
         kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
         self._kinds[kind] += row[ROWS]
         minimum = row.get(self._minimum)
@@ -147,9 +147,9 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Cells:
-    """A column's cells, as `TypedColumn` has them of Spark's.
+    """A column's cells, as `TypedColumn` for Spark's columns.
 
-    kind: a `CellKind` each. number: None where there are none; has_number: where there is one. source: what the texts are of.
+    kind: each cell's `CellKind`. number: None without numbers; has_number: flags of numbers. source: of the texts.
     """
 
     kind: NDArray[np.int64]
@@ -163,7 +163,7 @@ class Cells:
 
     @cached_property
     def text(self) -> pa.StringArray:
-        """Null where there is none."""
+        """The cells as texts; null if missing."""
         return text_of(self.source)
 
     @property
@@ -172,12 +172,12 @@ class Cells:
 
 
 def typed_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool = True) -> Cells:
-    """The column as its type says or, where texts stand for whatever they look like, as they look."""
+    """The cells with the column's type or, for untyped texts, with the kinds that they look like."""
     if is_number(values.type):
         decimal = pa.types.is_decimal(values.type)
         integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
         numbers = number_of(without_nan(values))
-        source = values if integral else numbers  # a whole decimal is written 7, the double of it 7.0
+        source = values if integral else numbers  # an integral decimal is written 7, its double 7.0
         return _of_numbers(numbers, source, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
     if pa.types.is_boolean(values.type):
         return _of_numbers(values.cast(pa.int64()), pc.if_else(values, "True", "False"), CellKind.BOOLEAN)
@@ -187,7 +187,7 @@ def typed_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool 
 
 
 def key_of(cells: Cells, column: ValuedColumn) -> pa.Array:
-    """The key that each cell is counted by: how it stands to the configured values, or its text if there are none."""
+    """The key of each cell: its relation to the configured values, or its text if there are none."""
     if not column.values:
         of_fractions = cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
         return pa.nulls(len(cells), pa.string()) if of_fractions else cells.text
@@ -202,7 +202,7 @@ def key_of(cells: Cells, column: ValuedColumn) -> pa.Array:
 
 
 def segment_of(cells: Cells, segmentation: Segmentation) -> pa.Array:
-    """The place of the first segment that each cell is in, one past the last for a cell that is in none; by value its text."""
+    """The index of each cell's first segment, one past the last for cells in none; by value, the cell's text."""
     if not segmentation.segments:
         return cells.text
     place = np.full(len(cells), len(segmentation.segments))
@@ -213,7 +213,7 @@ def segment_of(cells: Cells, segmentation: Segmentation) -> pa.Array:
 
 
 def block_of(names: pa.StringArray) -> pa.Array:
-    """The block of each row by the name of its group; null without one. Source: B5.4."""
+    """The block of each row by the name of its group; null without a group. Source: B5.4."""
     has_name = names.is_valid().to_numpy(zero_copy_only=False)
     blocks = np.zeros(len(names), np.int64)
     blocks[has_name] = xxhash64_of_texts(names.drop_null()) % np.uint64(BLOCKS)
@@ -222,7 +222,7 @@ def block_of(names: pa.StringArray) -> pa.Array:
 
 @dataclass(frozen=True)
 class CountTask:
-    """Counts the rows of a partition by kind. names: of the features; reason, cells: columns of the account, if there are any."""
+    """Counts the rows of a partition by kind. names: feature names; reason, cells: columns for counting, if any."""
 
     plan: ContingencyPlan
     names: tuple[str, ...]
@@ -230,7 +230,7 @@ class CountTask:
     cells: str | None
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """One batch for each of the partition's, with how many rows there are of each kind (`summed`)."""
+        """One batch for each batch of the partition, with the number of rows of each kind (`summed`)."""
         for batch in batches:
             if batch.num_rows:
                 yield from summed(self.keys(batch)).to_batches()
@@ -277,7 +277,7 @@ class CountTask:
 
 
 def summed(rows: pa.Table) -> pa.Table:
-    """The rows by kind: how many there are of each, and the extremes of their numbers."""
+    """The number of rows of each kind, and the extremes of their numbers."""
     extremes = {name: name.rstrip("0123456789") for name in rows.column_names}
     added = {
         name: {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}[kind]
@@ -291,7 +291,7 @@ def summed(rows: pa.Table) -> pa.Table:
 
 @dataclass(frozen=True)
 class IdentityTask:
-    """The values of columns of a plan, once in each partition: what tells them apart, by the column's place."""
+    """The distinct values of a plan's columns in each partition: keys that identify them, with the column's index."""
 
     count: CountTask
     wanted: tuple[int, ...]
@@ -310,14 +310,14 @@ class IdentityTask:
 
 
 STRAY_SHARE = 0.01
-"""Of the rows: so few cells of another kind than all others of their column are no sign of what the column is."""
+"""The share of rows up to which cells of another kind than all others don't affect the column's type."""
 
 WHOLE = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
 
 
 def strays_of(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind]:
-    """The kinds of a few cells that would have the whole column taken for something else: a text among numbers, a fraction among
-    whole numbers, or none. Texts that may be groups of their own are none."""
+    """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
+    integers. Texts that may be separate groups don't count."""
     counts, rows = facts.kinds, facts.present + facts.missing
     found = {kind for kind, count in counts.items() if count}
     may_stay = {CellKind.MISSING}
@@ -331,7 +331,7 @@ def strays_of(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind
 
 @dataclass(frozen=True)
 class StrayTask:
-    """Refuses records with a stray cell. strays: the kinds of each column."""
+    """Refuses records with a stray cell. strays: stray kinds by column."""
 
     count: CountTask
     strays: Mapping[str, frozenset[CellKind]]
@@ -348,7 +348,7 @@ class StrayTask:
 def without_strays(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency, cells: str | None
 ) -> Partitions | None:
-    """The rows with records refused that have a stray cell; None where none has. rows: each with its line, if it has one."""
+    """The rows, with records that have a stray cell refused; None if no record has. rows: with their lines, if any."""
     strays: dict[str, frozenset[CellKind]] = {}
     for column, facts in zip(plan.valued, state.facts, strict=True):
         if column.name in names and column.taken_as is None and (kinds := strays_of(column, facts)):
@@ -373,7 +373,7 @@ def _of_other(texts: pa.StringArray, kind: CellKind) -> Cells:
 
 
 def _of_texts(texts: pa.StringArray, *, untyped: bool) -> Cells:
-    """Each different text is looked at once."""
+    """The cells of texts; examines each distinct text once."""
     if untyped:
         texts = pc.if_else(pc.is_in(texts, pa.array(NOT_A_NUMBER)), None, texts)
     encoded = texts.dictionary_encode()
@@ -433,7 +433,7 @@ def _among(texts: pa.StringArray, wanted: Sequence[str]) -> Flags:
 log = logging.getLogger(__name__)
 
 MOST_CELLS = 1_000_000
-"""Kinds of rows up to which they are counted: more means that a group variable or a facet is close to an identifier."""
+"""The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
 
 
 def count_rows(
@@ -445,9 +445,9 @@ def count_rows(
     reasons: int = 0,
     cells: str | None = None,
 ) -> tuple[Contingency, RowCounts]:
-    """The rows by kind, and the account of them. On Spark one job.
+    """The rows by kind, and their counts. One Spark job.
 
-    names: of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
+    names: names of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
 
     Raises BadInput if there are too many kinds of rows.
     """
@@ -465,7 +465,7 @@ def count_rows(
 def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, most: int
 ) -> list[dict[str, Any]]:
-    """Each kind of rows with how many there are. most: an engine may stop at so many kinds."""
+    """Each kind of rows with the number of rows. most: number of kinds at which an engine may stop."""
     parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
     return summed(pa.Table.from_batches(parts)).to_pylist() if parts else []
 
@@ -473,9 +473,9 @@ def count_kinds(
 def first_runs(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, state: Contingency
 ) -> tuple[RowRuns, ...]:
-    """Runs of some first rows: of each facet, the label and the prediction which of all rows' keys theirs is.
+    """Runs of the first rows: for each facet, the label and the prediction, the index of each row's key among all keys.
 
-    On Spark a job that reads no more than these. Source: B5.4.
+    One Spark job that reads only these rows. Source: B5.4.
     """
     found = rows.engine.way(first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
     told = [_FactsOfColumn(column, place) for place, column in enumerate(plan.valued)]
@@ -493,7 +493,7 @@ def first_runs(
 def first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
 ) -> list[dict[str, Any]]:
-    """The kinds of so many rows that were kept, in the order in which they stand."""
+    """The kinds of the first `most` kept rows, in order."""
     task, found = CountTask(plan, tuple(names), reason, None), list[dict[str, Any]]()
     for batch in batches_in_order(rows):
         kept = batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch
@@ -506,14 +506,14 @@ def first_kinds(
 def count_distinct(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None = None
 ) -> Mapping[int, int]:
-    """How many distinct values some of `plan.valued` have, by their places. On Spark one job."""
+    """The number of distinct values of columns of `plan.valued`, by index. One Spark job."""
     return rows.engine.way(distinct_values)(rows, names, plan, wanted, reason)
 
 
 def distinct_values(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
 ) -> Mapping[int, int]:
-    """What `count_distinct` gives, on any engine."""
+    """`count_distinct` on any engine."""
     task = IdentityTask(CountTask(plan, tuple(names), reason, None), tuple(wanted))
     parts = rows.mapped(task, pa.schema([])).batches()
     values = {(row["place"], row["text"]) for part in parts for row in part.to_pylist()}

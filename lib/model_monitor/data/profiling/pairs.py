@@ -1,9 +1,9 @@
-"""What columns have to do with each other, counted in every block: rows by cells of two columns, and rows that break a relation.
+"""Relations between columns, counted block by block: rows by cells of two columns, and rows that break a relation.
 
-What is counted is a mapping, written as JSON: `kind`, `columns` by name, and what the kind needs. `association`: `cells`, of each
-column its cuts, or the hashes of its values. `key`: `known`, hashes of values of the first column beside those of the second that
-they tell. `equal`, `order` (the first is at most the second), `sum` and `product` (of the first two) ask for numbers, and have
-`within`, by how much they may be off. Runs on executors, and on the driver of a baseline's sample.
+Each count is a mapping, written as JSON: `kind`, `columns` by name, and the kind's parameters. `association`: `cells`,
+each column's cuts, or its values' hashes. `key`: `known`, hashes of values of the first column with those of the second
+that they determine. `equal`, `order` (first at most second), `sum` and `product` (of the first two) need numbers, and
+have a tolerance `within`. Runs on executors, and on the driver for a baseline's sample.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from model_monitor.statistics.states.data_types import parse_numbers
 from model_monitor.statistics.states.hashing import xxhash64_of
 from model_monitor.statistics.states.pairs import Pairs, size_of
 
-Values: TypeAlias = NDArray[Any]  # shape (rows,): numbers, NaN where one is missing, or hashes of texts, 0 where one is
+Values: TypeAlias = NDArray[Any]  # shape (rows,): numbers, NaN if missing, or hashes of texts, 0 if missing
 
-ROUNDING = 1e-6  # the relative error of numbers that are equal
+ROUNDING = 1e-6  # maximum relative difference of equal numbers
 
 
 def counts_of(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[int, ...]:
-    """The rows of some columns by kind; as `Pairs` has them."""
+    """The numbers of rows by kind, as in `Pairs`."""
     if what["kind"] == "association":
         first, second = (codes_of(cells, values) for cells, values in zip(what["cells"], columns, strict=True))
         return table_of(what, first, second)
@@ -39,13 +39,13 @@ def counts_of(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[int, 
 
 
 def table_of(what: Mapping[str, Any], first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:
-    """The rows of each pair of cells, row after row of the table. first, second: the cells of each row."""
+    """The number of rows for each pair of cells, in row-major order. first, second: the cells of each row."""
     rows, columns = map(size_of, what["cells"])
     return tuple(np.bincount(first * columns + second, minlength=rows * columns).tolist())
 
 
 def codes_of(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
-    """Which cell each row is in; the last one is of those without a value."""
+    """The cell of each row; the last cell is for missing values."""
     if "cuts" in cells:
         codes = np.zeros(len(values), np.intp)
         for cut in cells["cuts"]:
@@ -60,7 +60,7 @@ def codes_of(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
 
 
 def broken_by(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The rows that a relation is about, and those that break it."""
+    """Flags of the rows to which a relation applies, and of those that break it."""
     kind, (first, second, *third) = what["kind"], columns
     if kind == "key":
         keys, values = hashes_of_values(first), hashes_of_values(second)
@@ -79,7 +79,7 @@ def broken_by(what: Mapping[str, Any], columns: Sequence[Values]) -> tuple[NDArr
 
 
 def hashes_of_values(values: Values) -> NDArray[np.uint64]:
-    """What tells values apart; 0 where one is missing."""
+    """Hashes that identify values; 0 if missing."""
     if values.dtype == np.uint64:
         return values
     hashes = xxhash64_of(values + 0.0)
@@ -88,7 +88,7 @@ def hashes_of_values(values: Values) -> NDArray[np.uint64]:
 
 
 def values_of(block: Block, column: ColumnPlan, *, numeric: bool, accept_exponents: bool) -> Values:
-    """Of each row the number, or the hash of the text."""
+    """The number, or the hash of the text, of each row."""
     cells = block.cells(column)
     if not column.is_text:
         return numbers_of(cells) if numeric else hashes_of_values(numbers_of(cells))
@@ -107,9 +107,9 @@ def values_of(block: Block, column: ColumnPlan, *, numeric: bool, accept_exponen
 
 
 class PairsGatherer:
-    """Counts what begins with one column. It has its turn behind the gatherers of the columns.
+    """Counts pairs that begin with one column. Runs after the gatherers of the columns.
 
-    What it makes of a column's cells is made once for all pairs.
+    Computes a column's values once for all pairs.
     """
 
     def __init__(self, plan: ScanPlan, position: int) -> None:
@@ -148,6 +148,6 @@ class PairsGatherer:
 
 
 def pairs_of(written: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """What to count, with the positions of its columns; of those that are there."""
+    """The counts whose columns exist, with the positions of their columns."""
     told = ((what, json.loads(what)["columns"]) for what in written)
     return tuple((what, tuple(map(names.index, columns))) for what, columns in told if {*columns} <= {*names})

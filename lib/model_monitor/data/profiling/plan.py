@@ -214,7 +214,7 @@ class Texts:
     """The present cells of a block's text column, as computed by its gatherer.
 
     dictionary, codes: the distinct texts, and the index of each cell's text; all texts, and None, if not deduplicated.
-    kinds, numbers, hashes: of the dictionary. numbers: NaN for other texts; None if there are no numbers.
+    kinds, numbers, hashes: of the dictionary. numbers: NaN for other texts, or None. hashes: None if unrequested.
     """
 
     dictionary: pa.Array

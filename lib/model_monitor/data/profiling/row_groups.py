@@ -1,4 +1,4 @@
-"""Rows of some groups that a column names, kept in place of runs of neighbours. Loaded where there is such a column."""
+"""Keeps the rows of a sample of groups, named by a column, instead of runs of neighbours. Imported only if needed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from model_monitor.statistics.states.rows import MOST_GROUPS, ROWS_OF_A_GROUP, R
 
 
 class RowLocations:
-    """Where the rows of each group stand, the same for all columns."""
+    """The positions of each group's rows, the same for all columns."""
 
     def __init__(self, group: ColumnPlan) -> None:
         self._group = group
 
     @once_a_block
     def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
-        """The lots of the groups whose lots are the smallest, and where the rows of each stand. A lot is drawn by what the group
-        is called; rows of no group are in none.
+        """The groups with the smallest lots: their lots, and the positions of their rows. A lot depends on the group's
+        name; rows without a group are left out.
         """
         cells = block.cells(self._group)
         rows = np.flatnonzero(~are_missing(cells))
@@ -37,7 +37,7 @@ class RowLocations:
 
 
 class RowGroupsGatherer:
-    """Keeps the rows of some groups: of all columns the same."""
+    """Keeps the rows of a sample of groups, the same for all columns."""
 
     def __init__(self, column: ColumnPlan, groups: RowLocations) -> None:
         self._column, self._groups, self._kept = column, groups, RowGroups()

@@ -1,8 +1,8 @@
-"""A sample of rows as codes: which bin each chosen cell is in, and where the row is from. No value of a cell leaves its executor,
-but for who asks for the rows themselves (`rows_with_ids`), or learns from them (`rows_evenly`).
+"""Samples rows as codes: the bins of chosen cells, and the location of the row. No cell's value leaves its executor,
+except for callers that request the rows themselves (`rows_with_ids`) or learn from them (`rows_evenly`).
 
-It is read when something has been found, so of few columns, and at most `MOST_ROWS` rows are kept. Which ones is decided by their
-place in their partition, so both engines keep the same.
+The sample is read after a finding, so for few columns, and at most `MOST_ROWS` rows are kept. The selection depends on
+the rows' positions in their partitions, so both engines keep the same rows.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 40_000
 MISSING = 0  # the bin of cells without a value
-LONGEST = 120  # letters of what a record says of itself
-PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # of a custom attribute that is written `name=value`
+LONGEST = 120  # maximum characters of a record's metadata
+PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # the name in a custom attribute `name=value`
 
 Bins = NDArray[np.int16]  # shape (rows, columns)
 
 
 class Mark(Protocol):
-    """What is made of a row, a bin each: MISSING of one that has no value, or does not count."""
+    """Assigns a bin to each row: MISSING for rows without a value, or that don't count."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The columns of a block that it looks at."""
+        """The needed columns of a block."""
 
     @property
     def bins(self) -> int: ...
@@ -52,10 +52,10 @@ class Mark(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Binned:
-    """A column and its bins: 0 of missing cells, 1 of others, and from 2 on its own.
+    """A column and its bins: 0 for missing cells, 1 for others, and its own from 2.
 
-    cuts: ascending, of numbers: bin 2 has those up to the first one, the last bin those above the last; others are no numbers.
-    values: of texts, a bin each; others are none of them.
+    cuts: ascending, for numbers: bin 2 has those up to the first cut, the last bin those above the last; 1 has non-numbers.
+    values: for texts, one bin each; bin 1 has all other texts.
     """
 
     position: int
@@ -74,7 +74,7 @@ class Binned:
         return self.of(rows.column(f"c{self.position}"))
 
     def of(self, cells: pa.Array) -> NDArray[np.int16]:
-        """The bin of each cell. Cells of a type that has none of these, as of lists where numbers were, are others."""
+        """The bin of each cell. Cells of an unexpected type, such as lists instead of numbers, are others."""
         types = pa.types
         kinds = (types.is_nested, types.is_binary, types.is_large_binary, *((types.is_temporal,) if self.cuts else ()))
         if any(is_kind(cells.type) for is_kind in kinds):
@@ -95,10 +95,10 @@ class Binned:
 
 @dataclass(frozen=True, slots=True)
 class RowSample:
-    """Some rows, in the order of their files and places.
+    """Sampled rows, in the order of their files and positions.
 
-    bins: of each column. rows: how many there are of all. files: of each row; empty where rows know none. said: what each record
-    says of itself, by name, as `time` and `client`.
+    bins: bins of each column. rows: number of all rows. files: the file of each row; empty if unknown. said: each
+    record's metadata by name, such as `time` and `client`.
     """
 
     bins: Bins
@@ -109,7 +109,7 @@ class RowSample:
 
 @dataclass(frozen=True, slots=True)
 class Evenly:
-    """Chooses rows by a hash of their place. share: of them."""
+    """Chooses rows by a hash of their position. share: share of chosen rows."""
 
     share: float
 
@@ -119,13 +119,13 @@ class Evenly:
 
 @dataclass(frozen=True, slots=True)
 class InBins:
-    """Chooses the first rows of each partition whose cells are in some bins. bins: by column. most: rows of each column."""
+    """Chooses each partition's first rows with cells in some bins. bins: by column. most: maximum rows per column."""
 
     bins: tuple[tuple[int, ...], ...]
     most: int
 
     def of(self, found: Bins, _: NDArray[np.int64], taken: list[int]) -> NDArray[np.bool_]:
-        """taken: how many were chosen before, by column."""
+        """Flags of chosen rows. taken: number of rows chosen before, by column."""
         hits = np.column_stack([np.isin(found[:, place], bins) for place, bins in enumerate(self.bins)])
         numbers = np.cumsum(hits, axis=0) + taken
         taken[:] = numbers[-1].tolist()
@@ -133,7 +133,7 @@ class InBins:
 
 
 def sample_of(dataset: Dataset, columns: Sequence[Mark], rows: int, time: int | None = None) -> RowSample:
-    """A sample of the kept rows. One pass over these columns. rows: that are kept. time: the position of a column of times."""
+    """A sample of the kept rows, in one pass. rows: number of kept rows. time: position of a column with times."""
     chosen = Evenly(min(1.0, MOST_ROWS / max(rows, 1)))
     table = _chosen_rows(dataset, columns, chosen, {} if time is None else {"time": time})
     said = [json.loads(text) for text in table["said"].to_pylist()]
@@ -142,9 +142,9 @@ def sample_of(dataset: Dataset, columns: Sequence[Mark], rows: int, time: int | 
 
 
 def rows_evenly(dataset: Dataset, rows: int, most: int) -> pa.Table:
-    """About so many of the kept rows, all columns as texts, called as the data set calls them. One pass. rows: that are kept.
+    """About `most` of the kept rows, all columns as texts, with the data set's names. One pass. rows: kept rows.
 
-    Which ones is decided by their place in their partition, as of any sample.
+    The selection depends on positions in partitions, as in every sample.
     """
     columns = [f"c{place}" for place in range(len(dataset.names))]
     names = [*columns, *([dataset.reason] if dataset.reason else [])]
@@ -174,9 +174,9 @@ def _texts_evenly(
 def ids_of(
     dataset: Dataset, columns: Sequence[Mark], bins: Sequence[Sequence[int]], most: int, id_column: int | None
 ) -> list[tuple[int, str | None, str]]:
-    """Of each column the first rows with a cell in some of its bins: the column's place, the row's id, its file. One pass.
+    """For each column, the first rows with a cell in `bins`: the column's index, the row's id, its file. One pass.
 
-    id_column: the position of the column with the ids; None for those of captured events. most: rows of each column.
+    id_column: position of the column with ids; None for the ids of captured events. most: maximum rows per column.
     """
     chosen = InBins(tuple(map(tuple, bins)), most)
     table = _chosen_rows(dataset, columns, chosen, {} if id_column is None else {"id": id_column})
@@ -195,9 +195,9 @@ def _bins(table: pa.Table, columns: int) -> Bins:
 def _chosen_rows(
     dataset: Dataset, columns: Sequence[Mark], chosen: Evenly | InBins, told: Mapping[str, int]
 ) -> pa.Table:
-    """told: columns that are what a record says of itself, by name."""
+    """The chosen rows. told: columns with a record's metadata, by name."""
     has_files = dataset.refusable and dataset.has_lines
-    reason = dataset.reason if dataset.reason in dataset.table.columns else None  # lines as they are tell none
+    reason = dataset.reason if dataset.reason in dataset.table.columns else None  # raw lines have no reason
     inputs = [name for column in columns for name in column.inputs] + [f"c{position}" for position in told.values()]
     names = [*inputs, *([reason] if reason else [])]
     names += [FILE, BLOCK_START] if has_files else []
@@ -261,7 +261,7 @@ def _bins_of(rows: pa.RecordBatch, columns: Sequence[Mark]) -> Bins:
 
 
 def _said(line: str) -> dict[str, str]:
-    """What a captured line says of its request, beside the data."""
+    """The metadata of a captured line's request."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -289,7 +289,7 @@ def _members(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def rows_with_ids(
     dataset: Dataset, ids: Collection[str], id_column: int | None
 ) -> list[tuple[str, tuple[str | None, ...]]]:
-    """The ids that are there, in the order of the rows, with the cells of the row. One pass. For whoever may read the data."""
+    """The existing ids, in row order, with their rows' cells. One pass. For users who may read the data."""
     features = [f"c{place}" for place in range(len(dataset.names))]
     rest = ([dataset.reason] if dataset.reason else []) + ([LINE] if id_column is None and dataset.has_lines else [])
     schema = pa.schema([(PARTITION, pa.int32()), *((name, pa.string()) for name in ("id", *features))])

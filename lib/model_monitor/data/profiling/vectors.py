@@ -1,4 +1,4 @@
-"""Columns of arrays and vectors: what Spark's SQL gives of its own, and what is gathered of them. Loaded where there are some."""
+"""Columns of arrays and vectors: values as Spark's SQL prepares them, and their states. Imported only if needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
 
 class VectorGatherer:
-    """Lengths, missing elements, the moments of the norms and of the components of a column of arrays or vectors."""
+    """Lengths, missing elements, and moments of norms and components of a column of arrays or vectors."""
 
     def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
         self._column, self._components = column, VectorMomentsBuilder()
@@ -44,7 +44,7 @@ class VectorGatherer:
 
 
 def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
-    """Length, missing elements, NaN among them, Euclidean length and elements of each vector; null where it is missing."""
+    """Length, missing elements, NaN elements, Euclidean norm and elements of each vector; null for a missing vector."""
     present, missing = cells.drop_null(), are_missing(cells)
     elements = present.flatten()
     lengths = pc.list_value_length(present).to_numpy(zero_copy_only=False)
@@ -66,7 +66,7 @@ def of_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
 
 
 def _sums(numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDArray[np.int32]) -> NDArray[np.float64]:
-    """The sum of each run of numbers from left to right, as Spark adds them."""
+    """The sum of each run of numbers, added from left to right, as in Spark."""
     sums = np.zeros(len(lengths))
     for place in range(int(lengths.max(initial=0))):
         longer = np.flatnonzero(lengths > place)
@@ -75,7 +75,7 @@ def _sums(numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDAr
 
 
 def _spread(values: NDArray[np.generic], missing: NDArray[np.bool_]) -> pa.Array:
-    """The values of present cells, null where one is missing."""
+    """The values of present cells, with null for missing cells."""
     spread = np.zeros(len(missing), values.dtype)
     spread[~missing] = values
     return pa.array(spread, mask=missing)
