@@ -1,7 +1,7 @@
-"""From bytes to states: what a line is, how a data set is read, cut into partitions and scanned.
+"""From bytes to states: decodes lines, reads data sets, cuts them into partitions and scans them.
 
-`records/`: what a captured or merged line means, and why it is refused. `reading/`: formats, captures, windows, the
-ledger, the quarantine. `engine/`: what cuts a source into partitions and maps functions over them (`protocol.py`), here
-without a JVM (`local.py`). `profiling/`: what is counted of each column; `scan.py` on the driver, `partition.py` where the
-rows are.
+`records/`: decodes captured and merged lines, and gives reasons for refusing them. `reading/`: formats, captures,
+windows, the ledger, the quarantine. `engine/`: cuts a source into partitions and maps functions over them
+(`protocol.py`), here without a JVM (`local.py`). `profiling/`: computes the states of columns; `scan.py` on the driver,
+`partition.py` on executors.
 """

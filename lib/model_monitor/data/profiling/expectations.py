@@ -1,7 +1,7 @@
-"""A person's rules over blocks of rows: which rows offend against each, counted in the scan. Runs on executors.
+"""A user's rules: finds and counts a block's rows that offend against each rule. Runs on executors.
 
-A cell is missing where it is null or NaN; a missing one is judged by `not_null` alone. Texts are compared as numbers where they
-are numbers. A rule looks at the values of a block that differ, or at its extremes, before it looks at rows.
+Null and NaN cells are missing; only `not_null` judges them. Texts that are numbers are compared as numbers. A rule
+examines the distinct values of a block, or its extremes, before it examines rows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that is counted. kind: a name of RULES. positions: of its columns. operand: what the kind compares with."""
+    """One rule. kind: a name in RULES. positions: positions of its columns. operand: what the kind compares with."""
 
     kind: str
     positions: tuple[int, ...]
@@ -38,19 +38,19 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All that a scan counts. ids: the position of the column with the rows' ids; None if they have none."""
+    """All rules of a scan. ids: position of the column with row ids; None if rows have no ids."""
 
     rules: tuple[Rule, ...] = ()
     ids: int | None = None
 
     @property
     def whole_texts(self) -> frozenset[int]:
-        """Columns of which a rule needs texts of any length."""
+        """The columns whose texts a rule needs uncut."""
         return frozenset(position for rule in self.rules if rule.kind in OF_TEXTS for position in rule.positions)
 
 
 class Cells:
-    """The cells of one column in a block, in the forms that rules ask for, each made once."""
+    """The cells of one column in a block, in the forms that rules need, each computed once."""
 
     def __init__(self, block: Block, column: ColumnPlan, accept_exponents: bool) -> None:
         self._cells = block.whole_texts(column)
@@ -75,17 +75,17 @@ class Cells:
 
     @property
     def texts(self) -> pa.Array:
-        """The different texts of a text column."""
+        """The distinct texts of a text column."""
         return self.encoded.dictionary
 
     @cached_property
     def kinds(self) -> NDArray[np.int8]:
-        """What each different text looks like."""
+        """The data type of each distinct text."""
         return classify(self.texts, accept_exponents=self._accept_exponents)
 
     @cached_property
     def different_numbers(self) -> Numbers:
-        """The different texts as numbers, NaN where one is none."""
+        """The distinct texts as numbers, NaN for other texts."""
         return parse_numbers(self.texts, self.kinds)
 
     @cached_property
@@ -97,7 +97,7 @@ class Cells:
 
     @cached_property
     def strings(self) -> pa.Array:
-        """Of each row of a text column."""
+        """The text of each row of a text column."""
         return self._cells
 
     @cached_property
@@ -112,7 +112,7 @@ class Cells:
         return float(numbers.min()), float(numbers.max()), none == (0 if self.is_text else self.num_missing)
 
     def of_each(self, found: NDArray[Any], missing: Any) -> NDArray[Any]:
-        """What was found of the different texts, for each row. missing: of rows without one."""
+        """Results for distinct texts, expanded to rows. missing: the result for rows without a text."""
         codes = self.encoded.indices
         if codes.null_count:
             found, codes = np.append(found, missing), pc.fill_null(codes, len(found))
@@ -120,14 +120,14 @@ class Cells:
         return spread
 
     def unlike(self, meets: Flags) -> Flags | None:
-        """The rows whose text doesn't meet a rule; None if all do. meets: of the different texts."""
+        """Flags of rows whose text doesn't meet a rule; None if all do. meets: flags of the distinct texts."""
         return None if meets.all() else self.of_each(~meets, False)
 
 
 OfColumn: TypeAlias = Callable[[Cells, Any], Flags | None]
 
 RULES: Registry[OfColumn] = Registry("rule")
-"""A rule gives the rows that offend, or None where none does; missing cells don't."""
+"""A rule returns flags of the offending rows, or None if there are none; missing cells don't offend."""
 
 OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "newer_than"})
 
@@ -191,7 +191,7 @@ def _type(cells: Cells, name: str) -> Flags | None:
 
 
 def _times(texts: pa.Array) -> pa.Array:
-    """In microseconds since 1970, a day as its beginning; null where a text is no time."""
+    """Times in microseconds since 1970, for a day its beginning; null for texts that are not times."""
     days = pc.match_substring_regex(texts, r"^\d{4}-\d\d-\d\d$")
     return microseconds_of(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
 
@@ -218,7 +218,7 @@ def _newer(cells: Cells, since: int) -> Flags | None:
     return cells.unlike(pc.fill_null(pc.greater(times, since), False).to_numpy(zero_copy_only=False))
 
 
-# Rules about a row: three-valued, as SQL has it. A value is numbers (NaN for none), which of them are missing, and texts.
+# Rules about rows: three-valued logic, as in SQL. A value has numbers (NaN for none), flags of missing ones, and texts.
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ _COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], An
     "!=": (np.not_equal, pc.not_equal),
 }
 
-Truth: TypeAlias = tuple[Flags, Flags]  # whether it is true, whether it is known
+Truth: TypeAlias = tuple[Flags, Flags]  # whether each row's result is true, and whether it is known
 
 
 class RowRule:
@@ -260,7 +260,7 @@ class RowRule:
         known = ~(left.missing | right.missing)
         with np.errstate(all="ignore"):
             if operation == "near":
-                # the tolerance as it is written: .30 is .01 away from .31, whatever doubles make of it
+                # the tolerance in decimal terms: .30 is .01 away from .31, despite the rounding of doubles
                 slack = 4 * np.finfo(float).eps * (np.abs(left.numbers) + np.abs(right.numbers))
                 return known & (np.abs(left.numbers - right.numbers) <= parts[2] + slack), known
             return self._compared(operation, left, right) & known, known
@@ -275,7 +275,7 @@ class RowRule:
         return found if operation == "!=" else found & ~not_numbers
 
     def _joined(self, operation: str, parts: Sequence[Truth]) -> Truth:
-        decides = operation == "or"  # one true part decides an or, one false part an and
+        decides = operation == "or"  # one true part decides an "or", one false part an "and"
         decided = np.logical_or.reduce([known & (true == decides) for true, known in parts])
         known = decided | np.logical_and.reduce([known for _, known in parts])
         return (decided if decides else known & ~decided), known

@@ -1,6 +1,6 @@
-"""Columns by segment: which segment each row of a block is in, and what is gathered of a column there. Runs on executors.
+"""Segments: assigns a block's rows to segments, and computes a column's states in each segment. Runs on executors.
 
-`cuts_of` reads how somebody wrote to cut the rows: `plan` by value, `age:30:50` by range, `plan*has_roaming` by both.
+`cuts_of` parses the user's cuts: `plan` by value, `age:30:50` by range, `plan*has_roaming` by both.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ from model_monitor.statistics.states.frequencies import texts_of
 from model_monitor.statistics.states.rows import FEWEST_ROWS
 from model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS, Segmented, rest_of
 
-Codes = NDArray[np.uint8]  # shape (rows,): of each row which segment it is in
+Codes = NDArray[np.uint8]  # shape (rows,): the segment of each row
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]  # shape (segments, kinds of cells or values)
 
-AND = " & "  # between the values of a combination
+AND = " & "  # separates the values of a combination
 
 SKETCH_SIZE, FEWEST_ITEMS, ITEMS_OF_ALL = 1024, 128, 2**22
-"""The sketch of a column in a segment, and how many items those of all columns and segments may have together: 32 MiB."""
+"""The size of a column's sketch in a segment, and the maximum items over all columns and segments: 32 MiB."""
 
-MOST_RUNS = 12  # of rows in a segment, of the first partition's; each takes as long as one of the whole
-HELD = 2  # times as many items as a sketch has wait for it
-MOST_VALUES = 512  # of a text that are counted one by one in a segment
+MOST_RUNS = 12  # runs of a segment in the first partition; each takes as long as a run of all rows
+HELD = 2  # the buffer of a sketch, in multiples of its size
+MOST_VALUES = 512  # values of a text column that are counted individually in a segment
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A column that rows are cut by. cuts: ascending; none to cut by value."""
+    """A column that cuts the rows. cuts: ascending bounds; empty to cut by value."""
 
     position: int
     name: str
     cuts: tuple[float, ...] = ()
 
     def ranges(self) -> list[str]:
-        """What the ranges between the cuts are called: `age<30`, `30<=age<50`, `age>=50`."""
+        """The names of the ranges between the cuts: `age<30`, `30<=age<50`, `age>=50`."""
         ends = [f"{cut:.15g}" for cut in self.cuts]
         between = [f"{low}<={self.name}<{high}" for low, high in itertools.pairwise(ends)]
         return [f"{self.name}<{ends[0]}", *between, f"{self.name}>={ends[-1]}"]
@@ -69,7 +69,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A way to cut the rows. name: as somebody wrote it. labels: segments of the baseline, beside which all are others."""
+    """A way to cut the rows. name: as the user wrote it. labels: segments of the baseline; all others are merged."""
 
     name: str
     parts: tuple[Part, ...]
@@ -83,9 +83,9 @@ class Cut:
 def cuts_of(
     written: Sequence[str], names: Sequence[str], labels: Mapping[str, Sequence[str]] | None = None
 ) -> list[Cut]:
-    """The cuts that somebody wrote, of columns with these names. labels: of the baseline, by cut.
+    """The cuts that the user wrote, for columns with these names. labels: the baseline's segments, by cut.
 
-    Raises BadConfiguration for a column that is not there, and for bounds that are no rising numbers.
+    Raises BadConfiguration for an absent column, and for bounds that are not ascending numbers.
     """
     return [Cut(each, _parts(each, names), tuple((labels or {}).get(each, ()))) for each in dict.fromkeys(written)]
 
@@ -110,11 +110,11 @@ def _parts(written: str, names: Sequence[str]) -> tuple[Part, ...]:
 
 
 RunsOfBlock = tuple[list[tuple[int, int]], list[float], list[NDArray[np.int64]]]
-"""Of runs of rows the cut and the number of the segment, the lot, and the places of the rows."""
+"""For runs of rows: the cut and the segment's number, the lot, and the positions of the rows."""
 
 
 class Segments:
-    """The segments of one partition's rows, numbered as they come: 0 is the one of all others."""
+    """The segments of one partition's rows, numbered by first occurrence: 0 is for all others."""
 
     def __init__(self, plan: ScanPlan, partition: int) -> None:
         self.cuts: Sequence[Cut] = plan.cuts
@@ -130,20 +130,20 @@ class Segments:
         self.size = max(FEWEST_ITEMS, min(SKETCH_SIZE, fitting))
         run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * many)
         self._new_places = partial(RunStarts, run_plan, partition, MOST_RUNS)
-        self.places: dict[tuple[int, int], RunStarts] = {}  # of the runs of each segment that are kept
+        self.places: dict[tuple[int, int], RunStarts] = {}  # positions of each segment's kept runs
 
     def labels(self, cut: int) -> list[str]:
-        """What the segments of a cut are called, by number."""
+        """The names of a cut's segments, by number."""
         return [self.cuts[cut].rest, *self._numbers[cut]]
 
     @once_a_block
     def codes(self, block: Block) -> list[Codes]:
-        """By cut the segment of each row."""
+        """The segment of each row, by cut."""
         return [self._numbered(number, block) for number in range(len(self.cuts))]
 
     @once_a_block
     def runs(self, block: Block) -> RunsOfBlock:
-        """The runs of neighbouring rows in each segment that are kept so far."""
+        """The runs of neighbouring rows kept so far in each segment."""
         time = None if self._time is None else block.order_by(self._time).to_numpy().astype(np.int64)
         found: RunsOfBlock = ([], [], [])
         for cut, codes in enumerate(self.codes(block)):
@@ -176,7 +176,7 @@ class Segments:
         return table[codes]
 
     def _of_part(self, part: Part, block: Block) -> tuple[list[str], NDArray[np.int64]]:
-        """What the values, or ranges, of a column are called, and which of them each row has."""
+        """The names of a column's values or ranges, and the index of each row's."""
         column, missing = self._columns[part.position], f"{part.name}={MISSING}"
         cells = block.cells(column)
         if part.cuts:
@@ -208,21 +208,21 @@ def _combined(some: _Labelled, others: _Labelled) -> _Labelled:
 
 
 def _numbers(cells: pa.Array, column: ColumnPlan) -> NDArray[np.float64]:
-    """Of each row, NaN where there is none."""
+    """The number of each row, NaN if missing."""
     return parse_numbers(cells) if column.is_text else numbers_of(cells)
 
 
 class SegmentsGatherer:
-    """Gathers a column in every segment: the types of its cells, its numbers, its counts by value as long as they are few.
+    """Computes a column's states in every segment: cell types, numbers, and counts by value if there are few values.
 
-    Its turn is behind the gatherers of all columns, which leave behind what they looked at.
+    Runs after the gatherers of all columns, and reuses their results.
     """
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan, segments: Segments) -> None:
         self._column, self._plan, self._segments = column, plan, segments
-        self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # of a baseline
+        self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # for a baseline
         self._runs: dict[tuple[int, int], list[Run]] = {}
-        self._values: dict[str, int] | None = {}  # the places in the tables; None if they are too many
+        self._values: dict[str, int] | None = {}  # indices in the tables; None if there are too many values
         self._tables: list[Counts] = [np.zeros((0, 0), np.int64) for _ in plan.cuts]
         self._found: list[list[_InSegment]] = [[] for _ in plan.cuts]
         self._counts = [*self._tables]
@@ -238,7 +238,7 @@ class SegmentsGatherer:
             values = cells.drop_null() if valid is not None else cells
             numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
         if numbers is not None:
-            numbers = numbers + 0.0  # no zero is negative
+            numbers = numbers + 0.0  # removes negative zeros
             order = order_of(numbers)
         in_tables = None if texts is None else self._in_tables(texts)
         for cut, codes in enumerate(self._segments.codes(block)):
@@ -268,7 +268,7 @@ class SegmentsGatherer:
                 self._runs.setdefault(segment, []).append(run)
 
     def _in_tables(self, texts: Texts) -> NDArray[np.int64] | None:
-        """The places of a block's different texts; None if they are too many."""
+        """The indices of a block's distinct texts in the tables; None if there are too many."""
         if self._values is None or texts.codes is None or len(texts.dictionary) > MOST_VALUES:
             self._values = None
             return None
@@ -278,7 +278,7 @@ class SegmentsGatherer:
         return places
 
     def states(self) -> Iterator[State]:
-        """The feature by segment; without segments that no row was in, but for those that were asked for."""
+        """The feature by segment, without empty segments, except for requested ones."""
         by_cut = {}
         for number, (cut, found, counts) in enumerate(zip(self._plan.cuts, self._found, self._counts, strict=True)):
             labels = self._segments.labels(number)
@@ -293,7 +293,7 @@ class SegmentsGatherer:
         yield Segmented(dict(sorted(by_cut.items())))
 
     def _further(self, cut: int, number: int, counts: list[int]) -> Iterator[State]:
-        """The runs of rows in a segment, and its counts by value. counts: of its cells by DataType."""
+        """The runs of rows in a segment, and its counts by value. counts: number of its cells by DataType."""
         if runs := self._runs.get((cut, number)):
             yield ranked(kept_of(runs, self._segments.places[cut, number].most))
         if self._column.is_text:
@@ -309,7 +309,7 @@ class SegmentsGatherer:
 
 
 def _counted(codes: Codes, segments: int, kinds: NDArray[np.integer[Any]], most: int) -> Counts:
-    """How many rows of each kind there are in each segment."""
+    """The number of rows of each kind in each segment."""
     found: Counts = np.bincount(codes.astype(np.int64) * most + kinds, minlength=segments * most)
     return found.reshape(segments, most)
 
@@ -321,12 +321,12 @@ def _grown(counts: Counts, shape: tuple[int, ...]) -> Counts:
 
 
 def order_of(numbers: Numbers) -> NDArray[np.int64]:
-    """The places of numbers in their order, to about the first 32 of the bits in which they differ; equal ones as they stand.
+    """The indices that sort the numbers by about the first 32 of the bits in which they differ; stable.
 
-    Numbers of 16 bits are sorted by counting, several times as fast as numpy sorts doubles.
+    16-bit numbers are sorted by counting, several times as fast as numpy sorts doubles.
     """
     bits = numbers.view(np.int64)
-    keys = (bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64)  # in the order of the numbers
+    keys = (bits ^ ((bits >> 63) | np.int64(-(2**63)))).view(np.uint64)  # sorts like the numbers
     keys -= keys.min(initial=2**64 - 1)
     differing = int(np.bitwise_or.reduce(keys))
     lowest = max((differing & -differing).bit_length() - 1, differing.bit_length() - 32, 0)
@@ -338,7 +338,7 @@ def order_of(numbers: Numbers) -> NDArray[np.int64]:
 
 
 def _take_numbers(numbers: Numbers, found: list[_InSegment], present: NDArray[np.int64]) -> None:
-    """numbers: segment by segment, in order. Sums need not be those of the service here, which take longer."""
+    """numbers: sorted, segment by segment. Sums need not equal the service's here, which take longer."""
     there = np.flatnonzero(present)
     if not len(there):
         return
@@ -365,7 +365,7 @@ def _take_numbers(numbers: Numbers, found: list[_InSegment], present: NDArray[np
 
 
 class _InSegment:
-    """What is gathered of a column's numbers in one segment."""
+    """The states of a column's numbers in one segment."""
 
     __slots__ = ("held", "holds", "moments", "size", "sketch")
 
@@ -375,7 +375,7 @@ class _InSegment:
         self.holds = 0
 
     def take(self, numbers: Numbers) -> None:
-        """Take finite numbers in order; of many the sketch gets every second one, or every fourth, …"""
+        """Add sorted finite numbers; of many, the sketch gets every second one, or every fourth, …"""
         height = max(0, (len(numbers) // (self.size // 2)).bit_length() - 1)
         rest = len(numbers) % (1 << height) if height else len(numbers)
         self.held[0].append(numbers[:rest].copy())
@@ -386,7 +386,7 @@ class _InSegment:
             self.look()
 
     def look(self) -> None:
-        """Give the sketch what is held."""
+        """Move the buffered numbers into the sketch."""
         if not self.holds:
             return
         heights = range(max(self.held) + 1)
@@ -395,8 +395,8 @@ class _InSegment:
         self.sketch.merge(KllSketch(levels, (0,) * len(levels), (0,) * len(levels), self.size))
 
     def states(self, column: ColumnPlan, counts: list[int]) -> Iterator[State]:
-        """The states; kinds are those that the column itself has. counts: of its cells by DataType, numbers of a typed column as
-        texts."""
+        """The states, of the same kinds as the column's own. counts: number of cells by DataType, with numbers of a
+        typed column as texts."""
         missing, there = counts[DataType.MISSING], counts[DataType.TEXT]
         if column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
             yield DataTypeCounts(missing=missing, unknown=there)
