@@ -54,7 +54,7 @@ class Mark(Protocol):
 class Binned:
     """A column and its bins: 0 for missing cells, 1 for others, and its own from 2.
 
-    cuts: ascending, for numbers: bin 2 has those up to the first cut, the last those above the last; bin 1 has non-numbers.
+    cuts: ascending, for numbers: bin 2 has those up to the first cut, the last those above the last; 1 has the others.
     values: for texts, one bin each; bin 1 has all other texts.
     """
 
