@@ -119,7 +119,7 @@ PROBED_AT_LEAST = 64 * PROBE_BYTES
 """A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
 
 DEFLATED_AT_MOST = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
-MEMBER_BEGINNING = b"\x1f\x8b\x08"  # first bytes of each gzip member; a file may have several
+MEMBER_BEGINNING = b"\x1f\x8b\x08"  # begins each member of a gzip, of which a file may have several
 
 MOST_COMPRESSED = 2**31 - 1
 """Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.

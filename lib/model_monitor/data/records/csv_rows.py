@@ -111,7 +111,7 @@ def cells_of(row: str, escape: str = RFC_4180_ESCAPE) -> Row:
     """The cells of one row; an empty one is missing, quoted or not.
 
     Blanks after a closing quote are dropped; anything else there makes the cell a plain text up to the next comma.
-    Source: from_csv of Spark 3.5 (univocity's STOP_AT_DELIMITER); tests compare all short rows with it.
+    Source: from_csv of Spark 3.5 (univocity's STOP_AT_DELIMITER), compared for all short rows by the tests.
     """
     cells: list[str | None] = []
     start = 0
