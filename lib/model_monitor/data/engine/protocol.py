@@ -233,7 +233,7 @@ class Engine(Protocol):
     ) -> Lines:
         """The lines of the files at or below these paths; no line spans two partitions.
 
-        in_order: one partition, sorted by file and offset. with_blank: include blank lines. whole_files: a line per file.
+        in_order: one partition, sorted by file and offset. with_blank: keep blank lines. whole_files: a line per file.
         """
 
     def table(

@@ -186,7 +186,7 @@ class Features:
 def features_of(
     batches: Sequence[pa.RecordBatch], where: str, *, flatten: bool, opened: Collection[str] = ()
 ) -> Features:
-    """The features of all partitions. flatten: whether objects' members are features; opened: objects for which they are.
+    """The features of all partitions. flatten: whether objects' members are features; opened: objects where they are.
 
     Raises BadInput if there is no object, or if most records have an object as a feature without flattening (C11.18).
     """

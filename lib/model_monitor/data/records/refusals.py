@@ -103,7 +103,7 @@ UNFORESEEN = {
 
 
 def _read_by_spark(options: Mapping[str, object]) -> str:
-    """The flag to read CSV files by Spark with these options; quotes inside quotes are doubled, as pandas writes them."""
+    """The flag to read CSV by Spark with these options; quotes inside quotes are doubled, as pandas writes them."""
     reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}
     return f"--dataset-format '{json.dumps({'spark': reader})}'"
 
