@@ -1,4 +1,4 @@
-"""The bytes of a state: an envelope with kind and version, the validation of its content, and upgrades of older versions.
+"""The bytes of a state: an envelope with kind and version, validation of its content, and upgrades of older versions.
 
 A correct checksum doesn't make the content valid: any bytes are read either as a valid state or as a `BadState`. This
 module also looks up types of state by kind. Runs on executors and driver.

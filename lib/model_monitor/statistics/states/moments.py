@@ -219,7 +219,7 @@ def _merged(left: _Totals, right: _Totals) -> _Totals:
 
 
 def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
-    """The union of two ranges, without the gap between them; a NaN range is empty, and -0.0 always becomes 0.0."""
+    """The smallest range that covers both; a NaN range is empty, and -0.0 always becomes 0.0."""
     if math.isnan(left[0]) or math.isnan(right[0]):
         left, right = (right, right) if math.isnan(left[0]) else (left, left)
     return min(left[0], right[0]) + 0.0, max(left[1], right[1]) + 0.0
