@@ -63,7 +63,7 @@ def rows_a_name(by_block: Values) -> float:
 
 def each_has_a_name(by_block: Values, before: Values) -> bool:
     """Whether each row of a window has its own name, while names in the baseline had several rows, and the names are
-    new. If names recur, as of users with one row per window, their blocks are as frequent as before. Source: D4.21.
+    new. If names recur, as of users with one row per window, blocks have the same shares as before. Source: D4.21.
     """
     of_before = rows_a_name(before)
     if rows_a_name(by_block) > min(MOST_UNEVEN, of_before / 2):
