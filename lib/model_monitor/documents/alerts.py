@@ -1,5 +1,5 @@
-"""What stays beside runs: _alerts.json with the windows that were monitored and who was notified, what people decided about
-alarms, and _promotions.json of versions.
+"""Files that outlast runs: _alerts.json with monitored windows and notifications, people's decisions about alarms, and
+_promotions.json of versions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from model_monitor.documents.document import Count, Document, Name, Number, Sect
 
 
 class AlertStatus(Enum):
-    """Whether enough of the last windows had violations, in the service's words."""
+    """Whether enough recent windows had violations, in the service's words."""
 
     OK = "OK"
     IN_ALERT = "InAlert"
@@ -22,11 +22,11 @@ class AlertStatus(Enum):
 class MonitoredWindow(Section):
     """One window that a run completed.
 
-    window: what identifies it: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended,
-    by which windows are ordered. violations: how many the run found. records: how many the run kept; None of a run before they
-    were noted. told: sinks that have this run's numbers and must not get them twice. since: by an alarm's cause when the first
-    of the windows in a row that had it began. recurring: whether all of its alarms came at the same hour of earlier days, too.
-    lasting: whether an alarm of the window before is not over, though this one alone shows none.
+    window: its identity: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended;
+    windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
+    recorded. told: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
+    the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
+    earlier days. lasting: whether an alarm of the previous window continues, though this window alone shows none.
     """
 
     window: Name
@@ -41,7 +41,7 @@ class MonitoredWindow(Section):
 
 
 class Transition(Section):
-    """A change of the alert. time, window: of the window that was monitored last when it changed."""
+    """A change of the alert. time, window: of the last window monitored when it changed."""
 
     time: Name
     window: Name
@@ -49,8 +49,8 @@ class Transition(Section):
 
 
 class Notified(Section):
-    """What a sink was last notified of. sink: its name and a hash of its target, which may be a secret. missed: what it could not
-    be notified of since then.
+    """A sink's last notification. sink: its name and a hash of its target, which may be a secret. missed: changes that
+    it could not be notified of since then.
     """
 
     sink: Name
@@ -59,7 +59,7 @@ class Notified(Section):
 
 
 class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring runs"):
-    """_alerts.json. windows: the last ones, in the order of their times. transitions: the oldest first."""
+    """_alerts.json. windows: the most recent ones, in order of time. transitions: the oldest first."""
 
     version: Number = 0.0
     status: AlertStatus = AlertStatus.OK
@@ -68,31 +68,31 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
     told: tuple[Notified, ...] = ()
 
     def since_before(self, time: str) -> Mapping[str, str]:
-        """The alarms of the last window that ended before a time, and since when there were."""
+        """The alarms of the last window that ended before a time, and when each began."""
         return next((window.since or {} for window in reversed(self.windows) if window.time < time), {})
 
     def told_of(self, sink: str) -> AlertStatus:
-        """What `sink` was last notified of; OK if it never was."""
+        """The status that `sink` was last notified of; OK if it never was."""
         return next((told.status for told in self.told if told.sink == sink), AlertStatus.OK)
 
     def missed_by(self, sink: str) -> tuple[Transition, ...]:
-        """What `sink` could not be notified of since it last was, the oldest first."""
+        """The changes that `sink` could not be notified of since its last notification, the oldest first."""
         return next((told.missed or () for told in self.told if told.sink == sink), ())
 
 
 TWO_SIDED_95 = 1.96
 
 FARTHER = 0.25
-"""By so much more of an accepted change it is the same one, where no interval says it: of rows, of a mean."""
+"""Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
 
 OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell", "filled"})
 
 
 class Decision(Document, file="decision.json", meant="a decision of `model-monitor accept`"):
-    """_decisions/<time>-<run id>.json: a person looked at a run's alarms and says that they are fine.
+    """_decisions/<time>-<run id>.json: a person looked at a run's alarms and accepted them.
 
-    window: the name that the history has for it, None without one. features: those that were named; none of
-    all. alarms: what was violated then. by, why: who decided, and the reason, if they said so.
+    window: its name in the history, None without one. features: the accepted ones; empty for all. alarms: the
+    violations at that time. by, why: who decided, and the reason, if given.
     """
 
     version: Number = 1.0
@@ -105,12 +105,12 @@ class Decision(Document, file="decision.json", meant="a decision of `model-monit
     alarms: tuple[CheckResult, ...]
 
     def covers(self, result: CheckResult) -> bool:
-        """Whether a violated result is one of the alarms again: of the same, in the same direction, and no larger."""
+        """Whether a violation repeats one of the alarms: same subject, same direction, and not larger."""
         return any(_is_again(result, alarm) for alarm in self.alarms)
 
 
 def accepted(results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
-    """The results; what somebody found to be fine before has no verdict."""
+    """The results; violations that a decision covers are not judged."""
     return tuple(_unless_accepted(result, decisions) for result in results)
 
 
@@ -135,7 +135,7 @@ def _is_again(result: CheckResult, alarm: CheckResult) -> bool:
 
 
 def _kind(result: CheckResult) -> tuple[str | None, ...]:
-    """What is the same in the same alarm. Which test of the values sees a change first is a matter of chance."""
+    """What identifies an alarm. Tests of values count as one: which of them detects a change first is chance."""
     component = OF_VALUES if result.component in _TESTS_OF_VALUES else result.component
     return result.check, result.against, component, result.direction
 
@@ -145,8 +145,8 @@ def _size(result: CheckResult) -> float | None:
 
 
 def _interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:
-    """Where the true size may be: the interval of its distance, its own, or that of a share; else what is as far from the limit,
-    or by a quarter farther, as the rows of later windows are not the same number.
+    """The plausible range of the true size: the interval of its distance, its own, or that of a share; else a quarter
+    of its distance from the limit on both sides, as later windows have other numbers of rows.
     """
     if alarm.distance_low is not None and alarm.distance_high is not None:
         return alarm.distance_low, alarm.distance_high
@@ -160,9 +160,9 @@ def _interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, flo
 
 
 class Promotion(Section):
-    """One version that was made to count.
+    """One promotion of a baseline version.
 
-    source: the output path of the run that it is a copy of. taken_back: when it was rolled back, None if it was not.
+    source: the output path of the run that it copies. taken_back: when it was rolled back, None if it wasn't.
     """
 
     model_version: Name
@@ -173,21 +173,21 @@ class Promotion(Section):
 
 
 class Promotions(Document, file="_promotions.json", meant="_promotions.json of `model-monitor promote`"):
-    """_promotions.json: which versions of a baseline counted, the oldest first; the last one that was not taken back does."""
+    """_promotions.json: promoted versions of a baseline, the oldest first; the last not rolled back is active."""
 
     version: Number = 1.0
     promotions: tuple[Promotion, ...] = ()
 
     @property
     def standing(self) -> tuple[Promotion, ...]:
-        """Those that were not taken back; the last one counts."""
+        """The promotions that were not rolled back; the last one is active."""
         return tuple(promotion for promotion in self.promotions if promotion.taken_back is None)
 
 
 def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None) -> tuple[Hint, ...]:
-    """Which alarms of the window before are over in this one, told once: by the window that follows the last one that had it.
+    """Hints for alarms of the previous window that are over in this one; each is reported once, in its first window.
 
-    since: by cause, of the window before. began: when this one did.
+    since: when each cause's alarm began, from the previous window. began: when this window began.
     """
     judged: dict[str, bool] = {}
     for each in results:

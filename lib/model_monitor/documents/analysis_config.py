@@ -1,4 +1,4 @@
-"""analysis_config.json: what a Clarify job analyses and how, for bias and for explainability, with the columns that it names."""
+"""analysis_config.json: what a Clarify job analyses and how, for bias and explainability, and the columns it names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LISTED = 20
 
 
 class NamedColumns:
-    """The names of a data set, by which columns are found; what is not found is gathered."""
+    """Finds columns by the names of a data set, and gathers errors for those not found."""
 
     def __init__(self, names: tuple[str, ...], where: str) -> None:
         self._names = names
@@ -23,7 +23,7 @@ class NamedColumns:
         self._faults: list[str] = []
 
     def named(self, member: str, name_or_index: str | int) -> str:
-        """The column's name; what was given if there is no such column."""
+        """The column's name; the given text if there is no such column."""
         if isinstance(name_or_index, str):
             if name_or_index not in self._names:
                 self._faults.append(
@@ -39,7 +39,7 @@ class NamedColumns:
         return self._names[name_or_index]
 
     def require_all_found(self, column_types: Collection[str] = ()) -> None:
-        """Raises BadConfiguration with every column that was not found, of `--column-types` too."""
+        """Raise BadConfiguration with every column that was not found, including those of `--column-types`."""
         faults = self._faults + [
             f"--column-types names {name!r}, which is no column of the data; {self._near(name)}"
             for name in column_types
@@ -59,7 +59,7 @@ BEYOND_A_DOUBLE = 2**1024
 def _scalar(value: Any) -> Any:
     if not isinstance(value, str | int | float) or (isinstance(value, int) and abs(value) >= BEYOND_A_DOUBLE):
         raise ValueError("no scalar")
-    str(value).encode()  # half a surrogate pair has no bytes
+    str(value).encode()  # a lone surrogate can't be encoded
     return value
 
 
@@ -74,7 +74,7 @@ def _lower(value: Any) -> Any:
 
 
 def _listed(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """A list, or one member of it without the brackets, which is written as it was."""
+    """A list, or one item without brackets, which is written back that way."""
     return read(value) if isinstance(value, list | tuple | dict) else Single(read([value]))
 
 
@@ -88,7 +88,7 @@ Scalars: TypeAlias = Annotated[tuple[Scalar, ...], WrapValidator(_listed)]
 
 
 class DatasetType(Enum):
-    """What the data set is."""
+    """The format of the data set."""
 
     CSV = "text/csv"
     JSON_LINES = "application/jsonlines"
@@ -99,7 +99,7 @@ class DatasetType(Enum):
 
 
 class ContentType(Enum):
-    """What a model takes or gives."""
+    """The format of a model's requests or answers."""
 
     CSV = "text/csv"
     JSON_LINES = "application/jsonlines"
@@ -110,24 +110,24 @@ class ContentType(Enum):
 
 
 class Aggregation(Enum):
-    """How local attributions become global ones."""
+    """How local attributions are aggregated to global ones."""
 
     MEAN_ABS = "mean_abs"
-    MEAN = "mean"  # of public configurations: read as mean_abs, the one mean that Clarify has
+    MEAN = "mean"  # in public configurations: read as mean_abs, Clarify's only mean
     MEDIAN = "median"
     MEAN_SQ = "mean_sq"
 
 
 class FacetConfig(StrictSection):
-    """A column with a sensitive group. value_or_threshold: its values, or the number that it lies above; None: each value."""
+    """A column with a sensitive group. value_or_threshold: its values, or its lower threshold; None: each value."""
 
     name_or_index: NameOrIndex
     value_or_threshold: Scalars | None = None
 
 
 class SegmentConfig(StrictSection):
-    """A column whose values part the rows. segments: none for one of each value. display_aliases: names of the segments, with or
-    without that of the rest.
+    """A column whose values divide the rows. segments: empty for one segment per value. display_aliases: the segments'
+    names, with or without that of the remaining rows.
     """
 
     config_name: Name | None = None
@@ -137,13 +137,13 @@ class SegmentConfig(StrictSection):
 
 
 class BiasMethods(StrictSection):
-    """The metrics of one part: their names, or "all"."""
+    """The metrics of one part: names, or "all"."""
 
     methods: Annotated[tuple[Name, ...], WrapValidator(_listed)]
 
 
 class ShapMethod(StrictSection):
-    """Feature attributions. baseline: a path, rows, records or one JSON object; None: made by clustering."""
+    """Feature attributions. baseline: a path, rows, records or one JSON object; None: computed by clustering."""
 
     baseline: Any = None
     num_clusters: WholeNumber | None = None
@@ -173,7 +173,7 @@ class ReportMethod(StrictSection):
 
 
 class MethodsConfig(StrictSection):
-    """What is requested."""
+    """The requested analyses."""
 
     pre_training_bias: BiasMethods | None = None
     post_training_bias: BiasMethods | None = None
@@ -184,7 +184,7 @@ class MethodsConfig(StrictSection):
 
 
 class PredictorConfig(StrictSection):
-    """The model, where predictions are not in the data."""
+    """The model, if predictions are not in the data."""
 
     endpoint_name: Name | None = None
     endpoint_name_prefix: Name | None = None

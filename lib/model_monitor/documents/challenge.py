@@ -1,4 +1,4 @@
-"""challenge.json: two models beside each other, and which of them is to answer. Ours."""
+"""challenge.json: the comparison of two models, and which of them should serve. Ours."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Verdict(Enum):
 
 
 class Design(Enum):
-    """How both models came by their rows: the same ones for both, or each its own."""
+    """How rows are assigned to the models: the same rows to both, or different rows to each."""
 
     SHADOW = "shadow"
     SPLIT = "split"
 
 
 class Difference(Section):
-    """One metric of both. difference: challenger less champion. interval: its ends, which hold at all looks of the trial
-    together; None if there are too few rows. p: of this look alone. method: how the standard error was made.
+    """One metric of both models. difference: challenger minus champion. interval: its ends, valid for all looks of the
+    trial together; None with too few rows. p: of this look alone. method: how the standard error was computed.
     """
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"champion", "challenger", "difference", "interval"})
@@ -42,8 +42,8 @@ class Difference(Section):
 
 
 class ChallengeSide(Section):
-    """One of the two. rows: that were compared. refused: records that can't be used. unmatched: rows without a label, or in a
-    shadow without a partner. repeated: records that said the same again."""
+    """One of the two models. rows: the rows compared. refused: records that can't be used. unmatched: rows without a
+    label or, in a shadow trial, without a partner. repeated: duplicate records."""
 
     path: Name
     rows: Count
@@ -53,9 +53,9 @@ class ChallengeSide(Section):
 
 
 class Segment(Section):
-    """Pairs that both answered differently more often, or less, than the others. feature, value: of what both were asked; of
-    numbers a range. rows: pairs of it. disagreement: as of the whole, of these pairs. p: of the difference from the other pairs,
-    for all segments that were looked at.
+    """Pairs in which the models disagree more, or less, than in others. feature, value: of the requests; a range for
+    numbers. rows: its pairs. disagreement: as for the whole trial, in these pairs. p: of the difference from the other
+    pairs, adjusted for all segments tried.
     """
 
     feature: Name
@@ -66,11 +66,11 @@ class Segment(Section):
 
 
 class Challenge(Document, file="challenge.json", meant="challenge.json of a trial"):
-    """challenge.json. reason: of the verdict. rows: of the trial, pairs or those of both sides together. rows_to_tell: with which
-    a difference that stays as it is would be told; None if it is told, or nobody knows. disagreement: share of the pairs that
-    both answered differently, of a regression the mean distance of their answers; None of a split. segments: where they differ
-    more or less than elsewhere, the clearest first. unfair: what differs between what both were asked. metrics: the one that
-    decides stands first.
+    """challenge.json. reason: of the verdict. rows: pairs, or rows of both sides together. rows_to_tell: the rows at
+    which the current difference would be significant; None if it is already, or if unknown. disagreement: the share of
+    pairs with different answers, for regression their mean distance; None for a split. segments: where they disagree
+    more or less than elsewhere, the clearest first. unfair: differences between both models' requests. metrics: the
+    deciding metric first.
     """
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"rows_to_tell", "disagreement"})

@@ -1,5 +1,5 @@
-"""The result of every check of a run: checks.json, constraint_violations.json, rows of all, and alarms: one change is one alarm,
-violations with one cause, in words. Pure.
+"""The results of all checks of a run: checks.json, constraint_violations.json, summary rows, and alarms. An alarm is
+one change: all violations with one cause, in words. Pure.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from model_monitor.documents.document import Count, Document, Name, Number, Sect
 
 
 class CheckStatus(Enum):
-    """What became of a check."""
+    """The verdict of a check."""
 
     VIOLATED = "violated"
     PASSED = "passed"
     NOT_JUDGED = "not judged"
     CANNOT_TELL = "cannot tell"
-    """Nothing broke a limit, and something may have changed that so few rows, or so little history, can't show."""
+    """No limit is violated, but a change is possible that so few rows, or so little history, can't show."""
 
 
 WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
 
 
 BESIDE = frozenset({"attribution_change_check"})
-"""Checks whose findings are no violations of a run and alarm nobody. Source: E6.2."""
+"""Checks that never count as violations of a run and never raise an alarm. Source: E6.2."""
 
 
 class SegmentPart(Section):
-    """What a segment adds to a distance. cut: the way that the rows are cut. rows: its share of the window's.
+    """A segment's contribution to a distance. cut: how rows are cut into segments. rows: its share of the window.
 
-    within: as values changed in it. mix: as its share of the rows did.
+    within: the part from changed values in the segment. mix: the part from its changed share of rows.
     """
 
     cut: Name
@@ -43,10 +43,10 @@ class SegmentPart(Section):
 
 
 class Cause(Section):
-    """What is the same about the rows behind a change. key: what tells them from others, as file, time, or a member of captures.
+    """What the rows behind a change have in common. key: what distinguishes them: file, time, a capture's member, ….
 
-    words: without a value of any record. value: the one that all of them have. share: of the change. rows: their share of all.
-    p: by chance alone, for all keys that were looked at.
+    words: a description without a value of any record. value: the value they share. share: their share of the change.
+    rows: their share of all rows. p: the p-value, adjusted for all keys tried.
     """
 
     key: Name
@@ -58,41 +58,41 @@ class Cause(Section):
 
 
 class CheckResult(Section):
-    """One check of one feature or metric.
+    """The result of one check of one feature or metric.
 
-    feature: its name, or what violations of the whole data set are called. metric: its name in statistics.json, where a
-    metric was checked. check: its `constraint_check_type`. observed: the share, distance, p-value or number that was held
-    against `threshold`; None if there is none. interval: its ends, if it has one. threshold: None where the baseline left it
-    undefined. n, m: how many values of the baseline and of the current data it was made from. formula: how. method: of drift, as
-    constraints.json calls it. ties: `lost` if equal values were counted once, as the service did. statistic,
-    degrees_of_freedom: of a test that has them. reason: why the check is not judged, or what else has to be known of its
-    status. description: the violation's text, None unless violated. against: of a comparator, what it compares with.
+    feature: its name, or the name that violations of the whole data set have. metric: its name in statistics.json, if a
+    metric was checked. check: its `constraint_check_type`. observed: the share, distance, p-value or number compared
+    with `threshold`; None if there is none. interval: its ends, if it has one. threshold: None if the baseline left it
+    undefined. n, m: the numbers of baseline and current values. formula: how observed was computed. method: the drift
+    method, as in constraints.json. ties: `lost` if equal values were counted once, as the service did. statistic,
+    degrees_of_freedom: of a test that has them. reason: why the check is not judged, or a remark on its status.
+    description: the violation's text, None unless violated. against: the reference of a comparator.
 
-    Where chance is allowed for: p: of the check's own test; adjusted_p: for the columns that were tested with it. component: the
-    test of a column that is least likely by chance; effect: how large what it saw is, as a share. direction: whether the mean
-    of numbers went `up` or `down`, or where one value stands for missing ones, on which side of the baseline's mean that is.
-    distance: the largest gap between both distributions; distance_low, distance_high: of the interval that has the true one.
-    smallest_change: what is found nine times in ten, of numbers a shift in standard deviations, of texts a difference of shares;
-    smallest_lasting: of one that stays for a day, where earlier windows tell. fewest: of a share that the guard looks at the
-    fewest values of the window that would be a violation; None if not even all would.
-    same_as: of a metric that is another one in other units, the name of that.
+    If chance is allowed for: p: the p-value of the check's own test; adjusted_p: adjusted for the columns tested with
+    it. component: the column's test with the smallest p-value; effect: the size of its change, as a share. direction:
+    whether the mean of numbers went `up` or `down`; if one value replaces missing ones, its side of the baseline's
+    mean. distance: the largest gap between both distributions; distance_low, distance_high: the ends of its confidence
+    interval. smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for
+    texts a difference of shares; smallest_lasting: likewise for a change that lasts a day, if earlier windows tell.
+    fewest: the fewest values of the window that would violate a guard on a share; None if not even all would. same_as:
+    the metric that this one repeats in other units.
 
-    Of a violated one: alarm: the number of its alarm, which other results of the same cause share; 1 is the largest. words: what
-    was and what is, without a value of any record. values: categories that these are about, most frequent first. since: when the
-    first of the windows in a row that had it began; None if that is this one. Where the status is another one, the alarm of the
-    window before is not over.
+    For a violation: alarm: the number of its alarm, shared by results with the same cause; 1 is the largest. words:
+    what was and what is, without a value of any record. values: the categories concerned, most frequent first. since:
+    when the first of the consecutive windows with it began; None if this is the first. With another status, the
+    previous window's alarm continues.
 
-    change: of a violated one what changed, in words that follow the name; of another of drift `smallest_change` in words.
+    change: for a violation, what changed, in words that follow the name; for other drift, `smallest_change` in words.
 
-    impact: how bad it is, times the feature's share in what moves the model; None where nobody gave attributions.
+    impact: the severity, times the feature's share of attribution; None without attributions.
 
-    ids: of an expectation the first records that offend, where records have ids.
+    ids: the first records that break an expectation, if records have ids.
 
-    segment: which one a check is of, or a change is in. where: in words. parts: of a distance what each segment adds to it.
+    segment: the segment that was checked, or has the change. where: in words. parts: each segment's part of a distance.
 
-    guess: of a violated one what it may have become, as a person would guess first. cause: what is the same about its rows, the
-    clearest first. hour: what earlier days say of drift at this one: `usual`, `recurring` of an alarm that came then, too,
-    `open` of what would be one were more of them known, `said` where drift beside that hour is violated.
+    guess: for a violation, the most likely explanation. cause: what its rows have in common, the clearest first.
+    hour: what earlier days say about drift at this hour: `usual`; `recurring`: an alarm that came at this hour before;
+    `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated.
     """
 
     feature: Name | None = None
@@ -140,15 +140,15 @@ class CheckResult(Section):
 
     @property
     def is_violation(self) -> bool:
-        """Whether it counts as one: what a check beside the others finds stands in checks.json alone."""
+        """Whether it counts as a violation; results of the checks in BESIDE only appear in checks.json."""
         return self.status is CheckStatus.VIOLATED and self.check not in BESIDE
 
 
-UNREAD_NAMED = 5  # members that one hint names; the rest are counted
+UNREAD_NAMED = 5  # the number of members that a hint names; the rest are counted
 
 
 class Hint(Section):
-    """What looks wrong with the data and breaks no constraint. hint: the rule's name. features: those it is about, if any."""
+    """Something that looks wrong but breaks no constraint. hint: the rule's name. features: those concerned, if any."""
 
     hint: Name
     features: tuple[Name, ...]
@@ -156,7 +156,7 @@ class Hint(Section):
 
     @classmethod
     def of_unread(cls, constraints: Document) -> tuple[Hint, ...]:
-        """That somebody wrote members into the constraints that nothing reads; none if all are known."""
+        """A hint about members of the constraints that nothing reads; empty if all are known."""
         found = [*constraints.unknown_members()]
         more = f"; and {len(found) - UNREAD_NAMED} more" if len(found) > UNREAD_NAMED else ""
         said = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(found[:UNREAD_NAMED])}{more}"
@@ -164,7 +164,7 @@ class Hint(Section):
 
 
 class Family(Section):
-    """Checks that share a part of the budget. level: that part. tests: how many checks share it."""
+    """Checks that share a part of the budget. level: that part. tests: the number of checks that share it."""
 
     family: Name
     level: Number
@@ -172,7 +172,7 @@ class Family(Section):
 
 
 class BudgetLedger(Section):
-    """Who may raise how many false alarms: the levels of the families add up to the budget. rows: as constraints.json has it."""
+    """How the budget of false alarms is divided: the families' levels add up to it. rows: as in constraints.json."""
 
     false_alarm_budget: Number
     rows: Name
@@ -180,15 +180,15 @@ class BudgetLedger(Section):
 
     @classmethod
     def of_one(cls, family: str, budget: float, tests: int) -> BudgetLedger:
-        """One family, which has all of the budget, of independent rows. Source: D4.6."""
+        """A ledger with one family, which has the whole budget, for independent rows. Source: D4.6."""
         found = Family(family=family, level=budget, tests=tests)
         return cls(false_alarm_budget=budget, rows="independent", families=(found,))
 
 
 class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
-    """checks.json; the data set's own checks first, then by feature in the order of constraints.json, then by check.
+    """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
-    budget: None where chance is not allowed for. hints: None if there are none.
+    budget: None if chance is not allowed for. hints: None if there are none.
     """
 
     version: Number = 0.0
@@ -201,7 +201,7 @@ class Violation(Section):
     """One constraint that is not met.
 
     feature_name: None in files of monitors that name a metric instead. description: the sentence that clients parse.
-    metric_name: of model quality, bias and explainability.
+    metric_name: in files of model quality, bias and explainability.
     """
 
     feature_name: Name | None = None
@@ -211,27 +211,27 @@ class Violation(Section):
 
 
 class Violations(Document, file="constraint_violations.json", meant="constraint_violations.json of a monitoring run"):
-    """constraint_violations.json; without violations an empty list (C4.3, C11.7)."""
+    """constraint_violations.json; an empty list without violations (C4.3, C11.7)."""
 
     violations: tuple[Violation, ...] = ()
 
 
-FACET_VALUE = "facet_value"  # the member of a bias check's result that says whose it is, beside the facet
-LABEL = "label"  # the member of an attribution check's result that says which of the model's outputs it is about
+FACET_VALUE = "facet_value"  # the member of a bias check's result with the facet's sensitive value
+LABEL = "label"  # the member of an attribution check's result with the model's output
 
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 Bins = Mapping[str, Sequence[Any]]
-"""What a baseline's shares are counted in, by feature: the ends of 20 bins of equal width, or its most frequent values."""
+"""The bins of a baseline's shares, by feature: the edges of 20 bins of equal width, or the most frequent values."""
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
     """A feature, a metric, a metric of a group, or a feature's attribution.
 
-    part: whose metric it is, as `facet=value`, or the output; else empty. kind: `number`, `category`, `metric`, `bias` or
-    `attribution`. quantiles, shares: of `QUANTILES`, and in the baseline's bins; None where they are not known. value, low,
-    high: of a metric.
+    part: the metric's group as `facet=value`, or the output; else empty. kind: `number`, `category`, `metric`, `bias`
+    or `attribution`. quantiles: at `QUANTILES`; None if unknown. shares: in the baseline's bins; None if unknown.
+    value, low, high: of a metric.
     """
 
     name: str
@@ -253,14 +253,14 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run is like, in rows. bins: those of its baseline, or of itself without one."""
+    """The summary of a run, in rows. bins: the baseline's bins, or its own without a baseline."""
 
     rows: tuple[SummaryRow, ...] = ()
     bins: Bins = field(default_factory=dict)
 
 
 def whose(result: CheckResult) -> tuple[str, str]:
-    """The name and the part that a check's result is of, as summaries have them."""
+    """The name and the part that a check's result belongs to, as in summaries."""
     members = result.model_extra or {}
     value = members.get(FACET_VALUE)
     part = str(members.get(LABEL, "")) if value is None else part_of(result.feature or "", str(value))
@@ -268,17 +268,17 @@ def whose(result: CheckResult) -> tuple[str, str]:
 
 
 def name_of(result: CheckResult) -> str:
-    """What a check's result is of, as histories of runs call it."""
+    """The name that a check's result has in histories of runs."""
     return shown_name(*whose(result))
 
 
 def shown_name(name: str, part: str) -> str:
-    """A summary's name and part together."""
+    """A summary's name and part as one text."""
     return f"{name} ({part})" if part else name
 
 
 def part_of(facet: str, value: str) -> str:
-    """What a sensitive group is called."""
+    """The name of a sensitive group."""
     return f"{facet}={value}"
 
 
@@ -291,17 +291,17 @@ NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The violations of one cause, the one that says it first."""
+    """The violations with one cause, the clearest first."""
 
     results: tuple[CheckResult, ...]
 
     @property
     def since(self) -> str | None:
-        """When the first of the windows in a row that have it began; None if that is this one."""
+        """When the first of the consecutive windows with it began; None if this is the first."""
         return min((result.since for result in self.results if result.since), default=None)
 
     def sentence(self, *, with_values: bool = True) -> str:
-        """What was, what is, since when, without a full stop. with_values: whether values of records are named, too."""
+        """What was, what is, since when, without a full stop. with_values: whether to name values of records."""
         first, *others = self.results
         said = (first.words or plain_words(first)) + (_values(first) if with_values else "")
         alike = [name for name in dict.fromkeys(map(cause, others)) if name != cause(first)]
@@ -313,9 +313,9 @@ class Alarm:
 
 
 def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
-    """The results; violated ones have the number of their alarm, 1 of the largest, words, and since when there is that alarm.
+    """The results; violations get the number of their alarm (1 is the largest), words, and since when the alarm exists.
 
-    since: by cause, of the window before.
+    since: when each cause's alarm began, from the previous window.
     """
     results = tuple(results)
     causes: dict[str, list[CheckResult]] = {}
@@ -325,7 +325,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
     alarms: dict[Hashable, list[CheckResult]] = {}
     for name, found in causes.items():
         lacking = (each for each in found if each.check == COMPLETENESS)
-        # most likely the same rows lack all of them
+        # probably the same rows lack all of these features
         key = next(((each.check, each.observed, each.m) for each in lacking), name)
         alarms.setdefault(key, []).extend(found)
     ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, found)))
@@ -344,7 +344,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
 
 def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
-    """Since when each cause is there, the largest alarm first, for the window that follows one which `began` then."""
+    """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
     found = (each for each in results if each.status is CheckStatus.VIOLATED or each.since)
     return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
 
@@ -359,14 +359,14 @@ def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:
 
 
 def cause(result: CheckResult) -> str:
-    """Whose change it is, in the same words in every window: a feature, or one metric of those that say the same."""
+    """The name of what changed, the same in every window: a feature, or one of several equivalent metrics."""
     name, part = whose(result)
     name = result.same_as or name or OF_THE_WINDOW
     return f"{name} of {part}" if part else name
 
 
 def by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
-    """The violated ones by their cause, the largest first."""
+    """The violations by cause, the largest first."""
     found: dict[str, list[CheckResult]] = {}
     violated = (each for each in results if each.status is CheckStatus.VIOLATED)
     for each in sorted(violated, key=lambda each: (each.alarm or float("inf"), -excess(each))):
@@ -375,9 +375,9 @@ def by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
 
 
 def excess(result: CheckResult) -> float:
-    """How bad it is: how far the observed number is beyond its threshold, in units of the threshold where that is above 1, and
-    at most 1. So shares, distances and p-values are comparable as they are. Without a number it is as bad as can be; what a test
-    saw is as large as its distance or effect. Where attributions are at hand, by impact.
+    """The severity: how far the observed number is beyond its threshold, relative to a threshold above 1, and at most
+    1, so that shares, distances and p-values are comparable. It is 1 without a number, the larger of distance and
+    effect for a test, and the impact if there are attributions.
     """
     if result.impact is not None:
         return result.impact
@@ -389,7 +389,7 @@ def excess(result: CheckResult) -> float:
 
 
 def plain_words(result: CheckResult) -> str:
-    """What a violated check found, as far as its own numbers say it."""
+    """The finding of a violated check in words, from its own numbers."""
     name, part = whose(result)
     subject = " of ".join(word for word in (name or OF_THE_WINDOW, part) if word)
     if result.check == EXPECTATION:
@@ -413,7 +413,7 @@ _OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"
 
 
 def _first_said_first(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
-    """What several features have in common, else the largest."""
+    """The results with what several features have in common first, else the largest first."""
     common = len({*map(cause, alarm)}) > 1
     return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, -excess(each))))
 
@@ -423,5 +423,5 @@ def _values(result: CheckResult) -> str:
 
 
 def some_of(names: Sequence[str], most: int = NAMED) -> str:
-    """The first of some names, and how many more there are."""
+    """The first names, and the number of the others."""
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

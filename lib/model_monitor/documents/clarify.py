@@ -1,6 +1,6 @@
-"""Files that the service's Clarify container writes: analysis.json with bias metrics, and with attributions. Driver only, pure.
+"""Files of the service's Clarify container: analysis.json with bias metrics, and with attributions. Driver only, pure.
 
-Each is also the constraints file that later windows are held against.
+Each is also the constraints file that later windows are compared with.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class ClarifyDocument(Document):
     version: Name = "1.0"
 
     def to_json(self) -> str:
-        """The file's text, as Python's json module writes it with an indent of 4."""
+        """The file's text, as Python's json module writes it with indent 4."""
         return json.dumps(self.plain(), indent=4, allow_nan=False)
 
 
 OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explanations")
-"""One analysis.json may be that of bias and of explainability."""
+"""One analysis.json may hold the results of both bias and explainability."""
 
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -49,7 +49,7 @@ MetricNumber = Annotated[
 
 
 class BiasMetric(Section):
-    """One metric of one group. value: None where it is undefined; then error says why."""
+    """One metric of one group. value: None if undefined; error then says why."""
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"value"})
 
@@ -80,7 +80,7 @@ class GroupMetrics(Section):
 
 
 class BiasPart(Section):
-    """The metrics before, or after, training: by facet, each with its groups."""
+    """The pre-training or post-training metrics: by facet, for each of its groups."""
 
     label: Name
     facets: Mapping[str, tuple[GroupMetrics, ...]]
@@ -97,7 +97,7 @@ class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analys
 
     @property
     def parts(self) -> tuple[BiasPart, ...]:
-        """The parts that are there, in the order of the file."""
+        """The parts that exist, in the file's order."""
         return tuple(part for part in (self.post_training_bias_metrics, self.pre_training_bias_metrics) if part)
 
 
@@ -114,7 +114,7 @@ class BiasViolation(Section):
 class BiasViolations(
     ClarifyDocument, file="constraint_violations.json", meant="bias monitor's constraint_violations.json"
 ):
-    """constraint_violations.json of the bias monitor; the service leaves it out if there are none."""
+    """constraint_violations.json of the bias monitor; the service omits it if there are none."""
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
@@ -122,14 +122,14 @@ class BiasViolations(
 
 
 class OutputAttributions(Section):
-    """What the features do for one output. expected_value: what the baseline rows get."""
+    """The attributions of the features for one output. expected_value: the output for the baseline rows."""
 
     global_shap_values: Mapping[str, Number]
     expected_value: Number
 
 
 class Dependence(Section):
-    """The partial dependence of the outputs on one feature. error: why there is none."""
+    """The partial dependence of the outputs on one feature. error: why it is missing."""
 
     feature_name: Name
     data_type: Name
@@ -141,7 +141,7 @@ class Dependence(Section):
 
 
 class Explanations(Section):
-    """What explains a model: by output its attributions, and partial dependence by feature."""
+    """The explanations of a model: attributions by output, and partial dependence by feature."""
 
     kernel_shap: Mapping[str, OutputAttributions] | None = None
     pdp: tuple[Dependence, ...] | None = None
@@ -162,7 +162,7 @@ class AttributionReport(ClarifyDocument, file="analysis.json", meant="explainabi
 
     @property
     def shares(self) -> Mapping[str, float]:
-        """The share of each feature in all global values, over all outputs."""
+        """The share of each feature in the sum of absolute global values, over all outputs."""
         sums: dict[str, float] = {}
         for values in self.values.values():
             for name, value in values.items():
@@ -183,7 +183,7 @@ class AttributionViolation(Section):
 class AttributionViolations(
     ClarifyDocument, file="constraint_violations.json", meant="explainability monitor's constraint_violations.json"
 ):
-    """constraint_violations.json of the explainability monitor; the service leaves it out if there are none."""
+    """constraint_violations.json of the explainability monitor; the service omits it if there are none."""
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 

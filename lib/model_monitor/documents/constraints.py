@@ -1,8 +1,8 @@
-"""constraints.json of the data-quality jobs: what each feature has to fulfil, and how it is monitored.
+"""constraints.json of the data-quality jobs: the constraints of each feature, and how it is monitored.
 
-The models mirror the file, old names and places included, so that it is written back as it was. What they mean
-together is `Constraints.monitoring_of(feature)`: one `MonitoringSettings` without gaps. Model-quality constraints are
-another document. Driver only, pure.
+The models mirror the file, including old names and places, so that a file is written back unchanged.
+`Constraints.monitoring_of(feature)` interprets them: one `MonitoringSettings` without gaps. Model-quality constraints
+are another document. Driver only, pure.
 
 Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and
 `monitoringConfigOverrides`, overrides inside `string_constraints`, `linf_simple` and `linf_robust`, and no
@@ -41,17 +41,17 @@ from model_monitor.statistics.drift.distances import Distance
 from model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
-"""What the guide also calls methods of the service -> what they are called here (C4.2)."""
+"""The guide's other names of the service's methods -> the names used here (C4.2)."""
 
 COMPARISON_METHODS = {**{name: name for name in NUMERIC_METHODS}, **OTHER_NAMES}
-"""Each way to write a `comparison_method` -> what it is called here."""
+"""Each spelling of a `comparison_method` -> the name used here."""
 
 CATEGORICAL_DRIFT_METHODS = {name: name for name in CATEGORICAL_METHODS}
-"""Each way to write a `categorical_drift_method` -> what it is called here."""
+"""Each spelling of a `categorical_drift_method` -> the name used here."""
 
 
 class Switch(Enum):
-    """On or off, as the files spell it."""
+    """On or off, in the files' spelling."""
 
     ENABLED = "Enabled"
     DISABLED = "Disabled"
@@ -66,14 +66,14 @@ class Switch(Enum):
 
 
 class Verdicts(Enum):
-    """Whether chance is allowed for."""
+    """Whether verdicts allow for chance."""
 
     CALIBRATED = "calibrated"
     NONE = "none"
 
 
 class Rows(Enum):
-    """How the rows of a window depend on each other. CLUSTERED: some belong together, as those of one user do."""
+    """How the rows of a window depend on each other. CLUSTERED: some belong together, like the rows of one user."""
 
     CLUSTERED = "clustered"
     INDEPENDENT = "independent"
@@ -83,22 +83,22 @@ REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"
 
 
 class Role(Enum):
-    """What a feature is to the model, if it is not an input."""
+    """The role of a feature that is not an input of the model."""
 
     PREDICTION = "prediction"
 
 
 ComparisonMethod = Annotated[str, Strict(), named_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
-"""How two distributions of numbers are compared."""
+"""The method that compares two numeric distributions."""
 
 CategoricalDriftMethod = Annotated[
     str, Strict(), named_in(CATEGORICAL_DRIFT_METHODS), Expected.one_of(CATEGORICAL_DRIFT_METHODS)
 ]
-"""How two distributions of categories are compared."""
+"""The method that compares two distributions of categories."""
 
 
 class Comparator(Section):
-    """A distance with its threshold: ours, after TFDV's skew comparators. against: the reference that is compared with."""
+    """A distance with its threshold: ours, after TFDV's skew comparators. against: the reference."""
 
     against: Annotated[
         str,
@@ -113,9 +113,9 @@ class Comparator(Section):
 
 
 class DistributionConstraints(Section):
-    """Drift of one feature's distribution; three members are old ones, read and kept.
+    """Drift of one feature's distribution; three members are old, read and kept.
 
-    Ours: reason: why a baseline suggests no comparison. comparators: distances judged in place of the rest.
+    Ours: reason: why the baseline suggests no comparison. comparators: distances that replace the others.
     """
 
     perform_comparison: Switch | None = None
@@ -131,9 +131,9 @@ class DistributionConstraints(Section):
 
 
 class MonitoringConfig(Section):
-    """Settings as a file has them, for all features or as overrides of one; an absent member is not set here.
+    """The settings in a file, for all features or as overrides for one; an absent member is not set here.
 
-    non_negative_check and what follows: ours; the service has none.
+    non_negative_check and the members after it are ours; the service has none of them.
     """
 
     evaluate_constraints: Switch | None = None
@@ -156,7 +156,7 @@ class NumConstraints(Section):
 
 
 class StringConstraints(Section):
-    """domains: the values seen, where they were few. The overrides belong to the feature; old SDKs wrote them here."""
+    """domains: the distinct values, if there were few. The overrides are the feature's; old SDKs wrote them here."""
 
     domains: tuple[DataText, ...] | None = None
     monitoring_config_overrides: MonitoringConfig | None = None
@@ -164,8 +164,8 @@ class StringConstraints(Section):
 
 
 class FeatureConstraints(Section):
-    """One feature. completeness: the share of values that has to be present; None: not checked. role, expectations: ours; role is
-    None of an input.
+    """One feature. completeness: the minimum share of present values; None: not checked. role, expectations: ours; role
+    is None for an input.
     """
 
     name: Name
@@ -180,14 +180,14 @@ class FeatureConstraints(Section):
 
     @property
     def domains(self) -> tuple[str, ...] | None:
-        """The values that the feature may have; None: not checked."""
+        """The allowed values; None: not checked."""
         return self.string_constraints.domains if self.string_constraints else None
 
     @property
     def overrides(self) -> dict[str, MonitoringConfig]:
-        """The feature's own settings by the place they stand in; a later one wins.
+        """The feature's own settings by their place in the file; a later one wins.
 
-        The feature's own member wins over the one in `string_constraints`, which only old SDKs wrote, and in each place
+        The feature's own member wins over the one in `string_constraints`, which only old SDKs wrote; in each place,
         the SDK's spelling wins over the guide's.
         """
         if not (self.string_constraints or self.monitoring_config_overrides or self.monitoringConfigOverrides):
@@ -200,7 +200,7 @@ class FeatureConstraints(Section):
 
 @dataclass(frozen=True)
 class _Kind:
-    """How features of one kind are compared: the members that say it, and the methods there are."""
+    """How features of one kind are compared: the members of the file that set it, and the available methods."""
 
     features: str
     method: str
@@ -208,7 +208,7 @@ class _Kind:
     methods: Registry[Distance]
 
     def is_ours(self, method: str) -> bool:
-        """Whether the service has no such method."""
+        """Whether the service lacks this method."""
         return self.methods.get(method).facts["service"] is None
 
 
@@ -323,7 +323,7 @@ class MonitoringSettings:
                 )
 
     def as_config(self) -> MonitoringConfig:
-        """The settings as the newest containers write them, with every member; our own settings only if they were switched on."""
+        """All settings, as the newest containers write them; our own settings only if they are switched on."""
         absent = set() if self.non_negative_check else {"non_negative_check"}
         if not self.is_calibrated:
             absent |= {"verdicts", "false_alarm_budget", "rows"}
@@ -339,7 +339,7 @@ _MEMBERS = {
     section: [name for name in section.model_fields if name in MonitoringSettings.__dataclass_fields__]
     for section in (DistributionConstraints, MonitoringConfig)
 }
-"""The settings that stand in a section of the file, by their own names."""
+"""The names of the settings in each section of the file."""
 
 
 def _word(name: str, words: type[Verdicts] | type[Rows], given: Any) -> Verdicts | Rows:
@@ -351,7 +351,7 @@ def _word(name: str, words: type[Verdicts] | type[Rows], given: Any) -> Verdicts
 
 
 class Constraints(Document, file="constraints.json", meant="constraints.json of a data-quality baseline"):
-    """constraints.json of a data-quality job; features in the order of the data's columns. expectations: ours, of all rows."""
+    """constraints.json of a data-quality job; features in the data's column order. expectations: ours, for all rows."""
 
     version: Number = 0.0
     features: tuple[FeatureConstraints, ...]
@@ -371,18 +371,18 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
 
     @property
     def is_of_2019(self) -> bool:
-        """Whether the file has the layout of November 2019 (C4.2a)."""
+        """Whether the file has the November 2019 layout (C4.2a)."""
         config = self.monitoring_config
         drift = config.distribution_constraints if config else None
         return drift is not None and drift.enable_comparisons is not None
 
     @property
     def monitoring(self) -> MonitoringSettings:
-        """The settings of the whole file; for a member that it does not have, the default."""
+        """The settings of the whole file, with defaults for absent members."""
         return _settings([self.monitoring_config])
 
     def monitoring_of(self, feature: str) -> MonitoringSettings:
-        """The settings in force for one feature: its overrides over the file's over the defaults.
+        """The settings of one feature: its overrides, then the file's settings, then the defaults.
 
         Constraints switched off for the whole file stay off for every feature.
 
@@ -392,14 +392,14 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
         return _settings([self.monitoring_config, *self.feature(feature).overrides.values()])
 
     def settings_by_feature(self) -> dict[str, MonitoringSettings]:
-        """`monitoring_of` of every feature, without looking for each among all."""
+        """`monitoring_of` for every feature, without searching for each."""
         whole = self.monitoring
-        # the first of a name counts
+        # of several features with one name, the first counts
         configs = {feature.name: [*feature.overrides.values()] for feature in reversed(self.features)}
         return {name: _settings([self.monitoring_config, *own]) if own else whole for name, own in configs.items()}
 
     def contradictions(self) -> Iterator[str]:
-        """Overrides that name one of our distances for the other kind of feature alone, and so would have no effect."""
+        """Overrides without effect, because they only name one of our distances for the other kind of feature."""
         for index, feature in enumerate(self.features):
             for place, config in feature.overrides.items():
                 for fault in _without_effect(feature.inferred_type, config.distribution_constraints):
@@ -420,7 +420,7 @@ def _without_effect(inferred_type: InferredType, drift: DistributionConstraints 
 
 
 def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
-    """The whole file's config first, then overrides; a later one wins."""
+    """The settings from the whole file's config and then the overrides; a later one wins."""
     known: dict[str, Any] = {}
     switched_off = False
     for index, config in enumerate(configs):
@@ -428,18 +428,18 @@ def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
             known = _over(known, _set_in(config))
             switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
     is_of_service = not any(kind.is_ours(_method_of(kind, known)) for kind in _KINDS)
-    if is_of_service and "comparison_threshold" in known:  # it is the default of the categorical one
+    if is_of_service and "comparison_threshold" in known:  # the default of the categorical threshold
         known.setdefault("categorical_comparison_threshold", known["comparison_threshold"])
     if switched_off:
         known["evaluate_constraints"] = False
-    return MonitoringSettings(**{"verdicts": Verdicts.NONE, **known})  # a file that doesn't say is judged as written
+    return MonitoringSettings(**{"verdicts": Verdicts.NONE, **known})  # without the member, limits apply as written
 
 
 def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """`known` with later settings over them.
+    """`known`, overridden by later settings.
 
-    A threshold passes from one method of the service to another, as it always did. It means nothing to a distance on another
-    scale: where one of ours is chosen instead, or left, it goes.
+    A threshold is kept when one method of the service replaces another, as in the service. It is dropped when a
+    distance of ours is chosen or replaced, because that has another scale.
     """
     kept = dict(known)
     for kind in _KINDS:
@@ -455,7 +455,7 @@ def _method_of(kind: _Kind, known: Mapping[str, Any]) -> str:
 
 
 def _methods_in(drift: DistributionConstraints) -> dict[_Kind, str]:
-    """The methods that a file names; today's name of a member wins over an old one."""
+    """The methods that a file names; a member's current name wins over an old one."""
     written = {_NUMBERS: drift.comparison_method or drift.comparion_method, _TEXTS: drift.categorical_drift_method}
     return {kind: OTHER_NAMES.get(method, method) for kind, method in written.items() if method is not None}
 
@@ -464,7 +464,7 @@ _NO_DRIFT = DistributionConstraints()
 
 
 def _set_in(config: MonitoringConfig) -> dict[str, Any]:
-    """The settings that `config` sets, by their names in MonitoringSettings; today's name wins over an old one."""
+    """The settings in `config`, by their names in MonitoringSettings; the current name wins over an old one."""
     drift = config.distribution_constraints or _NO_DRIFT
     settings: dict[str, Any] = {
         "domain_content_threshold": drift.min_domain_mass,

@@ -1,6 +1,4 @@
-"""What every document of the contract has in common: its members, the kinds of their values, how it is read and written,
-and what its errors say.
-"""
+"""The base of all documents of the contract: members, kinds of values, reading, writing and errors."""
 
 from __future__ import annotations
 
@@ -26,8 +24,8 @@ if TYPE_CHECKING:
 class Expected:
     """What a value has to be, as the end of "it has to be …".
 
-    of_data: the value comes from the monitored data, so an error names its type and never shows it. choices: the allowed
-    texts, if there are only some.
+    of_data: whether the value comes from the monitored data; an error then names its type and never shows it. choices:
+    the allowed texts, if limited.
     """
 
     text: str
@@ -40,7 +38,7 @@ class Expected:
         return cls(f"one of {', '.join(map(json.dumps, names))}", choices=tuple(names))
 
 
-_PLAIN = (float, int)  # most numbers are; to ask whether something is a Real takes longer
+_PLAIN = (float, int)  # most numbers are one of these; isinstance of Real is slower
 
 
 def _number(value: Any) -> float:
@@ -56,7 +54,7 @@ def _number(value: Any) -> float:
 
 
 def _number_or_undefined(value: Any) -> float | None:
-    """Raises ValueError for what is no number; None for one that is not finite."""
+    """The number; None if it is not finite. Raises ValueError if it is not a number."""
     if type(value) is float:
         return value if math.isfinite(value) else None
     if value in (None, "NaN", "Infinity", "-Infinity") or (isinstance(value, float) and not math.isfinite(value)):
@@ -65,7 +63,7 @@ def _number_or_undefined(value: Any) -> float | None:
 
 
 def named_in(names: Collection[str]) -> AfterValidator:
-    """A text that is one of `names`."""
+    """A validator that accepts only a text in `names`."""
 
     def require(name: str) -> str:
         if name not in names:
@@ -76,12 +74,12 @@ def named_in(names: Collection[str]) -> AfterValidator:
 
 
 def _encodable(text: str) -> str:
-    text.encode()  # half a surrogate pair has no bytes
+    text.encode()  # a lone surrogate can't be encoded
     return text
 
 
 def _count(value: Any) -> int:
-    """Raises ValueError for what is no whole number from 0 on."""
+    """The whole number. Raises ValueError if it isn't one, or is negative."""
     if type(value) is int and 0 <= value < 2**53:
         return value
     number = _number(value)
@@ -94,13 +92,13 @@ Number = Annotated[float, BeforeValidator(_number), Expected("a number", of_data
 
 _UNDEFINABLE = Expected("a number, or null if it is not defined", of_data=True)
 UndefinableNumber = Annotated[float | None, BeforeValidator(_number_or_undefined), _UNDEFINABLE]
-"""None means not computable. NaN, infinities and their texts are read as None (C11e), and written as they stood."""
+"""None means not computable. NaN, infinities and their texts are read as None (C11e), and written back unchanged."""
 
 SketchLevel = Annotated[
     tuple[Annotated[float, Strict(), Field(allow_inf_nan=False), Expected("a number", of_data=True)], ...],
     BeforeValidator(lambda level: level.tolist() if isinstance(level, np.ndarray) else level),
 ]
-"""Thousands of numbers, so they are looked at by pydantic's own strict float and not one by one in Python."""
+"""Thousands of numbers, so pydantic's own strict float checks them, not Python code one by one."""
 
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1), Expected("a number from 0 to 1 (95 % is 0.95)")]
 
@@ -115,7 +113,7 @@ Flag = Annotated[bool, Strict(), Expected("true or false")]
 
 Name = Annotated[str, Strict(), AfterValidator(_encodable), Expected("a text")]
 
-DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]  # a text that stood in the monitored data
+DataText = Annotated[str, Strict(), Expected("a text", of_data=True)]  # a text from the monitored data
 
 
 DocumentType = TypeVar("DocumentType", bound="Document")
@@ -137,16 +135,16 @@ MARKS = {
         "the statistics.json of a model-quality job",
     ),
 }
-"""Top-level members that tell a document -> what it is."""
+"""Top-level members that identify a document -> what it is."""
 
-MOST_FAULTS = 20  # faults of one document that its error lists; the rest is counted
-_LONGEST_SHOWN = 60  # characters of a text that an error repeats
+MOST_FAULTS = 20  # the number of faults that an error lists; the rest are counted
+_LONGEST_SHOWN = 60  # the longest text that an error repeats, in characters
 _SCALARS = frozenset({float, int, str, bool})
 _AS_READ = "_as_read"
 
 
 class _AsRead(NamedTuple):
-    """What a file had: the members in its order, what stood in those that are None, integers in the place of doubles."""
+    """What a file had: its members in order, the values of those read as None, and integers in place of doubles."""
 
     order: tuple[str, ...]
     nulls: Mapping[str, Any]
@@ -154,25 +152,25 @@ class _AsRead(NamedTuple):
 
 
 class Section(BaseModel):
-    """One JSON object of a document; its fields are the object's members, by the same names.
+    """One JSON object of a document; its fields are the object's members, with the same names.
 
-    Two sections are equal if they are of one class and write the same content.
+    Two sections are equal if they have the same class and write the same content.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, defer_build=True)
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset()
-    """Members that are written as null, not left out, when they are set to None."""
+    """Members that are written as null, not omitted, when set to None."""
 
     _as_read: ClassVar[_AsRead | None] = None
-    """Of a section that was read, its own. A private attribute of pydantic takes longer to make than all members."""
+    """What the file had, for a section that was read. Not a private attribute of pydantic, which is slow to create."""
 
     def plain(self) -> dict[str, Any]:
         """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
         members = self._members()
         as_read = self._as_read
         if as_read is not None:
-            # A default that the file did not state is not put into its mouth; what a copy changed is in model_fields_set.
+            # A default that the file doesn't state is not written; what a copy changed is in model_fields_set.
             stated = (name for name in members if name not in type(self).model_fields or name in self.model_fields_set)
             members = {name: members.get(name) for name in dict.fromkeys((*as_read.order, *stated))}
             members |= {name: stood for name, stood in as_read.nulls.items() if members[name] is None}
@@ -196,25 +194,25 @@ class Section(BaseModel):
 
 
 class StrictSection(Section, extra="forbid"):
-    """An object that may have no other members than those declared."""
+    """An object that accepts only its declared members."""
 
 
 class Document(Section):
     """A whole file of the contract.
 
-    A class says which: `file`, the name the service gives it, and `meant`, that name with what it belongs to.
+    A class declares `file`, the name that the service gives it, and `meant`, that name with its job, for errors.
     """
 
     FILE_NAME: ClassVar[str]
     MEANT: ClassVar[str]
 
     FOREIGN: ClassVar[Mapping[str, str]] = {}
-    """Further members than those of `MARKS` that only another document has -> what that document is."""
+    """Members beyond `MARKS` that only another document has -> what that document is."""
 
     BESIDE: ClassVar[Collection[str]] = ()  # members of another document that the same file may have
 
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
-    """Whether the service writes no such file when there is nothing in it (C11.7)."""
+    """Whether the service omits the file when it would be empty (C11.7)."""
 
     def __init_subclass__(cls, *, file: str = "", meant: str = "", **config: Unpack[ConfigDict]) -> None:
         super().__init_subclass__(**config)
@@ -223,9 +221,9 @@ class Document(Section):
 
     @classmethod
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:
-        """The document that `text` holds.
+        """The document in `text`.
 
-        where: what errors call the file, its path for instance; its contract name if None.
+        where: the file's name in errors, such as its path; its contract name if None.
 
         Raises BadDocument with one line for each fault: JSON path, what was found, what to write instead.
         """
@@ -252,16 +250,16 @@ class Document(Section):
         return document
 
     def contradictions(self) -> Iterator[str]:
-        """Faults that lie in no single member, each as a line of an error; a document has none unless it says so."""
+        """Faults between members, each as a line of an error; none by default."""
         yield from ()
 
     def unknown_members(self) -> Iterator[str]:
-        """What somebody wrote that is no member of its section and is kept unread, each as a line of an error."""
+        """Members that their section doesn't declare, which are kept unread; each as a line of an error."""
         return _unknown_in(self, "")
 
     @property
     def body_dict(self) -> dict[str, Any]:
-        """The content as the service's SDK gives it under the same name."""
+        """The content, as the service's SDK returns it under the same name."""
         return self.plain()
 
     def to_json(self) -> str:
@@ -283,7 +281,7 @@ def _unknown_in(value: Any, path: str) -> Iterator[str]:
 
 
 def _remember_the_file(made: Any, given: Any) -> None:
-    """Note in each section what stood there. given: what it was made of; one that was written shorter states what was set."""
+    """Record in each section what its file had. given: what it was made of; if abbreviated, the set fields count."""
     if isinstance(made, Section):
         members = made._members()
         stated = given if isinstance(given, Mapping) else dict.fromkeys(made.model_fields_set)
@@ -313,11 +311,11 @@ def _has_integers(given: Any, made: Any) -> bool:
 
 
 class Single(tuple[Any, ...]):
-    """A list of one that stood in its file without the brackets, and is written so."""
+    """A list of one item that its file has without brackets, and that is written that way."""
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _SCALARS:  # most are; to ask whether it is a Section takes longer
+    if type(value) in _SCALARS:  # most are; isinstance of Section is slower
         return value
     if isinstance(value, Section):
         return value.plain()
@@ -326,7 +324,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Single):
         return _plain(value[0])
     if isinstance(value, list | tuple):
-        # Only the items of a mixed list need a look: a sketch's level is thousands of floats.
+        # Only items of a mixed list are checked one by one: a sketch's level has thousands of floats.
         return list(value) if set(map(type, value)) <= {float, str, int} else [_plain(item) for item in value]
     if isinstance(value, dict):
         return {name: _plain(member) for name, member in value.items()}
@@ -357,19 +355,19 @@ def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, k
 
 
 def _unknown(document: type[Document], place: tuple[int | str, ...]) -> str:
-    """A member of a section that takes no others than those it declares."""
+    """The fault of an unknown member in a section that accepts only declared ones."""
     path, hint = _followed(document, place[:-1])
     return no_member(str(place[-1]), _section(hint).model_fields, path)
 
 
 def no_member(name: str, known: Collection[str], path: str = "") -> str:
-    """That an object has no such member, and the nearest one. path: the object's own, "" for the whole file."""
+    """The fault that an object has no such member, with the nearest name. path: the object's, "" for the whole file."""
     wanted = did_you_mean(name, known, f"it may have {', '.join(known)}", shown=str)
     return f"{path}.{name} is unknown; {wanted}" if path else f"{name} is unknown; {wanted}"
 
 
 def _followed(document: type[Document], place: tuple[int | str, ...]) -> tuple[str, Any]:
-    """The path of a member as an error writes it, and its annotation."""
+    """The path of a member, as errors write it, and its annotation."""
     path, hint = "", document
     for step in place:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
@@ -412,7 +410,7 @@ def _parts(hint: Any) -> Iterator[Any]:
 
 
 def _found(value: Any, *, shown: bool) -> str:
-    """A value for an error: itself if it may be shown and is short, else its type and length."""
+    """A value as errors show it: the value if it is short and may be shown, else its type and length."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

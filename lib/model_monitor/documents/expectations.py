@@ -1,8 +1,8 @@
-"""What a person expects of data, as rules: the file of `--expectations`, and members of our own in constraints.json.
+"""A user's expectations of data, as rules: the file of `--expectations`, and our own members of constraints.json.
 
     {"features": {"age": {"min": 0, "max": 120}}, "row_rules": ["start <= end"]}
 
-A rule needs no statistics and takes no part in the budget of false alarms. Driver only, pure.
+A rule needs no statistics and doesn't use the budget of false alarms. Driver only, pure.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _searchable(pattern: str) -> str:
 
 
 def whole(pattern: str) -> str:
-    """The expression of RE2 that the whole of a text has to match."""
+    """The RE2 expression for a match of the whole text."""
     return rf"\A(?:{pattern})\z"
 
 
@@ -87,7 +87,7 @@ _TIME = r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?|P(
 
 
 def time_span(text: str) -> timedelta:
-    """The span of `newer_than`, as ISO 8601 has it: P1D, PT2H."""
+    """The span of `newer_than`, an ISO 8601 duration: P1D, PT2H."""
     return TypeAdapter(timedelta).validate_python(text)
 
 
@@ -106,7 +106,7 @@ class Bounds(StrictSection):
 
 _Bounds = Annotated[Bounds, BeforeValidator(_bounds), Expected('a whole number, or {"min": 1, "max": 10}')]
 
-_WithDomain: Any = create_model(  # `in` is no name that a class could be written with
+_WithDomain: Any = create_model(  # `in` can't be an attribute in a class statement
     "_WithDomain",
     __base__=StrictSection,
     **{"in": (Annotated[tuple[Scalar, ...] | None, Expected("a list of texts, numbers, true or false")], None)},  # type: ignore[call-overload]
@@ -190,7 +190,7 @@ class Expectations(
 
     @property
     def digest(self) -> str:
-        """What tells these rules from others: the sha256 of their content."""
+        """The identity of these rules: the sha256 of their content."""
         return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
 
     def contradictions(self) -> Iterator[str]:
@@ -201,7 +201,7 @@ class Expectations(
             yield from _empty(f"features.{name}.length", [each.length for each in rules])
 
     def beside(self, other: Expectations) -> Expectations:
-        """These rules and others. Raises BadConfiguration if both can't be met."""
+        """These rules together with others. Raises BadConfiguration if they contradict each other."""
         names = dict.fromkeys([*self.features, *other.features])
         both = Expectations(
             rows=other.rows or self.rows,
@@ -244,7 +244,7 @@ def _contradicting(where: str, rules: list[FeatureExpectations]) -> Iterator[str
 
 
 def _as_compared(value: str | bool | float) -> Any:
-    """A value of `in` as it is compared: a text that is a number as the number."""
+    """The form in which a value of `in` is compared: a numeric text as the number."""
     if isinstance(value, bool):
         return str(value).lower()
     try:
@@ -254,9 +254,9 @@ def _as_compared(value: str | bool | float) -> Any:
 
 
 def expectations_of(content: bytes | str, where: str) -> Expectations:
-    """The rules of a file: JSON, or YAML where it is called so. where: its path.
+    """The rules in a file: YAML if its name ends so, else JSON. where: its path.
 
-    Raises BadDocument, a line for each fault; MissingDependency for YAML without PyYAML.
+    Raises BadDocument with one line for each fault; MissingDependency for YAML without PyYAML.
     """
     if where.lower().endswith((".yaml", ".yml")):
         content = json_of_yaml(content, where)
@@ -264,13 +264,13 @@ def expectations_of(content: bytes | str, where: str) -> Expectations:
 
 
 def json_of_yaml(content: bytes | str, where: str) -> str:
-    """The same as JSON, each member once. Raises BadDocument, MissingDependency without PyYAML."""
+    """The content as JSON. Raises BadDocument for a repeated member or bad YAML, MissingDependency without PyYAML."""
     how = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
     with needing(f"{where}: to read YAML PyYAML is needed; {how}"):
         import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
-        """Takes no name twice, which YAML's own loader passes over."""
+        """Refuses repeated names, which YAML's own loader accepts."""
 
     def members(loader: Any, node: Any) -> dict[str, Any]:
         names = [loader.construct_object(name) for name, _ in node.value]

@@ -1,4 +1,4 @@
-"""The sentence that a run is told by, on pages, in mails, webhooks and the log: what changed, since when, by how much. Pure."""
+"""A run in one sentence, for pages, mails, webhooks and the log: what changed, since when, by how much. Pure."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from model_monitor.documents.page import Headline, Mark, counted, number_text, p
 from model_monitor.documents.run_description import RunWindow, time_of
 
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
-"""What violations of the data set itself are called in the place of a feature."""
+"""The names that violations of the data set itself have in place of a feature."""
 
-ONE_SEGMENT = "one segment of "  # and the cut: the segment has its own name where values may be named
-IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins of a result that is a segment's own
-ONE_VALUE = "one value"  # in the words of a change: the value has its own name where values may be named
+ONE_SEGMENT = "one segment of "  # followed by the cut; the segment is named where values may be shown
+IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins for a segment's own result
+ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
-MUCH_LARGER = 1.5  # a smallest change, beside that of the other features
+MUCH_LARGER = 1.5  # ratio of a feature's smallest change to that of other features
 OF_OUTPUTS = "what moves the predictions"
 DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
-BETWEEN_COLUMNS = ("association_check", "relation_check")  # of several columns together, which are no feature
+BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
 FINE = {
     "feature": "look{s} as {they} did",
@@ -53,7 +53,7 @@ KINDS = {
     "MODEL_EXPLAINABILITY": "feature attribution",
     "ESTIMATED_QUALITY": "estimated model quality",
 }
-"""What pages call the monitors."""
+"""The names of the monitors on pages."""
 
 
 def headline_of(
@@ -64,8 +64,8 @@ def headline_of(
     *,
     with_values: bool = True,
 ) -> Headline:
-    """results: of all checks of a run. outputs: features that the model puts out. hints: of its data. with_values: whether
-    values of records are named."""
+    """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
+    with_values: whether to name values of records."""
     bad, compared, unit = tally(results)
     fewer = _fewer_missing(results, bad, hints)
     alarms = alarms_of(results) or [Alarm((each,)) for each in results if each.is_violation]
@@ -108,7 +108,7 @@ def headline_of(
 
 
 def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
-    """What changed, a result each, the largest first; how many were compared; what they are, in the singular."""
+    """One result for each change, the largest first; the number of compared items; what they are, in the singular."""
     unit = _unit(results)
     found = _beside(results) if unit == "attribution" else []
     found = found or [each for alike in by_cause(results) for each in alike if each.is_violation]
@@ -148,20 +148,20 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
 
 
 def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
-    """Those that count as checked: of attributions the features' own."""
+    """The results that count as checked; for attributions, those of features."""
     found = [each for each in results if each.status is not CheckStatus.NOT_JUDGED and _key(each) not in OF_ALL]
     return [each for each in found if unit != "attribution" or not each.metric] or found
 
 
 def not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
-    """Features whose distributions nobody compared, such as keys, and that are not among the changed ones."""
+    """Results of features whose distributions were not compared, such as keys, except changed features."""
     changed = set(map(_key, bad))
     found = (each for each in results if each.check == DRIFT and each.status is CheckStatus.NOT_JUDGED)
     return [each for each in found if _key(each) not in changed]
 
 
 def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], hints: Iterable[Hint]) -> list[str]:
-    """Features that no check found changed, and of which fewer values are missing."""
+    """Features without a change in any check, but with fewer missing values."""
     named = dict.fromkeys(short_name(name) for hint in hints if hint.hint == FEWER_MISSING for name in hint.features)
     judged = set(map(_key, _judged(results, "feature"))).difference(map(_key, (*bad, *not_compared(results, bad))))
     return [name for name in named if name in judged]
@@ -174,12 +174,12 @@ def _said_of(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list
 
 
 def kind_of_change(results: Iterable[CheckResult]) -> str | None:
-    """Covariate shift or concept drift, in words; None where no labels beside scores tell."""
+    """Covariate shift or concept drift, in words; None without both labels and scores."""
     return next((each.reason for each in results if each.check == CONCEPT_DRIFT and each.reason), None)
 
 
 def could_be_seen(results: Iterable[CheckResult]) -> str:
-    """The smallest changes that would have been seen: in half of the features that drift was looked for in, and in all."""
+    """The smallest detectable changes: in half of the features tested for drift, and in all of them."""
     kinds: dict[bool, list[tuple[float, str]]] = {}
     for each in results:
         if each.smallest_change is not None and each.change:
@@ -195,7 +195,7 @@ def could_be_seen(results: Iterable[CheckResult]) -> str:
 
 
 def no_more_than(results: Iterable[CheckResult]) -> str:
-    """The largest change that may be there and was not seen, or what a metric is asked for; else why it was not compared."""
+    """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared."""
     for each in results:
         ends = [abs(end - (0.0 if each.check in BESIDE else each.threshold or 0.0)) for end in each.interval or ()]
         if each.smallest_change is not None and each.change:
@@ -211,7 +211,7 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
 
 
 def _if_it_stays(result: CheckResult) -> str:
-    """By what it is found after a day, where that is less."""
+    """The smallest change detected after a day, if that is smaller."""
     size, alone = result.smallest_lasting, result.smallest_change
     if size is None or alone is None or size >= alone:
         return ""
@@ -220,7 +220,7 @@ def _if_it_stays(result: CheckResult) -> str:
 
 
 def place_of(result: CheckResult, *, with_values: bool = True) -> str:
-    """In which segment a change is, and where its rows are from, in words; empty where that is not known, or all alike."""
+    """The segment of a change and the origin of its rows, in words; empty if unknown, or if all rows are alike."""
     where = result.where or ""
     before, _, after = where.partition(ONE_SEGMENT)
     told = after.partition(": ")[2]
@@ -247,7 +247,7 @@ def change_of(result: CheckResult, *, with_values: bool = True) -> str:
 
 
 def since_text(since: str | None, window: RunWindow | None) -> str:
-    """When it began: `18:00`, with the day if that is another one than the window's."""
+    """When it began: `18:00`, with the day if it differs from the window's."""
     if since is None:
         return ""
     began = time_of(since)
@@ -272,7 +272,7 @@ def window_text(window: RunWindow | None) -> str:
 def moved(before: float, now: float, deviation: float | None = None) -> tuple[str, str]:
     """How a number moved, in words that follow its name, and short: `is about 95 times what it was`, `× 95`.
 
-    deviation: of the values in the baseline; a mean that is small beside it is no measure for others.
+    deviation: the baseline's standard deviation; a mean that is small relative to it is not a useful unit.
     """
     if not (math.isfinite(before) and math.isfinite(now)):
         return f"went from {number_text(before, 3)} to {number_text(now, 3)}", ""
@@ -293,7 +293,7 @@ def moved(before: float, now: float, deviation: float | None = None) -> tuple[st
 
 
 def evidence_of(result: CheckResult) -> str:
-    """Why a change is no noise, in a line that a person can read."""
+    """Why a change is not noise, in one readable line."""
     told = []
     by_distance = result.statistic is None and result.method is not None
     if by_distance and (result.observed or 0) > (result.threshold or 0):
@@ -308,11 +308,11 @@ def evidence_of(result: CheckResult) -> str:
     return " · ".join(told)
 
 
-NEVER = 1e-9  # an hourly window has that once in 100,000 years
+NEVER = 1e-9  # once in 100,000 years of hourly windows
 
 
 def once_in(p: float) -> str:
-    """How often that happens by chance: `once in 700 windows`, `once in 20,000,000 windows`, `practically never`."""
+    """How often it happens by chance: `once in 700 windows`, `once in 20,000,000 windows`, `practically never`."""
     if p < NEVER:
         return "practically never"
     return f"once in {float(f'{1 / p:.2g}'):,.0f} windows" if p < 0.5 else "every other window"
@@ -323,13 +323,13 @@ def _rough(ratio: float) -> str:
 
 
 def _beside(results: Sequence[CheckResult]) -> list[CheckResult]:
-    """What is told beside violations, the largest first."""
+    """Changes that are reported without being violations, the largest first."""
     others = (each for each in results if each.status is CheckStatus.VIOLATED and each.change)
     return sorted(others, key=lambda each: -abs(each.observed or 0.0))
 
 
 def _one_each(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """The first result of each feature, and of metrics that say the same."""
+    """The first result of each feature, and of each set of equivalent metrics."""
     found: dict[str, CheckResult] = {}
     for each in results:
         found.setdefault(_key(each), each)

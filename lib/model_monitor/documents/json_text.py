@@ -1,4 +1,4 @@
-"""JSON text as the service's containers print it, numbers as Java prints them, and strict reading with errors that say where."""
+"""JSON text as the service's containers print it, with Java's number format; strict reading, errors with positions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLAIN_FROM, PLAIN_BELOW = 1e-3, 1e7
 def java_double(x: float) -> str:
     """The text of Java's `Double.toString(x)`: `100.0`, `6.0E-4`, `1.44E10`, `NaN`, `Infinity`.
 
-    The digits are the shortest that read back as `x`. Java 17 spells the same double otherwise in rare cases, 2.0E23 as
+    The digits are the shortest that read back as `x`. Java 17 prints other digits in rare cases, 2.0E23 as
     1.9999999999999998E23 and 5.0E-324 as 4.9E-324: 3 in 1,000 doubles of random bits, 3 in 100 whole numbers between
     1 and 1e18, none of 450,000 fractions between 1e-9 and 1e16.
     Source: Java SE 17 API, Double.toString.
@@ -35,7 +35,7 @@ def java_double(x: float) -> str:
 
 
 def scientific(text: str) -> str:
-    """Python's text of a finite double other than 0 in Java's notation with exponent: `12500000.0` as `1.25E7`."""
+    """Python's text of a finite double other than 0, in Java's exponent notation: `12500000.0` as `1.25E7`."""
     sign = "-" if text[0] == "-" else ""
     mantissa, _, exponent = text.removeprefix("-").partition("e")
     whole, _, fraction = mantissa.partition(".")
@@ -45,7 +45,7 @@ def scientific(text: str) -> str:
     return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
 
 
-_MANY = 256  # numbers of a list from which on it is worth asking Arrow for their texts
+_MANY = 256  # the shortest list for which Arrow formats numbers faster
 
 _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
     ord(sign): f"\\{letter}" for sign, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
@@ -60,7 +60,7 @@ def dump(value: Any) -> str:
     An int stays an int, a float stays a double (`0.0`, never `0`); a lone surrogate is written as its escape, so that
     the text can always be encoded.
 
-    Raises TypeError if `value` holds anything but dict, list, tuple, str, int, float, bool or None: the caller's fault.
+    Raises TypeError if `value` holds anything but dict, list, tuple, str, int, float, bool or None: a caller's mistake.
     """
     parts: list[str] = []
     _write(value, "\n", parts.append)
@@ -68,7 +68,7 @@ def dump(value: Any) -> str:
 
 
 def load(text: str | bytes, where: str) -> Any:
-    """The plain JSON value of `text`, read strictly: bare NaN, a member given twice and text after the end are faults.
+    """The plain JSON value of `text`, read strictly: bare NaN, a repeated member and text after the end are faults.
 
     where: the document's name or path, for the error.
 
@@ -106,14 +106,14 @@ def load(text: str | bytes, where: str) -> Any:
 
 
 def _write(value: Any, newline: str, write: Callable[[str], None]) -> None:
-    if isinstance(value, (dict, Mapping)):  # a dict is found much faster
+    if isinstance(value, (dict, Mapping)):  # isinstance of dict is much faster
         separator, inner = "{", newline + "  "
         for name, member in value.items():
             text = _TEXTS.get(type(member))
             if text is None:
                 write(f"{separator}{inner}{_quoted_name(name)} : ")
                 _write(member, inner, write)
-            else:  # most members; to ask what else they may be takes longer
+            else:  # most members; checking other types is slower
                 write(f"{separator}{inner}{_quoted_name(name)} : {text(member)}")
             separator = ","
         write(f"{newline}}}" if value else "{ }")
@@ -144,7 +144,7 @@ def _double(value: float) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _quoted_name(name: str) -> str:
-    """A member's name; a document has few, and thousands of each."""
+    """A member's quoted name; cached, because a document repeats few names thousands of times."""
     return _quoted(name)
 
 
@@ -165,7 +165,7 @@ _TEXTS: Mapping[type, Callable[[Any], str]] = {
 
 
 def _doubles(values: Sequence[float]) -> str:
-    # A whole list at once: a sketch has thousands of numbers, and few that Java spells otherwise than both Arrow and Python.
+    # A whole list at once: a sketch has thousands of numbers, and Java prints few of them unlike Arrow and Python.
     array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     magnitude = np.abs(array)
     plain = (magnitude == 0) | ((magnitude >= PLAIN_FROM) & (magnitude < PLAIN_BELOW))
@@ -181,8 +181,8 @@ def _doubles(values: Sequence[float]) -> str:
 
 
 def _fractions(array: NDArray[np.float64]) -> str:
-    """Arrow is quicker than Python; whole numbers it would write without `.0`."""
-    import pyarrow as pa  # takes its time, and not every document has a long list
+    """The text of fractions by Arrow, which is faster than Python but would write whole numbers without `.0`."""
+    import pyarrow as pa  # slow to import, and few documents have a long list
 
     return ", ".join(pa.array(array).cast(pa.string()).to_pylist())
 

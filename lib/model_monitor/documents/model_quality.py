@@ -1,4 +1,4 @@
-"""Documents of the model-quality jobs: statistics.json, constraints.json, and metrics.json with every metric's uncertainty."""
+"""Documents of the model-quality jobs: statistics.json, constraints.json, and metrics.json with uncertainties."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model_monitor.documents.statistics import Dataset
 
 
 class ComparisonOperator(Enum):
-    """When a metric breaks its threshold; exactly at it, it does not."""
+    """When a metric violates its threshold; a metric equal to its threshold doesn't."""
 
     LESS_THAN = "LessThanThreshold"
     GREATER_THAN = "GreaterThanThreshold"
@@ -22,7 +22,7 @@ class ComparisonOperator(Enum):
 
 
 class MetricConstraint(Section):
-    """threshold: None never is broken, as of a metric that the baseline left undefined."""
+    """The limit of a metric. threshold: None, for a metric undefined in the baseline, is never violated."""
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"threshold"})
 
@@ -31,10 +31,10 @@ class MetricConstraint(Section):
 
 
 class ToleranceNote(Section):
-    """How the thresholds were made of the baseline's values; ours.
+    """How the thresholds were derived from the baseline's values; ours.
 
-    rule: `interval`, or what the user requested. false_alarms: the share of healthy windows in which any metric may break its
-    threshold by chance. window_rows: for windows of at least n rows. metrics: how many thresholds share the false alarms.
+    rule: `interval`, or the user's rule. false_alarms: the share of healthy windows in which any metric may violate its
+    threshold by chance. window_rows: the fewest rows of a window. metrics: the thresholds that share false alarms.
     """
 
     rule: Name
@@ -44,7 +44,7 @@ class ToleranceNote(Section):
 
 
 class ModelQualityConstraints(Document, file="constraints.json", meant="constraints.json of a model-quality baseline"):
-    """constraints.json of a model-quality job. segments: how rows are cut, ours; None if they are not."""
+    """constraints.json of a model-quality job. segments: ours; how rows are cut into segments, None if they aren't."""
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the constraints.json of a data-quality job"}
 
@@ -57,11 +57,11 @@ class ModelQualityConstraints(Document, file="constraints.json", meant="constrai
 
 
 ConfusionMatrix = Mapping[str, Mapping[str, Count]]
-"""Rows by label, then by prediction; every class is in both, zeros written."""
+"""Rows by label, then by prediction; both have every class, including zero counts."""
 
 
 class Metric(Section):
-    """A metric. value: None if it is not defined. standard_deviation: of five draws of 80 %; None below 200 rows."""
+    """A metric. value: None if undefined. standard_deviation: over five samples of 80 %; None below 200 rows."""
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"value", "standard_deviation"})
 
@@ -70,21 +70,21 @@ class Metric(Section):
 
 
 class RocCurve(Section):
-    """Points of the receiver operating characteristic, by falling score."""
+    """Points of the receiver operating characteristic, by descending score."""
 
     false_positive_rates: tuple[Number, ...]
     true_positive_rates: tuple[Number, ...]
 
 
 class PrecisionRecallCurve(Section):
-    """Points of precision over recall, by falling score."""
+    """Points of precision over recall, by descending score."""
 
     precisions: tuple[Number, ...]
     recalls: tuple[Number, ...]
 
 
 class RegressionMetrics(Section):
-    """Metrics of predicted numbers."""
+    """Metrics of regression."""
 
     mae: Metric | None = None
     mse: Metric | None = None
@@ -93,7 +93,7 @@ class RegressionMetrics(Section):
 
 
 class BinaryMetrics(Section):
-    """Metrics of two classes; curves, auc and au_prc only where there are probabilities."""
+    """Metrics of binary classification; curves, auc and au_prc only with probabilities."""
 
     confusion_matrix: ConfusionMatrix | None = None
     recall: Metric | None = None
@@ -119,7 +119,7 @@ class BinaryMetrics(Section):
 
 
 class MulticlassMetrics(Section):
-    """Metrics of any number of classes, each class weighted by its share of the labels."""
+    """Metrics of multiclass classification, each class weighted by its share of the labels."""
 
     confusion_matrix: ConfusionMatrix | None = None
     accuracy: Metric | None = None
@@ -142,18 +142,18 @@ class ModelQualityStatistics(Document, file="statistics.json", meant="statistics
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
 
     version: Number = 0.0
-    dataset: Dataset | None = None  # absent in the files of model cards
+    dataset: Dataset | None = None  # absent in files of model cards
     regression_metrics: RegressionMetrics | None = None
     binary_classification_metrics: BinaryMetrics | None = None
     multiclass_classification_metrics: MulticlassMetrics | None = None
 
     @property
     def metrics(self) -> RegressionMetrics | BinaryMetrics | MulticlassMetrics | None:
-        """The metrics, whatever the type of the problem."""
+        """The metrics, whatever the problem type."""
         return self.binary_classification_metrics or self.multiclass_classification_metrics or self.regression_metrics
 
     def scalars(self) -> Iterator[tuple[str, Metric]]:
-        """Every metric that is one number, by name, in the file's order."""
+        """Name and metric of every scalar metric, in the file's order."""
         metrics = self.metrics
         for name in type(metrics).model_fields if metrics is not None else ():
             metric = getattr(metrics, name)
@@ -169,9 +169,9 @@ class ModelQualityStatistics(Document, file="statistics.json", meant="statistics
 class MeasuredMetric(Section):
     """One metric.
 
-    value: None if it is not defined. standard_deviation: as in statistics.json, of the contract's metrics only. interval: its
-    ends, None if there are too few rows for one. method: how the interval was made. n: rows that the value rests on. bound:
-    by how much the value may differ from the one without binning; absent where it can't.
+    value: None if undefined. standard_deviation: as in statistics.json, for the contract's metrics only. interval: its
+    ends, None with too few rows. method: how the interval was computed. n: rows behind the value. bound: the largest
+    possible difference from the value without binning; absent if there is none.
     """
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"value", "interval"})
@@ -186,7 +186,7 @@ class MeasuredMetric(Section):
 
 
 class SegmentQuality(Section):
-    """The metrics of the rows of a segment. cut: the way that the rows are cut."""
+    """The metrics of a segment's rows. cut: how rows are cut into segments."""
 
     cut: Name
     segment: Name
@@ -195,7 +195,7 @@ class SegmentQuality(Section):
 
 
 class Metrics(Document, file="metrics.json", meant="metrics.json of a model-quality run"):
-    """metrics.json of a model-quality job. confidence: of the intervals, each for itself. segments: None if there are none."""
+    """metrics.json of a model-quality job. confidence: of each single interval. segments: None if there are none."""
 
     version: Number = 0.0
     problem_type: Name
@@ -205,15 +205,15 @@ class Metrics(Document, file="metrics.json", meant="metrics.json of a model-qual
     segments: tuple[SegmentQuality, ...] | None = None
 
     def scalars(self) -> dict[str, float]:
-        """The metrics that are defined, by name."""
+        """The values of defined metrics, by name."""
         return {metric.name: metric.value for metric in self.metrics if metric.value is not None}
 
 
 class CalibrationNote(Section):
-    """How the baseline's scores stand as probabilities, in tenths of its rows.
+    """How well the baseline's scores are calibrated, in tenths of its rows.
 
-    rows: of the baseline. error: by how much score and share of what happened differ on average; left: the same after
-    calibration. tenths: rows, mean score, share in which it happened, and what the calibration says of each. problem: why there
+    rows: of the baseline. error: the mean difference between score and share of positives; left: the same after
+    calibration. tenths: for each, rows, mean score, share of positives, and calibrated probability. problem: why there
     is no estimate.
     """
 
@@ -227,9 +227,9 @@ class CalibrationNote(Section):
 class EstimatedQuality(
     Document, file="estimated_quality.json", meant="estimated_quality.json of a run of ESTIMATED_QUALITY"
 ):
-    """estimated_quality.json. confidence: of the intervals, in which the metric will lie once the labels have come. metrics: as
-    in metrics.json. confusion_matrix: rows to be expected, by label, then by prediction; None without an estimate, and of many
-    classes. classes: of each of many its rows that are right, its labels and its predictions; None of two.
+    """estimated_quality.json. confidence: of the intervals for the metric once labels arrive. metrics: as in
+    metrics.json. confusion_matrix: expected rows by label, then by prediction; None without an estimate or with more
+    than two classes. classes: correct rows, labels and predictions of each class; None for two classes.
     """
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"confusion_matrix"})

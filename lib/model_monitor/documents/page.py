@@ -1,7 +1,7 @@
-"""A report as a page: what it says, in a headline, cards, tables and charts, and not what it looks like. Pure.
+"""The content of a report page, without its look: headline, cards, tables and charts. Pure.
 
-Monitors make pages, `reports/page` renders them as HTML, notebook and PDF. All texts are plain: whatever a feature is
-called, it is shown as it is written.
+Monitors make pages; `reports/page` renders them as HTML, notebook and PDF. All texts are plain text: a feature's name
+is shown literally, whatever it contains.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from model_monitor.documents.check_results import CheckStatus
 
 
 class Mark(Enum):
-    """How a headline, a row or a point stands out."""
+    """How a headline, a row or a point is highlighted."""
 
     NONE = ""
     GOOD = "passed"
@@ -24,7 +24,7 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What a person has to know, in words. detail: what follows from it, and what is fine."""
+    """The main result in words. detail: its consequences, and what is fine."""
 
     text: str
     detail: str = ""
@@ -38,8 +38,8 @@ class Headline:
 class Overlay:
     """Two distributions over the same bins, as shares: the baseline's as bars, the window's as an outline.
 
-    words: the same in a sentence. ends: what the axis says at its begin and end, of numbers at its middle too. current: empty of
-    a baseline. names: of the categories that the bars are, empty of numbers. beyond: what lies outside the baseline's range.
+    current: empty for a baseline. words: the same in a sentence. ends: the axis labels at both ends, for numbers also
+    in the middle. names: the bars' categories, empty for numbers. beyond: what lies outside the baseline's range.
     """
 
     baseline: tuple[float, ...]
@@ -55,8 +55,8 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """A number over the windows, a bar each. values: None without a run. bad: which windows were violated. limit: drawn as a
-    line. times: what the windows are called.
+    """A number for each window, as bars. values: None without a run. bad: which windows were violated. limit: drawn as
+    a line. times: the windows' labels.
     """
 
     values: tuple[float | None, ...]
@@ -85,7 +85,7 @@ Cell: TypeAlias = str | Overlay | Hours | Link
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. is_number: its cells stand to the right. is_name: they are names, which may be long."""
+    """A column of a table. is_number: cells are right-aligned. is_name: cells are names, which may be long."""
 
     title: str
     is_number: bool = False
@@ -94,7 +94,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of a table, with a cell for each column. of: what histories call that which it is of, empty of others."""
+    """A row of a table, with a cell for each column. of: the name of its subject in histories, empty without one."""
 
     cells: tuple[Cell, ...]
     mark: Mark = Mark.NONE
@@ -103,8 +103,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PageTable:
-    """A table. caption: a sentence on it, empty without one. shades: of its counts, as of a confusion matrix, from 0 to 1.
-    of_all: searched by whatever its rows say, however few they are.
+    """A table. caption: a sentence about it, or empty. shades: the shades of its counts, from 0 to 1, as in a confusion
+    matrix. of_all: whether it can be searched by all its text, however few rows it has.
     """
 
     columns: tuple[Column, ...]
@@ -114,7 +114,7 @@ class PageTable:
     of_all: bool = False
 
     def without_empty(self) -> PageTable:
-        """The same without columns in which there is nothing."""
+        """The table without its empty columns."""
         places = range(len(self.columns))
         kept = [place for place in places if any(line.cells[place] not in ("", "–") for line in self.lines)]
         lines = tuple(replace(line, cells=tuple(line.cells[place] for place in kept)) for line in self.lines)
@@ -123,9 +123,9 @@ class PageTable:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of a chart, a bar on a line of its own.
+    """One value of a chart, a bar on its own line.
 
-    value: None if there is none. reference: what it is compared with. interval: its ends.
+    value: None if there is none. reference: the value it is compared with. interval: its ends.
     """
 
     name: str
@@ -137,9 +137,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class PointChart:
-    """Values beside what they are compared with, a bar each from `neutral`. title: names it; it is not drawn into the chart.
+    """Values next to their references, each a bar from `neutral`. title: its name, which is not drawn in the chart.
 
-    span: what the axis reaches over; a value beyond stands at its end, with an arrow.
+    span: the range of the axis; a value outside is drawn at its end, with an arrow.
     """
 
     title: str
@@ -164,7 +164,7 @@ class CurveChart:
     def of_numbers(
         cls, title: str, names: tuple[str, str], x: Sequence[float], y: Sequence[float], words: str = ""
     ) -> CurveChart:
-        """A curve of any numbers, both axes from the least to the largest. names: of the numbers. words: else the axes' own."""
+        """A curve of any numbers, with axes from minimum to maximum. names: of x and y. words: by default the axes'."""
         axes = (_ends_of(names[0], x), _ends_of(names[1], y))
         return cls(title, tuple(zip(_scaled(x), _scaled(y), strict=True)), axes, words or f"{axes[1]} over {axes[0]}")
 
@@ -174,9 +174,9 @@ class CurveChart:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A number over the windows of a page. values: None where there is no run. marks: how each stands out, of cells; empty for a
-    line. low, high: of its interval. threshold: drawn as a line. links: to the windows' own pages. expected: what was estimated
-    before the number was known, drawn dashed; empty where nothing was.
+    """A number over the windows of a page. values: None without a run. marks: the highlight of each cell; empty for a
+    line. low, high: ends of its interval. threshold: drawn as a line. links: to the windows' own pages. expected: the
+    estimates from before the number was known, drawn dashed; empty without any.
     """
 
     title: str
@@ -192,7 +192,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """Numbers over the same windows. times: what the windows are called. changes: windows before which the baseline changed."""
+    """Numbers over the same windows. times: the windows' labels. changes: windows before which the baseline changed."""
 
     title: str
     times: tuple[str, ...]
@@ -205,7 +205,7 @@ class Tracks:
 
 @dataclass(frozen=True, slots=True)
 class FeatureMap:
-    """Features × windows, for a script of the page. data: plain values of JSON (`assets/page.js` says which)."""
+    """Features × windows, drawn by a script on the page. data: plain JSON values, as in `assets/page.js`."""
 
     title: str
     data: Mapping[str, Any]
@@ -216,9 +216,9 @@ class FeatureMap:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One thing that changed. since: since when. said: what it was and is; by_how_much: in a person's terms. picture: of both.
-    hints: what it may be. evidence: why that is no noise. more: its checks, behind a click. of: what histories call it, if not
-    by `name`.
+    """One thing that changed. since: when it began. said: what it was and is; by_how_much: in plain terms. picture: of
+    both. hints: possible explanations. evidence: why it is not noise. more: its checks, behind a click. of: its name in
+    histories, if not `name`.
     """
 
     name: str
@@ -240,7 +240,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """What changed, a card each, the largest first; those beyond `MOST_CARDS` fold. labels: of both sides of pictures."""
+    """A card for each change, the largest first; those beyond `MOST_CARDS` fold. labels: of both sides of pictures."""
 
     cards: tuple[Card, ...]
     labels: tuple[str, str] = ("baseline", "this run")
@@ -251,7 +251,7 @@ class Cards:
 
     @property
     def chart(self) -> PointChart | None:
-        """One of their charts of points, for its legend."""
+        """One of the cards' point charts, for its legend."""
         return next((card.picture for card in self.cards if isinstance(card.picture, PointChart)), None)
 
     def __str__(self) -> str:
@@ -264,7 +264,7 @@ Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureM
 
 @dataclass(frozen=True, slots=True)
 class PageSection:
-    """A part of the page. note: beside its heading. level: 2 for a section, 3 for a part of one. folded: opens on demand."""
+    """A part of the page. note: next to its heading. level: 2 (section) or 3 (subsection). folded: opens on click."""
 
     heading: str
     blocks: tuple[Block, ...]
@@ -275,9 +275,9 @@ class PageSection:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A report. name: the stem of its files. facts: whose it is, as pairs of a word and a value. headline: what it says first.
-    trail: model, monitor and window. links: to its neighbours, as pairs of a word and a relative path. html_only: whether a
-    run leaves no notebook and no PDF of it.
+    """A report. name: the stem of its files. facts: what it is about, as pairs of a word and a value. headline: the
+    main result. trail: model, monitor and window. links: to neighbouring pages, as pairs of a word and a relative path.
+    html_only: whether a run writes no notebook and no PDF of it.
     """
 
     name: str
@@ -291,14 +291,14 @@ class Page:
 
     @property
     def has_script(self) -> bool:
-        """Whether there is something on it that a script draws or searches."""
+        """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
         long = (each.of_all or len(each.lines) > MOST_LINES for each in blocks if isinstance(each, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
 
-MOST_CARDS = 12  # cards that are open; the rest fold
-MOST_LINES, LINES_SHOWN = 50, 20  # a longer table folds after so many rows, and can be searched
+MOST_CARDS = 12  # the number of open cards; the rest fold
+MOST_LINES, LINES_SHOWN = 50, 20  # a longer table folds after LINES_SHOWN rows and can be searched
 
 VERDICTS = {
     CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
@@ -306,7 +306,7 @@ VERDICTS = {
     CheckStatus.CANNOT_TELL: (Mark.NONE, "no change seen"),
     CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
 }
-"""How a page shows what became of a check: by colour, sign and word."""
+"""How a page shows a check's verdict: colour, sign and word."""
 
 
 EXPLAIN = "model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where this page lies."
@@ -327,7 +327,7 @@ def count_text(count: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """So many of something: `1 feature`, `1,203 features`."""
+    """A count with its noun: `1 feature`, `1,203 features`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
@@ -337,7 +337,7 @@ def percent(share: float) -> str:
 
 
 def short_name(name: str, most: int = 60) -> str:
-    """A name; of a long one both ends."""
+    """A name; if it is long, its beginning and end."""
     return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
 
 
@@ -348,7 +348,7 @@ def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: S
 
 
 def _scaled(numbers: Sequence[float]) -> list[float]:
-    """Numbers from 0 for the least to 1 for the largest; all alike in the middle."""
+    """The numbers rescaled from 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
     low, width = min(numbers), max(numbers) - min(numbers)
     return [(number - low) / width if width else 0.5 for number in numbers]
 
@@ -359,8 +359,8 @@ def _ends_of(name: str, numbers: Sequence[float]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What lies around a run in a folder of its hour. hours: of each feature or metric, by what histories call it. links: pairs
-    of a word and a path from the run's page."""
+    """The neighbours of a run in an hour folder. hours: of each feature or metric, by its name in histories. links:
+    pairs of a word and a path from the run's page."""
 
     hours: Mapping[str, Hours] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()

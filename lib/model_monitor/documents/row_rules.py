@@ -1,7 +1,7 @@
-"""Rules about one row, such as `start <= end` or `total = price * count ± .01`: read into a tree of columns, numbers and texts.
+"""Parses rules about one row, such as `start <= end` or `total = price * count ± .01`, into trees. Pure.
 
-Python's own parser reads the text and nothing is ever run: what is no column, constant, arithmetic, comparison or logic is
-refused. `data/profiling/expectations.py` evaluates the tree over columns. Pure.
+Python's own parser reads the text and nothing is executed: anything but columns, constants, arithmetic, comparisons and
+logic is refused. `data/profiling/expectations.py` evaluates the tree over columns.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 Tree: TypeAlias = tuple[Any, ...]
-"""`("column", name)`, `("constant", value)`, or an operation with the trees it is about. Picklable."""
+"""`("column", name)`, `("constant", value)`, or an operation with its operands' trees. Picklable."""
 
-LONGEST = 2000  # characters of a rule: its tree is walked by recursion
+LONGEST = 2000  # characters of a rule, because its tree is walked recursively
 
 NULL = "null"
 
@@ -44,7 +44,7 @@ _TAKES = (
 
 
 class BadRule(ValueError):
-    """A text that is no rule about a row; the message says why, and what to write."""
+    """A text that is not a rule about a row; the message says why, and what to write."""
 
 
 def rule_of(text: str) -> Tree:
@@ -60,7 +60,7 @@ def rule_of(text: str) -> Tree:
             return f" __{len(names) - 1}__ "
         if token["near"]:
             tolerances.append(None)
-            return ">>"  # binds weaker than + and -, and stronger than a comparison
+            return ">>"  # precedence: below + and -, above comparisons
         return token["text"] or _SIGNS.get(token["sign"] or "", "==")
 
     try:
@@ -78,12 +78,12 @@ def rule_of(text: str) -> Tree:
 
 
 def is_logic(tree: Tree) -> bool:
-    """Whether it is true or false of a row."""
+    """Whether a tree is true or false for a row."""
     return tree[0] in LOGIC
 
 
 def columns_of(tree: Tree) -> Iterator[str]:
-    """The columns that a rule is about."""
+    """The columns that a rule uses."""
     if tree[0] == "column":
         yield tree[1]
     elif tree[0] != "constant":

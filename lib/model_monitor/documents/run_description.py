@@ -1,4 +1,4 @@
-"""What says which run a folder holds: run.json, and baseline.json that it was held against."""
+"""The identity of the run in a folder: run.json, and baseline.json with the baseline that it was compared with."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from model_monitor.documents.document import Count, Document, Expected, Name, Nu
 
 
 class BaselineReference(Document, file="baseline.json", meant="baseline.json of a monitoring run"):
-    """baseline.json. run_id, folder: of a run, the folder below `_runs/`. constraints, statistics: of a baseline that was read
-    from files. Paths are whole ones.
+    """baseline.json. run_id, folder: of a baseline run, the folder below `_runs/`. constraints, statistics: the paths
+    of a baseline that was read from files. Paths are absolute.
     """
 
     version: Number = 0.0
@@ -29,8 +29,8 @@ class BaselineReference(Document, file="baseline.json", meant="baseline.json of 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a run is of, as far as somebody said it. start, end: of its window. report: whether it leaves a page. read_by:
-    the options of a job by which its data is read, that may be asked for again."""
+    """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
+    options for reading its data, which a later job may reuse."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -52,7 +52,7 @@ NOBODY_SAID = RunContext()
 
 
 def moment(time: datetime) -> str:
-    """A time as the contract's files have it: 2021-05-06T22:00:00Z."""
+    """A time in the format of the contract's files: 2021-05-06T22:00:00Z."""
     return time.astimezone(timezone.utc).strftime(MOMENT)
 
 
@@ -67,18 +67,18 @@ Moment = Annotated[str, Strict(), AfterValidator(lambda text: time_of(text) and 
 
 
 class RunWindow(Section):
-    """The times from `start` up to, but without, `end`: `2026-03-04T20:00:00Z`."""
+    """The times from `start` (included) to `end` (excluded): `2026-03-04T20:00:00Z`."""
 
     start: Moment
     end: Moment
 
 
 class RunDescription(Document, file="run.json", meant="run.json of a run"):
-    """run.json. model: its endpoint. settings: thresholds and methods that the run was judged by, or that it suggests. rows: of
-    the data, None if a merged run doesn't say. violations: None where nothing was judged. product: the release that wrote it,
-    which no run id depends on. read_by: options of the job by which the data was read, as they were given or recognised. deequ:
-    the version of the Deequ that evaluated the states, None where their own formulas did; no run id depends on it either.
-    expectations: what tells the rules from others, their sha256; None without any.
+    """run.json. model: its endpoint. settings: the thresholds and methods that judged the run, or that it suggests.
+    rows: rows of data, None if a merged run doesn't know. violations: None if nothing was judged. product: the release
+    that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or recognised.
+    deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
+    either. expectations: the sha256 that identifies the rules; None without rules.
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}

@@ -1,4 +1,4 @@
-"""A schedule entry, one file each, and NAME.executions.json: its runs, what became of each, who was notified of missing ones."""
+"""A schedule entry, one per file, and NAME.executions.json: its runs, their status, and notices of missing runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MonitoringType = Annotated[str, Strict(), named_in(MONITORING_TYPES), Expected.o
 
 
 class ScheduleStatus(Enum):
-    """Whether runs of a schedule are due, in the service's words: only if it is Scheduled. Source: C1.6."""
+    """A schedule's status in the service's words: runs are only due if it is Scheduled. Source: C1.6."""
 
     PENDING = "Pending"
     FAILED = "Failed"
@@ -37,18 +37,18 @@ class ScheduleStatus(Enum):
 
 
 class ScheduledWindow(StrictSection):
-    """The window of a run, from the time at which it is scheduled: ISO 8601 durations, `-PT1H` and `PT0S` for the hour before."""
+    """A run's window, relative to its scheduled time: ISO 8601 durations, `-PT1H` and `PT0S` for the hour before."""
 
     start_offset: Name
     end_offset: Name
 
 
 class ScheduledJob(StrictSection):
-    """One job of a run; they run in their order. env_file: its variables, a path from the entry's own folder. variables: those
-    that are said here instead, or count before the file's, by the names of options.
+    """One job of a run; jobs run in order. env_file: the path of its variables, relative to the entry's folder.
+    variables: by name of option, in place of the file's or overriding them.
 
-    output_folder: what is appended to the variable `output_path`, the time of the schedule in the form of strftime; None if the
-    job makes its folders itself.
+    output_folder: is appended to the variable `output_path`: a strftime format of the scheduled time; None if the job
+    makes its own folders.
     """
 
     job: Name
@@ -65,12 +65,12 @@ class Schedule(
 ):
     """One schedule.
 
-    schedule_expression: the service's, None if none was given: then it chose an hour of the day. cron: the same as crontab has
-    it, in UTC; None if it runs once. Of the two, cron counts where it is there. window: None for the period before the run.
-    starts: the first time of a run, None for the one before the schedule was looked at first. delay: how long after its time a
-    run begins, an ISO 8601 duration. catch_up: most runs of the past that are made up for at once. spark_options: what
-    spark-submit gets. sinks: as `--sink` has them, notified if runs don't come. owner, tags: by which the page of all is
-    searched.
+    schedule_expression: the service's; None if none was given: the service then chose an hour of the day. cron: the
+    same in crontab format, in UTC; None if it runs once. If both are given, cron counts. window: None for the period
+    before the run. starts: the time of the first run, None for the last one before the schedule was first processed.
+    delay: how long after its time a run begins, an ISO 8601 duration. catch_up: the most past runs made up for at once.
+    spark_options: options for spark-submit. sinks: as in `--sink`, notified of missing runs. owner, tags: search terms
+    on the page of all schedules.
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"MonitoringScheduleConfig": "a description of the service's API"}
@@ -94,7 +94,7 @@ class Schedule(
 
 
 class ExecutionStatus(Enum):
-    """What became of a run: the service's `MonitoringExecutionStatus`."""
+    """The status of a run: the service's `MonitoringExecutionStatus`."""
 
     PENDING = "Pending"
     COMPLETED = "Completed"
@@ -106,21 +106,21 @@ class ExecutionStatus(Enum):
 
     @property
     def is_of_a_whole_run(self) -> bool:
-        """Whether the run did what it should, violations or none."""
+        """Whether the run completed, with or without violations."""
         return self in (ExecutionStatus.COMPLETED, ExecutionStatus.COMPLETED_WITH_VIOLATIONS)
 
     @property
     def is_under_way(self) -> bool:
-        """Whether the run has not come to an end."""
+        """Whether the run has not ended yet."""
         return self in (ExecutionStatus.PENDING, ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 
 class Execution(Section):
     """One run of a schedule: its jobs, one after the other.
 
-    scheduled_time: identifies it. start_time, end_time: its window. job: the last one that was started. exit_message: that
-    job's own words. attempts: how often the run was begun. process_id, host: of the job that is under way. processing_job: what
-    the SDK's classes call that job; None for a run of `run-due`.
+    scheduled_time: identifies it. start_time, end_time: its window. job: the last one started. exit_message: that job's
+    message. attempts: how often the run was started. process_id, host: of the running job. processing_job: the job's
+    name in the SDK's classes; None for a run of `run-due`.
     """
 
     scheduled_time: Name
@@ -139,10 +139,10 @@ class Execution(Section):
 
 
 class Executions(Document, file="executions.json", meant="NAME.executions.json of `model-monitor run-due`"):
-    """NAME.executions.json. executions: by their scheduled times, the oldest first. since: when the schedule was looked at first.
+    """NAME.executions.json. executions: by scheduled time, the oldest first. since: when it was first processed.
 
-    without_data: the last time whose run found no data, while there was none before it either. overdue: whether the
-    sinks were last notified that runs don't come.
+    without_data: the last time whose run found no data, if no earlier run found any. overdue: whether the sinks' last
+    notification was that runs are missing.
     """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"jobs": "a schedule entry"}

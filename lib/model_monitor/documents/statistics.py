@@ -1,4 +1,4 @@
-"""statistics.json of the data-quality jobs, what one profile says about each feature, as flat rows too, and requests.json."""
+"""statistics.json of the data-quality jobs: a profile's numbers by feature, also as flat rows; and requests.json."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from model_monitor.statistics.drift import NumericDistribution
 
 
 class InferredType(Enum):
-    """What a feature's values look like (C4.2). UNKNOWN: no value was there to tell from."""
+    """The type that a feature's values appear to have (C4.2). UNKNOWN: no value was present."""
 
     INTEGRAL = "Integral"
     FRACTIONAL = "Fractional"
@@ -36,13 +36,13 @@ class InferredType(Enum):
 
 
 class Dataset(Section):
-    """item_count: rows."""
+    """item_count: the number of rows."""
 
     item_count: Count
 
 
 class Common(Section):
-    """Rows with and without a value; their sum is the data set's item_count."""
+    """The numbers of rows with and without a value; their sum is the data set's item_count."""
 
     num_present: Count
     num_missing: Count
@@ -57,7 +57,7 @@ class Common(Section):
 class Bucket(Section):
     """Values from lower_bound (included) to upper_bound (excluded, but included in the last bucket).
 
-    count: difference of two ranks of the KLL sketch, so not exact for large data (G5).
+    count: the difference of two ranks of the KLL sketch, so not exact for large data (G5).
     """
 
     lower_bound: Number
@@ -73,7 +73,7 @@ class SketchParameters(Section):
 
 
 class Sketch(Section):
-    """A KLL sketch. data: its levels, a value of level i stands for 2^i values (C4.1).
+    """A KLL sketch. data: its levels; a value in level i stands for 2^i values (C4.1).
 
     A level may be given as a numpy array; it is kept as a tuple.
     """
@@ -83,21 +83,21 @@ class Sketch(Section):
 
 
 class Kll(Section):
-    """sketch: None where sketches were left out of the document."""
+    """sketch: None if sketches are omitted from the document."""
 
     buckets: tuple[Bucket, ...]
     sketch: Sketch | None = None
 
 
 class CategoryBucket(Section):
-    """One value of a feature and the rows that have it, exactly."""
+    """One value of a feature and its exact number of rows."""
 
     value: DataText
     count: Count
 
 
 class Categorical(Section):
-    """Every value of a feature with few of them."""
+    """Every value of a feature with few distinct values."""
 
     buckets: tuple[CategoryBucket, ...]
 
@@ -110,7 +110,7 @@ class Distribution(Section):
 
 
 class NumericalStatistics(Section):
-    """std_dev: population form. approximate_num_distinct_values and completeness: None in files before 2024."""
+    """std_dev: population form. approximate_num_distinct_values, completeness: None in files before 2024."""
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"mean", "sum", "std_dev", "min", "max"})
 
@@ -135,10 +135,10 @@ class StringStatistics(Section):
 
 
 class VectorStatistics(Section):
-    """Features that are lists of numbers; ours, the service has none.
+    """Statistics of a feature whose values are lists of numbers; ours, the service has none.
 
-    num_elements: of all present vectors together, with num_null_elements and num_nan_elements among them;
-    shortest, longest: elements of a vector, None if no vector is present.
+    num_elements: of all present vectors together, including num_null_elements and num_nan_elements;
+    shortest, longest: lengths of vectors, None if no vector is present.
     """
 
     common: Common
@@ -151,9 +151,9 @@ class VectorStatistics(Section):
 
 
 class FeatureStatistics(Section):
-    """One feature; at most one kind of statistics, none where nothing is known (C11.29).
+    """One feature, with at most one kind of statistics; none if nothing is known (C11.29).
 
-    column_metrics: ours, by name; of numeric features in runs that requested some.
+    column_metrics: ours, by name; for numeric features in runs that requested some.
     """
 
     name: Name
@@ -165,13 +165,13 @@ class FeatureStatistics(Section):
 
     @property
     def common(self) -> Common | None:
-        """The counts of present and missing rows, whatever kind of statistics holds them."""
+        """The numbers of present and missing rows, from whichever kind of statistics there is."""
         statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
         return statistics.common if statistics else None
 
     @property
     def completeness(self) -> float | None:
-        """The share of rows with a value: as the file states it, else from `common`; None if neither says it."""
+        """The share of rows with a value: as stated in the file, else from `common`; None if neither is there."""
         statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
         if statistics is None:
             return None
@@ -184,7 +184,7 @@ class FeatureStatistics(Section):
 
     @property
     def num_distinct(self) -> int | None:
-        """Distinct values, approximately; None if the file does not tell."""
+        """The approximate number of distinct values; None if the file doesn't have it."""
         if self.numerical_statistics:
             return self.numerical_statistics.approximate_num_distinct_values
         distinct = self.string_statistics.distinct_count if self.string_statistics else None
@@ -192,7 +192,7 @@ class FeatureStatistics(Section):
 
 
 class Statistics(Document, file="statistics.json", meant="statistics.json of a data-quality baseline"):
-    """statistics.json of a data-quality job; features in the order of the data's columns."""
+    """statistics.json of a data-quality job; features in the data's column order."""
 
     version: Number = 0.0
     dataset: Dataset
@@ -207,7 +207,7 @@ Named = TypeVar("Named", bound=Any)  # what has a `name`
 
 
 def feature_of(file: str, features: Sequence[Named], name: str) -> Named:
-    """The feature of a file that is called `name`. Raises BadDocument with the nearest names if there is none."""
+    """The feature called `name` in a file. Raises BadDocument with the nearest names if there is none."""
     found = next((feature for feature in features if feature.name == name), None)
     if found is not None:
         return found
@@ -216,9 +216,9 @@ def feature_of(file: str, features: Sequence[Named], name: str) -> Named:
 
 
 class LatencyStatistics(Section):
-    """Milliseconds from a request's arrival to the last byte of its answer; None of no request.
+    """Milliseconds from a request's arrival to the last byte of its answer; None without requests.
 
-    p50, p95, p99: quantiles of the sketch. rank_error: by how much of all requests their ranks may be off.
+    p50, p95, p99: quantiles of the sketch. rank_error: the largest error of their ranks, as a share of all requests.
     """
 
     p50: UndefinableNumber = None
@@ -230,8 +230,8 @@ class LatencyStatistics(Section):
 
 
 class RequestStatistics(Document, file="requests.json", meant="requests.json of a run"):
-    """requests.json. requests: those captured; estimated_requests: all, by the percentage that was captured. success_share:
-    of those captured, the share with a status below 400. client_errors, server_errors: statuses of 4xx, and from 500 on.
+    """requests.json. requests: the captured ones; estimated_requests: all, estimated from the capture percentage.
+    success_share: of captured requests, with a status below 400. client_errors, server_errors: statuses 4xx, and 500+.
     """
 
     version: Number = 0.0
@@ -249,7 +249,7 @@ QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows that all have the same keys. rows_are: what one row stands for, in the plural. key: whose values name the rows."""
+    """Rows with the same keys. rows_are: what rows stand for, in the plural. key: the key whose values name rows."""
 
     rows_are: str
     key: str
@@ -257,10 +257,10 @@ class Table:
 
 
 def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
-    """One row for each feature, in the document's order, all with the same keys; None where the document is silent.
+    """One row per feature, in the document's order, all with the same keys; None where the document has no value.
 
-    completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the sketch), max: of
-    numeric features only, and so are the column metrics behind them, if the document has some.
+    completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the
+    sketch), max: for numeric features only, like the column metrics after them, if the document has any.
     """
     further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
     rows = []

@@ -1,8 +1,8 @@
-"""How far apart two distributions of one feature are, and whether that is drift. Pure: numpy, driver only.
+"""The distance between two distributions of one feature, and whether it is drift. Pure: numpy, driver only.
 
-distributions.py: what is compared; histograms.py: over which cells. distances.py: the distances, and the service's way of
-counting. comparison.py: the methods that constraints.json names, and a distance against a threshold. special_functions.py: tails
-and quantiles.
+distributions.py: the distributions compared; histograms.py: their cells. distances.py: the distances, and the service's
+way of counting. comparison.py: the methods of constraints.json, and the verdict against a threshold.
+special_functions.py: tails and quantiles.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two distributions compared by the methods of constraints.json or by any registered distance, and the verdict. Driver
+"""Compares two distributions by a method of constraints.json or any registered distance, and judges the result. Driver
 only, pure.
 """
 
@@ -22,7 +22,7 @@ from model_monitor.statistics.drift.distributions import (
 
 
 def _methods(setting: str, kind: str) -> Registry[Distance]:
-    """The distances of `kind` (a fact) that the setting can choose, by the names it has for them; the service's first."""
+    """The distances of `kind` (a fact) that a setting can choose, by the setting's names; the service's first."""
     chosen = [entry for entry in DISTANCES.values() if entry.facts[kind] and entry.facts["threshold"] is not None]
     methods: Registry[Distance] = Registry(setting)
     for entry in sorted(chosen, key=lambda entry: entry.facts["service"] is None):
@@ -38,7 +38,7 @@ CATEGORICAL_METHODS = _methods("categorical_drift_method", "categorical")
 
 
 class Ties(Enum):
-    """How equal values of a sketch count."""
+    """How equal values of a sketch are counted."""
 
     SUMMED = "summed"
     LOST = "lost"  # once per distinct value, as in the service (`distances.tie_losing_cdf`)
@@ -46,11 +46,11 @@ class Ties(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a method found.
+    """The result of a method.
 
-    method: its name in constraints.json. distance: None if it is not computable, then `reason` says why. n, m: values of the
-    baseline and of the current data (with ties lost about the distinct ones), 0 if a side has none. ties: how equal values were
-    counted. higher_is_more: False if the distance is a p-value. statistic, degrees_of_freedom: of a test that has them.
+    method: its name in constraints.json. distance: None if not computable; `reason` then says why. n, m: the numbers of
+    baseline and current values (with ties lost, roughly of distinct values), 0 if a side has none. ties: how equal
+    values were counted. higher_is_more: False for a p-value. statistic, degrees_of_freedom: of a test that has them.
     """
 
     method: str
@@ -68,8 +68,8 @@ class Comparison:
 def compare_numeric(
     baseline: NumericDistribution, current: NumericDistribution, *, method: str = "Robust", ties: Ties = Ties.SUMMED
 ) -> Comparison:
-    """The distance of two numeric distributions. method: a name of NUMERIC_METHODS, or of DISTANCES. ties: the
-    service's distances only; ours always add equal values up.
+    """The distance between two numeric distributions. method: a name in NUMERIC_METHODS or DISTANCES. ties: for the
+    service's distances only; ours always add up equal values.
 
     Raises BadConfiguration if there is no such method.
     Source: D3.1, D3.3, D3.5; with ties lost G16.
@@ -89,16 +89,16 @@ def compare_numeric(
 
 
 def _entry(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
-    """The distance by its name in constraints.json, or by its own."""
+    """The distance by its name in constraints.json or its own name."""
     own = name in DISTANCES and DISTANCES.get(name).facts[kind]
     return DISTANCES.get(name) if own else methods.get(name)
 
 
 def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float | None, str | None]:
-    """The distance of two sides with values, or why there is none."""
+    """The distance between two sides that have values, or why it can't be computed."""
     try:
         found = distance(*sides)
-    except EmptyDistribution as error:  # there are values, and none that this distance takes
+    except EmptyDistribution as error:  # there are values, but none that this distance uses
         return None, str(error)
     if math.isnan(found):
         return None, "the values are too large to tell how far they are spread"
@@ -106,9 +106,9 @@ def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float 
 
 
 def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
-    """The distance of two sets of counts by category. method: a name of CATEGORICAL_METHODS, or of DISTANCES.
+    """The distance between two sets of category counts. method: a name in CATEGORICAL_METHODS or DISTANCES.
 
-    LInfinity is corrected for chance as `Robust` is. ChiSquared gives a p-value.
+    LInfinity is corrected for chance like `Robust`. ChiSquared gives a p-value.
 
     Raises BadConfiguration if there is no such method.
     Source: D3.2 to D3.5; C11.23.
@@ -131,7 +131,7 @@ def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, me
 def distance(
     name: str, baseline: NumericDistribution | CategoryCounts, current: NumericDistribution | CategoryCounts
 ) -> float:
-    """Any registered distance of two features of the same kind, in the form that it takes; NaN if not computable.
+    """Any registered distance between two features of the same kind; NaN if not computable.
 
     Raises BadConfiguration if there is no such distance or it does not take features of this kind, EmptyDistribution if
     a side has no values.
@@ -178,7 +178,7 @@ def _no_values(n: int, m: int) -> str:
 
 
 class Status(Enum):
-    """What became of a check, as checks.json spells it."""
+    """The status of a check, in the spelling of checks.json."""
 
     VIOLATED = "violated"
     PASSED = "passed"
@@ -186,17 +186,17 @@ class Status(Enum):
 
 
 class Verdict(NamedTuple):
-    """The outcome for one feature. reason: why it is not judged, or was passed without a distance."""
+    """The outcome for one feature. reason: why it is not judged, or passed without a distance."""
 
     status: Status
     reason: str | None = None
 
 
 def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, current_rows: int) -> Verdict:
-    """Drift if the distance is above the threshold, or a p-value below it; exactly at it there is none.
+    """Drift if the distance is above the threshold, or a p-value below it; no drift exactly at the threshold.
 
-    Not judged: no row at all on a side; values on one side only (the missing ones are the completeness check's matter);
-    a distance that is not computable. All values missing on both sides is no drift.
+    Not judged: a side without rows; values on one side only (missing values are left to the completeness check); a
+    distance that is not computable. If all values are missing on both sides, there is no drift.
     Source: D2; C11.23.
     """
     if not (baseline_rows and current_rows):

@@ -1,7 +1,7 @@
-"""What a comparison sees of one feature, never rows: a numeric distribution as its sketch has it, or counts by category.
+"""The input of a comparison of one feature, never rows: a numeric distribution from a sketch, or counts by category.
 
-A distance takes one of three forms, and both sides in the same one: `StepCdf` (the sketch itself), or counts over the
-same cells, which come from `category_cells`, or of `histograms`. Pure numpy, driver only.
+A distance takes both sides in one of three forms: `StepCdf` (the sketch itself), or counts over the same cells, from
+`category_cells` or `histograms`. Pure numpy, driver only.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from model_monitor.errors import MonitorError
 from model_monitor.statistics.states import KllSketch, Moments
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
-Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), how many values lie below or at a value
+Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
 Counts: TypeAlias = NDArray[np.float64]  # shape (cells,), not negative, any total
-Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; one of level h stands for 2^h values
+Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; one in level h stands for 2^h values
 CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
 
 
 class EmptyDistribution(MonitorError):
-    """One side of a comparison has no values, so that there is no distance."""
+    """One side of a comparison has no values, so there is no distance."""
 
 
 CUTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999)
-"""The quantiles of both samples together at which numbers are cut into cells. Source: D4.1."""
+"""The quantiles of the pooled sample that divide numbers into cells. Source: D4.1."""
 
 _CUTS = np.array(CUTS)
 
-VALUES_TOGETHER = 2**14  # of columns that are looked at together
+VALUES_TOGETHER = 2**14  # of columns that are processed together
 
 
 class Steps(NamedTuple):
-    """What tests ask of two samples on the values of both. counts: how often each sample has each value; weights: both. shares:
-    how much more of the second sample each value is than of the first. scores: of the middle ranks in both together. cells:
-    counts of each sample between the quantiles of both together; each quantile is a cell of its own.
+    """The input of tests for two samples, over the values of both. counts: each sample's count of each value; weights:
+    their sum. shares: each value's share of the second sample minus that of the first. scores: of the pooled midranks.
+    cells: each sample's counts between the pooled quantiles; each quantile is its own cell.
     """
 
     counts: Counts
@@ -52,8 +52,8 @@ class Steps(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """Two samples on the values of both, neither of them empty. values: distinct, ascending. before, after: how many of each lie
-    at or below them. gap: the largest one between the two cumulative distributions.
+    """Two samples over the values of both, neither empty. values: distinct, ascending. before, after: each sample's
+    cumulative counts. gap: the largest gap between the two cumulative distributions.
     """
 
     values: Values
@@ -70,15 +70,15 @@ class Pooled:
         return int(self.before[-1] + self.after[-1])
 
     def upto(self, value: float, side: Literal["left", "right"]) -> float:
-        """How many of the second sample's values lie below this one, or also at it."""
+        """The number of the second sample's values below this one (left), or at or below it (right)."""
         place = self.values.searchsorted(value, side=side)
         return float(self.after[place - 1]) if place else 0.0
 
 
 def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
-    """`after.beside(before)` of each before and after: what is done for all values at once is cheaper."""
+    """`after.beside(before)` for each pair of before and after; cheaper for all values at once."""
     both = [np.concatenate((before.values, after.values)) for before, after in sides]
-    orders = [each.argsort(kind="stable") for each in both]  # which merges two that are in order
+    orders = [each.argsort(kind="stable") for each in both]  # merges two sorted arrays
     sizes, of_before = np.array([*map(len, both)]), np.array([len(before.values) for before, _ in sides])
     firsts, order = sizes.cumsum() - sizes, np.concatenate(orders)
     values = np.concatenate(both).take(order + np.repeat(firsts, sizes))
@@ -87,7 +87,7 @@ def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
     are_last[firsts[1:] - 1] = True
     last, many = are_last.nonzero()[0], np.add.reduceat(are_last, firsts, dtype=np.int64)
     of_column = np.repeat(np.arange(len(sides)), many)
-    upto = (order < np.repeat(of_before, sizes)).cumsum()[last]  # of those before, and of all columns that come first
+    upto = (order < np.repeat(of_before, sizes)).cumsum()[last]  # values of `before`, including all earlier columns
     before, after = (np.concatenate([side.ranks_upto() for side in each]) for each in zip(*sides, strict=True))
     ranks = before.take(upto + of_column), after.take(last + 1 - upto + of_column)
     values, ends = values[last], many.cumsum() - 1
@@ -101,7 +101,7 @@ def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
 
 
 def pool(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
-    """Find what each later one is beside the one before, with all that tests ask, before somebody asks for one of them."""
+    """Compute and cache the pooled samples of all pairs and the input of their tests, before any is requested."""
     each = max(1, VALUES_TOGETHER // max((len(one.values) + len(other.values) for one, other in sides), default=1))
     for first in range(0, len(sides), each):
         pooled = merge(sides[first : first + each])
@@ -110,7 +110,7 @@ def pool(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
 
 
 def look_into(several: Sequence[Pooled]) -> list[Steps]:
-    """What tests ask of each, none of whose samples is empty, likewise."""
+    """The input of tests for each, none with an empty sample; likewise cached."""
     sizes = np.array([len(each.values) for each in several])
     firsts, of_each = sizes.cumsum() - sizes, partial(np.repeat, repeats=sizes)
     before, after = zip(*((each.before, each.after) for each in several), strict=True)
@@ -121,7 +121,7 @@ def look_into(several: Sequence[Pooled]) -> list[Steps]:
     together, total = upto[0] + upto[1], sums[0] + sums[1]
     shares = counts[1] / of_each(sums[1]) - counts[0] / of_each(sums[0])
     scores = scores_of((together - weights / 2) / of_each(total))
-    begins, others = np.zeros(len(weights) + 1, bool), total.cumsum() - total  # values of all columns that come first
+    begins, others = np.zeros(len(weights) + 1, bool), total.cumsum() - total  # values of all earlier columns
     at_cut = np.ceil(_CUTS * total[:, None]).astype(np.int64) + others[:, None]
     at = (together + of_each(others)).searchsorted(at_cut.ravel())
     begins[firsts] = begins[at] = begins[at + 1] = True
@@ -136,9 +136,9 @@ def look_into(several: Sequence[Pooled]) -> list[Steps]:
 
 
 def scores_of(ranks: Values) -> dict[str, Values]:
-    """Scores of location and spread. ranks: shares of the values that lie below each, from 0 to 1.
+    """Scores of location and spread. ranks: the share of values below each, from 0 to 1.
 
-    Nearly the normal scores and their squares, of which they have 99.6 and 96.5 % of the power if values are normal, but bounded.
+    Bounded approximations of normal scores and their squares, with 99.6 and 96.5 % of their power for normal values.
     Source: D4.1; van der Waerden 1952, "Order tests for the two-sample problem"; Klotz 1962, "Nonparametric tests for scale".
     """
     centred = 2 * ranks - 1
@@ -149,9 +149,9 @@ def scores_of(ranks: Values) -> dict[str, Values]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepCdf:
-    """How many values lie at or below each value of a sketch.
+    """The number of values at or below each value of a sketch.
 
-    values: distinct, ascending; -inf and inf may be among them. cumulative: the last one is the number of all values.
+    values: distinct, ascending; may include -inf and inf. cumulative: the counts; the last is the number of all values.
     exact_deviation: population standard deviation of the data, if known; see `deviation`.
 
     Source: D1a.
@@ -169,11 +169,11 @@ class StepCdf:
 
     @property
     def deviation(self) -> float:
-        """Population standard deviation of the finite values: `exact_deviation`, or else the sketch's own."""
+        """Population standard deviation of the finite values: `exact_deviation` if known, else the sketch's."""
         if self.exact_deviation is not None:
             return self.exact_deviation
         finite = self.finite()
-        weights = np.diff(finite.cumulative, prepend=0)  # how many values each item stands for
+        weights = np.diff(finite.cumulative, prepend=0)  # the number of values that each item stands for
         with np.errstate(over="ignore"):  # the deviation of huge values is infinite, as in Moments
             mean = np.average(finite.values, weights=weights)
             return math.sqrt(np.average((finite.values - mean) ** 2, weights=weights))
@@ -184,14 +184,14 @@ class StepCdf:
         return shares
 
     def beside(self, before: StepCdf) -> Pooled:
-        """Both samples on the values of both. The first call merges them, for all tests and distances that look at the two."""
+        """Both samples, pooled. The first call merges them, for all tests and distances of the two."""
         for other, found in self._beside:
             if other is before:
                 return found
         return merge([(before, self)])[0]
 
     def ranks_upto(self) -> Ranks:
-        """Number of values among none of the smallest distinct ones, the smallest one, the two smallest …"""
+        """Cumulative counts for none of the smallest distinct values, the smallest, the two smallest, …"""
         return np.concatenate(([0], self.cumulative))
 
     def ranks_at(self, points: Values) -> Ranks:
@@ -200,12 +200,12 @@ class StepCdf:
         return ranks
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
-        """The smallest values with at least these shares of all at or below them; of no values nothing can be asked."""
+        """The smallest values with at least these shares of all at or below them. There must be values."""
         places = np.searchsorted(self.cumulative, np.array(shares) * self.total, side="left")
         return [float(value) for value in self.values[np.minimum(places, len(self.values) - 1)]]
 
     def finite(self) -> StepCdf:
-        """The same without the infinite values."""
+        """The distribution without infinite values."""
         kept = np.isfinite(self.values)
         if kept.all():
             return self
@@ -215,11 +215,11 @@ class StepCdf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumericDistribution:
-    """A numeric feature: the items of its sketch, and what is known exactly beside them.
+    """A numeric feature: the items of its sketch, and exact numbers.
 
     levels: items of weight 1, 2, 4, …, as in KllSketch and in the sketch of statistics.json. negative_infinite,
-    positive_infinite: values that sketches don't hold. minimum, maximum, deviation (population): of the finite values;
-    None if not known, then the sketch's own are taken. known: the sketch itself, if it is at hand.
+    positive_infinite: counts, as sketches don't hold them. minimum, maximum, deviation (population): of the finite
+    values; None if unknown, the sketch's are then used. known: the sketch itself, if available.
     """
 
     levels: Levels
@@ -239,12 +239,12 @@ class NumericDistribution:
 
     @property
     def error(self) -> float:
-        """By how much the sketch's shares may be wrong; see `KllSketch.error`."""
+        """The error bound of the sketch's shares; see `KllSketch.error`."""
         return self.sketch().error
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The smallest and the largest value, which the sketch may have dropped; of no values there are none."""
+        """The smallest and the largest value, which the sketch may have dropped. There must be values."""
         low, high = self.step_cdf().values[[0, -1]].tolist()
         return (
             low if self.minimum is None else min(low, self.minimum),
@@ -253,7 +253,7 @@ class NumericDistribution:
 
     @classmethod
     def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
-        """The distribution that a scan's states hold. NaN counts as null: no part of it (D2)."""
+        """The distribution in a scan's states. NaN counts as null and is left out (D2)."""
         infinite = moments.negative_infinite, moments.positive_infinite
         if not moments.count:
             return cls(sketch.levels, *infinite, known=sketch)
@@ -261,7 +261,7 @@ class NumericDistribution:
         return cls(sketch.levels, *infinite, *measured, sketch)
 
     def step_cdf(self) -> StepCdf:
-        """The sketch with the weights of equal items added up, infinities at its ends."""
+        """The sketch with the weights of equal items added up, and infinities at its ends."""
         if self._cdf:
             return self._cdf[0]
         values, cumulative = self.sketch().step_cdf()
@@ -281,14 +281,14 @@ class NumericDistribution:
 
 
 def require_values(baseline_total: float, current_total: float, kind: str = "values") -> None:
-    """Raises EmptyDistribution if there are no values on a side. kind: which values were counted."""
+    """Raise EmptyDistribution if a side has no values. kind: the values that were counted."""
     for total, side in ((baseline_total, "baseline"), (current_total, "current data")):
         if not total > 0:
             raise EmptyDistribution(f"the {side} has no {kind} to compare; a distance takes at least one on each side")
 
 
 def slices_of(sizes: NDArray[np.int64]) -> list[slice]:
-    """Where each of some that stand one behind the other is."""
+    """The slices of consecutive runs of these sizes."""
     ends = sizes.cumsum()
     return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
 
@@ -297,8 +297,8 @@ _ENDS = np.arange(2, 11, 2)
 
 
 def tails(cells: NDArray[Any], many: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Counts up to and from each of the five cuts at either end of so many cells each, and how many there are. cells: of
-    columns of numbers, along the last axis.
+    """Counts below and above each of five cuts at either end of each column's cells, and the number of such counts.
+    cells: of numeric columns, along the last axis. many: the number of cells of each column.
     """
     upto, ends = np.zeros((len(cells), cells.shape[1] + 1)), many.cumsum()
     np.cumsum(cells, axis=1, out=upto[:, 1:])
@@ -310,7 +310,7 @@ def tails(cells: NDArray[Any], many: NDArray[np.int64]) -> tuple[NDArray[Any], N
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:
-    """Counts of each side over the categories of both, in the order of their names; 0 where a side has none."""
+    """The counts of each side over the categories of both, ordered by name; 0 if a side lacks a category."""
     names = sorted(baseline.keys() | current.keys())
     return _counts_of(names, baseline), _counts_of(names, current)
 

@@ -1,4 +1,4 @@
-"""Counts of two numeric features over the same cells: between deciles, or over the edges of both histograms. Pure numpy."""
+"""Counts of two numeric features over the same cells: between deciles, or between all edges of both. Pure numpy."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """Counts of ranges of values, ascending. A range of no width is a point, which may be an infinity.
+    """Counts of ranges of values, ascending. A range of zero width is a point, possibly an infinity.
 
-    nan: values that are NaN, for those who count them (`NumericDistribution` takes them for null).
+    nan: the number of NaNs, if they are counted (`NumericDistribution` treats them as null).
     """
 
     lower: Values
@@ -31,14 +31,14 @@ class Histogram:
 
     @classmethod
     def of(cls, buckets: Sequence[Bucket], *, nan: int = 0) -> Histogram:
-        """The histogram of these buckets, for example those of statistics.json."""
+        """The histogram of these buckets, such as those of statistics.json."""
         numbers = np.array([(b.lower_bound, b.upper_bound, b.count) for b in buckets], dtype=np.float64).reshape(-1, 3)
         lower, upper, counts = numbers.T
         return cls(lower, upper, counts, float(nan))
 
     @classmethod
     def of_numbers(cls, numbers: NumericDistribution) -> Histogram:
-        """The ten buckets of statistics.json, and a point for each infinity that occurs."""
+        """The ten buckets of statistics.json, plus a point for each infinity that occurs."""
         sketch = numbers.sketch()
         buckets: list[Bucket] = []
         if sketch.count:
@@ -64,9 +64,9 @@ def decile_edges(cdf: StepCdf) -> Values:
 
 
 def decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Counts]:
-    """Counts of each side between the deciles of the baseline: up to the first, …, above the last.
+    """Counts of each side between the baseline's deciles: up to the first, …, above the last.
 
-    If there are infinities on a side, -inf has a cell of its own before all others and inf one after them.
+    If a side has infinities, -inf has its own cell before all others and inf its own after them.
     Source: D3.5 and section 2.
     """
     edges = decile_edges(baseline)
@@ -79,11 +79,11 @@ def decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Counts]:
 
 
 def histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Counts, Counts]:
-    """Counts of each side over the edges of both, the values of a bucket spread evenly over its width.
+    """Counts of each side between the edges of both; a bucket's values are spread evenly over its width.
 
-    Points are cells of their own, matched by value. What a side has in ranges that reach to infinity, or as NaN, is a
-    cell that the other side does not have: nobody knows where in such a range the values lie. Of infinities that were
-    counted it is known, so they are points.
+    Points are their own cells, matched by value. Values in ranges that reach to infinity, and NaNs, are a cell that the
+    other side lacks, because their position in the range is unknown. Infinities that were counted are points, because
+    their position is known.
     Source: AlignHistograms of TFDV's anomalies/metrics.cc; D2, D3.3.
     """
     sides = (baseline, current)
@@ -99,7 +99,7 @@ def _counts_between(edges: Values, cdf: StepCdf) -> Counts:
 
 
 def _wide(histogram: Histogram) -> NDArray[np.bool_]:
-    """Buckets whose half width is a number above 0; halves, because the width of the widest is no double."""
+    """Buckets with a finite half width above 0; halves, because the full width of the widest overflows a double."""
     finite = np.isfinite(histogram.lower) & np.isfinite(histogram.upper)
     wide: NDArray[np.bool_] = finite & (histogram.upper / 2 > histogram.lower / 2)
     return wide

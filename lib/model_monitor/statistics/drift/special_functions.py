@@ -1,6 +1,6 @@
-"""Distribution functions of tests and intervals, in Python and numpy; SciPy, of which tests compare them, would be 140 MB. Pure.
+"""Distribution functions for tests and intervals, in Python and numpy; SciPy, which the tests use, takes 140 MB. Pure.
 
-A tail is exact to some 1e-14 of itself, however small it is, beside the rounding of its exponent: 1e-16 of its logarithm.
+A tail has a relative error of about 1e-14, however small it is, plus the rounding of its exponent: 1e-16 of its log.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ Number = TypeVar("Number", float, Values)
 _NORMAL = NormalDist()
 _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
-FEW = 300  # so few are faster one by one
-_NOTHING = 1e-17  # a term that is so small beside its sum changes nothing
+FEW = 300  # fewer values are faster one by one
+_NOTHING = 1e-17  # a term this small relative to its sum changes nothing
 _OF_ODD = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
-_LIKE_NORMAL = 1e15  # degrees of freedom of a t distribution that is a normal one
-_SMALL = 20.0  # below it powers and gamma functions are multiplied as they are
-_LEAST_A, _MOST_LOG = 10.0, 1.0  # from where to where the sum of incomplete gamma functions has all digits
+_LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
+_SMALL = 20.0  # below it, powers and gamma functions are multiplied directly
+_LEAST_A, _MOST_LOG = 10.0, 1.0  # the range in which the sum of incomplete gamma functions has all digits
 _OF_SINE = (
     *(-1 / 48, 1 / 2560, -61 / 7741440, 1261 / 7431782400, -79 / 20761804800),
     *(66643 / 761775532277760, -2.044523359411974e-12, 4.833351797967704e-14, -1.152434101767386e-15),
 )
-"""The coefficients of (sinh(τ/2) / (τ/2))^(-1/2), of the powers of τ² from the first on."""
+"""The coefficients of (sinh(τ/2) / (τ/2))^(-1/2) in powers of τ², from the first on."""
 
 
 def of_each(function: Callable[[float], float], values: NDArray[np.floating[Any]]) -> Values:
-    """What the function is of each value, in their shape."""
+    """The function applied to each value; same shape."""
     return np.fromiter(map(function, values.ravel().tolist()), float, values.size).reshape(values.shape)
 
 
 def normal_quantile(share: float) -> float:
-    """The number that this share of a standard normal distribution lies below; infinite for 0 and 1.
+    """The quantile of the standard normal distribution; infinite for 0 and 1.
 
     Source: Wichura 1988, "Algorithm AS 241: The percentage points of the normal distribution".
     """
@@ -54,12 +54,12 @@ def normal_above(value: float) -> float:
 
 
 def normals_above(values: Values) -> Values:
-    """The same of each."""
+    """`normal_above` for each value."""
     return of_each(math.erfc, values * _ROOT) / 2
 
 
 def log_gamma(values: Values) -> Values:
-    """The logarithm of the gamma function of each, which is above 0; any shape.
+    """The log gamma function of each value, all above 0; any shape.
 
     Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 6.1.40.
     """
@@ -83,16 +83,16 @@ def student_above(value: float, degrees_of_freedom: float) -> float:
 
 
 def student_densities(values: NDArray[np.floating[Any]], degrees_of_freedom: float) -> Values:
-    """The density of Student's t distribution at each."""
+    """The density of Student's t distribution at each value."""
     n = degrees_of_freedom
     found: Values = _ratio(n / 2) / math.sqrt(n * math.pi) * (1 + values * values / n) ** (-(n + 1) / 2)
     return found
 
 
 def student_quantile(degrees_of_freedom: float, share: float) -> float:
-    """The number that this share of Student's t distribution lies below.
+    """The quantile of Student's t distribution.
 
-    Secants between normal scores, of which the tails nearly are those of the number itself.
+    Found by secants on the scale of normal scores, whose tails are close to those of the quantile itself.
     """
     tail = min(share, 1 - share)
     if not (0 < degrees_of_freedom < _LIKE_NORMAL and 0 < tail < 0.5):
@@ -124,7 +124,7 @@ def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
 
 
 def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
-    """The share of a chi-square distribution above `statistic`, as small as it may be."""
+    """The share of a chi-square distribution above `statistic`, accurate however small."""
     a, x = degrees_of_freedom / 2, statistic / 2
     if not x >= a:
         return 1 - chi_square_below(statistic, degrees_of_freedom)
@@ -165,7 +165,7 @@ def _poisson(a: float, x: float) -> float:
 
 
 def _of_stirling(a: Number) -> Number:
-    """What the logarithm of Γ(a) has beyond (a - 1/2) log(a) - a + log(2π)/2; a: 8 or more."""
+    """log Γ(a) minus Stirling's (a - 1/2) log(a) - a + log(2π)/2; a: 8 or more."""
     z = 1 / (a * a)
     return (((((-691 / 360360 * z + 1 / 1188) * z - 1 / 1680) * z + 1 / 1260) * z - 1 / 360) * z + 1 / 12) / a
 
@@ -173,8 +173,8 @@ def _of_stirling(a: Number) -> Number:
 def _student_tail(a: float, log: float) -> float:
     """Half of the incomplete beta function I_x(a, 1/2). log: -log(x).
 
-    That of a is that of a + 1 and a positive term (DLMF 8.17.20). For large a it is a sum of incomplete gamma functions of 1/2,
-    5/2, …. Source: DiDonato and Morris 1992, "Algorithm 708", 9.
+    The value for a is that for a + 1 plus a positive term (DLMF 8.17.20). For large a it is a sum of incomplete gamma
+    functions of 1/2, 5/2, …. Source: DiDonato and Morris 1992, "Algorithm 708", 9.
     """
     if not log:
         return 0.5

@@ -1,8 +1,8 @@
 """States: small mergeable results of a scan. Executors make them, the driver adds them; numpy, pyarrow and stdlib only.
 
-Every state is a frozen value that adds and has bytes (`encoding.State` says what they promise); those that depend on the order of
-values, or are made of many blocks, have a builder beside them. Here are those that a profile has; the others are in modules of
-their own, which `decode` imports when it meets one.
+Every state is a frozen value with addition and bytes (for the guarantees, see `encoding.State`); a state that depends
+on the order of values, or is made from many blocks, has a builder. This package exports the states of a profile;
+`decode` imports the modules of the others on demand.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ import_all(columns)
 
 
 def sum_of(states: Iterable[State]) -> State:
-    """The sum of one state or more from left to right, one at a time: KLL's levels depend on the order."""
+    """The sum of one or more states, from left to right: KLL's levels depend on the order."""
     others = iter(states)
     first = next(others)
     if isinstance(first, KllSketch):

@@ -1,4 +1,4 @@
-"""How old the times in a column are, each beside the time of its row."""
+"""The ages of the times in a column, relative to the time of each row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model_monitor.statistics.states.encoding import Parameters, State, registered
 
 HOUR, DAY = 3600.0, 86400.0
-QUARTERS = 60  # of an hour, on each side of 0
+QUARTERS = 60  # quarters of an hour, on each side of 0
 _LONG = DAY * 2.0 ** np.arange(0, 15, 0.5)
 EDGES = np.unique(
     np.concatenate(
@@ -20,13 +20,13 @@ EDGES = np.unique(
 )
 """Seconds between which ages are counted: a few to a quarter of an hour, quarters up to fifteen hours, days by factors of 1.4."""
 
-FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times that are more than a minute later than their rows
+FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a minute after their rows
 
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class Ages(State):
-    """How many values are how old. counts: of each bin between `EDGES`, the first and the last without an end."""
+    """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
 
     KIND: ClassVar[str] = "ages"
 
@@ -34,7 +34,7 @@ class Ages(State):
 
     @classmethod
     def of(cls, ages: NDArray[np.float64]) -> Ages:
-        """Of seconds, later ones than their rows below 0."""
+        """The counts of ages in seconds; negative for times after their rows."""
         return cls(np.bincount(EDGES.searchsorted(ages, side="right"), minlength=len(EDGES) + 1))
 
     def __add__(self, other: Ages) -> Ages:
@@ -46,25 +46,25 @@ class Ages(State):
 
     @property
     def in_future(self) -> int:
-        """How many are more than a minute later than their rows."""
+        """The number of times more than a minute after their rows."""
         return int(self.counts[: FUTURE + 1].sum())
 
     def quantiles(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """In seconds, within their bins as if values were evenly spread."""
+        """The quantiles in seconds, interpolated linearly within bins."""
         ends = np.concatenate(([EDGES[0]], EDGES, [EDGES[-1]]))
         upto = np.concatenate(([0], self.counts.cumsum()))
-        goals = np.maximum(shares * self.total, 1e-9)  # the least one is where the first value is
+        goals = np.maximum(shares * self.total, 1e-9)  # the smallest is the first value's
         places = np.minimum(upto[1:].searchsorted(goals), len(self.counts) - 1)
         within = (goals - upto[places]) / np.maximum(self.counts[places], 1)
         return np.asarray(ends[places] + within * (ends[places + 1] - ends[places]))
 
     def beyond(self, young: float, old: float) -> int:
-        """How many are, for all that is known, younger or older than so many seconds."""
+        """The number of values certainly younger than `young` or older than `old`, in seconds."""
         ends = EDGES.searchsorted(young, side="right"), EDGES.searchsorted(old) + 1
         return int(self.counts[: ends[0]].sum() + self.counts[ends[1] :].sum())
 
     def gap_after(self, seconds: float, other: Ages) -> float:
-        """The largest gap between the shares of another side and those of this one, were all so much older."""
+        """The largest gap between the other side's cumulative shares and these, if all these were `seconds` older."""
         mine, theirs = (np.cumsum(each.counts)[:-1] / max(each.total, 1) for each in (self, other))
         return float(np.abs(np.interp(EDGES - seconds, EDGES, mine) - theirs).max())
 

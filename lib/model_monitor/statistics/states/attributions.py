@@ -1,4 +1,4 @@
-"""Attributions: what features did for a model's outputs, added up over rows in 64 blocks, with a sketch of each feature's values.
+"""Attributions of a model's outputs to features, summed over rows in 64 blocks, with a sketch of each feature's values.
 
 Runs on executors; pure numpy.
 """
@@ -16,18 +16,18 @@ from model_monitor.statistics.states.blocks import BLOCKS, Keys, Numbers, are_co
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 from model_monitor.statistics.states.kll import KllBuilder, KllSketch
 
-SIGNED, ABSOLUTE, SQUARED = range(3)  # what is added up of a value: itself, its amount, its square
+SIGNED, ABSOLUTE, SQUARED = range(3)  # what is summed: the value, its absolute value, its square
 
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class Attributions(State):
-    """Sums of the local values of some features for some outputs.
+    """Sums of the local values of features for outputs.
 
-    baseline: the rows that they are held against, as CSV. aggregation: how global values are made of them. expected: what the
-    baseline rows get, by output. rows: of each block. sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block. sketches: of
-    the values, by output and feature. exact: rows for which all coalitions were tried. group_column: what rows are put into
-    blocks by, each group whole; none if each row is by itself.
+    baseline: the rows that they are relative to, as CSV. aggregation: how global values are computed. expected: the
+    outputs for the baseline rows. rows: of each block. sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block.
+    sketches: of the values, by output and feature. exact: rows for which all coalitions were tried. group_column: the
+    column whose groups are put whole into blocks; empty if rows are.
     """
 
     KIND: ClassVar[str] = "attributions"
@@ -44,9 +44,9 @@ class Attributions(State):
     group_column: str = ""
 
     def __add__(self, other: Attributions) -> Attributions:
-        """Exact for rows, else up to rounding, in the order of adding; the attributions of nothing leave the other side as it is.
+        """Exact for rows, else up to rounding, by order of addition; empty attributions leave the other side unchanged.
 
-        Raises BadState if features, outputs or what they are held against differ.
+        Raises BadState if features, outputs or the baseline rows differ.
         """
         if not self.features or not other.features:
             return self if self.features else other
@@ -96,7 +96,7 @@ class Attributions(State):
 
 
 class AttributionsBuilder:
-    """Gathers the local values of a partition's rows. nothing: the attributions of no rows."""
+    """Sums the local values of a partition's rows. nothing: the attributions of no rows."""
 
     def __init__(self, nothing: Attributions) -> None:
         self._nothing = nothing
@@ -106,11 +106,11 @@ class AttributionsBuilder:
         self._exact = 0
 
     def update(self, values: NDArray[np.float64], keys: Keys, exact: int) -> None:
-        """Take the local values of some rows, shape (rows, outputs, features), whose keys say in which block each is."""
+        """Take the local values of rows, shape (rows, outputs, features). keys: determine the block of each row."""
         blocks = blocks_of(keys)
         self._rows += summed(blocks)
         for place, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
-            sums = self._sums.reshape(3, -1, BLOCKS)[:, place]  # a view: what is added to it is added to all
+            sums = self._sums.reshape(3, -1, BLOCKS)[:, place]  # a view: additions change the whole array
             for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
                 sums[kind] += summed(blocks, taken)
             self._sketches[place].update(column)

@@ -1,6 +1,6 @@
-"""Sums of a scan's rows in 64 blocks by the hash of each row's key: by name, or of the errors of predicted numbers.
+"""Sums over a scan's rows in 64 blocks, by the hash of each row's key: sums by name, or of regression errors.
 
-Sums of doubles depend on how they are grouped, and a key is in one block wherever its row lies. Runs on executors.
+Sums of doubles depend on grouping, and a key is in the same block wherever its row is. Runs on executors.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def keys_by_group(keys: Keys, names: pa.Array) -> Keys:
-    """The hash of each row's group; of a row of no group its own key."""
+    """The hash of each row's group; the row's own key if it has no group."""
     has_name = names.is_valid().to_numpy(zero_copy_only=False)
     keys[has_name] = xxhash64_of_texts(names.drop_null().cast(pa.string()))
     return keys
 
 
 def blocks_of(keys: Keys) -> Blocks:
-    """The block of each row, from 0 to 63. Mixed once more, so that keys that are merely numbered fall evenly too.
+    """The block of each row, from 0 to 63. Keys are mixed again, so that consecutive numbers are evenly distributed.
 
     Source: splitmix64, Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
     """
@@ -67,9 +67,9 @@ class BlockSums(State):
         return row
 
     def __add__(self, other: BlockSums) -> BlockSums:
-        """Exact for sums of whole numbers, else up to rounding, in the order of adding.
+        """Exact for sums of whole numbers, else up to rounding, depending on the order of addition.
 
-        Raises BadState if the names differ; sums of nothing at all leave the other side as it is.
+        Raises BadState if the names differ; empty sums leave the other side unchanged.
         """
         if not self.names or not other.names:
             return self if self.names else other
@@ -77,7 +77,7 @@ class BlockSums(State):
         return BlockSums(self.names, self.sums + other.sums)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Doubles, those of a name together."""
+        """The doubles, grouped by name."""
         return {"names": json.dumps(self.names)}, self.sums.astype("<f8").tobytes()
 
     @classmethod
@@ -93,7 +93,7 @@ class BlockSums(State):
 
 
 def are_counts(sums: Numbers) -> bool:
-    """Whether all of these doubles are numbers of rows."""
+    """Whether all of these doubles are valid row counts."""
     return bool(((sums >= 0) & (sums <= MOST) & (sums == np.rint(sums))).all())
 
 
@@ -104,7 +104,7 @@ def doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> Numbe
 
 
 def summed(blocks: Blocks, values: NDArray[Any] | None = None) -> Numbers:
-    """How many rows each block has, or the sum of a value of theirs, shape (blocks,)."""
+    """The number of rows in each block, or the sum of their values, shape (blocks,)."""
     return np.bincount(blocks, values, minlength=BLOCKS).astype(np.float64)
 
 
@@ -139,7 +139,7 @@ class RegressionSums(State):
         with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
             errors = np.abs(labels - predictions)
             rows = summed(blocks)
-            means = summed(blocks, labels) / np.maximum(rows, 1)  # of a block without rows 0
+            means = summed(blocks, labels) / np.maximum(rows, 1)  # 0 for a block without rows
             deviations = labels - means[blocks]
             filled = labels != 0
             relative = np.divide(errors, np.abs(labels), out=np.zeros_like(errors), where=filled)
@@ -155,7 +155,7 @@ class RegressionSums(State):
             )
 
     def __add__(self, other: RegressionSums) -> RegressionSums:
-        """Exact for rows, else up to rounding, in the order of adding.
+        """Exact for rows, else up to rounding, depending on the order of addition.
 
         Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
         """

@@ -1,4 +1,4 @@
-"""Contingency: how many rows there are of each kind, from which every bias metric but one is made, and the plan of what is
+"""Contingency: counts of each kind of row, from which all bias metrics but one are computed, and the plan of what is
 counted.
 """
 
@@ -23,7 +23,7 @@ FALSEHOODS = ("false", "False", "FALSE")  # texts that pandas reads as booleans
 
 
 class ValueKind(str, Enum):
-    """How a column is taken where that is said, and not told from its values."""
+    """How a column is interpreted, if that is configured and not inferred from its values."""
 
     CATEGORICAL = "categorical"
     CONTINUOUS = "continuous"
@@ -31,9 +31,9 @@ class ValueKind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class ValuedColumn:
-    """A column and the values it is held against. values: none if every value of the column is a case of its own.
+    """A column and the values it is compared with. values: empty if every value of the column is its own case.
 
-    taken_as: how it has to be taken; None to tell it from the values.
+    taken_as: how to interpret it; None to infer it from the values.
     """
 
     name: str
@@ -73,10 +73,10 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """A column whose values part the rows into segments; what is in none of them is one more, the last.
+    """A column whose values divide the rows into segments; the remaining rows are one more, the last.
 
-    segments: the values and intervals of each; none if every value of the column is a segment of its own, as its text. names: of
-    all segments, the last one's included; none of values.
+    segments: the values and intervals of each; empty if every value of the column is its own segment, by its text.
+    names: of all segments, including the last; empty for segments by value.
     """
 
     title: str
@@ -87,12 +87,12 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True)
 class ContingencyPlan:
-    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one. group_column: the
-    column that says which rows belong together, None where nobody says it.
+    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
+    group_column: the column that tells which rows belong together, None if unknown.
 
-    untyped_texts: whether the texts of the data stand for whatever they look like (CSV), and not for texts (Parquet).
-    with_flip_test: whether neighbours are looked for, by all columns that are neither facet, label, prediction nor in
-    not_features. flip_rows: most rows that neighbours are looked for among.
+    untyped_texts: whether texts in the data stand for the type they appear to have (CSV), not for texts (Parquet).
+    with_flip_test: whether to search for neighbours, by all columns that are neither facet, label, prediction nor in
+    not_features. flip_rows: the most rows to search for neighbours.
     """
 
     facets: tuple[ValuedColumn, ...]
@@ -108,7 +108,7 @@ class ContingencyPlan:
 
     @property
     def valued(self) -> tuple[ValuedColumn, ...]:
-        """The facets, the label and the prediction: what an `Extent` is kept of, in that order."""
+        """The facets, the label and the prediction, in the order in which an `Extent` of each is kept."""
         return (*self.facets, self.label, *([self.prediction] if self.prediction else []))
 
     @property
@@ -120,7 +120,7 @@ class ContingencyPlan:
 
     @property
     def text(self) -> str:
-        """What has to be the same for counts to add up. How the flip test is made does not matter: it is no count."""
+        """What counts must share to be added. The flip test's settings don't matter, because it is not a count."""
         counted = asdict(self)
         for name in ("with_flip_test", "not_features", "flip_rows"):
             del counted[name]
@@ -130,7 +130,7 @@ class ContingencyPlan:
 
     @classmethod
     def from_text(cls, text: str) -> ContingencyPlan:
-        """The plan whose text it is, without a flip test. Raises BadState if it is none's."""
+        """The plan with this text, without a flip test. Raises BadState if it is not the text of a plan."""
         try:
             plan = json.loads(text)
             prediction = plan.pop("prediction")
@@ -147,7 +147,7 @@ class ContingencyPlan:
 
 
 def number_of(value: Scalar) -> float | None:
-    """The finite number that a configured value is, or is the text of; a boolean counts as 0 or 1."""
+    """The finite number that a configured value is or spells; a boolean counts as 0 or 1."""
     try:
         number = float(value)
     except ValueError:
@@ -181,7 +181,7 @@ def _segmentation(found: dict[str, Any]) -> Segmentation:
 
 
 Key: TypeAlias = int | str | None
-"""What a row is counted by in one column: a standing, a text, None for a missing text or a column that isn't there."""
+"""The key of a row in one column: a standing, a text, or None for a missing text or an absent column."""
 
 Cell: TypeAlias = tuple[Key, ...]
 """The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations, or its text in those
@@ -191,7 +191,7 @@ FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segm
 
 
 def places_of(cells: Iterable[Cell], side: int) -> dict[Key, int]:
-    """The place of each key of a column among all of them, in the order of their texts."""
+    """The index of each key of a column, in the order of their texts."""
     return {key: place for place, key in enumerate(sorted({cell[side] for cell in cells}, key=str))}
 
 
@@ -221,7 +221,7 @@ class Standing(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class ColumnMetadata:
-    """What is known of one column beside its keys.
+    """Facts about one column besides its keys.
 
     kinds: how many cells there are of each kind. minimum, maximum: of its numbers, None if there are none. at_least, at_most:
     bounds of the number of distinct present values, equal where they were counted; at_most is None if there is none.
@@ -257,7 +257,7 @@ class ColumnMetadata:
 @registered
 @dataclass(frozen=True, slots=True)
 class Contingency(State):
-    """The rows of one data set by their kinds.
+    """The rows of one data set by kind.
 
     tables: one for each facet, each counting every row once. facts: of the facets' columns, the label's and the
     prediction's. plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
@@ -274,7 +274,7 @@ class Contingency(State):
         return sum(self.tables[0].values()) if self.tables else 0
 
     def __add__(self, other: Contingency) -> Contingency:
-        """Raises BadState if the two were counted by different plans."""
+        """Raises BadState if the plans differ."""
         if not other.tables:
             return self
         if not self.tables:
@@ -316,7 +316,7 @@ class Contingency(State):
         return None if all(map(is_count, counted)) else "a count is none"
 
     def require_of(self, plan: ContingencyPlan) -> None:
-        """Raises BadState if they were not counted by a plan like this one."""
+        """Raise BadState if the counts were made with a different plan."""
         sizes, in_blocks = (len(plan.facets), len(plan.valued)), plan.group_column is not None
         places = {len(cell) for table in self.tables for cell in table}
         wanted = {SEGMENTS + len(plan.segmentations) + in_blocks}

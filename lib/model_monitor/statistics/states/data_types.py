@@ -1,6 +1,6 @@
-"""What the cells of a column look like: integers, fractions, booleans or other text, by Deequ's rules; and of vectors, how long.
+"""The types of a column's cells by Deequ's rules: integers, fractions, booleans or other text; and lengths of vectors.
 
-`classify` looks at cells and `parse_numbers` reads the numeric ones, both on executors; `DataTypeCounts` is the state,
+`classify` inspects cells and `parse_numbers` reads the numeric ones, both on executors; `DataTypeCounts` is the state,
 and `VectorCounts` that of a column of arrays or vectors.
 
 Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0).
@@ -39,7 +39,7 @@ _counts_of = attrgetter("missing", "integral", "fractional", "boolean", "text", 
 
 
 class DataType(IntEnum):
-    """What one cell looks like."""
+    """The type that a cell appears to have."""
 
     MISSING = 0
     INTEGRAL = 1
@@ -51,7 +51,7 @@ class DataType(IntEnum):
 @registered
 @dataclass(frozen=True, slots=True)
 class DataTypeCounts(State):
-    """Cells of a column by what they look like. unknown: present, but not looked into (arrays, maps)."""
+    """Cells of a column by apparent type. unknown: present, but not inspected (arrays, maps)."""
 
     KIND: ClassVar[str] = "data_types"
     NUMBERS: ClassVar[struct.Struct] = struct.Struct("<6q")
@@ -82,16 +82,16 @@ class DataTypeCounts(State):
 
     @property
     def present(self) -> int:
-        """Cells that are not missing."""
+        """The number of cells that are not missing."""
         return self.integral + self.fractional + self.boolean + self.text + self.unknown
 
     @property
     def total(self) -> int:
-        """All cells."""
+        """The number of all cells."""
         return self.missing + self.present
 
     def inferred_type(self) -> InferredType:
-        """The type that all present cells have in common; booleans are a String to the documents.
+        """The common type of all present cells; in documents, booleans are a String.
 
         Source: DataTypeHistogram.determineType, G8; booleans: C4.1 knows no other name.
         """
@@ -106,7 +106,7 @@ class DataTypeCounts(State):
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
-    """What each cell looks like. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (Deequ 2.0)."""
+    """The apparent type of each cell. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (2.0)."""
     texts = values if values.type == pa.string() else values.cast(pa.string())
     if len(texts) <= _FEW and not texts.null_count:
         beginnings = {text[:1] for text in texts.view(pa.binary()).to_pylist()}
@@ -132,9 +132,9 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
 def parse_numbers(
     values: pa.StringArray, kinds: Kinds | None = None, *, accept_exponents: bool = True
 ) -> NDArray[np.float64]:
-    """The cells as doubles, shape (cells,): NaN where a cell is missing or no number, infinite beyond 1.8e308.
+    """The cells as doubles, shape (cells,): NaN if a cell is missing or not a number, infinite beyond 1.8e308.
 
-    kinds: what `classify` said of these cells, if it was asked already.
+    kinds: the result of `classify` for these cells, if available.
     """
     if kinds is None:
         kinds = classify(values, accept_exponents=accept_exponents)
@@ -182,7 +182,7 @@ def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
 
 
 def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
-    """What to ask of the cells that are nothing yet, the cheapest question about the most frequent cells first."""
+    """The tests for cells that are not classified yet, cheapest and most frequent first."""
     fractional = FRACTIONAL_PATTERN if accept_exponents else FRACTIONAL_PATTERN_WITHOUT_EXPONENTS
     return (
         (DataType.INTEGRAL, lambda texts: _flags(pc.ascii_is_decimal(texts))),
@@ -194,7 +194,7 @@ def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array],
 
 
 def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
-    """Whether all texts, none of them null, are like `12.5`: one look at their bytes settles most columns of fractions."""
+    """Whether all texts, none of them null, look like `12.5`: one pass over bytes decides most columns of fractions."""
     if texts.null_count or not len(texts):
         return False
     offsets, data = buffers_of(texts)
@@ -209,10 +209,10 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
 
 
 def _are_plain_fractions(texts: pa.StringArray) -> Flags:
-    """Which texts are like `-12.5`, found without a pattern, at a fraction of its cost, in a column of fractions.
+    """Which texts look like `-12.5`, without a regular expression, at a fraction of its cost for a column of fractions.
 
-    texts: without null. Unless each of them has exactly one dot, none is said to match: the pattern is asked about
-    whatever is left.
+    texts: without null. Unless each has exactly one dot, none is reported as a match: the regular expression then tests
+    the rest.
     """
     offsets, data = buffers_of(texts)
     characters = data[offsets[0] : offsets[-1]].copy()
@@ -234,7 +234,7 @@ def _flags(booleans: pa.BooleanArray) -> Flags:
 
 
 def _doubles(texts: pa.Array) -> NDArray[np.float64]:
-    """Numeric texts as doubles. The patterns allow a space after the sign, which no parser does."""
+    """Numeric texts as doubles. The patterns allow a space after the sign, which parsers don't."""
     try:
         numbers = pc.cast(texts, pa.float64())
     except pa.ArrowInvalid:

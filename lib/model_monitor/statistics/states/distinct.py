@@ -1,5 +1,5 @@
-"""How many distinct values there are, by the HyperLogLog++ registers that Spark's approx_count_distinct keeps, and how much of a
-data set repeats, by a bounded sample of the different rows, or values, that the same hash chooses everywhere.
+"""Distinct counts, from the same HyperLogLog++ registers as Spark's approx_count_distinct; and repeats in a data set,
+from a bounded sample of distinct rows, or values, selected by the same hash everywhere.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimat
 Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
 Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
 
-PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that choose its register
+PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that select its register
 REGISTERS = 2**PRECISION
 
 # fmt: off
@@ -49,15 +49,15 @@ RAW_ESTIMATES: NDArray[np.float64] = np.array(
     ]
 )
 # fmt: on
-"""The mean raw estimates of 201 counts, evenly from one value to five for each register. Source: HyperLogLogPlusPlusHelper of
-Spark 3.5."""
+"""The mean raw estimates of 201 counts, evenly spaced from one to five values per register. Source:
+HyperLogLogPlusPlusHelper of Spark 3.5."""
 
 _COUNTS = np.floor(np.linspace(1, 5 * REGISTERS, len(RAW_ESTIMATES))).tolist()
 BIASES = np.array([float(f"{raw - count:.15g}") for raw, count in zip(RAW_ESTIMATES.tolist(), _COUNTS, strict=True)])
-"""By how much each is above its count; with 15 digits, as Spark's table has them."""
+"""The bias of each raw estimate, with 15 digits as in Spark's table."""
 
 WAITING = 4096
-"""Hashes that wait until there are so many, since most blocks of a long partition leave but a few that may raise a register."""
+"""The number of hashes that are buffered: most blocks of a long partition have only a few that may raise a register."""
 
 REGISTERS_PER_WORD = 10  # of 6 bits each, in a long
 _REGISTER_BITS = 6
@@ -82,7 +82,7 @@ def _zeros() -> Registers:
 class DistinctRegisters(State):
     """Registers of the values seen.
 
-    registers: 0 where no hash fell, else one more than the longest run of zeros that a hash began with.
+    registers: 0 without a hash, else one more than the longest run of leading zeros of its hashes.
     """
 
     KIND: ClassVar[str] = "distinct"
@@ -101,30 +101,30 @@ class DistinctRegisters(State):
         return self._estimate(2.5 * REGISTERS)
 
     def estimate_of_deequ(self) -> int:
-        """The same as Deequ's ApproxCountDistinct has it, which counts linearly up to fewer values.
+        """The estimate of Deequ's ApproxCountDistinct, which uses linear counting up to fewer values.
 
         Source: DeequHyperLogLogPlusPlusUtils.count of Deequ 2.1.0.
         """
         return self._estimate(0.0)
 
     def _estimate(self, linear_up_to: float) -> int:
-        """linear_up_to: the largest raw estimate that is counted linearly whatever comes of it."""
+        """The estimate. linear_up_to: the largest raw estimate for which linear counting is always used."""
         shares = np.ldexp(1.0, -self.registers.astype(np.int32))  # 2^-register
         raw = _ALPHA * REGISTERS * REGISTERS / float(np.add.accumulate(shares)[-1])
         unused = REGISTERS - int(np.count_nonzero(self.registers))
         if unused:
-            counted = REGISTERS * math.log(REGISTERS / unused)  # how many values leave so many registers empty
+            counted = REGISTERS * math.log(REGISTERS / unused)  # values that leave this many registers empty
             if counted <= LINEAR_COUNTING_LIMIT or raw <= linear_up_to:
                 return _rounded(counted)
         return _rounded(raw - _bias(raw) if raw < 5.0 * REGISTERS else raw)
 
     def __add__(self, other: DistinctRegisters) -> DistinctRegisters:
-        """The registers of the values of both, exactly."""
+        """The exact registers of the values of both."""
         require_equal(self.KIND, "the number of registers", len(self.registers), len(other.registers))
         return DistinctRegisters(np.maximum(self.registers, other.registers))
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """One per register."""
+        """One byte per register."""
         return {"p": PRECISION}, self.registers.astype(np.uint8).tobytes()
 
     @classmethod
@@ -136,7 +136,7 @@ class DistinctRegisters(State):
 
 
 class DistinctBuilder:
-    """Registers that take hashes. Neither order nor blocks change the result."""
+    """Builds registers from hashes. Neither order nor blocks change the result."""
 
     def __init__(self) -> None:
         self._registers = _zeros()
@@ -154,8 +154,8 @@ class DistinctBuilder:
         if self._room <= 0:
             _raise(self._registers, np.concatenate(self._waiting), 0)
             self._waiting, self._room = [], WAITING
-            # Hashes with fewer leading zeros than the lowest register has can't raise any, and are left out from now on: of many
-            # values nearly all. With the lowest register at 8 one hash in 256 is left.
+            # Hashes with fewer leading zeros than the lowest register can't raise any and are skipped from now on: they are
+            # nearly all of many values. With the lowest register at 8, one hash in 256 remains.
             lowest = int(self._registers.min())
             self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
 
@@ -165,7 +165,7 @@ class DistinctBuilder:
 
     @staticmethod
     def states(builders: Sequence[DistinctBuilder]) -> list[DistinctRegisters]:
-        """`state` of each, of which few hashes wait: they raise their registers together."""
+        """The `state` of each builder; their few buffered hashes raise all registers together."""
         registers = np.stack([each._registers for each in builders])
         hashes = [np.concatenate(each._waiting) if each._waiting else np.empty(0, np.uint64) for each in builders]
         firsts = np.repeat(REGISTERS * np.arange(len(builders)), [*map(len, hashes)])
@@ -174,10 +174,10 @@ class DistinctBuilder:
 
 
 def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64]) -> None:
-    """Let hashes raise registers. first: the first of those that belong to a hash."""
+    """Raise registers by hashes. first: the index of the first register of the hashes' column."""
     leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
     leading &= _LEADING_MASK
-    # The exponent of a double is the place of its leading one.
+    # The exponent of a double is the position of its leading one bit.
     places = leading.view(np.int32).astype(np.float64).view(np.int64)
     places >>= _MANTISSA_BITS
     ranks = (_EXPONENT_OFFSET + _LEADING - places).astype(np.uint8)  # one more than the zeros before it
@@ -187,8 +187,8 @@ def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64])
 
 
 def told_apart(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The different values, ascending, and which of them each is: numpy's `unique` of values without NaN, with fewer steps,
-    which are most of its time if they are few.
+    """The distinct values, ascending, and the index of each value: like numpy's `unique` with inverse, for values
+    without NaN, but with fewer steps, which dominate the time for few values.
     """
     order = values.argsort()
     ordered = values[order]
@@ -200,7 +200,7 @@ def told_apart(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 
 def _bias(raw: float) -> float:
-    """The mean bias of the six raw estimates of the table that are nearest to this one.
+    """The mean bias of the six raw estimates in the table closest to this one.
 
     Source: HyperLogLogPlusPlusHelper.estimateBias of Spark 3.5.
     """
@@ -216,10 +216,10 @@ def _rounded(estimate: float) -> int:
     return math.floor(estimate + 0.5)
 
 
-KEPT = 2048  # different hashes, at most
+KEPT = 2048  # the most distinct hashes kept
 BITS = 53  # of a hash that count; a count of ours has no more
 GIVEN_UP = BITS + 1  # the level at which none is kept
-MOSTLY = 0.5  # the share of different ones below which nobody wants to know
+MOSTLY = 0.5  # the share of distinct hashes below which repeats are not of interest
 
 R = TypeVar("R", bound="Repeats")
 
@@ -227,10 +227,10 @@ R = TypeVar("R", bound="Repeats")
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeats(State):
-    """The different hashes below 2^53 / 2^level, ascending, and how often each occurs: all of them while they are few.
+    """The distinct hashes below 2^53 / 2^level, ascending, with their counts: all of them while they are few.
 
-    Whether a hash is kept depends on itself and the level alone, and the level on the different hashes alone: states add in
-    any order. Source: Flajolet 1990, "On adaptive sampling".
+    Whether a hash is kept only depends on itself and the level, and the level only on the distinct hashes, so states
+    add in any order. Source: Flajolet 1990, "On adaptive sampling".
     """
 
     KIND: ClassVar[str] = "repeats"
@@ -240,7 +240,7 @@ class Repeats(State):
     counts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def and_of(self: R, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> R:
-        """The same with those of more values. counts: how often each of the hashes occurs; once if absent."""
+        """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""
         if self.level == GIVEN_UP:
             return self
         if self.level:
@@ -256,19 +256,19 @@ class Repeats(State):
 
     @property
     def different(self) -> int:
-        """How many different ones are kept."""
+        """The number of distinct hashes kept."""
         return len(self.hashes)
 
     @property
     def repeated(self) -> int:
-        """How many of them occur more than once."""
+        """The number of hashes kept that occur more than once."""
         return int((self.counts > 1).sum())
 
     def _with(self: R, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> R:
         found, places = told_apart(np.concatenate((self.hashes, hashes)))
         sums = np.bincount(places, np.concatenate((self.counts, counts)), minlength=len(found)).astype(np.int64)
         level = self.level
-        while len(found) > KEPT:  # ascending: what stays comes first
+        while len(found) > KEPT:  # ascending: those that stay come first
             level += 1
             found = found[: int(found.searchsorted(_limit(level)))]
         return type(self)(level, found, sums[: len(found)])
@@ -292,7 +292,7 @@ class Repeats(State):
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class RowRepeats(Repeats):
-    """The same of whole rows; the first feature has it."""
+    """The repeats of whole rows, kept with the first feature."""
 
     KIND: ClassVar[str] = "row_repeats"
 
@@ -300,14 +300,14 @@ class RowRepeats(Repeats):
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class Words(Repeats):
-    """The same of the words in texts of several, in small letters: which there are, and how often."""
+    """The words in texts of several words, in lower case, with their counts."""
 
     KIND: ClassVar[str] = "words"
 
     def new_in(self, other: Words) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Of the words that both sides would have kept those that stand here once, of how many; those of the other side that
-        stand nowhere here, of how many. As many as stand once are likely to be new. Source: Good 1953, "The population
-        frequencies of species".
+        """Among the words that both sides would have kept: those that occur once here, of how many; and those of the
+        other side that don't occur here, of how many. The share of words that occur once estimates that of new words.
+        Source: Good 1953, "The population frequencies of species".
         """
         limit = _limit(max(self.level, other.level))
         (known, often), (words, counts) = (
@@ -318,7 +318,7 @@ class Words(Repeats):
 
 
 class RepeatsBuilder:
-    """Repeats that wait until there are many. Gives up where most values are no new ones."""
+    """Builds repeats, with a buffer of hashes. Gives up if most values are not new."""
 
     def __init__(self, of: type[Repeats] = Repeats) -> None:
         self._of, self._found = of, of()
@@ -326,11 +326,11 @@ class RepeatsBuilder:
         self._waits = 0
 
     def give_up(self) -> None:
-        """Keep nothing, whatever comes."""
+        """Stop keeping hashes."""
         self._waiting, self._found = [], self._of(GIVEN_UP)
 
     def update(self, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> None:
-        """Take values; counts as `Repeats.and_of` has them."""
+        """Take values. counts: as in `Repeats.and_of`."""
         if self._found.level == GIVEN_UP:
             return
         self._waiting.append((hashes, counts))
@@ -339,7 +339,7 @@ class RepeatsBuilder:
             self._look()
 
     def state(self) -> Repeats:
-        """Those of all values so far."""
+        """The repeats of all values so far."""
         self._look()
         return self._found
 

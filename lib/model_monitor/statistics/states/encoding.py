@@ -1,7 +1,7 @@
-"""The bytes of a state: an envelope with its kind and version, what it has to hold to be one, and how older versions are read.
+"""The bytes of a state: an envelope with kind and version, validation of its content, and upgrades of older versions.
 
-A checksum that is right says nothing of that: whatever bytes are, they are a state or a `BadState`. Every type of state is found
-by its kind here. Runs on executors and driver.
+A correct checksum doesn't make the content valid: any bytes are read either as a valid state or as a `BadState`. This
+module also looks up types of state by kind. Runs on executors and driver.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ import numpy as np
 
 from model_monitor.errors import BadState
 
-Parameters: TypeAlias = Mapping[str, Any]  # of JSON: whole numbers, doubles, texts
+Parameters: TypeAlias = Mapping[str, Any]  # JSON values: integers, doubles, texts
 
 K = TypeVar("K")
 S = TypeVar("S", bound="State")
 
 
 class State(ABC):
-    """A small partial result that adds: the state of some rows + the state of others is the state of all of them.
+    """A small mergeable summary of rows: the state of some rows + the state of other rows is the state of all of them.
 
-    States are frozen values; `Type()` is the state of no rows, which adding leaves the other side as it is. What the bytes hold
-    is said once: by `NUMBERS` where a state is some numbers, else by `payload` and `of_payload`. Its bytes are the same for
-    equal states, and whatever bytes are, they are a state or a `BadState`.
+    States are frozen values; `Type()` is the state of no rows, the neutral element of addition. The layout of the bytes
+    is declared once: by `NUMBERS` for a state that only has numbers, else by `payload` and `of_payload`. Equal states
+    have equal bytes, and any bytes are read either as a valid state or as a `BadState`.
     """
 
     __slots__ = ()
 
     KIND: ClassVar[str]
-    VERSION: ClassVar[int] = 1  # of the payload's layout; older ones are read by way of `UPGRADES`
-    NUMBERS: ClassVar[struct.Struct]  # the members in their order, where all are numbers
+    VERSION: ClassVar[int] = 1  # of the payload's layout; older versions are read through `UPGRADES`
+    NUMBERS: ClassVar[struct.Struct]  # the members in order, if all are numbers
 
     @abstractmethod
     def __add__(self, other: Any, /) -> Any:
-        """The state of the rows of both, those of `self` first; BadState if they were made with unequal parameters."""
+        """The state of the rows of both, those of `self` first. Raises BadState if their parameters differ."""
 
     def __eq__(self, other: object) -> bool:
-        """Equal to the bit, as the bytes are; NaN equals NaN."""
+        """Whether both have the same bytes, so NaN equals NaN."""
         return isinstance(other, type(self)) and self.to_bytes() == other.to_bytes()
 
     def to_bytes(self) -> bytes:
@@ -70,51 +70,51 @@ class State(ABC):
         return state
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """What has to be known to read the bytes, and has to be the same for two states to add up; and the bytes."""
+        """The parameters, which reading the bytes needs and two added states must share; and the bytes."""
         return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _members(type(self))])
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Any:
-        """The state that has this payload, of the present version. What it raises for crafted bytes becomes a BadState."""
+        """The state with this payload in the current version. An exception for crafted bytes becomes a BadState."""
         cls.require_size(payload, cls.NUMBERS.size)
         return cls(*cls.NUMBERS.unpack(payload))
 
     @classmethod
     def require_size(cls, payload: bytes, size: int) -> None:
-        """Raises BadState if a payload has another size."""
+        """Raise BadState if a payload doesn't have this size."""
         if len(payload) != size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
 
     @staticmethod
     def sum_of_counts(mine: Mapping[K, int], theirs: Mapping[K, int]) -> dict[K, int]:
-        """The counts of two sides by key."""
+        """The sum of two sides' counts, by key."""
         total = Counter(dict(mine))
         total.update(theirs)
         return dict(total)
 
     def contradiction(self) -> str | None:
-        """Why members of the right types are no state; None if they are one."""
+        """Why the members, though of the right types, are not a valid state; None if they are."""
         return None
 
 
-_LENGTH = struct.Struct("<Q")  # little endian, as all numbers in these bytes
+_LENGTH = struct.Struct("<Q")  # little endian, like all numbers in these bytes
 
 
 def joined(parts: Iterable[bytes]) -> bytes:
-    """The parts as one payload."""
+    """One payload from several parts, each preceded by its length."""
     return b"".join(piece for part in parts for piece in (_LENGTH.pack(len(part)), part))
 
 
 def split(kind: str, payload: bytes) -> list[bytes]:
-    """The parts that `joined` made a payload of. kind: whose payload it is, for errors.
+    """The parts of a payload that `joined` made. kind: the state's kind, for errors.
 
-    Raises BadState if a part is cut.
+    Raises BadState if a part is truncated.
     """
     parts = []
     start = 0
     while start < len(payload):
         place = start + _LENGTH.size
-        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place  # a cut length
+        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place  # a truncated length
         if end > len(payload):
             raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
         parts.append(payload[place:end])
@@ -122,21 +122,21 @@ def split(kind: str, payload: bytes) -> list[bytes]:
     return parts
 
 
-MOST = 2**53  # no count is larger: a thousand of them still add up within 64 bits, and a double is exact up to here
+MOST = 2**53  # the largest count: the sum of a thousand fits in 64 bits, and a double is exact up to here
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
-MALFORMED = (*_OF_READING, struct.error)  # what reading crafted bytes ends with
+MALFORMED = (*_OF_READING, struct.error)  # the exceptions that crafted bytes can cause
 
 
 def is_count(value: object, most: int = MOST) -> bool:
-    """Whether a value is a whole number from 0 to `most`; true and false are none."""
+    """Whether a value is a whole number from 0 to `most`; true and false are not."""
     return type(value) is int and 0 <= value <= most
 
 
 def contradiction_in(state: State) -> str | None:
-    """Why something that was read is no state of ours; None if it is one."""
+    """Why a state that was read is not valid; None if it is."""
     for name, like in _members(type(state)):
         if not _is_sound(getattr(state, name), like):
             return f"{name} is none"
@@ -145,7 +145,7 @@ def contradiction_in(state: State) -> str | None:
 
 @functools.cache
 def _members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
-    """The members of a type of state, each with what it is where there are no rows."""
+    """The members of a type of state, each with its value for no rows."""
     none = kind()
     return tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
 
@@ -180,18 +180,18 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_text(text: str) -> bool:
-    """Whether a text can be written: half a surrogate pair, which JSON can spell, is none."""
+    """Whether a text can be encoded: a lone surrogate, which JSON can spell, can't."""
     return text.isascii() or not _LONE_SURROGATE.search(text)
 
 
 Upgrade: TypeAlias = Callable[[Parameters, bytes], tuple[Parameters, bytes]]
-"""The next version's parameters and payload of those of one version."""
+"""Converts the parameters and the payload of one version into those of the next version."""
 
-UPGRADES: dict[tuple[str, int], Upgrade] = {}  # by kind and the version that the step begins at
+UPGRADES: dict[tuple[str, int], Upgrade] = {}  # by kind and the version that the step starts from
 
 
 def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
-    """Decorator that enters the step from `version` of `kind` to the next one."""
+    """Decorator that registers the upgrade of `kind` from `version` to the next one."""
 
     def enter(upgrade: Upgrade) -> Upgrade:
         UPGRADES[kind, version] = upgrade
@@ -201,9 +201,9 @@ def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
 
 
 def upgraded(kind: str, found: int, wanted: int, parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Parameters and payload of version `found` as those of version `wanted`.
+    """Parameters and payload of version `found`, converted to version `wanted`.
 
-    Raises BadState if a later release wrote them, or none.
+    Raises BadState if a later release, or no release, wrote version `found`.
     """
     if found > wanted:
         raise BadState(
@@ -219,34 +219,34 @@ def upgraded(kind: str, found: int, wanted: int, parameters: Parameters, payload
 
 @upgrades("feature", 1)
 def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 had six places, a state or nothing in each; since then a profile has the states that there are."""
+    """Version 1 had six slots, each with a state or empty; later versions list only the states that exist."""
     return parameters, joined(part for part in split("feature", payload) if part)
 
 
 @upgrades("outcomes", 1)
 @upgrades("outcomes", 2)
 def _without_last(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 had no residuals, and version 2 no scores of classes."""
+    """Version 1 had no residuals, version 2 no scores of classes."""
     return parameters, payload + joined([b""])
 
 
 @upgrades("estimated_outcomes", 1)
 def _of_two_classes(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 1 had neither scores of many classes nor errors of numbers."""
+    """Version 1 had neither the scores of more than two classes nor the errors of numeric predictions."""
     return parameters, payload + joined([b"", b""])
 
 
 @upgrades("estimated_outcomes", 2)
 def _without_errors(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Version 2 knew of errors only how far they were from what was expected of them."""
+    """Version 2 only had the differences between errors and their expected values."""
     return parameters, joined([*split("estimated_outcomes", payload)[:3], b""])
 
 
 MAGIC = b"SMMS"
 ENVELOPE_VERSION = 1
 
-_HEAD = struct.Struct("<4sBBBHQ")  # magic, envelope, version; sizes of kind, parameters, payload
-_VERSION_AT = 5  # behind the magic and the envelope's own version
+_HEAD = struct.Struct("<4sBBBHQ")  # magic, envelope version, payload version; sizes of kind, parameters, payload
+_VERSION_AT = 5  # after the magic and the envelope version
 _CHECKSUM = struct.Struct("<I")
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -255,18 +255,18 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
     """The bytes of one state.
 
     kind: the state's KIND.
-    version: of its payload's layout.
-    parameters: what has to be known to read the payload, and what two states must have in common to be added.
+    version: the version of the payload's layout.
+    parameters: what reading the payload needs, and what two added states must have in common.
     """
     name = kind.encode("ascii")
     described = _JSON.encode(parameters).encode() if parameters else b""
     head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
     body = b"".join((head, name, described, payload))
-    return body + _CHECKSUM.pack(zlib.crc32(body))  # of all that stands before it
+    return body + _CHECKSUM.pack(zlib.crc32(body))  # of everything before it
 
 
 def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]:
-    """Parameters and payload of bytes that `pack` made with this kind, in this version or an older one.
+    """The parameters and payload in bytes that `pack` made for this kind, in this version or an older one.
 
     Raises BadState naming what is wrong with the bytes.
     """
@@ -283,16 +283,16 @@ def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]
 
 
 def kind_and_version(blob: bytes) -> tuple[str, int]:
-    """The kind of the state in these bytes and the version of its payload, without reading the state.
+    """The kind of the state in these bytes and the version of its payload, without decoding the state.
 
-    Raises BadState if they are no state bytes, or are cut.
+    Raises BadState if they are not the bytes of a state, or truncated.
     """
     name_end = _places(blob)[1]
     return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_AT]
 
 
 def require_equal(kind: str, parameter: str, left: object, right: object) -> None:
-    """Refuse to add two states that were made with unequal parameters.
+    """Refuse to add two states whose parameters differ.
 
     Raises BadState naming the parameter and both values.
     """
@@ -304,7 +304,7 @@ def require_equal(kind: str, parameter: str, left: object, right: object) -> Non
 
 @functools.lru_cache(maxsize=64)
 def _parameters(described: bytes) -> dict[str, Any]:
-    """Those that `pack` described, which most states of a kind have in common."""
+    """The parameters that `pack` wrote; cached, because most states of a kind share them."""
     try:
         parameters = json.loads(described) if described else {}
     except (ValueError, RecursionError) as error:
@@ -322,7 +322,7 @@ def _require_checksum(blob: bytes, body_size: int) -> None:
 
 
 def _places(blob: bytes) -> tuple[int, int, int]:
-    """Where the checksum starts, where the kind ends and where the parameters end."""
+    """The offsets at which the checksum starts, the kind ends and the parameters end."""
     if len(blob) < _HEAD.size + _CHECKSUM.size:
         raise BadState(f"state bytes: {len(blob)} bytes are too few for a state; the file may be cut")
     magic, envelope, _, name_size, parameters_size, payload_size = _HEAD.unpack_from(blob)
@@ -342,7 +342,7 @@ def _places(blob: bytes) -> tuple[int, int, int]:
 
 
 STATES: dict[str, type[State]] = {}
-"""Every type of state by its kind, as far as their modules are imported; `state_type` imports those of `LATER`."""
+"""The types of state by kind, of the modules imported so far; `state_type` imports those in `LATER`."""
 
 LATER: Mapping[str, str] = {
     "ages": "ages",
@@ -360,13 +360,13 @@ LATER: Mapping[str, str] = {
     "segments": "segments",
     "vector_moments": "vectors",
 }
-"""By kind the modules of states that a profile doesn't have: they are imported when such a state is made or read."""
+"""Modules of the kinds that a profile doesn't have, by kind; imported when such a state is made or read."""
 
 
 def registered(state: type[S]) -> type[S]:
-    """Class decorator that enters a type of state under its KIND.
+    """Class decorator that registers a type of state under its KIND.
 
-    Raises ValueError if the kind is taken, which is an error of its author.
+    Raises ValueError if the kind is taken, a mistake of the type's author.
     """
     if state.KIND in STATES:
         raise ValueError(f"two types of state have the kind {state.KIND!r}")
@@ -375,14 +375,14 @@ def registered(state: type[S]) -> type[S]:
 
 
 def state_type(kind: str) -> type[State] | None:
-    """The type of state of a kind, whose module is imported now if it wasn't before; None if there is no such kind."""
+    """The type of state of a kind, importing its module if necessary; None if there is no such kind."""
     if kind in LATER:
         import_module(f"{__package__}.{LATER[kind]}")
     return STATES.get(kind)
 
 
 def kinds() -> list[str]:
-    """Every kind of state, its module imported or not."""
+    """Every kind of state, whether its module is imported or not."""
     return sorted({*STATES, *LATER})
 
 
@@ -420,7 +420,7 @@ def decode(blob: bytes) -> State:
 
 
 def decode_if_known(blob: bytes) -> State | None:
-    """The state in these bytes; None if only a later release can read it, which added the kind or gave it a new version.
+    """The state in these bytes; None if only a later release can read it, because its kind or version is newer.
 
     Raises BadState if the bytes are damaged.
     """

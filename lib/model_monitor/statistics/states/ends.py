@@ -1,7 +1,7 @@
-"""What is exact where sketches and bounded counts are not: a column's smallest and largest numbers, how long its texts are, and
-what they are made of.
+"""Exact numbers that sketches and bounded counts lack: a column's smallest and largest numbers, and the lengths and
+character shares of its texts.
 
-A window has them before anybody knows the bounds that it will be compared with.
+A window keeps them before the bounds that it will be compared with are known.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from model_monitor.statistics.states.hashing import buffers_of
 from model_monitor.statistics.states.moments import Values
 
 KEPT = 64
-"""Values of each end. Fewer of them show that a window of m rows has what n rows before it had not, unless it is four times as
-large: (m / (n + m))^64 is below one in a million then."""
+"""Values kept at each end. Fewer would show that a window of m rows has values that n earlier rows lacked, unless it is
+four times as large: (m / (n + m))^64 is then below one in a million."""
 
-LONGEST = 61  # characters of all longer texts: of what is above 256 bytes a scan has 60 characters and a hash
+LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a scan has 60 characters and a hash
 
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class Ends(State):
-    """The `KEPT` smallest finite numbers and as many of the largest, equal ones each for itself; both ascending."""
+    """The `KEPT` smallest and the `KEPT` largest finite numbers, including repeated ones; both ascending."""
 
     KIND: ClassVar[str] = "ends"
 
@@ -40,18 +40,18 @@ class Ends(State):
     @classmethod
     def of(cls, values: Values) -> Ends:
         """The ends of finite values."""
-        ordered = np.sort(values)  # costs less than a partition of them
+        ordered = np.sort(values)  # faster than a partition
         return cls(ordered[:KEPT] + 0.0, ordered[-KEPT:] + 0.0)  # -0.0 becomes 0.0, whichever came first
 
     def and_of(self, values: Values) -> Ends:
-        """The ends with those of more finite values, of which few are further out than all that are kept."""
+        """The ends after more finite values, few of which lie outside those kept."""
         if len(self.smallest) < KEPT:
             return self + Ends.of(values) if len(self.smallest) else Ends.of(values)
         low, high = values[values < self.smallest[-1]] + 0.0, values[values > self.largest[0]] + 0.0
         return self + Ends(low, high) if len(low) or len(high) else self
 
     def beyond(self, below: float, above: float) -> tuple[int, bool]:
-        """How many numbers lie outside; and whether those are all of them, as no end has more than are kept."""
+        """The number of values outside, and whether it is exact, because no end has more than are kept."""
         low, high = int((self.smallest < below).sum()), int((self.largest > above).sum())
         return low + high, max(low, high) < KEPT
 
@@ -78,7 +78,7 @@ class Ends(State):
 @registered
 @dataclass(frozen=True, slots=True)
 class TextLengths(State):
-    """How many texts have each length in characters; 61 of those that are longer, too."""
+    """The number of texts of each length in characters; 61 stands for all longer ones."""
 
     KIND: ClassVar[str] = "text_lengths"
 
@@ -98,7 +98,7 @@ class TextLengths(State):
         return TextLengths({each: self.counts.get(each, 0) + other.counts.get(each, 0) for each in lengths})
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Of each length that occurs itself and its count, ascending."""
+        """Each length that occurs, with its count, ascending."""
         return {}, np.array(sorted(self.counts.items()), dtype="<i8").tobytes()
 
     @classmethod
@@ -111,16 +111,16 @@ class TextLengths(State):
         return None if are_lengths else "a length occurs twice, never, or is none"
 
 
-LONG = 256  # bytes of the longest text that is looked into; of a longer one a scan has its beginning
+LONG = 256  # bytes of the longest text that is analysed; a scan only has the beginning of longer ones
 
 
 @registered
 @dataclass(frozen=True, slots=True)
 class TextShapes(State):
-    """What texts that are neither numbers nor booleans are made of: sums, and sums of squares, over the texts.
+    """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
 
-    texts: those of up to 256 bytes. long: others, of which nothing else is counted. letters, digits: shares of a text's bytes, in
-    thousandths; bytes of other alphabets than the Latin one are letters. words: what blanks part.
+    texts: those of up to 256 bytes. long: the others, about which nothing else is counted. letters, digits: shares of a
+    text's bytes, in thousandths; bytes of non-Latin alphabets are letters. words: separated by blanks.
     """
 
     KIND: ClassVar[str] = "text_shapes"
@@ -150,7 +150,7 @@ class TextShapes(State):
 
 
 def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
-    """Of each text its characters and words, and its letters and digits in thousandths of its bytes."""
+    """For each text: characters, words, and letters and digits in thousandths of its bytes."""
     offsets, data = buffers_of(texts)
     content = data[offsets[0] : offsets[-1]]
     lengths = np.diff(offsets).astype(np.int64)
@@ -178,5 +178,5 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
 
 
 def _between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
-    """Which bytes are one of these letters."""
+    """Which bytes are between these letters."""
     return content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around

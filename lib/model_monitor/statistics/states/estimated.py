@@ -1,4 +1,4 @@
-"""Predictions without labels, beside what the scores were worth in the baseline: all that an estimated quality is made of."""
+"""Predictions without labels, and how reliable scores were in the baseline: the input of an estimated quality."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from model_monitor.statistics.states.outcomes import Outcomes
 from model_monitor.statistics.states.scores import ClassScores, ScoreCounts
 
 ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = WORTH = ("rows", "apart", "apart_2", "errors_2", "expected_2")
-"""Sums over rows that were not learnt from: |error - expected| and its square, error² and expected²."""
+"""Sums over rows that were held out: |error - expected| and its square, error² and expected²."""
 
 
 def worth_of_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
-    """What expectations of absolute errors are worth, from rows whose errors are known and the block of each."""
+    """The accuracy of expected absolute errors, from rows with known errors and the block of each."""
     with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
         apart = np.abs(errors - expected)
         values = (None, apart, apart * apart, errors * errors, expected * expected)
@@ -29,10 +29,10 @@ def worth_of_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> Block
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class EstimatedOutcomes(State):
-    """predictions: outcomes whose labels are their own predictions, so that `scores` has rows by score and predicted class.
-    reference: the baseline's rows by score and label, at as few scores as say the same; of_classes: those of many classes, each
-    against the rest. of_errors: of predicted numbers, whose labels are off by the error that is to be expected: what such
-    expectations are worth, as `worth_of_errors` has it.
+    """predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted
+    class. reference: the baseline's rows by score and label, at the fewest scores without loss; of_classes: likewise
+    for many classes, each against the rest. of_errors: for regression, where labels differ from predictions by the
+    expected error: the accuracy of expected errors, as in `worth_of_errors`.
     """
 
     KIND: ClassVar[str] = "estimated_outcomes"
@@ -44,13 +44,13 @@ class EstimatedOutcomes(State):
     of_errors: BlockSums = field(default_factory=BlockSums)
 
     def __add__(self, other: EstimatedOutcomes) -> EstimatedOutcomes:
-        """Raises BadState if they were estimated by unequal baselines, or their plans differ."""
+        """Raises BadState if their baselines or plans differ."""
         digests = (sha256(joined(each.known())).hexdigest()[:12] for each in (self, other))
         require_equal(self.KIND, "the baseline's digest", *digests)
         return EstimatedOutcomes(self.predictions + other.predictions, self.reference, self.of_classes, self.of_errors)
 
     def known(self) -> tuple[bytes, bytes, bytes]:
-        """What is known of the baseline, as bytes; none of classes and of errors that there are not."""
+        """The baseline's part as bytes; empty for classes or errors that don't exist."""
         of_classes = self.of_classes.to_bytes() if self.of_classes.of_class else b""
         return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.names else b""
 

@@ -1,7 +1,7 @@
-"""Frequencies: how often each value of a feature occurs, exactly up to a limit of distinct values, bounded above it.
+"""Frequencies: the count of each value of a feature, exact up to a limit of distinct values, with a bound above it.
 
-Above the limit they are a Misra-Gries summary: the count of the (limit + 1)-th most frequent value is taken from all
-counts, and those with nothing left are dropped. A true count lies between the count kept and that plus `bound`.
+Above the limit they are a Misra-Gries summary: the count of the (limit + 1)-th most frequent value is subtracted from
+all counts, and counts of 0 or less are dropped. A true count lies between the kept count and that plus `bound`.
 `FrequenciesBuilder` takes counted values on executors; `Frequencies` is the finished state.
 
 Source: P15; Misra and Gries 1982, "Finding repeated elements"; Agarwal et al. 2012, "Mergeable
@@ -27,10 +27,10 @@ from model_monitor.statistics.states.hashing import Hashes
 
 LIMIT = 4096  # P15
 
-KEY_BYTES = 256  # a longer value is kept as so many bytes of it and a hash of all of it (P15)
+KEY_BYTES = 256  # a longer value is kept as its first bytes and a hash of the whole (P15)
 
 SLOTS = 2**17
-"""For so many values at once as a builder takes, enough for most to have a slot that no repeated one comes to."""
+"""Enough slots for most of the values in one call to have a slot without repeated values."""
 
 _SLOT_BITS = np.uint64(SLOTS - 1)
 _CUT_MARK = "…#"
@@ -43,9 +43,9 @@ _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 class Frequencies(State):
     """Counts by value.
 
-    counts: at most `limit` values. total: how many values there were. bound: by how much a count may be too small; a
-    value that is not in `counts` occurred at most so often. The bound is at most total / (limit + 1), unless a builder
-    gave the counts up.
+    counts: at most `limit` values. total: the number of values. bound: the largest error of a count, which is never too
+    large; a value not in `counts` occurred at most this often. The bound is at most total / (limit + 1), unless a
+    builder gave up counting.
     """
 
     KIND: ClassVar[str] = "frequencies"
@@ -57,23 +57,23 @@ class Frequencies(State):
 
     @property
     def exact(self) -> bool:
-        """Whether `counts` are all values and their true counts."""
+        """Whether `counts` has all values with their true counts."""
         return self.bound == 0
 
     @property
     def dropped(self) -> int:
-        """How many of the `total` values are not in any count."""
+        """The number of the `total` values that are in no count."""
         return self.total - sum(self.counts.values())
 
     def __add__(self, other: Frequencies) -> Frequencies:
-        """Exact while there are at most `limit` values; above it within the bound, which grows.
+        """Exact up to `limit` values; above it within the bound, which grows.
 
         Raises BadState if the limits differ.
         """
         require_equal(self.KIND, "limit", self.limit, other.limit)
         counts, cut = self.sum_of_counts(self.counts, other.counts), 0
         if len(counts) > self.limit:
-            cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest that has no place any more
+            cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest count that doesn't fit
             counts = {key: count - cut for key, count in counts.items() if count > cut}
         return Frequencies(counts, self.total + other.total, self.limit, self.bound + other.bound + cut)
 
@@ -89,7 +89,7 @@ class Frequencies(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
         keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist() if len(payload) >= 24 else (-1, 0, 0)
-        texts_at = 24 + 16 * keys  # behind three numbers, and a count and a length for each key
+        texts_at = 24 + 16 * keys  # after three numbers, and a count and a length for each key
         if keys < 0 or len(payload) < texts_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {keys} keys does not fit in {len(payload)} bytes")
         counts, lengths = np.frombuffer(payload, "<i8", 2 * keys, offset=24).reshape(2, keys).tolist()
@@ -101,9 +101,9 @@ class Frequencies(State):
 
 
 class FrequenciesBuilder:
-    """Frequencies that take counted values.
+    """Builds frequencies from counted values.
 
-    Above the limit the counts depend on how the rows are cut into calls, so callers cut them at fixed numbers of rows.
+    Above the limit, counts depend on how rows are split into calls, so callers split them at fixed numbers of rows.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -140,19 +140,19 @@ class FrequenciesBuilder:
             self._pending, self._pending_keys = [], 0
 
     def give_up(self) -> None:
-        """Forget all counts: for a column whose counts turn out to be of no use. The bound becomes the total."""
+        """Drop all counts, for a column whose counts turn out to be useless. The bound becomes the total."""
         self.given_up = True
         self._kept = self._kept.where(np.zeros(len(self._kept.counts), dtype=bool))
         self._pending, self._pending_keys = [], 0
         self._bound = self._total
 
     def skip(self, occurrences: int) -> None:
-        """Take so many values that are not counted apart. Only after `give_up`."""
+        """Take a number of values without counting each. Only after `give_up`."""
         self._total += occurrences
         self._bound += occurrences
 
     def state(self) -> Frequencies:
-        """The frequencies of all values so far, in the order that their bytes have."""
+        """The frequencies of all values so far, in the order of their bytes."""
         kept, bound = self._folded()
         counts: dict[str, int] = {}
         for key, count in sorted(zip(texts_of(kept.keys), kept.counts.tolist(), strict=True)):
@@ -182,7 +182,7 @@ class FrequenciesBuilder:
 
 
 def texts_of(keys: pa.StringArray) -> list[str]:
-    """The keys as Python's texts. What is not UTF-8, which Parquet may hold, has U+FFFD in its place."""
+    """The keys as Python texts. Invalid UTF-8, which Parquet may hold, is replaced by U+FFFD."""
     try:
         texts: list[str] = keys.to_pylist()
     except UnicodeDecodeError:
@@ -192,7 +192,7 @@ def texts_of(keys: pa.StringArray) -> list[str]:
 
 @dataclass(slots=True)
 class _Counted:
-    """Values, how often each occurred, and their hashes if they are known; all of the same length."""
+    """Values, their counts, and their hashes if known; all of the same length."""
 
     keys: pa.Array
     counts: NDArray[np.int64]
@@ -208,7 +208,7 @@ class _Counted:
         )
 
     def added(self) -> _Counted:
-        """Each value once, with the sum of its counts."""
+        """The distinct values, each with the sum of its counts."""
         texts = self.keys.dictionary_encode()
         codes, different = texts.indices.to_numpy(), len(texts.dictionary)
         # bincount adds doubles, which are exact up to 2^53
@@ -220,7 +220,7 @@ class _Counted:
         return _Counted(texts.dictionary, counts, hashes)
 
     def where(self, chosen: NDArray[np.bool_]) -> _Counted:
-        """The chosen ones."""
+        """The chosen values."""
         hashes = None if self.hashes is None else self.hashes[chosen]
         if 8 * np.count_nonzero(chosen) < len(chosen):
             return _Counted(self.keys.take(pa.array(np.flatnonzero(chosen))), self.counts[chosen], hashes)
@@ -228,7 +228,7 @@ class _Counted:
 
 
 def _surely_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
-    """Which values occurred once, as far as their hashes tell it: no repeated one came to the same slot."""
+    """Which values certainly occurred once, by their hashes: no repeated value shares their slot."""
     counts = np.concatenate([part.counts for part in parts])
     known = [part.hashes for part in parts if part.hashes is not None]
     if len(known) < len(parts) or len(counts) < SLOTS // 8:  # few values are encoded before their hashes are sorted
@@ -249,7 +249,7 @@ def _slots_of(hashes: Hashes) -> NDArray[np.int64]:
 
 
 def _cut(texts: pa.Array) -> pa.Array:
-    """The same texts, those that are too long as their beginning and a hash of the whole."""
+    """The texts; those that are too long are replaced by their beginning and a hash of the whole."""
     if texts.type != pa.string():
         texts = texts.cast(pa.string())
     longest = pc.max(pc.binary_length(texts)).as_py()
@@ -262,5 +262,5 @@ def _cut_text(text: str) -> str:
     whole = text.encode()
     if len(whole) <= _LONGEST_KEY:
         return text
-    beginning = whole[:KEY_BYTES].decode(errors="ignore")  # a character cut in two is left out
+    beginning = whole[:KEY_BYTES].decode(errors="ignore")  # a truncated character is dropped
     return beginning + _CUT_MARK + hashlib.blake2b(whole, digest_size=_HASH_BYTES).hexdigest()

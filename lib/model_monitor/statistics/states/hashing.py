@@ -52,7 +52,7 @@ def xxhash64_of(values: pa.Array | NDArray[Any]) -> Hashes:
 
 
 def hashed_together(some: Sequence[NDArray[Any]]) -> list[Hashes]:
-    """`xxhash64_of` numbers of each array: those of one type in one go, as the steps cost the same whatever there is."""
+    """`xxhash64_of` of each array of numbers; arrays of one type together, because each step has a fixed cost."""
     found: list[Hashes] = [np.empty(0, np.uint64)] * len(some)
     for data_type in {numbers.dtype for numbers in some}:
         alike = [place for place, numbers in enumerate(some) if numbers.dtype == data_type]
@@ -66,7 +66,7 @@ def hashed_together(some: Sequence[NDArray[Any]]) -> list[Hashes]:
 def chained_hashes(columns: Sequence[NDArray[np.float64]], known: Sequence[NDArray[np.bool_]]) -> Hashes:
     """The hash of each row of doubles, as xxhash64 of several columns has it: the hash of one is the seed of the next.
 
-    known: where there is a value; what is null leaves the hash as it was.
+    known: where there is a value; a null leaves the hash unchanged.
     """
     hashes: Hashes = np.full(len(known[0]), SEED, np.uint64)
     for numbers, is_known in zip(columns, known, strict=True):
@@ -143,7 +143,7 @@ Words: TypeAlias = NDArray[np.uint64]  # little endian
 Places: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
 
 HALF_WORD_BYTES = 4
-STRIPE_BYTES = 32  # texts of so many bytes and more begin with stripes of four words, one for each of four lanes
+STRIPE_BYTES = 32  # texts of this many bytes or more begin with stripes of four words, one for each of four lanes
 
 FEW_TEXTS = 8
 """With so few texts left, Python's own integers are faster than numpy's arrays: a cell of 10 MB takes half a second."""
@@ -217,7 +217,7 @@ def _turned(number: int, bits: int) -> int:
 
 
 def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
-    """Where each text begins, its length in bytes, and the bytes of all, with a stripe to spare behind them."""
+    """The offset of each text, its length in bytes, and the bytes of all, with a spare stripe at the end."""
     places, data = buffers_of(texts)
     offsets = places.astype(np.int64)
     first, last = int(offsets[0]), int(offsets[-1])
@@ -235,7 +235,7 @@ def _stripes_at(content: Bytes, places: Places) -> Words:
 
 
 def _take_rest(hashes: Hashes, rest: Words, lengths: Places) -> None:
-    """Go on with the up to seven bytes behind a text's last whole word: four of them at once, then one by one."""
+    """Process the up to seven bytes after a text's last whole word: four at once, then one by one."""
     has_half = lengths >= HALF_WORD_BYTES
     if has_half.any():
         _go_on(hashes, has_half, (rest & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
@@ -273,7 +273,7 @@ def _go_on(
 
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
-    """What `counts` stripes of each text come to."""
+    """The hashes after `counts` stripes of each text."""
     lanes = [np.full(len(starts), (seed + own) % 2**64, np.uint64) for own in _LANE_SEEDS]
     step = 0
     active = np.arange(len(starts))

@@ -1,9 +1,9 @@
 """KLL sketches: the distribution of a numeric feature in a few thousand numbers, the same that Deequ would keep.
 
 A sketch is a list of levels; an item of level h stands for 2^h values. Values enter level 0 in arrival order; when all
-levels together are over their capacity, the lowest full level is sorted and every second item moves one level up.
-Nothing is random, so one partition in file order gives Deequ's sketch bit for bit, and what the service publishes.
-`KllBuilder` takes values on executors; `KllSketch` is the finished state, added and asked on the driver. Pure numpy.
+levels together exceed their capacity, the lowest full level is sorted and every second item moves up one level.
+Nothing is random, so one partition in file order gives Deequ's sketch bit for bit, as published by the service.
+`KllBuilder` takes values on executors; `KllSketch` is the finished state, added and queried on the driver. Pure numpy.
 
 Source: QuantileNonSample and NonSampleCompactor of Deequ 2.1.0 (Apache-2.0); Karnin, Lang and Liberty 2016, "Optimal
 quantile approximation in streams".
@@ -29,8 +29,8 @@ Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
 SKETCH_SIZE = 2048  # k of the service's documents (G5)
 SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
-LARGEST_SKETCH = 2**16  # of sketches that are read: every level takes memory for so many items before it has any
-MOST_LEVELS = 54  # an item of the last one stands for more values than there are
+LARGEST_SKETCH = 2**16  # the limit for sketches that are read: each level allocates this many items in advance
+MOST_LEVELS = 54  # an item of the last level stands for more values than can exist
 BUCKETS = 10  # of every distribution in statistics.json (C4.1)
 
 _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
@@ -53,8 +53,8 @@ class KllSketch(State):
     """A finished sketch.
 
     levels: items of weight 1, 2, 4, …; level 0 in arrival order. compactions: how often each level was compacted.
-    offsets: 0 or 1, the place at which each level's last choice of every second item began. k, c: sketch size and
-    shrinking factor.
+    offsets: 0 or 1, where each level's last selection of every second item began. k, c: sketch size and shrinking
+    factor.
     """
 
     KIND: ClassVar[str] = "kll"
@@ -65,33 +65,33 @@ class KllSketch(State):
     k: int = SKETCH_SIZE
     c: float = SHRINKING_FACTOR
     _cdf: list[tuple[Values, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
-    _quantiles: dict[float, float] = field(default_factory=dict, init=False, repr=False)  # as windows ask of a baseline
+    _quantiles: dict[float, float] = field(default_factory=dict, init=False, repr=False)  # cached: windows repeat them
 
     @property
     def count(self) -> int:
-        """Number of values the sketch stands for, exact: a compaction keeps the total weight."""
+        """The exact number of values in the sketch: compactions keep the total weight."""
         return sum(len(level) << height for height, level in enumerate(self.levels))  # an item of level h is 2^h values
 
     @property
     def error(self) -> float:
-        """Measured bound of the error of a rank, as a share of `count`; 0 while nothing was compacted. Source: D1b."""
+        """A measured bound for the error of a rank, as a share of `count`; 0 before any compaction. Source: D1b."""
         if len(self.levels) == 1:
             return 0.0
         doublings = math.log2(self.count * self.k / (4096 * 2048))
         return 0.00035 * (2048 / self.k) * max(1.0, doublings)
 
     def rank(self, value: float, *, inclusive: bool = True) -> int:
-        """Number of values up to `value`; without `inclusive` those below it."""
+        """The number of values at or below `value`; below it if not `inclusive`."""
         return int(_ranks(self.step_cdf(), [value], "right" if inclusive else "left")[0])
 
     def step_cdf(self) -> tuple[Values, NDArray[np.int64]]:
-        """The distinct items in order, and how many values lie at or below each; the last of them is `count`.
+        """The distinct items in order, and the number of values at or below each; the last number is `count`.
 
         Source: D1a (weights of equal items are added up).
         """
         if not self._cdf:
             items = self.levels[0] if len(self.levels) == 1 else np.concatenate(self.levels)
-            # so that zeros of two signs, the only equal ones that differ, stand as they came; numpy's usual sort is faster
+            # stable, so that zeros of both signs, which compare equal, keep their order; numpy's default sort is faster
             kind: Literal["stable"] | None = "stable" if _count_negative_zeros(items) else None
             if len(self.levels) == 1:
                 items = np.sort(items, kind=kind)
@@ -131,11 +131,11 @@ class KllSketch(State):
         return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
     def __add__(self, other: KllSketch) -> KllSketch:
-        """Deequ's merge, which depends on the order; an empty sketch is neutral. Raises BadState if k or c differ."""
+        """Deequ's merge, which depends on order; an empty sketch is neutral. Raises BadState if k or c differ."""
         return self.plus([other])
 
     def plus(self, others: Iterable[KllSketch]) -> KllSketch:
-        """The sum with one after the other, in one builder: `self + first + second + …` copies the sketch for each.
+        """The sum with each in turn, in one builder, whereas `self + first + second + …` copies the sketch each time.
 
         Raises BadState if k or c differ.
         """
@@ -148,7 +148,7 @@ class KllSketch(State):
         return builder.state() if builder else self
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Per level its length, compactions and offset, then all items as doubles."""
+        """For each level its length, compactions and offset; then all items as doubles."""
         of_levels = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
         heads = itertools.starmap(_LEVEL.pack, of_levels)
         items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
@@ -162,7 +162,7 @@ class KllSketch(State):
                 f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
             )
         height = payload[0] if payload else 0
-        items_at = 1 + height * _LEVEL.size  # behind the number of levels and a head for each
+        items_at = 1 + height * _LEVEL.size  # after the number of levels and a head for each
         if not 0 < height <= MOST_LEVELS or len(payload) < items_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
         heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
@@ -182,12 +182,12 @@ class KllSketch(State):
 
 
 class KllBuilder:
-    """A sketch that takes values, block by block. The result does not depend on how the values are cut into blocks."""
+    """Builds a sketch block by block. The result does not depend on how the values are split into blocks."""
 
     def __init__(self, k: int = SKETCH_SIZE, c: float = SHRINKING_FACTOR) -> None:
         self._k, self._c = k, c
         self._levels: list[_Level] = []
-        self._size = self._limit = 0  # items of all levels, and how many they may be
+        self._size = self._limit = 0  # the number of items in all levels, and its limit
         self._negative_zeros = False
         self._grow_to(1)
 
@@ -196,7 +196,7 @@ class KllBuilder:
         self._look_for_negative_zeros(values)
         taken, total = 0, len(values)
         while taken < total:
-            # Deequ compacts after the value that takes it over the limit, so up to there values are only appended.
+            # Deequ compacts after the value that exceeds the limit, so values are only appended up to there.
             step = min(self._limit - self._size + 1, total - taken)
             self._levels[0].append(values[taken : taken + step])
             self._size += step

@@ -1,7 +1,7 @@
-"""Moments of a numeric feature: how many values, their sum, mean, spread and range.
+"""Moments of a numeric feature: the count, sum, mean, spread and range of its values.
 
-Sums of doubles depend on the order of adding, so that order is fixed: `sum` adds value by value in arrival order, as
-the service does, and mean and spread are made in blocks of 4,096 finite values, whatever the sizes of the calls.
+A sum of doubles depends on the order of addition, so the order is fixed: `sum` adds value by value in arrival order, as
+the service does; mean and spread are computed in blocks of 4,096 finite values, whatever the sizes of the calls.
 `MomentsBuilder` takes values on executors; `Moments` is the finished state. Pure numpy.
 """
 
@@ -22,7 +22,7 @@ from model_monitor.statistics.states.encoding import Parameters, State, register
 Values: TypeAlias = NDArray[np.float64]  # shape (values,)
 
 BLOCK_VALUES = 4096  # P1
-SMALL = 1e140  # the squares of so many numbers below it have a sum
+SMALL = 1e140  # the sum of squares of a block of numbers below this doesn't overflow
 
 
 @registered
@@ -30,9 +30,9 @@ SMALL = 1e140  # the squares of so many numbers below it have a sum
 class Moments(State):
     """Counts and moments of one feature's values.
 
-    count: finite values. missing: nulls. nan, positive_infinite, negative_infinite: values that are these. sum,
-    minimum, maximum: of the finite values. mean and m2: their mean and the sum of squared deviations from it, both
-    streaming (what Deequ's StandardDeviationState holds); `average` is the mean that documents show. mean, minimum and
+    count: number of finite values. missing: number of nulls. nan, positive_infinite, negative_infinite: number of each.
+    sum, minimum, maximum: of the finite values. mean, m2: their mean and the sum of squared deviations from it, both
+    streaming (as in Deequ's StandardDeviationState); `average` is the mean that documents show. mean, minimum and
     maximum are NaN if there is no finite value.
     """
 
@@ -52,12 +52,12 @@ class Moments(State):
 
     @property
     def present(self) -> int:
-        """Values that are neither null nor NaN."""
+        """The number of values that are neither null nor NaN."""
         return self.count + self.positive_infinite + self.negative_infinite
 
     @property
     def absent(self) -> int:
-        """Nulls and NaN, which counts as missing (D2f)."""
+        """The number of nulls and NaNs; NaN counts as missing (D2f)."""
         return self.missing + self.nan
 
     @property
@@ -71,7 +71,7 @@ class Moments(State):
         return math.sqrt(self.m2 / self.count) if self.count else math.nan
 
     def __add__(self, other: Moments) -> Moments:
-        """Exact for counts, minimum and maximum; sum, mean and m2 up to rounding, in the order of adding."""
+        """Exact for counts, minimum and maximum; sum, mean and m2 depend on the order of addition, up to rounding."""
         count, total, mean, m2 = _merged(
             (self.count, self.sum, self.mean, self.m2), (other.count, other.sum, other.mean, other.m2)
         )
@@ -84,7 +84,7 @@ class Moments(State):
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Five counts as 64-bit integers, five doubles."""
+        """Five counts as 64-bit integers, then five doubles."""
         counts = (self.count, self.missing, self.nan, self.positive_infinite, self.negative_infinite)
         doubles = (self.sum, self.mean, self.m2, self.minimum, self.maximum)
         one_nan = (math.nan if math.isnan(number) else number for number in doubles)  # NaN has many bit patterns
@@ -100,14 +100,14 @@ class Moments(State):
 
 
 class ValueBlocks:
-    """Values in arrival order, cut into blocks whatever the sizes of the calls."""
+    """Cuts values in arrival order into blocks, whatever the sizes of the calls."""
 
     def __init__(self) -> None:
         self._pending: Values = np.empty(BLOCK_VALUES)
         self._size = 0
 
     def cut(self, values: Values) -> Iterator[Values]:
-        """Every block that these values complete, each to be used before the next one is asked for."""
+        """Every block that these values complete. Use each block before you request the next one."""
         taken, total = 0, len(values)
         while taken < total:
             if not self._size and total - taken >= BLOCK_VALUES:
@@ -124,12 +124,12 @@ class ValueBlocks:
 
     @property
     def rest(self) -> Values:
-        """The values behind the last block."""
+        """The values after the last complete block."""
         return self._pending[: self._size]
 
 
 class MomentsBuilder:
-    """Moments that take values, block by block. The result does not depend on how the values are cut into calls."""
+    """Computes moments block by block. The result does not depend on how the values are split into calls."""
 
     def __init__(self) -> None:
         self._missing = self._nan = self._positive_infinite = self._negative_infinite = 0
@@ -138,15 +138,15 @@ class MomentsBuilder:
         self._blocks = ValueBlocks()
 
     def update(self, values: Values, missing: int = 0) -> Values:
-        """Take values in arrival order, NaN and infinities among them, and count `missing` nulls.
+        """Take values in arrival order, including NaN and infinities, and count `missing` nulls.
 
-        Returns the finite ones in order: the array itself if all are.
+        Returns the finite values in order; the array itself if all are finite.
         """
         self._missing += missing
         if not len(values):
             return values
         low, high = float(values.min()), float(values.max())
-        if not (math.isfinite(low) and math.isfinite(high)):  # NaN wins over everything in numpy's minimum
+        if not (math.isfinite(low) and math.isfinite(high)):  # numpy's minimum is NaN if any value is
             values = self._count_not_finite(values)
             if not len(values):
                 return values
@@ -158,12 +158,12 @@ class MomentsBuilder:
         return values
 
     def _overflowing(self) -> AbstractContextManager[None]:
-        """Sums of huge values become infinite, as in the JVM."""
+        """Lets sums of huge values become infinite without a warning, as in the JVM."""
         low, high = self._range
         return nullcontext() if low > -SMALL and high < SMALL else np.errstate(over="ignore", invalid="ignore")
 
     def count_absent(self, *, missing: int, nan: int) -> None:
-        """Count so many nulls and NaN, without having them."""
+        """Add to the counts of nulls and NaNs without passing the values."""
         self._missing += missing
         self._nan += nan
 
@@ -187,7 +187,7 @@ class MomentsBuilder:
 
 
 _Totals: TypeAlias = tuple[int, float, float, float]
-"""Number, sum, mean and sum of squared deviations of some values; the mean of none is NaN."""
+"""Count, sum, mean and sum of squared deviations of some values; the mean is NaN if there are none."""
 
 
 def _after(totals: _Totals, block: Values) -> _Totals:
@@ -196,18 +196,18 @@ def _after(totals: _Totals, block: Values) -> _Totals:
     if not count:
         return totals
     mean = float(block.sum()) / count
-    if math.isinf(mean):  # the sum of huge values is no double, their mean is one
+    if math.isinf(mean):  # the sum of huge values overflows a double, their mean doesn't
         mean = float((block / count).sum())
     deviations = block - mean
     deviations *= deviations  # in place
     together, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))
-    # numpy's sum adds in pairs, but it subtracts in order, which rounds alike and takes less time than a sum that is accumulated
+    # numpy sums pairwise but subtracts in order, which rounds like sequential addition and is faster than np.cumsum
     total = 0.0 - float(np.subtract.reduce(block, initial=-totals[1]))
     return together, total, middle, m2
 
 
 def _merged(left: _Totals, right: _Totals) -> _Totals:
-    """Totals of the values of both.
+    """The totals of the values of both sides.
 
     Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
     """
@@ -219,7 +219,7 @@ def _merged(left: _Totals, right: _Totals) -> _Totals:
 
 
 def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
-    """The smallest and the largest of two ranges; a NaN range is empty, and -0.0 becomes 0.0, whichever came first."""
+    """The smallest range that covers both; a NaN range is empty, and -0.0 always becomes 0.0."""
     if math.isnan(left[0]) or math.isnan(right[0]):
         left, right = (right, right) if math.isnan(left[0]) else (left, left)
     return min(left[0], right[0]) + 0.0, max(left[1], right[1]) + 0.0

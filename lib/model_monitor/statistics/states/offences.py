@@ -1,4 +1,4 @@
-"""How many rows offend against each of a person's rules: counts that add."""
+"""The number of rows that break each of a user's rules: counts that add."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 from model_monitor.errors import BadState
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 
-MOST_IDS = 10  # of offending rows that are kept for a rule
+MOST_IDS = 10  # ids of offending rows that are kept per rule
 
 
 @registered
 @dataclass(frozen=True, slots=True)
 class Offences(State):
-    """Of each rule the rows that offend, the rows that were judged, and the ids of the first offending ones, if rows have ids."""
+    """For each rule: the rows that break it, the rows judged, and the first ids that break it, if rows have ids."""
 
     KIND: ClassVar[str] = "offences"
 
@@ -28,11 +28,11 @@ class Offences(State):
 
     @classmethod
     def zero(cls, rules: int) -> Offences:
-        """Of no rows."""
+        """The offences in no rows."""
         return cls((0,) * rules, (0,) * rules, ((),) * rules)
 
     def __add__(self, other: Offences) -> Offences:
-        """Raises BadState if they are of another number of rules."""
+        """Raises BadState if the numbers of rules differ."""
         require_equal(self.KIND, "the number of rules", len(self.offending), len(other.offending))
         return Offences(
             tuple(map(add, self.offending, other.offending)),

@@ -1,4 +1,4 @@
-"""Outcomes: all that one scan knows of predictions beside what really happened, and what such a scan is asked for."""
+"""Outcomes: the result of a scan of predictions with labels, and the plan of such a scan."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ from model_monitor.statistics.states.scores import (
 from model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
 from model_monitor.statistics.states.segments import added
 
-ClassKey: TypeAlias = float | str  # what all texts of one class have in common: a number, or a text
-DEFAULT_POSITIVES = ("1", "true")  # the positive class where none is named
+ClassKey: TypeAlias = float | str  # the value that all spellings of a class share: a number, or a text
+DEFAULT_POSITIVES = ("1", "true")  # the default positive class
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _TRUTHS = ("true", "false")
 
 
 def class_key(label: str) -> ClassKey:
-    """The number that a label is, else the text without blanks around it; true and false in small letters.
+    """The number that a label spells, else its text, stripped; true and false in lower case.
 
-    A number has decimal digits only: neither `nan` nor `0x1` nor `1_000` is one.
+    A number has decimal digits only: `nan`, `0x1` and `1_000` are not numbers.
     """
     text = label.strip()
     if _NUMBER.fullmatch(text):
@@ -64,7 +64,7 @@ def class_key(label: str) -> ClassKey:
 
 
 def is_positive(label: str, positive_label: str | None) -> bool:
-    """Whether a label is of the positive class; positive_label None: 1 or true."""
+    """Whether a label is in the positive class; positive_label None: 1 or true."""
     positives = DEFAULT_POSITIVES if positive_label is None else (positive_label,)
     return class_key(label) in {class_key(positive) for positive in positives}
 
@@ -73,10 +73,10 @@ Texts: TypeAlias = pa.Array  # of strings, none of them null
 Booleans: TypeAlias = NDArray[np.bool_]
 
 ABOVE, NOT_ABOVE = "above", "not above"
-"""What stands for a prediction in the confusion counts of a plan without predictions: where the score lies."""
+"""Stand-ins for predictions in the confusion counts of a plan without predictions: the side of the score."""
 
 THRESHOLD = 0.5  # the score above which the positive class is predicted. Source: C5.4.
-_CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so the groups are always these
+_CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so groups have this fixed size
 _PARTS_OF_A_KEY = 40  # bits for the row within a part
 
 
@@ -144,7 +144,7 @@ class OutcomePlan:
 
     @property
     def reads_features(self) -> bool:
-        """Whether rows need more than their outcome."""
+        """Whether rows need other columns than their outcome."""
         return bool(self.segments) or self.group_column is not None
 
     @property
@@ -156,7 +156,7 @@ class OutcomePlan:
         return self.problem_type is ProblemType.REGRESSION
 
     def to_json(self) -> str:
-        """The plan as a text that is equal for equal plans."""
+        """The plan as text; equal plans have equal texts."""
         members = asdict(self) | {"problem_type": self.problem_type.value}
         left_out = {"segments", "labels"} | ({"group_column"} if self.group_column is None else set())
         return json.dumps({name: members[name] for name in members.keys() - left_out}, sort_keys=True)
@@ -209,7 +209,7 @@ class Outcomes(State):
         )
 
     def __add__(self, other: Outcomes) -> Outcomes:
-        """State by state. Raises BadState if they were made by unequal plans."""
+        """Adds state by state. Raises BadState if the plans differ."""
         if self.plan != other.plan:
             require_equal(self.KIND, "the plan", self.plan.to_json(), other.plan.to_json())
         return Outcomes(
@@ -237,16 +237,16 @@ class Outcomes(State):
 
     @property
     def rows_by_block(self) -> NDArray[np.float64]:
-        """How many rows are in each block, where a column names groups."""
+        """The number of rows in each block, if a column names groups."""
         return np.array([each.total for each in self.confusions] or self.regression.rows, float)
 
     @property
     def has_residuals(self) -> bool:
-        """Whether the residuals are those of all rows."""
+        """Whether the residuals cover all rows."""
         return self.residuals.count == int(self.regression.rows.sum())
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Those of its states, each after its length."""
+        """The bytes of its states, each preceded by its length."""
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
         residuals = self.residuals.to_bytes() if self.residuals.count else b""
         is_scored = self.class_scores.of_class or self.class_scores.overflowed
@@ -310,7 +310,7 @@ _Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
 
 
 def _by_block(mine: tuple[_Added, ...], theirs: tuple[_Added, ...]) -> tuple[_Added, ...]:
-    """Those of both, block by block; a side without rows has none."""
+    """The sum of both sides, block by block; a side without rows has no blocks."""
     return tuple(map(add, mine, theirs)) if mine and theirs else mine or theirs
 
 
@@ -319,19 +319,19 @@ def _rows_of(outcomes: Outcomes) -> int:
 
 
 def names_of_values(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the sums of the user's metrics."""
+    """The names of the sums of the user's metrics."""
     return tuple(f"{name}.{what}" for name in names for what in ("sum", "rows"))
 
 
 class OutcomeBuilder:
-    """Outcomes that take rows; the result does not depend on how the rows are cut into calls.
+    """Builds outcomes from rows; the result does not depend on how rows are split into calls.
 
-    part: number of the partition that the rows are of; it matters only where rows come without keys.
+    part: the partition number of the rows; it only matters for rows without keys.
     """
 
     def __init__(self, plan: OutcomePlan, part: int = 0) -> None:
         self._plan = plan
-        self._first_key = part << _PARTS_OF_A_KEY  # so that no two partitions number a row alike
+        self._first_key = part << _PARTS_OF_A_KEY  # so that row numbers are unique across partitions
         self._state = Outcomes.zero(plan)
         self._scores = ScoreCountsBuilder(plan.score_limit)
         self._residuals = KllBuilder()
@@ -418,11 +418,11 @@ class OutcomeBuilder:
     def _predictions(self, chunk: _Rows) -> Texts:
         if self._plan.with_predictions:
             return chunk.predictions
-        above = _numbers(chunk.scores) > self._plan.threshold  # at the threshold it is not (C11.13)
+        above = _numbers(chunk.scores) > self._plan.threshold  # not above if equal to the threshold (C11.13)
         return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE, ABOVE])
 
     def _happened(self, labels: Texts, predictions: Texts) -> Booleans:
-        """Of each row whether it is what its score is the probability of."""
+        """Whether the event whose probability is the score happened, for each row."""
         encoded = labels.dictionary_encode()
         texts, codes = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
         if self._plan.is_binary:
@@ -436,7 +436,7 @@ class OutcomeBuilder:
 
 
 class ClassScoresBuilder:
-    """Scores of classes that take rows; the result does not depend on how they are cut into calls."""
+    """Builds scores of classes from rows; the result does not depend on how they are split into calls."""
 
     def __init__(self, limit: int = SCORE_LIMIT) -> None:
         self._limit = limit
@@ -468,7 +468,7 @@ class ClassScoresBuilder:
 
 
 class _Rows(NamedTuple):
-    """Some rows: members as in `OutcomeBuilder.update`, and the block of each row."""
+    """Rows: members as in `OutcomeBuilder.update`, and the block of each row."""
 
     labels: Any
     predictions: Any

@@ -1,4 +1,4 @@
-"""What columns have to do with each other: of pairs, or relations, that a baseline chose the counts of each kind of row."""
+"""Dependence between columns: counts of each kind of row, for pairs or relations that a baseline selected."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from model_monitor.statistics.states.encoding import Parameters, State, register
 @registered
 @dataclass(frozen=True, slots=True)
 class Pairs(State):
-    """Rows by kind, of what begins with this feature: by what is counted, as `data.profiling.pairs` has it, in JSON.
+    """Rows by kind, for pairs and relations that begin with this feature; the keys are those of `data.profiling.pairs`.
 
-    Of an association the rows of each pair of cells, row after row of the table. Of a relation the rows that it is about, and
-    those that break it. A baseline has the counts of a sample of its rows, a window those of all.
+    For an association: the rows of each pair of cells, row by row of the table. For a relation: the rows it applies to,
+    and those that break it. A baseline counts a sample of its rows, a window counts all.
     """
 
     KIND: ClassVar[str] = "pairs"
@@ -30,7 +30,7 @@ class Pairs(State):
         return cls(dict(sorted(counts.items())))
 
     def __add__(self, other: Pairs) -> Pairs:
-        """What a side has not counted is what the other has."""
+        """If one side has not counted something, the other side's count is kept."""
         both = dict(self.counts)
         for what, counts in other.counts.items():
             mine = both.get(what, (0,) * len(counts))
@@ -38,7 +38,7 @@ class Pairs(State):
         return Pairs.of(both)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """How many numbers each has, then all of them as 64-bit integers."""
+        """The number of counts of each, then all counts as 64-bit integers."""
         numbers = [number for counts in self.counts.values() for number in counts]
         return {"counted": [[what, len(of)] for what, of in self.counts.items()]}, np.array(numbers, "<i8").tobytes()
 
@@ -59,7 +59,7 @@ class Pairs(State):
 
 
 def is_sound(what: Any, numbers: int) -> bool:
-    """Whether something that was read says what is counted, by so many numbers."""
+    """Whether a key that was read is valid and has this many numbers."""
     columns = what["columns"]
     if what["kind"] != "association":
         return numbers == 2 and 2 <= len(columns) <= 3
@@ -67,5 +67,5 @@ def is_sound(what: Any, numbers: int) -> bool:
 
 
 def size_of(cells: Mapping[str, Any]) -> int:
-    """How many cells a column has: between its cuts, or its values and all others; and one for what is missing."""
+    """The number of a column's cells: between its cuts, or its values and all others; plus one for missing values."""
     return len(cells["cuts"]) + 2 if "cuts" in cells else len(cells["values"]) + 2

@@ -1,4 +1,4 @@
-"""All that one scan knows of a data set: a `Profile` of `FeatureProfile`s, states that add, and their metrics without a JVM."""
+"""The result of a scan of a data set: a `Profile` of `FeatureProfile`s, states that add, and metrics without a JVM."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ Found = TypeVar("Found")
 
 
 def once(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
-    """Decorator: what a function says of a feature is kept with it, for whoever asks again, as each window does of a baseline."""
+    """Decorator that caches a function's result with the feature, because each window repeats it for the baseline."""
     name = f"{function.__module__}.{function.__name__}"
 
     @wraps(function)
@@ -74,7 +74,7 @@ def once(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfil
 
 
 class ColumnType(Enum):
-    """What a column is in the frame that was scanned, before anyone looks at its cells."""
+    """The type of a column in the scanned frame, before its cells are inspected."""
 
     TEXT = "text"
     INTEGRAL = "integral"
@@ -103,7 +103,7 @@ _KINDS: Mapping[str, type[State]] = {
     "frequencies": Frequencies,
     "vectors": VectorCounts,
 }
-"""States that have a name of their own in a `FeatureProfile`."""
+"""States with their own attribute in a `FeatureProfile`."""
 
 
 @registered
@@ -111,15 +111,15 @@ _KINDS: Mapping[str, type[State]] = {
 class FeatureProfile(State):
     """The states of one feature.
 
-    states: by kind, those that a column of its type has and its scan gathered; data_types always. lacking: kinds that the
-    feature can't have any more, since not all of its rows were counted by them.
+    states: by kind, those that the column's type has and the scan computed; always data_types. lacking: kinds that the
+    feature can't have any more, because they didn't count all of its rows.
 
-    data_types counts every cell, and NaN as missing. A text column has moments, kll and frequencies: its numbers count
-    if it `is_numeric`, all its present cells being numbers, and then they are those of all its present cells.
+    data_types counts every cell, and NaN as missing. A text column also has moments, kll and frequencies: its numbers
+    count if it `is_numeric`, that is, if all present cells are numbers, and then cover all present cells.
 
-    inferred_type: of the documents, a numeric column's own, else what the cells look like; "Unknown" if no cell of a text column
-    is present, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: that are. said: what
-    `once` keeps.
+    inferred_type: as in documents: a numeric column's type, else the type of its cells; "Unknown" if a text column has
+    no present cell, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: the
+    others. said: the cache of `once`.
     """
 
     KIND: ClassVar[str] = "feature"
@@ -142,7 +142,7 @@ class FeatureProfile(State):
     said: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """What is asked for hundreds of times is looked up once."""
+        """Looks up once what is read hundreds of times."""
         types = self.state(DataTypeCounts) or DataTypeCounts()
         inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
         found: dict[str, Any] = {
@@ -161,7 +161,7 @@ class FeatureProfile(State):
     def of(
         cls, name: str, column_type: ColumnType, states: Iterable[State], lacking: Iterable[str] = ()
     ) -> FeatureProfile:
-        """The profile that has these states, at most one of each kind; of no rows if there are none."""
+        """The profile with these states, at most one of each kind; the profile of no rows if there are none."""
         found = _nothing_counted() | {state.KIND: state for state in states}
         return cls(name, column_type, dict(sorted(found.items())), frozenset(lacking))
 
@@ -169,9 +169,9 @@ class FeatureProfile(State):
     def decoded(
         cls, name: str, column_type: ColumnType, blobs: Iterable[bytes], lacking: Iterable[str] = ()
     ) -> FeatureProfile:
-        """The profile that has the states in these bytes, and lacks those that only a later release can read.
+        """The profile with the states in these bytes, without those that only a later release can read.
 
-        Raises BadState if bytes are damaged, or its data_types can't be read, without which nothing is known of it.
+        Raises BadState if bytes are damaged, or if its data_types, which every profile needs, can't be read.
         """
         states, lacked = [], set(lacking)
         for blob in blobs:
@@ -184,24 +184,24 @@ class FeatureProfile(State):
         return cls.of(name, column_type, states, lacked)
 
     def state(self, kind: type[S]) -> S | None:
-        """The state of this type; None if a column of the feature's type has none, or it is lacking."""
+        """The state of this type; None if the column's type doesn't have it, or if it is lacking."""
         found = self.states.get(kind.KIND)
         return found if found is not None and isinstance(found, kind) else None
 
     @property
     def completeness(self) -> float:
-        """Share of the cells that are present; NaN if there are no rows."""
+        """The share of present cells; NaN without rows."""
         return self.num_present / self.data_types.total if self.data_types.total else math.nan
 
     @property
     def exact_domain(self) -> dict[str, int] | None:
-        """The counts of all values, or None if they were not counted or some were dropped."""
+        """The counts of all values; None if they were not counted or some were dropped."""
         if self.frequencies is None or not self.frequencies.exact:
             return None
         return dict(self.frequencies.counts)
 
     def __add__(self, other: FeatureProfile) -> FeatureProfile:
-        """Kind by kind. What only one side has the sum lacks; a profile of no rows takes nothing away.
+        """Adds kind by kind. The sum lacks kinds that only one side has; a profile of no rows is neutral.
 
         Raises BadState if the names or types differ, or the parameters of a kind that both have.
         """
@@ -220,7 +220,7 @@ class FeatureProfile(State):
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Those of its states in the order of their kinds, each after its length."""
+        """The bytes of its states in order of their kinds, each preceded by its length."""
         parameters = {"name": self.name, "column_type": self.column_type.value}
         if self.lacking:
             parameters["lacking"] = ",".join(sorted(self.lacking))
@@ -239,7 +239,7 @@ class FeatureProfile(State):
 
     @property
     def _kinds(self) -> frozenset[str]:
-        """The kinds of state that at least some of its rows were counted by."""
+        """The kinds of state that counted at least some of its rows."""
         return self.lacking.union(self.states)
 
     def _is_zero(self) -> bool:
@@ -251,7 +251,7 @@ class FeatureProfile(State):
 class Profile(State):
     """The profiles of all features of a data set, in the order of its columns.
 
-    item_count: rows. header: what was scanned and how, for the reader; adding keeps what both sides say alike.
+    item_count: rows. header: what was scanned and how, for readers; a sum keeps the entries that both sides share.
     """
 
     KIND: ClassVar[str] = "profile"
@@ -268,7 +268,7 @@ class Profile(State):
         raise KeyError(name)
 
     def __add__(self, other: Profile) -> Profile:
-        """Feature by feature. Raises BadState naming the first feature that differs."""
+        """Adds feature by feature. Raises BadState naming the first feature that differs."""
         if not other.item_count and not other.features:
             return self
         if not self.item_count and not self.features:
@@ -283,7 +283,7 @@ class Profile(State):
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Those of its features, each after its length."""
+        """The bytes of its features, each preceded by its length."""
         parameters: dict[str, int | float | str] = {f"header.{key}": value for key, value in self.header.items()}
         parameters["item_count"] = self.item_count
         return parameters, joined(feature.to_bytes() for feature in self.features)
@@ -297,10 +297,10 @@ class Profile(State):
 
 @dataclass(frozen=True, slots=True)
 class FeatureMetrics:
-    """What Deequ's analyzers say of one feature; None where there is nothing to compute it from.
+    """The metrics of Deequ's analyzers for one feature; None if not computable.
 
-    completeness: share of rows that are present, None without rows. mean, sum, standard_deviation (population), minimum,
-    maximum: of the finite values, None for a feature that is not numeric or has none, and where doubles overflow.
+    completeness: share of present rows, None without rows. mean, sum, standard_deviation (population), minimum,
+    maximum: of the finite values; None for a feature that is not numeric or has none, and if doubles overflow.
     approx_count_distinct: HyperLogLog++ estimate, relative standard deviation 0.05.
     """
 
@@ -314,7 +314,7 @@ class FeatureMetrics:
 
 
 def metrics_of(profile: Profile) -> Mapping[str, FeatureMetrics]:
-    """The metrics of every feature of `profile`, by the feature's name and in its order, once somebody asks for them.
+    """The metrics of every feature of `profile`, by name in its order, computed on first access.
 
     Source: metricValue() of Deequ 2.1.0's NumMatchesAndCount, MeanState, SumState, StandardDeviationState, MinState,
     MaxState and ApproxCountDistinctState.

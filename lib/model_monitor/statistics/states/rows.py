@@ -1,4 +1,4 @@
-"""What is counted of a scan's rows as a whole: kept and refused ones, requests, and runs of neighbouring rows."""
+"""Counts of a scan's rows as a whole: kept and refused rows, requests, and runs of neighbouring rows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from model_monitor.statistics.states.moments import Moments, MomentsBuilder
 class RowCounts(State):
     """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
 
-    widths: (number of cells, records with so many cells), by number of cells; empty unless the scan was asked for it.
-    newest: the latest time of a kept row, in microseconds since 1970; 0 if nobody knows.
+    widths: (number of cells, records with that number), by number of cells; empty unless the scan requested it.
+    newest: the latest time of a kept row, in microseconds since 1970; 0 if unknown.
     """
 
     KIND: ClassVar[str] = "rows"
@@ -40,7 +40,7 @@ class RowCounts(State):
 
     @classmethod
     def zero(cls, *, reasons: int, predicates: int) -> RowCounts:
-        """The counts of no rows, of which so many reasons and predicates are counted."""
+        """The counts of no rows, for these numbers of reasons and predicates."""
         return cls(0, (0,) * reasons, (0,) * predicates)
 
     @property
@@ -86,10 +86,10 @@ _STATUS = struct.Struct("<2q")
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class Requests(State):
-    """Requests whose records say how they ended.
+    """Requests whose records have a status.
 
-    statuses: number of requests by HTTP status, in the order of the statuses. estimated: how many there were in all, from
-    the percentage of the sample that each was captured in. moments, latencies: of the milliseconds that they took.
+    statuses: number of requests by HTTP status, in order of status. estimated: the number of all requests, from the
+    capture percentage of each. moments, latencies: of their latencies in milliseconds.
     """
 
     KIND: ClassVar[str] = "requests"
@@ -101,11 +101,11 @@ class Requests(State):
 
     @property
     def count(self) -> int:
-        """Requests that were captured."""
+        """The number of captured requests."""
         return sum(self.statuses.values())
 
     def __add__(self, other: Requests) -> Requests:
-        """Exact for counts, up to rounding for the estimate; the sketch depends on the order."""
+        """Exact for counts, up to rounding for the estimate; the sketch depends on the order of addition."""
         return Requests(
             _sorted(Counter(self.statuses) + Counter(other.statuses)),
             self.estimated + other.estimated,
@@ -138,7 +138,7 @@ class Requests(State):
 
 
 class RequestsBuilder:
-    """Requests block by block. The result does not depend on how they are cut into blocks."""
+    """Counts requests block by block. The result does not depend on how they are split into blocks."""
 
     def __init__(self) -> None:
         self._statuses: Counter[int] = Counter()
@@ -147,9 +147,9 @@ class RequestsBuilder:
         self._latencies = KllBuilder()
 
     def update(self, statuses: pa.Array, latencies: pa.Array, percentages: pa.Array) -> None:
-        """Take requests: HTTP status, milliseconds, percentage of the sample. Where the status is null there is none.
+        """Take requests: HTTP status, milliseconds, capture percentage. A null status is not a request.
 
-        A latency that is null, not finite or negative counts as missing, a percentage outside of (0, 100] as 100.
+        A latency that is null, not finite or negative counts as missing; a percentage outside (0, 100] counts as 100.
         """
         known = statuses.is_valid()
         if not known.true_count:
@@ -164,7 +164,7 @@ class RequestsBuilder:
         self._latencies.update(self._moments.update(values, missing=len(milliseconds) - len(values)))
 
     def state(self) -> Requests:
-        """What is known of all requests so far."""
+        """The counts of all requests so far."""
         estimated = sum(count * 100.0 / percent for percent, count in sorted(self._percentages.items()))
         return Requests(_sorted(self._statuses), estimated, self._moments.state(), self._latencies.state())
 
@@ -179,8 +179,8 @@ def _counted(values: pa.Array) -> dict[float, int]:
 
 MOST_RUNS = 32  # of a data set. Source: D4.8.
 FEWEST_ROWS = 8  # of a run. Source: D4.8.
-ROWS_OF_A_WINDOW = 128  # of its runs, which have to hold whole groups of rows. Source: D4.16.
-MOST_GROUPS, ROWS_OF_A_GROUP = 128, 512  # that are kept of the groups that a column names. Source: D4.21.
+ROWS_OF_A_WINDOW = 128  # rows of a window's runs, which have to hold whole groups of rows. Source: D4.16.
+MOST_GROUPS, ROWS_OF_A_GROUP = 128, 512  # groups kept, of those a column names, and rows kept of each. Source: D4.21.
 
 _HEAD = struct.Struct("<dqq")
 
@@ -188,16 +188,16 @@ _OF_LOT, _OF_PARTITION, _OF_ROW = 16, 12, 18  # bits of a lot's fraction, in thi
 
 
 def placed_lot(lot: float, partition: int, row: int) -> float:
-    """A lot from 0 to 1 that also says, in its last digits, where its run begins."""
+    """A random number from 0 to 1 whose last digits encode where its run begins."""
     place = (partition % (1 << _OF_PARTITION) << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
     return (int(lot * (1 << _OF_LOT)) + place / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
 
 
 class Run(NamedTuple):
-    """Some neighbouring rows. lot: the runs with the smallest ones are kept. rows: how many.
+    """Neighbouring rows. lot: a random number; the runs with the smallest lots are kept. rows: their number.
 
-    numbers: the present cells as doubles; empty if not all of them are numbers. hashes: of the present cells of a text column.
-    present: which of the rows have a cell, a bit each; empty if all have.
+    numbers: the present cells as doubles; empty if not all are numbers. hashes: of a text column's present cells.
+    present: which rows have a cell, one bit each; empty if all have.
     """
 
     lot: float
@@ -208,11 +208,11 @@ class Run(NamedTuple):
 
     @property
     def place(self) -> float:
-        """Where it begins among the data's rows, as far as partitions are in their order."""
+        """Where it begins among the data's rows, if partitions are in order."""
         return self.lot * (1 << _OF_LOT) % 1
 
     def followed_by(self, other: Run) -> Run:
-        """The rows of both, the first ones of many; texts are numbers if all of them are."""
+        """The rows of both, up to the maximum; texts count as numbers if all of them are."""
         there = np.concatenate((self.rows_present(), other.rows_present()))[:ROWS_OF_A_GROUP]
         end = 8 * int(there.sum())
         are_numbers = all(run.numbers or not run.hashes for run in (self, other))
@@ -221,21 +221,21 @@ class Run(NamedTuple):
         return Run(self.lot, len(there), numbers, (self.hashes + other.hashes)[:end], present)
 
     def rows_present(self) -> NDArray[np.bool_]:
-        """Of each row whether it has a cell."""
+        """Whether each row has a cell."""
         if not self.present:
             return np.ones(self.rows, bool)
         return np.unpackbits(np.frombuffer(self.present, np.uint8), count=self.rows).astype(bool)
 
 
 def first_runs_of(numbers: NDArray[np.float64], partition: int = 0) -> RowRuns:
-    """Runs of some first rows of a partition, one number each; of the first partitions the most, as they may be the only ones."""
+    """Runs of a partition's first rows, one number each; most from the first partitions, which may be the only ones."""
     numbers = numbers[: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
     parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
     return RowRuns(tuple(Run(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts)))
 
 
 def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The present cells of all runs in their order, as numbers or as what tells texts apart, and how many each run has."""
+    """The present cells of all runs in order, as numbers or as hashes of texts, and the number of cells of each run."""
     cells = [run.numbers if numeric else run.hashes for run in runs]
     sizes = np.array([len(each) // 8 for each in cells], np.int64)
     return np.frombuffer(b"".join(cells), np.float64 if numeric else np.uint64), sizes
@@ -244,19 +244,19 @@ def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDAr
 @registered
 @dataclass(frozen=True, slots=True)
 class RowRuns(State):
-    """The runs of a column, by their lots."""
+    """The runs of a column, in order of their lots."""
 
     KIND: ClassVar[str] = "row_runs"
 
     runs: tuple[Run, ...] = ()
 
     def __add__(self, other: RowRuns) -> RowRuns:
-        """Those with the smallest lots."""
+        """The runs of both with the smallest lots."""
         both = sorted({*self.runs, *other.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
         return RowRuns(tuple(both[:MOST_RUNS]))
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Of each run its lot, its rows, how many numbers there are, numbers, hashes; then of each which rows are present."""
+        """For each run: lot, rows, number of numbers, numbers, hashes; then for each run its present rows."""
         parts = (_HEAD.pack(run.lot, run.rows, len(run.numbers) // 8) + run.numbers + run.hashes for run in self.runs)
         return {}, joined((*parts, *(run.present for run in self.runs)))
 
@@ -279,12 +279,12 @@ class RowRuns(State):
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class RowGroups(RowRuns):
-    """The rows of some groups that a column names, a run for each, whose lot is of the group's name: those with the smallest."""
+    """A sample of the groups that a column names, one run each: the lot comes from the name; the smallest are kept."""
 
     KIND: ClassVar[str] = "row_groups"
 
     def __add__(self, other: RowRuns) -> RowGroups:
-        """Rows of one group come together."""
+        """The groups of both with the smallest lots; rows of the same group are joined."""
         groups = {run.lot: run for run in self.runs}
         for run in other.runs:
             groups[run.lot] = groups[run.lot].followed_by(run) if run.lot in groups else run

@@ -1,6 +1,6 @@
-"""Predictions beside labels as counts: confusion, scores of each class, and sums of probabilities.
+"""Counts of predictions against labels: confusion, scores of each class, and sums of probabilities.
 
-Scores are counted exactly while they are few, else in fine bins.
+Few distinct scores are counted exactly, more in fine bins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from model_monitor.errors import BadState
 from model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, summed
 from model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
 
-CLASS_LIMIT = 1000  # most different labels and predictions together; more are no classes but numbers or names
+CLASS_LIMIT = 1000  # most distinct labels and predictions together; more are not classes but numbers or names
 
 _LENGTH = np.dtype("<i8")
 
@@ -27,9 +27,9 @@ _LENGTH = np.dtype("<i8")
 @registered
 @dataclass(frozen=True, slots=True)
 class ConfusionCounts(State):
-    """Rows by label and prediction, those that occurred.
+    """Rows by label and prediction, for pairs that occurred.
 
-    total: all rows. overflowed: whether there were more than `limit` texts; then `counts` is empty, and nothing but `total` is
+    total: all rows. overflowed: whether there were more than `limit` texts; `counts` is then empty, and only `total` is
     known.
     """
 
@@ -42,7 +42,7 @@ class ConfusionCounts(State):
 
     @classmethod
     def of(cls, labels: pa.Array, predictions: pa.Array, limit: int = CLASS_LIMIT) -> ConfusionCounts:
-        """The counts of rows, from a text each for label and prediction, neither null."""
+        """The counts of rows, from one text each for label and prediction, neither null."""
         left, right = labels.dictionary_encode(), predictions.dictionary_encode()
         width = len(right.dictionary)
         if max(len(left.dictionary), width) > limit:
@@ -58,12 +58,12 @@ class ConfusionCounts(State):
 
     @property
     def labels(self) -> frozenset[str]:
-        """The texts that were labels."""
+        """The texts that occurred as labels."""
         return frozenset(label for label, _ in self.counts)
 
     @property
     def predictions(self) -> frozenset[str]:
-        """The texts that were predictions."""
+        """The texts that occurred as predictions."""
         return frozenset(prediction for _, prediction in self.counts)
 
     def __add__(self, other: ConfusionCounts) -> ConfusionCounts:
@@ -87,7 +87,7 @@ class ConfusionCounts(State):
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
         total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist() if len(payload) >= 24 else (0, 0, -1)
-        texts_at = 24 + 24 * cells  # behind three numbers, and a count and two lengths for each cell
+        texts_at = 24 + 24 * cells  # after three numbers, and a count and two lengths for each cell
         if cells < 0 or len(payload) < texts_at:
             raise BadState(f"state bytes: a {cls.KIND!r} of {cells} cells does not fit in {len(payload)} bytes")
         numbers = np.frombuffer(payload, _LENGTH, 3 * cells, offset=24)
@@ -116,19 +116,19 @@ class ConfusionCounts(State):
 Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
 Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
 
-SCORE_LIMIT = 16_384  # most distinct scores that are kept as they are: 400 kB, and as much as a binned state needs
+SCORE_LIMIT = 16_384  # most distinct scores that are kept exactly: 400 kB, as much as a binned state needs
 UNLIMITED = 0  # the limit of a state that keeps every distinct score, as the replay of the service needs
 _DROPPED_BITS = np.uint32(32 - 20)  # P16
-_COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)  # the bits of a 32-bit float that tell five of its mantissa
+_COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)  # the bits of a 32-bit float up to five of its mantissa
 _CHUNK_ROWS = 1 << 17
 
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreCounts(State):
-    """Rows of the negative and of the positive class by score, the scores ascending.
+    """Rows of the negative and of the positive class by score, in ascending order.
 
-    scores: distinct; the lower edge of each bin if `binned`. limit: distinct scores from which on they are binned.
+    scores: distinct; the lower edge of each bin if `binned`. limit: the most distinct scores before they are binned.
     """
 
     KIND: ClassVar[str] = "scores"
@@ -141,13 +141,13 @@ class ScoreCounts(State):
 
     @classmethod
     def of(cls, scores: Scores, positive: NDArray[np.bool_], limit: int = SCORE_LIMIT) -> ScoreCounts:
-        """The counts of rows from their scores and whether each is of the positive class."""
+        """The counts of rows, from their scores and whether each is in the positive class."""
         distinct, places = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
         negatives, positives = (_by_place(places, side, len(distinct)) for side in (~positive, positive))
         return cls(distinct, negatives, positives, limit)._limited()
 
     def __add__(self, other: ScoreCounts) -> ScoreCounts:
-        """The same in whatever order and grouping: more distinct scores than `limit` end up in the same bins.
+        """Independent of order and grouping: more distinct scores than `limit` end up in the same bins.
 
         Raises BadState if the limits differ.
         """
@@ -192,16 +192,16 @@ class ScoreCounts(State):
 
 
 class ScoreCountsBuilder:
-    """Score counts that take rows; the result does not depend on how they are cut into calls."""
+    """Builds score counts from rows; the result does not depend on how they are split into calls."""
 
     def __init__(self, limit: int = SCORE_LIMIT) -> None:
         self._state = ScoreCounts(limit=limit)
-        self._by_code: Counts | None = None  # once binned: rows by 2 * code + class, which needs no sorting
+        self._by_code: Counts | None = None  # after binning: rows by 2 * code + class, without sorting
         self._pending: list[tuple[Scores, NDArray[np.bool_]]] = []
         self._pending_rows = 0
 
     def update(self, scores: Scores, positive: NDArray[np.bool_]) -> None:
-        """Take rows: the score of each, and whether it is of the positive class."""
+        """Take rows: the score of each, and whether it is in the positive class."""
         self._pending.append((scores, positive))
         self._pending_rows += len(scores)
         if self._pending_rows >= max(_CHUNK_ROWS, len(self._state.scores)):
@@ -231,12 +231,12 @@ class ScoreCountsBuilder:
 
 
 def _codes(scores: Scores) -> Counts:
-    """The number of each score's bin: the upper 20 bits of its 32-bit float, which ascend with it."""
+    """The number of each score's bin: the upper 20 bits of its 32-bit float, which are monotone in the score."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
 
 
 def coarsened(scores: Scores) -> Scores:
-    """The lower edges of wider bins, 32 in each half of what is left."""
+    """The lower edges of wider bins, 32 per power of 2."""
     return ((scores + 0.0).astype(np.float32).view(np.uint32) & _COARSE).view(np.float32).astype(np.float64)
 
 
@@ -254,18 +254,18 @@ def _added(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
 
 
 def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
-    """The counts added up by place; bincount adds doubles, which are exact up to 2^53."""
+    """The sums of counts by place; bincount adds doubles, which are exact up to 2^53."""
     return np.bincount(places, counts, minlength=size).astype(np.int64)
 
 
 MOST_SCORED = 30
-"""Classes of which each is counted against the rest; a state of more has up to 400 kB for each."""
+"""The most classes that are counted against the rest; each takes up to 400 kB of a state."""
 
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassScores(State):
-    """One class against the rest: of each class, rows by its probability, positive where the row is of it.
+    """One class against the rest: for each class, rows by its probability, positive if the row is in the class.
 
     overflowed: whether there were more classes than MOST_SCORED; then nothing is known.
     """
@@ -284,12 +284,12 @@ class ClassScores(State):
 
     @classmethod
     def limited(cls, of_class: Mapping[str, ScoreCounts], *, overflowed: bool = False) -> ClassScores:
-        """The scores of these classes, of none where there are too many."""
+        """The scores of these classes; of none if there are too many."""
         overflowed = overflowed or len(of_class) > MOST_SCORED
         return cls({} if overflowed else of_class, overflowed)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """The counts of each class after their length, in the order of the names."""
+        """The counts of each class, preceded by their length, in order of name."""
         names = sorted(self.of_class)
         parameters = {"classes": json.dumps(names, ensure_ascii=False), "overflowed": int(self.overflowed)}
         return parameters, joined(self.of_class[name].to_bytes() for name in names)
@@ -309,7 +309,7 @@ class ClassScores(State):
 
 
 CALIBRATION_BINS = 10
-"""Bins of equal width, the upper edge in the bin. Source: Guo et al. 2017, "On calibration of modern neural networks"."""
+"""Bins of equal width, with the upper edge. Source: Guo et al. 2017, "On calibration of modern neural networks"."""
 
 LOG_LOSS, SQUARED_ERROR = "log_loss", "squared_error"
 NAMES = (
@@ -317,14 +317,14 @@ NAMES = (
     SQUARED_ERROR,
     *(f"{what}.{number}" for what in ("rows", "hits", "scores") for number in range(CALIBRATION_BINS)),
 )
-"""Names of the sums: of the losses, and for each bin its rows, those in which it happened, and their probabilities."""
+"""Names of the sums: of losses, and for each bin its rows, those with the event, and their probabilities."""
 
-_SMALLEST = np.finfo(np.float64).eps  # what scikit-learn's log_loss clips to, so that one sure error is not infinite
+_SMALLEST = np.finfo(np.float64).eps  # as scikit-learn's log_loss clips, so that one certain error is not infinite
 
 
 def logarithms(values: Numbers) -> Numbers:
-    """Natural ones of numbers above 0, to a few units of the last digit, by sums and products alone: how numpy's own are rounded
-    depends on the instructions that it may use, and executors' may use others (decision 31).
+    """Natural logarithms of numbers above 0, to a few units in the last place, from sums and products alone: the
+    rounding of numpy's logarithm depends on the processor's instructions, and executors' may differ (decision 31).
 
     Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 4.1.27.
     """
@@ -342,16 +342,16 @@ def logarithms(values: Numbers) -> Numbers:
 
 
 def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
-    """The sums of rows: the probability of something, and whether it happened.
+    """The sums of rows: the probability of an event, and whether it happened.
 
-    Of binary problems it is the positive class, of multiclass problems that the predicted class is right.
+    For binary problems the event is the positive class, for multiclass problems that the predicted class is right.
     """
     likelihood = np.clip(np.where(happened, scores, 1 - scores), _SMALLEST, 1 - _SMALLEST)
     residuals = scores - happened  # true counts as 1
-    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner ones: what is at an edge is below it
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner edges: a value at an edge is below it
     bins = np.searchsorted(edges, scores, side="left")
     losses = np.stack([summed(blocks, -logarithms(likelihood)), summed(blocks, residuals * residuals)])
-    cells = bins * BLOCKS + blocks  # one number for each bin and block
+    cells = bins * BLOCKS + blocks  # one index per bin and block
     by_bin = [
         np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)
         for values in (None, happened, scores)
@@ -360,6 +360,6 @@ def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Block
 
 
 def calibration(sums: BlockSums) -> tuple[Numbers, Numbers, Numbers]:
-    """Rows, those in which it happened, and the sum of their probabilities, each of shape (bins, blocks)."""
+    """Rows, rows with the event, and the sum of their probabilities, each of shape (bins, blocks)."""
     rows, hits, scores = sums.sums[2:].reshape(3, CALIBRATION_BINS, -1)
     return rows, hits, scores

@@ -1,4 +1,4 @@
-"""The states of one feature by segment: of rows that have a value of another column in common, or a range of it, or several."""
+"""The states of one feature by segment: rows that share a value, or a range, of one or more other columns."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from model_monitor.statistics.states.encoding import Parameters, State, joined, 
 from model_monitor.statistics.states.profile import FeatureProfile
 from model_monitor.statistics.states.rows import RowRuns
 
-MOST_SEGMENTS = 50  # of one way to cut the rows; the rest are one more
+MOST_SEGMENTS = 50  # per cut; the rest form one more
 REST, MISSING = "(others)", "(missing)"
-Segment = TypeVar("Segment", bound=Any)  # a state of the rows of one
+Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
 
 @registered
 @dataclass(frozen=True, slots=True)
 class Segmented(State):
-    """By each way to cut the rows, called as somebody wrote it (`plan`, `age:30:50`), the feature in each segment.
+    """The feature's profile in each segment, by cut; a cut's name is as the user wrote it (`plan`, `age:30:50`).
 
-    A segment's profile is called as the segment (`plan=business`, `30<=age<50`), and has all of its rows: the one called
-    `plan=(others)` has those that no other has. So the profiles of a cut add up to the feature's own counts.
+    A profile has the segment's name (`plan=business`, `30<=age<50`) and all of its rows; `plan=(others)` has the
+    remaining rows. So the profiles of a cut add up to the feature's own counts.
     """
 
     KIND: ClassVar[str] = "segments"
@@ -29,13 +29,13 @@ class Segmented(State):
     cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
 
     def __add__(self, other: Segmented) -> Segmented:
-        """Segment by segment. What a side lacks may be among its others, if it has any, and belongs there in the sum, too."""
+        """Adds by segment. A segment that one side lacks may be among its others; it then joins them in the sum."""
         both = self.cuts.keys() | other.cuts.keys()
         sides = {cut: (self.cuts.get(cut, {}), other.cuts.get(cut, {})) for cut in sorted(both)}
         return Segmented({cut: added(*pair, cut, _rows_of, _called) for cut, pair in sides.items()})
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Of each cut its name and the profiles."""
+        """The name and the profiles of each cut."""
         cuts = (joined([cut.encode(), *(each.to_bytes() for each in of.values())]) for cut, of in self.cuts.items())
         return {}, joined(cuts)
 
@@ -49,7 +49,7 @@ class Segmented(State):
         return cls(found)
 
     def without_runs(self) -> tuple[Segmented, list[RowRuns]]:
-        """The same without the runs of rows that a baseline's scan keeps, and these, in the order of `in_segments`."""
+        """The state without the runs of rows that a baseline's scan keeps; and the runs, in order of `in_segments`."""
         runs: list[RowRuns] = []
         cuts: dict[str, dict[str, FeatureProfile]] = {}
         for cut, segments in self.cuts.items():
@@ -70,18 +70,18 @@ def _called(profile: FeatureProfile, name: str) -> FeatureProfile:
 
 
 def fits(cut: str, names: Collection[str]) -> bool:
-    """Whether all columns of a cut are there."""
+    """Whether all columns of a cut exist."""
     parts = [cut] if cut in names else cut.split("*")
     return all(part in names or part.partition(":")[0] in names for part in parts)
 
 
 def rest_of(cut: str) -> str:
-    """What the segment of all other rows is called."""
+    """The name of the segment of all other rows."""
     return f"{cut}={REST}"
 
 
 def in_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
-    """Every feature in every segment, called `spend in plan=business`."""
+    """Every feature in every segment, named `spend in plan=business`."""
     for feature in features:
         found = feature.state(Segmented)
         for segments in found.cuts.values() if found is not None else ():
@@ -89,11 +89,11 @@ def in_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
 
 
 Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
-"""By cut and segment a feature in the baseline and in the window."""
+"""A feature in the baseline and in the window, by cut and segment."""
 
 
 def sides_of(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
-    """The segments that both know, but for those that are cut by the feature itself."""
+    """The segments that both have, except those cut by the feature itself."""
     sides = [each.state(Segmented) if each is not None else None for each in (before, now)]
     if sides[0] is None or sides[1] is None:
         return {}

@@ -1,7 +1,7 @@
-"""What vectors of one length are: how large each component is, and each of a few directions that a hash chooses.
+"""Moments of vectors of one length: of each component, and of a few random projections (directions) chosen by a hash.
 
-Directions make long vectors short ones that still add: whatever moves many components a little, or changes which of them go
-together, moves them. Source: Achlioptas 2003, "Database-friendly random projections".
+Projections shorten long vectors and still add: they move if many components move a little, or if their correlations
+change. Source: Achlioptas 2003, "Database-friendly random projections".
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 DIRECTIONS = 32
 MOST_COMPONENTS = 4096
-SEVERAL, TOO_LONG = MOST_COMPONENTS + 1, MOST_COMPONENTS + 2  # in place of a length: they have several, or a longer one
-LARGEST = 1e100  # what has a larger element is no vector that we look into: its square has to be a number
-BLOCK, STRETCHES = 256, (32, 256, 2048)  # vectors that are taken together, and neighbours whose means are compared
+SEVERAL, TOO_LONG = MOST_COMPONENTS + 1, MOST_COMPONENTS + 2  # in place of a length: several lengths, or too long
+LARGEST = 1e100  # a vector with a larger element is left out: squares must not overflow
+BLOCK, STRETCHES = 256, (32, 256, 2048)  # vectors taken together, numbers of neighbours whose means are compared
 
 
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorMoments(State):
-    """Of vectors of one length the mean and the sum of squared deviations of some quantities.
+    """The mean and the sum of squared deviations of several quantities of vectors of one length.
 
-    width: their length; 0 without any, SEVERAL or TOO_LONG where nothing else is known. unfit: vectors left out, with elements
-    that are missing, no numbers or huge. moments: shape (1 + 2 Q,), rows, then means and squared deviations of Q quantities: each
-    component, its amount, each direction's amount, each direction. together: shape (K, K), products of deviations of
-    directions. stretches: shape (3, 1 + 2 K), likewise of the directions' means over so many neighbours.
+    width: their length; 0 without vectors; SEVERAL or TOO_LONG if nothing else is known. unfit: vectors left out, with
+    missing, non-numeric or huge elements. moments: shape (1 + 2 Q,), rows, then means and squared deviations of Q
+    quantities: each component, its absolute value, each direction's absolute value, each direction. together: shape
+    (K, K), products of directions' deviations. stretches: shape (3, 1 + 2 K), likewise for means over neighbours.
     """
 
     KIND: ClassVar[str] = "vector_moments"
@@ -47,7 +47,7 @@ class VectorMoments(State):
 
     @property
     def count(self) -> int:
-        """How many vectors were looked into."""
+        """The number of vectors analysed."""
         return int(self.moments[0]) if len(self.moments) else 0
 
     def __add__(self, other: VectorMoments) -> VectorMoments:
@@ -70,12 +70,12 @@ class VectorMoments(State):
         )
 
     def mean_and_variance(self) -> tuple[Numbers, Numbers]:
-        """Of each quantity."""
+        """The mean and the variance of each quantity."""
         mean, squares = np.split(self.moments[1:], 2)
         return mean, squares / max(self.count - 1, 1)
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Moments, products and stretches as doubles, row after row."""
+        """Moments, products and stretches as doubles, row by row."""
         numbers = np.concatenate([self.moments, self.together.ravel(), self.stretches.ravel()])
         return {"unfit": self.unfit, "width": self.width}, (numbers + 0.0).astype("<f8").tobytes()
 
@@ -100,7 +100,7 @@ class VectorMoments(State):
 
 
 def _sum(left: Numbers, right: Numbers) -> Numbers:
-    """Rows, means and squared deviations of both, as `moments._merged` adds them."""
+    """Rows, means and squared deviations of both sides together, as in `moments._merged`."""
     n, m = left[0], right[0]
     if not n or not m:
         return right if m else left
@@ -119,7 +119,7 @@ def _of_rows(rows: Numbers) -> Numbers:
 
 @lru_cache(8)
 def directions(width: int) -> Numbers:
-    """What vectors of a length are multiplied by, shape (width, K): signs, of equal length; short ones stay as they are."""
+    """The projection matrix for a length, shape (width, K): signs, of equal norm; short vectors are not projected."""
     if width <= DIRECTIONS:
         return np.identity(width)
     places = np.arange(1, width * DIRECTIONS + 1, dtype=np.uint64) * PRIME_1
@@ -128,15 +128,15 @@ def directions(width: int) -> Numbers:
 
 
 class VectorMomentsBuilder:
-    """Moments that take vectors, in blocks of equal size whatever the sizes of the calls."""
+    """Computes moments of vectors, in blocks of equal size whatever the sizes of the calls."""
 
     def __init__(self) -> None:
         self._found = VectorMoments()
         self._waiting: list[Numbers] = []
-        self._stretch: list[Numbers] = []  # means of the blocks of the longest stretch that is not over
+        self._stretch: list[Numbers] = []  # means of the blocks of the longest unfinished stretch
 
     def update(self, elements: Numbers, lengths: NDArray[np.int32]) -> None:
-        """Take vectors, one after the other. elements: of all together, NaN where one is missing."""
+        """Take vectors. elements: those of all vectors, concatenated; NaN where missing."""
         if not len(lengths):
             return
         width = int(lengths[0])
@@ -182,7 +182,7 @@ class VectorMomentsBuilder:
             longest, self._stretch = np.mean(self._stretch, axis=0)[None], []
         stretches.append(_of_rows(longest))
         apart = along - mean
-        # of one component numpy's own sum: that of BLAS depends on where the numbers lie in memory
+        # for one component, numpy's own sum: the result of BLAS depends on memory alignment
         together = apart.T @ apart if along.shape[1] > 1 else (apart**2).sum(axis=0)[None]
         block = VectorMoments(rows.shape[1], 0, moments, together, np.stack(stretches))
         unfit = VectorMoments(unfit=self._found.unfit)

@@ -1,7 +1,7 @@
-"""What follows the hour of the day or the weekday, told from a change that stays. Pure.
+"""Distinguishes patterns of the hour of the day or the weekday from lasting changes. Pure.
 
-A window that was an alarm at the same hour of earlier days, and stands out from the other hours, may be a season. What all
-hours have in common is a level, which never is one, however long it lasts.
+An alarm at the same hour of earlier days that stands out from other hours may be seasonal. What all hours have in
+common is a level, which is never seasonal, however long it lasts.
 
 Source: D4.18.
 """
@@ -22,31 +22,31 @@ Scores: TypeAlias = NDArray[np.float64]  # shape (windows, scores)
 
 DAY, WEEK = 1440, 7  # minutes, days
 LOOKED_BACK = 14  # days
-FEWEST_DAYS, MOST_OF_THEM = 5, 0.7  # that were an alarm, and of those since the first one
+FEWEST_DAYS, MOST_OF_THEM = 5, 0.7  # days with an alarm, and their share of days since the first one
 HOURS_DIFFER, WEEKDAYS_DIFFER = 5.0, 25.0
-"""The variance between hours, or weekdays, beside that within them, and beside that of rows: more than chance makes."""
+"""Limits for the variance between hours, or weekdays, relative to that within them and of rows: beyond noise."""
 STANDS_OUT = 3.0  # normal scores from the level
-CLOSER, CERTAIN = 9.0, 18.0  # squared scores of a column's windows together, to one hour than to another
+CLOSER, CERTAIN = 9.0, 18.0  # sums of squared scores by which windows are closer to one hour than to another
 FEW = (0.05, 0.95)
-FEWEST_GROUPS, ODD_GROUPS = 6, 2  # with more than one unit, for so many of them to be left out
-CHOSEN = 5.0  # by how much more the others have to differ then, as it is those that vary the least
+FEWEST_GROUPS, ODD_GROUPS = 6, 2  # the fewest groups with several units for leaving out ODD_GROUPS of them
+CHOSEN = 5.0  # the factor by which the others then have to differ more, because they are the least variable
 
 CLOCK_DAY, CLOCK_WEEK = "clock:day", "clock:week"
 FORWARD, BACK = "+1h", "-1h"
 CLOCK_LATER, CLOCK_EARLIER = CLOCK_DAY + FORWARD, CLOCK_DAY + BACK
 CLOCK = tuple(each + by for by in ("", FORWARD, BACK) for each in (CLOCK_DAY, CLOCK_WEEK))
-"""What windows of the same hour say: those of the days before, of the weekday, and both if clocks were changed since."""
+"""References of the same hour: the days before, the weekday, and both shifted by a clock change since then."""
 
 CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BACK: (60, ((4, 1), (10, -1), (11, 1)))}
-"""By how much earlier an hour was, in minutes, and the Sundays of a month on which somewhere in the world clocks are changed."""
+"""The shift of an hour in minutes, and the Sundays (month, which) on which clocks change somewhere in the world."""
 
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """What a column is like at this hour. days: earlier ones on which it was an alarm and stood out. since: when the first of
-    them began, `back` minutes before this one. learnt: whether the column is known to follow the clock for a week. stands_out:
-    whether this hour is unlike the others, or the weekday is. like: the reference of an hour that its windows are closest to,
-    another one where clocks were changed. unlike: those that they are known to be further from since then.
+    """A column's pattern at this hour. days: the number of earlier days with an alarm that stood out. since: when the
+    first began, `back` minutes before this window. learnt: whether the column has followed the clock for a week.
+    stands_out: whether this hour, or weekday, differs from the others. like: the closest reference of an hour, another
+    one after a clock change. unlike: the references that are certainly further away since then.
     """
 
     days: int = 0
@@ -61,8 +61,8 @@ class Season:
 
 @dataclass(frozen=True, eq=False)
 class PastHours:
-    """Earlier windows of one column beside one reference. back: minutes before this one. alarmed: which were an alarm.
-    scores: the signed ones of each, shape (windows, scores).
+    """Earlier windows of one column, compared with one reference. back: minutes before this window. alarmed: which were
+    alarms. scores: their signed scores, shape (windows, scores).
     """
 
     back: NDArray[np.int64]
@@ -71,12 +71,12 @@ class PastHours:
 
     @cached_property
     def _days(self) -> NDArray[np.int64]:
-        """How many days back, 1 of the last 24 hours."""
+        """The number of days back; 1 for the last 24 hours."""
         return -(-self.back // DAY)
 
     @cached_property
     def _level(self) -> NDArray[np.float64]:
-        """The mean of each score in a week, in which a few hours that are unlike all others count as the next ones."""
+        """The winsorized mean of each score over a week: a few extreme hours are clipped."""
         week = self.scores[self._days <= WEEK]
         found: NDArray[np.float64] = week.clip(*np.quantile(week, FEW, axis=0)).mean(axis=0)
         return found
@@ -87,7 +87,7 @@ class PastHours:
         return bool(np.any(apart > np.maximum(level, STANDS_OUT)))
 
     def _recurs(self, cell: NDArray[np.bool_]) -> bool:
-        """Whether these windows of one hour were alarms for a week."""
+        """Whether these windows of one hour have been alarms for a week."""
         days = self._days[cell & self.alarmed]
         if len(days) < FEWEST_DAYS or days.max() < WEEK or self.back.max() < WEEK * DAY:
             return False
@@ -96,13 +96,13 @@ class PastHours:
 
     @cached_property
     def _hours_differ(self) -> bool:
-        """Whether a score depends on the hour, more than one hour does on the day."""
+        """Whether a score varies more between hours than between days at one hour."""
         _, hours = np.unique(self.back % DAY, return_inverse=True)
         return bool(np.any(_by_variance(self.scores, hours, np.arange(len(hours))) > HOURS_DIFFER))
 
     @cached_property
     def weekdays_differ(self) -> bool:
-        """Whether days of 24 hours up to now that are mostly there are like those a week before, and not like each other."""
+        """Whether days (24 hours up to now, mostly complete) resemble those a week before but not each other."""
         windows = np.bincount(self._days)[self._days]
         whole = (self._days <= self.back.max() // DAY) & (windows >= MOST_OF_THEM * windows.max())
         days = self._days[whole]
@@ -110,7 +110,7 @@ class PastHours:
 
     @cached_property
     def may_be_seasonal(self) -> bool:
-        """Whether hours differ, or anything was an alarm at the same hour twice, at this hour yesterday, or a week ago."""
+        """Whether hours differ, or there was an alarm twice at one hour, or at this hour yesterday or a week ago."""
         back = self.back[self.alarmed]
         _, counts = np.unique(back % DAY, return_counts=True)
         return (
@@ -120,7 +120,7 @@ class PastHours:
         )
 
     def season(self, ended: datetime) -> Season:
-        """What the windows say of the hour of the one that ended then."""
+        """The season at the hour of the window that ended at `ended`."""
         hours = self.back % DAY
         here = hours == 0
         now = here & self.alarmed
@@ -135,15 +135,15 @@ class PastHours:
         return Season(int(now.sum()), int(self.back[now].max()), learnt, stands_out, weekly)
 
     def has_moved(self) -> bool:
-        """Whether this hour was an alarm on each day of a week, and other hours were not so alike."""
+        """Whether this hour was an alarm on every day of a week and stood out from the other hours."""
         week = (self.back % DAY == 0) & (self._days <= WEEK)
         return np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._stands_out(week)
 
 
 def beside_its_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[str, frozenset[str], PastHours | None]:
-    """Which reference of an hour a column's windows are closest to since clocks may have changed, which it has nothing to do with
-    any more, and what it was beside its hour: no alarm where it was as usual at another one. told: windows of the last two weeks,
-    by reference. ended: when this one did.
+    """The hour's reference closest to a column's windows since a possible clock change; the references that no longer
+    apply; and its windows compared with its hour, without alarms where another hour's reference fits. told: windows of
+    the last two weeks, by reference. ended: when this window ended.
     """
     of_day, unlike = told.get(CLOCK_DAY), set[str]()
     if of_day is None:
@@ -155,8 +155,8 @@ def beside_its_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[str
             continue
         back, here, there = np.intersect1d(of_day.back, other.back, assume_unique=True, return_indices=True)
         closer = _squares(told, "")[here] - _squares(told, by)[there]
-        since = float(closer.cumsum().max(initial=0.0))  # the last windows are the first ones here
-        certain = float(closer[back < changed.get(by, 0)].clip(-CLOSER, CLOSER).sum())  # no window says it alone
+        since = float(closer.cumsum().max(initial=0.0))  # the most recent windows come first
+        certain = float(closer[back < changed.get(by, 0)].clip(-CLOSER, CLOSER).sum())  # no window is enough alone
         if since > closest:
             like, closest = CLOCK_DAY + by, since
             alarmed = of_day.alarmed.copy()
@@ -168,7 +168,7 @@ def beside_its_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[str
 
 
 def _squares(told: Mapping[str, PastHours], by: str) -> NDArray[np.float64]:
-    """The squared scores of each window beside an hour, or beside its weekday if they are smaller."""
+    """The squared scores of each window relative to its hour, or to its weekday if smaller."""
     found: NDArray[np.float64] = np.square(told[CLOCK_DAY + by].scores).sum(axis=1)
     if (week := told.get(CLOCK_WEEK + by)) is not None:
         backs = told[CLOCK_DAY + by].back, week.back
@@ -180,14 +180,14 @@ def _squares(told: Mapping[str, PastHours], by: str) -> NDArray[np.float64]:
 def like_this_hour(
     told: PastHours | None, ended: datetime, there: Collection[int], odd: Collection[int] = (), *, weekly: bool = False
 ) -> dict[str, tuple[int, ...]]:
-    """Which windows a column is compared with, by reference: minutes before the one that ended then. told: those
-    beside `clock:day`. What was unlike the days before it is no example, but where a week of them makes a new season. there: all
-    windows. odd: those that were unlike their weekday. weekly: whether weekdays are known to differ.
+    """The windows that a column is compared with, by reference, in minutes before the window that ended at `ended`. A
+    window unlike the days before it is excluded, unless a week of them makes a new season. told: windows compared with
+    `clock:day`. there: all windows. odd: windows unlike their weekday. weekly: whether weekdays are known to differ.
     """
     off = set() if told is None else set(told.back[told.alarmed].tolist())
     has_moved = told is not None and told.has_moved()
     week, examples = _weeks_ago(there, ended), tuple(_examples(off))
-    if has_moved or (weekly and {*examples}.isdisjoint(there)):  # each weekday is unlike the days before it
+    if has_moved or (weekly and {*examples}.isdisjoint(there)):  # every weekday differs from the days before it
         examples = tuple(DAY * day for day in range(1, WEEK + 1))
     found = {CLOCK_DAY: examples}
     weeks = {"": week}
@@ -202,8 +202,8 @@ def like_this_hour(
 
 
 def _weeks_ago(there: Collection[int], ended: datetime) -> tuple[int, ...]:
-    """Windows of this hour of the weekday; where that of a week ago is missing, those beside it; where all of these are, those
-    beside that of two weeks ago; where all are, those beside that are of another day.
+    """The windows at this hour of the weekday. If that of a week ago is missing, its neighbours; if all of these are,
+    the neighbours two weeks ago; if all are missing, the neighbours on another day.
     """
     minute = (60 * ended.hour + ended.minute - 1) % DAY
     of_another_day = 60 if minute < 60 else -60 if minute >= DAY - 60 else 0
@@ -216,8 +216,8 @@ def _weeks_ago(there: Collection[int], ended: datetime) -> tuple[int, ...]:
 
 
 def _clocks_changed(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
-    """Of changes in the last two weeks: what is said of them, by how much earlier an hour was before, and how many minutes ago
-    all of them were to come, and had come.
+    """Clock changes in the last two weeks: suffix, shift in minutes, and the minutes since before the first possible
+    change and since after the last one.
     """
     for by, (minutes, sundays) in CLOCKS_CHANGE.items():
         noons = (datetime(ended.year, month, _sunday(ended.year, month, which), 12) for month, which in sundays)
@@ -233,7 +233,7 @@ def _sunday(year: int, month: int, which: int) -> int:
 
 
 def _at_that_hour(backs: Iterable[int], minutes: int, changed: int, known: int) -> Iterator[int]:
-    """Windows of the same hour of people: what lies between is of neither, as nobody knows where they are."""
+    """The windows at the same local hour; none between the possible clock changes, because the place is unknown."""
     for back in backs:
         if back <= known:
             yield back
@@ -242,7 +242,7 @@ def _at_that_hour(backs: Iterable[int], minutes: int, changed: int, known: int) 
 
 
 def _examples(off: Collection[int]) -> Iterator[int]:
-    """Windows of this hour, but for those before a change that has become usual since."""
+    """The windows at this hour, except those before a change that has become normal."""
     found, in_a_row = 0, 0
     for back in range(DAY, LOOKED_BACK * DAY + 1, DAY):
         in_a_row = in_a_row + 1 if back in off else 0
@@ -254,8 +254,8 @@ def _examples(off: Collection[int]) -> Iterator[int]:
 
 
 def _by_variance(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The variance between groups of units of each score, beside that of units in them and beside 1; 0 where too few tell. An odd
-    day, which may lie in two groups, is not held against the others: without the two whose units differ the most it may be more.
+    """For each score, the variance between groups of units, relative to that of units within groups and to 1; 0 with
+    too few. An odd day, which may lie in two groups, is tolerated: the two most variable groups may be left out.
     """
     _, units = np.unique(units, return_inverse=True)
     sizes = np.bincount(units).astype(float)

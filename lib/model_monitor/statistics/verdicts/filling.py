@@ -1,6 +1,6 @@
-"""Missing values that became a value: fewer are missing than usual, and one value has as many more rows. Pure.
+"""Missing values replaced by a value: fewer values are missing than usual, and one value has as many more rows. Pure.
 
-Neither need be rare by itself. Both together are, if it is known how the two go together in healthy windows.
+Neither change need be significant alone. Both together are, given their correlation in healthy windows.
 
 Source: D4.22.
 """
@@ -31,15 +31,15 @@ from model_monitor.statistics.verdicts.variation import (
 
 FILLING_TEXTS = frozenset({"", "null", "none", "nan", "n/a", "na", "#n/a", "nil", "-", "?", "unknown"})
 
-FEWER, MORE = 0.05, 0.01  # above these chances missing values are not fewer, or a value has no more rows
-AS_MANY = 1.5  # times the most values that were missing: a value that has more of them has others, too
-MOST_LOOKED_AT = 64  # values that moved the most
+FEWER, MORE = 0.05, 0.01  # above these p-values, missing values are not fewer, or a value doesn't have more rows
+AS_MANY = 1.5  # times the largest earlier number of missing values: a larger gain has other causes, too
+MOST_LOOKED_AT = 64  # the values that moved most
 
 
 @dataclass(frozen=True, slots=True)
 class Risen:
-    """The value that has more rows than by chance. place: among all. before, after: how many it has, known: whether the baseline
-    has any for certain. gain: by how much its share rose at least. p: of rows by themselves, as of one of so many tests.
+    """The value with significantly more rows. place: its index. before, after: its counts. known: whether the baseline
+    has it for certain. gain: the least increase of its share. p: for independent rows, not adjusted for `tests`.
     """
 
     place: int
@@ -54,8 +54,8 @@ class Risen:
 def risen(
     before: Counts, after: Counts, which: NDArray[np.bool_], samples: Samples, errors: Counts | None = None
 ) -> Risen | None:
-    """The value whose rise is least likely by chance, of these that share half of the level; None if none has risen. before,
-    after: counts of each value on both sides. errors: of both shares of each together.
+    """The value whose increase has the smallest p-value, of those in `which`, which share half of the level; None if
+    none has increased. before, after: counts of each value. errors: the error of each value's two shares together.
 
     Source: Tarone 1990, "A modified Bonferroni method for discrete data".
     """
@@ -78,7 +78,7 @@ def risen(
 
 
 def chance_of_fewer(lacking: Lacking) -> float:
-    """How likely so few missing values are, of rows by themselves: above `FEWER` none became a value."""
+    """The p-value of so few missing values, for independent rows; above `FEWER`, none were replaced by a value."""
     (b, n), (w, m) = lacking
     return chance_of_more(n - b, n, m - w, m)
 
@@ -93,11 +93,11 @@ def filled(
     *,
     is_zero: bool = False,
 ) -> Component | None:
-    """The test of missing values that became a value; None where they didn't. now, past: raw statistics of the window and of
-    those before it; None of rows by themselves. is_zero: whether the value is the number 0.
+    """The test for missing values replaced by a value; None if they weren't. now, past: raw statistics of the window
+    and of earlier windows; None for independent rows. is_zero: whether the value is the number 0.
 
-    Both chances are as one by Fisher's method, after what they have in common. That takes the place of `missing`, which is
-    about more of them, so that it counts twice.
+    Fisher's method combines both p-values, after removing their correlation. The test replaces `missing`, which tests
+    for more missing values, so its p-value is doubled.
     Source: Fisher 1925, "Statistical methods for research workers", 21.1.
     """
     (b, n), (w, m) = lacking
@@ -110,7 +110,7 @@ def filled(
         if len(past["nulls"]) < FEWEST_WINDOWS or (more := _more(value, samples, now, past, groups, is_zero)) > MORE:
             return None
         missing: Counts = (past["nulls"] + 0.5) / past["of"]
-        near = past["effective"] * LARGEST_GROWTH >= now["effective"]  # count alone, once there are many
+        near = past["effective"] * LARGEST_GROWTH >= now["effective"]  # only these count if there are many
         of_most = missing[near] if np.count_nonzero(near) >= ENOUGH_WINDOWS else missing
         fewer = max(fewer, chance_of_few(w, m, of_most, groups.of("missing")))
         most = max(most, float((past["nulls"] / past["of"]).max()))
@@ -126,14 +126,14 @@ def filled(
 
 
 def _told(past: Raw, name: str) -> Raw:
-    """The past windows of which missing values, and this, are known; an earlier release didn't say."""
+    """The past windows with known missing values and this statistic; earlier releases didn't record them."""
     known = ~np.isnan(past["nulls"] + past[name])
     return past if known.all() else {key: each[known] for key, each in past.items()}
 
 
 def _more(value: Risen, samples: Samples, now: Mapping[str, float], past: Raw, groups: Groups, is_zero: bool) -> float:
-    """How likely so many more rows of one value are, as windows vary: by the value's own variance if it is zero, which parts and
-    windows tell, else by that of cells. What the baseline has not is as rare as groups of rows make it.
+    """The p-value of a value's increase given the variation of windows: with its own variance, from parts and windows,
+    if it is zero, else with that of cells. For a value that the baseline lacks, groups of rows determine it.
     """
     if not value.known:
         own = max(1.0, groups.of_values, groups.new_values, np.nan_to_num(group_size(past), nan=1.0))
@@ -151,7 +151,7 @@ def _more(value: Risen, samples: Samples, now: Mapping[str, float], past: Raw, g
 
 
 def _alike(missing: Counts, zero: Counts) -> float:
-    """How much fewer missing values go together with more zeros in healthy windows: a correlation, 0 or more."""
+    """The correlation between fewer missing values and more zeros in healthy windows, 0 or more."""
     if not missing.std() or not zero.std():
         return 0.0
     return max(0.0, -float(np.corrcoef(np.log(missing), zero)[0, 1]))

@@ -1,4 +1,4 @@
-"""How many rows of a run count as one, as neighbours in it, or rows that are known to belong together, are alike. Pure."""
+"""The number of rows of a run that count as one, estimated from how alike neighbours or rows of a group are. Pure."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from model_monitor.statistics.drift.special_functions import normal_above, norma
 from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
-BLOCKS = (4, 8, 16, 32, 64)  # rows of neighbours whose means are compared
-CELLS = 8  # in which neighbouring rows are or are not alike
-_BYTES = np.array([*(1 << 8 * cell for cell in range(CELLS)), 0], "<u8")  # of a long, one for each cell
-ANSWERS = 3  # a column of numbers has so many, any other one
+BLOCKS = (4, 8, 16, 32, 64)  # sizes of the blocks of neighbours whose means are compared
+CELLS = 8  # cells of values: neighbouring rows are alike if they are in the same cell
+_BYTES = np.array([*(1 << 8 * cell for cell in range(CELLS)), 0], "<u8")  # the bytes of a 64-bit integer, one per cell
+ANSWERS = 3  # answers of a numeric column; any other column has one
 CERTAIN, FEW_CERTAIN = 0.01, 0.15
-"""How seldom rows by themselves look otherwise, and of few rows, which show less: what is taken for groups counts for less."""
+"""Levels at which rows are taken to be dependent; for few rows, which show less, the level is higher."""
 FEW_ROWS = 256
-ROOM = 1.1  # blocks cut groups, so that the largest ones look smaller
-FEWEST_NEIGHBOURS = 16  # of which anything is told
+ROOM = 1.1  # blocks split groups, so the largest groups look smaller
+FEWEST_NEIGHBOURS = 16  # fewest rows for an estimate
 
 
 def rows_as_one(
     ranks: Values, sizes: NDArray[np.int64], answers: Sequence[int] = (0,)
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How many rows count as one where neighbours are alike, about 1 of rows by themselves; and in how many standard deviations
-    that is more than by chance. Of each answer.
+    """For each answer: the number of rows that count as one because neighbours are alike, about 1 for independent rows;
+    and the excess over that in standard deviations.
 
-    ranks: scores of each value of some runs, run after run, shape (scores, values). sizes: of the runs. answers: the first score
-    of each; those up to the next one make it together. Blocks of neighbours are held against the next ones of their run: what
-    differs from run to run, and the largest step within one, is a change and no group.
+    ranks: scores of the values, run after run, shape (scores, values). sizes: sizes of the runs. answers: the first
+    score of each answer, which combines the scores up to the next one. Each block of neighbours is compared with the
+    next block of its run: a difference between runs, and the largest step within a run, is a change, not a group.
     Source: D4.16; Kish 1965, "Survey Sampling"; von Neumann 1941, "Distribution of the ratio of the mean square successive
     difference to the variance".
     """
@@ -45,8 +45,8 @@ def rows_as_one(
 def _of_columns(
     ranks: Values, cells: NDArray[np.int8] | None, answers: Sequence[int], runs: Sequence[NDArray[np.int64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`rows_as_one` of columns, each behind a zero, of shape (answers, columns). cells: in which each value is; whether it is in
-    each of them are further scores, which the last answer is made of. runs: the sizes of each column's.
+    """`rows_as_one` for several columns, each after a zero; shape (answers, columns). cells: the cell of each value;
+    the indicators of the cells are further scores, which make the last answer. runs: the sizes of each column's runs.
     """
     sizes, of_run = np.concatenate(runs), np.repeat(np.arange(len(runs)), [*map(len, runs)])
     rows = np.array([each.sum() for each in runs])
@@ -55,7 +55,7 @@ def _of_columns(
     of_scores = np.concatenate((_variances(ranks, zeros, rows), of_cells)).T.copy()
     variance = np.add.reduceat(of_scores, answers, axis=1).T
     squared = np.add.reduceat(of_scores**2, answers, axis=1).T
-    # cells that are few, or of which one has nearly all rows, are fewer kinds; one is what the others leave
+    # few cells, or one cell with nearly all rows, count as fewer kinds; one cell follows from the others
     kinds = np.maximum(np.divide(variance**2, squared, out=np.ones(variance.shape), where=squared > 0) - 1, 1)
     known = variance > 0
     starts = np.cumsum(sizes) - sizes + of_run
@@ -63,7 +63,7 @@ def _of_columns(
     for own in slices_of(rows + 1) if len(ranks) else ():
         np.cumsum(ranks[:, own], axis=1, out=upto[:, own])
     of_ranks = [first for first in answers if first < len(ranks)]
-    # a byte counts the values of a cell: what is more in none of the blocks overflows
+    # one byte counts the values of a cell; no block has enough rows to overflow it
     together = None if cells is None else _BYTES.take(cells).cumsum(dtype="<u8")
     found, certain = np.zeros(variance.shape), np.zeros(variance.shape)
     for block in BLOCKS:
@@ -82,28 +82,28 @@ def _of_columns(
         if together is not None:
             moved = np.diff(np.diff(together.take(edges)).view(np.uint8).reshape(-1, CELLS).astype(np.int16), axis=0)
             squares[-1, :-1] = np.square(moved, out=moved).sum(axis=1)
-        within = np.ones(ends[-1], bool)  # steps from a run to the next one are none
+        within = np.ones(ends[-1], bool)  # steps between runs don't count
         within[ends - 1] = within[ends - 2] = False
         freedom = freedoms[at]
         firsts = freedom.cumsum() - freedom
-        # behind a zero numpy adds as it does where a column is alone
+        # after a leading zero, numpy adds in the same order as for a column alone
         squares = squares.take(np.insert(within.nonzero()[0], firsts, ends[-1] - 2), axis=1)
         firsts += np.arange(len(at))
-        may_be_a_change = np.maximum.reduceat(squares, firsts, axis=1)  # that begins there
+        may_be_a_change = np.maximum.reduceat(squares, firsts, axis=1)  # a change that starts there
         total = np.add.reduceat(squares, firsts, axis=1) - may_be_a_change
         normal = of_each(normal_quantile, (freedom - 0.375) / (freedom + 0.25))
-        largest = _cubed(kinds[:, at], normal)  # of squares of normal variables
+        largest = _cubed(kinds[:, at], normal)  # expected, of squared normal variables
         expected = 2 * (freedom - largest) * block * variance[:, at]
         apart = np.divide(total, expected, out=np.zeros(total.shape), where=known[:, at])
         found[:, at] = np.maximum(found[:, at], apart)
-        # 2/9 over degrees of freedom: squares of steps vary as 2/3 as many do
+        # 2/9 over degrees of freedom: squared steps have 2/3 of the nominal number
         few = 1 / (3 * (freedom - 1) * kinds[:, at])
         certain[:, at] = np.maximum(certain[:, at], (np.cbrt(apart) - 1 + few) / np.sqrt(few))
     return found, certain
 
 
 def _variances(scores: Values, zeros: NDArray[np.int64], rows: NDArray[np.int64]) -> Values:
-    """Of each score within each column."""
+    """The variance of each score within each column."""
     apart = scores - np.repeat(_sums(scores, zeros) / rows, rows + 1, axis=1)
     apart[:, zeros] = 0.0
     found: Values = _sums(np.square(apart, out=apart), zeros) / rows
@@ -111,7 +111,7 @@ def _variances(scores: Values, zeros: NDArray[np.int64], rows: NDArray[np.int64]
 
 
 def _variances_of_cells(cells: NDArray[np.int8], zeros: NDArray[np.int64], rows: NDArray[np.int64]) -> Values:
-    """The same of whether a value is in each of the cells, one by one: all of them at once are more than a cache holds."""
+    """The variance of each cell's indicator, one cell at a time, because all of them don't fit in a processor cache."""
     places = np.repeat((CELLS + 1) * np.arange(len(rows)), rows + 1) + cells
     counts = np.bincount(places, minlength=(CELLS + 1) * len(rows)).reshape(len(rows), -1)
     squares = np.square(np.eye(CELLS, CELLS + 1)[:, None] - (counts[:, :CELLS] / rows[:, None]).T[:, :, None])
@@ -120,35 +120,35 @@ def _variances_of_cells(cells: NDArray[np.int8], zeros: NDArray[np.int64], rows:
 
 
 def _sums(scores: Values, zeros: NDArray[np.int64]) -> Values:
-    """Of each column behind its zero, as numpy adds one that is alone."""
+    """The sum of each column after its leading zero, in the order in which numpy adds a column alone."""
     of_one = len(zeros) == 1
     found: Values = scores[:, 1:].sum(axis=1, keepdims=True) if of_one else np.add.reduceat(scores, zeros, axis=1)
     return found
 
 
 def _cubed(kinds: Values, normal: Values) -> Values:
-    """The mean of squares of so many normal variables that lies where a normal variable is. Source: Wilson and Hilferty 1931."""
+    """The mean of `kinds` squared normal variables at the quantile of `normal`. Source: Wilson and Hilferty 1931."""
     found: Values = (1 - 2 / (9 * kinds) + normal * np.sqrt(2 / (9 * kinds))) ** 3
     return found
 
 
 def belong_together(certain: Sequence[float], rows: int) -> bool:
-    """Whether rows do in one column for certain, or in all of them a little. certain: of each column, in standard deviations."""
+    """Whether one column alone, or all together, show that rows are dependent. certain: standard deviations of each."""
     if not certain:
         return False
     columns = len(certain)
     of_one = normal_above(max(certain)) * columns
-    of_all = normal_above(sum(certain) / columns) / math.sqrt(columns)  # chance has no part in all of them at once
+    of_all = normal_above(sum(certain) / columns) / math.sqrt(columns)  # noise doesn't affect all columns at once
     return min(of_one, of_all) * ANSWERS * len(BLOCKS) <= (CERTAIN if rows >= FEW_ROWS else FEW_CERTAIN)
 
 
 def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) -> list[tuple[float, float]]:
-    """`likeness` of columns: their values, the sizes of their runs, and whether they are numbers."""
+    """The `likeness` of each column. columns: values, sizes of the runs, and whether the values are numbers."""
     known = [(0.0, 0.0)] * len(columns)
     for are_numbers in (True, False):
         alike = [(place, each, own) for place, (each, own, numeric) in enumerate(columns) if numeric == are_numbers]
         longest = max((len(values) for _, values, _ in alike), default=1)
-        each = VALUES_TOGETHER // longest if longest <= np.getbufsize() else 1  # more are added in parts
+        each = VALUES_TOGETHER // longest if longest <= np.getbufsize() else 1  # numpy adds longer ones in parts
         for first in range(0, len(alike), each):
             places, values, runs = zip(*alike[first : first + each], strict=True)
             found, certain = _of_columns(*likeness_scores(values, are_numbers=are_numbers), runs)
@@ -159,9 +159,9 @@ def likenesses(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) 
 
 
 def likeness_of_neighbours(columns: Sequence[tuple[NDArray[Any], NDArray[np.int64], bool]]) -> float:
-    """How many neighbouring rows count as one, as the most alike of some columns has it; 1 where they don't belong together.
+    """The number of neighbouring rows that count as one: the maximum over columns; 1 if rows are independent.
 
-    columns: as of `likenesses`, with as many values each.
+    columns: as in `likenesses`, all with the same number of values.
     """
     rows = len(columns[0][0]) if columns else 0
     found = likenesses(columns) if rows >= FEWEST_NEIGHBOURS else []
@@ -169,15 +169,15 @@ def likeness_of_neighbours(columns: Sequence[tuple[NDArray[Any], NDArray[np.int6
 
 
 def are_sorted(values: NDArray[Any]) -> bool:
-    """Whether rows of one value are all next to each other, of two values or more: neighbours then tell nothing of groups."""
+    """Whether equal values are all adjacent, and there are at least two: neighbours then say nothing about groups."""
     return 1 + np.count_nonzero(values[1:] != values[:-1]) == len(told_apart(values)[0]) > 1
 
 
 def likeness_scores(
     columns: Sequence[NDArray[Any]], *, are_numbers: bool
 ) -> tuple[Values, NDArray[np.int8], list[int]]:
-    """What `rows_as_one` takes of the values of columns, each behind a zero: ranks of numbers and their squares, in which cell a
-    value is, and the first score of each answer.
+    """The arguments of `rows_as_one` for columns of values, each after a zero: ranks of numbers and their squares, the
+    cell of each value, and the first score of each answer.
     """
     found = [_likeness_cells(values, are_numbers=are_numbers) for values in columns]
     cells = np.concatenate([own for own, _ in found])
@@ -188,7 +188,7 @@ def likeness_scores(
 
 
 def _likeness_cells(values: NDArray[Any], *, are_numbers: bool) -> tuple[NDArray[np.int8], Values]:
-    """Of a column, behind a zero, in which cell each value is, and of numbers the rank of each."""
+    """The cell of each value of a column, after a zero, and for numbers the rank of each."""
     _, places = told_apart(values)
     totals = np.bincount(places)
     cells, ranks = np.empty(len(values) + 1, np.int8), np.zeros(len(values) + 1 if are_numbers else 0)

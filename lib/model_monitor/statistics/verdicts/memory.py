@@ -1,9 +1,9 @@
-"""What adds up over windows: small changes that last, as evidence beside what would have been seen if nothing had changed. Pure.
+"""Evidence for small changes that last: they add up over windows. Pure.
 
-Each window leaves signed scores of its location, spread and missing values beside the baseline. Sums over the last 2, 3, …
-windows are held against how such sums vary: by the rows, by the baseline's own error, which all windows share, and by the
-wobble between windows, which may last for hours. Of each sum there is an e-value, a number whose mean is 1 at most
-where nothing changed, so that their mean is above 1/a in a share a of the healthy windows at most, whatever depends on what.
+Each window leaves signed scores of its location, spread and missing values relative to the baseline. Sums over the last
+2, 3, … windows are compared with their variance: noise of rows, error of the baseline (shared by all windows), and
+wobble between windows, which may last for hours. Each sum gives an e-value: its mean is at most 1 if nothing has
+changed, so the mean of all e-values exceeds 1/a in at most a share a of healthy windows, under any dependence.
 
 Source: D4.15; Shin, Ramdas and Rinaldo 2022, "E-detectors"; Grünwald, de Heide and Koolen 2024, "Safe testing", 4.3.
 """
@@ -23,24 +23,24 @@ from model_monitor.statistics.drift.special_functions import normal_quantile
 
 MISSING = "missing"
 SIGNED = ("location", "spread", MISSING)
-"""The statistics of a window that say which way it went. Fewer missing values than before are no fault."""
+"""The statistics of a window that show the direction of a change. Fewer missing values than before are not a fault."""
 
 LENGTHS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 72, 120, 200, 336)
 LAG, OF_LAG = (
     12,
     1.6,
-)  # windows apart whose differences show what lasts for hours, and 1 / (0.9 - 0.9^12) of such a wobble
-LASTS = 0.9  # the correlation from window to window that a wobble may have
-MEDIAN = 0.4549  # of a squared normal number
-WIDTH = 100.0  # how much further than chance a change may be, in variances
-FEWEST, LEAST_SHIFT = 8, 0.05  # windows before anything is told, and standard deviations that are worth a word
-ENDED = math.log(100)  # the last windows are so many times likelier without the change than with it
+)  # the lag, in windows, whose differences show wobble that lasts for hours, and 1 / (0.9 - 0.9^12) for such wobble
+LASTS = 0.9  # the highest correlation of wobble between successive windows
+MEDIAN = 0.4549  # of a squared standard normal variable
+WIDTH = 100.0  # the variance of changes in the alternative, relative to that of noise
+FEWEST, LEAST_SHIFT = 8, 0.05  # the fewest windows for a report, and the smallest reported shift in standard deviations
+ENDED = math.log(100)  # log of the likelihood ratio of the last windows, without the change to with it
 AWAY, LONG_AWAY = (
     4,
     24,
-)  # windows in a row beyond the threshold that are told, and that are a violation whatever the spread
-OF_THRESHOLD = 2.45  # the shift in standard deviations of a normal distribution, for each unit of its distance
-SUSPECT = 20.0  # evidence from which on windows are no example of what is ordinary
+)  # windows in a row beyond the threshold that are reported, and that are a violation whatever the spread
+OF_THRESHOLD = 2.45  # the shift of a normal distribution, in standard deviations, per unit of distance
+SUSPECT = 20.0  # with this much evidence, windows are no longer examples of normal variation
 
 POWER = 1.2816  # normal quantile of 90 %
 
@@ -49,9 +49,9 @@ Matrix: TypeAlias = NDArray[np.float64]  # shape (windows, columns)
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """A change that lasts. p: 1 / evidence. since: when its first window began. windows: that have it. shift: its size in
-    standard deviations of ranks, or of missing rows. away: windows in a row beyond the threshold. smallest: the shift that is
-    found nine times in ten once it has stayed for 24 windows; infinite if none is.
+    """A change that lasts. p: 1 / evidence. since: when its first window began. windows: the number of windows with it.
+    shift: its size in standard deviations of ranks, or of missing rows. away: the number of last windows in a row
+    beyond the threshold. smallest: the shift detected with 90 % power after 24 windows; infinite if none is.
     """
 
     p: float
@@ -65,8 +65,8 @@ class Lasting:
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """Windows in the order of their times. begins: when each began. columns: their names. scores: by statistic, NaN where
-    there is none. rows, effective: of each window and column. fine: which were no alarm.
+    """Windows in order of time. begins: when each began. columns: column names. scores: by statistic, NaN where
+    undefined. rows, effective: of each window and column. fine: whether each was free of alarms.
     """
 
     begins: tuple[str, ...]
@@ -78,11 +78,11 @@ class Memory:
 
     @property
     def says_something(self) -> bool:
-        """Whether there are enough windows."""
+        """Whether there are enough windows for a result."""
         return len(self.begins) >= FEWEST
 
     def with_window(self, began: str, now: Mapping[str, Mapping[str, float]]) -> Memory:
-        """The memory with one window more, of which the raw statistics are given by column."""
+        """The memory with one more window. began: when it began. now: its raw statistics by column."""
 
         def row(field: str) -> Matrix:
             return np.array([[now[name][field] if name in now else math.nan for name in self.columns]])
@@ -97,8 +97,8 @@ class Memory:
         return {name: _Sums.of(self, found) for name, found in self.scores.items()}
 
     def lasting(self, thresholds: Mapping[str, float] | None = None, level: float = 1.0) -> dict[str, Lasting]:
-        """What the windows up to the last one say together, by column. thresholds: distances that people set. level: of each
-        column, for the smallest change.
+        """The lasting change of each column, from all windows up to the last one. thresholds: distances set by users.
+        level: the level of each column, for the smallest detectable change.
         """
         if len(self.begins) <= FEWEST:
             return {}
@@ -128,15 +128,15 @@ class Memory:
         return result
 
     def suspects(self) -> dict[str, str]:
-        """Columns that lead away from the baseline, by when the first window that does began."""
+        """Columns that have moved away from the baseline; for each, when the first such window began."""
         return {name: each.since for name, each in self.lasting().items() if each.p * SUSPECT <= 1}
 
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """The sums over the last windows of one statistic, the last window first: of length L in row L - 1. shifts: in standard
-    deviations. weights: of each window. weight, moved, noise: sums of weights, weighted shifts, and what variance rows give them.
-    wobble, error: variance of what lasts for hours, and of the baseline. freedom: windows that say so.
+    """Sums of one statistic over the last windows, the last window first; row L - 1 has length L. shifts: in standard
+    deviations. weights: of each window. weight, moved, noise: sums of weights, of weighted shifts, and of their
+    variance from rows. wobble, error: variances of wobble and of the baseline. freedom: degrees of freedom.
     """
 
     shifts: Matrix
@@ -148,8 +148,8 @@ class _Sums:
 
     @classmethod
     def of(cls, memory: Memory, scores: Matrix) -> _Sums:
-        """Differences of neighbours show what rows do, those of windows half a day apart what lasts. Medians of both, less that
-        of the differences: neither a fault, nor a step, nor a steady drift widens them.
+        """Estimate noise from differences of neighbours, wobble from differences of windows half a day apart. Medians
+        of squares, centred on the median difference, are robust to a fault, a step and a steady drift.
         """
         with np.errstate(all="ignore"):
             shifts = scores / np.sqrt(memory.effective)
@@ -160,7 +160,7 @@ class _Sums:
             beyond = np.maximum(0.0, _spread(learnt, noise, lag) - factor) * OF_LAG
             per_window = _median(noise)
             error = factor * _median(1 / memory.effective - noise)
-        usual = float(np.median(beyond)) if beyond.size else 0.0  # one column alone knows little
+        usual = float(np.median(beyond)) if beyond.size else 0.0  # one column alone is a poor estimate
         wobble = np.nan_to_num(np.maximum(beyond, usual) * per_window)
         known = np.isfinite(shifts) & np.isfinite(noise)
         noises = np.where(known, factor * noise, 0.0)
@@ -183,13 +183,13 @@ class _Sums:
 
     @cached_property
     def lasts(self) -> NDArray[np.float64]:
-        """By how much less the mean of so many windows wobbles than one does."""
+        """The variance of the mean wobble over each number of windows, relative to one window."""
         lengths = np.arange(1, len(self.shifts) + 1)
         later = LASTS * (lengths - (1 - LASTS**lengths) / (1 - LASTS)) / (1 - LASTS)
         return (lengths + 2 * later) / lengths**2
 
     def squares(self, lengths: NDArray[np.int64]) -> Matrix:
-        """How far each sum is from nothing, squared and in variances; shape (lengths, columns)."""
+        """The squared distance of each sum from 0, in units of its variance; shape (lengths, columns)."""
         rows = lengths - 1
         common = self.weight[rows] ** 2 * (self.wobble * self.lasts[rows, None] + self.error)
         found: Matrix = self.moved[rows] ** 2 / (self.noise[rows] + common)
@@ -199,8 +199,8 @@ class _Sums:
         return float(self.moved[length - 1, place] / self.weight[length - 1, place])
 
     def evidence(self, *, rises: bool = False) -> Matrix:
-        """The e-value of each length, NaN where nothing is known, 0 where the last windows say that it is over; shape (lengths,
-        columns). rises: whether less than before is none.
+        """The e-value of each length; NaN without data, 0 if the last windows show that the change is over; shape
+        (lengths, columns). rises: whether only increases count.
         """
         lengths = np.array([length for length in LENGTHS if length <= len(self.shifts)])
         found = np.exp(np.minimum(self._log_evidence(self.squares(lengths)), 600.0))
@@ -213,20 +213,20 @@ class _Sums:
                 before = (self.moved[lengths - 1] - moved) / (self.weight[lengths - 1] - last)
                 without = before**2 / 2 * last - before * moved
                 over |= (lengths[:, None] > ended) & (without >= ENDED) & (found >= SUSPECT)
-        found[np.logical_or.accumulate(over)] = 0.0  # longer sums have the same windows
+        found[np.logical_or.accumulate(over)] = 0.0  # longer sums include the same windows
         found[:, self.weight[-1] == 0] = np.nan
         return np.vstack((found, np.zeros((len(LENGTHS) - len(found), found.shape[1]))))
 
     def _log_evidence(self, squares: Matrix) -> Matrix:
-        """Of Student's test of sums so far from nothing, squared and in variances."""
+        """The log e-value of a Student test. squares: squared distances from 0 in units of the variance."""
         free = self.freedom
         rises = np.log1p(squares / free) - np.log1p(squares / ((1 + WIDTH) * free))
         found: Matrix = (free + 1) / 2 * rises - math.log1p(WIDTH) / 2
         return found
 
     def smallest(self, length: int, log_evidence: float) -> NDArray[np.float64]:
-        """The shift of each column that has so much evidence nine times in ten after so many windows; infinite if none has.
-        The change itself widens what seems to wobble: of differences so far apart it moves a part, and their median.
+        """The shift of each column that reaches this log evidence with 90 % power after `length` windows; infinite if
+        none does. The change itself inflates the estimated wobble: it moves some differences, and so their median.
         """
         length = min(length, len(self.shifts))
         moved = min(LAG / max(len(self.shifts) + length - LAG, 2 * LAG), 0.45)
@@ -245,7 +245,7 @@ class _Sums:
         return known
 
     def strongest(self, place: int) -> tuple[int, float]:
-        """How many windows a change of one column lasts, and how large it is."""
+        """The number of windows that one column's strongest change has lasted, and its size."""
         lengths = np.arange(2, len(self.shifts) + 1)
         with np.errstate(all="ignore"):
             square = np.nan_to_num(self.squares(lengths)[:, place])
@@ -253,7 +253,7 @@ class _Sums:
         return length, self.mean(length, place) if self.weight[length - 1, place] else 0.0
 
     def windows_beyond(self, limits: NDArray[np.float64]) -> NDArray[np.int64]:
-        """How many of the last windows in a row are beyond a shift on one side, and beyond what rows may do."""
+        """The number of last windows in a row beyond a shift on one side, by more than the noise of rows."""
         reach = np.abs(self.shifts) - 2 * np.sqrt(self.noises + self.error) > limits
         same = np.sign(self.shifts) == np.sign(self.shifts[:1])
         found: NDArray[np.int64] = np.logical_and.accumulate(reach & same, axis=0).sum(axis=0)
@@ -261,14 +261,14 @@ class _Sums:
 
 
 def _spread(shifts: Matrix, noise: Matrix, lag: int) -> Matrix:
-    """The variance of windows that lie so far apart, in units of what independent rows would give; 0 where nothing tells."""
+    """The variance between windows at this lag, relative to independent rows; 0 where unknown."""
     apart = shifts[lag:] - shifts[:-lag]
     squares = (apart - _median(apart)) ** 2 / (noise[lag:] + noise[:-lag])
     return np.nan_to_num(_median(squares)) / MEDIAN
 
 
 def _median(values: Matrix) -> Matrix:
-    """The median of what is known in each column, NaN where nothing is; faster than numpy's own for columns with gaps."""
+    """The median of each column's finite values, NaN if there are none; faster than np.nanmedian."""
     ordered = np.sort(values, axis=0)  # NaN last
     known = np.isfinite(ordered).sum(axis=0)
     low, high = (known - 1) // 2, known // 2

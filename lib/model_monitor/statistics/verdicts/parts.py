@@ -1,4 +1,4 @@
-"""How the parts of a data set vary, each beside the others: raw statistics (`variation.FIELDS`) of many columns at once. Pure."""
+"""Variation between parts of a data set, each compared with the rest: raw statistics (`variation.FIELDS`). Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from model_monitor.statistics.verdicts.variation import Windows, ks_score, of_ce
 
 Places = NDArray[np.int64]
 
-MOST_VALUES, ENDS = 512, 32  # of numbers that are distinguished, and of the smallest and largest ones that always are
+MOST_VALUES, ENDS = 512, 32  # distinct numbers that are kept apart, and how many at either end always are
 _CUTS = np.array(CUTS)
 
 
 class Parts:
-    """Columns in as many parts each, none of them empty.
+    """Columns, all split into the same number of parts, none of them empty.
 
-    apart: of each column the distinct values of all parts, ascending, and which of them each value is, part after part: numbers,
-    of which many neighbours are one but for the ends, or hashes of texts. sizes: shape (columns, parts).
+    apart: for each column, the distinct values of all parts, ascending, and the index of each value, part after part:
+    numbers (many neighbours are merged, except at the ends) or hashes of texts. sizes: shape (columns, parts).
     """
 
     def __init__(self, apart: Sequence[tuple[NDArray[Any], Places]], sizes: Places, *, are_numbers: bool) -> None:
@@ -31,7 +31,7 @@ class Parts:
         self.columns, self.parts = sizes.shape
         self.total = sizes.sum(axis=1)  # values of a column
         self.others = self.total[:, None] - sizes
-        self.before = self.total.cumsum() - self.total  # values of all columns before
+        self.before = self.total.cumsum() - self.total  # values of all earlier columns
         self.values = np.concatenate([values for values, _ in apart])
         self._number([len(values) for values, _ in apart])
         self.places: Places = np.concatenate([self.firsts[at] + places for at, (_, places) in enumerate(apart)])
@@ -59,7 +59,7 @@ class Parts:
         self._number(np.add.reduceat(kept, self.firsts, dtype=np.int64).tolist())
 
     def counts(self, column: int, places: Places | None = None) -> Windows:
-        """How often each part of a column has each of its values, shape (parts, values)."""
+        """The count of each value in each part of a column, shape (parts, values)."""
         places = self.places if places is None else places
         first, many = self.before[column], self.each_has[column]
         own = slice(first, first + self.total[column])
@@ -67,7 +67,7 @@ class Parts:
         return _counted(cells, np.ones(len(cells)), self.parts * many).reshape(self.parts, many)
 
     def raw(self) -> dict[str, Values]:
-        """Each of shape (columns, parts)."""
+        """The raw statistics, each of shape (columns, parts)."""
         of_kind = self._of_numbers() if self.are_numbers else {}
         size = np.ones(self.sizes.shape)
         return {
@@ -89,7 +89,7 @@ class Parts:
         return {"ks": self._ks(places), **self._outside(places), "zero": self._zero()}
 
     def _ks(self, places: Places) -> Values:
-        """Where a part has values its share rises, and until the next ones the others' does. places: of each part, ascending."""
+        """Kolmogorov-Smirnov scores: a part's gap is extreme before or at its own values. places: ascending by part."""
         of, upto = self.of_part, np.arange(1, len(places) + 1) - self.starts[self.of_part]
         last = np.ones(len(places), bool)
         last[:-1] = (places[1:] != places[:-1]) | (of[1:] != of[:-1])
@@ -106,12 +106,12 @@ class Parts:
         return of_each(ks_score, (root + 0.12 + 0.11 / root) * gaps)
 
     def _outside(self, places: Places) -> dict[str, Values]:
-        """The shares beyond the range of the others, and further out than half its width; only a part at an end has any."""
+        """The shares outside the other parts' range, and by more than half its width; 0 except for parts at an end."""
         shape = self.sizes.shape
         low, high = places[self.starts].reshape(shape), places[self.starts + self.sizes.ravel() - 1].reshape(shape)
         lowest, highest = np.sort(low, axis=1)[:, :2, None], np.sort(high, axis=1)[:, :-3:-1, None]
         at_low, at_high = low == lowest[:, 0], high == highest[:, 0]
-        begin = self.values[np.where(at_low, lowest[:, 1], lowest[:, 0])].ravel()  # of the others
+        begin = self.values[np.where(at_low, lowest[:, 1], lowest[:, 0])].ravel()  # of the other parts
         end = self.values[np.where(at_high, highest[:, 1], highest[:, 0])].ravel()
         with np.errstate(invalid="ignore", over="ignore"):
             half = np.where(np.isfinite(end - begin), (end - begin) / 2, 0.0)
@@ -124,12 +124,12 @@ class Parts:
         return found
 
     def _zero(self) -> Values:
-        """How unusual it is how often a part has the number 0."""
+        """The score of each part's count of the number 0."""
         counts = _counted(self.of_part, (self.values == 0.0)[self.places]).reshape(self.sizes.shape)
         return scores_of_counts(counts.sum(axis=1), counts.T, self.sizes.T.astype(float), self.total).T
 
     def _mean_scores(self) -> dict[str, Values]:
-        """Of numbers by their ranks, of texts by how frequent they are."""
+        """The mean scores: of numbers by rank, of texts by rank of frequency."""
         totals, places, ranks = self.totals, self.places, self.ranks
         if not self.are_numbers:
             order = np.lexsort((-totals, self.of_value))
@@ -160,7 +160,7 @@ class Parts:
         return found
 
     def _cells(self) -> Places:
-        """The cell of each value: of numbers between the quantiles of all, each of which is a cell of its own."""
+        """The cell of each value. Numbers have a cell for each quantile of all values, and one between each two."""
         if not self.are_numbers:
             return np.arange(len(self.values))
         begins, at_cut = np.zeros(len(self.values) + 1, bool), np.ceil(_CUTS * self.total[:, None]).astype(np.int64)
@@ -181,8 +181,8 @@ class Parts:
         return found
 
     def between(self, frequent: int) -> Iterator[tuple[float, Values]]:
-        """Of each column the share of its variance that lies between parts in row order, beyond what groups of rows within them
-        explain, and the values that have it: of numbers their ranks, of texts whether they are one of so many frequent ones.
+        """For each column: the share of its variance between parts in row order, beyond what groups of rows explain;
+        and the values with it: ranks of numbers, or the indicator of one of the `frequent` most frequent texts.
         """
         cuts = slices_of(self.total)
         if self.are_numbers:
@@ -202,10 +202,10 @@ class Parts:
 
 
 def between_shares(scores: Sequence[Values], sizes: Places) -> Values:
-    """What share of each column's variance lies between parts in row order, beyond what groups of rows within them explain.
+    """The share of each column's variance between parts in row order, beyond what groups of rows within them explain.
 
-    scores: of each column the values of all parts in their order, ranks or 0 and 1. sizes: of the parts, shape (columns, parts).
-    The halves of a part tell what groups of rows do.
+    scores: each column's values in order of parts: ranks, or 0 and 1. sizes: of the parts, shape (columns, parts). The
+    difference between the halves of a part estimates the effect of groups of rows.
     """
     rows, values = sizes.sum(axis=1), np.concatenate(scores)
     ends, column = sizes.cumsum(), np.repeat(np.arange(len(sizes)), sizes.shape[1])

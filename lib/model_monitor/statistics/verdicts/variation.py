@@ -1,4 +1,4 @@
-"""How much a column varies from window to window, learnt from healthy ones. Pure."""
+"""How much a column varies from window to window, estimated from healthy windows. Pure."""
 
 from __future__ import annotations
 
@@ -28,42 +28,42 @@ from model_monitor.statistics.states.distinct import told_apart
 from model_monitor.statistics.states.rows import MOST_RUNS
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, Places, joined
 
-Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window, which the totals include
-Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN where there is none
-FEWEST_WINDOWS = 8  # so many earlier windows say how much a column varies. Source: D4.2.
+Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
+Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
+FEWEST_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
 
 MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
-"""So many past windows say enough for smaller ones to be left aside, of which a variance has to be guessed. Source: D4.2."""
+"""With this many past windows, smaller ones, whose variance would be extrapolated, are left out. Source: D4.2."""
 
 ENOUGH_WINDOWS = 16
-"""From so many on, a smaller one counting by its part, windows count by how much they say. Source: D4.2."""
+"""From this many on, with fractions for smaller windows, windows are weighted by information. Source: D4.2."""
 
-LATER = ("nulls", "of", "zero")  # what files of earlier releases lack
+LATER = ("nulls", "of", "zero")  # absent in files of earlier releases
 
 OF_CELLS = ("chi2", "freedom", "cell", "cells")
 FIELDS = ("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far", *OF_CELLS, "unseen", *LATER)
-"""rows: of a window. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores, of cell the largest of so many
-cells; missing, location and spread have the sign of the change. Of texts the last two are of places by how frequent they are.
-beyond, far: shares outside the reference's range, and further than half its width; of texts that grow in number how many values
-are new, and among how many. chi2, freedom: of the chi-square test. unseen: the share of categories that the reference has not.
-nulls, of: missing values, and of how many rows. zero: the score of the number 0, with its sign.
+"""rows: a window's rows. effective: n m / (n + m). missing, ks, location, spread, cell: normal scores; cell is the
+largest of `cells` cells; missing, location and spread have the sign of the change (for texts, of ranks by frequency).
+beyond, far: shares outside the reference's range, and by more than half its width; for texts whose values grow in
+number, the new values, and among how many. chi2, freedom: of the chi-square test. unseen: the share of categories that
+the reference lacks. nulls, of: missing values and rows. zero: the signed score of the number 0.
 """
 
 MOST_DISPERSED = 1.3
-"""Chi-square for each degree of freedom: 1 of independent rows, to within 0.06 of 32 parts and 20 cells."""
+"""Chi-square per degree of freedom: 1 for independent rows, within 0.06 for 32 parts and 20 cells."""
 
-FEWEST_ALIKE = 5  # groups, or columns, tell how alike their variances are
-OWN = 1.645  # standard deviations beyond which a column varies as it does, whatever others do
-_POWERS = {"chi2": 1}  # of a statistic that is squared already
+FEWEST_ALIKE = 5  # groups, or columns, that show how similar their variances are
+OWN = 1.645  # standard deviations beyond which a column keeps its own variance, whatever the others have
+_POWERS = {"chi2": 1}  # for a statistic that is already squared
 _LEAST = 1e-200
 _NODES = np.logspace(-2, 3, 81)
 _STEPS = np.gradient(_NODES)
 _SHARE_OF_LARGEST = 0.28
-"""The square of the largest of K normal scores is on average that of the quantile above which 0.28 / K lie. Source: D4.2."""
+"""The mean square of the largest of K normal scores is that of the upper 0.28 / K quantile. Source: D4.2."""
 
 
 def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
-    """missing, rows: of each window."""
+    """The raw statistics of missing values. missing, rows: each window's counts."""
     found = {"missing": np.zeros(len(missing)), "nulls": missing, "of": rows}
     if total_missing:
         (found["missing"],) = scores_of_counts(np.array([total_missing]), missing[:, None], rows[:, None], total_rows).T
@@ -71,7 +71,7 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
 
 
 class PastWindows(dict[str, Values]):
-    """The raw statistics of past windows, with what each later window asks of them again: most are as large as the last one."""
+    """The raw statistics of past windows. Results are cached for the next window, which mostly has the same size."""
 
     def __init__(self, raw: Raw) -> None:
         super().__init__(raw)
@@ -87,7 +87,7 @@ class PastWindows(dict[str, Values]):
         return 1.0 if found <= MOST_DISPERSED else found
 
     def alike(self, effective: float) -> PastWindows:
-        """Those that are about as large, or larger, if there are many of them; else all."""
+        """The windows of about this size or larger if there are many, else all windows."""
         self._beside(effective)
         if self._alike is None:
             near = _growth({"effective": effective}, self) <= LARGEST_GROWTH
@@ -96,7 +96,7 @@ class PastWindows(dict[str, Values]):
         return self._alike
 
     def spread(self, name: str, effective: float, others: Others | None) -> _Spread:
-        """`_dispersion` beside a window of this size, as other columns moderate it."""
+        """`_dispersion` for a window of this size, moderated by the other columns."""
         self._beside(effective)
         if others is not self._others:
             self._others, self._spreads = others, {}
@@ -115,8 +115,8 @@ def _kept(past: Raw) -> PastWindows:
 
 
 class OnDemand(Mapping[str, Any]):
-    """Raw statistics that are found when somebody asks for them: of most windows few are needed. ways: what finds each, some of
-    them together.
+    """Raw statistics that are computed on first access, because most windows need few. ways: the function that computes
+    each; some compute several.
     """
 
     def __init__(self, ways: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
@@ -139,7 +139,7 @@ class OnDemand(Mapping[str, Any]):
 
 
 def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
-    """Of a window beside its reference, neither of them empty. together: where others' cells are."""
+    """The raw statistics of a window and its reference, neither empty. together: the cells of other columns."""
     before, after = both.steps.counts
     counted = (together or CellsTogether(are_numbers=True)).of(lambda: [*both.steps.cells])
     totals, windows, scores = both.steps.weights, after[None, :], both.steps.scores
@@ -162,7 +162,7 @@ def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
     def zero() -> Raw:
         at = both.values == 0.0
         of_zero = scores_of_counts(totals[at], windows[:, at], sizes, float(both.total))
-        return {"zero": of_zero.sum(axis=1)}  # of one value or none
+        return {"zero": of_zero.sum(axis=1)}  # one value or none
 
     return OnDemand(
         {
@@ -179,7 +179,7 @@ def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
 
 
 def of_categories(totals: Counts, windows: Windows, counted: Callable[[], Raw] | None = None) -> Raw:
-    """totals: of each category in all windows and their reference. counted: finds the statistics of these cells."""
+    """totals: each category's count in all windows and their reference. counted: computes these cells' statistics."""
     sizes, others, effective = _sizes(totals, windows)
 
     def placed() -> Raw:
@@ -218,8 +218,8 @@ def of_categories(totals: Counts, windows: Windows, counted: Callable[[], Raw] |
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """How many rows of a window count as one, as neighbours in it show. of_values, of_missing: of the feature. new_values: where
-    past windows don't show it, else 1. new_missing: likewise of whichever feature has the most, as missing values may have.
+    """The number of a window's rows that count as one, estimated from neighbours. of_values, of_missing: the feature's.
+    new_values: where past windows don't show it, else 1. new_missing: likewise; the maximum over features.
     """
 
     of_values: float = 1.0
@@ -240,12 +240,12 @@ ALONE = Groups()
 def allowed_for(
     component: Component, now: Mapping[str, float], past: Raw, groups: Groups = ALONE, others: Others | None = None
 ) -> Component:
-    """The component with the p-value that it has if the window varies as the past ones did. now: its own raw statistics.
-    others: what other columns' windows say.
+    """The component with its p-value given the variation of past windows. now: the window's own raw statistics.
+    others: the variation of other columns.
     """
     if component.p >= 1:
         return component
-    if component.rivals is not None:  # where means vary counts are no more rows' own, and all cells are rivals
+    if component.rivals is not None:  # if means vary, counts are no longer hypergeometric, and all cells are rivals
         moves = "location" not in past or np.isnan(past["location"]).any()
         own = 0.0 if moves else 1 / phi("location", now, past, groups.of_values, others) ** 2
         rivals = component.tests + (component.rivals - component.tests) * own
@@ -267,11 +267,11 @@ def _as_past_ones(
     if factor <= 1:
         return 0.0
     of_all = _largest_squared(now["cells"]) if name == "cell" else 1.0
-    of_moving = max(1.0, min(of_all, (1 + spread.even) / 2))  # of so many cells as differ like that
+    of_moving = max(1.0, min(of_all, (1 + spread.even) / 2))  # the largest of the cells that vary like that
     tests = min(component.tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_moving))))
     whole, (freedom, wider) = factor, spread.tail if name != "cell" else _tail_of_cells(spread, now, past, others)
     factor *= of_all / of_moving / wider
-    own = 1 / factor if spread.windows >= ENOUGH_WINDOWS - 1 else 1.0  # what few say is more the reference's own error
+    own = 1 / factor if spread.windows >= ENOUGH_WINDOWS - 1 else 1.0  # else the reference's own error dominates
     p = _two_sided(component, now, factor, freedom, tests, own)
     if name != "missing":
         return p
@@ -283,8 +283,8 @@ def _as_past_ones(
 def _two_sided(
     component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float, own: float
 ) -> float:
-    """The p-value if the score's variance is so many times as large, and so well known. An exact p-value knows more of small
-    counts than the score, which counts as far as a deviation is the rows' own. own: which share of it is.
+    """The p-value of a score with its variance multiplied by `factor`, which `freedom` degrees of freedom estimate. For
+    small counts the exact p-value is better than the score. own: the share of a deviation due to independent rows.
     """
     p, score = component.p / (component.rivals or component.tests), abs(now[component.name])
     if p > _LEAST:
@@ -294,12 +294,12 @@ def _two_sided(
 
 
 def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> float:
-    """The p-value that the component has if so many rows of the window count as one; 0 of rows by themselves."""
+    """The component's p-value if `groups` rows of the window count as one; 0 if rows are independent."""
     if groups <= 1:
         return 0.0
     name, rows = component.name, now["rows"]
     if name in ("range", "unseen"):
-        share: float = 1 - now["effective"] / rows  # the window's, of all values
+        share: float = 1 - now["effective"] / rows  # the window's share of all values
         return 2 * math.pow(share, component.effect * rows / groups)
     if name == "chi2":
         return _of_cells_of_groups(now, groups)
@@ -309,9 +309,9 @@ def _in_groups(component: Component, now: Mapping[str, float], groups: float) ->
 def unseen(
     now: Mapping[str, float], past: Raw, share: float, groups: Groups = ALONE, found: float | None = None
 ) -> Component:
-    """The test of categories that the reference has not: without it a wobbling share of one hides a new one.
+    """The test of categories that the reference lacks; without it, an unstable share of one category hides a new one.
 
-    share: the window's share of all values. found: that of those that nobody else has either, if not all of them count.
+    share: the window's share of all values. found: the share of the categories that count, if not all do.
     """
     found = now["unseen"] if found is None else found
     if found + math.sqrt(found / now["rows"]) < LEAST_EFFECT:
@@ -323,20 +323,20 @@ def unseen(
 
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
-    """The past windows that are about as large, or larger, if there are many of them; else all."""
+    """The past windows of about this size or larger if there are many, else all of them."""
     return _kept(past).alike(now["effective"])
 
 
 def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None) -> float:
-    """By how much a score's variance is larger than that of independent rows; 1 or more."""
+    """The ratio of a score's variance to that of independent rows, at least 1."""
     return _variance(name, now, past, groups, others)[0]
 
 
 def _variance(
     name: str, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
 ) -> tuple[float, _Spread]:
-    """`phi`, and how many windows say so. A variance that belongs to windows grows with their rows, one that belongs to groups of
-    rows does not: what groups of the window's rows explain is theirs.
+    """`phi`, and the spread behind it. Variance between windows grows with their rows, variance from groups of rows
+    does not: what the groups of the window's rows explain is attributed to them.
     """
     spread = _spread(name, now, past, others)
     excess = max(0.0, spread.dispersion - 1)
@@ -345,7 +345,7 @@ def _variance(
 
 
 class Others:
-    """How much windows of all columns vary beside one reference: 32 windows know little of one. effective: of the window's rows.
+    """The variation of all columns, for shrinkage: 32 windows estimate one column poorly. effective: the window's.
 
     Source: D4.2; Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", 6.2.
     """
@@ -356,8 +356,8 @@ class Others:
         self._found: dict[str, tuple[float, float, float]] = {}
 
     def of(self, name: str) -> tuple[float, float, float]:
-        """The degrees of freedom that they add to a column, 0 if they are too few or differ too much, their variance, and how
-        much squares differ in them, 2 of normal ones.
+        """The degrees of freedom that they add to a column (0 if they are too few or differ too much), their variance,
+        and the relative variance of their squares, 2 if normal.
         """
         if name not in self._found:
             self._found[name] = self._moderation(name)
@@ -374,7 +374,7 @@ class Others:
         variances, windows, each, _, unequal = _dispersion(name, self._now, past)
         ratios = past[name] ** _POWERS.get(name, 2) / _expected(name, past)
         apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
-        different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together say it once
+        different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together count once
         freedoms = windows * each
         more, usual = moderation(freedoms * variances, freedoms)
         thick = float((unequal * _by_chance(each, (windows + 1) * different)).mean())
@@ -382,9 +382,9 @@ class Others:
 
 
 def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values, Values]:
-    """Mean squared scores of past windows, along the last axis, in units of what independent rows would give; how many windows
-    say so, how many degrees of freedom one has, how often as much a window of this size has beyond such rows, and how much the
-    squares differ: 2 over their degrees of freedom, more if few cells vary, beyond 2 if windows have thick tails.
+    """Along the last axis: the mean squared score of past windows, relative to independent rows; the number of windows
+    that estimate it; the degrees of freedom of each; the factor for the excess in a window of this size; the relative
+    variance of squares: 2 / degrees of freedom, more if few cells vary, above 2 for heavy-tailed windows.
     """
     growth, expected = _growth(now, past), _expected(name, past)
     weights = _weights(growth)
@@ -402,15 +402,15 @@ def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values,
 
 
 def _by_chance(each: Values | float, windows: Values | float) -> Values:
-    """Which part is left of how much squares differ, less what chance may add."""
+    """The factor that removes from the variance of squares what chance may have added."""
     found: Values = np.exp(-OWN * np.sqrt((2 + 4 / each) / windows))
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Spread:
-    """`_dispersion` of one column, as others moderate it. even: the degrees of freedom that squares have which differ so much.
-    thick: how much they do, beyond 2 if windows have thick tails.
+    """`_dispersion` of one column, moderated by others. even: the degrees of freedom that match the squares' variance.
+    thick: that relative variance, above 2 if windows have heavy tails.
     """
 
     dispersion: float
@@ -421,8 +421,8 @@ class _Spread:
 
     @property
     def tail(self) -> tuple[float, float]:
-        """The degrees of freedom of Student's distribution, of the variance's error and of windows with thick tails, whose
-        kurtosis tells theirs; and how many times as large as its scale's square its variance is for the latter.
+        """The degrees of freedom of Student's t for the error of the variance and for heavy-tailed windows (from their
+        kurtosis); and the ratio of variance to squared scale for the latter.
         """
         if self.thick <= 2:
             return self.windows, 1.0
@@ -435,8 +435,8 @@ def _spread(name: str, now: Mapping[str, float], past: Raw, others: Others | Non
 
 
 def _moderated(found: Sequence[float], others: tuple[float, float, float]) -> _Spread:
-    """A column's `_dispersion` as others moderate it. A column that varies more than they do, by more than chance one in 20, is
-    left as it is (Wilson and Hilferty 1931).
+    """A column's `_dispersion`, shrunk towards that of the others. A column that varies significantly more than they
+    do, at the 5 % level, is left as it is (Wilson and Hilferty 1931).
     """
     (dispersion, windows, each, scale, apart), (more, usual, theirs_thick) = found, others
     thick = max(apart * float(_by_chance(each, windows + 1)), 1e-9)
@@ -452,8 +452,8 @@ def _moderated(found: Sequence[float], others: tuple[float, float, float]) -> _S
 
 
 def _tail_of_cells(spread: _Spread, now: Mapping[str, float], past: Raw, others: Others | None) -> tuple[float, float]:
-    """The tail of what cells vary by, or that of the mean if it is thicker: rows' own chance hides it in many cells."""
-    # where all columns together have thin tails, one of many seems to have thick ones by chance
+    """The tail of the cells' variation, or of the mean's if heavier: the noise of rows hides it in many cells."""
+    # if all columns together have thin tails, one of many may seem heavy-tailed by chance
     others_are_thin = others is not None and 0 < others.of("location")[2] <= 2
     if others_are_thin or "location" not in past or np.isnan(past["location"]).any():
         return spread.tail
@@ -461,8 +461,8 @@ def _tail_of_cells(spread: _Spread, now: Mapping[str, float], past: Raw, others:
 
 
 def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
-    """What all groups say of the variance of each: the degrees of freedom that they add, as far as they are alike, and their
-    variance; 0 and 1 if they are few.
+    """The prior for each group's variance, estimated from all groups: its degrees of freedom, more for more similar
+    groups, and its variance; 0 and 1 if there are few groups.
 
     Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
     """
@@ -470,30 +470,30 @@ def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
     if known.sum() < FEWEST_ALIKE:
         return 0.0, 1.0
     halves = freedoms[known] / 2
-    logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # less what digamma takes
+    logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # minus digamma's bias
     beyond = float(logs.var(ddof=1) - (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean())  # trigamma
     more = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[known].sum()))
     return more, math.exp(float(logs.mean()) - 1 / more - 1 / (3 * more**2))
 
 
 def group_size(past: Raw) -> float:
-    """How many rows count as one, as past windows differ: 1 of rows by themselves; NaN if nothing tells.
+    """The number of rows that count as one, estimated from past windows: 1 for independent rows; NaN if unknown.
 
-    Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic for each degree of freedom.
+    Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
     """
     return _kept(past).group_size
 
 
-GROWS = 10.0  # standard deviations by which values begin later than in rows of any order. Source: D4.20.
-FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts with values that begin there, which those of rows in any order seldom do
+GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
+FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts in which values begin that rarely do in random order
 
 
 def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
-    """How many values each part has that none before has, NaN in the first half of them; None where parts may have any order, so
-    that new values are only those that nobody had seen.
+    """The number of values that first occur in each part, NaN in the first half of the parts; None if the parts may be
+    in random order, so that a new value is just one not seen before.
 
-    there: which part has which value, shape (parts, values), the parts in their order. may_end: whether values may go as others
-    come; if not, they have to begin later than they end early.
+    there: whether each part has each value, shape (parts, values), parts in order. may_end: whether values may
+    disappear as others appear; if not, they have to begin late by more than they end early.
     Source: D4.20.
     """
     parts = len(there)
@@ -514,8 +514,8 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
 
 @lru_cache(MOST_RUNS)
 def _of_beginnings(parts: int) -> tuple[Values, Values, Values, Values]:
-    """Of so many parts in any order: by the first part that has a value, and by how many do, how likely it is that none before
-    has, and minus its logarithm; by how many do, the mean and the variance of that.
+    """For parts in random order: the probability that no part before this one has a value, by part and by the number of
+    parts that have it, and its negative logarithm; the latter's mean and variance, by that number.
     """
     later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
     j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
@@ -536,7 +536,7 @@ def _sides(total: float, sizes: Windows) -> tuple[Values, Values, Values]:
     return sizes, others, (sizes * others / total)[:, 0]
 
 
-@lru_cache(2**14)  # columns of as many rows have the same ones
+@lru_cache(2**14)  # columns with the same number of rows repeat the values
 def ks_score(reached: float) -> float:
     if reached > 5:
         return 2 * reached - 0.2  # the normal score of 2 · exp(-2x²) is nearly linear there
@@ -544,8 +544,8 @@ def ks_score(reached: float) -> float:
 
 
 def _once_more(scores: Values, counts: Counts) -> Values:
-    """The scores that values have to a window: a row of the reference is among the rows that make its value frequent, and one of
-    the window is not, so that it counts as a value that is there once more; else a window would have the rare ones.
+    """The values' scores for rows of a window. A row of the reference contributes to its value's frequency, a row of
+    the window doesn't: it gets the score of a count one higher. Otherwise a window would seem to have rarer values.
     """
     known, place = told_apart(counts)
     alike = np.bincount(place, scores) / np.bincount(place)
@@ -560,7 +560,7 @@ def _mean_score(
     sides: tuple[Values, Values, Values],
     of_windows: Values | None = None,
 ) -> Values:
-    """of_windows: the scores that the values have to the windows, if others."""
+    """The normal score of each window's mean. of_windows: the values' scores for rows of windows, if different."""
     sizes, others, _ = sides
     total = totals.sum()
     rest = totals @ scores - windows @ scores
@@ -571,14 +571,14 @@ def _mean_score(
 
 
 class CellsTogether:
-    """Cells of some columns in a window and its reference, of which raw statistics are found together once somebody asks."""
+    """Cells of several columns in a window and its reference; all raw statistics are computed together on first use."""
 
     def __init__(self, *, are_numbers: bool) -> None:
         self._are_numbers, self._sides = are_numbers, list[Callable[[], Sequence[Counts]]]()
         self._found: dict[str, Values] = {}
 
     def of(self, sides: Callable[[], Sequence[Counts]]) -> Callable[[], Raw]:
-        """What finds the statistics of one more column. sides: gives its counts in the reference and in the window."""
+        """The function that computes another column's statistics. sides: returns its reference and window counts."""
         self._sides.append(sides)
         return partial(self._of, len(self._sides) - 1)
 
@@ -592,8 +592,8 @@ class CellsTogether:
 
 
 def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: bool) -> dict[str, Values]:
-    """Raw statistics of the cells of some columns, column after column, each of shape (columns, windows). totals: of each cell in
-    all windows and their reference. many: how many cells each column has.
+    """The raw statistics of several columns' cells, column after column, each of shape (columns, windows). totals: each
+    cell's count in all windows and their reference. many: the number of cells of each column.
     """
     firsts, of_cell = many.cumsum() - many, np.repeat(np.arange(len(many)), many)
     total, sizes = np.add.reduceat(totals, firsts)[:, None], np.add.reduceat(windows, firsts, axis=1).T
@@ -613,7 +613,7 @@ def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: boo
         largest = np.maximum(largest, _largest_of_ends(totals, windows, firsts, firsts + many, sizes, total))
     each = np.ones(sizes.shape)
     squares = sizes * others / total * sums_of(together**2 / shares, groups_each).T
-    # two are as unusual as each other: the larger score of both would be too large
+    # two cells are equally unusual: the larger of their scores would be too large
     are_two = ((many == 2) & (groups_each == 2))[:, None]
     return {
         "chi2": squares,
@@ -623,13 +623,13 @@ def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: boo
     }
 
 
-_ENDS = np.arange(2, 11, 2)  # so many cells at either end are looked at together
+_ENDS = np.arange(2, 11, 2)  # numbers of cells at either end that are joined
 
 
 def _largest_of_ends(
     totals: Counts, windows: Windows, firsts: Places, ends: Places, sizes: Values, total: Values
 ) -> Values:
-    """The largest score of the cells up to and from each of five cuts at either end, as `distributions.tails` has them."""
+    """The largest score of the cells below and above five cuts at either end, as in `distributions.tails`."""
     first, last = firsts[:, None] + 0 * _ENDS, ends[:, None] + 0 * _ENDS
     begin = np.hstack((first, np.maximum(last - _ENDS, first))).ravel()
     end = np.hstack((np.minimum(first + _ENDS, last), last)).ravel()
@@ -642,7 +642,7 @@ def _largest_of_ends(
 
 
 def sums_of(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
-    """The sums of so many values each, along the last axis: behind a zero numpy adds as it does where they are alone."""
+    """Sums of consecutive runs of these sizes along the last axis; a leading zero makes numpy add as for one run."""
     starts = sizes.cumsum() - sizes
     behind = np.insert(values, starts, 0.0, axis=-1)
     found: NDArray[Any] = np.add.reduceat(behind, starts + np.arange(len(sizes)), axis=-1)
@@ -650,7 +650,7 @@ def sums_of(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
 
 
 def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
-    """How unusual each count is, about as a normal number is. sizes: of the windows. rows: in all.
+    """The score of each count, approximately standard normal. sizes: rows of each window. rows: rows in total.
 
     Source: Freeman and Tukey 1950.
     """
@@ -664,19 +664,19 @@ def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: floa
 
 
 def _growth(now: Mapping[str, float], past: Raw) -> Values:
-    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])  # of larger windows nothing is scaled down
+    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])  # larger windows are not scaled down
     return growth
 
 
 def _weights(growth: Values) -> Values:
-    """How much each past window says. The noise of a smaller one is multiplied as its variance is."""
+    """The weight of each past window. Scaling up a smaller window's variance scales up its noise, too."""
     weights = growth**-2
     found: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
     return found
 
 
 def _expected(name: str, past: Raw) -> Values:
-    """What a squared score, or a statistic, is on average where rows are independent."""
+    """The expected value of a squared score, or of a statistic, for independent rows."""
     if name == "chi2":
         return past["freedom"]
     if name != "cell":
@@ -694,23 +694,23 @@ def _of_range(now: Mapping[str, float], past: Raw) -> float:
     rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
     if not now["far"]:
         return rank
-    rows, share = now["rows"], 1 - now["effective"] / now["rows"]  # of all values
+    rows, share = now["rows"], 1 - now["effective"] / now["rows"]  # share of all values
     by_groups: float = 2 * share ** (now["beyond"] * rows / max(1.0, group_size(past)))
     return max(min(rank, lomax_above(now["far"], past["far"], 1 / rows)), by_groups)
 
 
 def lomax_above(value: float, past: Values, least: float) -> float:
-    """The tail of an exponential variable of which the past ones are known; their sum counts as so much at least more."""
+    """The predictive tail of an exponential variable, given past values. least: is added to their sum."""
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
 def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
-    """The tail of a noncentral chi-square distribution whose noncentrality varies as the past ones'. Source: Abdel-Aty 1954."""
+    """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
     freedom, spread = now["freedom"], _spread("chi2", now, past, others)
-    by_groups = 2 / max(freedom, 1.0)  # the variance of what they multiply, beside its square
+    by_groups = 2 / max(freedom, 1.0)  # the relative variance of the factor from groups
     lone = max(0.0, (min(2 / spread.even, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
     of_rows = min(group_size(past), groups, spread.dispersion * (1 - math.sqrt(lone)))
-    dispersed = max(1.0, of_rows)  # as much as groups of rows explain
+    dispersed = max(1.0, of_rows)  # the part that groups of rows explain
     statistic, (windows, wider) = now["chi2"] / dispersed, _tail_of_cells(spread, now, past, others)
     noncentral = max(0.0, spread.dispersion / dispersed - 1) * spread.scale / wider
     of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
@@ -724,7 +724,7 @@ def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: O
 
 
 def _of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
-    """The tail of the chi-square statistic of groups of rows, of which a cell holds few."""
+    """The tail of the chi-square statistic for groups of rows, few per cell."""
     z = -normal_quantile(max(chi_square_above(now["chi2"] / groups, int(now["freedom"])), 1e-300))
     rare = math.sqrt(groups * (now["freedom"] + 1) / now["rows"])
     return student_above(z / math.sqrt(1 + max(z, 0.0) * rare / 3), max(now["rows"] / groups - 1, 1.0))

@@ -1,4 +1,4 @@
-"""How many rows a window should have, and how fresh they should be, learnt from earlier windows. Pure."""
+"""The expected number and freshness of a window's rows, estimated from earlier windows. Pure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from model_monitor.statistics.drift.distributions import Values
 from model_monitor.statistics.drift.special_functions import student_above
 from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, lomax_above, moderation
 
-LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not worth a word
+LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 
-STEADY = 1e-3  # a line through earlier windows as steep as chance makes one more rarely is growth
+STEADY = 1e-3  # the significance level for a growth trend through earlier windows
 
 LEAST_GAP, FINEST_GAP = 0.1, 1e-4
-"""Shares of a window's length: by how much the newest row has to be older than usual, and what is as good as nothing."""
+"""Shares of a window's length: by how much the newest row must be older than usual, and a gap that counts as none."""
 
 Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
-"""Of each window when it ended, its rows, and the minutes from the newest one to that end."""
+"""For each window: when it ended, its rows, and the minutes from the newest row to its end."""
 
 _SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """How many rows earlier windows had, and how fresh they were. start, time: when the window begins, if it is known, and ends.
-    fresh: those of the earlier ones whose newest row is known. newest: the window's own. until: up to when rows are there, of a
-    window under way. by_then: the rows that earlier ones had as long after they began.
+    """The rows and freshness of earlier windows. start, time: when the window begins, if known, and ends. fresh:
+    earlier windows whose newest row is known. newest: the window's newest row. until: the time up to which an
+    unfinished window has rows. by_then: the rows that earlier windows had as long after they began.
     """
 
     time: datetime
@@ -44,7 +44,7 @@ class Volume:
 
     @property
     def usual(self) -> Usual | None:
-        """The rows that the window should have, by now if it is under way and earlier ones tell that; None if too few do."""
+        """The expected rows of the window, by now if it is unfinished and earlier windows allow it; None if too few."""
         earlier = self.by_then if self._knows_by_then else self.earlier
         season = _season(self.time, earlier)
         return None if season is None else _usual(self.time, earlier, season)
@@ -55,7 +55,7 @@ class Volume:
 
     @property
     def usual_gap(self) -> UsualGap | None:
-        """How long after its newest row a window ends; None if too few earlier ones tell."""
+        """The usual time from a window's newest row to its end; None with too few earlier windows."""
         if self.start is None or (season := _season(self.time, self.fresh)) is None:
             return None
         rows, gaps = np.array([known for time, *known in self.fresh if season(time) == season(self.time)]).T
@@ -63,27 +63,27 @@ class Volume:
 
     @property
     def gap(self) -> float | None:
-        """Minutes from the newest row to the end of the window, or of what is there of it."""
+        """Minutes from the newest row to the end of the window, or of its available part."""
         return None if self.newest is None else in_minutes((self.until or self.time) - self.newest)
 
     def chance_of(self, rows: float, usual: Usual) -> float:
-        """The probability of so many rows. A window under way may have fewer than a whole one; more are too many already."""
+        """The p-value of this number of rows. An unfinished window may have fewer rows than a whole one, not more."""
         is_of_whole = self.until is not None and not self._knows_by_then
         return 1.0 if is_of_whole and rows < usual.rows else usual.chance_of(rows)
 
     def rows_of_all(self, rows: float) -> float:
-        """The rows that the window has if they come as those that are there."""
+        """The rows of the whole window, extrapolated at the rate so far."""
         return rows * ((self.time - self.start) / (self.until - self.start)) if self.until and self.start else rows
 
 
 def in_minutes(age: timedelta) -> float:
-    """How old a row is; 0 of one that came after the window."""
+    """A row's age in minutes; 0 if it came after the window."""
     return max(0.0, age / timedelta(minutes=1))
 
 
 def _season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None:
-    """What windows like this one have in common: the hour of the weekday if enough ended then, else the hour, else nothing
-    if they cover a day. None if too few do.
+    """The season of windows like this one: the hour of the weekday if enough ended then, else the hour, else nothing if
+    they cover a day; None with too few windows.
     """
     times = [time for time, *_ in earlier]
     for season in _SEASONS:
@@ -95,8 +95,8 @@ def _season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """The rows of a window, as earlier ones had them. log: the expected logarithm. deviation: how far from it a window is, with
-    so many degrees of freedom. windows: of the season.
+    """The expected rows of a window, from earlier windows. log: the expected logarithm. deviation: its standard
+    deviation, with `freedom` degrees of freedom. windows: the number of windows of the season.
     """
 
     log: float
@@ -109,15 +109,15 @@ class Usual:
         return math.exp(self.log) - 0.5
 
     def chance_of(self, rows: float) -> float:
-        """The two-sided probability of so many rows, or so few; 1 for a change that is too small."""
+        """The two-sided p-value of this number of rows; 1 if the change is too small."""
         change = abs(math.log(rows + 0.5) - self.log)
         return 1.0 if change < LEAST_CHANGE else min(1.0, 2 * student_above(change / self.deviation, self.freedom))
 
 
 def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> Usual:
-    """Geometric means of the seasons on one line of growth, which is followed where it is steeper than chance makes one.
+    """Geometric means by season with a common growth trend, if the trend is significant.
 
-    Sources: of the line Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; of the variance `moderation`.
+    Sources: for the trend Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; for variance `moderation`.
     """
     seasons = [season(time) for time, *_ in earlier]
     names = [season(now), *({*seasons} - {season(now)})]
@@ -139,14 +139,14 @@ def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -
     more, prior = moderation(squares_of, freedoms)
     free = float(freedoms[0]) + more
     variance = (float(squares_of[0]) + more * prior) / free
-    variance = max(variance, math.exp(-expected))  # of independent rows at least
+    variance = max(variance, math.exp(-expected))  # at least that of independent rows
     deviation = math.sqrt(variance * (1 + 1 / windows[0]) + (error * middle[0]) ** 2)
     return Usual(expected, deviation, free, int(windows[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class UsualGap:
-    """Rows and gaps of earlier windows, and how long a window is; times in minutes."""
+    """Rows and gaps of earlier windows, and the length of a window; times in minutes."""
 
     rows: Values
     gaps: Values
@@ -154,7 +154,7 @@ class UsualGap:
 
     @property
     def minutes(self) -> float:
-        """The geometric mean."""
+        """The geometric mean of the gaps."""
         return math.exp(float(self._logs.mean())) - self._finest
 
     @property
@@ -166,8 +166,8 @@ class UsualGap:
         return np.log(self.gaps + self._finest)
 
     def chance_of(self, gap: float, rows: float) -> float:
-        """The probability of so long a gap, if gaps vary as those did, or the rows that would have come in them; 1 for a change
-        that is too small.
+        """The p-value of a gap this long: the larger of two, from earlier gaps and from the rows expected in them; 1 if
+        the change is too small.
         """
         if gap < self.minutes + LEAST_GAP * self.length:
             return 1.0
