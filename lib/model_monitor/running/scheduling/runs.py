@@ -228,11 +228,11 @@ class _Application:
 
 
 _SPARK = _Application()
-_ASKING = threading.Lock()  # starting asks for all other processes; of two who ask at once one gets no answer
+_ASKING = threading.Lock()  # starting a process polls all others; of two polls at once, one gets no answer
 
 
 class _Worker:
-    """A process forked off one that has loaded what jobs need, running job after job: an hour costs only its records."""
+    """A process forked off one that has loaded what jobs need. It runs many jobs: an hour costs only its records."""
 
     def __init__(self) -> None:
         server = multiprocessing.get_context("forkserver")
