@@ -1,6 +1,6 @@
-"""A person's own rules in a run of data quality: planned before data is read, counted in its scan, judged after it.
+"""A person's own rules in a data-quality run: planned before data is read, counted in its scan, judged after it.
 
-No statistics are needed, and none of the budget of false alarms: a rule is met, or a result says how many rows offend.
+They need no statistics, and none of the budget of false alarms: a rule is met, or a result counts the offending rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NAMED = 5  # columns that a sentence names
 
-_VERBS = {"rows": "is", "column": "is", "columns": "are"}  # between what is judged and its fault
+_VERBS = {"rows": "is", "column": "is", "columns": "are"}  # the verb between what is judged and its fault
 
 UNIQUE = "unique"  # the one rule that takes a pass of its own
 
@@ -74,12 +74,12 @@ class Plan:
 
     @property
     def rules(self) -> Rules:
-        """What executors count."""
+        """The rules that executors count."""
         return Rules(tuple(each.rule for each in self.counted), self.ids)
 
     @property
     def unique(self) -> tuple[int, ...]:
-        """The positions of columns whose values may not occur twice."""
+        """The positions of columns whose values must be unique."""
         return tuple(dict.fromkeys(each.rule.positions[0] for each in self.asked if each.rule.kind == UNIQUE))
 
 
@@ -130,7 +130,7 @@ def planned(
 
 
 def _types(dataset: Dataset) -> Mapping[str, ColumnType]:
-    """By name the types of columns whose cells are no texts; none of lines, whose cells are."""
+    """The types, by name, of columns whose cells are not texts; empty for lines, whose cells are."""
     if dataset.lines is not None:
         return {}
     schema = dataset.table.schema
@@ -192,7 +192,7 @@ def _of_column(
 
 
 def _rest(share: float | None) -> float:
-    """What may offend where so much has to meet a rule."""
+    """The share that may offend, given the share that must meet a rule."""
     return 0.0 if share is None else round(1 - share, 12)
 
 
@@ -203,7 +203,7 @@ def _moment(text: str, end: datetime | None) -> datetime | None:
 
 
 def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Values as texts, and those that are numbers, or texts of numbers, as numbers."""
+    """Values as texts, and numbers, or texts of numbers, as numbers."""
     words = (value for value in values if isinstance(value, str | bool))
     texts = tuple(str(value).lower() if isinstance(value, bool) else value for value in words)
     written = parse_numbers(pa.array(texts, pa.string())).tolist()
@@ -211,7 +211,7 @@ def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tu
     return texts, (*numbers, *(number for number in written if not math.isnan(number)))
 
 
-# What became of the rules.
+# The results of the rules.
 
 
 def judged(

@@ -1,4 +1,4 @@
-"""`model-monitor run-due` and `watch`: run what is due of some schedules, in turn or side by side, and list their runs."""
+"""`model-monitor run-due` and `watch`: run what is due of some schedules, also in parallel, and list their runs."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ from model_monitor.stopping import shell_status
 log = logging.getLogger(__name__)
 
 MOST_WINDOWS = 720  # on the page of a schedule's runs: a month of hours
-OVERDUE_STATUS = 1  # what `--check` ends with if runs are overdue
+OVERDUE_STATUS = 1  # the exit status of `--check` if runs are overdue
 
 
 class Doing(Enum):
-    """What a call does: run what is due, list the runs that were, or look whether runs are overdue."""
+    """What a call does: run what is due, list past runs, or check whether runs are overdue."""
 
     RUN = "run"
     LIST = "list"
@@ -129,7 +129,7 @@ def watch_tables(
     of_spark: bool = False,
     now: Now = utc_now,
 ) -> int:
-    """Look at what came of every table that fits, and write the page of all. Raises as `fleet_of_tables`."""
+    """Monitor new rows of every matching table, and write the page of all. Raises as `fleet_of_tables`."""
     start_logging()
     try:
         fleet = fleet_of_tables(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
@@ -153,7 +153,7 @@ class _Calls:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What came of an entry: its exit status, its record, and whether that is to be listed."""
+    """The result of an entry: its exit status, its record, and whether to list its runs."""
 
     entry: Entry
     status: int
@@ -162,7 +162,7 @@ class _Done:
 
 
 def _of_entry(entry: Entry, calls: _Calls) -> _Done:
-    """What came of an entry: one that fails in whatever way keeps none of the others of a fleet from their runs."""
+    """The result of an entry: whatever its failure, the other entries of a fleet still run."""
     plan = entry.plan
     try:
         if plan is None:
@@ -182,13 +182,13 @@ def _of_entry(entry: Entry, calls: _Calls) -> _Done:
 
 
 def main(request: Request, out: TextIO) -> int:
-    """The command, in the process's own environment. Ended from outside, it ends the jobs that are under way."""
+    """The command, in the process's own environment. When terminated, it ends the jobs in progress."""
     start_logging()
     return run_due(request, out)
 
 
 def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record | None, bool]:
-    """Exit status of one schedule, its record, and whether that is to be listed."""
+    """The exit status of one schedule, its record, and whether to list its runs."""
     request, now, environment = calls.request, calls.now, calls.environment
     if request.does is not Doing.RUN:
         return *_looked_at(plan, folder, request, now, environment), True
@@ -228,7 +228,7 @@ def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment
 
 
 def _write_history(plan: Plan) -> None:
-    """Put the page of the schedule's runs above them. A fault is a warning: the runs stand in any case."""
+    """Write the page of the schedule's runs above them. An error is only a warning: the runs are complete."""
     try:
         reports.main(reports.Request([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
     except Exception as error:

@@ -41,14 +41,14 @@ _DURATION = TypeAdapter(timedelta)
 
 
 def _times(cron: str, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
-    from cronsim import CronSim  # which Airflow's processes need not have
+    from cronsim import CronSim  # Airflow's processes may lack it
 
     return CronSim(cron, start, reverse=reverse)
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The times that a line of crontab names, minute to day of the week, in UTC."""
+    """The times of a crontab line, minute to day of the week, in UTC."""
 
     cron: str
 
@@ -75,16 +75,16 @@ class Clock:
         return cls(cron)
 
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """The times later than `after`, up to and with `until`."""
+        """The times later than `after`, up to and including `until`."""
         return takewhile(lambda time: time <= until, _times(self.cron, after.astimezone(timezone.utc)))
 
     def latest(self, until: datetime) -> datetime:
-        """The last time up to and with `until`."""
+        """The last time up to and including `until`."""
         minute_after = until.astimezone(timezone.utc).replace(second=0, microsecond=0) + timedelta(minutes=1)
         return next(_times(self.cron, minute_after, reverse=True))
 
     def period(self, at: datetime) -> timedelta:
-        """How far the times around `at` are from each other."""
+        """The distance between the times around `at`."""
         latest = self.latest(at)
         return next(_times(self.cron, latest)) - latest
 
@@ -115,24 +115,24 @@ class Recurrence:
 
     @property
     def period(self) -> timedelta:
-        """How long the window of a run is."""
+        """The length of a run's window."""
         return timedelta(hours=self.every_hours)
 
     @property
     def cron(self) -> str:
-        """The same as a line of crontab has it, minute to day of the week."""
+        """The same as a line of crontab, minute to day of the week."""
         if self.every_hours == 1 and self.first_hour == 0:
             return "0 * * * *"
         hours = range(self.first_hour, DAY_HOURS, self.every_hours)
         return f"0 {','.join(map(str, hours))} * * *"
 
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """The times of the runs later than `after`, up to and with `until`."""
+        """The times of the runs later than `after`, up to and including `until`."""
         return Clock(self.cron).times(after, until)
 
 
 def full_hour(time: datetime) -> datetime:
-    """The beginning of the hour that a time is in, UTC."""
+    """The beginning of the hour of a time, UTC."""
     return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
 

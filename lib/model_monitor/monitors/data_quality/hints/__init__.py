@@ -20,12 +20,12 @@ from model_monitor.registry import Registry
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
 
 NAMED = 5  # columns that a sentence names; the rest are counted
-FEWEST_VALUES = 5  # a column with fewer says nothing
+FEWEST_VALUES = 5  # a column with fewer values gets no hint
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a run knows of its data. compared: beside a baseline; None if there is none."""
+    """What a run knows of its data. compared: the comparison with a baseline; None if there is none."""
 
     profile: Profile
     layout: Layout
@@ -45,17 +45,17 @@ class Seen:
                 yield feature, found.counts
 
     def expected_types(self) -> dict[str, InferredType]:
-        """The types of the features in the baseline; none if there is none."""
+        """The types of the features in the baseline; empty if there is none."""
         features = self.compared.constraints.features if self.compared is not None else ()
         return {feature.name: feature.inferred_type for feature in features}
 
 
-Said = Iterator[tuple[Iterable[str], str]]  # columns that a hint is about, and its sentence
+Said = Iterator[tuple[Iterable[str], str]]  # the columns of a hint, and its sentence
 Rule = Callable[[Seen], Said]
 
 HINTS: Registry[Rule] = Registry("hint")
 
 
 def listed(found: Mapping[str, tuple[int, int]]) -> str:
-    """Columns, each with how many of its values are concerned: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
+    """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
     return some_of([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in found.items()], NAMED)

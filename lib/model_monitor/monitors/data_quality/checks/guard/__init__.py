@@ -40,7 +40,7 @@ GUARDS: Registry[Guard] = Registry("guard")
 
 
 def evidence_of(feature: FeatureComparison) -> Mapping[str, Evidence]:
-    """What the guards saw of a feature, by the name of their check; nothing if the baseline's states are not at hand."""
+    """The evidence of the guards on a feature, by check name; empty if the baseline's states are unavailable."""
     if not feature.evidence:
         feature.evidence.append(dict(_seen_by_guards(feature)))
     return feature.evidence[0]
@@ -60,12 +60,12 @@ def _seen_by_guards(feature: FeatureComparison) -> Iterator[tuple[str, Evidence]
 
 @once
 def _asked(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
-    """The guards that have something to ask of a feature with these states. needs: the one that a guard can't do without."""
+    """The guards that apply to a feature with these states. needs: the state that a guard can't do without."""
     found = ((guard, guard.facts.get("needs")) for guard in GUARDS.values())
     return tuple(guard for guard, needs in found if needs is None or before.state(needs) is not None)
 
 
-# What a guard saw of one column beside its baseline, and what may be said of it.
+# The evidence of a guard on one column and its baseline, and the verdict on it.
 
 
 GROUP = 40  # up to n rows may belong together, and be one value that is drawn once
@@ -73,8 +73,8 @@ GROUP = 40  # up to n rows may belong together, and be one value that is drawn o
 FEWEST_ALIEN, FEWEST_SEEN = 5, 10 * GROUP
 """At least n rows of a window are not an accident, and a baseline of at least n rows would have had some."""
 
-LEAST_SHIFT = 0.5  # the smallest change of a mean that is worth a word, in standard deviations
-FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is about normal
+LEAST_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
+FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is approximately normal
 
 GROUPS = (
     f"groups of {GROUP} rows that belong together may do this by chance, and without earlier windows their "
@@ -148,7 +148,7 @@ def of_share(
 
 @lru_cache(4096)
 def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, counts_as_is: bool) -> int | None:
-    """The least number of the window's m values that are a violation; None if not even all of them are."""
+    """The smallest violating number among the window's m values; None if not even all of them are."""
 
     def is_found(w: int) -> bool:
         found = of_share("", (b, n), (w, m), alien=alien)
@@ -168,7 +168,7 @@ class Mean:
 
 
 def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
-    """Whether a mean is another one than by chance; None if a side has no values."""
+    """Whether a mean differs by more than chance; None if a side has no values."""
     if not baseline.count or not current.count:
         return None
     apart = abs(current.mean - baseline.mean)
@@ -186,7 +186,7 @@ def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
 
 
 def _chance_apart(apart: float, baseline: Mean, current: Mean, group: int) -> float:
-    """Two-sided tail of the difference of means, widened as that of numbers with a skewness of 2 is."""
+    """Two-sided tail of the difference of means, widened like that of numbers with a skewness of 2."""
     fewest = min(baseline.count, current.count) // group
     if not apart or fewest * group < FEWEST_OF_MEAN or fewest < 2:
         return 1.0
@@ -198,7 +198,7 @@ def _chance_apart(apart: float, baseline: Mean, current: Mean, group: int) -> fl
 
 
 def has_numbers(*sides: FeatureProfile) -> bool:
-    """Whether all sides are numbers, with finite ones among them."""
+    """Whether all sides are numeric and have finite values."""
     return all(map(_has_numbers, sides))
 
 
