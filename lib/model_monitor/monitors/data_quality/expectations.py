@@ -39,10 +39,10 @@ UNIQUE = "unique"  # the one rule that takes a pass of its own
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """One rule, and how its result is told.
+    """One rule, and the words for its result.
 
-    name: the column, or the rule about rows. label: which of its rules. fault: what offending values are, in words. things:
-    what is counted. allowed: the largest share that may offend.
+    name: the column, or the rule about rows. label: which of its rules. fault: what offending values are, in words.
+    things: what is counted. allowed: the largest share that may offend.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Requested:
 class Plan:
     """All rules of a run, bound to the columns of its data.
 
-    lacking: rules of columns that the baseline has and the data lacks: name and label. extra: columns that may not be there.
+    lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent.
     """
 
     expectations: Expectations
@@ -88,8 +88,8 @@ def planned(
 ) -> Plan:
     """The rules for a data set. known: the columns of its baseline. end: of its window.
 
-    Raises BadConfiguration, a line for each fault: a column that neither the data nor the baseline has, a rule about texts for
-    a column of numbers, a span of time without a window.
+    Raises BadConfiguration, a line for each error: a column that neither the data nor the baseline has, a rule about
+    texts for a numeric column, a time span without a window.
     """
     positions = {name: position for position, name in reversed(list(enumerate(dataset.names)))}
     types = _types(dataset)
@@ -217,9 +217,9 @@ def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tu
 def judged(
     plan: Plan, offences: Offences, rows: int, repeated: Mapping[int, int], present: Mapping[int, int]
 ) -> Judged:
-    """The results of the rules, errors that are not met as violations and warnings as hints.
+    """The results of the rules: unmet errors as violations, and unmet warnings as hints.
 
-    rows: of the data. repeated, present: by position of a column the rows whose value stands there twice, and those with one.
+    rows: of the data. repeated, present: by column position, the rows whose value recurs, and those with a value.
     """
     results: list[CheckResult] = list(_of_data_set(plan, rows))
     hints: list[Hint] = []

@@ -1,7 +1,7 @@
-"""What a violated feature may have become, as a person would guess first: another unit, a shifted clock, a filled gap. Pure.
+"""Guesses at the cause of a violated feature, as a person would make first: another unit, a shifted clock, a filled gap. Pure.
 
-A guess is a registered rule: it changes the baseline as such a mistake would, and holds if the window looks like that. They are
-asked in their order, the most special first, and only of features that are violated.
+A guess is a registered rule: it changes the baseline as such a mistake would, and holds if the window looks like the result.
+Guesses are tried in order, the most specific first, and only for violated features.
 
 Source: D4.14.
 """
@@ -53,8 +53,8 @@ Sides: TypeAlias = tuple[StepCdf, StepCdf]
 
 @dataclass(frozen=True)
 class Suspect:
-    """A violated feature on both sides. others: the other violated ones, by name. texts: what a column of texts has now. ages: of
-    times, beside those of their rows.
+    """A violated feature on both sides. others: the other violated ones, by name. texts: a column's present texts.
+    ages: of times, relative to those of their rows.
     """
 
     name: str
@@ -318,9 +318,9 @@ def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str |
 
 
 def unit_of(before: StepCdf, now: StepCdf) -> float | None:
-    """How many times what they were all numbers are, if that is a factor between units; None if no unit explains it.
+    """The factor by which all numbers have changed, if it is one between units; None if no unit explains it.
 
-    Around zero a wider spread looks like a small factor, and is none, unless the same values are there again, so many times.
+    Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
     """
     sides = before.finite(), now.finite()
     if not all(side.total and np.abs(side.values[[0, -1]]).max() < LARGEST for side in sides):

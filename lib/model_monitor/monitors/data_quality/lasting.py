@@ -35,8 +35,8 @@ def _before(feature: FeatureComparison) -> FeatureDistribution:
 
 
 def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
-    """The drift check's finding, and since when windows have left the baseline: a violation if they say so together; else the
-    smallest change that they would say so of if it stayed for a day.
+    """The drift check's finding, with the time since when windows differ from the baseline: a violation if their joint
+    evidence says so; else with the smallest change that it would detect if the change lasted for a day.
     """
     calibration = feature.calibration
     found = None if calibration is None else calibration.lasting.get(feature.constraints.name)

@@ -274,7 +274,7 @@ Table = NDArray[np.float64]
 
 
 def _scores(table: Table) -> tuple[float, Table, Table]:
-    """How strongly rows and columns of a table go together, from 0 to 1, and the scores of each that show it best.
+    """The strength of a table's association of rows and columns, from 0 to 1, and the scores that show it best.
 
     Source: the first canonical correlation of a table, Fisher 1940, "The precision of discriminant functions".
     """
@@ -299,8 +299,8 @@ def _raked(table: Table, rows: Table, columns: Table) -> Table:
 
 
 def _change(table: Table, windows: Table) -> tuple[Table, Table, Table]:
-    """How strongly the cells of windows go together, how strongly they would if they did as in a table, and the variance of the
-    score of a row there. windows: shape (…, rows, columns).
+    """The strength of association in windows, its expected strength if they were associated as in `table`, and the
+    variance of the score of a row there. windows: shape (…, rows, columns).
     """
     _, mine, theirs = _scores(table)
     scores = np.outer(mine, theirs)
@@ -326,9 +326,9 @@ def _phi(tables: Table) -> float:
 
 
 def judged(comparison: Comparison, calibration: Calibration, violated: frozenset[str]) -> Iterator[CheckResult]:
-    """The verdicts, exact relations first, then what is least likely of orders and associations: one change is one violation.
+    """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
 
-    violated: features of which other checks tell already.
+    violated: features that other checks already report.
     """
     history = comparison.history.get(BASELINE)
     unfit = {} if history is None or calibration.rows_are_independent else history.unfit

@@ -1,6 +1,6 @@
-"""What can be told of a command line before any library is loaded: help, the names of options, and paths that are not there.
+"""Answers to a command line that need no libraries: help, the names of options, and paths that don't exist.
 
-Standard library only. Of a word behind a switch the job itself says whether it is a path.
+Standard library only. For a word after a switch, the job itself decides whether it is a path.
 """
 
 from __future__ import annotations

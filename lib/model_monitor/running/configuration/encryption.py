@@ -29,7 +29,7 @@ def only_with_kms(key: str | None, info: ValidationInfo) -> str | None:
 
 
 def encryption_settings(encryption: S3Encryption | None, kms_key: str | None) -> dict[str, str]:
-    """The settings of Spark by which every write to S3 asks for encryption; none if the bucket's own default is to count.
+    """Spark's settings by which every write to S3 requests encryption; empty if the bucket's own default should apply.
 
     For S3A and for EMRFS, EMR's own file system.
     Source: hadoop-aws 3.3.4, "Working with Encrypted S3 Data"; EMR management guide, "Amazon S3 server-side encryption".

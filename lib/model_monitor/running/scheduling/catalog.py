@@ -31,11 +31,11 @@ def fleet_of_tables(
     *,
     of_spark: bool = False,
 ) -> Fleet:
-    """Every table whose name fits, each an entry that is due now.
+    """Every table with a matching name, each an entry that is due now.
 
-    pattern: `sales.*` of a warehouse's folders or of Spark's catalog, `CATALOG.sales.*` of one that pyiceberg's settings or
-    Spark's name.
-    Raises BadConfiguration for a pattern that is none, or that fits no table; BadInput if the warehouse can't be listed.
+    pattern: `sales.*` of a warehouse's folders or of Spark's catalog, `CATALOG.sales.*` of a catalog in pyiceberg's or
+    Spark's settings.
+    Raises BadConfiguration for an invalid pattern, or one without matches; BadInput if the warehouse can't be listed.
     """
     if warehouse and of_spark:
         raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")

@@ -57,13 +57,13 @@ class Doing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a call asks for. files: schedule entries, folders of them, and fleets. state: folder of the records, None for each
-    entry's own.
+    """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, None
+    for each entry's own.
 
-    retry_failed: whether what failed or was stopped is run again. history: whether the page of all runs is written after one.
-    as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a program reads them.
-    at_once: how many jobs go on side by side. page: where the page of all is written, None for no page and no message.
-    alarms_per_month: false ones of all schedules together.
+    retry_failed: whether failed or stopped runs are repeated. history: whether the page of all runs is written after a
+    run. as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a
+    program reads them. at_once: number of parallel jobs. page: the path of the page of all schedules, None for no page
+    and no message. alarms_per_month: expected number of false alarms of all schedules together.
     """
 
     files: tuple[Path, ...]
@@ -95,11 +95,11 @@ def run_due(
     environment: Environment | None = None,
     fleet: Fleet | None = None,
 ) -> int:
-    """Run what is due of each schedule; one that can't be run keeps none of the others from it.
+    """Run what is due of each schedule; one that can't be run does not prevent the others.
 
-    fleet: whose entries they are, in place of those of files.
-    The exit status: of the first run that did not complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if
-    runs are overdue that this call was not to run; else 0. Raises as `read_fleet`.
+    fleet: the fleet of the entries, instead of that of the files. The exit status: of the first run that did not
+    complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if runs are overdue that this call did
+    not have to run; else 0. Raises as `read_fleet`.
     """
     surroundings = environment or Environment()
     fleet = fleet or read_fleet(request.files, request.alarms_per_month)
@@ -248,9 +248,9 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
 
 
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
-    """Whether runs are overdue. The sinks that get messages are notified when that changes; the first time only if they are.
+    """Whether runs are overdue. The sinks for messages are notified when that changes; the first time only if they are.
 
-    One that can't be reached is a warning, and all are notified again by the next call.
+    An unreachable sink is a warning, and the next call notifies all sinks again.
     """
     notice, since = Notice(ON_TIME, "runs come again"), overdue_since(plan, record.executions, now)
     is_overdue = since is not None

@@ -1,7 +1,7 @@
-"""Which schedules are watched together: entries of a folder, or those that one file says, `fleet.yaml`, for many models alike.
+"""A fleet: schedules monitored together, entries of a folder, or of one file, `fleet.yaml`, for many similar models.
 
-A fleet only says entries; `command.py` runs them as any others. An entry that is wrong keeps none of the others from running.
-Variants of an endpoint are entries of their own.
+A fleet only provides entries; `command.py` runs them like any others. An invalid entry does not prevent the others from
+running. Variants of an endpoint are entries of their own.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What is watched together. name: of the file or folder that says so. sinks: that get one message for a cause.
-    alarms_per_month: false ones that are expected of all entries together, None where each has its own budget.
+    """Schedules monitored together. name: of the file or folder. sinks: each gets one message per cause.
+    alarms_per_month: expected number of false alarms of all entries together, None if each has its own budget.
     """
 
     name: str
@@ -72,9 +72,9 @@ class Fleet:
 
 
 def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None) -> Fleet:
-    """The entries of files and folders, in their order. alarms_per_month: in the place of what files say.
+    """The entries of files and folders, in their order. alarms_per_month: overrides that of the files.
 
-    Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file that says no entries.
+    Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file without entries.
     """
     found: list[Entry] = []
     sinks: tuple[Destination, ...] = ()
@@ -197,8 +197,8 @@ def _texts(variables: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def _of_variant(variables: Mapping[str, str], variant: str, own: str, model: str) -> dict[str, str]:
-    """The variables of a variant's job, whose captures and results lie in folders of its own; those of the usual one are the
-    endpoint's, whoever comes beside it. own: what its entry is called, `{entry}`.
+    """The variables of a variant's job, whose captures and results are in folders of its own; the default variant's
+    results are the endpoint's, even if others are added. own: the name of its entry, `{entry}`.
     """
     named = variant or USUAL_VARIANT
     texts = {key: text.replace("{entry}", own).replace("{variant}", named) for key, text in variables.items()}
@@ -267,8 +267,8 @@ def _each_once(entries: Sequence[Entry]) -> Iterator[Entry]:
 
 
 def _without_conflicts(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The entries; those that would hold each other up, as one reads what the other writes and the other way round, are not
-    run, nor is one that writes where another does."""
+    """The entries; entries that would wait for each other, because each reads what the other writes, are not run, nor
+    is one that writes where another does."""
     known = list(entries)
     reads, writes = ({each.name: _paths(each.plan, of) for each in known} for of in ("dataset_source", "output_path"))
     owners: dict[str, str] = {}

@@ -49,7 +49,7 @@ class Record:
     def read(cls, folder: Path, name: str, now: Now = utc_now) -> Record:
         """The record of the schedule called `name`; an empty one if none of its runs was ever due.
 
-        Raises BadDocument if the file can't be understood; runs would be repeated if it were taken for an empty one.
+        Raises BadDocument if the file can't be parsed; taking it for an empty one would repeat its runs.
         """
         path = folder / f"{name}.{Executions.FILE_NAME}"
         if not path.exists():
@@ -135,9 +135,9 @@ class Record:
 
 @contextmanager
 def held(folder: Path, name: str) -> Iterator[bool]:
-    """Whether this process alone runs the schedule for as long as the body takes. The system lets go when the process ends.
+    """Whether this process alone runs the schedule for the duration of the body. The system unlocks when the process ends.
 
-    Raises OutputFailed if nothing can be written in the folder.
+    Raises OutputFailed if the folder can't be written.
     """
     path = folder / f".{name}.lock"
     try:

@@ -87,9 +87,9 @@ class Turns:
 
 
 def side_by_side(step: Callable[[T], R], many: Sequence[T], at_once: int) -> list[R]:
-    """What a step makes of each, in their order; of one at a time in this very thread.
+    """The result of a step for each item, in order; with one at a time, in this very thread.
 
-    Raises what one of them raised, once those that are under way have ended.
+    Raises the first error, once the steps in progress have ended.
     """
     if at_once == 1 or len(many) < 2:
         return [step(each) for each in many]

@@ -1,5 +1,5 @@
-"""How it stands with all that is watched together: read from records and results, shown as one page, and told in one message for
-each cause.
+"""The state of all schedules of a fleet: read from records and results, shown as one page, and reported in one message
+for each cause.
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ def _in_a_line(text: str) -> str:
 
 
 def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment) -> str:
-    """Write the page of all, and notify the fleet's sinks of what is new; what to print about it.
+    """Write the page of all schedules, and notify the fleet's sinks of what is new; returns the text to print.
 
-    Raises OutputFailed if the page can't be written. Another call that is at it does both.
+    Raises OutputFailed if the page can't be written. If another call is already doing both, nothing is done.
     """
     with held(page.parent, page.name) as is_ours:
         if not is_ours:
@@ -131,8 +131,8 @@ def _budget(fleet: Fleet) -> str:
 def _tell(
     watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
 ) -> tuple[str, ...]:
-    """Send a message for each cause of what is new since the last call, and one of what is over; faults of delivery, after which
-    the next call tries again.
+    """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
+    delivery, after which the next call tries again.
     """
     path = page.with_name(f"{page.stem}.{TOLD}")
     told = _told(path)

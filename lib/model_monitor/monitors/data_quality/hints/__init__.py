@@ -1,8 +1,8 @@
-"""What looks wrong with a data set and breaks no constraint: each a registered function. Pure.
+"""Hints: what looks wrong with a data set but violates no constraint; each a registered function. Pure.
 
-A rule takes what was `Seen` and yields columns and a sentence only if it is nearly certain: of counts, never of a value.
-`evaluation.all_hints` runs them all; a new file in this folder is found by being there. Ours; under `--compat service` there
-are none.
+A rule takes `Seen` and yields columns and a sentence only if it is nearly certain: about counts, never about a value.
+`evaluation.all_hints` runs them all; a new file in this folder is discovered automatically. Ours: none with
+`--compat service`.
 
 Source: M16.
 """
@@ -32,9 +32,9 @@ class Seen:
     compared: Comparison | None = None
 
     def texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
-        """Columns of text with the counts of their values, where most were counted, so that one can tell what they look like.
+        """Text columns with the counts of their values, where most values were counted, so that their look can be judged.
 
-        Beside a baseline without those that are a String there, which its own run has spoken of.
+        With a baseline, those that are a String there are left out: the baseline's own run has reported them.
         """
         expected = self.expected_types()
         for feature in self.profile.features:

@@ -1,12 +1,12 @@
-"""The guard: what would pass in silence, since no limit of constraints.json is about it. Pure.
+"""The guards: checks for changes that no limit of constraints.json covers. Pure.
 
-A guard takes one feature of which the baseline's states are known, and gives the `Evidence` of its window, or None where there is
-nothing to ask; without the state that it `needs` of the baseline it is not asked. It runs where chance is allowed for, within the
-budget of the family "contents"; a new file in this folder is found by being there. `same_as` names the checks that see the same
-change: it is no second violation beside theirs.
+A guard takes one feature, with the baseline's states, and returns the `Evidence` of its window, or None if it does not
+apply; it is skipped if the baseline lacks the state that it `needs`. It runs where noise is allowed for, within the
+budget of the family "contents"; a new file in this folder is discovered automatically. `same_as` names the checks that
+see the same change: the guard adds no second violation to theirs.
 
-Rows may belong together, as those of one user do. Then what looks like many rows is one thing that happened: evidence has to
-last if rows come in groups of `GROUP`, unless the baseline's own parts show that rows stand for themselves, or what is seen is
+Rows may belong together, like those of one user. Then what looks like many rows is a single event: evidence must hold
+even if rows come in groups of `GROUP`, unless the baseline's own parts show that rows are independent, or the change is
 of a kind that the baseline never had, and no healthy window would.
 
 Source: D4.9.
@@ -84,11 +84,11 @@ GROUPS = (
 
 @dataclass(slots=True)
 class Evidence:
-    """What a guard saw. what: of which `observed` and `expected` are the window's and the baseline's. n, m: their values.
+    """The evidence of a guard. what: the quantity, `observed` in the window and `expected` by the baseline. n, m: their values.
 
-    p: of independent rows. grouped_p: of groups of rows. is_large: whether the change is worth a word. is_alien: whether no group
-    of healthy rows would be so, and rows count each for itself. share: of a share the count of the baseline, and which part of a
-    window is alien; None of a mean. reason: why there is no verdict; None if there is one.
+    p: for independent rows. grouped_p: for groups of rows. is_large: whether the change is relevant. is_alien: whether no group
+    of healthy rows would look so, and rows count singly. share: for a share, the baseline's count, and the alien part of a
+    window; None for a mean. reason: why there is no verdict; None if there is one.
     """
 
     what: str
@@ -126,10 +126,10 @@ class Evidence:
 def of_share(
     what: str, baseline: tuple[int, int], current: tuple[int, int], *, alien: float = math.inf, is_kind: bool = False
 ) -> Evidence | None:
-    """Whether more of a window are so than by chance; None if a side has no values.
+    """Whether a share of a window is higher than by chance; None if a side has no values.
 
-    baseline, current: how many are so, of how many. alien: the share from which on a window has what no healthy one would, if
-    the baseline has less than a hundredth of it. is_kind: whether it does at any share, if the baseline has none.
+    baseline, current: the count and the total. alien: the share from which a window is unlike any healthy one, if the
+    baseline has less than a hundredth of it. is_kind: whether any share is, if the baseline has none.
     """
     (b, n), (w, m) = baseline, current
     if not n or not m:
@@ -209,8 +209,8 @@ def _has_numbers(side: FeatureProfile) -> bool:
 
 
 def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
-    """How many of the finite numbers lie outside, and how many there are. Of more than an end holds, or without ends, as many as
-    lie there for certain.
+    """The number of finite numbers outside, and their total. If more lie there than the stored ends hold, or without
+    ends: the number that certainly does.
     """
     moments, sketch = feature.moments, feature.kll
     assert moments is not None

@@ -107,12 +107,12 @@ def compared(what: str, old: VectorMoments, new: VectorMoments) -> Evidence | No
 
 
 def _rows_as_one(of: VectorMoments, rows: int) -> tuple[float, float] | None:
-    """How many of so many rows count as one, by the means of neighbours along the directions; and of the neighbours alone. None
-    if there are too few.
+    """How many of this many rows count as one, by the means of neighbours along the directions; and for the neighbours
+    alone. None if there are too few.
 
-    What is less clear than chance would have it counts as far as chance does not explain it: vectors with many directions say it
-    finely, ages coarsely. What stretches have in common is taken to grow for a longer window as it did from those of 32 or 256 to
-    the next ones, at most as far as for all that is known it may have.
+    Evidence below noise level counts as far as noise does not explain it: vectors with many directions measure it
+    finely, ages coarsely. Correlation over longer windows is assumed to grow as it did from stretches of 32 or 256 to
+    the next ones, at most up to the bound known for it.
     Source: James and Stein 1961, "Estimation with quadratic loss", the positive part.
     """
     size, spread = len(of.together), float(np.diag(of.together).sum())
