@@ -25,7 +25,7 @@ class Destination(Protocol):
 
     @property
     def spool(self) -> Path:
-        """The folder in which files grow; the same after a restart, so that what was left there is found."""
+        """The folder in which files grow; the same after a restart, so that files left there are found."""
 
     def deliver(self, file: Path, key: str) -> None:
         """Put a finished file in place and take it out of the spool. key: its path below the destination.
@@ -114,7 +114,7 @@ class S3Folder:
 
 
 class Outbox:
-    """Finished files and where they go. `put` and `close` are called by one thread, `run` is another."""
+    """Finished files and their destination. One thread calls `put` and `close`, another is `run`."""
 
     def __init__(self, destination: Destination, limits: CaptureLimits, tally: Tally, clock: Clock) -> None:
         self._destination = destination

@@ -1,8 +1,8 @@
-"""`CaptureWriter`: takes what a server is asked and what it answers, and writes capture files beside the serving.
+"""`CaptureWriter`: takes a server's requests and answers, and writes capture files without delaying it.
 
-The server's threads do no more than make a line of JSON and put it into a bounded buffer; two threads of the writer's own
-do everything that can wait or fail, one to the disk and one to the destination. Nothing here ever raises into the serving
-path: what can't be captured is counted.
+The server's threads only make a line of JSON and put it into a bounded buffer; two threads of the writer do everything
+that can wait or fail, one to the disk and one to the destination. Nothing here ever raises into the serving path: what
+can't be captured is counted.
 """
 
 from __future__ import annotations

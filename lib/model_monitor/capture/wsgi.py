@@ -1,4 +1,4 @@
-"""Middleware that captures what a WSGI application (Flask, Django, …) is asked and what it answers.
+"""Middleware that captures the requests and answers of a WSGI application (Flask, Django, …).
 
     app.wsgi_app = CaptureMiddleware(app.wsgi_app, writer)
 
