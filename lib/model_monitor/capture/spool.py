@@ -217,7 +217,7 @@ def _claimed(path: Path) -> Iterator[Draft]:
 
 
 class Drafts:
-    """The growing files of one process, one for each hour of records. folder: of all of them, `<endpoint>/<variant>`."""
+    """The growing files of one process, one for each hour of records. folder: of them all, `<endpoint>/<variant>`."""
 
     def __init__(self, spool: Spool, folder: str, limits: CaptureLimits, clock: Clock) -> None:
         self._spool = spool

@@ -175,7 +175,7 @@ class ScheduledMonitor(BaselinedMonitor):
         self.monitoring_schedule_name = self.job_definition_name = None
 
     def describe_schedule(self) -> dict[str, Any]:
-        """Run what is due; returns DescribeMonitoringSchedule's answer. Raises BadConfiguration if there is no schedule."""
+        """Run what is due; returns DescribeMonitoringSchedule's answer. Raises BadConfiguration without a schedule."""
         ran = run_due(self._schedule_name())[-1:]
         record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
         return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
@@ -365,7 +365,7 @@ class ScheduledMonitor(BaselinedMonitor):
 
 
 def described(name: str, created: datetime, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A new schedule in DescribeMonitoringSchedule's form. kind: of monitoring. config: its times and its job definition."""
+    """A new schedule in the form of DescribeMonitoringSchedule. kind: of monitoring. config: times and job definition."""
     return {
         "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
         "MonitoringScheduleName": name,

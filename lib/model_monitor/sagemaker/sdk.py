@@ -78,7 +78,7 @@ def of_sdk(name: str, module: str = SDK) -> Any:
 
 
 def beside(module: str) -> Callable[[str], Any]:
-    """The `__getattr__` of a module here with the name of one of the SDK's, as `inputs`: names of this package first."""
+    """The `__getattr__` of a module here named like one of the SDK's, as `inputs`: names of this package first."""
 
     def found(name: str) -> Any:
         package = importlib.import_module("model_monitor.sagemaker")

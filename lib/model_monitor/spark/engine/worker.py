@@ -71,7 +71,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def forget_archives() -> None:
-    """Leave nothing to read again: an import recreates an archive's importer from the directory that zipimport remembers."""
+    """Leave nothing to reread: an import recreates an archive's importer from the directory that zipimport keeps."""
     for path, finder in list(sys.path_importer_cache.items()):
         if isinstance(finder, zipimporter):
             del sys.path_importer_cache[path]
