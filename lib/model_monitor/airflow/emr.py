@@ -1,7 +1,7 @@
 """A job as a step of an EMR cluster or a job run of an EMR Serverless application, by the clients of Airflow's connections.
 
-The package, Deequ's JAR and the driver are put on S3 as `./spark-submit.sh --target …` does. A retry first looks for the run that
-an attempt before it started, by the name that all attempts have, so that no second one runs beside it.
+The package, Deequ's JAR and the driver are uploaded to S3 like `./spark-submit.sh --target …` does. A retry first looks for
+the run of an earlier attempt, by the name that all attempts share, so that no second one runs in parallel.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ class _OnEmr(Location):
 
 @dataclass(frozen=True, kw_only=True)
 class EmrCluster(_OnEmr):
-    """Steps of a cluster that runs.
+    """Steps of a running cluster.
 
-    package_location: below it, on S3, lies what jobs need. environment: an archive of Python's environment, here or on S3, None
-    if the cluster has all libraries. columns: how wide the data is, which sizes the executors' memory.
+    package_location: the S3 location of the files that jobs need. environment: an archive of Python's environment, here or
+    on S3, None if the cluster has all libraries. columns: number of columns in the data, which sizes the executors' memory.
     """
 
     cluster_id: str
@@ -156,7 +156,7 @@ class RemoteRun:
         self._cancel = cancel
 
     def wait(self) -> None:
-        """What came of it stands in the job's message; the service tells only whether it ended well."""
+        """The job's message has the result; the service reports only success or failure."""
         state = self.run.wait(self._client)
         if state.reason:
             log.info("%s %s: %s", self.run.kind.value, self.run.identifier, state.reason)
@@ -173,7 +173,7 @@ def _s3_client(aws_conn_id: str | None) -> Any:
 
 
 def _encryption(call: JobCall) -> dict[str, str]:
-    """The package is encrypted as the results are. Raises BadConfiguration for a kind of encryption that there is not."""
+    """The package is encrypted like the results. Raises BadConfiguration for an unknown kind of encryption."""
     wanted = call.flags.get("s3_encryption")
     kinds = {kind.value.lower(): kind for kind in S3Encryption}
     if wanted is not None and wanted.lower() not in kinds:

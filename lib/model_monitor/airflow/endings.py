@@ -1,4 +1,4 @@
-"""What came of a job, from the files that it left: its message and documents as XCom, and a task whose job found violations."""
+"""The result of a job, from the files that it left: its message and documents as XCom, and a task with violations."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ log = logging.getLogger(__name__)
 
 
 class StoredFiles(Protocol):
-    """Files of one file system, by their whole paths."""
+    """Files of one file system, by their full paths."""
 
     def read(self, path: str) -> bytes | None:
         """A file's content, None if there is no such file."""
 
     def delete(self, path: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
 
 
 def files_of(path: str, aws_conn_id: str | None) -> StoredFiles:
-    """The file system that holds `path`. Raises BadConfiguration if Airflow has none for it, or for a relative path."""
+    """The file system of `path`. Raises BadConfiguration if Airflow has none for it, or for a relative path."""
     scheme = urlsplit(path).scheme
     if scheme == "" and not path.startswith("/"):
         raise BadConfiguration(
@@ -59,7 +59,7 @@ class LocalFiles:
 
 
 class S3Files:
-    """Objects, by the client of a connection of Airflow's."""
+    """Objects, by the client of an Airflow connection."""
 
     def __init__(self, aws_conn_id: str | None) -> None:
         self._aws_conn_id = aws_conn_id
@@ -87,7 +87,7 @@ class S3Files:
 
 
 class ObjectStorageFiles:
-    """Files of a file system that one of Airflow's providers brings along, such as gs:// or abfss://."""
+    """Files of a file system from one of Airflow's providers, such as gs:// or abfss://."""
 
     def __init__(self, path: str) -> None:
         from airflow.sdk import ObjectStoragePath
@@ -119,15 +119,15 @@ def _place_of(path: str) -> dict[str, str]:
 
 
 Callback = Callable[[Any], Any]
-"""Gets Airflow's context, with `monitoring`, the outcome, beside its members; any notifier of Airflow's is one."""
+"""Receives Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
 
 
 class OnViolations(str, Enum):
-    """What becomes of a task whose job found violations.
+    """What happens to a task whose job found violations.
 
-    FAIL: the task fails, without a retry, since the same data has the same violations; the job ends with status 4 as by
-    `--fail-on-violations`. SKIP_DOWNSTREAM: it succeeds, and the tasks right behind it are skipped. CALLBACK: the callback is
-    called, then it succeeds.
+    FAIL: the task fails, without a retry, since the same data has the same violations; the job ends with status 4 as
+    with `--fail-on-violations`. SKIP_DOWNSTREAM: it succeeds, and its direct downstream tasks are skipped. CALLBACK:
+    the callback is called, then it succeeds.
     """
 
     SUCCEED = "succeed"
@@ -139,7 +139,7 @@ class OnViolations(str, Enum):
     def of(cls, text: str, callback: Callback | None) -> OnViolations:
         """The choice of this name.
 
-        Raises BadConfiguration for another name, or if a callback and the choice to call one don't go together.
+        Raises BadConfiguration for another name, or if callback and choice don't match.
         """
         try:
             choice = cls(text)
@@ -166,10 +166,10 @@ _COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (
 class JobEnd:
     """A run that completed.
 
-    status: Completed or CompletedWithViolations, as in the service. message: the job's own. violations: how many; violated: the
-    first of them without their texts. paths: of the documents by their names, where they never change, and `output`, the path
-    that the job was given. window: start and end. alert: OK or InAlert, as `--datapoints-to-alert` has it; None of a job that
-    compares nothing.
+    status: Completed or CompletedWithViolations, as in the service. message: the job's own. violations: their number;
+    violated: the first of them without their texts. paths: of the documents by name, where they never change, and
+    `output`, the job's output path. window: start and end. alert: OK or InAlert, by `--datapoints-to-alert`; None for a
+    job that compares nothing.
     """
 
     status: str
@@ -182,29 +182,29 @@ class JobEnd:
     alert: str | None = None
 
     def as_xcom(self) -> dict[str, Any]:
-        """The members as JSON has them."""
+        """The members as in JSON."""
         return {**asdict(self), "violated": list(self.violated)}
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that did not complete. reason: one sentence. exit_status: the job's, as far as it is known."""
+    """A run that did not complete. reason: one sentence. exit_status: the job's, if known."""
 
     reason: str
     exit_status: int = field(default=ExitStatus.FAILED)
 
 
 def message_path(output_path: str) -> str:
-    """Where a job leaves its message."""
+    """The path of a job's message."""
     return join(output_path, MESSAGE)
 
 
 def read_outcome(
     files: StoredFiles, output_path: str, exit_status: int | None, *, window: Window | None, compares: bool
 ) -> JobEnd | Failure:
-    """What the message and the documents below `output_path` say of the run that has just ended.
+    """The result of the run that has just ended, from the message and the documents below `output_path`.
 
-    exit_status: of the job, None if it is not known. compares: whether it is a monitoring job.
+    exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
     """
     said = files.read(message_path(output_path))
     if said is None:
@@ -230,20 +230,20 @@ def read_outcome(
 
 
 def _published(files: StoredFiles, output_path: str) -> Run | None:
-    """The run that was published last, its folder below the output path; None of a merge, which publishes by the hour."""
+    """The last published run, its folder below the output path; None for a merge, which publishes by the hour."""
     content = files.read(join(output_path, CURRENT))
     return None if content is None else read_commit(content, join(output_path, CURRENT))
 
 
 def _violated(files: StoredFiles, folder: str) -> tuple[Mapping[str, Any], ...]:
-    """What each violation is of; all members but its text, whatever the monitor calls them."""
+    """The subject of each violation; all members but its text, whatever their names in the monitor."""
     content = files.read(join(folder, VIOLATIONS))
     listed = json.loads(content or b"{}").get("violations", [])
     return tuple({name: text for name, text in each.items() if name != "description"} for each in listed[:MOST_LISTED])
 
 
 def _alert(files: StoredFiles, output_path: str) -> str | None:
-    """The alert of the runs that this one belongs to; it is kept above their hour folders (docs/alerts.md)."""
+    """The alert of this run's series; it is stored above the hour folders (docs/alerts.md)."""
     top = output_path.rstrip("/")
     if hour_of_path(join(top, MESSAGE)) is not None:
         top = top.rsplit("/", _HOUR_LEVELS)[0]

@@ -1,4 +1,4 @@
-"""The three jobs as tasks: each starts its job in a place, waits for it, and gives what came of it, one click from its task."""
+"""The three jobs as tasks: each starts its job in a place, waits for it, and returns its result, with links."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class DocumentLink(BaseOperatorLink):
         return f"_link_{self._file}"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Made where the task ran, when it has ended; Airflow keeps it."""
+        """The link, made where the task ran, when it has ended; Airflow stores it."""
         path = operator.outcome.paths.get(self._file) if operator.outcome else None
         return "" if path is None else address_of(path, operator.output_path, operator.documents_url)
 
@@ -70,10 +70,10 @@ REPORT = DocumentLink("Report", "report.html")
 
 
 def address_of(path: str, output_path: str, served_at: str | None = None) -> str:
-    """Where a browser finds a file.
+    """The address of a file for a browser.
 
-    output_path: what lies below it is served at the address `served_at`, if there is one. Without, S3's console has objects, and
-    a file of this machine is what it is.
+    output_path: files below it are served at the address `served_at`, if there is one. Otherwise, objects are in S3's
+    console, and a local file has its path.
     """
     if served_at is not None:
         return f"{served_at.rstrip('/')}/{quote(path.removeprefix(output_path).lstrip('/'))}"
@@ -86,11 +86,11 @@ def address_of(path: str, output_path: str, served_at: str | None = None) -> str
 
 log = logging.getLogger(__name__)
 
-HOUR_FOLDER = "%Y/%m/%d/%H"  # where a run's results go below the output path, by its time. Source: C1.5.
-LONGEST_NAME = 200  # EMR and EMR Serverless take 256 characters
+HOUR_FOLDER = "%Y/%m/%d/%H"  # a run's folder below the output path, by its time. Source: C1.5.
+LONGEST_NAME = 200  # EMR and EMR Serverless accept 256 characters
 
 NOT_FOR_A_RETRY = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
-"""Statuses of what stays wrong until somebody mends it."""
+"""Statuses of errors that persist until a person fixes them."""
 
 
 class JobOperator(BaseOperator, SkipMixin):
@@ -106,10 +106,10 @@ class JobOperator(BaseOperator, SkipMixin):
     JOB: ClassVar[str]
     COMPARES: ClassVar[bool] = False
     SAYS: ClassVar[tuple[str, ...]] = ("dataset_source", "output_path")
-    """Options that arguments of the operator say, by the same names."""
+    """Options that arguments of the operator set, by the same names."""
 
     SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {"env_file": "flags=, since the file lies on another machine"}
-    """Options that `flags` can't have either, with what says the same."""
+    """Options that `flags` can't have either, with their replacement."""
 
     template_fields: Sequence[str] = ("dataset_source", "output_path", "flags", "documents_url")
     ui_color = "#e8f1f8"
@@ -140,8 +140,8 @@ class JobOperator(BaseOperator, SkipMixin):
     def execute(self, context: Any) -> dict[str, Any] | None:
         """The outcome's members.
 
-        Raises AirflowFailException for what a retry would not mend, AirflowSkipException for a window without records if that
-        is wanted, AirflowException for any other failure.
+        Raises AirflowFailException for errors that a retry can't fix, AirflowSkipException for a window without records
+        if requested, AirflowException for any other failure.
         """
         try:
             require_free(self.flags, self._taken())  # again, since they may have come from another task
@@ -162,15 +162,15 @@ class JobOperator(BaseOperator, SkipMixin):
         return self.settle(came, context)
 
     def window(self, context: Any) -> Window | None:
-        """What the run looks at; None for one that reads all that there is."""
+        """The window of the run; None for one that reads all data."""
         return None
 
     def own_flags(self, window: Window | None) -> dict[str, Any]:
-        """What the task itself gives the job."""
+        """The flags that the task itself sets."""
         return {name: getattr(self, name) for name in self.SAYS}
 
     def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
-        """What becomes of the task; its XCom."""
+        """Decide the task's state; returns its XCom."""
         return outcome.as_xcom()
 
     def on_kill(self) -> None:
@@ -184,7 +184,7 @@ class JobOperator(BaseOperator, SkipMixin):
     def _run(self, place: Location, call: JobCall, files: StoredFiles) -> int | None:
         self._running = place.find(call)
         if self._running is None:
-            files.delete(message_path(call.output_path))  # of a run before, which must not be taken for this one's
+            files.delete(message_path(call.output_path))  # of an earlier run, which must not be taken for this one's
             self._running = place.begin(call)
         else:
             log.info("%s runs already, started by an attempt before this one", call.name)
@@ -219,8 +219,8 @@ class BaselineOperator(JobOperator):
 class WindowedOperator(JobOperator):
     """A job over the window of the DAG run.
 
-    lag: by how much the window lies before the run's interval. length: of the window of a run whose interval has none, as those
-    of Airflow's plain cron schedules. Raises BadConfiguration, when the DAG is read, for others than times.
+    lag: how far the window precedes the run's interval. length: of the window of a run whose interval is empty, as for
+    Airflow's plain cron schedules. Raises BadConfiguration, when the DAG is read, for values that are not times.
     """
 
     SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
@@ -310,7 +310,7 @@ class MonitorOperator(WindowedOperator):
         if self.on_violations is OnViolations.CALLBACK and self.callback is not None:
             self.callback({**context, "monitoring": outcome})
         elif self.on_violations is not OnViolations.SUCCEED:
-            # these two leave by an exception, which takes no XCom along
+            # these two end in an exception, which discards the XCom
             context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
             if self.on_violations is OnViolations.FAIL:
                 raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
@@ -325,13 +325,13 @@ class MonitorOperator(WindowedOperator):
 
 
 def skip_behind(operator: SkipMixin, context: Any) -> None:
-    """Skip the tasks right behind the one that runs."""
+    """Skip the tasks directly downstream of the running one."""
     behind = context["task"].get_direct_relatives(upstream=False)
     operator.skip(context["ti"], [task for task in behind if not task.is_teardown])
 
 
 def name_of(context: Mapping[str, Any]) -> str:
-    """What the run of a task is called where its job runs: the same in every attempt of it, in no other run."""
+    """The name of a task's run at the job's location: the same in every attempt, and in no other run."""
     ti = context["ti"]
     parts = [ti.dag_id, ti.task_id, ti.run_id, *([] if ti.map_index in (None, -1) else [str(ti.map_index)])]
     name = re.sub(r"[^A-Za-z0-9._/#-]", "-", "/".join(parts))

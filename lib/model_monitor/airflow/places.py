@@ -1,4 +1,4 @@
-"""What a job is given, what a DAG run looks at, and where a job runs: on the worker, or by a Spark connection."""
+"""A job's options, a DAG run's window, and where a job runs: on the worker, or by a Spark connection."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ AN_HOUR = timedelta(hours=1)
 def window_of(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: timedelta = timedelta(0)) -> Window:
     """The window of a DAG run, UTC.
 
-    context: Airflow's, of the task. length: of the window of a run whose interval has none; it ends at the full hour. lag: by
-    how much the window lies before the interval, for labels that come late.
+    context: Airflow's, of the task. length: of the window of a run whose interval is empty; it ends at the full hour.
+    lag: how far the window precedes the interval, for labels that come late.
 
     Raises BadConfiguration if the run has no time at all.
     """
@@ -47,7 +47,7 @@ def window_of(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: t
 
 
 def scheduled_time_of(window: Window, lag: timedelta = timedelta(0)) -> datetime:
-    """The time that the run of a window is called by, in folders: the end of its interval.
+    """The time that names a window's run in folders: the end of its interval.
 
     Source: C1.5, where the folder of a report is the hour at which its run was scheduled.
     """
@@ -64,7 +64,7 @@ def _time_of_run(context: Mapping[str, Any]) -> datetime:
 
 
 def _utc(time: datetime) -> datetime:
-    """A plain datetime: Airflow's own are pendulum's, whose sums are something else at a change of the clocks."""
+    """A plain datetime: Airflow's own are pendulum's, whose sums differ when the clocks change."""
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
 
 
@@ -89,15 +89,15 @@ def words_of(texts: Mapping[str, str]) -> list[str]:
 
 
 def without_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The flags that may stand in a command line, and the variables for the others."""
+    """The flags that may be in a command line, and the variables for the others."""
     plain = {name: text for name, text in texts.items() if name not in SECRETS}
     return plain, {variable: texts[name] for name, variable in SECRETS.items() if name in texts}
 
 
 def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
-    """Let `flags` pass that are options of the jobs, and say nothing that the task says itself.
+    """Check that `flags` are options of the jobs, and set nothing that the task itself sets.
 
-    taken: option -> the argument of the operator that it is said by. Raises BadConfiguration with a line for each that can't be.
+    taken: option -> the operator's argument that sets it. Raises BadConfiguration with a line for each invalid flag.
     """
     errors = []
     for name in flags:
@@ -128,7 +128,7 @@ def _text(value: Any) -> str:
 
 
 def moment(time: datetime) -> str:
-    """A time as jobs take it, `2026-01-31T22:00:00Z`."""
+    """A time in the format of jobs, `2026-01-31T22:00:00Z`."""
     return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
@@ -158,7 +158,7 @@ class Running(Protocol):
     """A job that was started."""
 
     def wait(self) -> int | None:
-        """Its exit status when it has ended, None if the place does not tell it; its log lines go to the task's log."""
+        """Its exit status when it has ended, None if unknown in this place; its log lines go to the task's log."""
 
     def stop(self) -> None:
         """End it, if it has not ended."""
@@ -166,7 +166,7 @@ class Running(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Location(ABC):
-    """Every text in a place may be a template, since clusters are often made by the task before.
+    """Every text in a place may be a template, since clusters are often created by an earlier task.
 
     spark_options: words for spark-submit, `("--executor-memory", "4g")`. aws_conn_id: Airflow's connection for results on S3.
     """
@@ -179,8 +179,8 @@ class Location(ABC):
         return replace(self, **{field.name: render(getattr(self, field.name)) for field in fields(self) if field.init})
 
     def find(self, call: JobCall) -> Running | None:
-        """The run of this call that an attempt before this one started and that has not ended; None if there is none, or if
-        runs end with the attempt.
+        """The unfinished run of this call that an earlier attempt started; None if there is none, or if runs end with
+        the attempt.
         """
         return None
 
@@ -188,7 +188,7 @@ class Location(ABC):
     def begin(self, call: JobCall) -> Running:
         """Start the job.
 
-        Raises BadConfiguration if it can't be started as it is configured, another MonitorError if the place refuses it.
+        Raises BadConfiguration for an invalid configuration, another MonitorError if the place refuses it.
         """
 
 
@@ -216,7 +216,7 @@ class LocalSpark(Location):
 
 
 class LocalProcess:
-    """A process whose lines go to the log; what it started ends with it."""
+    """A process whose lines go to the log; its child processes end with it."""
 
     def __init__(self, command: Sequence[str], variables: Mapping[str, str], folder: str | None = None) -> None:
         """Start it. Raises MissingDependency if there is no such program."""
@@ -241,7 +241,7 @@ class LocalProcess:
         self.lines: list[str] = []
 
     def wait(self) -> int:
-        """Its exit status, 128 + N if signal N ended it, as a shell says it."""
+        """Its exit status, 128 + N if signal N ended it, as in a shell."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.lines.append(line.rstrip())
@@ -259,7 +259,7 @@ class LocalProcess:
             self._process.wait()
 
 
-SIZED_AS_ON = "yarn"  # memory beside the executors' heap is set as for YARN; other clusters don't look at the setting
+SIZED_AS_ON = "yarn"  # memory beside the executors' heap is set as for YARN; other clusters ignore the setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,7 +312,7 @@ class SparkConnection(Location):
 
 
 class ConnectionRun:
-    """A run that the provider's hook submits and follows. The hook says only whether it went wrong, not its exit status."""
+    """A run that the provider's hook submits and follows. The hook reports only success or failure, no exit status."""
 
     def __init__(self, hook: Any, application: str) -> None:
         self._hook = hook

@@ -1,4 +1,4 @@
-"""What is built on the jobs' tasks: an hour of monitoring as one task group, and what comes after an alert."""
+"""Workflows of the jobs' tasks: an hour of monitoring as one task group, and the tasks after an alert."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 MERGED_OUTPUT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
 MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
-"""Model quality looks at the model's answers, bias at the features as well. Source: C2."""
+"""Model quality reads the model's answers, bias reads the features as well. Source: C2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +157,7 @@ def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) 
 
 IN_ALERT = "InAlert"
 LET_THROUGH = "let_through"
-"""Key of the XCom with the time for which this task let the ones behind it run; the next runs ask for it."""
+"""Key of the XCom with the time at which this task let its downstream tasks run; later runs read it."""
 
 CHALLENGED = ("verdict", "reason", "metric", "rows", "planned_rows", "rows_to_tell", "unfair")  # of challenge.json
 
@@ -196,7 +196,7 @@ class AlertGateOperator(BaseOperator, SkipMixin):
 
 
 def reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: timedelta) -> str | None:
-    """Why nothing is let through; None if it is. before: the time of the last run that was, None if none was."""
+    """Why no task is let through; None if they are. before: time of the last run that let them through, or None."""
     if alert != IN_ALERT:
         return f"the alert is {alert}"
     last = None if before is None else parse_time(before)
@@ -220,7 +220,7 @@ class CommandOperator(BaseOperator):
         self._running: LocalProcess | None = None
 
     def run_command(self, words: Sequence[str]) -> tuple[int, list[str]]:
-        """Its exit status and its lines. Raises AirflowFailException for what a retry would not mend."""
+        """Its exit status and its lines. Raises AirflowFailException for errors that a retry can't fix."""
         try:
             self._running = LocalProcess([self.python, "-m", "model_monitor.cli", *words], self.environment)
         except BadConfiguration as error:
@@ -267,7 +267,7 @@ class ChallengeOperator(CommandOperator, SkipMixin):
         found = {name: document[name] for name in CHALLENGED}
         if found["verdict"] != "promote":
             log.info("nothing is promoted: %s, %s", found["verdict"], found["reason"])
-            # a skip leaves by an exception, which takes none along
+            # a skip is an exception, which discards the XCom
             context["ti"].xcom_push(key="return_value", value=found)
             skip_behind(self, context)
         return found

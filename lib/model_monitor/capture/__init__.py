@@ -1,10 +1,10 @@
-"""The other side of monitoring: a model server writes what it is asked and what it answers, as files that the jobs read.
+"""The other side of monitoring: a model server writes its requests and answers as files that the jobs read.
 
     from model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
 
     writer = CaptureWriter(LocalFolder("captures"), CaptureOptions(endpoint="churn"))
 
-`asgi` and `wsgi` have the middleware for servers; `CaptureWriter` alone does for any other. Runs in the server's process,
+`asgi` and `wsgi` have the middleware for servers; for any other, use `CaptureWriter` alone. Runs in the server's process,
 with the standard library alone (boto3 for S3), and imports nothing else of this package.
 """
 

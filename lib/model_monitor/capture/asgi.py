@@ -1,8 +1,8 @@
-"""Middleware that captures what an ASGI application (FastAPI, Starlette, Quart, …) is asked and what it answers.
+"""Middleware that captures the requests and answers of an ASGI application (FastAPI, Starlette, Quart, …).
 
     app.add_middleware(CaptureMiddleware, writer=writer)
 
-A request is captured after the last byte of its answer was sent; the application and its client see every message as it is.
+A request is captured after the last byte of its answer was sent; the application and its client see every message unchanged.
 """
 
 from __future__ import annotations

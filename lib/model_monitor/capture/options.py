@@ -20,7 +20,7 @@ from threading import Lock
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """now: the time, aware, UTC. seconds: grows by one a second from any start; never goes back."""
+    """now: the time, aware, UTC. seconds: a monotonic clock from any start."""
 
     now: Callable[[], datetime]
     seconds: Callable[[], float]
@@ -53,12 +53,12 @@ class CaptureCounts:
 
     @property
     def dropped(self) -> int:
-        """Requests that should have been recorded and were not."""
+        """Requests that should have been recorded and weren't."""
         return self.dropped_too_large + self.dropped_buffer_full + self.dropped_after_close
 
 
 class Tally:
-    """Counts that several threads add to."""
+    """Thread-safe counts."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -70,7 +70,7 @@ class Tally:
             self._numbers[name] += number
 
     def counts(self) -> CaptureCounts:
-        """All counts of one moment."""
+        """All counts at one moment."""
         with self._lock:
             return replace(CaptureCounts(), **self._numbers)
 
@@ -79,7 +79,7 @@ QUIET_SECONDS = 60.0
 
 
 class ErrorLog:
-    """Warnings by kind. seconds: a clock that never goes back."""
+    """Warnings by kind. seconds: a monotonic clock."""
 
     def __init__(self, log: logging.Logger, seconds: Callable[[], float]) -> None:
         self._log = log
@@ -122,8 +122,8 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
 
 
 def paths_of(paths: Collection[str] | None) -> frozenset[str] | None:
-    """Those that a middleware captures, None for all. Raises ValueError for a text, and for one without a slash in front."""
-    found = None if paths is None else frozenset(paths)  # of what can be read once alone, too
+    """The paths that a middleware captures, None for all. Raises ValueError for a text, or without a leading slash."""
+    found = None if paths is None else frozenset(paths)  # copied, as an iterator can be read only once
     if isinstance(paths, str) or not all(path.startswith("/") for path in found or ()):
         raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
     return found

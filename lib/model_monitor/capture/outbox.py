@@ -1,4 +1,4 @@
-"""Finished files on their way to a folder of this machine or of S3: one after the other, again and again until they are there."""
+"""Finished files on their way to a local or S3 folder: delivered one by one, with retries until they are there."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class Destination(Protocol):
-    """What a `CaptureWriter` asks of the place to which its files go."""
+    """What a `CaptureWriter` requires of its destination."""
 
     @property
     def spool(self) -> Path:
-        """The folder in which files grow; the same after a restart, so that what was left there is found."""
+        """The folder in which files grow; the same after a restart, so that files left there are found."""
 
     def deliver(self, file: Path, key: str) -> None:
         """Put a finished file in place and take it out of the spool. key: its path below the destination.
@@ -114,7 +114,7 @@ class S3Folder:
 
 
 class Outbox:
-    """Finished files and where they go. `put` and `close` are called by one thread, `run` is another."""
+    """Finished files and their destination. One thread calls `put` and `close`, another is `run`."""
 
     def __init__(self, destination: Destination, limits: CaptureLimits, tally: Tally, clock: Clock) -> None:
         self._destination = destination
@@ -126,17 +126,17 @@ class Outbox:
         self._closed = Event()
 
     def put(self, drafts: Iterable[Draft]) -> None:
-        """Take finished files over."""
+        """Take over finished files."""
         self._files.extend(drafts)
         self._arrived.set()
 
     def close(self) -> None:
-        """Nothing comes any more: `run` tries each file once more and ends."""
+        """End of input: `run` tries each file once more and ends."""
         self._closed.set()
         self._arrived.set()
 
     def run(self) -> None:
-        """Deliver what comes until it is closed. After a failure the pauses double. Never raises."""
+        """Deliver files until closed. After a failure the pauses double. Never raises."""
         pause_seconds = self._limits.retry_seconds
         while not self._closed.is_set():
             self._arrived.wait()
@@ -152,7 +152,7 @@ class Outbox:
         self._leave()
 
     def forget(self) -> None:
-        """In a process that was forked: leave all files to the other one."""
+        """In a forked process: leave all files to the parent."""
         for draft in self._files:
             draft.forget()
 

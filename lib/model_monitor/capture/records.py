@@ -1,4 +1,4 @@
-"""One exchange with a model, while it passes a server, and as its captured record: a line of JSON, as the service words it."""
+"""One exchange with a model, as it passes through a server, and its captured record: a line of the service's JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLIENT_CLOSED_REQUEST = 499  # of a client that did not wait for the answer, as 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A body as it went over the wire; a text goes in UTF-8. content_type: the header beside it, None if there was none."""
+    """A body as sent over the wire; a text is sent in UTF-8. content_type: its header, None if there was none."""
 
     body: bytes
     content_type: str | None = None
@@ -64,7 +64,7 @@ class Body:
         self._chunks: list[bytes] = []
 
     def add(self, chunk: object) -> None:
-        """Take the next bytes; whatever else an application sends is the server's to judge."""
+        """Add the next bytes; other types are left to the server to judge."""
         if self._room >= 0 and isinstance(chunk, (bytes, bytearray, memoryview)) and len(chunk):
             content = bytes(chunk)
             self._room -= len(content)
@@ -72,12 +72,12 @@ class Body:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes that were kept."""
+        """The number of bytes kept."""
         return sum(map(len, self._chunks))
 
     @property
     def content(self) -> bytes:
-        """What was kept."""
+        """The bytes kept."""
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
 
@@ -94,7 +94,7 @@ class Conversation:
         self.status = SERVER_ERROR
 
     def end(self, status: int | None = None) -> None:
-        """Capture, once: what fails after the answer was sent changes nothing. status: None for the one that was sent."""
+        """Capture, once: a failure after the answer was sent changes nothing. status: None for the one sent."""
         exchange, self._exchange = self._exchange, None
         self._writer.end(
             exchange,
@@ -109,16 +109,16 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 BASE64 = "BASE64"
 EVENT_VERSION = "0"
 INPUT, OUTPUT = ("endpointInput", "INPUT"), ("endpointOutput", "OUTPUT")
-"""Of a half: its member of captureData, and its mode."""
+"""A half's member of captureData, and its mode."""
 
 REQUEST_METADATA = "requestMetadata"  # the member for latency and status. Ours: readers of the service skip it.
-FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on say that there is no answer of the model
+FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on mean that there is no answer of the model
 
 
 def captured_halves(
     request: Payload | None, response: Payload | None, options: CaptureOptions
 ) -> dict[str, dict[str, str | None]]:
-    """The members of captureData: of both payloads those that are there and that the options ask for."""
+    """The members of captureData: the payloads that exist and that the options request."""
     halves = {}
     if request is not None and REQUEST in options.capture_options:
         halves[INPUT[0]] = _half(request, INPUT[1], options.encodings)
@@ -128,7 +128,7 @@ def captured_halves(
 
 
 def record_line(exchange: Exchange, halves: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> bytes:
-    """The record in UTF-8 with its line end. metadata: what stands under `requestMetadata`, None for no such member."""
+    """The record in UTF-8 with its line end. metadata: the content of `requestMetadata`, None for no such member."""
     event: dict[str, Any] = {"eventId": exchange.event_id}
     if exchange.inference_id is not None:
         event["inferenceId"] = exchange.inference_id
@@ -144,7 +144,7 @@ def record_line(exchange: Exchange, halves: Mapping[str, Any], metadata: Mapping
 
 
 def request_metadata(latency_seconds: float, status: int, sampling_percentage: float) -> dict[str, float]:
-    """What is known of a request beside its data: latency in milliseconds, HTTP status, percentage of the sample it is from."""
+    """A request's metadata: latency in milliseconds, HTTP status, sampling percentage."""
     return {"latencyMs": round(latency_seconds * 1000, 3), "status": status, "samplingPercentage": sampling_percentage}
 
 
@@ -171,7 +171,7 @@ def encoded(payload: Payload, encodings: Mapping[str, str]) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def _charset(parameters: str) -> str:
-    """The charset among the parameters of a content type, of which a server sees few."""
+    """The charset among the parameters of a content type, few of which a server sees."""
     if "charset" not in parameters.lower():
         return "utf-8"
     header = Message()

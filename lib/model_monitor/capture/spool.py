@@ -1,4 +1,4 @@
-"""From lines in memory to files in their hours: a bounded buffer, drafts, and files that are written until they are whole."""
+"""From lines in memory to files by hour: a bounded buffer, drafts, and files that are written until complete."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Buffer:
         self._closed = False
 
     def offer(self, line: Line) -> bool:
-        """Take a line in; False if there is no room for it, or the last ones were taken."""
+        """Add a line; False if there is no room for it, or after `take_last`."""
         with self._lock:
             size_bytes = self._size_bytes + len(line.content)
             if self._closed or size_bytes > self._max_bytes:
@@ -62,13 +62,13 @@ class Buffer:
         return lines
 
     def take_last(self) -> list[Line]:
-        """All lines; no more are taken in afterwards."""
+        """All lines; no more are accepted afterwards."""
         with self._lock:
             self._closed = True
         return self.take()
 
     def give_back(self, lines: list[Line]) -> int:
-        """Put lines in front again that could not be written; the number of those, the latest, for which there was no room."""
+        """Put unwritten lines back in front; returns the number of those, the latest, for which there was no room."""
         with self._lock:
             room = self._max_bytes - self._size_bytes
             kept = []
@@ -86,7 +86,7 @@ LOCK = ".lock"
 SUFFIX = ".jsonl"
 READ_BACK_BYTES = 65_536
 
-NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)  # what opening a link, a folder or somebody's socket ends with
+NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)  # errors of opening a link, a folder or a socket
 READABLE_BY_GROUP = 0o640  # captured data is personal: only the server's user and its group read it
 
 
@@ -119,11 +119,11 @@ class Draft:
         self.lines += lines
 
     def finish(self) -> None:
-        """Have the system put all of it on the disk. Raises OSError if it can't."""
+        """Sync the whole file to the disk. Raises OSError if it can't."""
         os.fsync(self._descriptor)
 
     def cut_to_whole_lines(self) -> None:
-        """Take away what stands behind the last line end: a line that was being written when its process was killed."""
+        """Remove the text after the last line end: a line that was being written when its process was killed."""
         end = self.size_bytes
         while end:
             start = max(0, end - READ_BACK_BYTES)
@@ -140,7 +140,7 @@ class Draft:
         _unlocked_and_closed(self._descriptor)
 
     def forget(self) -> None:
-        """In a process that was forked: leave the file to the other one, which goes on with it."""
+        """In a forked process: leave the file to the parent, which continues with it."""
         with suppress(OSError):
             os.close(self._descriptor)
 
@@ -152,7 +152,7 @@ class Spool:
         self.folder = folder
 
     def create(self, key: str) -> Draft:
-        """A new draft of this process. Raises OSError if it can't be made."""
+        """A new draft of this process. Raises OSError if it can't be created."""
         path = self.folder / quote(key, safe="")
         with self._locked():
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -161,7 +161,7 @@ class Spool:
         return Draft(path, descriptor)
 
     def orphans(self) -> list[Draft]:
-        """The drafts of processes that are no more, locked by this one and cut to whole lines. Raises OSError."""
+        """The drafts of ended processes, locked by this one and cut to whole lines. Raises OSError."""
         with self._locked():
             paths = [path for path in sorted(self.folder.iterdir()) if path.suffix == SUFFIX]
             drafts = [draft for path in paths for draft in _claimed(path)]
@@ -175,7 +175,7 @@ class Spool:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Nobody else creates or claims drafts meanwhile: between its creation and its lock a draft looks like an orphan."""
+        """Keeps others from creating or claiming drafts: between creation and lock a draft looks like an orphan."""
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, READABLE_BY_GROUP)
         try:
@@ -193,7 +193,7 @@ def _unlocked_and_closed(descriptor: int) -> None:
 
 
 def _claimed(path: Path) -> Iterator[Draft]:
-    """The draft at `path`, if its process is no more; nothing if it is no file of ours, but a link or under another's key."""
+    """The draft at `path`, if its process has ended; nothing for other files, links or files under another's key."""
     if {"", ".", ".."} & set(unquote(path.name).split("/")):
         return
     try:
@@ -217,7 +217,7 @@ def _claimed(path: Path) -> Iterator[Draft]:
 
 
 class Drafts:
-    """The growing files of one process, one for each hour that records are of. folder: of them all, `<endpoint>/<variant>`."""
+    """The growing files of one process, one for each hour of records. folder: of them all, `<endpoint>/<variant>`."""
 
     def __init__(self, spool: Spool, folder: str, limits: CaptureLimits, clock: Clock) -> None:
         self._spool = spool
@@ -228,7 +228,7 @@ class Drafts:
         self._by_hour: dict[int, tuple[Draft, float]] = {}  # each with when it was made
 
     def append(self, lines: Sequence[Line]) -> list[Line]:
-        """Write lines to the drafts of their hours; those that could not be written come back."""
+        """Write lines to the drafts of their hours; returns those that could not be written."""
         by_hour: dict[int, list[Line]] = {}
         for line in lines:
             by_hour.setdefault(_hour_of(line.time), []).append(line)
@@ -242,7 +242,7 @@ class Drafts:
         return unwritten
 
     def take_finished(self) -> list[Draft]:
-        """The drafts that are old or large enough; others take their place."""
+        """The drafts that are old or large enough; new ones replace them."""
         due = [hour for hour, growing in self._by_hour.items() if self._is_due(*growing)]
         return [self._by_hour.pop(hour)[0] for hour in due]
 

@@ -1,8 +1,8 @@
-"""`CaptureWriter`: takes what a server is asked and what it answers, and writes capture files beside the serving.
+"""`CaptureWriter`: takes a server's requests and answers, and writes capture files without delaying it.
 
-The server's threads do no more than make a line of JSON and put it into a bounded buffer; two threads of the writer's own
-do everything that can wait or fail, one to the disk and one to the destination. Nothing here ever raises into the serving
-path: what can't be captured is counted.
+The server's threads only make a line of JSON and put it into a bounded buffer; two threads of the writer do everything
+that can wait or fail, one to the disk and one to the destination. Nothing here ever raises into the serving path: what
+can't be captured is counted.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class CaptureWriter:
         self.close()
 
     def _prepare(self) -> None:
-        """What every process has for itself."""
+        """Set up what every process has for itself."""
         self._tally = Tally()
         self._faults = ErrorLog(log, self._clock.seconds)
         options, seconds = self.options, self._clock.seconds
@@ -174,7 +174,7 @@ class CaptureWriter:
                     thread.start()
 
     def _after_fork(self) -> None:
-        """In the new process: the threads are gone, and buffer and files are the old one's."""
+        """In the child process: the threads are gone, and buffer and files belong to the parent."""
         for draft in self._drafts.take_all():
             draft.forget()
         self._outbox.forget()
@@ -196,7 +196,7 @@ class CaptureWriter:
         self._offer(Line(exchange.arrived, record_line(exchange, halves, metadata)), has_data=has_data)
 
     def _offer(self, line: Line, *, has_data: bool) -> None:
-        if not self._threads:  # of a process that was forked
+        if not self._threads:  # in a forked process
             self._ensure_running()
         if self._buffer.offer(line):
             self._tally.add("recorded")
@@ -208,7 +208,7 @@ class CaptureWriter:
             self._note_full(1)
 
     def _to_the_disk(self) -> None:
-        """The thread that flushes, every flush interval what there is, and at the end everything."""
+        """The flushing thread: writes the buffer at every flush interval, and everything at the end."""
         adopted_seconds = float("-inf")
         while not self._closed:
             if self._clock.seconds() - adopted_seconds >= self._limits.rotate_seconds:
@@ -233,14 +233,14 @@ class CaptureWriter:
         self._outbox.put(self._drafts.take_finished())
 
     def _guarded(self, step: Callable[[], None]) -> None:
-        """The thread outlives whatever a step raises."""
+        """Keeps the thread alive whatever a step raises."""
         try:
             step()
         except Exception as error:
             self._faults.warn("capturing in %s failed (%s: %s)", self._spool.folder, type(error).__name__, error)
 
     def _note_lost(self, records: int) -> None:
-        """Records that were in the buffer and could not be written."""
+        """Count records that were in the buffer and could not be written."""
         if records:
             self._tally.add("recorded", -records)
             self._note_full(records)
@@ -251,7 +251,7 @@ class CaptureWriter:
 
     def _note_fault(self, error: Exception) -> None:
         self._tally.add("faults")
-        # the text of an exception may hold what was to be captured
+        # the text of an exception may hold captured data
         self._faults.warn("a request could not be captured (%s)", type(error).__name__)
 
 

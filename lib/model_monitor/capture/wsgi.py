@@ -1,4 +1,4 @@
-"""Middleware that captures what a WSGI application (Flask, Django, …) is asked and what it answers.
+"""Middleware that captures the requests and answers of a WSGI application (Flask, Django, …).
 
     app.wsgi_app = CaptureMiddleware(app.wsgi_app, writer)
 
@@ -88,12 +88,12 @@ class _Conversation(Conversation):
 
     @property
     def is_all_sent(self) -> bool:
-        """Whether the answer has as many bytes as it was announced to have; a server may stop asking for more then."""
+        """Whether the answer has its announced number of bytes; a server may stop reading then."""
         return self._response_bytes == str(self.response.size_bytes)
 
 
 class _Input:
-    """`wsgi.input`, of which is kept what the application reads."""
+    """`wsgi.input`, recording what the application reads."""
 
     def __init__(self, stream: Any, body: Body) -> None:
         self._stream = stream
@@ -117,7 +117,7 @@ class _Input:
         return len(chunk)
 
     def __getattr__(self, name: str) -> Any:
-        """What PEP 3333 does not ask of a stream, as far as this one has it."""
+        """Stream methods that PEP 3333 does not require, as far as this stream has them."""
         found = getattr(self._stream, name)
         if name in ("read1", "readall"):
             return lambda *size: self._kept(found(*size))
@@ -129,7 +129,7 @@ class _Input:
 
 
 class _Answer:
-    """The application's answer, of which is kept what the server sends."""
+    """The application's answer, recording what the server sends."""
 
     def __init__(self, chunks: Iterable[bytes], conversation: _Conversation) -> None:
         self._chunks = chunks

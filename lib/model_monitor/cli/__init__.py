@@ -28,7 +28,7 @@ HEADINGS = ("run", "look", "decide", "keep", "move over", "begin")  # the groups
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; the exit status is its own, 2 for a wrong command line.
 
-    An error of ours leaves a trace without its text, as in a job: that may repeat values.
+    An error of ours leaves a trace without its text, which may repeat values, as in a job.
     """
     # a command's models have no use for plugins of pydantic, which would be looked for among all that is installed
     if arguments is None and "pydantic" not in sys.modules:
@@ -56,7 +56,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """One command, or all of them: those it lists in groups, and names what is nearest to an unknown word."""
+    """One command, or all of them: lists commands in groups, and suggests the nearest name for an unknown word."""
 
     commands: Mapping[str, Parser] = {}
 
@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
         return "\n".join([*lines, ""])
 
     def parsed(self, words: Sequence[str]) -> argparse.Namespace:
-        """What the words say; for words that say nothing the command ends with 2."""
+        """The parsed words; for invalid words the command ends with 2."""
         command = words[0] if words else "--help"
         if not command.startswith("-") and command not in self.commands:
             self.error(f"{command!r} is no command; {_nearest(command, self.commands)}")

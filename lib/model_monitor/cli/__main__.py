@@ -1,4 +1,4 @@
-"""`python -m model_monitor.cli`: the command, where the package lies on the path and is not installed."""
+"""`python -m model_monitor.cli`: the command, where the package is on the path but not installed."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""The kinds of monitoring there are, one record each: its monitor, how a configuration makes one, and what reads its data.
+"""The kinds of monitoring, one record each: its monitor, how a configuration makes one, and the reader of its data.
 
-A new kind is a package of `monitors/` with a class that fits the protocol, and a record here. A run needs one of them: what
-belongs to a kind is imported when it is asked for.
+A new kind is a package of `monitors/` with a class that fits the protocol, and a record here. A run needs one of them:
+the modules of a kind are imported on first use.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 class Kind:
     """One kind of monitoring.
 
-    monitor_class: its monitor, `module:class` of `monitors/`. monitor: the one that a job's configuration asks for. reader:
-    `module:function` of `inputs/`, which reads the data set that a configuration names as this kind looks at it. of_state: the
-    monitor that makes documents of a sum of states, by the class and the output path of the first of its runs.
+    monitor_class: its monitor, `module:class` of `monitors/`. monitor: makes the one of a job's configuration. reader:
+    `module:function` of `inputs/`, which reads the configured data set in the form that this kind needs. of_state: the
+    monitor that makes documents from a sum of states, by the class and the output path of the first of its runs.
     """
 
     monitor_class: str
@@ -48,7 +48,7 @@ class Kind:
         return getattr(import_module(f"model_monitor.monitors.{module}.monitor"), name)
 
     def read(self, engine: Engine, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
-        """The data set of a job; beside a baseline, if there is one."""
+        """The data set of a job, read for comparison with the baseline, if there is one."""
         module, _, name = self.reader.partition(":")
         reader = getattr(import_module(f"model_monitor.running.inputs.{module}"), name)
         dataset: Dataset = reader(engine, config, baseline)
@@ -173,18 +173,18 @@ KINDS = {
 
 
 def monitor_of_state(path: str, state: State) -> Monitor:
-    """The monitor that makes documents of a sum of states. path: the output of the first of its runs."""
+    """The monitor that makes documents from a sum of states. path: the output of the first of its runs."""
     kind = next(kind for kind in KINDS.values() if kind.type.STATE is type(state))
     return kind.of_state(kind.type, path, state)
 
 
 def types() -> Iterator[Any]:
-    """The classes of all monitors, each loaded when it is its turn."""
+    """The classes of all monitors, each loaded on demand."""
     return (kind.type for kind in KINDS.values())
 
 
 def monitor_for(config: JobConfig) -> Monitor:
-    """The monitor that a configuration asks for.
+    """The monitor of a configuration.
 
     Raises BadConfiguration if there is none for its `analysis_type`.
     """
@@ -192,7 +192,7 @@ def monitor_for(config: JobConfig) -> Monitor:
 
 
 def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
-    """The data set that `dataset_source` and `dataset_format` name, as the monitor of `analysis_type` looks at it.
+    """The data set of `dataset_source` and `dataset_format`, in the form that the monitor of `analysis_type` needs.
 
     baseline: what the data is compared with, if there is one.
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
@@ -212,4 +212,4 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
 
 
 def before_many_files(engine: Engine, files: int) -> None:
-    """What an engine does before it opens so many files; by default nothing."""
+    """Prepares an engine for opening this many files; by default nothing."""

@@ -17,9 +17,9 @@ MODEL = "MODEL_MONITOR_MODEL"  # the variable that names a job's model
 
 @dataclass(eq=False)
 class SegmentationConfig:
-    """A column whose values part the rows, for metrics of each part. display_aliases: with or without one of the rest.
+    """A column whose values divide the rows, for metrics of each part. display_aliases: with or without one for the rest.
 
-    Raises ValueError, in the SDK's words, for segments that are none, or another number of aliases.
+    Raises ValueError, in the SDK's words, for invalid segments, or another number of aliases.
     """
 
     name_or_index: str | int
@@ -47,7 +47,7 @@ class SegmentationConfig:
 
 @dataclass(eq=False)
 class DataConfig:
-    """The data set of an analysis, and where its results go. s3_compression_type: accepted, files say by their names."""
+    """The data set of an analysis, and the location of its results. s3_compression_type: accepted, without effect."""
 
     s3_data_distribution_type: ClassVar[str] = "FullyReplicated"
     s3_data_input_path: str
@@ -81,7 +81,7 @@ class DataConfig:
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The members of the configuration that are about the data."""
+        """The configuration's members about the data."""
         return copy.deepcopy(self.analysis_config)
 
 
@@ -110,15 +110,15 @@ class BiasConfig:
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The members of the configuration that are about bias."""
+        """The configuration's members about bias."""
         return copy.deepcopy(self.analysis_config)
 
 
 @dataclass(eq=False)
 class ModelPredictedLabelConfig:
-    """Where the prediction is in what the model answers, and the threshold of its probability.
+    """The location of the prediction in the model's answer, and the threshold of its probability.
 
-    Raises TypeError, in the SDK's words, for a threshold that is no number.
+    Raises TypeError, in the SDK's words, for a threshold that is not a number.
     """
 
     label: str | int | None = None
@@ -137,7 +137,7 @@ class ModelPredictedLabelConfig:
         self.predictor_config = given(label=self.label, probability=self.probability, label_headers=self.label_headers)
 
     def get_predictor_config(self) -> tuple[float | None, dict[str, Any]]:
-        """The threshold, and the members of the configuration that are about the model's answer."""
+        """The threshold, and the configuration's members about the model's answer."""
         return self.probability_threshold, copy.deepcopy(self.predictor_config)
 
 
@@ -166,7 +166,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.time_series_model_config is not None:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
-        named = (each.name for each in fields(ModelConfig))  # a class made of this one may have others
+        named = (each.name for each in fields(ModelConfig))  # a subclass may have others
         others = {name: getattr(self, name) for name in named if "instance_" not in name and name != "endpoint_name"}
         count = {"initial_instance_count": self.instance_count}
         first = {
@@ -177,15 +177,15 @@ class ModelConfig:
         self.predictor_config: dict[str, Any] = given(**(first | count | others))
 
     def get_predictor_config(self) -> dict[str, Any]:
-        """The members of the configuration that are about the model."""
+        """The configuration's members about the model."""
         return copy.deepcopy(self.predictor_config)
 
 
 class ExplainabilityConfig:
-    """What is explained, and how: one of the two below."""
+    """The subject and the method of an explanation: one of the two below."""
 
 
-@dataclass(eq=False, repr=False)  # a baseline is rows of the data
+@dataclass(eq=False, repr=False)  # a baseline consists of rows of the data
 class SHAPConfig(ExplainabilityConfig):
     """Attributions. text_config, image_config: refused, since texts and images are not explained by this package.
 
@@ -252,7 +252,7 @@ def methods_of(asked: Explained | Sequence[Explained]) -> dict[str, Any]:
 
 
 def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
-    """The variable of a configuration's model, if its name is of one that our jobs load."""
+    """The variable of a configuration's model, if its name is of a model that our jobs load."""
     predictor = config.get("predictor") or {}
     name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
     try:

@@ -62,14 +62,14 @@ REPORT = {"name": "report", "title": "Analysis Report"}
 
 
 class ClarifyBaseliningJob(BaseliningJob):
-    """A job that analysed a data set: what it left is what later windows are asked to keep to."""
+    """A job that analysed a data set: its results are the constraints of later windows."""
 
     def suggested_constraints(self, file_name: str | None = CONSTRAINTS, kms_key: str | None = None) -> Constraints:
-        """analysis.json of the job, whatever `file_name` says. Raises BadInput if it is not there."""
+        """analysis.json of the job, whatever `file_name` says. Raises BadInput if it doesn't exist."""
         return super().suggested_constraints(ANALYSIS, kms_key)
 
     def baseline_statistics(self, file_name: str | None = None, kms_key: str | None = None) -> Statistics:
-        """Not here: an analysis has no statistics.
+        """Not available: an analysis has no statistics.
 
         Raises NotImplementedError.
         """
@@ -82,7 +82,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
 
     instance_count: int | None = None
     instance_type: str | None = None
-    base_job_name: str | None = field(default=None, init=False)  # which the SDK has of monitors alone
+    base_job_name: str | None = field(default=None, init=False)  # in the SDK only monitors have it
     job_name_prefix: str | None = None
     version: str | None = None
     skip_early_validation: bool = False
@@ -93,7 +93,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         super().__post_init__()
 
     def run(self, **_: Any) -> None:
-        """Not here, as in the SDK.
+        """Not available, as in the SDK.
 
         Raises NotImplementedError.
         """
@@ -280,7 +280,7 @@ def explained_of(
 
 
 def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | str | int | None) -> None:
-    """Say where in the model's answer the prediction is."""
+    """Add the location of the prediction in the model's answer."""
     if isinstance(predicted, ModelPredictedLabelConfig):
         threshold, members = predicted.get_predictor_config()
         if members and "predictor" in config:
@@ -294,7 +294,7 @@ def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | s
 def analysis_variables(
     config: Mapping[str, Any], data_config: DataConfig, name: str, session: Any
 ) -> dict[str, str | None]:
-    """A job's variables; the configuration is written to where the data configuration has it, else below the home."""
+    """A job's variables; the configuration is written where the data configuration says, else below the home folder."""
     folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
     explains = {"shap", "pdp"} & set(config["methods"])
     return {
@@ -306,5 +306,5 @@ def analysis_variables(
 
 
 def write_config(config: Mapping[str, Any], folder: str, session: Any) -> str:
-    """Write a configuration into a folder, and give its place."""
+    """Write a configuration into a folder; returns its location."""
     return write_text(join(folder, ANALYSIS_CONFIG), json.dumps(config), session)

@@ -1,4 +1,4 @@
-"""The parts of a job definition, in the form of the API, made of what the SDK's methods are given."""
+"""The parts of a job definition, in the form of the API, made from the arguments of the SDK's methods."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ RESOURCES = (
 
 
 def signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]) -> Callable[..., None]:
-    """A method under a signature of its own: these parameters with their defaults, each by its position or its name.
+    """A method with a signature of its own: these parameters with their defaults, each by position or name.
 
     Raises TypeError, when it is called, for other arguments.
     """
@@ -86,7 +86,7 @@ def signed(method: Callable[..., None], owner: type, defaults: Mapping[str, Any]
 
 PUBLISH = "publish_cloudwatch_metrics"
 
-IMAGE = "spark-model-monitor"  # what stands for the image, which the API wants
+IMAGE = "spark-model-monitor"  # stands for the image, which the API requires
 
 
 def job_input(
@@ -95,10 +95,10 @@ def job_input(
     environment: Mapping[str, str],
     session: Any,
 ) -> tuple[dict[str, Any], str]:
-    """`…JobInput`, and the prefix that endpoints capture to.
+    """`…JobInput`, and the prefix of the endpoints' captures.
 
-    An endpoint is a name below that prefix, or a path (or URI) of its captures, whose last folder then is its name.
-    Raises ValueError, in the SDK's words, unless one of the two is given, and not both.
+    An endpoint is a name below that prefix, or a path (or URI) of its captures, whose last folder is then its name.
+    Raises ValueError, in the SDK's words, unless exactly one of the two is given.
     """
     if (endpoint is None) == (transform is None):
         raise ValueError(
@@ -133,7 +133,7 @@ def app_specification(
     publishes: bool | None,
     environment: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """`…AppSpecification`: scripts and environment, as far as they are given."""
+    """`…AppSpecification`: scripts and environment, if given."""
     variables = dict(environment or {})
     if publishes is not None:
         variables[PUBLISH] = "Enabled" if publishes else "Disabled"
@@ -146,13 +146,13 @@ def app_specification(
 
 
 def baseline_config(**files: ModelMonitoringFile | str | None) -> dict[str, Any]:
-    """`…BaselineConfig` of files given as objects or by their places: ConstraintsResource=…, StatisticsResource=…."""
+    """`…BaselineConfig` of files given as objects or by location: ConstraintsResource=…, StatisticsResource=…."""
     places = {name: file.file_s3_uri if isinstance(file, ModelMonitoringFile) else file for name, file in files.items()}
     return {name: {"S3Uri": absolute(place)} for name, place in places.items() if place is not None}
 
 
 def schedule_config(expression: str | None, start: str | None, end: str | None) -> dict[str, str]:
-    """`ScheduleConfig`; empty without an expression, as the API has it for a daily schedule.
+    """`ScheduleConfig`; empty without an expression, as in the API for a daily schedule.
 
     Raises ValueError, in the SDK's words, for NOW without both ends of its window.
     """
@@ -166,7 +166,7 @@ def schedule_config(expression: str | None, start: str | None, end: str | None) 
 
 
 def ground_truth(prefix: str | None) -> dict[str, Any]:
-    """The member of `…JobInput` that names the labels, if they are named."""
+    """The member of `…JobInput` that names the labels, if given."""
     return {} if prefix is None else {"GroundTruthS3Input": {"S3Uri": absolute(prefix)}}
 
 

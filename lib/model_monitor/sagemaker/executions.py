@@ -1,4 +1,4 @@
-"""The runs of a schedule, run when they are asked for, and its alert as the SDK's objects."""
+"""The runs of a schedule, run on request, and its alert as the SDK's objects."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _JOB_NAMES = {
     "ModelBias": "model-bias-monitoring",
     "ModelExplainability": "model-explainability-monitoring",
 }
-_MERGE_JOB = "groundtruth-merge"  # what the names of processing jobs begin with (C1.5)
+_MERGE_JOB = "groundtruth-merge"  # prefix of the names of processing jobs (C1.5)
 
 _STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: ExitStatus.TERMINATED}
 """By a processing job's status; any other is a failure."""
@@ -48,9 +48,9 @@ _STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: Exi
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan(Plan):
-    """The plan of a schedule that is kept as the API describes it: its jobs get variables, and names as the service gives them.
+    """The plan of a schedule that is stored in the API's form: its jobs get variables, and the service's names.
 
-    variables: of each job by its name. token: tells the processing jobs of this call from others.
+    variables: of each job by its name. token: distinguishes the processing jobs of this call from others.
     """
 
     variables: Mapping[str, JobVariables] = field(default_factory=dict)
@@ -58,16 +58,16 @@ class LocalPlan(Plan):
 
     @property
     def waits_for_data(self) -> bool:
-        """Not here: a run without data is one that failed."""
+        """Never: a run without data is a failed one."""
         return False
 
     def window(self, scheduled: datetime) -> Window:
-        """What the run of a time looks at, to the second."""
+        """The window of a scheduled run, to the second."""
         start, end = self.offsets or (timedelta(0), timedelta(0))
         return Window(scheduled + start, scheduled + end)
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
-        """How a job of the run of this time is started, its results in the folder of its hour."""
+        """The command of a job in the run of this time, with its results in the folder of its hour."""
         variables = dict(self.variables[job.job].variables)
         if job.output_folder is not None:
             variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
@@ -84,7 +84,7 @@ def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
     jobs = {job.job: job for job in jobs_of(definition, schedule.name, kept["CapturePrefix"])}
     entry = entry_of(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
     recurrence, window = recurrence_of(schedule), window_of(schedule, definition)
-    created = kept["Schedule"]["CreationTime"].replace(microsecond=0)  # the record of runs has no parts of a second
+    created = kept["Schedule"]["CreationTime"].replace(microsecond=0)  # the record of runs has no fractions of a second
     return LocalPlan(
         entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
         file=local_jobs.path_of(local_jobs.SCHEDULES, schedule.name),
@@ -99,15 +99,15 @@ def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
 
 
 def keep(name: str, record: Mapping[str, Any]) -> None:
-    """Put a schedule's record in place. Raises BadConfiguration for an expression or an offset that the service does not have."""
+    """Store a schedule's record. Raises BadConfiguration for an expression or offset that the service does not have."""
     plan_of(record)
     local_jobs.write(local_jobs.SCHEDULES, name, record)
 
 
 def run_due(name: str) -> list[dict[str, Any]]:
-    """Run what is due of a schedule, and give all of its executions, the oldest first, as the API lists them.
+    """Run what is due of a schedule; returns all its executions, the oldest first, in the API's form.
 
-    Of two processes that ask at the same time one runs it, and the other gets what there was.
+    If two processes call this at the same time one runs it, and the other gets the earlier executions.
     Raises BadInput if there is no such schedule.
     """
     kept = local_jobs.read(local_jobs.SCHEDULES, name)
@@ -125,7 +125,7 @@ def run_due(name: str) -> list[dict[str, Any]]:
 
 
 def _begun_early(plan: LocalPlan, record: Record) -> Iterator[datetime]:
-    """The runs of windows that were not over when they were run, and are now: the rest of their records came since."""
+    """Runs whose window had not ended when they ran, and now has: the rest of their records came since."""
     now = local_jobs.now()
     for each in record.executions.executions if plan.is_running else ():
         if time_of(each.last_modified_time) < time_of(each.scheduled_time) <= now:
@@ -133,9 +133,9 @@ def _begun_early(plan: LocalPlan, record: Record) -> Iterator[datetime]:
 
 
 def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
-    """Run the window that a new schedule lies in, over the records that are there, else the one before it.
+    """Run the window that contains a new schedule's start, on the existing records, else the one before it.
 
-    The service begins with that window, too, at its end. If neither has data, nothing has been run, until it is over.
+    The service begins with that window, too, at its end. If neither has data, nothing counts as run until it is over.
     """
     if plan.clock is None or not plan.is_running or record.executions.executions:
         return
@@ -148,7 +148,7 @@ def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[
 
 
 def summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The runs that have ended, the oldest first, as the API lists them. schedule: as the API describes it."""
+    """The runs that have ended, the oldest first, in the API's form. schedule: in the API's form."""
     name = schedule["MonitoringScheduleName"]
     record = Record.read(local_jobs.path_of(local_jobs.EXECUTIONS, name).parent, name)
     return [
@@ -217,14 +217,14 @@ class ModelDashboardIndicatorAction:
 
 @dataclass
 class MonitoringAlertActions:
-    """What the service does about an alert; sinks do that here (docs/alerts.md)."""
+    """The service's actions on an alert; here sinks take them (docs/alerts.md)."""
 
     model_dashboard_indicator: ModelDashboardIndicatorAction
 
 
 @dataclass
 class MonitoringAlertSummary:
-    """An alert: its rule, and how it stands. alert_status: InAlert or OK."""
+    """An alert: its rule and its state. alert_status: InAlert or OK."""
 
     alert_name: str
     creation_time: datetime
@@ -245,9 +245,9 @@ class MonitoringAlertHistorySummary:
 
 
 def rule_variables(datapoints: int | None, period: int | None) -> dict[str, str]:
-    """The variables that tell the jobs a rule, as far as it is given.
+    """The variables for an alert's rule, as far as it is given.
 
-    Raises ValueError, in the SDK's words, for no rule at all.
+    Raises ValueError, in the SDK's words, if none of it is.
     """
     if not datapoints and not period:
         raise ValueError("Got no alert property to update.")
@@ -277,7 +277,7 @@ def history_of(
     before: str | None = None,
     after: str | None = None,
 ) -> list[MonitoringAlertHistorySummary]:
-    """The changes of an alert, those with a status, before and after a time (ISO 8601) if these are given."""
+    """The changes of an alert, filtered by status, and before and after a time (ISO 8601) if given."""
     changes = [
         MonitoringAlertHistorySummary(name, _moment(transition.time), transition.status.value)
         for transition in _alerts(output_path).transitions
@@ -293,7 +293,7 @@ def history_of(
 
 
 def _alerts(output_path: str) -> Alerts:
-    """The history beside the runs; an empty one where this process can't look, as on S3."""
+    """The history beside the runs; empty where this process can't read it, as on S3."""
     try:
         return read_alerts(located(output_path))
     except MonitorError:

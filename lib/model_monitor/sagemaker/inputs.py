@@ -1,4 +1,4 @@
-"""What a schedule reads and where it writes, its configuration, and what an endpoint captures, as the SDK's classes spell it."""
+"""The inputs and outputs of a schedule, its configuration, and an endpoint's captures, as the SDK spells them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class CronExpressionGenerator:
 
 
 CONTAINER = PurePosixPath("/opt/ml/processing")
-"""Where the service mounted things; kept in descriptions, used by no job of ours."""
+"""Mount points in the service; kept in descriptions, used by no job of ours."""
 
 _ATTRIBUTES = {
     "destination": "LocalPath",
@@ -205,7 +205,7 @@ class MonitoringOutput:
 def _attributes(members: Mapping[str, Any]) -> dict[str, Any]:
     given = {theirs: members[ours] for ours, theirs in _ATTRIBUTES.items() if members[ours] is not None}
     if "ProbabilityAttribute" in given:
-        given["ProbabilityAttribute"] = str(given["ProbabilityAttribute"])  # the SDK takes an index, too
+        given["ProbabilityAttribute"] = str(given["ProbabilityAttribute"])  # the SDK accepts an index, too
     if "ProbabilityThresholdAttribute" in given:
         given["ProbabilityThresholdAttribute"] = float(given["ProbabilityThresholdAttribute"])
     return given

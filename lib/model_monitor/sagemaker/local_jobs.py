@@ -1,4 +1,4 @@
-"""Our jobs as processes that are started here, and their records between calls: a JSON file for each."""
+"""Our jobs as local processes, and their records between calls: a JSON file for each."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PATHS = (
     *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
     *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
 )
-"""Variables of jobs that are paths or URIs: descriptions have them as they were given, and jobs where they lie."""
+"""Variables of jobs that are paths or URIs: descriptions have them as given, and jobs as absolute paths."""
 
 SCHEDULES, JOBS, EXECUTIONS = "schedules", "jobs", "executions"
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # more than the API's, which has no '_' and '.', and 63 of them
-_OF_A_TIME = "Time"  # how the API's members that are times end
+_OF_A_TIME = "Time"  # the ending of the API's members that are times
 _AS_GIVEN = ("DataAnalysisStartTime", "DataAnalysisEndTime")
-"""… but for these, which may be a time or how long before the run."""
+"""… except these, which may be a time or a duration before the run."""
 
 
 def now() -> datetime:
@@ -42,7 +42,7 @@ def now() -> datetime:
 
 
 def path_of(kind: str, name: str, suffix: str = ".json") -> Path:
-    """The file of one record. Raises BadConfiguration for a name that may be no file's, or one elsewhere."""
+    """The file of one record. Raises BadConfiguration for a name that is invalid or leads elsewhere."""
     if not _NAME.fullmatch(name):
         raise BadConfiguration(
             f"{name!r} is no name among the {kind}; write letters, digits, '-', '_' and '.', a letter or digit first, 200 at most"
@@ -56,14 +56,14 @@ def exists(kind: str, name: str) -> bool:
 
 
 def names(kind: str) -> list[str]:
-    """The names of the records there are."""
+    """The names of the existing records."""
     return sorted(path.stem for path in (home() / kind).glob("*.json") if _NAME.fullmatch(path.stem))
 
 
 def read(kind: str, name: str) -> dict[str, Any]:
     """A record.
 
-    Raises BadInput with those that there are if there is none of this name.
+    Raises BadInput, listing the existing ones, if there is none of this name.
     """
     if not exists(kind, name):
         there = ", ".join(names(kind)) or "none"
@@ -73,7 +73,7 @@ def read(kind: str, name: str) -> dict[str, Any]:
 
 
 def write(kind: str, name: str, content: Mapping[str, Any]) -> None:
-    """Put a record in place.
+    """Store a record.
 
     Raises OutputFailed if it can't be written.
     """
@@ -92,16 +92,16 @@ def _with_times(members: dict[str, Any]) -> dict[str, Any]:
     return {**members, **texts}
 
 
-ARN = "arn:aws:sagemaker:local:000000000000"  # what the names of schedules and jobs begin with where the API has an ARN
+ARN = "arn:aws:sagemaker:local:000000000000"  # prefix of the names of schedules and jobs where the API has an ARN
 
 IN_PROGRESS, COMPLETED, FAILED, STOPPED = "InProgress", "Completed", "Failed", "Stopped"  # `ProcessingJobStatus`
 
 MESSAGE = "message"
-_PASSED = (0, 4)  # exit statuses of jobs that did what they should: 4 is violations, with --fail-on-violations
+_PASSED = (0, 4)  # exit statuses of successful jobs: 4 is violations, with --fail-on-violations
 
 _TERMINATED = (143, -15)
 _LOOK_EVERY_SECONDS = 0.2
-_LONGEST_MESSAGE = 1024  # characters of ExitMessage and FailureReason, as the API has it
+_LONGEST_MESSAGE = 1024  # characters of ExitMessage and FailureReason, as in the API
 
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -111,13 +111,13 @@ class JobFailed(MonitorError):
 
 
 def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> int:
-    """Start a job of ours under a name, and record it as the API describes it; gives its process's id.
+    """Start a job of ours under a name, and record it in the API's form; returns its process id.
 
     job: baseline, monitor or merge. variables: its own.
     """
     output = variables["output_path"]
     if exists_here(join(output, MESSAGE)):
-        LocalStorage().delete(located(join(output, MESSAGE)))  # of a run before this one
+        LocalStorage().delete(located(join(output, MESSAGE)))  # of an earlier run
     log = path_of(JOBS, name, ".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     opened = {name: located(text) if name in PATHS else text for name, text in variables.items()}
@@ -135,7 +135,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
 
 
 def describe(name: str) -> dict[str, Any]:
-    """What the API's DescribeProcessingJob would say of a job now.
+    """The API's DescribeProcessingJob of a job, now.
 
     Raises BadInput if there is no such job.
     """
@@ -178,7 +178,7 @@ def stop(name: str) -> None:
 
 
 def keep_papers(name: str, output: str) -> None:
-    """Take what a merge says of itself to the job's record: a folder of merged records has nothing else in it at the service."""
+    """Move a merge's reports to the job's record: in the service a folder of merged records has no other files."""
     storage = storage_of(output)
     for file in [*storage.walk(output, hidden=True)]:
         if hour_of_path(file.path) is None:
@@ -198,7 +198,7 @@ def _is_running(name: str, process_id: int) -> bool:
 
 
 def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
-    """Status and message of a job that has ended, by its exit status, or by its message where that is not known."""
+    """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
     output = description["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     try:
         message = read_text(join(output, MESSAGE), None).strip()
@@ -215,14 +215,14 @@ def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _last_line(name: str) -> str:
-    """The last line of the log, of a job that left no message: it did not come as far as that."""
+    """The last line of the log, for a job that ended before it could leave a message."""
     lines = path_of(JOBS, name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
     return next((line for line in reversed(lines) if line.strip()), "it left no message")
 
 
 def _description(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
     started = now()
-    resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API wants some
+    resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API requires some
     return {
         "ProcessingJobName": name,
         "ProcessingJobArn": f"{ARN}:processing-job/{name}",

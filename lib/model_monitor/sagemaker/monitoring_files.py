@@ -1,4 +1,4 @@
-"""statistics.json, constraints.json and constraint_violations.json as objects, and where things lie: defaults, S3 URIs."""
+"""statistics.json, constraints.json and constraint_violations.json as objects, and locations: defaults, S3 URIs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model_monitor.storage import LocalStorage, is_local, join, local_path
 from model_monitor.storage.files import S3_ROOT_VARIABLE, standing_in
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
-"""Names the folder for schedules, the records and logs of jobs, and results without a place of their own."""
+"""Names the folder for schedules, the records and logs of jobs, and results without a location of their own."""
 
 CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
 """The contract's name for the prefix below which endpoints capture (C1.1)."""
@@ -25,7 +25,7 @@ CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
 DEFAULT_HOME = "model-monitor-home"
 
 captured_to: dict[Path, str] = {}
-"""By home, what this process's last `DataCaptureConfig` names: nobody else knows where an endpoint captures."""
+"""By home, the location in this process's last `DataCaptureConfig`: no other source gives an endpoint's captures."""
 
 _S3 = "s3"
 _MODEL_MONITOR = "model-monitor"
@@ -55,12 +55,12 @@ def capture_prefix(environment: Mapping[str, str], session: Any) -> str:
 
 
 def absolute(uri: str) -> str:
-    """A local path without regard to the working directory; a URI as it is."""
+    """An absolute local path, independent of the working directory; a URI as it is."""
     return uri if urlparse(uri).scheme else str(Path(uri).absolute())
 
 
 def located(uri: str) -> str:
-    """The path or URI that a job gets for `uri`: absolute if it is a local one."""
+    """The path or URI that a job gets for `uri`: absolute if it is local."""
     return absolute(standing_in(uri))
 
 
@@ -78,7 +78,7 @@ def read_bytes(uri: str, session: Any) -> bytes:
     try:
         content: bytes = _client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
-    except Exception as error:  # botocore's own classes are not at hand without botocore
+    except Exception as error:  # botocore's own classes are unavailable without botocore
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
 
 
@@ -103,7 +103,7 @@ def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = No
 
 
 def exists_here(uri: str) -> bool:
-    """Whether `uri` is a local path at which there is something."""
+    """Whether `uri` is an existing local path."""
     place = located(uri)
     return is_local(place) and local_path(place).exists()
 
@@ -114,7 +114,7 @@ def _bucket_and_key(uri: str) -> tuple[str, str]:
 
 
 def _client(session: Any) -> Any:
-    """The session's own boto3 session, else one of the user's settings."""
+    """The session's own boto3 session, else one with the user's settings."""
     boto_session = getattr(session, "boto_session", None)
     if boto_session is not None:
         return boto_session.client("s3")
@@ -140,7 +140,7 @@ class ModelMonitoringFile:
     _DEFAULT_NAME: ClassVar[str] = "monitoring.json"
 
     def __init_subclass__(cls, file: str) -> None:
-        """Call the parameter that says what the file is after the file."""
+        """Name the parameter with the file's content after the file."""
         cls._DEFAULT_NAME = f"{file}.json"
         for method in ("__init__", "from_s3_uri", "from_string", "from_file_path"):
             known = inspect.getattr_static(ModelMonitoringFile, method)
@@ -156,7 +156,7 @@ class ModelMonitoringFile:
         self.session = sagemaker_session
 
     def save(self, new_save_location_s3_uri: str | None = None) -> str:
-        """Write the body to its place, or to a new one that it keeps; gives the place."""
+        """Write the body to its location, or to a new one, which it keeps; returns the location."""
         if new_save_location_s3_uri is not None:
             self.file_s3_uri = new_save_location_s3_uri
         return write_text(self.file_s3_uri, json.dumps(self.body_dict), self.session, self.kms_key)
@@ -174,7 +174,7 @@ class ModelMonitoringFile:
         file_name: str | None = None,
         sagemaker_session: Any = None,
     ) -> F:
-        """A file with this content, written to a place of its own."""
+        """A file with this content, written to a location of its own."""
         place = join(default_prefix(sagemaker_session), "monitoring", str(uuid.uuid4()), file_name or cls._DEFAULT_NAME)
         write_text(place, file_string, sagemaker_session, kms_key)
         return cls(json.loads(file_string), place, kms_key, sagemaker_session)
@@ -187,7 +187,7 @@ class ModelMonitoringFile:
 
 
 def _called_after(constructor: Callable[..., Any], file: str) -> Callable[..., Any]:
-    """A constructor whose `file_…` is `statistics_file_…`, or whatever the file is called."""
+    """A constructor whose `file_…` parameter is `statistics_file_…`, or according to the file's name."""
     known = inspect.signature(constructor)
     renamed = [
         each.replace(name=f"{file}_{name}" if name.startswith("file_") and each.default is each.empty else name)

@@ -1,4 +1,4 @@
-"""A job that was started, as the SDK's objects, and the baselines that all monitors can make."""
+"""A started job, as the SDK's objects, and the baselines that all monitors can make."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ class ProcessingJob:
 
     @property
     def arn(self) -> str:
-        """What stands for the job's ARN."""
+        """A stand-in for the job's ARN."""
         return f"{local_jobs.ARN}:processing-job/{self.job_name}"
 
-    # As the SDK's third version calls them.
+    # The names in the SDK's third version.
 
     processing_job_name, processing_job_arn = name, arn
 
     @property
     def processing_job_status(self) -> str:
-        """How it is now: InProgress, Completed, Failed or Stopped."""
+        """Its current status: InProgress, Completed, Failed or Stopped."""
         return str(self.describe()["ProcessingJobStatus"])
 
     @property
     def exit_message(self) -> str | None:
-        """Its own last words; None while it runs."""
+        """Its exit message; None while it runs."""
         return self.describe().get("ExitMessage")
 
     def refresh(self: J) -> J:
-        """The job, whose status is looked up whenever it is asked for."""
+        """The job itself, whose status is looked up on each access."""
         return self
 
     def wait(self, logs: bool = True) -> None:
@@ -79,7 +79,7 @@ class ProcessingJob:
         local_jobs.wait(self.job_name, sys.stdout if logs else None)
 
     def describe(self) -> dict[str, Any]:
-        """What the API's DescribeProcessingJob would say: `ProcessingJobStatus`, `ExitMessage`, ….
+        """The API's DescribeProcessingJob: `ProcessingJobStatus`, `ExitMessage`, ….
 
         Raises BadInput if there is no such job.
         """
@@ -108,7 +108,7 @@ class ProcessingJob:
         return cls.from_processing_name(sagemaker_session, local_jobs.job_of_arn(processing_job_arn))
 
     def file(self, name: str) -> str:
-        """The place of one of its files."""
+        """The location of one of its files."""
         return join(self.outputs[0].destination, name)
 
 
@@ -121,16 +121,16 @@ class BaseliningJob(ProcessingJob):
         return cls(*(getattr(processing_job, member.name) for member in fields(ProcessingJob)))
 
     def baseline_statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
-        """statistics.json of the baseline. Raises BadInput if it is not there, as before the job has completed."""
+        """statistics.json of the baseline. Raises BadInput if it doesn't exist, as before the job has completed."""
         return Statistics.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
 
     def suggested_constraints(self, file_name: str = CONSTRAINTS, kms_key: str | None = None) -> Constraints:
-        """constraints.json of the baseline. Raises BadInput if it is not there, as before the job has completed."""
+        """constraints.json of the baseline. Raises BadInput if it doesn't exist, as before the job has completed."""
         return Constraints.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
 
 
 class MonitoringExecution(ProcessingJob):
-    """One run of a schedule. output: the place of its results."""
+    """One run of a schedule. output: the location of its results."""
 
     def __init__(
         self,
@@ -153,11 +153,11 @@ class MonitoringExecution(ProcessingJob):
         return cls(sagemaker_session, processing_job_name, inputs, outputs[0])
 
     def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
-        """statistics.json of the window. Raises BadInput if it is not there, as after a run that failed."""
+        """statistics.json of the window. Raises BadInput if it doesn't exist, as after a failed run."""
         return Statistics.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
 
     def constraint_violations(self, file_name: str = VIOLATIONS, kms_key: str | None = None) -> ConstraintViolations:
-        """constraint_violations.json of the window. Raises BadInput if it is not there, as after a run that failed."""
+        """constraint_violations.json of the window. Raises BadInput if it doesn't exist, as after a failed run."""
         return ConstraintViolations.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
 
     def accept(self, features: Sequence[str] = (), by: str | None = None, why: str | None = None) -> Decision:
@@ -188,7 +188,7 @@ WITHOUT_EFFECT = (
     *("role", "instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key"),
     *("max_runtime_in_seconds", "tags", "network_config"),
 )
-"""What a managed service alone has a use for."""
+"""Arguments that only a managed service uses."""
 
 
 @dataclass(eq=False, repr=False)
@@ -233,13 +233,13 @@ class BaselinedMonitor:
         return self._baselining_job().suggested_constraints(file_name)
 
     def describe_latest_baselining_job(self) -> dict[str, Any]:
-        """What the API would say of the latest baselining job. Raises BadConfiguration if there was none."""
+        """The API's description of the latest baselining job. Raises BadConfiguration if there was none."""
         return self._baselining_job().describe()
 
     def _baseline(
         self, job_name: str | None, output: str | None, variables: Mapping[str, str | None], *, wait: bool, logs: bool
     ) -> ProcessingJob:
-        """Start a baselining job. variables: without the place of its results."""
+        """Start a baselining job. variables: without the location of its results."""
         name = job_name or named_after(self.base_job_name or BASELINING_JOB)
         if local_jobs.exists(local_jobs.JOBS, name):
             raise BadConfiguration(f"job_name is {name!r}, which there is already; name another one, or none")
@@ -247,7 +247,7 @@ class BaselinedMonitor:
         given_all = {
             **(self.env or {}),
             **{key: text for key, text in variables.items() if text},
-            PUBLISH: "Disabled",  # as the SDK has it for baselines
+            PUBLISH: "Disabled",  # as in the SDK for baselines
             "output_path": absolute(destination),
         }
         source = ProcessingInput(given_all["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
@@ -267,7 +267,7 @@ class BaselinedMonitor:
 
 
 def named_after(base: str) -> str:
-    """A name of its own for a job or a schedule: what it is, when it was made, four digits."""
+    """A unique name for a job or a schedule: what it is, when it was made, four digits."""
     return f"{base}-{local_jobs.now():%Y-%m-%d-%H-%M-%S}-{uuid.uuid4().hex[:4]}"
 
 

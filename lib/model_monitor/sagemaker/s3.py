@@ -13,7 +13,7 @@ from model_monitor.storage import is_local, join, local_path, storage_of
 
 
 class S3Uploader:
-    """Puts files to where an S3 URI is."""
+    """Uploads files to an S3 URI."""
 
     @staticmethod
     def upload(
@@ -23,7 +23,7 @@ class S3Uploader:
         sagemaker_session: Any = None,
         callback: Any = None,
     ) -> str:
-        """Upload a file, or what is in a folder, below a URI; gives the file's URI, or that of the folder.
+        """Upload a file, or the files of a folder, below a URI; returns the file's URI, or that of the folder.
 
         Raises BadInput if there is neither.
         """
@@ -42,17 +42,17 @@ class S3Uploader:
     def upload_string_as_file_body(
         body: str, desired_s3_uri: str | None = None, kms_key: str | None = None, sagemaker_session: Any = None
     ) -> str:
-        """Write a text to a URI, and give it."""
+        """Write a text to a URI; returns the URI."""
         return S3Uploader.upload_bytes(body.encode(), str(desired_s3_uri), kms_key, sagemaker_session)
 
     @staticmethod
     def upload_bytes(b: Any, s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None) -> str:
-        """Write bytes, or what an open file holds, to a URI, and give it."""
+        """Write bytes, or the content of an open file, to a URI; returns the URI."""
         return write_bytes(s3_uri, b if isinstance(b, bytes) else b.read(), sagemaker_session, kms_key)
 
 
 class S3Downloader:
-    """Gets what is at an S3 URI."""
+    """Downloads objects from an S3 URI."""
 
     @staticmethod
     def read_file(s3_uri: str, sagemaker_session: Any = None) -> str:
@@ -66,7 +66,7 @@ class S3Downloader:
 
     @staticmethod
     def download(s3_uri: str, local_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> list[str]:
-        """Copy an object, or all below a URI, into a folder; gives the paths of the copies."""
+        """Copy an object, or all below a URI, into a folder; returns the paths of the copies."""
         copies = []
         for uri, place in _found(s3_uri):
             below = PurePosixPath(uri[len(s3_uri) :].lstrip("/")) if uri != s3_uri else PurePosixPath(uri).name
@@ -78,12 +78,12 @@ class S3Downloader:
 
     @staticmethod
     def list(s3_uri: str, sagemaker_session: Any = None) -> list[str]:
-        """The URIs of all objects whose own begin with this one, in their order."""
+        """The URIs of all objects whose own begin with this one, sorted."""
         return [uri for uri, _ in _found(s3_uri)]
 
 
 def _found(uri: str) -> list[tuple[str, str]]:
-    """Each object whose URI begins with this one, and where it lies. A URI is a beginning, as S3 has it, and no folder."""
+    """Each object whose URI begins with this one, and its location. As in S3, a URI is a prefix, not a folder."""
     top = "://".join(urlparse(uri)[:2])
     place = located(uri[: uri.rindex("/") + 1])
     storage = storage_of(place)

@@ -1,7 +1,7 @@
-"""What all monitors of the SDK have in common: a schedule, its runs with their files, its alert.
+"""The common part of the SDK's monitors: a schedule, its runs with their files, its alert.
 
-A schedule is kept as the API would describe it (`described`), and goes to the jobs by the way that `model-monitor import`
-takes: what runs here runs from an imported schedule, too.
+A schedule is stored in the API's form (`described`), and its jobs are made like those of `model-monitor import`:
+what runs here runs from an imported schedule, too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 S = TypeVar("S", bound="ScheduledMonitor")
 
 SCHEDULE = "monitoring-schedule"
-SOURCES = {"EndpointInput", "BatchTransformInput"}  # members of a job input of which there is one
+SOURCES = {"EndpointInput", "BatchTransformInput"}  # a job input has exactly one of these members
 
 SCHEDULED, STOPPED = "Scheduled", "Stopped"
 NO_ROLE = "arn:aws:iam::000000000000:role/none"
@@ -65,7 +65,7 @@ class ScheduledMonitor(BaselinedMonitor):
     job_definition_name: str | None = None
 
     def __init_subclass__(cls) -> None:
-        """Give the two methods the signatures that the SDK has for this kind of monitor."""
+        """Give the two methods the SDK's signatures for this kind of monitor."""
         first, time = ("endpoint_input", *cls.OWN, "output_s3_uri"), "schedule_cron_expression"
         of_new, of_changed = cls.AFTER_OUTPUT
         metrics = ("enable_cloudwatch_metrics", "role")
@@ -82,7 +82,7 @@ class ScheduledMonitor(BaselinedMonitor):
 
     @classmethod
     def monitoring_type(cls) -> str:
-        """The kind of monitoring, as the API calls it."""
+        """The kind of monitoring, by the API's name."""
         return cls.MONITORING_TYPE
 
     # The schedule.
@@ -149,7 +149,7 @@ class ScheduledMonitor(BaselinedMonitor):
             parts["JobOutputConfig"] = job_output("", output, self.sagemaker_session)
         for part, change in parts.items():
             content = record["Definition"][f"{self.MONITORING_TYPE}{part}"]
-            if SOURCES & change.keys():  # one source takes the place of the other
+            if SOURCES & change.keys():  # one source replaces the other
                 content = {name: member for name, member in content.items() if name not in SOURCES}
             if PUBLISH in content.get("Environment", {}) and "Environment" in change:
                 published = {PUBLISH: content["Environment"][PUBLISH]}
@@ -161,28 +161,28 @@ class ScheduledMonitor(BaselinedMonitor):
         keep(name, record)
 
     def start_monitoring_schedule(self) -> None:
-        """Have its runs be due again."""
+        """Make its runs due again."""
         self._set_status(SCHEDULED)
 
     def stop_monitoring_schedule(self) -> None:
-        """Have no run be due until it is started again."""
+        """Make no run due until it is started again."""
         self._set_status(STOPPED)
 
     def delete_monitoring_schedule(self) -> None:
-        """Forget the schedule; the results of its runs stay."""
+        """Delete the schedule; the results of its runs stay."""
         local_jobs.delete(local_jobs.SCHEDULES, self._schedule_name())
         local_jobs.delete(local_jobs.EXECUTIONS, self._schedule_name(), f".{Executions.FILE_NAME}")
         self.monitoring_schedule_name = self.job_definition_name = None
 
     def describe_schedule(self) -> dict[str, Any]:
-        """Run what is due, and say what DescribeMonitoringSchedule would. Raises BadConfiguration if there is no schedule."""
+        """Run what is due; returns DescribeMonitoringSchedule's answer. Raises BadConfiguration without a schedule."""
         ran = run_due(self._schedule_name())[-1:]
         record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
         return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
 
     @classmethod
     def attach(cls: type[S], monitor_schedule_name: str, sagemaker_session: Any = None) -> S:
-        """A monitor with a schedule that was created before, here or in another process.
+        """A monitor with an existing schedule, created here or in another process.
 
         Raises BadInput if there is none of this name, BadConfiguration if it is one of another kind.
         """
@@ -202,7 +202,7 @@ class ScheduledMonitor(BaselinedMonitor):
     # Its runs.
 
     def list_executions(self) -> list[MonitoringExecution]:
-        """Run what is due, and give all runs, the oldest first."""
+        """Run what is due; returns all runs, the oldest first."""
         runs = run_due(self._schedule_name())
         if not runs:
             log.warning("No executions found for schedule. monitoring_schedule_name: %s", self.monitoring_schedule_name)
@@ -259,7 +259,7 @@ class ScheduledMonitor(BaselinedMonitor):
     def list_monitoring_alerts(
         self, next_token: str | None = None, max_results: int | None = 10
     ) -> tuple[list[executions.MonitoringAlertSummary], None]:
-        """The schedule's one alert as it stands; none without a schedule. There is never a next page."""
+        """The schedule's one alert with its state; none without a schedule. There is never a next page."""
         if self.monitoring_schedule_name is None:
             log.warning("No alert to list, please create a schedule first.")
             return [], None
@@ -278,7 +278,7 @@ class ScheduledMonitor(BaselinedMonitor):
         creation_time_after: str | None = None,
         status_equals: str | None = None,
     ) -> tuple[list[executions.MonitoringAlertHistorySummary], None]:
-        """The changes of the schedule's alert, by their times; none without a schedule. There is never a next page."""
+        """The changes of the schedule's alert, sorted by time; none without a schedule. There is never a next page."""
         if self.monitoring_schedule_name is None:
             log.warning("No alert history to list, please create a schedule first.")
             return [], None
@@ -297,7 +297,7 @@ class ScheduledMonitor(BaselinedMonitor):
 
     @classmethod
     def _application(cls, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The application specification of a schedule that is kept; changing it changes the record."""
+        """The application specification of a stored schedule; changing it changes the record."""
         specification: dict[str, Any] = record["Definition"][f"{cls.MONITORING_TYPE}AppSpecification"]
         return specification
 
@@ -335,7 +335,7 @@ class ScheduledMonitor(BaselinedMonitor):
         return baseline_config(ConstraintsResource=self.suggested_constraints())
 
     def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The application of a new schedule, and what an update changes of it."""
+        """The application of a new schedule, or an update's changes to it."""
         scripts = (arguments.get(name) for name in ("record_preprocessor_script", "post_analytics_processor_script"))
         changed = self._changed_application(arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts)
         return {**changed, **given(ProblemType=arguments.get("problem_type"))}
@@ -347,7 +347,7 @@ class ScheduledMonitor(BaselinedMonitor):
         return app_specification(*scripts, publishes=publishes, environment=environment)
 
     def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
-        """An input with what the monitor adds to it."""
+        """An input with the monitor's additions."""
         return read
 
     def _schedule_name(self) -> str:
@@ -365,7 +365,7 @@ class ScheduledMonitor(BaselinedMonitor):
 
 
 def described(name: str, created: datetime, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A new schedule as DescribeMonitoringSchedule has it. kind: of monitoring. config: its times and its job definition."""
+    """A new schedule in the form of DescribeMonitoringSchedule. kind: of monitoring. config: times and job definition."""
     return {
         "MonitoringScheduleArn": f"{local_jobs.ARN}:monitoring-schedule/{name}",
         "MonitoringScheduleName": name,

@@ -1,5 +1,5 @@
-"""What the SDK has and this package has not: refused with a reason, the SDK's own where it is installed, or an error that says
-what to do.
+"""Names of the SDK that this package lacks: refused with a reason, the SDK's own where it is installed, or an error
+that says what to do.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WHY = {
 
 
 class _Refused:
-    """A class of the SDK that is not here."""
+    """A class of the SDK that is not available here."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         """Raise BadConfiguration with the reason."""
@@ -47,21 +47,21 @@ ABSENT = {
     **dict.fromkeys(("DataQualityCheckConfig", "ModelQualityCheckConfig", "DataBiasCheckConfig"), _CHECK),
     **dict.fromkeys(("ModelBiasCheckConfig", "ModelExplainabilityCheckConfig", "ClarifyCheckConfig"), _CHECK),
 }
-"""Of classes that can't be imported, the reasons."""
+"""Reasons, for classes that can't be imported."""
 
 
 SDK = "sagemaker"
 
 
 def is_installed() -> bool:
-    """Whether the SDK is there."""
+    """Whether the SDK is installed."""
     return importlib.util.find_spec(SDK) is not None
 
 
 def of_sdk(name: str, module: str = SDK) -> Any:
     """A name of one of the SDK's modules.
 
-    Raises ImportError for a class, AttributeError for another name, with the reason, if it is not there.
+    Raises ImportError for a class, AttributeError for another name, with the reason, if it doesn't exist.
     """
     if name in ABSENT:
         raise ImportError(f"model_monitor.sagemaker has no {name}: {ABSENT[name]}")
@@ -78,7 +78,7 @@ def of_sdk(name: str, module: str = SDK) -> Any:
 
 
 def beside(module: str) -> Callable[[str], Any]:
-    """The `__getattr__` of a module here that has the name of one of the SDK's, as `inputs`: names of this package first."""
+    """The `__getattr__` of a module here named like one of the SDK's, as `inputs`: names of this package first."""
 
     def found(name: str) -> Any:
         package = importlib.import_module("model_monitor.sagemaker")

@@ -34,7 +34,7 @@ MONITORS: dict[str, type[ScheduledMonitor]] = {
 MOST_LISTED = 100
 
 _DEMANDED = ("AppSpecification", "JobInput", "JobOutputConfig")
-"""Members of a job definition that the API wants; their names begin with the kind of monitoring."""
+"""Members of a job definition that the API requires; their names begin with the kind of monitoring."""
 
 _DEFINITION_CALL = re.compile(
     "(create|describe|delete)_(data_quality|model_quality|model_bias|model_explainability)_job_definition"

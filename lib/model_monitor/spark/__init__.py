@@ -1,10 +1,10 @@
-"""Spark's side: its engine, sessions, Deequ and the launcher. `plugins.plugin("spark")` is this package.
+"""The Spark plugin: its engine, sessions, Deequ and the launcher. `plugins.plugin("spark")` is this package.
 
-The floors above import nothing of it: they ask for the names here, each loaded when it is first asked for. A part of the
-package that wants more of Spark gets it by a name here.
+Lower layers import nothing from it: they use the names here, each loaded on first use. A part of the
+package that needs more of Spark gets it by a name here.
 
 `engine/`: partitions as Spark maps them. `launch/`: what happens before Spark starts, with the standard library alone.
-`deequ/`: all that knows Deequ.
+`deequ/`: everything about Deequ.
 """
 
 from typing import Any

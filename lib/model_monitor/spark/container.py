@@ -1,8 +1,8 @@
-"""The entry point of an image: starts the job that a processing container was started for.
+"""The entry point of an image: starts the job of its processing container.
 
     python -m model_monitor.spark.container
 
-The environment and the files below `/opt/ml` are all that it looks at, so that an image of ours stands in for the service's
+It reads only the environment and the files below `/opt/ml`, so that an image of ours can replace the service's
 own. The job runs in one local Spark on one host; of several hosts the first does the work, which needs all of the data.
 
 Source: C1.1, C1.2, C1.3, C1.4, C7.1 for variables and files; C11c for the choice of the job.
@@ -31,7 +31,7 @@ RESOURCES = "opt/ml/config/resourceconfig.json"
 ANALYSIS_CONFIG = "opt/ml/processing/input/config/analysis_config.json"
 ANALYSED_DATA = "opt/ml/processing/input/data"
 OUTPUT = "opt/ml/processing/output"
-"""Where a Clarify container finds its configuration and its data, and leaves its report; it gets no variables for them."""
+"""Paths of a Clarify container's configuration, data and report, for which it gets no variables."""
 
 CGROUP_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 HEAP_SHARE = 0.5  # of the container's memory; Python workers, each of which holds Arrow batches, take the rest
@@ -43,14 +43,14 @@ Kind = TypeVar("Kind", list[Any], dict[str, Any])
 
 
 def job_of(sources: Sources) -> str:
-    """The job that the container is for: merge, monitor or baseline."""
+    """The container's job: merge, monitor or baseline."""
     if sources.text("ground_truth_source"):
         return "merge"
     return "monitor" if sources.text("baseline_constraints") else "baseline"
 
 
 def variables_of(sources: Sources, root: Path) -> dict[str, str]:
-    """Variables that a container of Clarify's layout stands for and doesn't set; none in any other.
+    """Variables that a container of Clarify's layout implies and doesn't set; empty for any other container.
 
     Raises BadConfiguration if its configuration can't be read as JSON.
     """
@@ -98,7 +98,7 @@ def heap_mebibytes(root: Path = Path("/")) -> int:
 
 
 def main(environment: Mapping[str, str] | None = None) -> int:
-    """Become the job's spark-submit; returns on an idle host (0) and for a fault that is found before (its own status)."""
+    """Become the job's spark-submit; returns only on an idle host (0) or for an earlier error (its own status)."""
     environment = os.environ if environment is None else environment
     start_logging()
     sources = sources_of([], environment)
@@ -124,13 +124,13 @@ def _refused(error: MonitorError, root: Path) -> int:
 
 
 def _explains(analysis_config: Mapping[str, Any], path: Path) -> bool:
-    """Whether a configuration asks for feature attributions and for no bias metrics."""
+    """Whether a configuration requests feature attributions and no bias metrics."""
     methods = _member(analysis_config, "methods", dict, path)
     return "shap" in methods and not any(name.endswith("_bias") for name in methods)
 
 
 def _distributions(root: Path) -> list[tuple[str, str | None]]:
-    """How each input of the processing job is given to its hosts, by the input's name."""
+    """How each input of the processing job is distributed to its hosts, by the input's name."""
     found = []
     for relative in PROCESSING_JOB_FILES:
         path = root / relative

@@ -1,8 +1,8 @@
-"""The Spark session of a job: its own, or one within the Spark that a notebook or a task of Airflow runs already.
+"""The Spark session of a job: its own, or one within the Spark that a notebook or an Airflow task already runs.
 
-What the results could depend on is set here, explicitly, for every job; everything else is the cluster's or the user's
-(`conf/spark-defaults.conf`). Library code sets nothing: a caller's own session stays as it is. The master of a standalone cluster
-is asked before Spark starts, and watched while it runs: Spark itself would wait for ever.
+Settings that results could depend on are set here, explicitly, for every job; everything else is the cluster's or the
+user's (`conf/spark-defaults.conf`). Library code sets nothing: a caller's own session is left unchanged. The master of
+a standalone cluster is checked before Spark starts, and watched while it runs: Spark itself would wait forever.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ SCHEME = "spark://"
 DEFAULT_PORT = 7077  # Spark 3.5, standalone mode
 
 CONNECT_SECONDS = 3
-PATIENCE_SECONDS = 10  # how long a master may be away when a job starts, a restart of it included
+PATIENCE_SECONDS = 10  # how long a master may be away when a job starts, including a restart of it
 
 LOOK_SECONDS = 15
 GONE_SECONDS = 60
-"""How often a running job looks, and after how long without a master and without executors it gives up."""
+"""How often a running job checks, and after how long without a master and without executors it gives up."""
 
 
 def require_master(master: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Make sure that one of the masters of `spark://HOST:PORT,…` answers; other kinds of master are not asked.
+    """Make sure that one of the masters of `spark://HOST:PORT,…` answers; other kinds of master are not checked.
 
     Raises ClusterGone if none does.
     """
@@ -66,7 +66,7 @@ def require_master(master: str, patience_seconds: float = PATIENCE_SECONDS) -> N
 
 
 def answers_soon(address: str, patience_seconds: float = PATIENCE_SECONDS) -> bool:
-    """Whether somebody takes connections there before patience ends."""
+    """Whether the address accepts connections within this time."""
     until = time.monotonic() + patience_seconds
     while not answers(address):
         if time.monotonic() > until:
@@ -76,7 +76,7 @@ def answers_soon(address: str, patience_seconds: float = PATIENCE_SECONDS) -> bo
 
 
 def answers(master: str) -> bool:
-    """Whether one of the masters of `spark://HOST:PORT,HOST:PORT` takes connections."""
+    """Whether one of the masters of `spark://HOST:PORT,HOST:PORT` accepts connections."""
     for address in master.removeprefix(SCHEME).split(","):
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit():
@@ -90,9 +90,9 @@ def answers(master: str) -> bool:
 
 
 class MasterWatch:
-    """Stops the session's Spark when neither a master nor an executor is left, so that the job fails and says so.
+    """Stops the session's Spark when neither a master nor an executor is left, so that the job fails with a message.
 
-    With executors left it can end without a master; with a master it gets new ones.
+    With executors left it can finish without a master; with a master it gets new executors.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class MasterWatch:
             threading.Thread(target=self._watch, daemon=True, name="watch of the master").start()
 
     def end(self) -> None:
-        """From here on nobody is stopped."""
+        """Stop watching: from here on no session is stopped."""
         self._over.set()
 
     def _watch(self) -> None:
@@ -121,42 +121,42 @@ class MasterWatch:
 
 
 SETTINGS = {
-    # The same text is the same time and the same number everywhere.
+    # The same text gives the same time and the same number everywhere.
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
-    # True would lose rows without a word: 100,181 of 400,000 of a cut gzip, measured.
+    # True would silently lose rows: 100,181 of 400,000 of a truncated gzip, measured.
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.files.ignoreMissingFiles": "false",
-    # The number of partitions comes from the data, not from the number of cores (data/engine/partitions.py).
+    # The number of partitions depends on the data, not on the number of cores (data/engine/partitions.py).
     "spark.sql.files.minPartitionNum": "1",
     # Above it Spark lists folders by a job of its own: 0.85 s instead of 0.11 s for 72 hours of captures, measured.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
-    # What a job keeps it reads once or twice; to pack it, Spark would first count every value that it keeps.
+    # A job reads what it caches once or twice; to compress it, Spark would first count every cached value.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
-    # Times before 1900 as they are written: Spark 3 refuses them in files that others wrote, and knows by the files which ones a
+    # Times before 1900 as they are written: Spark 3 refuses them in files by other writers, and recognises files that
     # Spark 2 wrote.
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
 }
 
 WITH_ARROW = {"spark.sql.execution.arrow.pyspark.enabled": "true"}
-"""Of sessions for notebooks: frames of pandas come and go by Arrow, in which a missing text stays missing."""
+"""For notebook sessions: pandas frames are converted by Arrow, which keeps a missing text missing."""
 
 IMPORTED_MEANWHILE = ("pandas", "pyarrow.parquet", "pyspark.sql.pandas.functions")
-"""What a job imports after Spark has started, PySpark's own wish for pandas among it (benchmarks/start_up.py)."""
+"""Imports of a job after Spark has started, including pandas, which PySpark itself imports (benchmarks/start_up.py)."""
 
 CONNECT_PORT = 15002  # Spark 4.0, spark.connect.grpc.binding.port
 
 GATEWAY, SECRET = "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"
-"""Set where a JVM was started for this Python already: by spark-submit, or by `shared_application`, which says in SHARED which
-Python its workers are."""
+"""Set where a JVM was already started for this Python: by spark-submit, or by `shared_application`, which gives its
+workers' Python in SHARED."""
 
 
 def start_session(job: str, *, progress: bool | None = None, settings: Mapping[str, str] | None = None) -> SparkSession:
     """The session of a job; under spark-submit with its master and its options. Takes 2 to 4 seconds.
 
-    progress: whether a bar shows the stages; None leaves it to Spark's setting, which `submission.py` makes for terminals.
-    settings: those that the job was told to make, beside the ones above.
+    progress: whether a bar shows the stages; None leaves it to Spark's setting, which `submission.py` makes for
+    terminals. settings: the job's requested settings, in addition to those above.
     Raises ClusterGone if the master of a standalone cluster doesn't answer.
     """
     name_line_to_pydeequ()
@@ -199,10 +199,10 @@ def remote_session(url: str) -> SparkSession:
 
 @contextmanager
 def session_within(host: SparkSession, settings: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
-    """A job's session in the Spark of `host`, whose own settings and whose Spark stay as they are.
+    """A job's session in the Spark of `host`, whose own settings and Spark are left unchanged.
 
-    settings: those that the job was told to make.
-    Raises BadConfiguration for one that Spark takes only when it is started.
+    settings: the job's requested settings.
+    Raises BadConfiguration for a setting that Spark accepts only at its start.
     """
     from pyspark.sql import SparkSession
 
@@ -227,7 +227,7 @@ def _require_started_with(spark: SparkSession, settings: Mapping[str, str]) -> N
 
 
 def shared_application(told: Connection) -> None:
-    """Start Spark for jobs of other processes, tell by which variables they find it, and stop it when the other end is closed."""
+    """Start Spark for jobs of other processes, send the variables to connect to it, and stop when the pipe closes."""
     try:
         with as_submitted():
             spark = start_session("watch", progress=False)
@@ -259,12 +259,12 @@ def _attached(settings: Mapping[str, str]) -> SparkSession:
 
 
 def _is_named(given: SparkConf) -> bool:
-    """Whether somebody chose the application's name; else spark-submit takes the file's."""
+    """Whether the user chose the application's name; else spark-submit uses the file's."""
     return given.get("spark.app.name", SHELL) not in (SHELL, Path(sys.argv[0]).name)
 
 
 def _import_all(modules: Sequence[str]) -> None:
-    """Load modules that are wanted soon; one that is absent is missed where it is wanted."""
+    """Load modules that will soon be needed; an absent one raises only where it is needed."""
     for module in modules:
         with suppress(ImportError):
             import_module(module)
@@ -305,20 +305,20 @@ def local_session() -> SparkSession:
 
 @contextmanager
 def as_submitted() -> Iterator[None]:
-    """While this is open a JVM that is started gets what spark-submit would have given it, in a Python that it did not start."""
+    """While open, a newly started JVM gets what spark-submit would give it, in a Python that it did not start."""
     with _changed(os.environ, {} if GATEWAY in os.environ else shell_variables(Layout.here(), os.environ)):
         yield
 
 
 def beside(spark: SparkSession) -> SparkSession:
-    """A session in the same Spark that is set as a job's; what is set in `spark` itself stays as it is."""
+    """A session in the same Spark with a job's settings; those of `spark` itself are left unchanged."""
     session = new_session(spark)
     _set_as_jobs(session)
     return session
 
 
 def _set_as_jobs(spark: SparkSession) -> None:
-    """Set a new session as a job's, but for defaults that somebody has changed where Spark was started."""
+    """Apply a job's settings to a new session, except for defaults that the user changed when Spark was started."""
     started_with = application_of(spark).setting
     defaults = read_properties(Layout.here().conf / "spark-defaults.conf").items()
     of_sessions = {key: started_with(key) or value for key, value in defaults if key.startswith("spark.sql.")}
@@ -328,7 +328,7 @@ def _set_as_jobs(spark: SparkSession) -> None:
 
 @contextmanager
 def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]) -> Iterator[None]:
-    """While this is open the environment has these variables; then it is as it was."""
+    """Sets these variables of the environment while it is open, then restores them."""
     before = {name: environment.get(name) for name in variables}
     environment.update(variables)
     try:
@@ -342,7 +342,7 @@ def _changed(environment: MutableMapping[str, str], variables: Mapping[str, str]
 
 
 def stop_session(spark: SparkSession, tag: str | None = None) -> None:
-    """Stop Spark, or where it is that of others, too, what was asked of it with the tag; no thread that it left keeps the process
+    """Stop Spark, or in a shared Spark only the jobs with the tag; no thread that Spark left keeps the process
     alive.
     """
     if SHARED not in os.environ:
@@ -352,7 +352,7 @@ def stop_session(spark: SparkSession, tag: str | None = None) -> None:
 
 
 def end_jobs(spark: SparkSession, tag: str) -> None:
-    """Cancel what was asked of Spark with the tag."""
+    """Cancel the jobs with the tag."""
     application = application_of(spark)
     application.cancel_jobs(tag)
     application.untag_jobs(tag)

@@ -1,6 +1,6 @@
-"""Storages that Spark opens: any file system of Hadoop through the driver's JVM, and what a Connect server lists and reads.
+"""Storages that Spark opens: Hadoop's file systems through the driver's JVM, and files that a Connect server reads.
 
-Classes of the JVM are looked up once by their names: py4j asks about every part of `org.apache.…` before it knows one.
+JVM classes are looked up once by name: otherwise py4j asks about every part of `org.apache.…`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # py4j's g
 def java_class(gateway: Any, name: str) -> Any:
     """The class of this full name. gateway: py4j's, `spark.sparkContext._gateway`.
 
-    py4j gives a JavaPackage for a class that is not there, and for one that is named wrongly.
+    py4j returns a JavaPackage for a class that doesn't exist, and for a misspelt one.
     """
     classes = _FOUND.setdefault(gateway, {})
     if name not in classes:
@@ -50,7 +50,7 @@ def java_class(gateway: Any, name: str) -> Any:
 
 
 def is_missing(found: Any) -> bool:
-    """Whether what `java_class` gave is no class."""
+    """Whether the result of `java_class` is not a class."""
     return type(found).__name__ == "JavaPackage"
 
 
@@ -66,7 +66,7 @@ NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
 class HadoopStorage(Storage):
     """Files of any file system that Hadoop opens (`hdfs:`, `s3a:`, …), with the session's configuration."""
 
-    # Object stores show a file only when its stream is closed, and can't rename: there a draft would add nothing.
+    # Object stores show a file only when its stream is closed, and can't rename: a draft would be useless there.
     OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss"})
 
     def __init__(self, gateway: Any, configuration: Any, file_system: Any) -> None:
@@ -104,10 +104,10 @@ class HadoopStorage(Storage):
     def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
         with _told(path, "listed"):
             top = self._file_system.makeQualified(self._path(path))
-            statuses = self._file_system.listFiles(top, True)  # of an object store all below is one listing
+            statuses = self._file_system.listFiles(top, True)  # on an object store everything below is one listing
             depth = len(str(top.toString()))
             while statuses.hasNext():
-                file = _stored(statuses.next())  # few questions: each is a call to the JVM, and there may be many files
+                file = _stored(statuses.next())  # few calls: each goes to the JVM, and there may be many files
                 if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
                     yield file
 
@@ -132,7 +132,7 @@ class HadoopStorage(Storage):
                 content = stream
                 if at_most is not None:
                     content = self._java("org.apache.commons.io.input.BoundedInputStream")(stream, at_most)
-                # as text, a character for each byte: py4j takes bytes apart one by one, 0.5 s for a megabyte
+                # as text, a character for each byte: py4j converts bytes one by one, 0.5 s for a megabyte
                 text: str = self._java("org.apache.commons.io.IOUtils").toString(content, "ISO-8859-1")
                 return text.encode("latin-1")
             finally:
@@ -158,7 +158,7 @@ class HadoopStorage(Storage):
         return True
 
     def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
-        """Make a file of what `fill` writes to a Java stream, by a draft beside it where a file is seen while it is written."""
+        """Create a file from what `fill` writes to a Java stream, by a draft where partial files are visible."""
         if not self.shows_drafts:
             self._put(target, fill)
             return
@@ -172,7 +172,7 @@ class HadoopStorage(Storage):
             raise
 
     def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
-        """Make a file of what `fill` writes to a Java stream. On an object store it is there whole or not at all."""
+        """Create a file from what `fill` writes to a Java stream. On an object store it is complete or absent."""
         stream = self._created(target, private=private)
         try:
             fill(stream)
@@ -186,7 +186,7 @@ class HadoopStorage(Storage):
         stream.close()
 
     def _created(self, target: Any, *, private: bool) -> Any:
-        """The Java stream of a new file. Permissions are set while there is nothing in it yet."""
+        """The Java stream of a new file. Permissions are set while it is still empty."""
         if not private or not self.shows_drafts:
             return self._file_system.create(target, True)
         permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
@@ -205,7 +205,7 @@ class HadoopStorage(Storage):
             content.close()
 
     def _opened(self, sources: Sequence[str]) -> Any:
-        """One Java stream of all files, one after the other."""
+        """One Java stream of all files, concatenated."""
         streams = self._java("java.util.Vector")()
         for source in sources:
             streams.add(self._file_system.open(self._path(source)))
@@ -243,7 +243,7 @@ def _stored(status: Any) -> StoredFile:
 
 @contextmanager
 def _told(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
-    """Turns what Hadoop, or Spark's reader, raises into a sentence: what can't be done with the path."""
+    """Converts errors of Hadoop, or of Spark's reader, to a sentence: what can't be done with the path."""
     try:
         yield
     except Exception as error:
@@ -256,12 +256,12 @@ def _told(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iterator
 
 
 def is_absent(error: Exception) -> bool:
-    """Whether Hadoop, or Spark's reader, says that there is nothing."""
+    """Whether Hadoop, or Spark's reader, says that nothing is there."""
     return refusal_in(str(error)) is None and ABSENT.search(str(error)) is not None
 
 
 def reason_of(error: Exception) -> str:
-    """What an object store meant, else the Java exception's class and first line, without its trace."""
+    """An object store's own message, else the Java exception's class and first line, without its trace."""
     refusal = refusal_in(str(error))
     if refusal is not None:
         return refusal
@@ -276,7 +276,7 @@ def is_connect(thing: object) -> bool:
 
 @STORAGES.register("connect", schemes=())
 class ServerStorage(Storage):
-    """Files that a Spark Connect server opens and this machine doesn't, to be read only."""
+    """Read-only files that a Spark Connect server opens and this machine doesn't."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
@@ -327,7 +327,7 @@ class ServerStorage(Storage):
 
 
 def storage_of_session(path: str, spark: SparkSession) -> Storage:
-    """The storage that holds `path`, by the file systems of a session. Raises BadInput for a scheme that none of them opens."""
+    """The storage of `path`, by the file systems of a session. Raises BadInput for a scheme that none of them opens."""
     elsewhere: Storage
     if is_connect(spark):
         scheme, elsewhere = urlparse(path).scheme or LOCAL, ServerStorage(spark)

@@ -22,14 +22,14 @@ VERBS: Registry[Callable[[Any], int]] = Registry("command")
 
 
 def job(name: str, arguments: Sequence[str]) -> int:
-    """Start a job where its flags say, as `model-monitor submit` does."""
+    """Start a job at the target of its flags, as `model-monitor submit` does."""
     from model_monitor.spark.launch import submission
 
     return submission.main([name, *arguments], program="model-monitor", is_verb=True)
 
 
 def opened(paths: Sequence[str]) -> AbstractContextManager[None]:
-    """What opens these paths: a session if one of them takes Spark, as on object stores and clusters."""
+    """A context for opening these paths: a session if one of them requires Spark, as on object stores and clusters."""
     from model_monitor.storage import opened_by, opens_here
 
     if all(map(opens_here, paths)):

@@ -41,7 +41,7 @@ PLAN_FEES_EUR = {"basic": 18.0, "prepaid": 9.0, "plus": 29.0, "family": 44.0, "b
 PAYMENT_METHODS = {"direct debit": 0.55, "card": 0.30, "invoice": 0.15}
 NO_VOICEMAIL_SHARE = 0.72  # customers without a voice mailbox: their count is 0
 MISSING_IN_BASELINE = 0.08  # share of older customers without a payment method, and of those without a survey answer
-LARGEST_DEVIATION = 3.0  # a law sees a feature at most this many spreads from its centre
+LARGEST_DEVIATION = 3.0  # a law clips a feature to this many spreads from its centre
 
 _REFERENCE_LETTERS = np.array(list("ABCDEFGHJKLMNPQRSTUVWXYZ"))
 
@@ -92,7 +92,7 @@ TRUTH = Law(
         "plan=family": -0.8,
     },
 )
-"""Who really leaves."""
+"""The law by which customers really leave."""
 
 MODEL = Law(
     intercept=-1.8,
@@ -105,11 +105,11 @@ MODEL = Law(
         "plan=prepaid": 0.8,
     },
 )
-"""What the deployed model believes: near `TRUTH`, with slightly wrong weights; roaming and families escaped it."""
+"""The deployed model's law: near `TRUTH`, with slightly wrong weights, without roaming and families."""
 
 
 TYPICAL = ("AA-000000", "basic", "direct debit", 0, 28, 180, 200, 10, 100, 3, 0, 2, 7, 38)
-"""The `FEATURES` of a customer like many, whom the model's explanation compares the others with."""
+"""The `FEATURES` of a typical customer, with whom the model's explanation compares the others."""
 
 
 def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
@@ -126,14 +126,14 @@ def baseline_table(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
 
 
 def explanation() -> dict[str, Any]:
-    """What is asked of an explanation, as in an analysis_config.json: what moves the score away from that of `TYPICAL`."""
+    """An explanation request, as in an analysis_config.json: what moves the score away from that of `TYPICAL`."""
     asked = {"baseline": [list(TYPICAL)], "num_samples": 100, "seed": 1}
     answers = {"label_headers": [SCORE]}
     return {"label": LABEL, "predicted_label": SCORE, "predictor": answers, "methods": {"shap": asked}}
 
 
 def validation_table(baseline: pd.DataFrame) -> pd.DataFrame:
-    """What the model said of the customers of a `baseline_table`, and what became of them: a model-quality baseline."""
+    """The model's predictions for a `baseline_table`, with the true outcomes: a model-quality baseline."""
     scores = baseline[SCORE].to_numpy(np.float64)
     return pd.DataFrame({LABEL: baseline[LABEL], PREDICTION: decide(scores), PROBABILITY: scores})
 

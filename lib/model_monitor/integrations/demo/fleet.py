@@ -57,7 +57,7 @@ def write_fleet(folder: Path, sinks: str | None = None, models: int = MODELS, tr
 
 
 def main(folder: Path, out: TextIO) -> int:
-    """Write the fleet, watch it, and say what it told."""
+    """Write the fleet, monitor it, and print the messages."""
     messages: list[str] = []
     started = time.monotonic()
     with _chat(messages) as url:
@@ -80,7 +80,7 @@ def _since(started: float) -> str:
 
 @contextmanager
 def _chat(messages: list[str]) -> Iterator[str]:
-    """A chat server on this machine that keeps what it gets; its address."""
+    """A local chat server that keeps its messages; its address."""
 
     class Chat(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

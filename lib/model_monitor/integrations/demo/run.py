@@ -105,7 +105,7 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
 
 
 def estimate_hour(output: Path, window: Window) -> None:
-    """How good the model is in an hour without labels, below `output`, beside the baseline of the validation set."""
+    """Estimate the model's quality in an hour without labels, below `output`, by the validation set's baseline."""
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
     known = str(output / QUALITY)
     labelled = outcomes(str(output / VALIDATION), plan, label=churn.LABEL, engine="local")
@@ -129,7 +129,7 @@ def estimate_hour(output: Path, window: Window) -> None:
 
 
 def expected(found: EstimatedQuality, before: Metrics) -> str:
-    """The sentence on the accuracy that is to be expected of an hour without labels, without a line end."""
+    """The sentence on the expected accuracy in an hour without labels, without a line end."""
     accuracy = next(metric for metric in found.metrics if metric.name == "accuracy")
     low, high = accuracy.interval or (accuracy.value, accuracy.value)
     return (
@@ -138,13 +138,13 @@ def expected(found: EstimatedQuality, before: Metrics) -> str:
     )
 
 
-QUALITY, ESTIMATED = "quality", "estimated"  # the baseline of the model's answers, and the hour without labels
+QUALITY, ESTIMATED = "quality", "estimated"  # the baseline of the model's quality, and the hour without labels
 RESULTS = "baseline"  # the jobs' output directories, inside the demo's
 ATTRIBUTIONS = "attributions"
 REPORT = "monitoring"
 PAGE = "report.html"
 MODEL = "model_monitor.integrations.demo.churn:score"
-OUTPUTS = ("churned", "churn_probability")  # columns that the model puts out
+OUTPUTS = ("churned", "churn_probability")  # columns of model outputs
 MONITORED_HOUR = 20  # of the traffic, counted from 0; the fault began two hours before
 SHOWN = {  # heading -> the key of `as_rows`
     "feature": "feature",
@@ -271,7 +271,7 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
 
 
 def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
-    """What has just been written there."""
+    """The document just written there."""
     file = folder / document.FILE_NAME
     return document.from_json(file.read_text(encoding="utf-8"), str(file))
 

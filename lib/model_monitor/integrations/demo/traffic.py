@@ -1,4 +1,4 @@
-"""What the churn model's endpoint captured hour by hour, the labels that came in later, and the example's files."""
+"""The churn endpoint's captures, hour by hour, their later labels, and the example's files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model_monitor.integrations.demo import churn
 ENDPOINT = "churn"
 VARIANT = "AllTraffic"
 FILES_PER_HOUR = 4  # captures are delivered every quarter of an hour
-MISSING_IN_TRAFFIC = 0.03  # below churn.MISSING_IN_BASELINE, so that completeness is no second fault
+MISSING_IN_TRAFFIC = 0.03  # below churn.MISSING_IN_BASELINE, so that completeness is not a second fault
 
 LATE_SHARE = 0.04
 LATE_HOURS = 3
@@ -28,7 +28,7 @@ NEVER_LABELLED_SHARE = 0.02
 LABELLED_TWICE_SHARE = 0.02
 
 CLIENTS = {"android-2.3.1": 0.7, "ios-2.3.0": 0.2, "web-7.2": 0.1}
-"""What sends the requests, and its share of them: the `client` that each names in its custom attributes."""
+"""The senders of the requests, and their shares: the `client` named in a request's custom attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Defect:
     factor: float
     first_hour: int
     sentence: str
-    follow_up: tuple[str, ...]  # what moves with it: the model's own output
+    follow_up: tuple[str, ...]  # features that change with it: the model's own output
 
 
 FAULT = Defect(
@@ -55,7 +55,7 @@ FAULT = Defect(
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Which requests were captured: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on.
+    """The captured requests: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on.
 
     fault: what goes wrong with them; None for traffic without a fault, otherwise the same to the last id.
     """
@@ -74,7 +74,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class LabelCounts:
-    """How the ground truth of some requests came in: `lines` = requests - never + twice; late ones are lines too."""
+    """The arrival of some requests' ground truth: `lines` = requests - never + twice; late ones are lines too."""
 
     lines: int
     late: int
@@ -123,13 +123,13 @@ def ground_truth(traffic: Traffic) -> dict[str, str]:
 
 
 def label_counts(traffic: Traffic) -> LabelCounts:
-    """The numbers of labels that are late, never come, or come twice in `ground_truth(traffic)`."""
+    """The numbers of labels that are late, never arrive, or arrive twice in `ground_truth(traffic)`."""
     never, late, twice = (traffic.hours * count for count in _irregular(traffic.per_hour))
     return LabelCounts(lines=traffic.hours * traffic.per_hour - never + twice, late=late, never=never, twice=twice)
 
 
 def planted(traffic: Traffic) -> dict[str, object]:
-    """What `fault.json` says: the answer to what a monitor should find in `traffic`, and where.
+    """The content of `fault.json`: what a monitor should find in `traffic`, and where.
 
     `fault` is null if there is none, or the traffic ends before it begins.
     """
@@ -205,7 +205,7 @@ def _requests(traffic: Traffic) -> Iterator[_Hour]:
 
 
 def _with_fault(customers: pd.DataFrame, hit: NDArray[np.bool_], fault: Defect) -> pd.DataFrame:
-    # A product of decimals carries a tail (32.84 * 100 = 3284.0000000000005) that no caller would send.
+    # A product of decimals has trailing digits (32.84 * 100 = 3284.0000000000005) that no caller would send.
     faulty = (customers[fault.feature] * fault.factor).round(2)
     sent: pd.DataFrame = customers.assign(**{fault.feature: faulty.where(hit, customers[fault.feature])})
     return sent
@@ -255,7 +255,7 @@ def _label_line(hour: _Hour, row: int) -> str:
 
 
 def _irregular(per_hour: int) -> tuple[int, int, int]:
-    """Numbers of one hour's labels that never come, come late, come twice."""
+    """Numbers of one hour's labels that never arrive, arrive late, arrive twice."""
     never, late, twice = (int(share * per_hour) for share in (NEVER_LABELLED_SHARE, LATE_SHARE, LABELLED_TWICE_SHARE))
     return never, late, twice
 
@@ -274,7 +274,7 @@ GROUND_TRUTH = "ground-truth"
 FAULT_HOUR = "fault.json"
 ANALYSIS = "analysis_config.json"
 HOURS, EXPLAINED = "hours", "explained"
-"""What is found out later of each hour: of its data, and of what moves the model."""
+"""Later results on each hour: on its data, and on what moves the model."""
 
 
 def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
@@ -296,7 +296,7 @@ def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
         for path, text in files.items():
             target, content = directory / path, text.encode("utf-8")
             target.parent.mkdir(parents=True, exist_ok=True)
-            # A job's ledger has its inputs' modification times: a file that is right already keeps its own.
+            # A job's ledger has its inputs' modification times: a file that is already correct keeps its own.
             if not target.is_file() or target.read_bytes() != content:
                 target.write_bytes(content)
     except OSError as error:

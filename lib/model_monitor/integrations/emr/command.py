@@ -40,7 +40,7 @@ from model_monitor.spark.launch.spark_command import own_settings
 
 log = logging.getLogger(__name__)
 
-CLOCKS_APART = timedelta(minutes=5)  # by how much this machine's clock may be ahead of S3's
+CLOCKS_APART = timedelta(minutes=5)  # how far this machine's clock may be ahead of S3's
 
 NO_ENVIRONMENT = (
     "no --environment is given: driver and executors take the cluster's Python, which has to have the job's libraries"
@@ -56,9 +56,9 @@ def run(
     *,
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Do what the command line asks for, and give the exit status.
+    """Execute the command line; returns the exit status.
 
-    Raises BadConfiguration before anything is uploaded, AwsRefused or RunFailed for what went wrong elsewhere.
+    Raises BadConfiguration before anything is uploaded, AwsRefused or RunFailed for remote errors.
     """
     start_logging()
     config = _examined(request)
@@ -81,7 +81,7 @@ def run(
 
 
 def _jar(request: Request, target: Target, environment: Mapping[str, str], remarks: list[str]) -> Path | None:
-    """Deequ's JAR for the Spark that the target has. A dry run asks nobody."""
+    """Deequ's JAR for the target's Spark. A dry run makes no requests."""
     if request.dry_run:
         remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
         return jar_path(environment)
@@ -122,11 +122,11 @@ def _run(
 
 
 def _examined(request: Request) -> JobConfig:
-    """What the job's flags say, looked at here, before a cluster is asked."""
+    """The configuration of the job's flags, checked here, before a request to a cluster."""
     refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
     sources = sources_of(request.job_arguments, {})
     config = config_of(Path(request.job).stem, sources, in_container=False)
-    window_of(config)  # which may be half a one
+    window_of(config)  # raises for an incomplete one
     if sources.text("env_file"):
         raise BadConfiguration(
             "--env-file names a file of this machine, which the cluster has not; write its lines as flags"
@@ -135,7 +135,7 @@ def _examined(request: Request) -> JobConfig:
 
 
 def _remarks(config: JobConfig) -> Iterator[str]:
-    """What the job will do, and hardly anybody means."""
+    """Likely unintended effects of the job's options."""
     for flag in NAMING:
         path = getattr(config, flag.removeprefix("--").replace("-", "_")) or PREVIOUS
         if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):

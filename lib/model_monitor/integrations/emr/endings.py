@@ -1,4 +1,4 @@
-"""How a job on EMR may end: what AWS refuses and what holds a secret as sentences, and its message on S3 as an exit status."""
+"""The ends of a job on EMR: AWS's refusals and secrets as sentences, and its message on S3 as an exit status."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class AwsRefused(MonitorError):
 
 @contextmanager
 def error_sentences(target: Target) -> Iterator[None]:
-    """Turns what boto3 raises into one sentence.
+    """Converts boto3's errors to one sentence.
 
-    Raises MissingDependency without boto3, BadConfiguration for what the user can set right, AwsRefused for the rest.
+    Raises MissingDependency without boto3, BadConfiguration for what the user can fix, AwsRefused for the rest.
     """
     with needing("--target needs boto3; install it: pip install 'spark-model-monitor[s3]'"):
         from boto3.exceptions import S3UploadFailedError
@@ -91,7 +91,7 @@ MESSAGE = "message"
 
 
 def exit_status_of(message: str, state: State, run: Run) -> int:
-    """The job's own exit status, as far as its message tells it: a service says only whether a run ended well.
+    """The job's own exit status, as far as its message shows it: a service reports only success or failure.
 
     Source: C1.6 for the texts; C11b for the statuses.
     """
@@ -99,12 +99,12 @@ def exit_status_of(message: str, state: State, run: Run) -> int:
     if message.startswith(COMPLETED.partition(":")[0]):  # with violations, too
         return ExitStatus.COMPLETED if well else ExitStatus.VIOLATIONS
     if well:
-        return ExitStatus.FAILED  # the message is an error's: something else wrote there after the job
+        return ExitStatus.FAILED  # the message is an error's: another process wrote there after the job
     return status_of(message)
 
 
 def message_of(s3: Any, output: Bucket, since: datetime) -> str | None:
-    """The line that the job left beside its results; None if there is none, or an earlier run's.
+    """The message that the job left beside its results; None if there is none, or only an earlier run's.
 
     since: when the run was started, by this machine's clock.
     """
@@ -123,7 +123,7 @@ def message_of(s3: Any, output: Bucket, since: datetime) -> str | None:
 
 
 def without_message(state: State, run: Run) -> RunFailed:
-    """The error of a run that says nothing of itself: it was stopped, or never came to our code."""
+    """The error of a run without a message: it was stopped, or never reached our code."""
     reason = f" ({state.reason})" if state.reason else ""
     return RunFailed(
         f"{run.kind.value} run {run.identifier} of {run.of} ended as {state.name}{reason} and left no message beside its "
@@ -138,7 +138,7 @@ _WITH_SECRET_PATH = ("webhook:",)
 
 
 def refuse_secrets(arguments: Sequence[str]) -> None:
-    """Let arguments pass that hold no secret. Raises BadConfiguration naming the argument, never its value."""
+    """Accept arguments without secrets. Raises BadConfiguration naming the argument, never its value."""
     for position, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         following = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
@@ -151,10 +151,10 @@ def refuse_secrets(arguments: Sequence[str]) -> None:
 
 
 def _secret_in(argument: str, name: str, following: str) -> str | None:
-    """What kind of secret an argument is; None for none."""
+    """The kind of secret in an argument; None for none."""
     if _ACCESS_KEY.search(argument):
         return "an access key"
-    if any(text.startswith(_WITH_SECRET_PATH) for text in re.split("[=,]", argument)):  # one of several sinks, too
+    if any(text.startswith(_WITH_SECRET_PATH) for text in re.split("[=,]", argument)):  # or one of several sinks
         return "the address of a webhook"
     if following and _SECRET_NAME.search(name) and not _PROVIDERS.search(name):
         return name

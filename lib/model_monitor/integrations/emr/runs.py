@@ -1,7 +1,7 @@
-"""What a job needs on S3, and a step or a job run of EMR: its release, its request, how it is watched.
+"""A job's files on S3, and a step or a job run of EMR: its release, its request, how it is watched.
 
-boto3's clients come from outside. An object's name holds the hash of its content, so that an unchanged file is uploaded once and
-a running job keeps its own.
+boto3's clients are passed in. An object's name holds the hash of its content, so that an unchanged file is uploaded
+once and a running job keeps its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parcel:
-    """One file of this machine and the key that it gets."""
+    """One local file and its key."""
 
     path: Path
     key: str
@@ -48,7 +48,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Shipment:
-    """What a job gets. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all libraries."""
+    """A job's files. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all."""
 
     bucket: Bucket
     driver: Parcel
@@ -82,7 +82,7 @@ class Shipment:
             yield self.environment
 
     def upload(self, s3: Any, arguments: Mapping[str, str] | None = None) -> list[Parcel]:
-        """Put the files on S3 that are not there yet; those that were put. arguments: how they are encrypted there."""
+        """Upload the files that are not on S3 yet; returns those. arguments: their encryption there."""
         missing = [parcel for parcel in self.parcels() if not _is_there(s3, self.bucket.name, parcel.key)]
         for parcel in missing:
             s3.upload_file(str(parcel.path), self.bucket.name, parcel.key, ExtraArgs=dict(arguments or {}))
@@ -102,14 +102,14 @@ def _is_there(s3: Any, bucket: str, key: str) -> bool:
 
 
 LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
-"""How the label of a release begins -> its line of Spark. Source: EMR's release guide."""
+"""The beginning of a release's label -> its line of Spark. Source: EMR's release guide."""
 
 PYTHON = "python3.11"
-"""On all of them; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
+"""Available on all; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
 
 
 def line_on(target: Target, service: Any) -> SparkLine:
-    """The line of Spark that the target's release has. service: boto3's client for it.
+    """The line of Spark of the target's release. service: boto3's client for it.
 
     Raises BadConfiguration for a release that jobs don't run on.
     """
@@ -129,7 +129,7 @@ def _label_of(target: Target, service: Any) -> str:
 
 
 def jar_for(line: SparkLine, environment: Mapping[str, str]) -> Path | None:
-    """Deequ's JAR for a line of Spark; None where there is none, and jobs do without."""
+    """Deequ's JAR for a line of Spark; None where there is none, and jobs do without it."""
     return provide_jar(environment) if is_had(environment, line) else None
 
 
@@ -190,7 +190,7 @@ def _spark_words(
 
 
 def _python_settings(kind: Kind, shipment: Shipment, options: Sequence[SparkOption]) -> dict[str, str]:
-    """Which Python driver and executors take: the environment's, else the release's, unless the user names one."""
+    """The Python of driver and executors: the environment's, else the release's, unless the user names one."""
     driver = DRIVER_VARIABLES[kind]
     names = (f"{driver}.PYSPARK_PYTHON", f"{driver}.PYSPARK_DRIVER_PYTHON", "spark.executorEnv.PYSPARK_PYTHON")
     if shipment.environment_uri:
@@ -205,12 +205,12 @@ SECONDS_BETWEEN_LOOKS = 15.0
 
 ENDED_WELL = {Kind.EMR: ("COMPLETED",), Kind.SERVERLESS: ("SUCCESS",)}
 ENDED_BADLY = {Kind.EMR: ("CANCELLED", "FAILED", "INTERRUPTED"), Kind.SERVERLESS: ("CANCELLED", "FAILED")}
-"""States that a step or a job run doesn't leave. Source: EMR's API models (StepState, JobRunState)."""
+"""Final states of a step or a job run. Source: EMR's API models (StepState, JobRunState)."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a run stands. reason: what the service says of a failure."""
+    """The state of a run. reason: the service's reason of a failure."""
 
     name: str
     reason: str = ""
@@ -218,7 +218,7 @@ class State:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that was started: of a cluster (or application) and its own identifier."""
+    """A started run: of a cluster (or application), with its own identifier."""
 
     kind: Kind
     of: str
@@ -233,7 +233,7 @@ class Run:
         return cls(kind, request["applicationId"], client.start_job_run(**request)["jobRunId"])
 
     def state(self, client: Any) -> State:
-        """Where it stands now."""
+        """Its current state."""
         if self.kind is Kind.EMR:
             status = client.describe_step(ClusterId=self.of, StepId=self.identifier)["Step"]["Status"]
             failure = status.get("FailureDetails") or {}
@@ -244,7 +244,7 @@ class Run:
         return State(run["state"], run.get("stateDetails") or "")
 
     def wait(self, client: Any, *, pause: Callable[[float], None] = time.sleep) -> State:
-        """Its state when it has ended; each change on the way is a line of the log."""
+        """Its state when it has ended; each change on the way is logged."""
         seen = [""]
         began = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""`model-monitor import`: descriptions in, of files or asked for by boto3; env files, schedule entries and DAGs out."""
+"""`model-monitor import`: descriptions from files or from boto3; env files, schedule entries and DAGs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from model_monitor.storage import LocalStorage
 
 
 def sagemaker_client(region: str | None) -> Any:
-    """A client for the region, or for that of the user's own settings; credentials are found as boto3 finds them.
+    """A client for the region, or for that of the user's own settings; boto3 finds the credentials.
 
     Raises MissingDependency without boto3, BadInput if there is no region.
     """
@@ -38,9 +38,9 @@ def sagemaker_client(region: str | None) -> Any:
 
 
 def answers_on(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
-    """What the API says of a schedule, then of its job definition, then of its endpoint, as far as there are these.
+    """The API's descriptions of a schedule, its job definition and its endpoint, as far as they exist.
 
-    Raises BadInput if it does not answer.
+    Raises BadInput if the API does not answer.
     """
     from botocore import xform_name
 
@@ -77,7 +77,7 @@ S3_ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Moved:
-    """One schedule that was moved over: its files by name, and what there is to say of it."""
+    """One imported schedule: its files by name, and the remarks on it."""
 
     name: str
     files: Mapping[str, str]
@@ -98,14 +98,14 @@ def import_schedules(
     replace: bool = False,
     dags_for: str | None = None,
 ) -> None:
-    """Move over every schedule among some answers of the API, and say what was and what was not.
+    """Import every schedule among some answers of the API, and print what was imported and what wasn't.
 
-    answers: each with the words that name it in errors. folder: where the files go. captures: the prefix under which endpoints
-    capture; None: as describe-endpoint says. replace: whether files that are there already may be written over. dags_for: the
-    interpreter by which DAGs of Airflow start the jobs; None for no DAGs.
+    answers: each with its name for errors. folder: for the files. captures: the prefix of the endpoints' captures;
+    None: from describe-endpoint. replace: whether existing files may be overwritten. dags_for: the
+    interpreter by which Airflow DAGs start the jobs; None for no DAGs.
 
-    Raises BadDocument for an answer that is none, or has a name of files elsewhere, BadConfiguration if one is missing or a file
-    is there already, OutputFailed if a file can't be written.
+    Raises BadDocument for an invalid answer, or one whose name leads to files elsewhere, BadConfiguration if one is
+    missing or a file exists already, OutputFailed if a file can't be written.
     """
     moved = moved_over([described(content, where) for where, content in answers], captures, dags_for)
     if apart := [each.name for each in moved if "/" in each.name]:
@@ -120,7 +120,7 @@ def import_schedules(
 
 
 def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The content of JSON files, each with its path. Raises BadInput if a file can't be read, BadDocument if it is no JSON."""
+    """JSON files' paths and contents. Raises BadInput if a file can't be read, BadDocument if it isn't JSON."""
     for path in paths:
         content = LocalStorage().read(path)
         try:
@@ -130,7 +130,7 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
 
 def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str | None = None) -> list[Moved]:
-    """Each schedule among the answers with its files; a job definition that no schedule names has an env file alone.
+    """Each schedule among the answers with its files; a job definition without a schedule has only an env file.
 
     Raises BadConfiguration if a schedule's job definition is not among them.
     """

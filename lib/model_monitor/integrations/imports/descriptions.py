@@ -1,4 +1,4 @@
-"""A schedule and its job definition, whatever kind of monitoring they are for, in one form; botocore's own model checks them."""
+"""A schedule and its job definition, for any kind of monitoring, in one form; validated by botocore's own model."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NOT_NEEDED = {
     "ContainerEntrypoint": "a container of your own runs other code than ours",
     "ContainerArguments": "a container of your own runs other code than ours",
 }
-"""Members that have no counterpart, with the reason, wherever they stand."""
+"""Members without a counterpart, with the reason, at any position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is monitored: an endpoint, or what batch transforms left below a prefix. None: not said.
+    """The monitored data: an endpoint, or the results of batch transforms below a prefix. None: not given.
 
-    attributes: the members of the API that say where features, prediction, probability and label are, by our variables' names.
+    attributes: the API's members that locate features, prediction, probability and label, by our variables' names.
     """
 
     endpoint: str | None = None
@@ -40,8 +40,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A job definition: what is read, what it is compared with, where the results go. settings: of its application, by our
-    options' names; "" for what it does not say.
+    """A job definition: its inputs, its baseline, its outputs. settings: of its application, by our
+    options' names; "" for those not given.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleDescription:
-    """A schedule. definition_name: of the job definition that it runs; inline: that of an old schedule, which has it inside."""
+    """A schedule. definition_name: of its job definition; inline: that of an old schedule, which contains it."""
 
     name: str
     status: str
@@ -73,7 +73,7 @@ class ScheduleDescription:
 
 
 def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
-    """The schedule that an answer to DescribeMonitoringSchedule describes."""
+    """The schedule in an answer to DescribeMonitoringSchedule."""
     config = content["MonitoringScheduleConfig"]
     name = content["MonitoringScheduleName"]
     times = config.get("ScheduleConfig", {})
@@ -91,14 +91,14 @@ def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
 
 
 def definition_of(content: Mapping[str, Any]) -> Definition:
-    """The job definition that an answer to one of the four Describe…JobDefinition describes."""
+    """The job definition in an answer to one of the four Describe…JobDefinition."""
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
     parts = {part: content.get(f"{kind}{part}", {}) for part in PARTS}
     return _definition(content["JobDefinitionName"], kind, parts, content)
 
 
 def capture_prefix_of(content: Mapping[str, Any]) -> tuple[str, str | None]:
-    """An endpoint's name, and the prefix that it captures to, None if it does not, of an answer to DescribeEndpoint."""
+    """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
     prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
     return content["EndpointName"], prefix
 
@@ -167,21 +167,21 @@ def _source(job_input: Mapping[str, Any]) -> Source:
     )
 
 
-# What a description of the service's API has to look like: botocore's own model of it decides. Needs no network.
+# The required form of a description from the service's API, by botocore's own model. Needs no network.
 
 OPERATIONS = {
     "MonitoringScheduleConfig": "DescribeMonitoringSchedule",
     **{f"{kind}JobInput": f"Describe{kind}JobDefinition" for kind in MONITORING_TYPES},
     "EndpointArn": "DescribeEndpoint",
 }
-"""A member that only one kind of answer has -> the operation that gives it."""
+"""A member that only one kind of answer has -> the operation that returns it."""
 
 _OF_BOTO3 = "ResponseMetadata"
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One answer of the API. unknown: paths of members that botocore's model does not have, left out of `content`."""
+    """One answer of the API. unknown: paths of members that botocore's model lacks, left out of `content`."""
 
     operation: str
     content: Mapping[str, Any]
@@ -189,9 +189,9 @@ class Described:
 
 
 def described(content: object, where: str) -> Described:
-    """The answer that `content` is. where: its file, for errors.
+    """`content` as an answer. where: its file, for errors.
 
-    Raises BadDocument if it is no answer that can be moved over, or if it has not the shape of one; MissingDependency without
+    Raises BadDocument if it can't be imported, or is not in an answer's form; MissingDependency without
     botocore.
     """
     if not isinstance(content, Mapping):
@@ -227,7 +227,7 @@ def _faults(content: Mapping[str, Any], shape: Any) -> list[str]:
 
 
 def _known(value: Any, shape: Any, unknown: list[str], path: str = "") -> Any:
-    """The value without members that are null, or that the shape does not have; the paths of those go into `unknown`."""
+    """The value without null members, and without those that the shape lacks; their paths are added to `unknown`."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
         unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _OF_BOTO3]
         present = {name: member for name, member in value.items() if name in shape.members and member is not None}

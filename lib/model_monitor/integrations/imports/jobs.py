@@ -1,4 +1,4 @@
-"""The jobs of a schedule that is moved over: their variables and env files, the schedule's entry, and a DAG of Airflow."""
+"""The jobs of an imported schedule: their variables and env files, the schedule's entry, and an Airflow DAG."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COMPAT = variable_of("compat", OPTIONS["compat"])
 
 
 def env_text(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
-    """The file's text. missing: variables that have to be filled in, each with where it may be found."""
+    """The file's text. missing: variables to be filled in, each with where its value may be found."""
     lines = [f"# {title}", *(f"{name}={_quoted(value)}" for name, value in variables.items())]
     for name, where in missing.items():
         lines += ["", f"# To fill in; {where}", f"# {name}="]
@@ -29,13 +29,13 @@ def env_text(title: str, variables: Mapping[str, str], missing: Mapping[str, str
 
 
 def _quoted(value: str) -> str:
-    """In single quotes, in which neither # nor $ means anything."""
+    """In single quotes, in which neither # nor $ is special."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 HOUR_FOLDER = "%Y/%m/%d/%H"
-"""Where a run's results go below the schedule's, by the time at which it was scheduled (C1.5)."""
+"""The folder of a run's results below the schedule's, by its scheduled time (C1.5)."""
 
 _ANALYSES = {
     "DataQuality": AnalysisType.DATA_QUALITY,
@@ -51,7 +51,7 @@ _TRANSFORM_OUTPUT = "batchTransformOutput"
 
 @dataclass(frozen=True, slots=True)
 class JobVariables:
-    """What one job is given. missing: variables that the description does not give, each with where it may be found.
+    """One job's variables. missing: variables that the description lacks, each with where its value may be found.
 
     unused: entries of the description's Environment that none of our jobs reads. output_folder: as in `ScheduledJob`.
     """
@@ -66,10 +66,10 @@ class JobVariables:
 def jobs_of(
     definition: Definition, schedule: str, captures: str | None, window: ScheduledWindow | None = None
 ) -> tuple[JobVariables, ...]:
-    """The jobs of one run of a schedule, in their order.
+    """The jobs of one run of a schedule, in order.
 
-    captures: the prefix under which endpoints capture, None if it is not known. window: of a run, from the time at which it is
-    scheduled; None if that is not known.
+    captures: the prefix of the endpoints' captures, None if unknown. window: of a run, relative to its scheduled time;
+    None if unknown.
     Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
     source = definition.source
@@ -127,7 +127,7 @@ def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], defini
 
 
 def _given(texts: Mapping[str, str]) -> dict[str, str]:
-    """The variables that have a text, by the names that our jobs read them by."""
+    """The variables with a text, by the names that our jobs use."""
     return {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in texts.items() if text}
 
 
@@ -145,7 +145,7 @@ def _of_baseline(definition: Definition, missing: dict[str, str]) -> dict[str, s
 
 AT_ITS_END = "PT0S"
 _ANY_HOUR = Recurrence(0, DAY_HOURS)
-"""For a schedule without an expression: the service then runs it daily, at a time that it picks (C10a)."""
+"""For a schedule without an expression: the service then runs it daily, at an hour of its choice (C10a)."""
 
 
 def entry_of(
@@ -169,7 +169,7 @@ def entry_of(
 
 
 def window_of(schedule: ScheduleDescription, definition: Definition) -> ScheduledWindow:
-    """The offsets that were given; without them the period before the run.
+    """The given offsets; without them the period before the run.
 
     Raises BadConfiguration for an expression or an offset that the service does not have.
     Source: C6.2b, C10b, C10c.
@@ -196,12 +196,12 @@ SAID_BY_ARGUMENTS = {
 }
 """Options that are arguments of a job's operator; the others are its flags."""
 
-WINDOW = ("start_time_offset", "end_time_offset")  # said by length and lag
+WINDOW = ("start_time_offset", "end_time_offset")  # set by length and lag
 
 GRACE = timedelta(minutes=5)
-"""After its longest run time, for a job that hangs before its own clock begins or while it ends."""
+"""Added to the longest run time, for a job that hangs before its own clock starts or while it ends."""
 
-MINUTE = "10"  # of the hour, at which runs begin: captures are delivered late. Source: C10b, 0 to 20 minutes after it.
+MINUTE = "10"  # of the hour, at which runs begin: captures arrive late. Source: C10b, 0 to 20 minutes after it.
 
 TEMPLATE = '''\
 """{{ monitoring_type }}, as the service's schedule {{ name | text }} had it.
@@ -269,7 +269,7 @@ def dag_text(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
     """The DAG's file. jobs: those of the entry, with their variables. python: the interpreter that has our package."""
     start, end = _offsets(entry.window)
     longest = entry.max_runtime_seconds
-    environment = Environment(autoescape=False, keep_trailing_newline=True)  # Python, in which & means itself
+    environment = Environment(autoescape=False, keep_trailing_newline=True)  # Python, in which & is literal
     environment.filters |= {"text": _literal, "remark": lambda value: _literal(value)[1:-1]}
     return environment.from_string(TEMPLATE).render(
         name=entry.name,
@@ -286,7 +286,7 @@ def dag_text(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """A text as Python and JSON both have it, on one line whatever is in it."""
+    """A text as a literal of both Python and JSON, on one line whatever it contains."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -312,6 +312,6 @@ def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object
 
 
 def _by_option(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables that our jobs read, by the names of their options; scripts' own variables are none of these."""
+    """The variables that our jobs read, by the names of their options, without those of scripts."""
     options = {variable_of(name, option): name for name, option in OPTIONS.items()}
     return {options[variable]: text for variable, text in variables.items() if variable in options}

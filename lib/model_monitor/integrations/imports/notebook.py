@@ -1,4 +1,4 @@
-"""`model-monitor import-notebook`: the import lines of a notebook of the SDK, as they read here."""
+"""`model-monitor import-notebook`: rewrites the SDK's import lines of a notebook."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OURS = "model_monitor.sagemaker"
 SDK = "sagemaker"
 OF_SESSIONS = ("sagemaker.core.helper.session_helper", "sagemaker.session", "sagemaker")
 NEXT_TO_US = ("clarify", "model_monitor", "s3", "dataset_format")
-"""Modules of the SDK that stand here, too, whatever package of the third version they are in."""
+"""Modules of the SDK that exist here, too, whatever their package in its third version."""
 
 _NOT_HERE = "of the SDK alone: {names}; keep the line where it is installed, or leave out the cells that use them"
 _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
@@ -25,9 +25,9 @@ _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An import of a cell. cell: from 0, of the code cells. after: None if it stays, for the reason. last: its last line.
+    """An import in a cell. cell: from 0, among the code cells. after: None if it stays, for the reason. last: its last line.
 
-    start, end: columns of its first and its last line, as other code may stand beside it.
+    start, end: columns in its first and its last line, as other code may be on the same line.
     """
 
     cell: int
@@ -41,10 +41,10 @@ class Change:
 
 
 def import_notebook(path: str, output: str | None, offered: frozenset[str], out: TextIO) -> None:
-    """Print what becomes of each import, and write the notebook with its imports changed if there is a place for it. offered:
-    what can be imported here.
+    """Print the change of each import, and write the notebook with its imports changed if an output is given. offered:
+    the names that can be imported here.
 
-    Raises BadInput if the file is no notebook, OutputFailed if it can't be written.
+    Raises BadInput if the file is not a notebook, OutputFailed if it can't be written.
     """
     notebook = read_notebook(path)
     changes = list(changes_of(notebook, offered))
@@ -60,7 +60,7 @@ def import_notebook(path: str, output: str | None, offered: frozenset[str], out:
 
 
 def changes_of(notebook: dict[str, Any], offered: frozenset[str]) -> Iterator[Change]:
-    """The imports of the SDK in a notebook's code cells. offered: what can be imported here."""
+    """The imports of the SDK in a notebook's code cells. offered: the names that can be imported here."""
     for number, cell in enumerate(code_cells(notebook)):
         text = "".join(cell["source"])
         for node in _imports(text):
@@ -92,7 +92,7 @@ def changed(notebook: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
 
 
 def read_notebook(path: str) -> dict[str, Any]:
-    """A notebook's JSON. Raises BadInput if it is none."""
+    """A notebook's JSON. Raises BadInput if it isn't one."""
     try:
         notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         code_cells(notebook)
@@ -104,7 +104,7 @@ def read_notebook(path: str) -> dict[str, Any]:
 
 
 def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports of the SDK in a cell. Lines of IPython's own (`!pip`, `%matplotlib`, `files = !ls`) are passed over."""
+    """The imports of the SDK in a cell. IPython's own lines (`!pip`, `%matplotlib`, `files = !ls`) are skipped."""
     lines = _MAGIC.sub("pass", text).splitlines() if SDK in text else []  # a page of HTML takes a try for each line
     for node in ast.walk(_parsed(lines)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -114,7 +114,7 @@ def _imports(text: str) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def _parsed(lines: list[str]) -> ast.Module:
-    """The code of a cell without the lines that are no Python, each in its place."""
+    """The code of a cell, with lines that are not Python blanked."""
     for _ in lines:
         try:
             return ast.parse("\n".join(lines))
@@ -125,7 +125,7 @@ def _parsed(lines: list[str]) -> ast.Module:
 
 
 def _changed(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -> tuple[str | None, str]:
-    """The lines in the place of an import, and what can't be changed of it."""
+    """The replacement lines of an import, and what can't be changed in it."""
     if isinstance(node, ast.Import):
         return "\n".join(map(_import_line, node.names)), ""
     here = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
@@ -143,7 +143,7 @@ def _import_line(alias: ast.alias) -> str:
         return f"import {alias.name}{f' as {alias.asname}' if alias.asname else ''}"
     if alias.asname and rest and rest[-1] in NEXT_TO_US:
         return f"from {OURS} import {rest[-1]} as {alias.asname}"
-    return f"import {OURS} as {alias.asname or SDK}"  # what is not here comes from the SDK where it is installed
+    return f"import {OURS} as {alias.asname or SDK}"  # names missing here come from the SDK where it is installed
 
 
 def _is_here(module: str, name: str, offered: frozenset[str]) -> bool:

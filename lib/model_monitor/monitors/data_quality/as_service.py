@@ -1,8 +1,8 @@
-"""What the service's own files have alone: their order of categories, and the words of the container of 2019. Pure.
+"""Features of the service's own files: their order of categories, and the words of the container of 2019. Pure.
 
-The order is that of Scala's maps: Deequ's ColumnProfiler counts pairs of column and value in one map, and makes of it a map of
-each column's values. A map of Scala 2.12 with more than four keys gives them in the order of a trie of their hashes, a smaller
-one in the order they were put in. Scala calls them HashMap, Map1 to Map4 and MurmurHash3. Source: G9a.
+The order is that of Scala's maps: Deequ's ColumnProfiler counts pairs of column and value in one map, and converts it
+to a map of each column's values. A map of Scala 2.12 with more than four keys iterates in the order of a trie of their
+hashes, a smaller one in insertion order. Scala calls them HashMap, Map1 to Map4 and MurmurHash3. Source: G9a.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from model_monitor.documents.statistics import Categorical, Distribution, Featur
 from model_monitor.monitors.data_quality import messages
 from model_monitor.monitors.data_quality.evaluation import DRIFT_CHECK
 
-LARGEST_IN_ORDER = 4  # keys of a map that keeps the order they were put in
-_ALL = 0xFFFFFFFF  # hashes are 32 bits, and what goes beyond them is lost
+LARGEST_IN_ORDER = 4  # keys of a map that keeps insertion order
+_ALL = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
 
 Listed = TypeVar("Listed", Statistics, Constraints)
 
@@ -44,7 +44,7 @@ def _listed(feature: FeatureStatistics | FeatureConstraints) -> FeatureStatistic
 
 
 def in_order_of_service(feature: str, values: Iterable[str]) -> list[str]:
-    """The categories of a feature as the service lists them."""
+    """The categories of a feature in the service's order."""
     put_in = sorted(values, key=lambda value: _place(_pair_hash(_text_hash(feature), _text_hash(value))))
     if len(put_in) <= LARGEST_IN_ORDER:
         return put_in
@@ -77,7 +77,7 @@ def _rotated(number: int, bits: int) -> int:
 
 
 def _place(found: int) -> tuple[int, ...]:
-    """Where a hash stands in the trie, which looks at five bits at a time, the lowest first."""
+    """The position of a hash in the trie, which uses five bits at a time, the lowest first."""
     found = found + ~(found << 9) & _ALL
     found ^= found >> 14
     found = found + (found << 4) & _ALL
@@ -86,7 +86,7 @@ def _place(found: int) -> tuple[int, ...]:
 
 
 def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
-    """The same results, violations as the container of 2019 put them; of texts that drift its words are not known.
+    """The same results, violations in the words of the container of 2019; its words for drift of texts are not known.
 
     Source: C4.4a.
     """

@@ -1,6 +1,6 @@
-"""What chance may do to one run: its budget, the tests of its columns, and the verdict on a column's drift. Pure.
+"""How noise is allowed for in one run: its budget, the tests of its columns, and the verdict on a column's drift. Pure.
 
-Violated, passed, or "cannot tell" with what could have been seen.
+The verdict is violated, passed, or "cannot tell" with the smallest change that would have been detected.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ NEVER_ENOUGH = "so few can't show it"
 
 @dataclass
 class Column:
-    """What two samples of a feature say of its drift. samples, distance: None if a side has no values. share: of the baseline's
-    most frequent value, for texts and flags. windows: earlier ones, or parts of the baseline, that say how much the column
-    varies; phi: by how much more than independent rows do. groups: how many rows count as one. unfit: why there are no windows.
-    family: whose level it shares.
+    """What two samples of a feature show of its drift. samples, distance: None if a side has no values. share: of the
+    baseline's most frequent value, for texts and flags. windows: number of earlier ones, or parts of the baseline, that
+    show how much the column varies; phi: by what factor more than independent rows. groups: how many rows count as one.
+    unfit: why there are no windows. family: the family whose level it shares.
     """
 
     components: tuple[Component, ...] = ()
@@ -74,14 +74,14 @@ class Column:
 
     @property
     def rarest(self) -> Component | None:
-        """The component that is least likely by chance."""
+        """The component with the smallest p-value."""
         return min(self.components, key=lambda component: component.p, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ledger: of the budget. columns: by reference and the name of the feature, those whose drift is tested.
-    lasting: what windows say together, by feature.
+    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name.
+    lasting: the joint evidence of windows, by feature.
     """
 
     ledger: BudgetLedger
@@ -93,16 +93,16 @@ class Calibration:
         return self.ledger.rows == Rows.INDEPENDENT.value
 
     def share_of(self, family: str) -> tuple[float, int]:
-        """A family's level, and how many tests share it."""
+        """A family's level, and the number of tests that share it."""
         [found] = [each for each in self.ledger.families if each.family == family]
         return found.level, found.tests
 
     def allowed_for(
         self, finding: Finding, family: str, lacking: int, rows: int, *, groups: float = 1.0, least: float = 0.0
     ) -> Finding:
-        """A finding of a suggested limit: a violation only if the window's own test says so, too.
+        """A finding about a suggested limit: a violation only if the window's own test confirms it.
 
-        lacking, rows: of the baseline. groups: how many rows count as one. least: a p-value that others know to be possible.
+        lacking, rows: of the baseline. groups: how many rows count as one. least: a lower bound for the p-value.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
@@ -122,9 +122,9 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
-    """Two sides of a feature whose column is wanted. groups, unfit, family: its own. tested: whether tests count. past: the raw
-    statistics of earlier windows, if there are enough; tests allow for them then. others: how much other columns vary. known: a
-    side whose values are not new either.
+    """Two sides of a feature whose column is requested. groups, unfit, family: of that feature. tested: whether tests
+    count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for them. others: how
+    much other columns vary. known: another side whose values don't count as new.
     """
 
     baseline: FeatureDistribution
@@ -139,13 +139,13 @@ class ColumnRequest:
 
     @property
     def lacking(self) -> Lacking:
-        """How many are missing, of how many rows, on both sides."""
+        """The number of missing values and the number of rows, on both sides."""
         before, after = self.baseline, self.current
         return (before.rows - before.present, before.rows), (after.rows - after.present, after.rows)
 
     @property
     def cdfs(self) -> tuple[StepCdf, StepCdf] | None:
-        """Both sides, if they are numbers that are known."""
+        """Both sides, if both are known and numeric."""
         before, after = self.baseline, self.current
         if before.reason or after.reason or before.numbers is None or after.numbers is None:
             return None
@@ -153,7 +153,7 @@ class ColumnRequest:
 
 
 def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
-    """The column of each; None if a side is not known, or one is numbers and the other texts."""
+    """The column of each request; None if a side is unknown, or if one side is numeric and the other text."""
     pool([sides for asked in all_asked if (sides := asked.cdfs) is not None])
     columns = [_untested(asked) for asked in all_asked]
     found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
@@ -228,7 +228,7 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
 def _look_for_filled(
     column: Column, asked: ColumnRequest, now: Mapping[str, float] | None = None, past: Raw | None = None
 ) -> None:
-    """Missing values that became a value take the place of those that are missing, which are no more than they were."""
+    """Replace the component of missing values by that of a value which they became, where there is one."""
     from model_monitor.monitors.data_quality.filled import component_of
 
     known = asked.lacking, column.samples, now, past, asked.groups
@@ -237,7 +237,7 @@ def _look_for_filled(
 
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
-    """The columns with their p-values adjusted for the others of their family."""
+    """The columns with their p-values adjusted within each family."""
     for family in {column.family for column in columns.values()}:
         members = [column for column in columns.values() if column.family == family]
         for column, p in zip(members, adjusted([column.p for column in members]), strict=True):
@@ -245,7 +245,7 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
     return dict(columns)
 
 
-# Three verdicts on one column's drift: violated, passed, or "cannot tell" with what could have been seen.
+# Three verdicts on one column's drift: violated, passed, or "cannot tell" with the smallest detectable change.
 
 
 NO_HISTORY = "no earlier windows: how much this column varies between windows is unknown"
@@ -258,14 +258,14 @@ UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviati
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"
 NOTHING_SEEN = "with {rows:,} values no change is seen"
 
-SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"  # a smallest change in words
+SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"  # the words for a smallest change
 
 RARE = 0.05
-"""The share of a text from which the smallest change is computed at least; a rarer one is not a normal variable."""
+"""The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
 
 
 def verdict(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
-    """What becomes of the drift check's finding by the file's method where chance is allowed for."""
+    """The drift check's finding by the file's method, judged again where noise is allowed for."""
     smallest = _smallest(threshold, column, calibration)
     known: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
     seen = known | {"smallest_change": smallest} if math.isfinite(smallest) else known
@@ -279,7 +279,7 @@ def verdict(finding: Finding, threshold: float, column: Column, calibration: Cal
         if finding.status is CheckStatus.VIOLATED and low <= threshold:
             return finding.but(**known, status=CheckStatus.CANNOT_TELL, reason=GROUPED, description=None)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
-        return finding.but(**known)  # beside what was seen, it is another number for the same
+        return finding.but(**known)  # in addition to `observed`, another number for the same drift
     reason = f"{column.unfit or NO_HISTORY}; {_unseen(seen, column)}"
     return finding.but(**seen, status=CheckStatus.CANNOT_TELL, reason=reason)
 
@@ -287,7 +287,7 @@ def verdict(finding: Finding, threshold: float, column: Column, calibration: Cal
 def _by_tests(
     finding: Finding, seen: Mapping[str, Any], threshold: float, column: Column, calibration: Calibration
 ) -> dict[str, Any]:
-    """By the column's own tests, which rows that are independent allow, or earlier windows."""
+    """The verdict of the column's own tests, which independent rows or earlier windows allow."""
     level, _ = calibration.share_of(column.family)
     rarest, distance, samples = column.rarest, column.distance, column.samples
     why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
@@ -317,7 +317,7 @@ def _by_tests(
 
 
 def _smallest(threshold: float, column: Column, calibration: Calibration) -> float:
-    """The smallest change that the rule in force finds nine times in ten; infinite if none is."""
+    """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
     samples = column.samples
     if samples is None:
         return math.inf

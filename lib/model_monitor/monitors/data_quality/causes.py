@@ -1,4 +1,4 @@
-"""Where the rows behind a violated feature are from, by the search of `monitors.causes`. Pure, but for readings of a sample.
+"""Where the rows behind a violated feature come from, by the search of `monitors.causes`. Pure, except for reading samples.
 
 Source: D4.19.
 """
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_FEATURES = 6  # violated ones that are looked at, the largest alarms first
-BINS = 20  # of a violated feature that has numbers, of equal shares on each side
-OTHER_ROWS = 0.2  # sum of what shares of bins differ by: no two samples of one baseline do
+MOST_FEATURES = 6  # violated features that are examined, the largest alarms first
+BINS = 20  # for a violated numeric feature, with equal shares on each side
+OTHER_ROWS = 0.2  # sum of the differences between bin shares: no two samples of one baseline differ so much
 
 
 def candidates_of(
@@ -73,13 +73,13 @@ def candidates_of(
                 yield Candidate.of_values(name, position, values)
 
 
-# The search, and what it says.
+# The search, and the words for its result.
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Ids of rows behind violations, which their owner alone may read. most: of each violated feature. id_column: that has them;
-    None for those of captured events.
+    """Ids of rows behind violations, which only their owner may read. most: per violated feature. id_column: the column
+    with the ids; None for those of captured events.
     """
 
     output_path: str
@@ -87,7 +87,7 @@ class Examples:
     id_column: str | None = None
 
     def write(self, looked_at: Mapping[str, Binned], changes: Mapping[str, Change], dataset: Dataset) -> None:
-        """examples.parquet below the output path. One pass over the data."""
+        """Write examples.parquet below the output path. One pass over the data."""
         names, own = list(looked_at), self.id_column
         rows = []
         if own is not None and own not in dataset.names:
@@ -120,10 +120,10 @@ def pinned_down(
     *,
     hide_values: bool,
 ) -> tuple[CheckResult, ...]:
-    """The results; violated ones with the segment and the origin of their change, if there is one of it.
+    """The results; violated ones with the segment and the origin of their change, if it has a single one.
 
-    One pass over the data, one over the baseline's if that can be read, and one for examples. time: the column with the times of
-    rows.
+    One pass over the data, one over the baseline's if it can be read, and one for examples. time: the column with the
+    times of rows.
     """
     alarms = {found[0].feature or "": found for found in by_cause(results) if found[0].feature in known.distributions}
     found: dict[str, dict[str, Any]] = {}
@@ -165,19 +165,19 @@ def _read(
     dataset: Dataset,
     time: str | None,
 ) -> tuple[dict[str, Change], list[Key], list[Key]]:
-    """The violated features in the sample, and the keys of its rows: columns, and what they are from."""
+    """The violated features in the sample, and the keys of its rows: columns, and origins."""
     candidates = list(itertools.islice(candidates_of(profile, known.distributions, alarms), MOST_CANDIDATES))
     columns = [*looked_at.values(), *(each.binned for each in candidates)]
     position = dataset.names.index(time) if time in dataset.names else None
     now = sample_of(dataset, columns, profile.item_count, position)
-    if not len(now.bins):  # the rows are there no longer
+    if not len(now.bins):  # the rows no longer exist
         return {}, [], []
     before = _before(known, [dataset.names[each.position] for each in columns], columns)
     changes = {}
     for place, (name, binned) in enumerate(looked_at.items()):
         was = _was(known.distributions[name], binned)
         if before is not None and np.abs(shares_of(before.bins[:, place], binned.bins) - was).sum() > OTHER_ROWS:
-            before = None  # somebody has changed them since
+            before = None  # the baseline's rows have changed since
         missing = any(each.check == COMPLETENESS for each in alarms[name])
         changes[name] = Change(now.bins[:, place], was, _tests(binned, missing=missing))
     if before is None:
@@ -190,7 +190,7 @@ def _read(
 
 
 def _binned(profile: Profile, known: QualityBaseline, name: str) -> Binned | None:
-    """The bins of a violated feature; None if it is not in the data, or the baseline has neither numbers nor categories of it."""
+    """The bins of a violated feature; None if the data lacks it, or the baseline has no numbers or categories."""
     position = next((place for place, feature in enumerate(profile.features) if feature.name == name), None)
     if position is None:
         return None
@@ -223,7 +223,7 @@ def _was(before: FeatureDistribution, binned: Binned) -> Numbers:
 
 
 def _tests(binned: Binned, *, missing: bool) -> NDArray[np.bool_]:
-    """Which bins are looked at together: those up to each cut, each category, and cells that are missing, or none of either."""
+    """Which bins are tested together: those up to each cut, each category, and missing cells, or none of either."""
     size = binned.bins
     alone = np.eye(size, dtype=bool)
     if missing:

@@ -1,4 +1,4 @@
-"""Drift of columns that follow the clock: what a window is beside its hour on earlier days, and what is excused by that. Pure."""
+"""Drift of columns that follow the clock: comparison with the same hour on earlier days, and its excuses. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, Season
 
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
 EXCUSED = ("baseline_drift_check", "range_check", "sign_check", "empty_text_check", "distinct_share_check", *SUGGESTED)
-"""Checks of what the tests of drift see, too; of limits that somebody wrote none."""
+"""Checks that see the same changes as the drift tests; none with a limit that a person wrote."""
 
 AS_USUAL = "as usual at this hour: so {how}"
 NOT_ACCEPTED = "so at this hour {how}; accept it or mend it"
@@ -20,17 +20,17 @@ A_WEEK_AGO, ON_EARLIER_DAYS = "a week ago", "on earlier days"
 NOT_KNOWN = "its hours are known for less than a week"
 SAID = "beside this hour of earlier days it is violated, and this is the same change"
 OTHERWISE = "another hour or weekday is like it"
-USUAL, RECURRING, OPEN, TOLD = "usual", "recurring", "open", "said"  # what `hour` of a result says
+USUAL, RECURRING, OPEN, TOLD = "usual", "recurring", "open", "said"  # values of `hour` in a result
 
 
 def is_usual(beside: Mapping[str, Finding], season: Season) -> bool:
-    """Whether a window is like its hour on the days before or a week ago, or like the hour beside it after clocks changed."""
+    """Whether a window is like its hour on earlier days or a week ago, or the next hour after clocks changed."""
     of_the_hour = set(CLOCK) - season.unlike
     return any(name in of_the_hour and found.status is not CheckStatus.VIOLATED for name, found in beside.items())
 
 
 def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season: Season) -> dict[str, Finding]:
-    """The findings, of which those that the hour explains are no violations, or are told as one that began days ago."""
+    """The findings; those that the hour explains are no longer violations, or are reported as recurring for days."""
     if not season.stands_out:
         return dict(findings)
     how = A_WEEK_AGO if season.weekly else ON_EARLIER_DAYS
@@ -49,7 +49,7 @@ def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season:
 
 
 def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
-    """What the hour says is an alarm once the column is known for a week, if nothing else is like the window."""
+    """The hour's finding: an alarm once the column is known for a week, if no other reference is like the window."""
 
     own = season.like if CLOCK_DAY in season.unlike else CLOCK_DAY
 
@@ -64,12 +64,12 @@ def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str,
 
 
 def is_recurring(result: CheckResult) -> bool:
-    """Whether it is an alarm that came at the same hour of earlier days, too."""
+    """Whether the alarm also occurred at the same hour of earlier days."""
     return result.hour == RECURRING
 
 
 def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:
-    """What was an alarm, or would have been without its hour, and what was one beside that: no example to later windows."""
+    """Alarms, also those that the hour excused, and alarms of the hour itself: not examples for later windows."""
     found: set[Violated] = set()
     for each in results:
         name, violated = each.feature or "", each.status is CheckStatus.VIOLATED

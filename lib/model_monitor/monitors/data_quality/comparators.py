@@ -1,5 +1,5 @@
-"""Comparators: distances that constraints.json or a run asks of single features in place of drift's check; and thresholds of
-single features that a run is given. Pure.
+"""Comparators: distances that constraints.json or a run requests for single features instead of the drift check; and
+thresholds of single features that are given to a run. Pure.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _TFDV = {
 
 
 def check_of(distance: str) -> str:
-    """What violations of a comparator of this distance are called."""
+    """The check name in violations of a comparator of this distance."""
     return _TFDV[distance][0] if distance in _TFDV else DRIFT
 
 
 def unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator[str]:
-    """Comparators of distances that don't take their feature's kind, each as a line of an error; to TFDV its own are 0 then."""
+    """An error line for each comparator whose distance doesn't fit its feature's kind; TFDV's own are 0 then."""
     for index, feature in enumerate(constraints.features):
         kind = "numeric" if feature.inferred_type.is_numeric else "categorical"
         if not feature.inferred_type.is_numeric and feature.inferred_type is not InferredType.STRING:
@@ -69,10 +69,10 @@ def unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator
 
 
 def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
-    """What each comparator in force found, TFDV's distances first, by the names of its violations.
+    """The finding of each comparator in force, TFDV's distances first, by the names of its violations.
 
-    A distance above the threshold is a violation, and one at it none. A baseline that has data, and none of this feature, is
-    one violation in place of all.
+    Only a distance above the threshold is a violation. If a baseline has data but lacks this feature, that is one
+    violation instead of all.
     """
     comparators = feature.settings.comparators or ()
     missing = set()
@@ -117,15 +117,15 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
 
 
 def _most_different(distance: str, baseline: FeatureDistribution, current: FeatureDistribution) -> str:
-    """The text that the distance comes from, of several the first by the alphabet."""
+    """The text with the largest difference, which determines the distance; of several the first by the alphabet."""
     sides = baseline.categories or {}, current.categories or {}
     before, after = category_cells(*sides)
     if distance == "l_infinity_categorical":
-        before, after = before * after.sum(), after * before.sum()  # shares, but whole numbers
+        before, after = before * after.sum(), after * before.sum()  # in proportion to shares, but whole numbers
     return sorted({*sides[0], *sides[1]})[int(np.abs(before - after).argmax())]
 
 
-# Thresholds of single features that a run is given, in place of those of its constraints.
+# Thresholds of single features that are given to a run, instead of those of its constraints.
 
 
 SHARES = {
@@ -133,13 +133,13 @@ SHARES = {
     "data_type_check": "datatype_check_threshold",
     "categorical_values_check": "domain_content_threshold",
 }
-"""Checks of a share, with the members that say which."""
+"""Checks of a share, with the members that hold their thresholds."""
 
 
 def with_thresholds(constraints: Constraints, given: Any) -> Constraints:
-    """The constraints with other thresholds, by feature and check; the drift check is all comparators where there are some.
+    """The constraints with other thresholds, by feature and check; the drift check means all comparators, if any.
 
-    Raises BadConfiguration if they are no numbers, BadDocument or BadConfiguration for a feature or a check that is not there.
+    Raises BadConfiguration if they are not numbers, BadDocument or BadConfiguration for an unknown feature or check.
     """
     if not isinstance(given, dict) or not all(isinstance(checks, dict) for checks in given.values()):
         raise BadConfiguration(f'is no object of objects; write {{"FEATURE": {{"{DRIFT}": 0.3}}}}')

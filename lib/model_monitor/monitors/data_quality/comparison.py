@@ -1,4 +1,4 @@
-"""The current data beside its baseline: what every data-quality check looks at. Pure."""
+"""The current data beside its baseline: the input of every data-quality check. Pure."""
 
 from __future__ import annotations
 
@@ -68,15 +68,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QualityBaseline(StoredBaseline):
-    """What later data is held against. distributions: by feature; a feature without one has its drift not judged.
+    """What later data is compared with. distributions: by feature; the drift of a feature without one is not judged.
 
-    suggested: the constraints as the baseline's run wrote them, before anybody edited them; None if nobody knows.
-    profile: its states, None if they are not at hand. references: distributions of what else a window is compared with, by name.
-    history: how earlier windows varied beside each reference. volume: how many rows they had, and how fresh.
-    seasons: what is known of features that may follow the clock.
-    attributions: the share of each feature in what moves the model. groups: how many rows of the window count as one.
-    source: opens its rows again; None if nobody knows how.
-    beside: the window that was last held against it, for all that look at the two. kept: what all windows find alike.
+    suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown. profile: the
+    baseline's states; None if unavailable. references: the other distributions to compare with, by name. history: how
+    earlier windows varied from each reference. volume: their numbers of rows and their freshness. seasons: what earlier
+    windows show of features that may follow the clock. attributions: each feature's share of the model's attributions.
+    groups: how many rows of the window count as one. source: opens the baseline's rows again; None if unknown. beside:
+    the last window compared with it, shared by checks and hints. kept: results that are the same for all windows.
     """
 
     constraints: Constraints
@@ -108,17 +107,17 @@ class QualityBaseline(StoredBaseline):
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The features, in the order of the baseline's columns."""
+        """The names of the features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
 
     @property
     def outputs(self) -> frozenset[str]:
-        """The features that the model puts out."""
+        """The features that are model outputs."""
         return frozenset(each.name for each in self.constraints.features if each.role is Role.PREDICTION)
 
     def requested_threshold(self, name: str) -> float | None:
-        """The distance above which somebody asked for an alarm; None where it is the suggested one, or the baseline has no such
-        feature.
+        """The distance above which a user requested an alarm; None if it is the suggested one, or if the baseline lacks
+        the feature.
         """
         if name not in self.names:
             return None
@@ -129,13 +128,13 @@ class QualityBaseline(StoredBaseline):
         return None if found == suggested else found
 
     def without(self, excluded: Collection[str]) -> QualityBaseline:
-        """The baseline without some of its features."""
+        """The baseline without the `excluded` features."""
         kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
         return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
 
     @property
     def wanted_references(self) -> tuple[str, ...]:
-        """What a window is to be compared with beside the baseline."""
+        """The references that a window is compared with, in addition to the baseline."""
         everywhere = [self.monitoring, *self.settings.values()]
         found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
         if self.follows_the_clock:
@@ -144,7 +143,7 @@ class QualityBaseline(StoredBaseline):
 
     @property
     def follows_the_clock(self) -> bool:
-        """Whether earlier windows are references that nobody has to name."""
+        """Whether earlier windows are references by default, without being named."""
         return self.monitoring.is_calibrated and self.monitoring.comparators is None
 
     def with_history(
@@ -154,8 +153,8 @@ class QualityBaseline(StoredBaseline):
         memory: Memory | None = None,
         seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
-        """The same with earlier windows. references: sums of their states. past: their raw statistics, by reference.
-        memory: those beside the baseline, in their order. seasons: of features that may follow the clock.
+        """The same baseline with earlier windows. references: sums of their states. past: their raw statistics, by
+        reference. memory: the windows compared with the baseline, in order. seasons: of features that may follow the clock.
         """
         history = dict(self.history)
         for reference, found in past.items():
@@ -167,7 +166,7 @@ class QualityBaseline(StoredBaseline):
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
     ) -> QualityBaseline:
-        """The same with the rows of earlier windows, and how fresh they were: the members of `Volume`."""
+        """The same baseline with the row counts and the freshness of earlier windows: the members of `Volume`."""
         from model_monitor.statistics.verdicts.volume import Volume
 
         return replace(self, volume=Volume(time, earlier, start, fresh))
@@ -175,8 +174,8 @@ class QualityBaseline(StoredBaseline):
     def raw_statistics(
         self, profile: Profile, violated: Collection[Violated] | None = None, age: timedelta | None = None
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
-        """What a window leaves to later ones: reference, feature, and its raw statistics beside that; at last its rows, and the
-        age of the newest one at its end, if it is known. What was not violated is an example to later windows, whatever else was.
+        """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
+        row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
         """
         now = from_profile(profile)
         sides = {BASELINE: self.distributions, **self.references}
@@ -212,34 +211,34 @@ class QualityBaseline(StoredBaseline):
         )
 
     def with_budget(self, share: float | None) -> QualityBaseline:
-        """The same with so small a share of healthy runs that may alarm, if it is larger."""
+        """The same baseline with at most this share of healthy runs that may alarm."""
         if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
             return self
         return self.of_budget(share)
 
     def of_budget(self, share: float) -> QualityBaseline:
-        """The same with this share of healthy runs that may alarm."""
+        """The same baseline with this share of healthy runs that may alarm."""
         config = self.constraints.monitoring_config or MonitoringConfig()
         config = config.model_copy(update={"false_alarm_budget": share})
         return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))
 
     def with_groups(self, groups: Mapping[str, tuple[float, float]]) -> QualityBaseline:
-        """The same beside a window of which so many rows count as one, by feature."""
+        """The same baseline for a window in which this many rows count as one, by feature."""
         if not groups:
             return self
         found = replace(self, groups=groups)
-        found.__dict__.update(kept=self.kept, settings=self.settings, monitoring=self.monitoring)  # are the same then
+        found.__dict__.update(kept=self.kept, settings=self.settings, monitoring=self.monitoring)  # unchanged by groups
         return found
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
-        """The same with the share of each feature in what moves the model."""
+        """The same baseline with each feature's share of the model's attributions."""
         return replace(self, attributions=shares)
 
     def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
         return replace(self, source=source)
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
-        """The same with how its parts vary."""
+        """The same baseline with the variation among its parts."""
         return self if variation is None else replace(self, history={**self.history, BASELINE: variation})
 
     @classmethod
@@ -252,7 +251,7 @@ class QualityBaseline(StoredBaseline):
     ) -> QualityBaseline:
         """The baseline that documents and states describe together.
 
-        What statistics.json says of a feature counts; where it holds no distribution of it, the states do.
+        A feature's distribution comes from statistics.json; where that file has none, it comes from the states.
         """
         stated = from_statistics(statistics) if statistics is not None else {}
         kept = from_profile(profile) if profile is not None else {}
@@ -260,15 +259,15 @@ class QualityBaseline(StoredBaseline):
         return cls(constraints, {**stated, **kept, **known}, suggested, profile)
 
 
-# The current data beside its baseline: what every data-quality check looks at.
+# The current data beside its baseline: the input of every data-quality check.
 
 
 PAIRS = "pairs"  # the kind of the state
-COLUMNS = ("name", "exact")  # how the columns of data and baseline are held against each other, if both have names
-LIMITS = ("domain_content_threshold", "datatype_check_threshold")  # beside completeness
+COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
+LIMITS = ("domain_content_threshold", "datatype_check_threshold")  # in addition to completeness
 
 CALIBRATED_METHODS = ("Robust", "LInfinity")
-"""The methods that a suggested baseline has; whoever names another one asks for it."""
+"""The methods of a suggested baseline; any other method is a user's request."""
 
 NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
@@ -282,7 +281,7 @@ Found = TypeVar("Found")
 
 
 class of_baseline(cached_property[Found]):  # noqa: N801 -- a decorator
-    """A member of a feature that is the same beside every window of a baseline: what one has found the next ones have."""
+    """A property of a feature that is the same for every window of a baseline: computed once, for all of them."""
 
     def __get__(self, feature: Any, owner: Any = None) -> Any:
         if feature is None:
@@ -295,11 +294,11 @@ class of_baseline(cached_property[Found]):  # noqa: N801 -- a decorator
 class FeatureComparison:
     """One feature of constraints.json.
 
-    whole: the run's data that it is a column of. settings: the ones in force for it. current: a profile of no rows if the current
-    data has no such feature; then unmatched says why. now: its distribution. suggested: the constraints that the baseline's run
-    suggested. before: the baseline's states of it; None if they are not at hand. references: what else it is compared with, by
-    name, as `previous:8`. against: the reference that stands as `baseline`, if not the baseline. evidence: what the guards saw,
-    once they have looked. kept: what is `of_baseline`.
+    whole: the comparison that the feature belongs to. settings: those in force for it. current: a profile without rows if the
+    current data lacks the feature; unmatched then gives the reason. now: the current distribution. suggested: the constraints
+    that the baseline's run suggested. before: the baseline's states of the feature; None if unavailable. references: the
+    other distributions it is compared with, by name, such as `previous:8`. against: the reference that stands as `baseline`,
+    if not the baseline. evidence: what the guards saw, once they have run. kept: the values of `of_baseline` properties.
     """
 
     whole: Comparison
@@ -318,12 +317,12 @@ class FeatureComparison:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What chance may do to this run; None where it is not allowed for, or nobody has asked yet."""
+        """How noise is allowed for in this run; None if it isn't, or not computed yet."""
         return self.whole.known[0] if self.whole.known else None
 
     @of_baseline
     def judged_references(self) -> tuple[str, ...]:
-        """What drift that allows for chance is judged against: beside the baseline references whose past is known."""
+        """The references for drift that allows for noise: the baseline, and references whose past is known."""
         if not self.is_drift_calibrated:
             return ()
         if self.season is not None:
@@ -332,23 +331,23 @@ class FeatureComparison:
 
     @of_baseline
     def season(self) -> Season | None:
-        """What is known of it at this hour; None if it doesn't look as if it followed the clock."""
+        """What is known of the feature at this hour; None if it doesn't seem to follow the clock."""
         return None if self.growth else self.whole.seasons.get(self.constraints.name)
 
     @of_baseline
     def growth(self) -> tuple[Values, Values] | None:
-        """How many values were new in parts of the baseline, if they grew in number along its rows."""
+        """The number of new values in parts of the baseline, if it grew along the baseline's rows."""
         return growth_of(self.whole.history.get(BASELINE), self.constraints.name)
 
     def sides(self, reference: str) -> tuple[FeatureDistribution, FeatureDistribution]:
-        """A reference and the window; where values grow in number, earlier windows without what the baseline has not."""
+        """A reference and the window; both without values new to the baseline, if these grow in number."""
         before = self.references.get(reference, self.baseline)
         grows = self.growth and reference == PREVIOUS
         return (among(before, self.baseline), among(self.now, self.baseline)) if grows else (before, self.now)
 
     def past(self, reference: str) -> Raw | None:
-        """The raw statistics of enough earlier windows beside a reference; None if there are fewer. Those beside one hour say it
-        of all hours.
+        """The raw statistics of enough earlier windows for a reference; None if there are fewer. The windows of one
+        hour stand for all hours.
         """
         variation = self.whole.history.get(CLOCK_DAY if reference in CLOCK else reference)
         found = variation.past.get(self.constraints.name) if variation is not None else None
@@ -356,7 +355,7 @@ class FeatureComparison:
 
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
-        """The feature in every segment of the rows, on both sides, by cut; none where drift doesn't allow for chance."""
+        """The feature in every segment of the rows, on both sides, by cut; empty if drift doesn't allow for noise."""
         if not self.is_drift_calibrated or self.growth or self.before is None or SEGMENTS not in self.before.states:
             return {}
         from model_monitor.statistics.states.segments import sides_of
@@ -364,12 +363,12 @@ class FeatureComparison:
         return sides_of(self.before, self.current)
 
     def in_segment(self, cut: str, label: str) -> FeatureComparison:
-        """The same of the rows of one segment."""
+        """The same feature, in the rows of one segment."""
         before, now = (from_feature_profile(side) for side in self.segments[cut][label])
         return replace(self, baseline=before, now=now, against=label)
 
     def past_in(self, label: str) -> Raw | None:
-        """The raw statistics of the baseline's parts of a segment, and of whatever the whole has; None if there are too few."""
+        """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
         variation, whole = self.whole.history.get(BASELINE), self.past(BASELINE)
         name = f"{self.constraints.name} in {label}"
         own = variation.past.get(name) if variation is not None else None
@@ -379,24 +378,24 @@ class FeatureComparison:
 
     @property
     def are_texts(self) -> bool:
-        """Whether the column has values on both sides, all of which are written as texts, as in CSV and JSON."""
+        """Whether the column has values on both sides, all of them written as text, as in CSV and JSON."""
         sides = (self.before, self.current)
         return all(side and side.column_type is ColumnType.TEXT and side.num_present for side in sides)
 
     @property
     def rows_stand_alone(self) -> bool:
-        """Whether the baseline's parts, and earlier windows, differ no more than rows that have nothing to do with each other."""
+        """Whether the baseline's parts, and earlier windows, differ no more than independent rows do."""
         return self.past(BASELINE) is not None and self.known_groups == 1 and not self.whole.groups
 
     @of_baseline
     def known_groups(self) -> float:
-        """How many rows count as one, by the baseline's parts and earlier windows; NaN if they don't tell."""
+        """How many rows count as one, by the baseline's parts and earlier windows; NaN if these don't show it."""
         past = self.past(BASELINE)
         return group_size(past) if past is not None else 1.0
 
     @cached_property
     def new_groups(self) -> float:
-        """How many rows of the window count as one, if the baseline's parts and earlier windows don't show it; else 1."""
+        """How many rows of the window count as one, if baseline parts and earlier windows don't show it; else 1."""
         (found, _), shown = self.whole.groups.get(self.constraints.name, (1.0, 1.0)), self.known_groups
         return found if found > LARGEST_GROWTH * (1.0 if math.isnan(shown) else shown) else 1.0
 
@@ -410,7 +409,7 @@ class FeatureComparison:
 
     @cached_property
     def chance_of_missing(self) -> float:
-        """How likely so many missing values are as windows vary, or rows in groups do; 0 of rows by themselves."""
+        """The p-value of this many missing values, as windows vary or rows form groups; 0 for independent rows."""
         past, now = self.past(BASELINE), of_window(self.baseline, self.now)
         if past is None or now is None:
             return 0.0
@@ -422,37 +421,37 @@ class FeatureComparison:
 
     @property
     def row_groups(self) -> float:
-        """How many rows count as one, by whatever shows it."""
+        """How many rows count as one, according to all the evidence."""
         return max(self.new_groups, 1.0 if math.isnan(self.known_groups) else self.known_groups)
 
     @of_baseline
     def family(self) -> str:
-        """The family of its drift."""
+        """The family of the feature's drift."""
         return PREDICTIONS if self.constraints.role is Role.PREDICTION else DRIFT
 
     @of_baseline
     def rises(self) -> bool:
-        """Whether its values are keys, which rise with the baseline's rows."""
+        """Whether the values are keys, which rise with the baseline's rows."""
         variation = self.whole.history.get(BASELINE)
         is_sorted = variation is not None and self.constraints.name in variation.unfit
         return is_sorted and self.before is not None and may_rise(self.before)
 
     @of_baseline
     def is_compared(self) -> bool:
-        """Whether there is anything to judge, and somebody wants it judged."""
+        """Whether drift can be judged and is switched on."""
         return not self.unmatched and self.settings.evaluate_constraints
 
     @of_baseline
     def is_drift_calibrated(self) -> bool:
-        """Whether drift allows for chance. A method of another kind, or what somebody wrote into the feature's own settings, is
-        requested and judged by its threshold.
+        """Whether drift allows for noise. A method of another kind, or a threshold in the feature's own settings, is a
+        user's request and judged by its threshold.
         """
         new = self.has_own_drift or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
     @of_baseline
     def has_own_drift(self) -> bool:
-        """Whether the user requested its drift: by a method of another kind, or in the feature's own settings."""
+        """Whether the user requested the drift check: by a method of another kind, or in the feature's own settings."""
         settings = self.settings
         method = settings.comparison_method if self.baseline.is_numeric else settings.categorical_drift_method
         written = any(config.distribution_constraints for config in self.constraints.overrides.values())
@@ -460,7 +459,7 @@ class FeatureComparison:
 
     @of_baseline
     def suggested_limits(self) -> frozenset[str]:
-        """The limits, called as in the settings, that are still those that the baseline's run suggested."""
+        """The limits, by their names in the settings, that are still as the baseline's run suggested them."""
         own = self.suggested
         if not self.is_compared or own is None:
             return frozenset()
@@ -472,7 +471,7 @@ class FeatureComparison:
 
     @of_baseline
     def domain(self) -> frozenset[str]:
-        """The values that it may have, as they are counted."""
+        """The allowed values, as they are counted."""
         return as_counted(self.constraints.domains or ())
 
 
@@ -480,15 +479,15 @@ class FeatureComparison:
 class Comparison:
     """A run's data beside a baseline.
 
-    current: its features are called as in `constraints`. baseline: the distributions that drift is measured from, by feature
-    (`distributions.from_statistics`, `from_profile`). current_columns: how many columns the records have; None: as many as
-    `current`. is_matched: whether it is known which column is which; if not, and there is another number of them, no feature is
-    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); else equal values add up, and a type holds what
-    fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if nobody knows. before: the baseline's
-    states, for the guard. references: what else it is compared with, by name, as `previous:8`. history: how features varied
-    beside each reference. volume: rows of earlier windows; None if nobody knows. groups: how many rows of the window count as
-    one, by feature, where they are more. settings: those in force for each feature, if they are at hand. kept: what is
-    `of_baseline`, by feature. known: what chance may do to the run, once it is found.
+    current: its features have the names in `constraints`. baseline: the distributions from which drift is measured, by
+    feature (`distributions.from_statistics`, `from_profile`). current_columns: the number of columns of the records; None: as
+    many as `current`. is_matched: whether it is known which column is which; if not, and their number differs, no feature is
+    judged. ties, exact_classes: LOST and True replay the service (G16 and G14); otherwise equal values add up, and a type
+    holds whatever fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if unknown. before:
+    the baseline's states, for the guard. references: other distributions, by name, such as `previous:8`. history: how
+    features varied from each reference. volume: rows of earlier windows; None if unknown. groups: how many rows of the window
+    count as one, by feature, where more than one. settings: those in force for each feature, if available. kept: values of
+    `of_baseline` properties, by feature. known: how noise is allowed for in the run, once computed.
     """
 
     constraints: Constraints
@@ -531,7 +530,7 @@ class Comparison:
 
     @property
     def extra(self) -> tuple[str, ...]:
-        """The columns of the current data that constraints.json lacks; of a name that occurs again the later ones."""
+        """The columns of the current data that constraints.json lacks; for a repeated name, all but the first."""
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
 
     @cached_property
@@ -540,7 +539,7 @@ class Comparison:
         return max((feature.new_groups for feature in self.features), default=1.0) if self.groups else 1.0
 
     def others(self, reference: str) -> Others:
-        """How much all columns vary beside a reference."""
+        """How much all columns vary from a reference."""
         if reference not in self._others:
             names = tuple(each.constraints.name for each in self.features if each.past(reference) is not None)
             rows = [[side.rows for side in each.sides(reference)] for each in self.features]
@@ -556,7 +555,7 @@ class Comparison:
 
     @cached_property
     def pairs(self) -> Sequence[tuple[str, Mapping[str, Any], tuple[int, ...], tuple[int, ...]]]:
-        """What is counted of several columns on both sides: the check, what, and the counts of baseline and window."""
+        """The relations of columns counted on both sides: check, relation, counts of baseline and window."""
         is_counted = self.before is not None and any(PAIRS in each.states for each in self.before.features)
         return tuple(self._pairs()) if is_counted and self.monitoring.is_calibrated else ()
 

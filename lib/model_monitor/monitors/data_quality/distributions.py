@@ -1,7 +1,7 @@
-"""What a drift check knows of one feature: its sketch or its counts, whether its values are new by their nature, and what a run
-leaves of it to those that follow. Pure.
+"""A feature's input to drift checks: its sketch or counts, whether its values are new by nature, and what a run leaves
+of the feature to later runs. Pure.
 
-Keys, row numbers and dates are known by their values.
+Keys, row numbers and dates are recognised by their values.
 """
 
 from __future__ import annotations
@@ -66,22 +66,22 @@ EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and
 FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
 
 LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
-"""Row numbers, also those of a random half: at least the first as a fraction of them are different, and from the first to the
-last are at most the second times as many numbers. Random numbers of so short a range would repeat: 82 % would be different."""
+"""Row numbers, even of a random half: at least the first fraction of them are different, and their range is at most the
+second times their count. Random numbers of so short a range would repeat: 82 % would be different."""
 
 MOST_GAPS = 10.0
-"""… where the ends show it: 64 random numbers of each end of so long a range are all different once in 500 times (e^-6.3)."""
+"""… where the ends show it: 64 random numbers at each end of so long a range are distinct once in 500 times (e^-6.3)."""
 
 ESTIMATED = 0.9
-"""… of which an estimate of distinct values has this share or more, which is two of its standard deviations below."""
+"""… whose estimate of distinct values is at least this share, which is two of its standard deviations below."""
 
 MOST_UNEVEN = 0.1
-"""The largest distance of keys from numbers that are evenly spread: data that were sorted by a measure of things seldom are."""
+"""The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
 
 _YEAR, _MONTH, _DAY = r"(19|20)\d\d", r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
 _TIME = r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?( ?(Z|UTC|[-+]\d\d:?\d\d))?)?"
 DATE = re.compile(rf"({_YEAR}-{_MONTH}-{_DAY}|{_YEAR}/{_MONTH}/{_DAY}|{_DAY}\.{_MONTH}\.{_YEAR}){_TIME}")
-"""A day as ISO 8601 has it, with slashes, or as `31.12.2026`; a time may follow."""
+"""A day as in ISO 8601, with slashes, or like `31.12.2026`; a time may follow."""
 
 
 @once
@@ -109,21 +109,21 @@ def has_dates(feature: FeatureProfile) -> bool:
 
 
 def name_of_times(feature: FeatureProfile) -> str | None:
-    """What the values are called if they are days or times."""
+    """The type name for values that are days or times."""
     if not has_dates(feature):
         return None
     return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
 
 
 def seen_once(counts: Mapping[str, int]) -> int:
-    """How many values occur once."""
+    """The number of values that occur once."""
     return sum(count == 1 for count in counts.values())
 
 
 @once
 def has_whole_numbers(feature: FeatureProfile) -> bool:
-    """Whether all numbers are integers, or were until pandas made them fractional because one is missing, as far as the sketch
-    keeps them."""
+    """Whether all numbers are integers, or were before pandas made them fractional because one is missing, as far as
+    the sketch keeps them."""
     sketch = feature.kll
     if feature.inferred_type == "Integral" or sketch is None or not feature.num_missing:
         return feature.inferred_type == "Integral" and sketch is not None
@@ -133,7 +133,7 @@ def has_whole_numbers(feature: FeatureProfile) -> bool:
 
 @once
 def may_rise(feature: FeatureProfile) -> bool:
-    """Whether the values are keys, if they rise from row to row: whole numbers, nearly all different and evenly spread."""
+    """Whether the values, if they rise by row, are keys: whole numbers, nearly all different and evenly spread."""
     moments, sketch = feature.moments, feature.kll
     if moments is None or sketch is None or not moments.count or not has_whole_numbers(feature):
         return False
@@ -144,7 +144,7 @@ def may_rise(feature: FeatureProfile) -> bool:
 
 @once
 def unit_of_times(feature: FeatureProfile) -> float | None:
-    """How many of a unit are a second, if all numbers are times since 1970 in one; None if they are not."""
+    """How many units make a second, if all numbers are times since 1970 in one unit; None otherwise."""
     moments = feature.moments
     if moments is None or not moments.count or not feature.is_numeric:
         return None
@@ -188,8 +188,8 @@ class FeatureDistribution:
     """One feature's distribution.
 
     rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
-    feature. If there are values but no distribution of them, reason says why. text_share: of the present values those that are
-    no numbers, as far as states know it. mean: of a numeric feature, None if nobody knows. times: what days and times are called.
+    feature. reason: why there is no distribution, if there are values. text_share: the share of present values that are not
+    numbers, as far as states know it. mean: of a numeric feature, None if unknown. times: the type name of days and times.
     """
 
     inferred_type: InferredType
@@ -204,7 +204,7 @@ class FeatureDistribution:
 
     @property
     def type_name(self) -> str:
-        """The type; of days and times, which the service's files call texts, what they are."""
+        """The type; for days and times, which are texts in the service's files, their own name."""
         return self.times or self.inferred_type.value
 
     @property
@@ -214,23 +214,23 @@ class FeatureDistribution:
 
 OF_NUMBERS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch))
 OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
-"""The states that `from_feature_profile` asks for; of numbers it needs no frequencies."""
+"""The states that `from_feature_profile` needs; for numbers it needs no frequencies."""
 
 
 def direction_of(before: float | None, after: float | None) -> str | None:
-    """Where a number went: `up`, `down`, or nowhere that is known."""
+    """The direction in which a number went: `up`, `down`, or None if unknown."""
     if before is None or after is None or before == after:
         return None
     return "up" if after > before else "down"
 
 
 def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
-    """The distributions that a run's states hold, by feature."""
+    """The distributions in a run's states, by feature."""
     return {feature.name: from_feature_profile(feature) for feature in profile.features}
 
 
 def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
-    """The distribution that one feature's states hold."""
+    """The distribution in one feature's states."""
     types, inferred_type = feature.data_types, InferredType(feature.inferred_type)
     rows, present = feature.num_present + feature.num_missing, feature.num_present
     share = (types.text + types.boolean) / types.present if types.present else None
@@ -253,12 +253,12 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
 
 
 def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
-    """Why nobody can know what rests on these states, if the feature lacks one of them."""
+    """Why a result from these states can't be known, if the feature lacks one of them."""
     return next((LACKING.format(kind=state.KIND) for state in needed if state.KIND in feature.lacking), None)
 
 
 def from_statistics(statistics: Statistics) -> dict[str, FeatureDistribution]:
-    """The distributions that a statistics.json holds, by feature; those of numbers only where it holds their sketches."""
+    """The distributions in a statistics.json, by feature; those of numbers only where it has their sketches."""
     rows = statistics.dataset.item_count
     return {feature.name: _from_feature_statistics(feature, rows) for feature in statistics.features}
 
@@ -308,25 +308,25 @@ def _frequencies(counts: Mapping[str, int]) -> Frequencies:
     return builder.state()
 
 
-# What a run leaves of itself to those that follow: of each feature the raw statistics beside its reference. A baseline
-# leaves those of its parts, each beside the others; a window those beside what it was held against.
+# What a run leaves to later ones: the raw statistics of each feature, compared with its reference. A baseline
+# leaves those of its parts, each compared with the others; a window those compared with its own references.
 
 
 BASELINE = "baseline"
-WINDOW = "window"  # the reference of what a window leaves of itself alone
-PREVIOUS = "previous:8"  # beside the baseline what drift is judged against, if nobody chose. Source: D4.2.
+WINDOW = "window"  # the reference for what a window leaves of itself alone
+PREVIOUS = "previous:8"  # the default second reference for drift, after the baseline. Source: D4.2.
 
 GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
 LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
-MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which on its rows look sorted. Source: D4.8.
+MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
 
 VALUES_LOOKED_INTO = 2**16  # of columns together
-SURELY_WHOLE = 60  # characters of a text that is counted as it is: up to four bytes each
+SURELY_WHOLE = 60  # characters of a text that is surely counted whole: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
-FEWEST_NEW = 4  # parts or windows that say how many values are new
-FEWEST_RUNS = 4  # of a window, that say how much missing values vary within it
-NEAR = 1.5  # by so much a column's groups may look smaller than those of the others by chance
+FEWEST_NEW = 4  # parts or windows that show how many values are new
+FEWEST_RUNS = 4  # of a window, that show how much missing values vary within it
+NEAR = 1.5  # the factor by which a column's groups may look smaller than others' by chance
 OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
@@ -335,7 +335,7 @@ Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by fea
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """The raw statistics of some windows, by feature. unfit: features of which there are none, with the reason."""
+    """The raw statistics of some windows, by feature. unfit: features without any, with the reason."""
 
     past: Past = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
@@ -345,7 +345,7 @@ class Variation:
         object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
 
     def others(self, names: tuple[str, ...], effective: float) -> Others:
-        """How much windows of these features vary, beside one of that size: most windows are as large as the last one."""
+        """How much windows of these features vary at that size: most windows are as large as the last one."""
         if (names, effective) not in self._others:
             self._others.clear()
             self._others[names, effective] = Others([self.past[name] for name in names], effective)
@@ -353,8 +353,8 @@ class Variation:
 
 
 def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
-    """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of a run are
-    neighbours in time, so that a column by which they look sorted is one that changes with it.
+    """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of
+    a run are neighbours in time, so that a column that looks sorted is one that changes with time.
     """
     alike: dict[tuple[bool, int], list[_Cut]] = {}
     for feature, kept in zip(profile.features, runs, strict=False):
@@ -378,7 +378,7 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
 
 
 class _Cut(NamedTuple):
-    """A column's runs, its distinct values and which of them each value is, how many values each run has, and which have any."""
+    """A column's runs, distinct values with each value's index in them, run sizes, and which runs have values."""
 
     name: str
     runs: Sequence[Run]
@@ -390,7 +390,7 @@ class _Cut(NamedTuple):
 def _look_into(
     cuts: Sequence[_Cut], past: dict[str, Raw], unfit: dict[str, str], *, is_numeric: bool, are_by_time: bool
 ) -> None:
-    """Tell the raw statistics of columns that are cut into as many parts each, or why there are none."""
+    """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
     sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
     parts = Parts([cut.apart for cut in cuts], sizes, are_numbers=is_numeric)
     raw, nothing = parts.raw(), np.full(sizes.shape[1], np.nan)
@@ -415,10 +415,10 @@ def _look_into(
 
 
 def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
-    """How many rows of a window count as one, by feature, from runs of them: of its values, and of its missing ones, which vary
-    from run to run within the window. Nothing of rows by themselves.
+    """How many rows of a window count as one, by feature, from runs of them: of its values, and of its missing ones,
+    which vary from run to run within the window. Empty for independent rows.
 
-    Where rows of one feature belong together for certain, those of the others may, too. What only rises tells nothing.
+    Where rows of one feature certainly belong together, those of others may, too. A column that only rises shows nothing.
     """
     if any(isinstance(own, RowGroups) for own in runs):
         return _of_named_groups(profile, runs)
@@ -433,7 +433,7 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
     if not belong_together([certain for _, certain in likeness.values()], most):
         return {}
     grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
-    usual = float(np.mean(grouped or [1.0]))  # the same rows belong together in all
+    usual = float(np.mean(grouped or [1.0]))  # the same rows belong together in all features
     lacking = {feature.name: _apart(kept.runs) for feature, kept in zip(profile.features, runs, strict=False)}
     sure = ((rows, certain) for rows, certain in likeness.values() if rows > 2 * MOST_DISPERSED and certain > 0)
     errors = [3 * (rows ** (1 / 3) - 1) / certain for rows, certain in sure]  # of logarithms
@@ -446,7 +446,7 @@ def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[f
 
 
 def _of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
-    """The same of groups that a column names. Source: D4.21."""
+    """The same for groups that a column names. Source: D4.21."""
     from model_monitor.statistics.verdicts.groups import likeness_in_groups
 
     found = {}
@@ -462,13 +462,13 @@ def _of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, 
 
 
 def _only_rise(values: Part, sizes: NDArray[np.int64]) -> bool:
-    """Whether numbers never fall within their runs, as times and keys, whose neighbours are alike without belonging together."""
+    """Whether numbers never fall within runs, like times and keys: neighbours are alike without belonging together."""
     run = np.repeat(np.arange(len(sizes)), sizes)
     return bool((values[1:] >= values[:-1])[run[1:] == run[:-1]].all())
 
 
 def _apart(runs: Sequence[Run]) -> float:
-    """By how much the counts of missing values of runs vary more than those of rows by themselves."""
+    """The factor by which the missing counts of runs vary more than those of independent rows."""
     rows = np.array([run.rows for run in runs], dtype=float)
     missing = rows - [max(len(run.numbers), len(run.hashes)) // 8 for run in runs]
     share = missing.sum() / max(rows.sum(), 1.0)
@@ -478,12 +478,12 @@ def _apart(runs: Sequence[Run]) -> float:
 
 
 def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
-    """The raw statistics of a window beside its reference; None if the two can't be compared."""
+    """The raw statistics of a window compared with its reference; None if the two can't be compared."""
     return of_windows([(before, after)])[0]
 
 
 def of_windows(sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
-    """The same of each column, those of cells found of all of them together."""
+    """The same for each column; cells of all columns are computed together."""
     numbers, texts = CellsTogether(are_numbers=True), CellsTogether(are_numbers=False)
     return [_beside(before, after, numbers, texts) for before, after in sides]
 
@@ -519,7 +519,7 @@ def _beside(
 
 
 def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
-    """How many values of a text were new in parts or windows, and in how many rows of windows; None where nothing tells."""
+    """The counts of new values of a text in parts or windows, and the rows of windows; None if too few are known."""
     raw = variation.past.get(name) if variation is not None else None
     if raw is None:
         return None
@@ -536,7 +536,7 @@ def new_values(now: FeatureDistribution, *before: FeatureDistribution | None) ->
 
 
 def among(side: FeatureDistribution, known: FeatureDistribution | None) -> FeatureDistribution:
-    """The rows of a text without those whose values another side has not."""
+    """The rows of a text whose values the other side has."""
     if known is None or known.categories is None or side.categories is None:
         return side
     kept = {value: count for value, count in side.categories.items() if value in known.categories}
@@ -556,7 +556,7 @@ def together(some: Past, others: Past) -> Past:
 def _why_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
     """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them.
 
-    Rows that are sorted cross their mean once; a text has all its rows in one place. What does so more often goes up and down.
+    Sorted rows cross their mean once; a text has all its rows in one place. A column that does so more often goes up and down.
     """
     means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
     crossings = np.count_nonzero(np.diff(means > values.mean()))

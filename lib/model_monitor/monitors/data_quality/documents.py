@@ -1,5 +1,5 @@
-"""A profile as statistics.json and constraints.json: the projection of all that a scan knows onto what the service's files say,
-and what it asks of later data.
+"""A profile as statistics.json and constraints.json: the results of a scan in the form of the service's files, and the
+limits for later data.
 
 Pure; takes the states' sums and Deequ's metrics of them.
 """
@@ -60,7 +60,7 @@ from model_monitor.statistics.verdicts.components import fewest_beyond_chance
 from model_monitor.statistics.verdicts.multiplicity import shared
 
 MAX_DOMAIN_SIZE = 120
-"""Most values of a text feature that are listed one by one: the limit of Deequ's ColumnProfiler (G9)."""
+"""Maximum number of values of a text feature that are listed one by one: the limit of Deequ's ColumnProfiler (G9)."""
 
 
 def statistics_of(
@@ -72,7 +72,7 @@ def statistics_of(
 ) -> Statistics:
     """The statistics of a profile. metrics: Deequ's metrics of its features, by name.
 
-    What rests on a state that a feature lacks is left out: null says that a number is undefined, and here nobody can know.
+    Numbers from a state that a feature lacks are left out: null means that a number is undefined, and here it is unknown.
     Source: C4.1, G1 to G9.
     """
     return Statistics(
@@ -85,7 +85,7 @@ def statistics_of(
 
 
 def profile_of(statistics: Statistics) -> Profile:
-    """The states that a statistics.json holds. What it doesn't say they lack; all values of a feature are of its one type."""
+    """The states in a statistics.json, as far as it has them; all values of a feature are of its one type."""
     return Profile(statistics.dataset.item_count, tuple(map(_profile_of, statistics.features)))
 
 
@@ -178,7 +178,7 @@ def _kll(feature: FeatureProfile, *, with_sketches: bool) -> Distribution | None
     buckets = [
         {"lower_bound": each.lower_bound, "upper_bound": each.upper_bound, "count": each.count} for each in found
     ]
-    kll: dict[str, Any] = {"buckets": buckets}  # whose sections take a third of the time than each by itself
+    kll: dict[str, Any] = {"buckets": buckets}  # building each section by itself takes three times as long
     if with_sketches:
         parameters = SketchParameters(c=feature.kll.c, k=float(feature.kll.k))
         kll["sketch"] = Sketch(parameters=parameters, data=tuple(tuple(level.tolist()) for level in feature.kll.levels))
@@ -202,7 +202,7 @@ def _vector(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> V
 
 DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
 VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
-LASTING = "lasting drift"  # what earlier windows and this one say together
+LASTING = "lasting drift"  # the joint evidence of earlier windows and this one
 
 
 def families_of(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
@@ -213,11 +213,11 @@ def families_of(features: Iterable[FeatureConstraints], settings: MonitoringSett
 
 
 LEAST_SHARE = 0.98
-"""No suggested limit of a domain or a type is below it: what a window lacks beyond that is a matter for its own test."""
+"""Lower bound for suggested limits of domains and types; the window's own test judges smaller changes."""
 
 GROUPS = "its values say which rows belong together, and later ones are new by nature"
 
-OFTEN = 30  # a domain whose values all were seen so often is complete
+OFTEN = 30  # a domain all of whose values occurred this often is complete
 
 
 def with_margin(
@@ -225,7 +225,7 @@ def with_margin(
     settings: MonitoringSettings,
     window_rows: int | None = None,
 ) -> tuple[FeatureConstraints, ...]:
-    """Suggested constraints with a margin for chance. window_rows: of a later window; None: as many as here."""
+    """Suggested constraints with a margin for noise. window_rows: of a later window; None: as many as here."""
     pairs, made = [], []
     for constraints, profile in features:
         new = GROUPS if profile.name == settings.group_column else why_always_new(profile)
@@ -237,7 +237,7 @@ def with_margin(
         update: dict[str, Any] = {}
         rows = profile.data_types.total
         limit = _limit(profile.num_missing, rows, window_rows, for_completeness) if rows else None
-        if limit is not None:  # else no window of so few rows could break one, and the bare share stays
+        if limit is not None:  # else no window of so few rows could violate a limit, and the bare share stays
             update["completeness"] = limit
         overrides |= dict(_contents(constraints, profile, settings, for_contents, window_rows))
         if overrides:
@@ -247,7 +247,7 @@ def with_margin(
 
 
 def _by_nature(constraints: FeatureConstraints, new: str | None) -> tuple[FeatureConstraints, dict[str, Any]]:
-    """What is new by nature has no domain, and overrides that leave it out of drift. new: why it is."""
+    """A feature whose values are new by nature gets no domain, and no drift check. new: why they are."""
     if new is None:
         return constraints, {}
     drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=new)
@@ -261,9 +261,9 @@ def _contents(
     level: float,
     window_rows: int | None,
 ) -> Iterator[tuple[str, float]]:
-    """The limits of domain and type, but for those that the whole file was asked to have.
+    """The limits of domain and type, except those that were requested for the whole file.
 
-    The values seen once say how many there are that nobody has seen. Source: Good 1953, "The population frequencies of species".
+    Values seen once estimate the share of unseen ones. Source: Good 1953, "The population frequencies of species".
     """
     present = profile.num_present
     rows = max(1, round(window_rows * profile.completeness)) if window_rows and present else None
@@ -276,23 +276,23 @@ def _contents(
 
 
 def _limit(lacking: int, rows: int, window_rows: int | None, level: float) -> float | None:
-    """The least share of a window's rows that don't lack it; None if there is none."""
+    """The lowest healthy share of a window's rows that fulfil the limit; None if there is none."""
     window_rows = window_rows or rows
     fewest = fewest_beyond_chance(lacking, rows, window_rows, level)
     return None if fewest is None else (window_rows - fewest + 1) / window_rows
 
 
-# A profile as constraints.json: what to ask of later data, one registered rule for each kind of constraint.
+# A profile as constraints.json: limits for later data, one registered rule for each kind of constraint.
 
 
 Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
-"""Members of a feature's constraints, suggested from its profile and the largest size of a domain; none if none fit."""
+"""Suggests members of a feature's constraints from its profile and the largest domain size; empty if none fit."""
 
 SUGGESTIONS: Registry[Rule] = Registry("suggestion rule")
 
 DEFAULT_SETTINGS = MonitoringSettings()
-"""The `monitoring_config` of new baselines: the service's (G12), whose limits leave a margin for chance; drift is measured as
-docs/decisions/0005-comparison-method.md says.
+"""The `monitoring_config` of new baselines: the service's (G12), whose limits leave a margin for noise; drift is
+measured as docs/decisions/0005-comparison-method.md says.
 """
 
 
@@ -306,8 +306,8 @@ def suggest(
 ) -> Constraints:
     """The constraints that a data set with this profile passes, and other healthy ones if the settings are calibrated.
 
-    window_rows: of a later window; None: as many as here. predictions: features that the model puts out.
-    Raises BadConfiguration if one of them is not there.
+    window_rows: of a later window; None: as many as here. predictions: features that are model outputs.
+    Raises BadConfiguration if one of them doesn't exist.
     Source: C4.2, G11 and G12; D4.6.
     """
     require_features(predictions, [feature.name for feature in profile.features])
@@ -326,7 +326,7 @@ def suggest(
 
 
 def require_features(predictions: Collection[str], names: Sequence[str]) -> None:
-    """Raises BadConfiguration if one of the predictions is no feature of the data."""
+    """Raises BadConfiguration if one of the predictions is not a feature of the data."""
     if unknown := [name for name in predictions if name not in names]:
         raise BadConfiguration(
             f"--predictions: {unknown[0]!r} is no feature of the data; they are {', '.join(names[:20])}"
@@ -334,7 +334,7 @@ def require_features(predictions: Collection[str], names: Sequence[str]) -> None
 
 
 def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
-    """The limit of a p-value is the level of the family, for each feature, unless the caller chose another one."""
+    """Set the limit of p-values to the family's level for each feature, unless the caller chose another one."""
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
     usual = settings.categorical_comparison_threshold == method.facts["threshold"]
     if method.facts["higher_is_more"] or not usual:

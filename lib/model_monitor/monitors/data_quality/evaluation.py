@@ -38,7 +38,7 @@ import_all(hints)
 
 
 def all_hints(seen: Seen) -> tuple[Hint, ...]:
-    """What every rule has to say, by the rules' names."""
+    """The hints of every rule, in the order of the rules' names."""
     rules = sorted(HINTS.values(), key=attrgetter("name"))
     found = ((rule.name, *hint) for rule in rules for hint in rule(seen))
     return tuple(Hint(hint=name, features=tuple(columns), description=said) for name, columns, said in found)
@@ -51,7 +51,7 @@ import_all(checks)
 import_all(guard)
 
 LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
-"""The limits of each family, called as in the settings."""
+"""The limits of each family, by their names in the settings."""
 
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
@@ -69,8 +69,8 @@ SAME_CHANGE = {
 def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     """The result of every check of the data set, then of every feature in the order of constraints.json, by check type.
 
-    A check that nothing was asked of is left out. Where constraints are switched off the numbers are there without a verdict;
-    where a column can't be identified, neither is.
+    A check without a limit or a threshold is left out. Where constraints are switched off, results have numbers but no
+    verdict; where a column can't be identified, they have neither.
     Source: C11.4, C11.20.
     """
     if not comparison.known:
@@ -83,7 +83,7 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
 
 
 def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
-    """The same results, drifts and violations of features with their impact. shares: of the features in what moves the model.
+    """The same results, with an impact for drifts and violations of features. shares: each feature's share of the attributions.
 
     Source: E6.5.
     """
@@ -98,14 +98,14 @@ def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -
 
 
 def _size(result: CheckResult) -> float:
-    """How large what a check saw is: of a drift that no test looked at the distance itself, below its threshold, too."""
+    """How large the observed change is: for a drift without a test, the distance, even below its threshold."""
     if result.check == DRIFT_CHECK and result.adjusted_p is None and result.statistic is None:
         return result.observed or 0.0
     return excess(result)
 
 
 def _calibration_of(comparison: Comparison) -> Calibration | None:
-    """What chance may do to a run; None where it is not allowed for."""
+    """How noise is allowed for in a run; None if it isn't."""
     ledger = ledger_of(comparison)
     if ledger is None:
         return None
@@ -148,7 +148,7 @@ def _lasting_of(comparison: Comparison, ledger: BudgetLedger) -> Mapping[str, La
 
 
 def ledger_of(comparison: Comparison) -> BudgetLedger | None:
-    """How the families of checks that run share the budget; None where chance is not allowed for.
+    """How the families of checks that run share the budget; None where noise is not allowed for.
 
     A limit that a person wrote or edited is judged as written and takes no part.
     Source: D4.6.
@@ -218,7 +218,7 @@ def _of_repeats(comparison: Comparison, calibration: Calibration | None) -> Iter
 
 
 def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
-    """What the number of rows is, and what to say if that is an alarm."""
+    """The finding on the number of rows, and its description in case of an alarm."""
     if (usual := volume.usual) is None:
         return None
     p, formula = volume.chance_of(rows, usual), "rows beside those of n windows"
@@ -227,7 +227,7 @@ def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
 
 
 def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
-    """How old the newest row is, and what to say if that is an alarm."""
+    """The finding on the age of the newest row, and its description in case of an alarm."""
     if (usual := volume.usual_gap) is None:
         return None
     expected, gap = usual.minutes, volume.gap
@@ -315,7 +315,7 @@ def _of(
 
 
 def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:
-    """The drift check's finding, without a verdict if another violated check says the same; not beyond the asked distance."""
+    """The drift check's finding, unjudged if a violated check reports the same change, unless above the threshold."""
     check = SAME_CHANGE.get(drift.component or "", "")
     said = others.get(check)
     is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)

@@ -1,6 +1,6 @@
-"""A person's own rules in a run of data quality: planned before data is read, counted in its scan, judged after it.
+"""A person's own rules in a data-quality run: planned before data is read, counted in its scan, judged after it.
 
-No statistics are needed, and none of the budget of false alarms: a rule is met, or a result says how many rows offend.
+They need no statistics, and none of the budget of false alarms: a rule is met, or a result counts the offending rows.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 NAMED = 5  # columns that a sentence names
 
-_VERBS = {"rows": "is", "column": "is", "columns": "are"}  # between what is judged and its fault
+_VERBS = {"rows": "is", "column": "is", "columns": "are"}  # the verb between what is judged and its fault
 
 UNIQUE = "unique"  # the one rule that takes a pass of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """One rule, and how its result is told.
+    """One rule, and the words for its result.
 
-    name: the column, or the rule about rows. label: which of its rules. fault: what offending values are, in words. things:
-    what is counted. allowed: the largest share that may offend.
+    name: the column, or the rule about rows. label: which of its rules. fault: what offending values are, in words.
+    things: what is counted. allowed: the largest share that may offend.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Requested:
 class Plan:
     """All rules of a run, bound to the columns of its data.
 
-    lacking: rules of columns that the baseline has and the data lacks: name and label. extra: columns that may not be there.
+    lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent.
     """
 
     expectations: Expectations
@@ -74,12 +74,12 @@ class Plan:
 
     @property
     def rules(self) -> Rules:
-        """What executors count."""
+        """The rules that executors count."""
         return Rules(tuple(each.rule for each in self.counted), self.ids)
 
     @property
     def unique(self) -> tuple[int, ...]:
-        """The positions of columns whose values may not occur twice."""
+        """The positions of columns whose values must be unique."""
         return tuple(dict.fromkeys(each.rule.positions[0] for each in self.asked if each.rule.kind == UNIQUE))
 
 
@@ -88,8 +88,8 @@ def planned(
 ) -> Plan:
     """The rules for a data set. known: the columns of its baseline. end: of its window.
 
-    Raises BadConfiguration, a line for each fault: a column that neither the data nor the baseline has, a rule about texts for
-    a column of numbers, a span of time without a window.
+    Raises BadConfiguration, a line for each error: a column that neither the data nor the baseline has, a rule about
+    texts for a numeric column, a time span without a window.
     """
     positions = {name: position for position, name in reversed(list(enumerate(dataset.names)))}
     types = _types(dataset)
@@ -130,7 +130,7 @@ def planned(
 
 
 def _types(dataset: Dataset) -> Mapping[str, ColumnType]:
-    """By name the types of columns whose cells are no texts; none of lines, whose cells are."""
+    """The types, by name, of columns whose cells are not texts; empty for lines, whose cells are."""
     if dataset.lines is not None:
         return {}
     schema = dataset.table.schema
@@ -192,7 +192,7 @@ def _of_column(
 
 
 def _rest(share: float | None) -> float:
-    """What may offend where so much has to meet a rule."""
+    """The share that may offend, given the share that must meet a rule."""
     return 0.0 if share is None else round(1 - share, 12)
 
 
@@ -203,7 +203,7 @@ def _moment(text: str, end: datetime | None) -> datetime | None:
 
 
 def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Values as texts, and those that are numbers, or texts of numbers, as numbers."""
+    """Values as texts, and numbers, or texts of numbers, as numbers."""
     words = (value for value in values if isinstance(value, str | bool))
     texts = tuple(str(value).lower() if isinstance(value, bool) else value for value in words)
     written = parse_numbers(pa.array(texts, pa.string())).tolist()
@@ -211,15 +211,15 @@ def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tu
     return texts, (*numbers, *(number for number in written if not math.isnan(number)))
 
 
-# What became of the rules.
+# The results of the rules.
 
 
 def judged(
     plan: Plan, offences: Offences, rows: int, repeated: Mapping[int, int], present: Mapping[int, int]
 ) -> Judged:
-    """The results of the rules, errors that are not met as violations and warnings as hints.
+    """The results of the rules: unmet errors as violations, and unmet warnings as hints.
 
-    rows: of the data. repeated, present: by position of a column the rows whose value stands there twice, and those with one.
+    rows: of the data. repeated, present: by column position, the rows whose value recurs, and those with a value.
     """
     results: list[CheckResult] = list(_of_data_set(plan, rows))
     hints: list[Hint] = []

@@ -1,4 +1,4 @@
-"""Missing values of a feature that became a value: which value it is, the test, and what to say. See `verdicts/filling.py`."""
+"""Missing values of a feature that became a value: the value, the test, and the words. See `verdicts/filling.py`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from model_monitor.statistics.drift.distributions import category_cells
 from model_monitor.statistics.verdicts.components import Component, Samples
 from model_monitor.statistics.verdicts.filling import FEWER, FILLING_TEXTS, MORE, Risen, chance_of_fewer, filled, risen
 
-EMPTY = "(empty)"  # what a text without characters is called
+EMPTY = "(empty)"  # the name of a text without characters
 
 
 def component_of(before: FeatureDistribution, after: FeatureDistribution, known: tuple[Any, ...]) -> Component | None:
-    """The test of the value that is least likely to have risen by chance; None where none did. known: what `filled` takes."""
+    """The test of the most significantly risen value; None if none rose. known: arguments of `filled`."""
     found = []
     for value, name in risen_values(before, after) if chance_of_fewer(known[0]) <= FEWER else ():
         if (each := filled(value, *known, is_zero=name == 0.0)) is not None:
-            # up, too, where the value is the mean, with which missing ones are often filled
+            # up, too, where the value is the mean, which often fills missing values
             side = direction_of(before.mean, name) or "up" if isinstance(name, float) else None
             found.append(replace(each, direction=side))
     return min(found, key=attrgetter("p"), default=None)
 
 
 def risen_values(before: FeatureDistribution, after: FeatureDistribution) -> list[tuple[Risen, float | str]]:
-    """The values that have more rows than by chance, and what they are: 0 or a text that programs write for missing ones, and one
-    of the others. None if the two can't be compared.
+    """Values whose rows rose by more than chance, with their names: 0 or a text that programs write for missing values,
+    and one other value. Empty if the two can't be compared.
     """
     if before.numbers is not None and after.numbers is not None:
         both = after.numbers.step_cdf().beside(before.numbers.step_cdf())
@@ -53,17 +53,17 @@ def risen_values(before: FeatureDistribution, after: FeatureDistribution) -> lis
 def said_of(
     before: FeatureDistribution, now: FeatureDistribution, most_texts: int, most_numbers: int
 ) -> tuple[str, list[str], str, str] | None:
-    """What `words.Said` has of it: a value is named if a feature has no more different ones; None if no value has risen."""
+    """The members of `words.Said`: the value is named if few distinct ones exist; None if no value has risen."""
     risen = [each for each in risen_values(before, now) if each[0].p * each[0].tests <= MORE]
     if not risen:
         return None
-    value, name = min(risen, key=lambda each: (each[0].known, each[0].p))  # one that was not there is rather it
+    value, name = min(risen, key=lambda each: (each[0].known, each[0].p))  # preferably one that was not there before
     lacked, lacks = (percent(1 - side.present / side.rows) for side in (before, now))
     was, found = percent(value.before / before.present), percent(value.after / now.present)
     if isinstance(name, str):
         values = [name or EMPTY] if len(before.categories or {}) <= most_texts else []
     else:
-        is_named = not name or _different(before, now) <= most_numbers  # 0 is no value of somebody
+        is_named = not name or _different(before, now) <= most_numbers  # 0 is no person's value
         values = [number_text(name + 0.0)] if is_named else []
     missing = f"{lacks} are missing, {lacked} were"
     change = f"has {ONE_VALUE} where values were missing: {missing}, and it is in {found}, in {was} before"

@@ -1,7 +1,7 @@
-"""What a violated feature may have become, as a person would guess first: another unit, a shifted clock, a filled gap. Pure.
+"""Guesses at the cause of a violated feature, as a person would make first: another unit, a shifted clock, a filled gap. Pure.
 
-A guess is a registered rule: it changes the baseline as such a mistake would, and holds if the window looks like that. They are
-asked in their order, the most special first, and only of features that are violated.
+A guess is a registered rule: it changes the baseline as such a mistake would, and holds if the window looks like the result.
+Guesses are tried in order, the most specific first, and only for violated features.
 
 Source: D4.14.
 """
@@ -29,20 +29,20 @@ from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from model_monitor.statistics.verdicts.filling import FILLING_TEXTS
 
 UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
-"""Factors between units that people mix up."""
+"""Factors between units that people confuse."""
 
-FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # what programs write where there is no number
+FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
 COMMA = re.compile(r"[-+]?\d+,\d+")
 HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
-NEAR = 0.2  # of an hour: how far the ends of two samples may be apart beside their shift
-MOST_HOURS = 14  # of a time zone beside another
-FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are no hours of the day
+NEAR = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
+MOST_HOURS = 14  # of a time zone relative to another
+FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are not hours of the day
 
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
 EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
-SWAPPED = 0.6  # the same of the other sign, and of two features together, each beside the other's baseline
-KNOWN = 0.75  # of the window's values that are those of the baseline, times a factor
-HELD, HELD_TIMES = 0.1, 2  # the share of one value that is held, beyond so many times the largest one before
+SWAPPED = 0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
+KNOWN = 0.75  # of the window's values that are the baseline's, times a factor
+HELD, HELD_TIMES = 0.1, 2  # the share of one value that is held, beyond this multiple of the largest one before
 STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
 FEWEST = 20  # rows of a side
 LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
@@ -53,8 +53,8 @@ Sides: TypeAlias = tuple[StepCdf, StepCdf]
 
 @dataclass(frozen=True)
 class Suspect:
-    """A violated feature on both sides. others: the other violated ones, by name. texts: what a column of texts has now. ages: of
-    times, beside those of their rows.
+    """A violated feature on both sides. others: the other violated ones, by name. texts: a column's present texts.
+    ages: of times, relative to those of their rows.
     """
 
     name: str
@@ -77,13 +77,13 @@ class Suspect:
 
     @property
     def filled(self) -> float:
-        """The share of the rows that lacked a value and lacks it no more."""
+        """The share of the rows that lacked a value and no longer do."""
         was, found = (1 - side.present / side.rows if side.rows else 0.0 for side in (self.before, self.now))
         return was - found
 
 
 GUESSES: Registry[Callable[..., str | None]] = Registry("guess")
-"""In the order in which they are asked; a sentence, or None. of: members of a suspect that a rule takes, too, if there are."""
+"""In the order in which they are tried; a sentence, or None. of: optional members of a suspect that a rule takes."""
 
 
 def guess_of(suspect: Suspect) -> tuple[str, str] | None:
@@ -103,7 +103,7 @@ def suspects_of(
     before: Mapping[str, FeatureDistribution],
     now: Mapping[str, FeatureDistribution],
 ) -> Iterator[Suspect]:
-    """Of violated features, by name with their states. known: those of the baseline, as far as they are at hand."""
+    """Suspects for violated features, by name with their states. known: states of the baseline, if available."""
     both = {name: (before[name], now[name]) for name in names if name in before and name in now}
     for name, (was, found) in both.items():
         frequencies = names[name].frequencies
@@ -268,7 +268,7 @@ def held(suspect: Suspect, sides: Sides) -> str | None:
     place = int(np.diff(sides[1].cumulative, prepend=0).argmax())
     value = float(sides[1].values[place])
     was, found = (_share_of(side, value) for side in sides)
-    usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of whatever value has the most
+    usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of the value with the most
     if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
         return None
     what = number_text(value) if suspect.with_values else "one value"
@@ -318,9 +318,9 @@ def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str |
 
 
 def unit_of(before: StepCdf, now: StepCdf) -> float | None:
-    """How many times what they were all numbers are, if that is a factor between units; None if no unit explains it.
+    """The factor by which all numbers have changed, if it is one between units; None if no unit explains it.
 
-    Around zero a wider spread looks like a small factor, and is none, unless the same values are there again, so many times.
+    Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
     """
     sides = before.finite(), now.finite()
     if not all(side.total and np.abs(side.values[[0, -1]]).max() < LARGEST for side in sides):
@@ -346,12 +346,12 @@ def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | N
 
 
 def _gap(values: Values, sides: Sides) -> float:
-    """The largest gap between the window and the baseline with other values in the place of its own."""
+    """The largest gap between the window and the baseline with its values replaced by `values`."""
     before, now = sides
     order = np.argsort(values, kind="stable")
     counts, values = np.diff(before.cumulative, prepend=0)[order].cumsum(), values[order]
     points = np.concatenate((now.values, values))
-    points += 1e-9 * np.abs(points)  # as far as products are rounded
+    points += 1e-9 * np.abs(points)  # the rounding error of products
     shares = np.concatenate(([0], counts))[np.searchsorted(values, points, side="right")] / before.total
     return float(np.abs(shares - now.shares_at(points)).max())
 
@@ -371,7 +371,7 @@ def _explains(values: Values, sides: Sides, most: float = EXPLAINED) -> bool:
 
 
 def _are_known(values: Values, now: Values) -> bool:
-    """Whether nearly all of the window's values are among some, which are in order and differ by more than they are rounded."""
+    """Whether nearly all of the window's values are in `values`, which are sorted and differ by more than rounding."""
     places = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
     return bool((np.abs(values[places] - now) <= 2e-5 * np.abs(now)).mean() >= KNOWN)
 
@@ -382,7 +382,7 @@ def _share_of(side: StepCdf, value: float) -> float:
 
 
 def _apart(before: Mapping[str, int], now: Mapping[str, int]) -> float:
-    """Half the sum of what shares differ by."""
+    """Half the sum of the differences between shares."""
     n, m = sum(before.values()), sum(now.values())
     names = before.keys() | now.keys()
     return sum(abs(before.get(name, 0) / n - now.get(name, 0) / m) for name in names) / 2

@@ -18,7 +18,7 @@ AWAY_SINCE = "away from the baseline since {since}: {windows} windows together, 
 
 
 def lasting(comparison: Comparison, memory: Memory, level: float) -> Mapping[str, Lasting]:
-    """What the windows before and this one say together, of the features whose drift is calibrated. level: of each."""
+    """The joint evidence of earlier windows and this one, for features whose drift is calibrated. level: of each."""
     judged = (each for each in comparison.features if each.is_drift_calibrated and not each.growth)
     features = {each.constraints.name: each for each in judged}
     found = {name: of_window(_before(each), each.now) for name, each in features.items()}
@@ -29,14 +29,14 @@ def lasting(comparison: Comparison, memory: Memory, level: float) -> Mapping[str
 
 
 def _before(feature: FeatureComparison) -> FeatureDistribution:
-    """What its windows are held against: the baseline, or its hours once they are known."""
+    """The reference of its windows: the baseline, or its hours once they are known."""
     season = feature.season
     return feature.references.get(season.like, feature.baseline) if season and season.learnt else feature.baseline
 
 
 def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
-    """The drift check's finding, and since when windows have left the baseline: a violation if they say so together; else the
-    smallest change that they would say so of if it stayed for a day.
+    """The drift check's finding, with the time since when windows differ from the baseline: a violation if their joint
+    evidence says so; else with the smallest change that it would detect if the change lasted for a day.
     """
     calibration = feature.calibration
     found = None if calibration is None else calibration.lasting.get(feature.constraints.name)
@@ -45,7 +45,7 @@ def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
     if finding.change is not None and math.isfinite(found.smallest):
         column = calibration.columns.get((finding.against or BASELINE, feature.constraints.name))
         share = None if column is None else column.share
-        deviation = 1.0 if share is None else math.sqrt(share * (1 - share))  # of a share's rows
+        deviation = 1.0 if share is None else math.sqrt(share * (1 - share))  # of the rows of a share
         finding = finding.but(smallest_lasting=found.smallest * deviation)
     if found.since == THIS_WINDOW:
         return finding
@@ -63,6 +63,6 @@ def with_lasting(finding: Finding, feature: FeatureComparison) -> Finding:
             return moved.but(p=found.p, adjusted_p=adjusted, component=found.component)
         if found.away >= AWAY:
             return finding.but(status=CheckStatus.CANNOT_TELL, reason=words, since=found.since)
-        if found.p * SUSPECT <= 1:  # an alarm of the window before is not over
+        if found.p * SUSPECT <= 1:  # the alarm of the window before is not over
             return finding.but(since=found.since)
     return finding

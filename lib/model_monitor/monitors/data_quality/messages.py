@@ -1,6 +1,6 @@
-"""The texts of data-quality violations. Clients parse them, so each is the service's own, to the last blank.
+"""The texts of data-quality violations. Clients parse them, so each is exactly the service's, to the last blank.
 
-Numbers are printed as Java's `Double.toString` has them (C11.28). Pure.
+Numbers are printed like Java's `Double.toString` (C11.28). Pure.
 
 Source: C4.4, C11.2, C11.3, C11.4, C11.23, G14, G15, G16.
 """
@@ -13,7 +13,7 @@ from model_monitor.documents.json_text import java_double
 
 
 class Message(str):
-    """A text with places for values; called with them it is a violation's, floats as Java prints them."""
+    """A template; calling it with values gives a violation's text, with floats as Java prints them."""
 
     __slots__ = ()
 
@@ -27,22 +27,22 @@ extra_columns = Message("There are extra" + _COLUMNS)  # the current data has fe
 drift = Message("Baseline drift distance: {} exceeds threshold: {}")  # a distribution is too far from the baseline's
 
 drift_p_value = Message("Baseline drift p-value: {} is below threshold: {}")
-"""A distribution would be too unlikely if it were the baseline's."""
+"""A distribution is too unlikely to be the baseline's."""
 
 requirement_not_met = Message("Value: {} does not meet the constraint requirement! ")  # the blank at the end is real
-"""A share is below the required one: of present values, or of values that are in the domain."""
+"""A share is below the required one: of present values, or of values in the domain."""
 
 negative = Message("Non-negative requirement is not met. Observed minimum: {}")
-"""A feature without negative numbers has some now; ours, the service has no such check."""
+"""A feature without negative numbers now has some; ours, the service has no such check."""
 
 changed = Message("{} is not the baseline's. Observed: {}, in the baseline: {}")
-"""A guard saw another share, or another mean, than the baseline's; ours."""
+"""A guard saw a share or a mean that differs from the baseline's; ours."""
 
 unusual = Message("Number of rows is unusual. Observed: {}, usual: {}")
-"""A window has many more rows, or fewer, than is usual; ours."""
+"""A window has many more or fewer rows than usual; ours."""
 
 stale = Message("Newest row is too old. Minutes before the end of the window: {}, usual: {}")
-"""The newest row of a window is older than is usual; ours."""
+"""The newest row of a window is older than usual; ours."""
 
 _DATA_TYPE = Message(
     "Data type match requirement is not met. Expected data type: {0}, Expected match: {1}%. "
@@ -56,18 +56,18 @@ COMPARATOR = (
 COMPARATOR_VALUE = " The feature value with maximum difference is: {value}"
 CONTROL_DATA_MISSING = "{control} data missing"
 SIDES = {"training": "serving and training", "previous": "previous and current"}
-"""What TFDV calls both sides, by the one that is compared with. Source: D3.6."""
+"""TFDV's names for both sides, by the reference of the comparison. Source: D3.6."""
 
-HIDDEN = "(hidden)"  # what stands in the place of a value
+HIDDEN = "(hidden)"  # stands in the place of a value
 NUMBER_OF_ROWS = "Number of rows"
 NEWEST_ROW = "Newest row"
 REPEATED_ROWS = "Repeated rows"
 MISSING_COLUMNS = "Missing columns"
-EXTRA_COLUMNS = "Extra columns"  # what violations of the whole data set have for a `feature_name`
+EXTRA_COLUMNS = "Extra columns"  # the `feature_name` in violations of the whole data set
 
 
 def together(names: Sequence[str]) -> str:
-    """What several columns are called: `price, count and total`."""
+    """The names of several columns in words: `price, count and total`."""
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
@@ -82,14 +82,14 @@ def numbers_drift_2019(distance: float, threshold: float) -> str:
 
 
 def control_data_missing(reference: str) -> str:
-    """What a comparator compares with has no such feature, in TFDV's words."""
+    """The reference of a comparator lacks the feature, in TFDV's words."""
     return CONTROL_DATA_MISSING.format(control=_control(reference))
 
 
 def comparator_high(
     distance: str, found: float, threshold: float, value: str | None = None, *, reference: str = "baseline"
 ) -> str:
-    """A comparator's distance is above its threshold, in TFDV's words. value: the text that differs most. Source: D3.6."""
+    """A comparator's distance is above its threshold, in TFDV's words. value: the most different text. Source: D3.6."""
     text = COMPARATOR.format(distance=distance, found=found, threshold=threshold, sides=SIDES[_control(reference)])
     return text if value is None else text + COMPARATOR_VALUE.format(value=value)
 

@@ -1,4 +1,4 @@
-"""The data-quality monitor: binds what to measure, what it says, what it suggests and what it publishes."""
+"""The data-quality monitor: what it measures, judges, suggests and publishes."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ if TYPE_CHECKING:
     from model_monitor.monitors.user_checks.checks import CheckPlan
     from model_monitor.monitors.user_checks.suite import SuiteResults
 
-LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch takes: the 2.348543e108 of C9.2
+LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
 
 
 def _with_pairs(measures: Measures, known: Profile, outputs: Collection[str]) -> Measures:
-    """The measures with what a baseline counts of several columns, but for what the model puts out: a baseline may have labels
-    there, which go together with a score otherwise than answers do.
+    """The measures, with the relations between columns that a baseline counted, except those of model outputs: a
+    baseline may hold labels there, whose relation to a score differs from that of predictions.
     """
     states = (each.states.get(PAIRS) for each in known.features)
     counted = (what for state in states if state is not None for what in getattr(state, "counts", ()))
@@ -87,9 +87,9 @@ def published_metrics(
 ) -> Iterator[PublishedMetric]:
     """The metrics of every feature whose `emit_metrics` is Enabled, and the number of violations.
 
-    A feature that constraints.json does not have goes by the file's own `emit_metrics`, as does the number of violations. A
-    number that CloudWatch does not take (NaN, infinite, above 2^360) has no metric. `feature_baseline_drift_…` is the distance,
-    or the p-value of ChiSquared, whether it is a violation or not.
+    For the number of violations, and for a feature that constraints.json lacks, the file's own `emit_metrics` decides.
+    A number that CloudWatch does not accept (NaN, infinite, above 2^360) has no metric. `feature_baseline_drift_…` is
+    the distance, or the p-value of ChiSquared, whether it is a violation or not.
     """
     results = list(results)
     distances = {o.feature: o.observed for o in results if o.feature and o.check == DRIFT and o.observed is not None}
@@ -97,7 +97,7 @@ def published_metrics(
     own = {
         feature.name: config.emit_metrics.is_on
         for feature in constraints.features
-        for config in feature.overrides.values()  # a later one wins
+        for config in feature.overrides.values()  # the last one wins
         if config.emit_metrics is not None
     }
     for feature in profile.features:
@@ -122,7 +122,7 @@ def _of_feature(feature: FeatureProfile, distances: Mapping[str, float]) -> Iter
         "integral_counts": types.integral,
         "string_counts": types.text,
         "boolean_counts": types.boolean,
-        "unknown_counts": types.unknown + types.missing,  # Deequ's Unknown: nothing to tell a type from
+        "unknown_counts": types.unknown + types.missing,  # Deequ's Unknown: nothing from which to infer a type
     }
     yield from (
         PublishedMetric(f"feature_{kind}_{name}", count, unit="Count")
@@ -136,15 +136,15 @@ def _of_feature(feature: FeatureProfile, distances: Mapping[str, float]) -> Iter
 
 
 def _is_taken(number: float) -> bool:
-    """Whether CloudWatch takes it."""
+    """Whether CloudWatch accepts the number."""
     return math.isfinite(number) and abs(number) <= LARGEST_VALUE
 
 
-# A run of data quality in rows: what every feature is like, in the bins of its baseline.
+# The rows that describe a data-quality run: every feature, in the bins of its baseline.
 
 
 def summary_of(profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int) -> Summary:
-    """baseline: the distributions that the run was held against; None of a baseline's own run."""
+    """baseline: the distributions that the run was compared with; None for a baseline's own run."""
     now = from_profile(profile)
     before = now if baseline is None else baseline
     bins = {name: found for name, each in before.items() if (found := bins_of(each)) is not None}
@@ -183,11 +183,11 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-# The data-quality monitor: binds what to measure, what it says and what it suggests.
+# The data-quality monitor: what it measures, judges and suggests.
 
 
 MOST_FEATURES_WITH_SKETCHES = 300
-"""Above it statistics.json leaves the sketches out unless asked: 200 of them are 42 MB of text (P19)."""
+"""With more features, statistics.json leaves out the sketches unless requested: 200 of them are 42 MB of text (P19)."""
 
 
 def _listed(document: Any) -> Any:
@@ -203,7 +203,7 @@ class DataQualityMonitor(Monitor):
     Parameters
     ----------
     settings : MonitoringSettings, optional
-        The `monitoring_config` of a suggested baseline: thresholds and methods. By default the limits allow for chance; with
+        The `monitoring_config` of a suggested baseline: thresholds and methods. By default the limits allow for noise; with
         `as_service`, they don't.
     with_sketches : bool, optional
         Whether statistics.json holds the KLL sketches. By default yes, up to 300 features.
@@ -214,7 +214,7 @@ class DataQualityMonitor(Monitor):
     as_service : bool, default False
         Check like the service: exact type classes, and its distance, which loses ties. Categories are listed in its order.
     window_rows : int, optional
-        Minimum number of rows in later windows; suggested limits allow for it. By default the number of the baseline.
+        Minimum number of rows in later windows; suggested limits allow for it. By default the number of rows in the baseline.
     column_metrics : tuple of str, optional
         Names of further metrics for numeric features, such as `skewness`; statistics.json then shows them.
     columns : {"name", "exact"}
@@ -275,7 +275,7 @@ class DataQualityMonitor(Monitor):
         return self.as_service or self.columns == "exact"
 
     def measures(self) -> Measures:
-        """The profile of every feature, with the column metrics chosen. Raises BadConfiguration for an unknown name."""
+        """The profile of every feature, with the chosen column metrics. Raises BadConfiguration for an unknown name."""
         metrics = chosen(self.column_metrics)
         rows = 0 if self.as_service else ROWS_OF_A_WINDOW
         return Measures(self.accept_exponents, column_metrics=metrics, run_rows=rows, time_column=self.time_column)
@@ -298,7 +298,7 @@ class DataQualityMonitor(Monitor):
                 raise no_group_column(group, dataset.names)
             measures = replace(
                 measures, group_column=group if group in dataset.names else None
-            )  # one that is gone is told
+            )  # a lost group column is reported
         if known is not None and known.profile is not None and known.monitoring.segments:
             from model_monitor.monitors.data_quality.segments import as_cut
 
@@ -327,7 +327,7 @@ class DataQualityMonitor(Monitor):
         return (*results, *of_checks), (*hints, *hinted)
 
     def measures_of_baseline(self) -> Measures:
-        """The same, with runs of rows, which show how much the data varies, and in the requested segments."""
+        """The same, plus runs of rows, which show how much the data varies, in the requested segments."""
         segments = () if self.as_service else self.settings.segments
         pairs = bool(self.pairs) and not self.as_service
         rows = 0 if self.as_service else FEWEST_ROWS
@@ -398,20 +398,20 @@ class DataQualityMonitor(Monitor):
         return ledger_of(self._comparison(profile, known))
 
     def hints(self, profile: Profile, layout: Layout, known: QualityBaseline | None) -> tuple[Hint, ...]:
-        """What looks wrong with the data; nothing where the service is replayed."""
+        """What looks wrong with the data; no hints when replaying the service."""
         if self.as_service:
             return ()
         return all_hints(Seen(profile, layout, self._comparison(profile, known, layout) if known is not None else None))
 
     def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout = TOLD) -> Comparison:
-        """The two side by side, which the checks, the budget and the hints of one window share."""
+        """Window and baseline side by side; the checks, the budget and the hints of one window share it."""
         is_matched, as_service = layout.is_matched and not self.exact_columns, self.as_service
         volume = known.volume and replace(known.volume, newest=layout.newest)
         for each in known.beside:
             is_same = each.current is profile and (each.is_matched, each.exact_classes) == (is_matched, as_service)
             if is_same and (each.volume == volume or layout is TOLD):
                 return each
-            each.__dict__.pop("features", None)  # they hold the whole as it holds them: let the window go
+            each.__dict__.pop("features", None)  # break the reference cycle: the window can go
         known.beside[:] = [
             Comparison(
                 known.constraints,
@@ -432,7 +432,7 @@ class DataQualityMonitor(Monitor):
                 kept=known.kept,
             )
         ]
-        known.beside[0].__dict__["monitoring"] = known.monitoring  # found once for all windows
+        known.beside[0].__dict__["monitoring"] = known.monitoring  # computed once for all windows
         return known.beside[0]
 
     def in_words(

@@ -1,4 +1,4 @@
-"""A run of data quality as a page to read: what changed as cards, then every other feature, one line each. Pure."""
+"""The page of a data-quality run: changed features as cards, then every other feature on one line each. Pure."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def page_of(
     max_domain_size: int = 0,
     hide_values: bool = False,
 ) -> Page:
-    """The page of a run. known: what it was compared with; None for a baseline. max_domain_size: of how many categories the names
-    are shown."""
+    """The page of a run. known: what it was compared with; None for a baseline. max_domain_size: the largest number of
+    categories whose names are shown."""
     features = {feature.name: feature for feature in reversed(profile.features)}
     now, most_named = from_profile(profile), 0 if hide_values else max_domain_size
     if known is None and not results:
@@ -167,7 +167,7 @@ def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult], kn
 
 
 def _usual(side: Side) -> str:
-    """What a feature is like in a number: its mean, or how many values it has."""
+    """A feature in one number: its mean, or its number of values."""
     if side is None:
         return "–"
     return f"{len(side.categories):,} values" if side.categories else number_text(side.mean)
@@ -204,7 +204,7 @@ def _of_baseline(features: Mapping[str, FeatureProfile], found: Mapping[str, Fea
 
 
 def _odd(feature: FeatureProfile, found: FeatureDistribution) -> str:
-    """What somebody should know of a feature before later data is compared with it."""
+    """What a person should know of a feature before later data is compared with it."""
     if not found.present:
         return "it has no value"
     values = found.categories or (found.numbers.step_cdf().values if found.numbers else ())

@@ -1,4 +1,4 @@
-"""What columns have to do with each other: found in a sample of a baseline's rows, and judged in every window. Pure.
+"""Relations between columns: detected in a sample of a baseline's rows, and judged in every window. Pure.
 
 Source: D4.17.
 """
@@ -33,27 +33,27 @@ from model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 
-MOST_COLUMNS, MOST_PAIRS, STRONGEST = 200, 300, 3  # looked at; kept; of a column
+MOST_COLUMNS, MOST_PAIRS, STRONGEST = 200, 300, 3  # examined; kept; per column
 FEWEST_ROWS = 200  # of the sample, and of those that a relation is about
 WEAKEST = 0.15  # association that is kept
-LEAST_CHANGE = 0.1  # of an association that is worth a word
-CUTS, TOP = (0.25, 0.5, 0.75), 4  # of numbers, and texts that have a cell of their own
+LEAST_CHANGE = 0.1  # of an association, to be relevant
+CUTS, TOP = (0.25, 0.5, 0.75), 4  # of numbers; and the number of texts with a cell of their own
 LEAST_SHARE = 0.02
-"""Of a text that has a cell, and of rows that break an order where columns have nothing to do with each other."""
+"""Of a text that has a cell, and of rows that break an order between unrelated columns."""
 MOST_KEYS, FEWEST_OF_KEY = 64, 5
-MOST_ALIKE = 0.95  # rows with the same value, beyond which a key tells nothing
-TRIED = 12  # rows that tell most sums and products apart
+MOST_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
+TRIED = 12  # rows that distinguish most sums and products
 
 SIGNS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} told {1}"}
 SIGNS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
 
 
-# What is found in a baseline.
+# Relations in a baseline.
 
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """A column of the sample. values: as `data.profiling.pairs` has them. is_fit: whether its values come again."""
+    """A column of the sample. values: as in `data.profiling.pairs`. is_fit: whether its values recur."""
 
     name: str
     values: Values
@@ -65,7 +65,7 @@ class _Column:
 
 
 def with_pairs(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
-    """The profile with what its columns have to do with each other, by the runs of rows that a baseline's scan keeps."""
+    """The profile with the relations between its columns, from the runs of rows that a baseline's scan keeps."""
     columns, sizes = _sample(profile, runs)
     rows = int(sizes.sum())
     if rows < FEWEST_ROWS or len(columns) < 2:
@@ -90,7 +90,7 @@ def with_pairs(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
 
 
 def _sample(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Column], NDArray[np.int64]]:
-    """The columns of the rows that all runs have, and how many each run has."""
+    """The columns of the rows that all runs have, and the number of rows in each run."""
     of_each = [kept.runs for kept in runs[: len(profile.features)]]
     usual = max((tuple((run.lot, run.rows) for run in kept) for kept in of_each), key=len, default=())
     if not usual:
@@ -118,11 +118,11 @@ def _values(runs: Sequence[Run], feature: FeatureProfile) -> Values | None:
 
 
 _Few: TypeAlias = tuple[_Column, NDArray[np.uint64], NDArray[np.intp]]
-"""A column of few values, those in their order, and which of them each row has."""
+"""A column of few values: the sorted values, and the index of each row's value."""
 
 
 def _keys(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
-    """What columns of few values tell of others."""
+    """Columns of few values that determine others."""
     few = []
     for column in columns:
         known, codes, counts = np.unique(hashes_of_values(column.values), return_inverse=True, return_counts=True)
@@ -140,9 +140,9 @@ def _keys(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
 
 
 def _told(mine: _Few, theirs: _Few) -> list[list[int]]:
-    """The values of one column beside those of another that they tell; none if they tell nothing."""
+    """The values of one column with those of another that they determine; empty if they determine nothing."""
     (_, keys, codes), (_, values, others) = mine, theirs
-    for rows in (slice(TRIED**2), slice(None)):  # few rows show it mostly
+    for rows in (slice(TRIED**2), slice(None)):  # few rows usually show it
         place = codes[rows] * len(values) + others[rows]
         table = np.bincount(place, minlength=len(keys) * len(values)).reshape(len(keys), -1)
         table[:, values == 0], table[keys == 0] = 0, 0
@@ -156,7 +156,7 @@ def _told(mine: _Few, theirs: _Few) -> list[list[int]]:
 
 
 def _of_numbers(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
-    """Equal numbers, sums, products, and orders that columns without anything to do with each other would not keep."""
+    """Equal numbers, sums, products, and orders that unrelated columns would not keep."""
     names, table = [each.name for each in columns], np.array([each.values for each in columns])
     if len(columns) < 2:
         return
@@ -197,7 +197,7 @@ def _of_numbers(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
 
 
 def _if_it_holds(what: dict[str, Any], values: Sequence[Values], rounded: float) -> Iterator[dict[str, Any]]:
-    """A sum or product that holds in all rows, and would not with another one of them, or with a constant."""
+    """A sum or product that holds in all rows, but not with another column of them, or with a constant."""
     first, second, goal = values
     scale = float(np.nanmedian(np.abs(goal)))
     spread = np.roll(second, len(second) // 2), np.roll(first, len(first) // 2)
@@ -212,7 +212,7 @@ def _if_it_holds(what: dict[str, Any], values: Sequence[Values], rounded: float)
 
 
 def _associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
-    """The strongest ones of each column, all in the order of their strength."""
+    """The strongest associations of each column, ordered by strength."""
     cells = [(column, found) for column in columns if column.is_fit and (found := _cells(column.values)) is not None]
     if len(cells) < 2:
         return
@@ -230,7 +230,7 @@ def _associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Itera
     squares = np.add.reduceat(np.add.reduceat(apart, starts, axis=0), starts, axis=1)
     free = np.add.reduceat(totals > 0, starts) - 1
     least = np.maximum(np.minimum.outer(free, free), 1)
-    # Cramér's V, less what noise has
+    # Cramér's V, minus the contribution of noise
     strengths = np.sqrt(np.maximum(squares - 4 * np.outer(free, free) / len(hot), 0.0) / least)
     used = np.zeros(len(cells), int)
     of_run = np.repeat(np.arange(len(sizes)), sizes)
@@ -252,7 +252,7 @@ def _associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Itera
 
 
 def _cells(values: Values) -> dict[str, list[Any]] | None:
-    """The cells of a column: quarters of numbers, but for those that most rows have, and the most frequent texts."""
+    """The cells of a column: quarters of numbers, except those that most rows have, and the most frequent texts."""
     if values.dtype != np.uint64:
         numbers = values[~np.isnan(values)]
         different = np.unique(numbers)
@@ -267,14 +267,14 @@ def _cells(values: Values) -> dict[str, list[Any]] | None:
     return {"values": [int(each) for each in top]} if len(top) else None
 
 
-# What is judged in a window.
+# Verdicts on a window.
 
 
 Table = NDArray[np.float64]
 
 
 def _scores(table: Table) -> tuple[float, Table, Table]:
-    """How strongly rows and columns of a table go together, from 0 to 1, and the scores of each that show it best.
+    """The strength of a table's association of rows and columns, from 0 to 1, and the scores that show it best.
 
     Source: the first canonical correlation of a table, Fisher 1940, "The precision of discriminant functions".
     """
@@ -288,7 +288,7 @@ def _scores(table: Table) -> tuple[float, Table, Table]:
 
 
 def _raked(table: Table, rows: Table, columns: Table) -> Table:
-    """Tables of some margins that go together as another one does. rows, columns: shape (…, cells) of each table."""
+    """Tables with given margins and the association of `table`. rows, columns: shape (…, cells) of each table."""
     found = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
     found = np.broadcast_to(found, (*rows.shape, columns.shape[-1])).copy()
     for _ in range(20):
@@ -299,8 +299,8 @@ def _raked(table: Table, rows: Table, columns: Table) -> Table:
 
 
 def _change(table: Table, windows: Table) -> tuple[Table, Table, Table]:
-    """How strongly the cells of windows go together, how strongly they would if they did as in a table, and the variance of the
-    score of a row there. windows: shape (…, rows, columns).
+    """The strength of association in windows, its expected strength if they were associated as in `table`, and the
+    variance of the score of a row there. windows: shape (…, rows, columns).
     """
     _, mine, theirs = _scores(table)
     scores = np.outer(mine, theirs)
@@ -318,7 +318,7 @@ def _change(table: Table, windows: Table) -> tuple[Table, Table, Table]:
 
 
 def _phi(tables: Table) -> float:
-    """By how much more runs of rows vary than independent rows do. tables: of each run."""
+    """The factor by which runs of rows vary more than independent rows. tables: of each run."""
     now, before, variance = _change(tables.sum(axis=0), tables)
     known = variance > 1e-9
     squares = (now - before)[known] ** 2 / variance[known] * tables.sum(axis=(1, 2))[known]
@@ -326,9 +326,9 @@ def _phi(tables: Table) -> float:
 
 
 def judged(comparison: Comparison, calibration: Calibration, violated: frozenset[str]) -> Iterator[CheckResult]:
-    """The verdicts, exact relations first, then what is least likely of orders and associations: one change is one violation.
+    """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
 
-    violated: features of which other checks tell already.
+    violated: features that other checks already report.
     """
     history = comparison.history.get(BASELINE)
     unfit = {} if history is None or calibration.rows_are_independent else history.unfit

@@ -1,4 +1,4 @@
-"""A feature's distribution in a window over that of its baseline, in bins of the baseline's, so that windows compare. Pure."""
+"""A feature's distribution in a window and in its baseline, in the baseline's bins: windows compare. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Bins:
     names: tuple[str, ...] = ()
 
     def shares(self, side: FeatureDistribution) -> Values | None:
-        """The 22 shares of a distribution's values; None if they are not known one by one, or there are none."""
+        """The 22 shares of a distribution's values; None if there are none, or they are not known one by one."""
         if self.ends is not None and side.numbers is not None:
             cdf = side.numbers.step_cdf()
             return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0) if cdf.total else None
@@ -34,9 +34,9 @@ class Bins:
     @property
     def _edges(self) -> Values:
         low, high = self.ends or (0.0, 0.0)
-        halves = np.linspace(low / 2, high / 2, BINS + 1)  # the whole width may be no double
+        halves = np.linspace(low / 2, high / 2, BINS + 1)  # the whole width may exceed a double
         edges = halves.astype(np.float64) * 2
-        edges[0], edges[-1] = np.nextafter(low, -np.inf), high  # a bin has its upper edge, the first has both
+        edges[0], edges[-1] = np.nextafter(low, -np.inf), high  # a bin includes its upper edge, the first bin both
         return edges
 
     def _of_categories(self, counts: Mapping[str, int]) -> Values:
@@ -64,8 +64,8 @@ def bins_of(baseline: FeatureDistribution) -> Bins | None:
 def overlay_of(
     baseline: FeatureDistribution, current: FeatureDistribution | None, most_named: int = 0
 ) -> Overlay | None:
-    """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: of how many
-    categories the names may be shown; others are counted.
+    """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: the
+    largest number of categories whose names may be shown; others are counted.
     """
     sides = [baseline] if current is None else [baseline, current]
     bins = bins_of(baseline)
@@ -91,14 +91,14 @@ def overlay_of(
 def overlay(
     shares: Sequence[Values], words: str, ends: tuple[float, float] | None = None, names: Sequence[str] = ()
 ) -> Overlay:
-    """shares: of the baseline, and of the window if there is one. ends: of the baseline's numbers. names: of its categories."""
+    """shares: of the baseline, and of the window if any. ends: of the baseline's numbers. names: of its categories."""
     baseline, *current = (tuple(map(float, side)) for side in shares)
     now = current[0] if current else ()
     if ends is None:
         return Overlay(baseline, now, words, ("most frequent", "new"), tuple(names))
     low, high = ends
     axis = list(dict.fromkeys(number_text(end, 3) for end in (low, low / 2 + high / 2, high)))
-    for place, sign in ((0, "< "), (-1, "> ")):  # the outermost bins have all that lies beyond
+    for place, sign in ((0, "< "), (-1, "> ")):  # the outermost bins include everything beyond them
         axis[place] = f"{sign if max(baseline[place], now[place] if now else 0.0) else ''}{axis[place]}"
     outside = [
         f"{percent(now[place])} of the records {side} the baseline’s range"

@@ -1,4 +1,4 @@
-"""The scan of data quality: the profile of every feature, in one pass. Driver only."""
+"""The data-quality scan: the profile of every feature, in one pass. Driver only."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-    """The profile of every feature. Deequ turns its states into metrics and answers the checks."""
+    """The profile of every feature. Deequ computes metrics from its states and evaluates the checks."""
     engine = dataset.engine
-    deequ = engine.deequ  # told before the rows are read
+    deequ = engine.deequ  # known before the rows are read
     asked = dict(checks.predicates) if checks else {}
     is_baseline = measures.run_rows == FEWEST_ROWS
     time = measures.time_column if is_baseline or measures.time_column in dataset.names else None
@@ -92,7 +92,7 @@ def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[i
 
 
 def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
-    """What became of a person's rules; `unique` takes a pass of its own."""
+    """The results of a person's rules; `unique` takes a pass of its own."""
     from model_monitor.data.profiling.uniqueness import repeated_rows
     from model_monitor.monitors.data_quality.expectations import judged
 
@@ -107,10 +107,10 @@ def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
 
 
 def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
-    """The metrics of every feature, from its states alone; Deequ's, where it evaluates them, are equal."""
+    """The metrics of every feature, from its states alone; where Deequ evaluates them, its metrics are equal."""
     return metrics_of(profile)
 
 
 def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Any]]:
-    """The rows with a boolean column for each SQL expression over the features' names. Raises NeedsSpark: SQL is Spark's."""
+    """The rows with a boolean column for each SQL expression over the features. Raises NeedsSpark: SQL is Spark's."""
     raise NeedsSpark("a condition in SQL")

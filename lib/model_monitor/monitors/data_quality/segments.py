@@ -1,4 +1,4 @@
-"""Which segment a change is from: what each of them adds to the distance of a feature. Pure.
+"""The segment of a change: how much each one contributes to the distance of a feature. Pure.
 
 Source: D4.13.
 """
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from model_monitor.statistics.states.profile import Measures
 
 Measure = Callable[[FeatureProfile], tuple[float, float]]
-"""How many values of a feature are counted, and of how many."""
+"""The counted values of a feature, and the total."""
 
 
 def parts_of(before: FeatureProfile | None, now: FeatureProfile, *, missing: bool = False) -> tuple[SegmentPart, ...]:
-    """What each segment adds to the largest gap between two distributions, or to the change of the missing values.
+    """The contribution of each segment to the largest gap between two distributions, or to the change of the missing values.
 
-    `within` is what changed in the segment, `mix` what its share of the rows did; of each cut they add up to the gap.
+    `within` is the change inside the segment, `mix` that of its share of the rows; for each cut they add up to the gap.
     """
     measure = _missing if missing else _largest_gap(before, now) if before is not None else None
     if before is None or measure is None:
@@ -53,7 +53,7 @@ def parts_of(before: FeatureProfile | None, now: FeatureProfile, *, missing: boo
             continue
         weights = counted[:, :, 1] / totals
         shares = np.divide(counted[:, :, 0], counted[:, :, 1], out=np.zeros_like(weights), where=weights > 0)
-        # what sketches are wrong by is the same in all segments
+        # the error of sketches is the same in all segments
         shares += np.array(whole) - (weights * shares).sum(axis=0)
         shares[weights[:, 0] == 0, 0] = whole[0]
         (was, now_), (b, w) = shares.T, weights.T
@@ -66,9 +66,9 @@ def parts_of(before: FeatureProfile | None, now: FeatureProfile, *, missing: boo
 
 
 def told_of(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
-    """Where a change is, in words, and the segment, whose name is none of them; empty if it is in all alike.
+    """The location of a change in words, and the segment, whose name the words leave out; empty if all segments are alike.
 
-    The cut is the one with the segment that has most of the change beside its share of the rows.
+    The cut is the one with the segment that has most of the change relative to its share of the rows.
     """
     best: tuple[float, SegmentPart | None, float] = (0.0, None, 0.0)
     for _, group in groupby(parts, key=lambda each: each.cut):
@@ -98,13 +98,13 @@ def segment_of(feature: FeatureProfile | None, label: str) -> FeatureProfile | N
 
 
 def cut_of(feature: FeatureProfile | None, label: str) -> str:
-    """The cut that a segment is of."""
+    """The cut of a segment."""
     found = feature.state(Segmented) if feature is not None else None
     return next((cut for cut, each in found.cuts.items() if label in each), "") if found is not None else ""
 
 
 def _largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
-    """What is counted at the place where two distributions are furthest apart; None where there is no such place."""
+    """The count at the point where two distributions are furthest apart; None where there is no such point."""
     sides = (before, now)
     if not all(side.num_present for side in sides):
         return None
@@ -143,14 +143,14 @@ def _share(counted: tuple[float, float]) -> float:
     return counted[0] / counted[1] if counted[1] else 0.0
 
 
-# The drift in every segment, and where a violation of the whole is.
+# The drift in every segment, and the segment of a violation of the whole.
 
 
 SPLIT = (DRIFT, COMPLETENESS)
 
 
 def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
-    """The result with what each segment adds to what it saw; of a violated one also where that is, in words."""
+    """The result with each segment's contribution; for a violation, with its location in words, too."""
     if result.check not in SPLIT:
         return result
     missing = result.component == "missing" or result.check != DRIFT
@@ -160,7 +160,7 @@ def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
 
 
 def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult]:
-    """The drift in every segment. One change is one violation: of the feature itself, or else by the cut that shows it best.
+    """The drift in every segment. One change is one violation: of the feature itself, or else of the cut that shows it best.
 
     said: the feature's own violation, if it has one.
     """
@@ -168,7 +168,7 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
     for cut, label in ((cut, label) for cut, segments in feature.segments.items() for label in segments):
         part = feature.in_segment(cut, label)
         finding = baseline_drift(part, threshold_of(part) or 0.0)
-        if finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None:  # the whole alone is judged then
+        if finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None:  # then only the whole is judged
             finding = finding.unjudged(NO_HISTORY)
         named = {"feature": feature.constraints.name, "segment": label}
         results[cut, label] = finding.but(change=None).result(SEGMENT_DRIFT, **named)
@@ -176,7 +176,7 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
 
 
 def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> Measures:
-    """The measures with the segments of a baseline, by those columns that the data has."""
+    """The measures with the segments of a baseline, for those columns that the data has."""
     assert known.profile is not None
     found = known.profile.features[0].state(Segmented) if known.profile.features else None
     labels = {cut: tuple(segments) for cut, segments in found.cuts.items()} if found is not None else {}
@@ -185,13 +185,13 @@ def as_cut(measures: Measures, known: QualityBaseline, names: Sequence[str]) -> 
 
 
 def without_segments(result: CheckResult) -> CheckResult:
-    """The result without the names of segments, which are values of the data, and without those that causes have."""
+    """The result without the names of segments, which are values of the data, and without those in causes."""
     parts = result.parts and tuple(part.model_copy(update={"segment": HIDDEN}) for part in result.parts)
     causes = result.cause and tuple(each.model_copy(update={"value": None}) for each in result.cause)
     return result.model_copy(update={"segment": None, "parts": parts, "cause": causes})
 
 
-# What a page has of it.
+# The tables on a page.
 
 
 PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
@@ -199,7 +199,7 @@ MOST_SEGMENTS_SHOWN = 12
 
 
 def tables_of(result: CheckResult) -> Iterator[PageTable]:
-    """What each segment adds to a change, those with the most first, and what is the same about its rows."""
+    """Each segment's contribution to a change, the largest first, and what its rows have in common."""
     if result.parts and result.parts[0].segment != HIDDEN:
         titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))
         parts = sorted(result.parts, key=lambda each: -abs(each.within + each.mix))[:MOST_SEGMENTS_SHOWN]

@@ -1,4 +1,4 @@
-"""Rules that a baseline may turn into, for a person to choose from: domains, signs, bounds, keys, orderings. Pure."""
+"""Rules that a baseline may suggest, for a person to choose from: domains, signs, bounds, keys, orderings. Pure."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from model_monitor.documents.constraints import Constraints
 from model_monitor.documents.expectations import Expectations
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 
-FEWEST_ROWS = 100  # below it nothing is learnt about what never happens
-MOST_ORDERED = 20  # columns of numbers whose orderings are tried
-NEARLY_ALL = 0.97  # the share of distinct values, as estimated, from which on a column is tried as a key
+FEWEST_ROWS = 100  # with fewer rows, nothing can be learnt about what never happens
+MOST_ORDERED = 20  # numeric columns whose orderings are tried
+NEARLY_ALL = 0.97  # the estimated share of distinct values from which a column is tried as a key
 
 
 def candidates(profile: Profile, constraints: Constraints) -> Expectations:
-    """Rules that the baseline may meet, each an entry of its own. A run of them says which it does."""
+    """Rules that the baseline may meet, each an entry of its own. A run of them shows which ones it does."""
     rules = {feature.name: [*_of(feature, constraints)] for feature in profile.features}
     numbers = [
         feature
         for feature in profile.features
         if feature.is_numeric and feature.moments is not None and feature.moments.count >= FEWEST_ROWS
     ][:MOST_ORDERED]
-    # where one range ends before the other begins an ordering says nothing of rows
+    # where one range ends before the other begins an ordering says nothing about rows
     ordered = [f"{_quoted(a)} <= {_quoted(b)}" for a, b in permutations(numbers, 2) if _may_be_ordered(a, b)]
     features = {name: each for name, each in rules.items() if each}
     return Expectations.model_validate({"features": features, "row_rules": ordered})
 
 
 def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
-    """Those of the rules that hold, one entry for each column. results: of a run of them on the baseline."""
+    """The rules that hold, one entry for each column. results: of running them on the baseline."""
     passed = iter([result.status is CheckStatus.PASSED for result in results if result.check == EXPECTATION])
     features: dict[str, dict[str, Any]] = {}
     for name, listed in tried.features.items():
@@ -58,7 +58,7 @@ def _of(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str,
             yield {"min": 0.0, "max": 1.0} if is_share else {"min": 0.0}
     elif suggested.domains:
         yield {"in": list(suggested.domains)}
-    may_be_key = feature.inferred_type != "Fractional"  # measurements differ by their digits, and are no keys
+    may_be_key = feature.inferred_type != "Fractional"  # measurements differ by their digits, and are not keys
     if may_be_key and feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present:
         yield {"unique": True}
 

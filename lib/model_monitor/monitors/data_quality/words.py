@@ -1,4 +1,4 @@
-"""What a violated check of data quality found, in words that a person reads. Pure."""
+"""The results of violated data-quality checks in words for people. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from model_monitor.statistics.states import FeatureProfile, Profile
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 MOST_VALUES, LONGEST = 5, 60
-MOST_NAMED_NUMBERS = 20  # different numbers of a feature whose values are named, as categories are
+MOST_NAMED_NUMBERS = 20  # distinct numbers of a feature whose values are named, as categories are
 
 DOMAIN = "categorical_values_check"
 _PLAIN = {
@@ -47,8 +47,8 @@ Side = FeatureDistribution | None
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a violated check found. words: a sentence. values: categories that it is about. change: in words that follow the name.
-    short: what was and is. by: by how much in a person's terms.
+    """The result of a violated check. words: a sentence. values: the categories it mentions. change: the words after
+    the name. short: before and after. by: the size of the change in everyday terms.
     """
 
     words: str
@@ -103,7 +103,7 @@ def with_words(
 def sides(
     result: CheckResult, current: FeatureProfile | None, known: QualityBaseline
 ) -> tuple[FeatureDistribution | None, FeatureDistribution | None]:
-    """What a check has compared: the feature in the baseline, or another reference, and now; in a segment, if it is of one."""
+    """Both sides of a check: the feature in the baseline, or another reference, and now; or in the check's segment."""
     name = result.feature or ""
     if result.check != SEGMENT_DRIFT or result.segment is None or known.profile is None:
         before = known.references.get(result.against or "", known.distributions).get(name)
@@ -117,7 +117,7 @@ def sides(
 
 
 def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
-    """What a violated check of data quality found. current: the feature in the window, None where it is not."""
+    """The result of a violated data-quality check. current: the feature in the window, None if the window lacks it."""
     name = result.feature or ""
     if result.check == EXPECTATION:
         return Said(plain_words(result), change=result.change, short=result.reason or "")
@@ -156,7 +156,7 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
 
 
 def _together(result: CheckResult) -> Said:
-    """What became of columns that have to do with each other. change: of a relation how it was."""
+    """The change in a relation between columns. change: for a relation, what it was."""
     was, now = result.threshold or 0.0, result.observed or 0.0
     if result.change is not None:
         change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
@@ -194,7 +194,7 @@ def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistrib
 
 
 def _largest(before: Values, now: Values) -> int:
-    """Where the difference is largest; of equal ones where it is a rise."""
+    """The location of the largest difference; of equal ones, that of a rise."""
     apart = np.round(now - before, 9)
     return int(np.lexsort((apart, abs(apart)))[-1])
 
@@ -206,7 +206,7 @@ def _of_one(was: float, now: float, values: Sequence[str]) -> Said:
 
 
 def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> Said:
-    """The share of one value where cells tell of one; else the one of mean and standard deviation that moved more."""
+    """The share of one value if cells show one; else the mean or the standard deviation, whichever moved more."""
     assert before.numbers is not None
     assert now.numbers is not None
     sides = before.numbers.step_cdf(), now.numbers.step_cdf()
@@ -237,7 +237,7 @@ def _is_unit(before: StepCdf, now: StepCdf) -> bool:
 
 
 def _deviation(values: StepCdf) -> float | None:
-    """None if there is no number, or they lie too far apart."""
+    """None if there are no numbers, or they lie too far apart."""
     finite = values.finite()
     found = finite.deviation if finite.total else math.nan
     return found if math.isfinite(found) else None

@@ -1,4 +1,4 @@
-"""The kinds of values that the options of a bias job hold."""
+"""The types of the options of a bias job."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class IntervalMethod(str, Enum):
-    """How the intervals of bias metrics are made."""
+    """How the intervals of bias metrics are computed."""
 
     NONE = "none"
     BOOTSTRAP = "bootstrap"
 
 
 def read_analysis_config(path: str) -> AnalysisConfig:
-    """The configuration in a local file, or in one on S3. Raises BadDocument if it is none, BadInput if there is no such file."""
+    """The configuration in a local or S3 file. Raises BadDocument if it is invalid, BadInput if it is absent."""
     from model_monitor.documents.analysis_config import AnalysisConfig
 
     return AnalysisConfig.from_json(storage_here(path).read(path), path)
@@ -56,7 +56,7 @@ def _column_types(text: str) -> dict[str, ValueKind]:
 
 
 def _ranges(text: str) -> dict[str, tuple[float, float]]:
-    from model_monitor.monitors.bias.analysis import ALL_METHODS  # few jobs ask for it, and it takes its time
+    from model_monitor.monitors.bias.analysis import ALL_METHODS  # few jobs need it, and importing it takes time
 
     known = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
     found: dict[str, tuple[float, float]] = {}

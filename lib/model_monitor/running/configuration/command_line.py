@@ -1,6 +1,6 @@
-"""What can be told of a command line before any library is loaded: help, the names of options, and paths that are not there.
+"""Answers to a command line that need no libraries: help, the names of options, and paths that don't exist.
 
-Standard library only. Of a word behind a switch the job itself says whether it is a path.
+Standard library only. For a word after a switch, the job itself decides whether it is a path.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ _DECLARED = re.compile(r"(?<=^    )\w+(?=: (?:Annotated\[$|.+ = _\w+\())|(?<=opp
 
 @cache
 def option_names() -> tuple[str, ...]:
-    """The options that `contract.py`, beside this module, declares, and what says no to its switches."""
+    """The options that `contract.py`, beside this module, declares, and the flags that turn its switches off."""
     declared = Path(__file__).with_name("contract.py").read_text(encoding="utf-8")
     return tuple(found[0] for found in _DECLARED.finditer(declared))
 
 
 HELP_FLAGS = ("--help", "-h", "--help-all")
 PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
-"""Where the container's configuration may lie; the second is a slip of the guide that is looked at as well."""
+"""Possible locations of the container's configuration; the second is a typo in the guide that is accepted as well."""
 
-_CHOOSING = ("analysis_type", "env_file", "container_root")  # they may choose another analysis, and so another help
+_CHOOSING = ("analysis_type", "env_file", "container_root")  # they may choose another analysis, and thus another help
 
 
 def help_file(job: str, *, all_flags: bool) -> Path:
-    """Where the help of a job's usual analysis is kept."""
+    """The file with the help of a job's default analysis."""
     return Path(__file__).with_name("help_texts") / f"{job}{'-all' if all_flags else ''}.txt"
 
 
 def kept_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
-    """The help that is asked for; None where the job has to say it, as of another analysis than the usual one."""
+    """The requested help; None if the job must produce it, as for another analysis than the default."""
     chosen = any(word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _CHOOSING)
     chosen |= any(environment.get(each) for name in _CHOOSING for each in (name, f"MODEL_MONITOR_{name.upper()}"))
     file = help_file(Path(job).name, all_flags="--help-all" in arguments)
@@ -54,20 +54,20 @@ NAMING = (
     *(DATA, BASELINE, "--ground-truth-source", "--baseline-constraints", "--baseline-statistics"),
     *("--record-preprocessor-script", "--post-analytics-processor-script"),
 )
-"""Flags whose values are paths that have to be there."""
+"""Flags whose values are paths that must exist."""
 
 OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
 
 
 def require_places(arguments: Sequence[str]) -> None:
-    """Raises BadConfiguration with a line for each path of this machine that is not there, or is no baseline."""
+    """Raises BadConfiguration with a line for each local path that doesn't exist, or is not a baseline."""
     errors = [error for flag, path in _named(arguments) for error in _errors(flag, path)]
     if errors:
         raise BadConfiguration.gathered(errors)
 
 
 def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The flags that name paths, with these; a word at the beginning or behind a value is the data."""
+    """The flags that name paths, with the paths; a word at the beginning or after a value is the data."""
     words, is_free = iter(arguments), True
     for word in words:
         flag, equals, value = word.partition("=")

@@ -1,4 +1,4 @@
-"""Encryption at rest on S3: what a job may ask for, as settings of Spark and as arguments of an upload."""
+"""Encryption at rest on S3: the options of a job, as settings of Spark and as arguments of an upload."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _IN_S3A = {S3Encryption.SSE_S3: "AES256", S3Encryption.SSE_KMS: "SSE-KMS"}
 
 
 def only_with_kms(key: str | None, info: ValidationInfo) -> str | None:
-    """A key of the key management service, which has to be meant to be used."""
+    """A key of the key management service; the chosen encryption must use it."""
     encryption = info.data.get("s3_encryption")
     if key is not None and encryption is not S3Encryption.SSE_KMS:
         found = encryption.value if encryption else "not given"
@@ -29,7 +29,7 @@ def only_with_kms(key: str | None, info: ValidationInfo) -> str | None:
 
 
 def encryption_settings(encryption: S3Encryption | None, kms_key: str | None) -> dict[str, str]:
-    """The settings of Spark by which every write to S3 asks for encryption; none if the bucket's own default is to count.
+    """Spark's settings by which every write to S3 requests encryption; empty if the bucket's own default should apply.
 
     For S3A and for EMRFS, EMR's own file system.
     Source: hadoop-aws 3.3.4, "Working with Encrypted S3 Data"; EMR management guide, "Amazon S3 server-side encryption".

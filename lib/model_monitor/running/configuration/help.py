@@ -1,4 +1,4 @@
-"""The texts of a job's --help and --help-all, and what a shell completes, from the table of options in `contract.py`."""
+"""The texts of a job's --help and --help-all, and of shell completion, from the table of options in `contract.py`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FIRST = {
     "monitor": ("dataset_source", "baseline", "output_path", "dataset_format", "fail_on_violations"),
     "merge": ("dataset_source", "ground_truth_source", "output_path", "scheduled_time", "late_labels"),
 }
-"""What people need first, by job."""
+"""The options that people need first, by job."""
 
 EXAMPLES = {
     "baseline": "model-monitor baseline march.csv",
@@ -78,7 +78,7 @@ RARE = (
 
 
 def short_help(job: str, analysis: AnalysisType) -> str:
-    """A screen of help: the flags that people need first, and the names of the others that the analysis has."""
+    """A screen of help: the flags that people need first, and the names of the analysis's other flags."""
     used = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
     others = [name for name in used if name not in (*FIRST[job], *RARE)]
     grouped = {heading: [name for name in others if name in names] for heading, names in GROUPS.items()}
@@ -101,7 +101,7 @@ def short_help(job: str, analysis: AnalysisType) -> str:
 
 @cache
 def _sentences() -> Mapping[str, str]:
-    """What stands below each option in `contract.py`. Whoever wants no help does without reading that."""
+    """The sentences below each option in `contract.py`. Only a request for help reads them."""
     [config] = ast.parse(inspect.getsource(JobConfig)).body
     assert isinstance(config, ast.ClassDef)
     found = (
@@ -123,7 +123,7 @@ def _meaning(name: str) -> str:
 
 
 def _wrapped(text: str, indent: int) -> str:
-    """Lines of a screen's width, what goes on indented."""
+    """Lines of a screen's width, with continuation lines indented."""
     return "\n".join(
         "\n".join(textwrap.wrap(line, SCREEN, subsequent_indent=" " * indent, break_on_hyphens=False))
         for line in text.splitlines()
@@ -141,7 +141,7 @@ def help_text(job: str) -> str:
 
 
 def _of_few(named: tuple[str, Option]) -> bool:
-    """Whether the default analysis has no use for an option: those come last."""
+    """Whether the default analysis does not use the option: those come last."""
     return AnalysisType.DATA_QUALITY not in named[1].analyses
 
 
@@ -195,7 +195,7 @@ complete -o default -F _model_monitor model-monitor
 
 
 def script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
-    """What a shell's start file evaluates. commands: the flags of each, those of jobs among them or not."""
+    """The script that a shell's start file evaluates. commands: flags by command, with or without those of jobs."""
     flags = {job: [flag_of(name) for name in _names(job)] for job in JOBS}
     values = {flag_of(name): found for name in OPTIONS if (found := _values(name))}
     bash = OF_BASH.format(commands=" ".join(commands), values=_cases(values), flags=_cases({**commands, **flags}))
@@ -212,5 +212,5 @@ def _names(job: str) -> list[str]:
 
 
 def _values(name: str) -> list[str]:
-    """The values that an option takes; none if there is no list of them."""
+    """The values that an option takes; empty if they aren't a list."""
     return [str(member.value) for member in enum_of(JobConfig.model_fields[name]) or ()]

@@ -1,7 +1,7 @@
-"""The kinds of values that a job's options hold, and what else is declared beside an option. Pure.
+"""The types of a job's options, and what else is declared with an option. Pure.
 
-Flags, variables and files all give text; each kind here reads it or says what to write instead. `Option` is declared with
-each attribute of `contract.JobConfig`; the help text and the reading of sources are made from it.
+Flags, variables and files all give text; each type here parses it or says what to write instead. `Option` is declared
+with each attribute of `contract.JobConfig`; the help text and the reading of sources are made from it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ JOBS = ("baseline", "monitor", "merge")
 
 
 class Compatibility(str, Enum):
-    """Whose behaviour is wanted: what is right, or what the service did (C11a)."""
+    """Whose behaviour is requested: the correct one, or the service's (C11a)."""
 
     NONE = "none"
     SERVICE = "service"
@@ -42,17 +42,16 @@ class Compatibility(str, Enum):
 
 @dataclass(frozen=True)
 class Option:
-    """What is declared with an option beside its type and default.
+    """What is declared with an option in addition to its type and default.
 
-    placeholder: its value in --help ("DIRECTORY"), empty for a switch; the type's own if none is given. choices: the texts that
-    its sentence in --help lists.
-    ours: its variable is MODEL_MONITOR_<FLAG>; of the service's contract it has the option's own name.
-    jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no effect.
-    opposite: the flag that says no to a switch. default: the default in words, where the value does not say it.
-    repeatable: of a flag given several times all count, as if their values stood in one with commas.
-    required_by: jobs that can't do without it. presets: by job, the text that counts where none is given.
-    free: whether a word that belongs to no flag is its value. remembered: whether a baseline's run.json has it, so that it need
-    not be said again of the data that is compared with that.
+    placeholder: its value in --help ("DIRECTORY"), empty for a switch; by default that of the type. choices: the texts
+    that its sentence in --help lists. ours: its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use
+    their own name. jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no
+    effect. opposite: the flag that turns a switch off. default: the default in words, where the value does not show it.
+    repeatable: all values of a repeated flag count, as if separated by commas. required_by: jobs that require it.
+    presets: by job, the text that counts where none is given. free: whether a word without a flag is its value.
+    remembered: whether a baseline's run.json stores it, so that it need not be repeated for data compared with that
+    baseline.
     """
 
     placeholder: str = ""
@@ -70,11 +69,11 @@ class Option:
     also: tuple[tuple[str, AnalysisType], ...] = ()
 
     def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
-        """Whether a job of this analysis looks at the option."""
+        """Whether a job of this analysis uses the option."""
         return (job in self.jobs and analysis in self.analyses) or (job, analysis) in self.also
 
     def analyses_of(self, job: str) -> list[AnalysisType]:
-        """The analyses for which a job looks at the option."""
+        """The analyses for which a job uses the option."""
         return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
 
 
@@ -93,7 +92,7 @@ def variable_of(name: str, option: Option) -> str:
 
 @dataclass(frozen=True)
 class Placeholder:
-    """What --help shows for a value of a type."""
+    """How --help shows a value of a type."""
 
     text: str
 
@@ -101,13 +100,13 @@ class Placeholder:
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
 LEAST_SIZE, MOST_SIZE = 2**10, 2**30
-"""Of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
+"""Limits of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
 
 _YES, _NO = ("true", "yes", "1", "on", "enabled"), ("false", "no", "0", "off", "disabled")
 
 
 def read_switch(value: Any) -> Any:
-    """True or False of a text such as true, no, 1, Disabled."""
+    """True or False for a text such as true, no, 1, Disabled."""
     text = str(value).strip().lower()
     if value is None or isinstance(value, bool):
         return value
@@ -177,7 +176,7 @@ def _size(value: Any) -> Any:
 
 
 def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
-    """An evaluation period, which is not below the datapoints that it is to hold."""
+    """An evaluation period of at least the number of datapoints in it."""
     needed = info.data.get("datapoints_to_alert", 1)
     if period < needed:
         never = f"datapoints_to_alert {needed}: there could be no alert"
@@ -186,7 +185,7 @@ def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
 
 
 def connect_address(url: str | None, info: ValidationInfo) -> str | None:
-    """The address of a Spark Connect server, whose engine is Spark."""
+    """The address of a Spark Connect server, which requires the Spark engine."""
     if url is None:
         return None
     if not re.fullmatch(r"sc://[^/\s]+(/.*)?", url):
@@ -197,21 +196,21 @@ def connect_address(url: str | None, info: ValidationInfo) -> str | None:
 
 
 def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:
-    """Where results go as tables; one of the catalog takes the engine that has a catalog."""
+    """Where results go as tables; a catalog's table requires an engine with a catalog."""
     if place is not None and is_of_catalog(place) and info.data.get("engine") == "local":
         raise ValueError(f"is {place!r}, a table of Spark's catalog; write --engine spark, or a path such as ./{place}")
     return place
 
 
 def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
-    """How columns are found, which the service's behaviour decides where it is wanted."""
+    """How columns are matched; the service's behaviour, if requested, decides it."""
     if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
         raise ValueError("is 'name', and compat is 'service', which means exact; leave one of them out")
     return columns
 
 
 def of_text(read: Callable[[str], Any]) -> BeforeValidator:
-    """What a text says; whatever is no text is already what it should be. BadConfiguration is an error of the text, too."""
+    """Parses a text; other values are returned as they are. A BadConfiguration becomes an error of the text."""
 
     def validated(value: Any) -> Any:
         try:
@@ -294,7 +293,7 @@ def _version(value: Any, info: ValidationInfo) -> Any:
 
 
 def _tolerance(text: str) -> Any:
-    from model_monitor.monitors.model_quality.measurement import Tolerance  # few jobs have one, and it takes its time
+    from model_monitor.monitors.model_quality.measurement import Tolerance  # slow, and few jobs have one
 
     try:
         return Tolerance.parse(text)
@@ -327,12 +326,12 @@ ToleranceRule = Annotated[Any, of_text(_tolerance), Placeholder("TOLERANCE")]
 
 
 def named_in(meant: Mapping[str, Any]) -> BeforeValidator:
-    """What one of these names means, without regard to case."""
+    """A validator that maps names to their meanings, ignoring case."""
     return BeforeValidator(partial(read_name, meant))
 
 
 def read_name(meant: Mapping[str, Any], value: Any) -> Any:
-    """What a name means, without regard to case."""
+    """The meaning of a name, ignoring case."""
     if value is None or value in meant.values():
         return value
     names = {name.lower(): name for name in meant}
@@ -345,7 +344,7 @@ def read_name(meant: Mapping[str, Any], value: Any) -> Any:
 
 
 def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
-    """A threshold for the distance that `setting` chose, in the distance's range; its usual one if none is given."""
+    """A threshold within the range of the distance that `setting` names; by default its usual threshold."""
 
     def read(value: Any, info: ValidationInfo) -> Any:
         method = methods.get(info.data.get(setting, next(iter(methods))))

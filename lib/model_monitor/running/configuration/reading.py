@@ -1,7 +1,7 @@
-"""Reads a job's configuration: flags, environment, --env-file and the processing-job file, checked all at once. Driver only.
+"""Reads a job's configuration: flags, environment, --env-file and the processing-job file, all errors at once. Driver only.
 
-For each option the text of the highest source that has it counts, with the words that name the place in an error; a blank text
-counts as not given. `contract.py` reads the texts. Of local data the format and the output need not be said.
+For each option the text from the highest source counts, with the words that name its place in an error; a blank text
+counts as not given. `contract.py` parses the texts. For local data the format and the output are optional.
 
 Source: C1.4 for the order: --env-file is ours and comes right below the environment.
 """
@@ -39,12 +39,12 @@ OTHER_VARIABLES = (
     "MODEL_MONITOR_S3_ROOT",
     *(*SMTP_VARIABLES, WEBHOOK_SECRET),
 )
-"""Variables with our prefix that are no options of a job."""
+"""Variables with our prefix that are not options of a job."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """A text and the words that name where it stands: "--output-path", "conf/a.env: output_path"."""
+    """A text and the words that name its place: "--output-path", "conf/a.env: output_path"."""
 
     text: str
     place: str
@@ -54,8 +54,8 @@ class Given:
 class Sources:
     """The highest text of each option; errors of the sources themselves; names that are nearly ours.
 
-    errors: text -> the option that it is about, None if it is about no single one. chosen: sentences on what was given by nobody
-    and found out.
+    errors: text -> the option that it is about, None if it is not about a single one. chosen: sentences on values that
+    were inferred, not given.
     """
 
     values: Mapping[str, Given]
@@ -69,7 +69,7 @@ class Sources:
 
 
 def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:
-    """Everything that flags, environment and files say about the options, errors included; nothing is decided.
+    """The options as given by flags, environment and files, errors included; nothing is decided.
 
     --env-file and --container-root name further sources, and are read from those above these.
     """
@@ -95,7 +95,7 @@ def _highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
 
 
 def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[str, Given]:
-    """The flags of a command line: `--flag value` or `--flag=value`; of a flag given twice the last counts, or both do."""
+    """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do."""
     flags = {flag_of(name): (name, "true") for name in OPTIONS}
     flags.update({flag_of(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
     free = next((name for name, option in OPTIONS.items() if option.free), "")
@@ -110,7 +110,7 @@ def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[s
             near = difflib.get_close_matches(flag.replace("_", "-"), flags, n=1)
             errors[_unknown(flag, near)] = flags[near[0]][0] if near else None
             if not equals and words and not words[0].startswith("--"):
-                words.pop(0)  # its value: not one more error
+                words.pop(0)  # the flag's value: not a further error
             continue
         name, switched = flags[flag]
         if OPTIONS[name].placeholder:
@@ -142,13 +142,13 @@ def _of_variables(variables: Mapping[str, str], place: str) -> dict[str, Given]:
 
 @cache
 def _known_variables() -> Mapping[str, tuple[str, bool]]:
-    """The option of each variable, and whether it says yes to it or is its opposite."""
+    """The option of each variable, and whether it means yes or is its opposite."""
     ways = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
     return {variable_of(key, option): (name, key == name) for name, option, key in ways}
 
 
 def _of_switch(text: str, positive: bool) -> str:
-    """The switch that `--progress=TEXT` or `--no-progress=TEXT` means; a text that is neither yes nor no stays."""
+    """The switch that `--progress=TEXT` or `--no-progress=TEXT` means; a text that is neither yes nor no is kept."""
     try:
         return "true" if read_switch(text) == positive else "false"
     except ValueError:
@@ -156,7 +156,7 @@ def _of_switch(text: str, positive: bool) -> str:
 
 
 def _doubtful(variables: Mapping[str, str], place: str, *, only_prefixed: bool) -> list[str]:
-    """Names that are not ours but nearly: with our prefix, or (in a file of variables) a slip of the pen away."""
+    """Names that nearly match ours: with our prefix, or (in a file of variables) a typo away."""
     known = _known_variables().keys()
     found = []
     judged = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
@@ -168,7 +168,7 @@ def _doubtful(variables: Mapping[str, str], place: str, *, only_prefixed: bool) 
 
 
 def _read_env_file(given: Given, errors: dict[str, str | None]) -> dict[str, str]:
-    from dotenv.parser import parse_stream  # a run without such a file does without
+    from dotenv.parser import parse_stream  # not loaded by a run without such a file
 
     try:
         with open(given.text, encoding="utf-8-sig") as file:
@@ -190,7 +190,7 @@ def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | No
 
 
 def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str, str]:
-    """The `Environment` of the container's configuration file; nothing if there is no such file."""
+    """The `Environment` of the container's configuration file; empty if there is no such file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -208,24 +208,24 @@ def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str,
 
 
 FORMATS = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
-"""What `dataset_type` of a configuration, by its name, stands for where `dataset_format` is not given."""
+"""Formats by the `dataset_type` of a configuration (its name), used where `dataset_format` is not given."""
 
 
 WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
-"""What a monitor's configuration stands for, which does not say what its data is."""
+"""Default formats of monitors whose configuration has no dataset type."""
 
 ANALYSES = tuple(WITHOUT_TYPE)  # the analyses that have such a configuration
 
 BASELINE_FILES = ("baseline_constraints", "baseline_statistics")
 
 ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
-"""What the name of a job's folder ends in where nobody named one: orders-baseline, beside where it is started."""
+"""Endings of the default names of jobs' folders: orders-baseline, in the current folder."""
 
 
 def with_default_output(job: str, sources: Sources) -> Sources:
-    """The sources with an output path; a baseline that is there already isn't written over.
+    """The sources with an output path; an existing baseline isn't overwritten.
 
-    They stay as they are if one is given, or the data is not on this machine.
+    They are unchanged if one is given, or if the data is not on this machine.
     """
     path = _local_data(job, sources)
     if path is None or job not in ENDINGS or "output_path" in sources.values:
@@ -239,9 +239,9 @@ def with_default_output(job: str, sources: Sources) -> Sources:
 
 
 def with_recognised_format(job: str, sources: Sources) -> Sources:
-    """The sources with the format of the data; as they are if it is given, or the data is not on this machine.
+    """The sources with the format of the data; unchanged if it is given, or if the data is not on this machine.
 
-    Raises BadInput and NoData for files in which nothing can be recognised.
+    Raises BadInput and NoData for files whose format can't be recognised.
     """
     path = _local_data(job, sources)
     if path is None or job == "merge" or "dataset_format" in {*sources.values, *stood_for(sources.values, job)}:
@@ -257,7 +257,7 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
 
 
 def _is_kind_of(text: str, word: str) -> bool:
-    """Whether a format says more about files that are recognised as a word."""
+    """Whether a given format is a more detailed form of the recognised one."""
     found, own = parse_dataset_format(text), parse_dataset_format(word)
     if isinstance(found, SparkFormat):
         return found.reader == ("csv" if isinstance(own, CsvFormat) else word)
@@ -265,7 +265,7 @@ def _is_kind_of(text: str, word: str) -> bool:
 
 
 def _local_data(job: str, sources: Sources) -> Path | None:
-    """Where the data lies; None if nobody said, or it is not on this machine."""
+    """The path of the data; None if not given, or if it is not on this machine."""
     path = stood_for(sources.values, job).get("dataset_source", sources.text("dataset_source"))
     if path is None or not is_local(path) or not local_path(path).exists():
         return None
@@ -278,17 +278,17 @@ def _chosen(sources: Sources, name: str, text: str, sentence: str) -> Sources:
 
 
 def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
-    """Options that an analysis configuration stands for, where they are not given: where its data lies, and what it is.
+    """Options that an analysis configuration implies where they are not given: the location and the format of its data.
 
-    Its `dataset_uri` wins over everything but a flag. A monitor's configuration does not say what its data is:
-    merged records, or for attributions captured ones.
+    Its `dataset_uri` overrides everything but a flag. A monitor's configuration does not give the format of its data:
+    it is merged records, or for attributions captured ones.
     Source: B1 and B5.1.
     """
     if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
         return {}
     try:
         config = read_analysis_config(given["analysis_config"].text)
-    except (KeyError, BadInput, BadDocument):  # told when the option itself is read
+    except (KeyError, BadInput, BadDocument):  # reported when the option itself is read
         return {}
     found = {}
     if config.dataset_type is not None and config.dataset_type.name in FORMATS:
@@ -303,9 +303,9 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
 
 
 def with_what_the_baseline_read(job: str, sources: Sources) -> Sources:
-    """The sources with what the baseline of a monitor was read by, unless they say otherwise or the service is replayed.
+    """The sources with the options by which a monitor's baseline was read, unless they set them or the service is replayed.
 
-    Of its format only what the data's own, found by `with_recognised_format`, leaves open, such as whether there is a header.
+    Of its format only what `with_recognised_format` leaves open is taken, such as whether there is a header.
     """
     remembered = _read_by_baseline(sources) if job == "monitor" else {}
     is_given = sources.values.keys()
@@ -324,7 +324,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
-    """What run.json of the baseline has; nothing where there is none, or only Spark opens it."""
+    """The options in run.json of the baseline; empty if there is none, or only Spark can open it."""
     path = sources.text("baseline")
     replays_service = (sources.text("compat") or "").lower() == Compatibility.SERVICE.value
     if path is None or replays_service or not opens_here(path):
@@ -332,7 +332,7 @@ def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
     try:
         run = current_run(path)
         description = document_of(run, RunDescription) if run else None
-    except MonitorError:  # told when the baseline itself is read
+    except MonitorError:  # reported when the baseline itself is read
         return {}
     read_by = (description.read_by if description else None) or {}
     return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
@@ -341,7 +341,7 @@ def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
 def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
     """The configuration that the sources add up to.
 
-    Raises BadConfiguration with one line for each error, each saying where, what was found and what to write instead.
+    Raises BadConfiguration with one line for each error: its place, what was found and what to write instead.
     """
     errors = list(sources.errors)
     told = set(sources.errors.values())
@@ -378,7 +378,7 @@ def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
 
 
 def _faults_of_baseline(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
-    """Two baselines, where a flag names the one that would not count, and a window that would take its baseline's place."""
+    """Errors: a second baseline whose flag would be ignored, and a window that would overwrite its baseline."""
     if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
         return
     place = values["baseline"].place
@@ -397,7 +397,7 @@ def _resolved(path: str) -> str:
 
 
 def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """How the data is read, by option; a table's name says where it is."""
+    """How the data is read, by option; a table's name includes its location."""
     is_table = isinstance(config.dataset_format, TableFormat)
     for name, option in OPTIONS.items():
         if option.remembered and name in texts and not (is_table and name == "dataset_format"):
@@ -414,7 +414,7 @@ def _missing(name: str) -> str:
 
 
 def _names_its_data(text: str) -> bool:
-    """Whether this `dataset_format` is of a kind that can do without a path; not so if it can't be read."""
+    """Whether this `dataset_format` is of a kind that needs no path; False if it can't be read."""
     try:
         return isinstance(parse_dataset_format(text), (TableFormat, SparkFormat))
     except BadConfiguration:

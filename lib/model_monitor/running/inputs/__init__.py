@@ -1,1 +1,1 @@
-"""What a job reads, as its configuration says: the data of each kind of monitor, its window and its baseline."""
+"""The inputs of a job according to its configuration: the data for each kind of monitor, window and baseline."""

@@ -1,4 +1,4 @@
-"""The data set of a job that watches a model, read as its configuration says."""
+"""The data set of a job that monitors a model, read as its configuration describes."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ log = logging.getLogger(__name__)
 
 
 def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
-    """The outcomes in the data set that `dataset_source` and `dataset_format` name.
+    """The outcomes in the data set of `dataset_source` and `dataset_format`.
 
-    Raises BadConfiguration if the data has no labels or the configuration does not say where they are, NoData if there is
-    nothing to read.
+    Raises BadConfiguration if the data has no labels or the configuration does not give their location, NoData if there
+    is nothing to read.
     """
     require_numbers(config)
     data_format = config.dataset_format
@@ -70,23 +70,23 @@ def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
         raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
     labels = {cut: tuple(segments) for cut, segments in getattr(baseline, "segments", {}).items()}
     plan = outcome_plan(config, labels)
-    if baseline is not None:  # its rows count as the baseline's do
+    if baseline is not None:  # its rows are counted as the baseline's are
         plan = replace(plan, group_column=getattr(baseline, "group_column", None))
     return _outcomes(engine, config, plan, with_label=True)
 
 
 def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
-    """The predictions in the data set that `dataset_source` and `dataset_format` name; labels, if there are any, are left alone.
+    """The predictions in the data set of `dataset_source` and `dataset_format`; labels, if there are any, are ignored.
 
-    Raises BadConfiguration if the configuration does not say where they are, NoData if there is nothing to read.
+    Raises BadConfiguration if the configuration does not give their location, NoData if there is nothing to read.
     """
     return _outcomes(engine, config, outcome_plan(config), with_label=False)
 
 
 def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
-    """What the baseline's rows teach of the errors of predicted numbers; None if nobody asks. rows: how many there are.
+    """The model of prediction errors learnt from the baseline's rows; None if not requested. rows: their number.
 
-    Raises BadConfiguration or BadInput for rows that errors can't be learnt from.
+    Raises BadConfiguration or BadInput for rows from which errors can't be learnt.
     """
     if config.learn_errors is None:
         return None
@@ -99,13 +99,13 @@ def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | 
             columns = ", ".join(table.names)
             raise BadConfiguration(f"{option} is {name!r}; errors are learnt from columns, here {columns}")
     known = rows_evenly(table, rows, ERROR_ROWS).to_pandas()
-    for name in (prediction, label):  # such a row is refused by the baseline, which says how many are too many
+    for name in (prediction, label):  # the baseline refuses such rows, and says how many are too many
         known = known[np.isfinite(pd.to_numeric(known[name], errors="coerce"))]
     return ErrorModel.learnt(known, label=label or "", prediction=prediction or "")
 
 
 def require_numbers(config: JobConfig) -> None:
-    """Raises BadConfiguration if errors are to be learnt of what are no predicted numbers in a table."""
+    """Raises BadConfiguration if errors are requested for predictions that are not numbers in a table."""
     if config.learn_errors is None:
         return
     if not outcome_plan(config).is_regression or isinstance(config.dataset_format, CaptureFormat | MergedFormat):
@@ -180,7 +180,7 @@ def _of_lines(
 
 
 def _addresses(config: JobConfig) -> dict[str, Any]:
-    """The columns that are named; those that are not aren't asked for by the plan."""
+    """The columns that are named; the plan does not request the others."""
     named = {
         "label": config.ground_truth_attribute,
         "prediction": config.inference_attribute,
@@ -189,7 +189,7 @@ def _addresses(config: JobConfig) -> dict[str, Any]:
     return {name: address for name, address in named.items() if address is not None}
 
 
-WHOLE_OUTPUT = "0"  # with neither attribute the output is one numeric score (C7.2a)
+WHOLE_OUTPUT = "0"  # without attributes the output is one numeric score (C7.2a)
 
 
 def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -209,7 +209,7 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
 
 
 def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
-    """CSV files with the columns of facets, and a last one of predictions, that lie in data sets of their own (`joined.py`)."""
+    """CSV files plus the columns of facets, and last the predictions, from data sets of their own (`joined.py`)."""
     dataset = read_headed_csv(engine, config, csv_format, analysis)
 
     def beside(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
@@ -226,7 +226,7 @@ def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
 
 
 def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
-    """CSV files, called by the configuration's headers. A first line that has most of them is a header; else it is data."""
+    """CSV files with the configuration's headers. A first line with most of them is a header; else it is data."""
     if analysis.headers is None:
         return read_columns(engine, config)
     files = list_dataset(engine, config.dataset_source).files
@@ -258,9 +258,9 @@ def read_records(
     reading: Callable[[Reading], OutcomeReading],
     halves: tuple[str, ...],
 ) -> Dataset:
-    """Captured or merged records, JSON Lines or JSON documents, in which paths say where everything is.
+    """Captured or merged records, JSON Lines or JSON documents, in which paths locate everything.
 
-    reading: what is read of records of a kind. halves: the members of `captureData` that hold it.
+    reading: what is read of records of a kind. halves: the members of `captureData` to read.
     """
     is_json = isinstance(config.dataset_format, JsonFormat)
     source = list_dataset(engine, config.dataset_source) if is_json else _captures(engine, config)
@@ -292,7 +292,7 @@ def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> O
     label = config.ground_truth_attribute
     is_merged_json = isinstance(config.dataset_format, MergedFormat) and features_path(config, analysis) is not None
     if label is None and (is_json or is_merged_json) and analysis.label is not None:
-        label = str(analysis.label)  # of labels in JSON the same path as in the data set
+        label = str(analysis.label)  # labels in JSON have the same path as in the data set
     predicts = has_predictions(config, analysis)
     return OutcomeReading(
         label,
@@ -306,7 +306,7 @@ def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> O
 
 
 def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
-    """A table whose predictions are probabilities, with a last column of what they predict."""
+    """A table whose predictions are probabilities, with a last column of predicted labels."""
     places = (config.inference_attribute, analysis.predicted_label, analysis.predicted_label_dataset_uri)
     named = any(place is not None for place in places)
     if has_records(config, analysis) or named or config.probability_attribute is None:
@@ -322,7 +322,7 @@ def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConf
 
 
 def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
-    """The data set that the configuration names; of captured records the model's input alone.
+    """The data set that the configuration names; for captured records only the model's input.
 
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
     configuration's headers don't fit it.

@@ -1,4 +1,4 @@
-"""The data set of a job, read as its configuration says: its features, for what looks at data alone."""
+"""The features of a job's data set, read as its configuration describes, for monitors of data alone."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
-    """The data set that `dataset_source` and `dataset_format` name, without the features that are to be left out.
+    """The data set of `dataset_source` and `dataset_format`, without the excluded features.
 
-    baseline: whose features the columns of captures are, by position; without one they are called `_c0`, `_c1`, ….
+    baseline: its features name the columns of captures, by position; without it they are called `_c0`, `_c1`, ….
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
     dataset = read_columns(engine, config, baseline.names if baseline else None)
@@ -29,7 +29,7 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
 
 
 def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
-    """The data set with all of its columns. names: as the baseline calls them, for captured records and transforms."""
+    """The data set with all its columns. names: those of the baseline, for captured records and transforms."""
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
     options = options_of(config, names)
     if config.record_preprocessor_script:
@@ -51,7 +51,7 @@ def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | Non
 
 
 def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
-    """What the configuration says of reading, but for a script, which has to be loaded. names: of the baseline's features."""
+    """The configured reading options, except a script, which must be loaded. names: of the baseline's features."""
     return ReadOptions(
         names,
         window_of(config),
@@ -68,9 +68,9 @@ def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadO
 
 
 def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
-    """The data set without some features, each named or given by its 0-based index.
+    """The data set without some features, each given by name or 0-based index.
 
-    Raises BadConfiguration if one of them is no feature of the data.
+    Raises BadConfiguration if one of them is not a feature of the data.
     """
     unknown = [name for name in excluded if name not in dataset.names and not _is_index(name, dataset)]
     if unknown:

@@ -1,6 +1,6 @@
-"""The columns of facets and of predictions that lie in data sets of their own, joined with the data set that they are about.
+"""Facet and prediction columns from data sets of their own, joined with the data set that they describe.
 
-Rows belong together by their place, or by the join source where one is named. The join is made in the driver's memory.
+Rows are matched by their position, or by the join source where one is named. The join is done in the driver's memory.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from model_monitor.monitors.bias.measures import BESIDE
 
 
 def joined(dataset: Dataset, facets: Dataset | None, predictions: Dataset | None, config: AnalysisConfig) -> Dataset:
-    """The data set with the columns of `facets` behind its own, and of `predictions` the predicted label behind them.
+    """The data set with the columns of `facets` appended, and then the predicted label from `predictions`.
 
-    By the join source a row that one of the others lacks is left out. Predictions that are scores become labels where the
-    configuration has a `probability_threshold`.
-    Raises BadInput if a line can't be read, a value of the join source is there twice, or without one the numbers of rows differ;
-    BadConfiguration if a column is not there, or there is no join source for data sets of several files.
+    With a join source, rows that one of the others lacks are left out. Predictions that are scores become labels where
+    the configuration has a `probability_threshold`.
+    Raises BadInput if a line can't be read, a join value is repeated, or the numbers of rows differ without a join
+    source; BadConfiguration if a column doesn't exist, or there is no join source for data sets of several files.
     Source: B1.2.
     """
     source = config.joinsource_name_or_index
@@ -79,7 +79,7 @@ def _rows_of(dataset: Dataset, what: str) -> pa.Table:
 
 
 def _predicted(dataset: Dataset, rows: pa.Table, config: AnalysisConfig) -> pa.Table:
-    """The column of the predicted label, which is the only one where none is named; of scores, the labels that they say."""
+    """The predicted label, the only column unless one is named; scores are converted to their labels."""
     only = 0 if len(dataset.names) == 1 else "predicted_label"
     wanted = only if config.predicted_label is None else config.predicted_label
     name = _column(dataset, "predicted_label", wanted)

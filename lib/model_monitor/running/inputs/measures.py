@@ -1,4 +1,4 @@
-"""What a job is told of its data and its model: the measures of each kind's scan, and the model that a configuration names."""
+"""A job's view of its data and model: the measures of each kind's scan, and the model of a configuration."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan, Pro
 
 log = logging.getLogger(__name__)
 
-LAST, LAST_BUT_ONE = -1, -2  # where records have label and prediction: behind the features
+LAST, LAST_BUT_ONE = -1, -2  # positions of label and prediction in records: after the features
 
 
 def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
-    """The model. Raises BadConfiguration if none is named, or it can't be told what it is or what it is asked."""
+    """The model. Raises BadConfiguration if none is named, or its kind or its requests can't be determined."""
     if config.model is None:
         named = analysis.predictor and (analysis.predictor.model_name or analysis.predictor.endpoint_name)
         raise BadConfiguration(
@@ -52,7 +52,7 @@ def model_asked(config: JobConfig, analysis: AnalysisConfig) -> Model:
 
 
 def _request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
-    """What the model is sent and answers; a monitor's configuration leaves it to the attributes where the scores are."""
+    """The model's request and answer; in a monitor's configuration, the attributes give the location of the scores."""
     members = {} if analysis.predictor is None else analysis.predictor.plain()
     told = config.probability_attribute or config.inference_attribute
     if told is not None and not members.keys() & {"probability", "label"}:
@@ -63,14 +63,14 @@ def _request(config: JobConfig, analysis: AnalysisConfig) -> dict[str, Any]:
 def outcome_plan(config: JobConfig, labels: Mapping[str, Sequence[str]] | None = None) -> OutcomePlan:
     """The plan for the outcomes that the configuration describes. labels: by cut the segments of the baseline, if there is one.
 
-    The prediction counts where there is one, else the probability's threshold.
-    Raises BadConfiguration with all that is missing or makes no sense.
+    The prediction counts where there is one, otherwise the probability with its threshold.
+    Raises BadConfiguration listing everything missing or inconsistent.
     Source: C1.1, C11d.
     """
     faults = list(_faults(config))
     if faults:
         raise BadConfiguration.gathered(faults)
-    assert config.problem_type is not None  # else it is a fault
+    assert config.problem_type is not None  # otherwise an error
     problem_type = config.problem_type
     threshold = config.probability_threshold_attribute
     return OutcomePlan(
@@ -105,7 +105,7 @@ def _faults(config: JobConfig) -> list[str]:
 
 
 def bias_measures(config: JobConfig) -> BiasMeasures:
-    """The measures of a bias job. Raises BadConfiguration with all that its configuration lacks, or asks for in vain."""
+    """The measures of a bias job. Raises BadConfiguration listing all that its configuration lacks or can't request."""
     analysis, where = _analysis_of(config)
     for member in BESIDE:
         if getattr(analysis, member) is not None and not isinstance(config.dataset_format, CsvFormat):
@@ -163,21 +163,21 @@ def bias_tolerances_of(config: JobConfig) -> Tolerances:
 
 
 def has_predictions(config: JobConfig, analysis: AnalysisConfig) -> bool:
-    """Whether the data brings the model's predictions: merged records always do."""
+    """Whether the data contains the model's predictions: merged records always do."""
     in_analysis = (analysis.predicted_label, analysis.predicted_label_dataset_uri)
     named = (*in_analysis, config.inference_attribute, config.probability_attribute)
     return isinstance(config.dataset_format, MergedFormat) or any(name is not None for name in named)
 
 
 def has_records(config: JobConfig, analysis: AnalysisConfig) -> bool:
-    """Whether rows are made of JSON paths and payloads, and not of a table's columns."""
+    """Whether rows are made from JSON paths and payloads rather than from a table's columns."""
     if isinstance(config.dataset_format, JsonFormat):
         return features_path(config, analysis) is not None
     return isinstance(config.dataset_format, CaptureFormat | MergedFormat)
 
 
 def features_path(config: JobConfig, analysis: AnalysisConfig) -> str | None:
-    """The JMESPath of a record's features, None if they are the cells or members that it has."""
+    """The JMESPath of a record's features, None if they are its cells or members."""
     return config.features_attribute if config.features_attribute is not None else analysis.features
 
 
@@ -193,14 +193,14 @@ def _places(config: JobConfig, analysis: AnalysisConfig, predicted: bool) -> tup
     if analysis.predicted_label_dataset_uri is not None:
         return label, LAST  # joined to the data set
     if config.inference_attribute is None and analysis.predicted_label is None:
-        return label, LAST  # made of the probability when the data is read
+        return label, LAST  # computed from the probability on reading
     return label, config.inference_attribute if config.inference_attribute is not None else analysis.predicted_label
 
 
 def attribution_measures(config: JobConfig) -> AttributionMeasures:
     """The measures of an explainability job.
 
-    Raises BadConfiguration with all that its configuration lacks, or asks for in vain.
+    Raises BadConfiguration listing all that its configuration lacks, or can't request.
     """
     analysis, where = _analysis_of(config)
     require_in_scope(analysis, where)
@@ -227,12 +227,12 @@ def attribution_measures(config: JobConfig) -> AttributionMeasures:
 
 
 def reads_label(config: JobConfig, analysis: AnalysisConfig) -> bool:
-    """Whether records bring a label that is no feature: of JSON, where the configuration says where it is."""
+    """Whether records have a label that is not a feature: JSON, if the configuration gives its location."""
     return isinstance(config.dataset_format, JsonFormat) and analysis.label is not None
 
 
 def _others(config: JobConfig, analysis: AnalysisConfig) -> tuple[str | int, ...]:
-    """The columns that are no features: of records the label alone, behind the features."""
+    """The columns that are not features: for records only the label, after the features."""
     if has_records(config, analysis):
         return (LAST,) if reads_label(config, analysis) else ()
     label = config.ground_truth_attribute if analysis.label is None else analysis.label

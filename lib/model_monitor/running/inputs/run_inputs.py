@@ -1,4 +1,4 @@
-"""What else a run gets: its window, baseline, checks and own metrics, and the engine where nobody chose one.
+"""Further inputs of a run: its window, baseline, checks and own metrics, and the engine where none was chosen.
 
 All of it is loaded and planned before any data is read, so that an error in it costs nothing.
 """
@@ -49,7 +49,7 @@ PREVIOUS = "previous"
 def window_of(config: JobConfig) -> Window | None:
     """The window of `start_time` and `end_time`, or of a scheduled time; None if none of them is given.
 
-    Raises BadConfiguration if only one of the two is, if they are the wrong way round, or if there are two windows.
+    Raises BadConfiguration if only one of the two is, if they are in the wrong order, or if there are two windows.
     """
     if config.scheduled_time is not None:
         return _scheduled_window(config, config.scheduled_time)
@@ -62,7 +62,7 @@ def window_of(config: JobConfig) -> Window | None:
 
 
 def unused_window(config: JobConfig) -> str | None:
-    """The sentence about a window that narrows nothing; None if there is none, or it does."""
+    """The sentence about a window without effect; None if there is no window, or it has one."""
     if config.time_column is not None or config.each_commit or window_of(config) is None:
         return None
     if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
@@ -73,8 +73,8 @@ def unused_window(config: JobConfig) -> str | None:
 
 
 def window_told(config: JobConfig) -> tuple[str, datetime] | None:
-    """What tells the window from others, and when it ended: by its times, else by the hour folder of the output, which tells when
-    it began; None if nobody said.
+    """The window's identity, and its end: from its times, else from the hour folder of the output, which then gives its
+    beginning; None if unknown.
     """
     given, hour = window_of(config), hour_of_path(join(config.output_path, ""))
     if given is not None:
@@ -83,7 +83,7 @@ def window_told(config: JobConfig) -> tuple[str, datetime] | None:
 
 
 def context_of(config: JobConfig) -> RunContext:
-    """The window, the model and the schedule that a run is told."""
+    """The window, the model and the schedule of a run."""
     window = window_of(config)
     start, end = (window.start, window.end) if window is not None else (None, None)
     names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
@@ -91,9 +91,9 @@ def context_of(config: JobConfig) -> RunContext:
 
 
 def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
-    """From the scheduled time's full hour, because a run may start some minutes after it, by the two offsets.
+    """The window from the scheduled time's full hour, as a run may start some minutes late, by the two offsets.
 
-    Raises BadConfiguration if the window has no length, or if there is another one.
+    Raises BadConfiguration if the window has no length, or if another one is given.
     """
     if config.start_time is not None or config.end_time is not None:
         raise BadConfiguration("scheduled_time is one window, start_time and end_time are another; write one of them")
@@ -108,9 +108,9 @@ def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
 
 
 def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
-    """The plan for the checks that `--checks` names, None without the flag.
+    """The plan for the checks of `--checks`, None without the flag.
 
-    Raises BadConfiguration for checks that can't be loaded, or can't be answered for this data.
+    Raises BadConfiguration for checks that can't be loaded, or can't be evaluated on this data.
     """
     if config.checks is None:
         return None
@@ -125,10 +125,10 @@ def metric_name(reference: str) -> str:
 
 
 def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
-    """The functions that are named, by their names.
+    """The named functions, by their names.
 
-    Their modules' code travels with the tasks, so that they need to lie on the driver only.
-    Raises BadConfiguration if one can't be imported, or is no function.
+    Their modules' code travels with the tasks, so that only the driver needs the files.
+    Raises BadConfiguration if one can't be imported, or is not a function.
     """
     functions = {metric_name(reference): function_of(reference, "--metrics") for reference in references}
     for function in functions.values():
@@ -137,7 +137,7 @@ def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
 
 
 def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
-    """Why a job runs on Spark; None if it needs none. host: the session of the Spark that it is a guest of."""
+    """Why a job runs on Spark; None if it needs none. host: the Spark session that the job shares."""
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
     is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
@@ -162,7 +162,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
 
 
 def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
-    """The baseline without the features that `exclude_features_attribute` leaves out of the data."""
+    """The baseline without the features that `exclude_features_attribute` excludes from the data."""
     if baseline is None or not config.exclude_features_attribute:
         return baseline
     given, names = set(config.exclude_features_attribute), baseline.names
@@ -173,7 +173,7 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
 def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
-    None for `--baseline previous` when there is no earlier run: then this one can only be the first; and for expectations alone.
+    None for `--baseline previous` without an earlier run, as this one must be the first; and for expectations alone.
     Raises BadConfiguration if no baseline is named, or if it can't be opened.
     """
     try:
@@ -191,7 +191,7 @@ def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
 
 
 def with_history(known: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
-    """The baseline with what earlier windows say, and with the references that are made of their states."""
+    """The baseline with the history of earlier windows, and with the references that are made of their states."""
     told = window_told(config)
     if told is None or not isinstance(known, QualityBaseline) or config.replays_service:
         return known
@@ -204,24 +204,24 @@ def with_history(known: StoredBaseline | None, config: JobConfig, monitor: Monit
 
 
 def decisions_for(config: JobConfig) -> list[Decision]:
-    """What somebody said of earlier alarms; nothing where the service is replayed."""
+    """People's decisions on earlier alarms; empty where the service is replayed."""
     return [] if config.replays_service else read_decisions(config.output_path)
 
 
 def violated_since(config: JobConfig) -> Mapping[str, str]:
-    """What was violated in the window before this one, and since when; nothing where the service is replayed."""
+    """The violations of the previous window, and since when; empty where the service is replayed."""
     told = window_told(config)
     time = moment(told[1] if told else datetime.now(timezone.utc))
     return {} if config.replays_service else read_alerts(config.output_path).since_before(time)
 
 
 def baseline_id(reference: BaselineReference | None) -> str:
-    """What tells a baseline from others."""
+    """The identity of a baseline."""
     return "" if reference is None else reference.run_id or reference.constraints or ""
 
 
 def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseline:
-    """The baseline with the thresholds of `--thresholds` and, over them, of `--threshold`."""
+    """The baseline with the thresholds of `--thresholds`, overridden by `--threshold`."""
     constraints, path, where = known.constraints, config.thresholds, "--thresholds"
     if path is None and not config.threshold:
         return known
@@ -239,7 +239,7 @@ def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseli
 
 
 def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineReference | None:
-    """Where the baseline that `read_baseline` reads lies; None if there is none. To be asked before the run is published."""
+    """The location of the baseline of `read_baseline`; None if there is none. To be called before publishing."""
     if config.baseline == PREVIOUS:
         return baselines.to_previous(config.output_path, monitor)
     if config.baseline is not None:

@@ -1,6 +1,6 @@
-"""Windows of captures that are there already: `model-monitor backfill` monitors them, `replay` runs them once more beside the
-reports that the service left, which makes the continuity certificate.
+"""Existing windows of captures: `model-monitor backfill` monitors them; `replay` runs them again and compares the results
+with the service's reports, which makes the continuity certificate.
 
 certificate.py compares (pure), running.py runs the windows of a replay in one Spark application and keeps a journal of them,
-command.py has both command lines, prints what comes of a replay, and runs the monitoring job of each window of a backfill.
+command.py has both command lines, prints the results of a replay, and runs the monitoring job of each window of a backfill.
 """

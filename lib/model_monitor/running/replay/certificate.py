@@ -1,4 +1,4 @@
-"""The result of a replay: what each side says of a window, how they differ, and whether the monitoring goes over."""
+"""The result of a replay: each side's verdict on a window, their differences, and whether they are equal overall."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHECK, _TEXT = "constraint_check_type", "description"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reported:
-    """One violation, of whatever monitor. subject: the feature, or the metric with its facet."""
+    """One violation of any monitor. subject: the feature, or the metric with its facet."""
 
     subject: str
     check: str
@@ -30,32 +30,32 @@ class Reported:
 
     @classmethod
     def of(cls, violation: Mapping[str, Any]) -> Reported:
-        """The violation that one member of constraint_violations.json describes."""
+        """The violation in one member of constraint_violations.json."""
         subject = " ".join(str(value) for name, value in violation.items() if name not in (_CHECK, _TEXT))
         return cls(subject, str(violation[_CHECK]), _DEVIATION.sub("", str(violation[_TEXT])))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The violations that one side has for a window, or the sentence that says why it has none."""
+    """The violations that one side has for a window, or the reason why it has none."""
 
     violations: frozenset[Reported] = frozenset()
     failure: str | None = None
 
     @classmethod
     def of(cls, violations: Iterable[Mapping[str, Any]]) -> Verdict:
-        """The verdict that the members of a constraint_violations.json are."""
+        """The verdict in the members of a constraint_violations.json."""
         return cls(frozenset(map(Reported.of, violations)))
 
     def plain(self) -> dict[str, Any]:
-        """The verdict as a JSON object, violations in their order by subject."""
+        """The verdict as a JSON object, violations sorted by subject."""
         if self.failure is not None:
             return {"failure": self.failure}
         return {"violations": [asdict(each) for each in sorted(self.violations)]}
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> Verdict:
-        """The verdict that `plain` gave. Raises KeyError or TypeError if it is none."""
+        """The verdict that `plain` returned. Raises KeyError or TypeError if it is not one."""
         if "failure" in content:
             return cls(failure=str(content["failure"]))
         violations = [Reported(**each) for each in content["violations"]]
@@ -65,17 +65,17 @@ class Verdict:
 
 
 class Kind(Enum):
-    """How a side differs from the one that it is compared with."""
+    """How a side differs from the one it is compared with."""
 
-    FEWER = "fewer"  # a violation is not there
-    MORE = "more"  # there is one more
-    OTHER_TEXT = "other text"  # the same check of the same subject is violated, by another number or in other words
+    FEWER = "fewer"  # a violation is missing
+    MORE = "more"  # there is an additional one
+    OTHER_TEXT = "other text"  # the same check of the same subject is violated, with another number or other words
     FAILED = "failed"  # one of the two has no verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing in which two verdicts differ; without a subject if one side has none. text: of the side that has it."""
+    """One difference between two verdicts; without a subject if one side has none. text: of the side that has it."""
 
     kind: Kind
     subject: str = ""
@@ -84,7 +84,7 @@ class Difference:
 
 
 def differences(expected: Verdict, actual: Verdict) -> tuple[Difference, ...]:
-    """How `actual` differs from `expected`, by subject; nothing if they are equal."""
+    """The differences of `actual` from `expected`, by subject; empty if they are equal."""
     if expected.failure is not None or actual.failure is not None:
         return (Difference(Kind.FAILED, text=actual.failure or expected.failure or ""),)
     return tuple(sorted(_of_violations(expected, actual), key=lambda each: (each.subject, each.check, each.text)))
@@ -116,7 +116,7 @@ _NOTHING = "-"
 
 @dataclass(frozen=True, slots=True)
 class ReplayedWindow:
-    """One window in the three columns. report: the service's, None if it left none; folder: where that lies."""
+    """One window in the three columns. report: the service's, None if it left none; folder: its location."""
 
     window: Window
     service: Verdict
@@ -127,10 +127,10 @@ class ReplayedWindow:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """All windows of a replay, in their order.
+    """All windows of a replay, in order.
 
-    with_reports: whether the service's reports were given. types: of the baseline's features by name. unmatched: folders of
-    reports for which there is no window.
+    with_reports: whether the service's reports were given. types: of the baseline's features by name. unmatched:
+    folders of reports without a window.
     """
 
     windows: Sequence[ReplayedWindow]
@@ -140,23 +140,23 @@ class Certificate:
 
     @property
     def is_equal(self) -> bool:
-        """Whether at least one window could be compared, and every one of those is equal."""
+        """Whether at least one window could be compared, and all of those are equal."""
         compared = [found for each in self.windows if (found := self.differences_of(each)) is not None]
         return bool(compared) and not any(compared)
 
     def differences_of(self, each: ReplayedWindow) -> tuple[Difference, ...] | None:
-        """How the compared columns of a window differ; None if there is nothing to compare."""
+        """The differences between the compared columns of a window; None if there is nothing to compare."""
         if not self.with_reports:
             return differences(each.service, each.default)
         return None if each.report is None else differences(each.report, each.service)
 
     def default_differences_of(self, each: ReplayedWindow) -> tuple[Difference, ...] | None:
-        """How our default differs from what the service said, or would have said."""
+        """The differences of our default from the service's verdict, reported or replayed."""
         expected = each.report if self.with_reports else each.service
         return None if expected is None else differences(expected, each.default)
 
     def summary(self) -> str:
-        """The certificate's own line, and with reports one for our default; then what had no counterpart."""
+        """The certificate's own line, and with reports one for our default; then items without a counterpart."""
         lines = [self._line([self.differences_of(each) for each in self.windows])]
         if self.with_reports:
             by_default = self._line([self.default_differences_of(each) for each in self.windows])
@@ -225,7 +225,7 @@ class Certificate:
         return f"{equal}; {len(differing):,} differ{'s' if len(differing) == 1 else ''}: {named}"
 
     def _topic(self, difference: Difference) -> str:
-        """What a difference is about, in a few words."""
+        """The topic of a difference, in a few words."""
         if difference.kind is Kind.FAILED:
             return "a side without a verdict"
         if difference.check == DRIFT:

@@ -1,8 +1,8 @@
-"""The command lines of a replay and of a backfill, and what is printed of them.
+"""The command lines of replay and backfill, and their output.
 
-`model-monitor replay` starts the job, `jobs/replay.py` is it, one spark-submit like every other; this process waits for it and
-prints the table, so that with `--json` nothing but JSON is on the standard output. `model-monitor backfill` monitors every window
-of captures that are there already in this process, one after the other.
+`model-monitor replay` starts the job, `jobs/replay.py`, one spark-submit like every other; this process waits for it
+and prints the table, so that with `--json` only JSON is on the standard output. `model-monitor backfill` monitors every
+window of existing captures in this process, one after the other.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from model_monitor.storage import is_local, join, local_path, storage_of
 
 JOB = "replay"
 JSON_NAME, TEXT_NAME = "replay.json", "replay.txt"  # the result for programs and for people, below the output path
-REPLAYS = "replays"  # where results and journals lie in the cache directory, unless --output-path names a place
+REPLAYS = "replays"  # results and journals in the cache directory, unless --output-path names a place
 
 EQUAL, DIFFERENT = 0, 1  # exit statuses of a replay
 
 SET_BY_REPLAY = ("--compat", "--dataset-source", "--scheduled-time")
-"""Flags of the monitoring job that a replay gives itself, window by window."""
+"""Flags of the monitoring job that a replay sets itself, window by window."""
 
 StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a replay is given. monitoring: the flags of the monitoring job; the rest is the replay's own."""
+    """The arguments of a replay. monitoring: the flags of the monitoring job; the rest is the replay's own."""
 
     reports: str | None
     recurrence: Recurrence
@@ -60,9 +60,9 @@ class Request:
 
 
 def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Request:
-    """The command line taken apart; exits with the help text if it asks for that.
+    """The parsed command line; exits with the help text if that is requested.
 
-    Raises BadConfiguration for a flag that is missing, not ours, or ours to give.
+    Raises BadConfiguration for a flag that is missing, unknown, or set by the replay itself.
     """
     given, monitoring = _parser().parse_known_args(list(arguments))
     for word in monitoring:
@@ -85,10 +85,10 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
 
 
 def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
-    """Replay and print; returns 0 if all windows that could be compared are equal, 1 if not, else the failed job's status.
+    """Replay and print; returns 0 if all compared windows are equal, 1 if not, else the failed job's status.
 
     out: where the result goes, by default the standard output. start_job: starts a job and waits for it.
-    Raises BadConfiguration for faults that show before a job is started.
+    Raises BadConfiguration for errors that show before a job is started.
     """
     read_request(arguments, os.environ)
     given, others = _parser().parse_known_args(list(arguments))
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
 
 
 def _submit(job: str, flags: Sequence[str]) -> int:
-    """The exit status of a job whose lines go to the standard error; 128 + N if it was ended by signal N."""
+    """The exit status of a job whose lines go to the standard error; 128 + N if signal N ended it."""
     command = [sys.executable, "-m", "model_monitor.spark.launch.submission", job, *flags]
     return shell_status(run_to_its_end(subprocess.Popen(command, stdout=sys.__stderr__)))
 
@@ -151,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def recurrence_of(expression: str) -> Recurrence:
-    """Raises BadConfiguration for an expression that the service does not have, or that runs once only."""
+    """Raises BadConfiguration for an expression that the service does not have, or that runs only once."""
     recurrence = Recurrence.of(expression)
     if recurrence is None:
         raise BadConfiguration(f"--schedule is {expression!r}, which runs once; leave it out for hourly windows")
@@ -159,12 +159,12 @@ def recurrence_of(expression: str) -> Recurrence:
 
 
 OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
-"""What is wrong with one window then is wrong with the next."""
+"""Errors in one window that would recur in the next."""
 
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """config: of all windows, whose times bound them. flags: of the monitoring job, as they were given."""
+    """config: of all windows, whose times bound them. flags: of the monitoring job, as given."""
 
     config: JobConfig
     recurrence: Recurrence
@@ -172,9 +172,9 @@ class BackfillRequest:
 
 
 def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
-    """The command line taken apart; exits with the help text if it asks for that.
+    """The parsed command line; exits with the help text if that is requested.
 
-    Raises BadConfiguration for what shows before a window is looked at.
+    Raises BadConfiguration for errors that show before the first window.
     """
     given, flags = _backfill_parser().parse_known_args(list(arguments))
     require_places(flags)
@@ -189,9 +189,9 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
 
 
 def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
-    """Monitor every window, and say in a line what came of each.
+    """Monitor every window, and print a line with each result.
 
-    Gives the exit status of the first that failed, else the highest, and whether one did not fail.
+    Returns the exit status of the first that failed, else the highest, and whether any did not fail.
     """
     config, statuses = request.config, list[int]()
     bounds = {"start": config.start_time, "end": config.end_time}
@@ -221,7 +221,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
 
 
 def _message(folder: str, status: int) -> str:
-    """A run's own words; a run that lost its output left none there."""
+    """A run's own message; a run that lost its output left none there."""
     try:
         return storage_of(folder).read(join(folder, "message")).decode().strip()
     except BadInput:

@@ -1,4 +1,4 @@
-"""Old windows, run once more with the old baseline; the journal by which an interrupted replay goes on; the service's reports."""
+"""Replays old windows with the old baseline; the journal for resuming an interrupted replay; the service's reports."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Journal:
     def write(
         self, window: Window, inputs: str, service: Verdict, default: Verdict, tables: Mapping[str, bytes]
     ) -> None:
-        """Enter the verdicts of a window, after the tables of its run by default, which are called as in a run.
+        """Record the verdicts of a window, after the tables of its default run, which keep their names.
 
         Raises OutputFailed if they can't be written.
         """
@@ -86,9 +86,9 @@ class Journal:
 
 
 def question_of(config: JobConfig, read: ReadIfThere) -> str:
-    """What all verdicts of a replay depend on but for the captures, as 16 hexadecimal digits.
+    """A hash of everything but the captures that the verdicts of a replay depend on, as 16 hexadecimal digits.
 
-    read: gives the content of a path, None if there is no such file.
+    read: returns the content of a path, None if there is no such file.
     """
     options = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
     digest = hashlib.sha256(f"{__version__}\0{options}".encode())
@@ -98,7 +98,7 @@ def question_of(config: JobConfig, read: ReadIfThere) -> str:
 
 
 def inputs_of(files: Iterable[StoredFile]) -> str:
-    """Which files a window was read from, in what state, as 16 hexadecimal digits."""
+    """A hash of the files of a window and their state, as 16 hexadecimal digits."""
     listed = "".join(f"{file.path}\0{file.size_bytes}\0{file.modified_ms}\n" for file in files)
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 
@@ -116,10 +116,10 @@ EVERY = 24  # windows between two lines of the log
 
 
 def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, reports: str | None) -> Certificate:
-    """Run every window that the captures of `config` hold, and put the service's report beside each.
+    """Run every window in the captures of `config`, and pair each with the service's report.
 
-    config: of a monitoring run; its window, if it has one, bounds the windows. reports: the path below which the service left
-    its reports. Windows that the journal has are not run again.
+    config: of a monitoring run; its window, if it has one, bounds the windows. reports: the path below which the
+    service left its reports. Windows in the journal are not run again.
 
     Raises NoData if there is no window, BadConfiguration if the baseline or the reports can't be used.
     """
@@ -170,7 +170,7 @@ def _quiet_steps() -> Iterator[None]:
 def _verdicts(
     spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, journal: Journal, window: Window
 ) -> tuple[Verdict, Verdict]:
-    """The verdicts on one window with `--compat service` and by default; a failed one is tried again by the next replay."""
+    """The verdicts on one window with `--compat service` and by default; the next replay retries a failed one."""
     try:
         engine, is_lenient = plugin("spark").SparkEngine(spark), config.lenient_window
         files = list_captures(engine, config.dataset_source, window, lenient_window=is_lenient).files
@@ -193,7 +193,7 @@ def _verdicts(
 def _verdict(
     spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None
 ) -> tuple[Verdict, Mapping[str, bytes]]:
-    """What one monitoring run says, and its tables; the sentence of its error if it fails."""
+    """The verdict of one monitoring run, and its tables; the sentence of its error if it fails."""
     try:
         with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
             known, most = compared_with(baseline, config), config.max_quarantined_share
@@ -215,9 +215,9 @@ REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)
 
 
 def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
-    """The folders with a report by the hour that they name, the end of their window.
+    """The folders with a report, by the hour in their path, the end of their window.
 
-    Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name one hour.
+    Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name the same hour.
     Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
     """
     reports: dict[datetime, str] = {}
@@ -234,7 +234,7 @@ def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
 
 
 def read_report(storage: Storage, folder: str) -> Verdict:
-    """What a report says; one without a file of violations has none. Source: C11.7."""
+    """The verdict of a report; without a file of violations it has none. Source: C11.7."""
     path = join(folder, VIOLATIONS)
     if not storage.exists(path):
         return Verdict()

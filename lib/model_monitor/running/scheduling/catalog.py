@@ -1,4 +1,4 @@
-"""The tables of a warehouse or a catalog as entries of a fleet: nobody writes a schedule for them."""
+"""The tables of a warehouse or a catalog as entries of a fleet: nobody has to write schedules for them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from model_monitor.running.scheduling.schedules import NOW
 from model_monitor.storage import Storage, join, storage_of
 
 EXECUTIONS = f".{Executions.FILE_NAME}"  # a record's name begins with the table's
-STATE = "state"  # below the output: of the records of runs
-HIVE = ".db"  # how Hive ends the name of a schema's folder
+STATE = "state"  # below the output: the records of runs
+HIVE = ".db"  # Hive's ending for the name of a schema's folder
 
 
 def fleet_of_tables(
@@ -31,11 +31,11 @@ def fleet_of_tables(
     *,
     of_spark: bool = False,
 ) -> Fleet:
-    """Every table whose name fits, each an entry that is due now.
+    """Every table with a matching name, each an entry that is due now.
 
-    pattern: `sales.*` of a warehouse's folders or of Spark's catalog, `CATALOG.sales.*` of one that pyiceberg's settings or
-    Spark's name.
-    Raises BadConfiguration for a pattern that is none, or that fits no table; BadInput if the warehouse can't be listed.
+    pattern: `sales.*` of a warehouse's folders or of Spark's catalog, `CATALOG.sales.*` of a catalog in pyiceberg's or
+    Spark's settings.
+    Raises BadConfiguration for an invalid pattern, or one without matches; BadInput if the warehouse can't be listed.
     """
     if warehouse and of_spark:
         raise BadConfiguration("--warehouse and --catalog say both where the tables are; write one of them")
@@ -73,7 +73,7 @@ def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) ->
 
 
 def _below(warehouse: str, pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
-    """The tables in folders of schemas, by name: what jobs call each, or why it can't be looked at."""
+    """The tables in folders of schemas, by name: how jobs name each, or the error."""
     storage = storage_of(warehouse)
     for folder in storage.list_folders(warehouse):
         schema = folder.removesuffix(HIVE)
@@ -90,7 +90,7 @@ def _below(warehouse: str, pattern: str) -> Iterator[tuple[str, str | MonitorErr
 
 
 def _kept(storage: Storage, path: str) -> str | MonitorError:
-    """A folder as the table of who keeps it."""
+    """A folder as a table, named with its format."""
     try:
         within = storage.list_folders(path)
     except MonitorError as fault:
@@ -102,7 +102,7 @@ def _kept(storage: Storage, path: str) -> str | MonitorError:
 
 
 def _of_spark(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
-    """The tables of Spark's catalog, each by the place of its files: jobs read them as they read a warehouse's."""
+    """The tables of Spark's catalog, each by the location of its files: jobs read them as they read a warehouse's."""
     edge = plugin("spark")
     running = edge.running_session()
     session = running or edge.local_session()

@@ -1,4 +1,4 @@
-"""`model-monitor run-due` and `watch`: run what is due of some schedules, in turn or side by side, and list their runs."""
+"""`model-monitor run-due` and `watch`: run what is due of some schedules, also in parallel, and list their runs."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ from model_monitor.stopping import shell_status
 log = logging.getLogger(__name__)
 
 MOST_WINDOWS = 720  # on the page of a schedule's runs: a month of hours
-OVERDUE_STATUS = 1  # what `--check` ends with if runs are overdue
+OVERDUE_STATUS = 1  # the exit status of `--check` if runs are overdue
 
 
 class Doing(Enum):
-    """What a call does: run what is due, list the runs that were, or look whether runs are overdue."""
+    """What a call does: run what is due, list past runs, or check whether runs are overdue."""
 
     RUN = "run"
     LIST = "list"
@@ -57,13 +57,13 @@ class Doing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a call asks for. files: schedule entries, folders of them, and fleets. state: folder of the records, None for each
-    entry's own.
+    """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, None
+    for each entry's own.
 
-    retry_failed: whether what failed or was stopped is run again. history: whether the page of all runs is written after one.
-    as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a program reads them.
-    at_once: how many jobs go on side by side. page: where the page of all is written, None for no page and no message.
-    alarms_per_month: false ones of all schedules together.
+    retry_failed: whether failed or stopped runs are repeated. history: whether the page of all runs is written after a
+    run. as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a
+    program reads them. at_once: number of parallel jobs. page: the path of the page of all schedules, None for no page
+    and no message. alarms_per_month: expected number of false alarms of all schedules together.
     """
 
     files: tuple[Path, ...]
@@ -95,11 +95,11 @@ def run_due(
     environment: Environment | None = None,
     fleet: Fleet | None = None,
 ) -> int:
-    """Run what is due of each schedule; one that can't be run keeps none of the others from it.
+    """Run what is due of each schedule; one that can't be run does not prevent the others.
 
-    fleet: whose entries they are, in place of those of files.
-    The exit status: of the first run that did not complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if
-    runs are overdue that this call was not to run; else 0. Raises as `read_fleet`.
+    fleet: the fleet of the entries, instead of that of the files. The exit status: of the first run that did not
+    complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if runs are overdue that this call did
+    not have to run; else 0. Raises as `read_fleet`.
     """
     surroundings = environment or Environment()
     fleet = fleet or read_fleet(request.files, request.alarms_per_month)
@@ -129,7 +129,7 @@ def watch_tables(
     of_spark: bool = False,
     now: Now = utc_now,
 ) -> int:
-    """Look at what came of every table that fits, and write the page of all. Raises as `fleet_of_tables`."""
+    """Monitor new rows of every matching table, and write the page of all. Raises as `fleet_of_tables`."""
     start_logging()
     try:
         fleet = fleet_of_tables(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
@@ -153,7 +153,7 @@ class _Calls:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What came of an entry: its exit status, its record, and whether that is to be listed."""
+    """The result of an entry: its exit status, its record, and whether to list its runs."""
 
     entry: Entry
     status: int
@@ -162,7 +162,7 @@ class _Done:
 
 
 def _of_entry(entry: Entry, calls: _Calls) -> _Done:
-    """What came of an entry: one that fails in whatever way keeps none of the others of a fleet from their runs."""
+    """The result of an entry: whatever its failure, the other entries of a fleet still run."""
     plan = entry.plan
     try:
         if plan is None:
@@ -182,13 +182,13 @@ def _of_entry(entry: Entry, calls: _Calls) -> _Done:
 
 
 def main(request: Request, out: TextIO) -> int:
-    """The command, in the process's own environment. Ended from outside, it ends the jobs that are under way."""
+    """The command, in the process's own environment. When terminated, it ends the jobs in progress."""
     start_logging()
     return run_due(request, out)
 
 
 def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record | None, bool]:
-    """Exit status of one schedule, its record, and whether that is to be listed."""
+    """The exit status of one schedule, its record, and whether to list its runs."""
     request, now, environment = calls.request, calls.now, calls.environment
     if request.does is not Doing.RUN:
         return *_looked_at(plan, folder, request, now, environment), True
@@ -228,7 +228,7 @@ def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment
 
 
 def _write_history(plan: Plan) -> None:
-    """Put the page of the schedule's runs above them. A fault is a warning: the runs stand in any case."""
+    """Write the page of the schedule's runs above them. An error is only a warning: the runs are complete."""
     try:
         reports.main(reports.Request([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
     except Exception as error:
@@ -248,9 +248,9 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
 
 
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
-    """Whether runs are overdue. The sinks that get messages are notified when that changes; the first time only if they are.
+    """Whether runs are overdue. The sinks for messages are notified when that changes; the first time only if they are.
 
-    One that can't be reached is a warning, and all are notified again by the next call.
+    An unreachable sink is a warning, and the next call notifies all sinks again.
     """
     notice, since = Notice(ON_TIME, "runs come again"), overdue_since(plan, record.executions, now)
     is_overdue = since is not None

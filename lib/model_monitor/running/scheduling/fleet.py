@@ -1,7 +1,7 @@
-"""Which schedules are watched together: entries of a folder, or those that one file says, `fleet.yaml`, for many models alike.
+"""A fleet: schedules monitored together, entries of a folder, or of one file, `fleet.yaml`, for many similar models.
 
-A fleet only says entries; `command.py` runs them as any others. An entry that is wrong keeps none of the others from running.
-Variants of an endpoint are entries of their own.
+A fleet only provides entries; `command.py` runs them like any others. An invalid entry does not prevent the others from
+running. Variants of an endpoint are entries of their own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _YEAR = re.compile(r"\d{4}")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One of them. plan: None if it can't be run; fault: why."""
+    """An entry of a fleet. plan: None if it can't be run; fault: the reason."""
 
     name: str
     plan: Plan | None = None
@@ -47,8 +47,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What is watched together. name: of the file or folder that says so. sinks: that get one message for a cause.
-    alarms_per_month: false ones that are expected of all entries together, None where each has its own budget.
+    """Schedules monitored together. name: of the file or folder. sinks: each gets one message per cause.
+    alarms_per_month: expected number of false alarms of all entries together, None if each has its own budget.
     """
 
     name: str
@@ -58,23 +58,23 @@ class Fleet:
 
     @property
     def share(self) -> float | None:
-        """Of each run, of the healthy ones that may alarm: as much for each, and never more than a schedule alone has."""
+        """The share of each healthy run that may alarm: equal for all, and never more than a single schedule has."""
         if self.alarms_per_month is None:
             return None
         runs = sum(each.plan.runs_in_a_month for each in self.entries if each.plan is not None)
         return min(BUDGET, self.alarms_per_month / max(runs, 1))
 
     def shared(self) -> Fleet:
-        """The same, each of whose plans knows its share."""
+        """The same fleet; each of its plans has its share of the budget."""
         share = self.share
         entries = (replace(each, plan=each.plan and replace(each.plan, budget=share)) for each in self.entries)
         return self if share is None else replace(self, entries=tuple(entries))
 
 
 def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None) -> Fleet:
-    """The entries of files and folders, in their order. alarms_per_month: in the place of what files say.
+    """The entries of files and folders, in their order. alarms_per_month: overrides that of the files.
 
-    Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file that says no entries.
+    Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file without entries.
     """
     found: list[Entry] = []
     sinks: tuple[Destination, ...] = ()
@@ -98,7 +98,7 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None) -> 
 
 
 def _together(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries, each of which knows those that explain models: each would look through all of them for that."""
+    """The entries, each with the list of explainability entries, which each would otherwise search for."""
     plans = [each.plan for each in entries if each.plan]
     explaining = tuple(plan for plan in plans if plan.analysis_type == AnalysisType.MODEL_EXPLAINABILITY)
     return [replace(each, plan=each.plan and replace(each.plan, beside=explaining)) for each in entries]
@@ -151,13 +151,13 @@ def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...], float | 
 
 
 def require_alarms(most: object, where: str) -> None:
-    """Raises BadConfiguration if it is no number of false alarms."""
+    """Raises BadConfiguration if it is not a number of false alarms."""
     if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 < most < float("inf"):
         raise BadConfiguration(f"{where} is {most!r}; write how many false alarms a month may bring, such as 1 or 0.5")
 
 
 def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) -> Iterator[Entry]:
-    """The entries that one of the file means: one for each variant."""
+    """The entries that one item of the file means: one for each variant."""
     name = f"entry {place + 1}"
     try:
         if not isinstance(said, dict) or not isinstance(said.get("name"), str):
@@ -191,14 +191,14 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) ->
 
 
 def _texts(variables: Mapping[str, Any], name: str) -> dict[str, str]:
-    """What jobs are told is text, in which `{name}` stands for the entry's name."""
+    """The variables as text, with `{name}` replaced by the entry's name."""
     texts = {key: str(text).lower() if isinstance(text, bool) else str(text) for key, text in variables.items()}
     return {key: text.replace("{name}", name) for key, text in texts.items()}
 
 
 def _of_variant(variables: Mapping[str, str], variant: str, own: str, model: str) -> dict[str, str]:
-    """The variables of a variant's job, whose captures and results lie in folders of its own; those of the usual one are the
-    endpoint's, whoever comes beside it. own: what its entry is called, `{entry}`.
+    """The variables of a variant's job, whose captures and results are in folders of its own; the default variant's
+    results are the endpoint's, even if others are added. own: the name of its entry, `{entry}`.
     """
     named = variant or USUAL_VARIANT
     texts = {key: text.replace("{entry}", own).replace("{variant}", named) for key, text in variables.items()}
@@ -212,19 +212,19 @@ def _of_variant(variables: Mapping[str, str], variant: str, own: str, model: str
 
 
 def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
-    """The variants whose captures lie below an entry's source; none where it is that of one, or nothing was captured yet."""
+    """The variants with captures below an entry's source; empty if it is of one variant, or without captures."""
     top = _top_of_captures(variables, folder)
     if top is None:
         return []
     try:
         names = storage_of(top).list_folders(top)
     except BadInput:
-        return []  # which is the job's to say
+        return []  # left to the job to report
     return [each for each in names if not _YEAR.fullmatch(each) and is_ours(each, Named.WORD)]
 
 
 def _split(variants: Sequence[str], variables: Mapping[str, str], folder: Path) -> Iterator[tuple[str, str]]:
-    """Each variant, with each model that a multi-model endpoint was called for in the latest hours; "" for no such models."""
+    """Each variant, with each model of a multi-model endpoint called in recent hours; "" without such models."""
     top = _top_of_captures(variables, folder) if "target_model" not in variables else None
     for variant in variants:
         models = _target_models(join(top, variant) if variant else top) if top is not None else []
@@ -232,7 +232,7 @@ def _split(variants: Sequence[str], variables: Mapping[str, str], folder: Path) 
 
 
 def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
-    """The folder of captures that may be of several; None where an entry reads something else, or it can't be listed here."""
+    """The folder of captures, possibly of several variants; None if an entry has none, or it can't be listed here."""
     source = variables.get("dataset_source", "")
     top = source if "://" in source else str(folder / source)
     is_split = variables.get("dataset_format") == "capture" and "output_path" in variables and opens_here(top)
@@ -240,7 +240,7 @@ def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
 
 
 def _target_models(top: str) -> list[str]:
-    """The `targetModel` of the events in the beginnings of the latest captures."""
+    """The `targetModel` of the events at the beginning of the latest captures."""
     storage, found = storage_of(top), set[str]()
     try:
         for hour in islice(hours_from_the_latest(storage, top), HOURS_LOOKED_AT):
@@ -250,7 +250,7 @@ def _target_models(top: str) -> list[str]:
             if not found:
                 return []
     except MonitorError:
-        return []  # which is the job's to say
+        return []  # left to the job to report
     return sorted(found)
 
 
@@ -267,8 +267,8 @@ def _each_once(entries: Sequence[Entry]) -> Iterator[Entry]:
 
 
 def _without_conflicts(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The entries; those that would hold each other up, as one reads what the other writes and the other way round, are not
-    run, nor is one that writes where another does."""
+    """The entries; entries that would wait for each other, because each reads what the other writes, are not run, nor
+    is one that writes where another does."""
     known = list(entries)
     reads, writes = ({each.name: _paths(each.plan, of) for each in known} for of in ("dataset_source", "output_path"))
     owners: dict[str, str] = {}
@@ -293,7 +293,7 @@ def _paths(plan: Plan | None, option: str) -> set[str]:
 
 
 def _way_back(name: str, waits: Mapping[str, set[str]]) -> list[str]:
-    """The names from one over those that it waits for back to it; empty if there is no such way."""
+    """The names on a cycle of waiting from one name back to itself; empty if there is none."""
     ways = [[name]]
     seen: set[str] = set()
     while ways:

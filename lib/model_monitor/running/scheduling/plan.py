@@ -1,4 +1,4 @@
-"""What a schedule entry says, all valid: when, over which window, which jobs; and which model a folder's schedules watch."""
+"""The plan of a valid schedule entry: times, windows and jobs; and the model that a folder's schedules monitor."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from model_monitor.running.scheduling.schedules import Clock, Recurrence, full_h
 from model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from model_monitor.storage.files import Named, is_ours
 
-MIDNIGHT = Clock("0 0 * * *")  # of an entry without times: the service then picks an hour of the day (C10a)
+MIDNIGHT = Clock("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 
 DEFAULT_PERIOD = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)
 
-A_MONTH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # when one begins in which runs are counted
+A_MONTH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a start date for counting the runs of a month
 BUDGET_OF_A_RUN = "run_budget"
 
-SECRET_OPTIONS = ("sink",)  # go by the environment: everybody on the machine sees a program's arguments
+SECRET_OPTIONS = ("sink",)  # passed by environment: everybody on the machine sees a program's arguments
 
 SCHEDULE = "sagemaker_monitoring_schedule_name"
-"""The variable by which notices and metrics say of which schedule they are."""
+"""The variable by which notices and metrics name their schedule."""
 
 ANALYSIS_TYPE, ATTRIBUTIONS = "analysis_type", "attributions"
 
-GRACE_SECONDS = 300  # after its longest run time, for a job that hangs before its own clock begins or while it ends
+GRACE_SECONDS = 300  # added to the longest run time, for a job that hangs before its own clock starts or while it ends
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class JobCommand:
-    """How a job is started: words, variables beside those there are, its folder, and where its results go.
+    """How a job is started: words, variables in addition to the environment, folder, and the location of its results.
 
-    name: what the SDK's classes call it, None if nobody does.
+    name: its name in the SDK's classes, None if it has none.
     """
 
     words: tuple[str, ...]
@@ -66,12 +66,12 @@ class JobCommand:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One schedule. file: the entry's path. clock: None if it runs once, at once. offsets: of the window's start and end, from a
-    run's full hour; None for the time from the run before.
+    """One schedule. file: the entry's path. clock: None if it runs once, at once. offsets: the window's start and end,
+    relative to a run's full hour; None for the time since the previous run.
 
-    folder: the entry's own; env files and paths in them start there. beside: the explainability schedules among those that are
-    watched together; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
-    read: what its jobs' entries and env files say, as far as somebody asked.
+    folder: the entry's own; env files and relative paths start there. beside: the explainability schedules of the same
+    fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
+    read: the contents of its jobs' entries and env files, as far as they were read.
     """
 
     entry: Schedule
@@ -95,7 +95,7 @@ class Plan:
 
     @property
     def analysis_type(self) -> str:
-        """What it watches, as jobs call it: DATA_QUALITY for `DataQuality`."""
+        """The kind of monitoring, as jobs name it: DATA_QUALITY for `DataQuality`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.entry.monitoring_type).upper()
 
     @property
@@ -104,7 +104,7 @@ class Plan:
         return self.entry.status is ScheduleStatus.SCHEDULED
 
     def window(self, scheduled: datetime) -> Window:
-        """What the run of a time looks at: whole hours, since the job takes the full hour of its time."""
+        """The window of a scheduled run: whole hours, since the job starts from the full hour of its time."""
         hour = full_hour(scheduled)
         if self.offsets is not None:
             start, end = self.offsets
@@ -114,20 +114,20 @@ class Plan:
 
     @property
     def waits_for_data(self) -> bool:
-        """Whether a first run without data is no run: its schedule may have begun before the traffic."""
+        """Whether a first run without data doesn't count: the schedule may have begun before the traffic."""
         return self.clock is not None
 
     @property
     def looks_at_commits(self) -> bool:
-        """Whether its runs tell of commits of a table, each a window."""
+        """Whether its runs report on commits of a table, each a window."""
         return any("each_commit" in (job.variables or {}) for job in self.entry.jobs)
 
     def env_file(self, job: ScheduledJob) -> Path | None:
-        """Where the variables of a job are, if a file has them."""
+        """The file with the variables of a job, if there is one."""
         return None if job.env_file is None else self.folder / job.env_file
 
     def sources(self, job: ScheduledJob) -> Sources:
-        """What entry and env file of a job say, which are read once."""
+        """The contents of a job's entry and env file, which are read once."""
         if id(job) not in self.read:
             path = self.env_file(job)
             variables = (job.variables or {}).items()
@@ -136,7 +136,7 @@ class Plan:
         return self.read[id(job)]
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
-        """How a job of the run of this time is started: by flags for all that its env file says, and for its window.
+        """The command of a job in the run of this time, with flags for everything in its env file, and for its window.
 
         Raises BadConfiguration if the env file can't be read or names no output path.
         """
@@ -152,7 +152,7 @@ class Plan:
             "scheduled_time": moment(scheduled),
             "start_time_offset": duration(window.start - hour),
             "end_time_offset": duration(window.end - hour),
-            "fail_on_violations": "true",  # so that the exit status shows them
+            "fail_on_violations": "true",  # so that the exit status shows violations
             **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
         }
         words = [f"{flag_of(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
@@ -166,13 +166,13 @@ class Plan:
 
     @property
     def runs_in_a_month(self) -> int:
-        """How many runs are due in 30 days."""
+        """The number of runs due in 30 days."""
         if not self.is_running:
             return 0
         return 1 if self.clock is None else _times_in_a_month(self.clock)
 
     def _budget_of(self, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
-        """The share of a run, unless somebody gave one; of one that was run before the share that it had then."""
+        """The budget of a run, unless the user gave one; a repeated run keeps its earlier budget."""
         if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or given.get(BUDGET_OF_A_RUN):
             return {}
         path = self.path(given["output_path"])
@@ -181,7 +181,7 @@ class Plan:
         return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
 
     def look(self, now: datetime) -> JobCommand | None:
-        """A look at the window that is under way; None if the entry's one job wants none (`look_every`), or none is due."""
+        """A look at the current window; None if the entry's one job has no `look_every`, or none is due."""
         text = self._given(self.entry.jobs[-1]).get("look_every")
         if text is None or self.clock is None or len(self.entry.jobs) > 1 or not self.is_running:
             return None
@@ -195,21 +195,21 @@ class Plan:
         return replace(command, words=(*command.words, f"{flag_of('look_until')}={moment(until)}"))
 
     def folder_of_runs(self) -> str:
-        """The folder above the outputs of the last job, the one that monitors. Raises BadConfiguration as `command` does."""
+        """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
         return self.path(self._given(self.entry.jobs[-1])["output_path"])
 
     def path(self, text: str) -> str:
-        """A path that the entry or an env file says."""
+        """A path from the entry or an env file, resolved."""
         return text if urlparse(text).scheme else str(self.folder / text)
 
     def _given(self, job: ScheduledJob) -> dict[str, str]:
-        """What the env file of a job and the entry say."""
+        """The options in a job's env file and in the entry."""
         path, sources = self.env_file(job), self.sources(job)
         if sources.errors:
             raise BadConfiguration.gathered(list(sources.errors))
         own = (f"{path}: ", "variable ")
         given = {name: text.text for name, text in sources.values.items() if text.place.startswith(own)}
-        if given.get("baseline"):  # ours counts, as beside the container's variables, which an imported file has
+        if given.get("baseline"):  # ours has priority, as over the container's variables, which an imported file has
             given = {name: text for name, text in given.items() if name not in BASELINE_FILES}
         if "output_path" not in given:
             where = path or f"{self.file}: variables"
@@ -225,15 +225,15 @@ def _times_in_a_month(clock: Clock) -> int:
 def read_plan(path: Path) -> Plan:
     """The plan of a schedule entry.
 
-    Raises BadInput if the file can't be read, BadDocument if it is no such entry, BadConfiguration with all that is wrong in it.
+    Raises BadInput if the file can't be read, BadDocument if it isn't an entry, BadConfiguration listing all errors in it.
     """
     return plan_of(Schedule.from_json(LocalStorage().read(str(path)), str(path)), path)
 
 
 def plan_of(entry: Schedule, path: Path, where: str | None = None) -> Plan:
-    """The plan of an entry that a file says. where: what errors call it; the file if None.
+    """The plan of an entry from a file. where: its name in error messages; the file if None.
 
-    Raises BadConfiguration with all that is wrong in it.
+    Raises BadConfiguration listing all errors in it.
     """
     errors: list[str] = []
     where = where or str(path)
@@ -303,7 +303,7 @@ def _destinations(text: str | None, where: str) -> tuple[Destination, ...]:
 
 
 def _faults_of_names(entry: Schedule, where: str) -> Iterator[str]:
-    """Names that paths are made of: of the record of its runs, and of the folders of their results."""
+    """Errors in names that become parts of paths: of the record of its runs, and of the folders of their results."""
     if not is_ours(entry.name, Named.WORD):
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for place, job in enumerate(entry.jobs):
@@ -345,20 +345,20 @@ def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
         return None
 
 
-MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics say of which model they are
+MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics name their model
 
 ENTRIES = "*.schedule.json"
 
 
 def model_of(plan: Plan) -> str | None:
-    """The model that a schedule's jobs say they look at; None if none says so, or can be read."""
+    """The model that a schedule's jobs name; None if none does, or none can be read."""
     return next(_texts_of(plan, MODEL), None)
 
 
 def attributions_of(plan: Plan) -> str | None:
     """The baseline of the one explainability schedule of a data-quality schedule's model, in the same folder; else None.
 
-    One that can't be seen from here is not taken: a job should not fail for what only orders its page.
+    A baseline that isn't visible from here is ignored: a job should not fail for what only orders its page.
     """
     model = model_of(plan)
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
@@ -375,7 +375,7 @@ def attributions_of(plan: Plan) -> str | None:
 
 
 def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
-    """What a schedule says to jobs that take it, unless their env file does: its name and kind, and what moves its model."""
+    """What a schedule passes to jobs that take it, unless set in their env file: its name, kind and attributions."""
     taken = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
     wanted = {name for name in taken if job.job in OPTIONS[name].jobs and not given.get(name)}
     texts = {
@@ -387,7 +387,7 @@ def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dic
 
 
 def _beside(plan: Plan) -> Iterator[Plan]:
-    """The explainability schedules of the folder; those that can't be read say so in runs of their own."""
+    """The explainability schedules of the folder; unreadable ones report their errors in their own runs."""
     if plan.beside is not None:
         yield from plan.beside
         return

@@ -1,6 +1,5 @@
-"""What the process that jobs are forked off does once for all of them, by being imported behind their modules (`runs.LOADED`).
-
-Documents make their validators, and pages their templates, when they are used first, which costs each job a quarter of its time.
+"""Work that the forking process does once for all jobs, on import after their modules (`runs.LOADED`). Documents make
+their validators, and pages their templates, on first use, which would cost each job a quarter of its time.
 """
 
 from __future__ import annotations

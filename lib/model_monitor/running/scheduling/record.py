@@ -1,4 +1,4 @@
-"""The record of a schedule's runs, `NAME.executions.json`, which one process writes at a time, and its runs as listed."""
+"""The record of a schedule's runs, `NAME.executions.json`, with one writing process at a time, and its listings."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from model_monitor.storage import LocalStorage
 
 log = logging.getLogger(__name__)
 
-MOST_EXECUTIONS = 1_000  # so many are kept, the latest
-MOST_ATTEMPTS = 3  # a run that was torn off so often is given up: it may be what tears down the machine
-YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be looked for one by one
+MOST_EXECUTIONS = 1_000  # this many are kept, the latest
+MOST_ATTEMPTS = 3  # a run interrupted this often is given up: it may be what crashes the machine
+YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be checked one by one
 
 INTERRUPTED = (
     f"interrupted {MOST_ATTEMPTS} times, by the end of run-due or of its machine; run it again by --retry-failed"
@@ -38,7 +38,7 @@ def utc_now() -> datetime:
 
 
 class Record:
-    """The runs of one schedule, on disk and here."""
+    """The runs of one schedule, on disk and in memory."""
 
     def __init__(self, path: Path, executions: Executions, now: Now) -> None:
         self._path = path
@@ -49,7 +49,7 @@ class Record:
     def read(cls, folder: Path, name: str, now: Now = utc_now) -> Record:
         """The record of the schedule called `name`; an empty one if none of its runs was ever due.
 
-        Raises BadDocument if the file can't be understood; runs would be repeated if it were taken for an empty one.
+        Raises BadDocument if the file can't be parsed; taking it for an empty one would repeat its runs.
         """
         path = folder / f"{name}.{Executions.FILE_NAME}"
         if not path.exists():
@@ -66,7 +66,7 @@ class Record:
 
     @classmethod
     def begin_anew(cls, folder: Path, name: str, now: Now = utc_now) -> None:
-        """Put a record that can't be understood aside, as NAME.executions.json.damaged, and write an empty one."""
+        """Move a record that can't be parsed to NAME.executions.json.damaged, and write an empty one."""
         path = folder / f"{name}.{Executions.FILE_NAME}"
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
@@ -75,7 +75,7 @@ class Record:
 
     @property
     def latest_first(self) -> list[Execution]:
-        """The runs as the service lists them."""
+        """The runs in the service's order of listing."""
         return list(reversed(self.executions.executions))
 
     def write(self) -> None:
@@ -83,7 +83,7 @@ class Record:
         LocalStorage().write(str(self._path), self.executions.to_json().encode())
 
     def settle(self) -> None:
-        """Begin the file, and have runs that were torn off be due again, up to `MOST_ATTEMPTS` times. For who holds the lock."""
+        """Create the file, and make interrupted runs due again, up to `MOST_ATTEMPTS` times. For the lock's holder."""
         if not self._path.exists():
             self.write()
         for execution in self.executions.executions:
@@ -93,7 +93,7 @@ class Record:
                 self.put(execution, status=status, process_id=None, exit_message=INTERRUPTED if given_up else None)
 
     def begin(self, scheduled: datetime, window: Window) -> Execution:
-        """Enter a run that is about to begin, for the first time or again."""
+        """Record a run that is about to begin, for the first time or again."""
         time = moment(scheduled)
         before = next((each for each in self.executions.executions if each.scheduled_time == time), None)
         begun = Execution(
@@ -107,7 +107,7 @@ class Record:
         return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=here().name())
 
     def put(self, execution: Execution, **changes: object) -> Execution:
-        """Enter what is known of a run now in the place of what was known before, and write the file."""
+        """Replace the record of a run by its present state, and write the file."""
         changed = execution.model_copy(update={**changes, "last_modified_time": moment(self._now())})
         ordered = sorted([*self._others(execution), changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
         self._change(executions=tuple(ordered))
@@ -117,15 +117,15 @@ class Record:
         return [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
 
     def withdraw(self, execution: Execution) -> None:
-        """Note of the first run only that there was no data for it yet."""
+        """Record for the first run only that there was no data for it yet."""
         self._change(executions=(), without_data=execution.scheduled_time)
 
     def forget(self, execution: Execution) -> None:
-        """Take a run out, as if it had never been begun."""
+        """Remove a run, as if it had never begun."""
         self._change(executions=tuple(self._others(execution)))
 
     def note_overdue(self, overdue: bool) -> None:
-        """Note what the sinks were notified of."""
+        """Record what the sinks were notified of."""
         self._change(overdue=overdue)
 
     def _change(self, **members: object) -> None:
@@ -135,9 +135,9 @@ class Record:
 
 @contextmanager
 def held(folder: Path, name: str) -> Iterator[bool]:
-    """Whether this process alone runs the schedule for as long as the body takes. The system lets go when the process ends.
+    """Whether this process alone runs the schedule for the duration of the body. The system unlocks when the process ends.
 
-    Raises OutputFailed if nothing can be written in the folder.
+    Raises OutputFailed if the folder can't be written.
     """
     path = folder / f".{name}.lock"
     try:
@@ -154,7 +154,7 @@ def held(folder: Path, name: str) -> Iterator[bool]:
             yield False
             return
         storage = LocalStorage()
-        if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left what it had half written
+        if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left a partial write
             for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
                 storage.delete(file.path)
         lock.write("held")
@@ -164,14 +164,14 @@ def held(folder: Path, name: str) -> Iterator[bool]:
 
 
 def _is_alive(execution: Execution) -> bool:
-    """Whether the job of a run goes on although whoever started it is gone; of another machine nobody knows."""
+    """Whether the job of a run continues although its starter is gone; unknown for other machines."""
     if not execution.process_id or execution.host != here().name():  # 0 would be this process's own group
         return False
     return not here().has_ended(execution.process_id)
 
 
 LISTED = 10
-MOST_LISTED = 100  # runs of one listing: by default, and at most. Source: C10d.
+MOST_LISTED = 100  # runs in one listing: by default, and at most. Source: C10d.
 
 LONGEST_MESSAGE = 60
 
@@ -189,7 +189,7 @@ def as_table(name: str, latest_first: Sequence[Execution], without_data: str | N
 
 
 def as_summaries(name: str, monitoring_type: str, latest_first: Sequence[Execution]) -> list[dict[str, Any]]:
-    """The API's `MonitoringExecutionSummaries`, and what the service has no word for: window, output and message."""
+    """The API's `MonitoringExecutionSummaries`, plus members that the service lacks: window, output and message."""
     return [_summary(name, monitoring_type, each) for each in latest_first]
 
 

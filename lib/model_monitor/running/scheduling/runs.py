@@ -1,4 +1,4 @@
-"""The runs of a schedule: which are due or overdue, and each of them, its jobs one after the other."""
+"""The runs of a schedule: which are due or overdue; and the execution of each run, one job after the other."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ GOING_ON = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The times of the runs that are due, the oldest first, and how many older ones are given up as too many."""
+    """The times of the runs that are due, oldest first, and the number of older ones that are given up as too many."""
 
     times: tuple[datetime, ...] = ()
     given_up: int = 0
 
 
 def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool = False) -> Due:
-    """Every time since the schedule began whose run was not begun, up to `now` less the plan's delay.
+    """Every time since the schedule began whose run has not started, up to `now` minus the plan's delay.
 
-    A schedule begins at `starts`, else with the time before it was looked at first, whose window was over then; runs that found
-    no data before there was any are behind it. At most `catch_up` runs are due at once, the latest; those before them are given
-    up for good. A run that was interrupted is due again; one that failed or was stopped is if `retry_failed` says so. While a job
-    goes on whose run-due was killed, later runs wait: they are judged by what it leaves.
+    A schedule begins at `starts`, or else with the time before its first check, whose window was complete by then; runs
+    before the first data are done. At most `catch_up` runs are due at once, the latest; those before them are given up
+    for good. An interrupted run is due again; one that failed or was stopped is if `retry_failed` is set. While a job
+    continues whose run-due was killed, later runs wait: they are judged by its results.
     """
     if not plan.is_running:
         return Due()
@@ -73,7 +73,7 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
 
 
 def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = False) -> Iterator[datetime]:
-    """What is due, the oldest first, and what becomes due while that is run; retry_failed: also what failed or was stopped."""
+    """Due times, oldest first, including those that become due meanwhile; retry_failed: failed or stopped runs, too."""
     due = due_runs(plan, record.executions, now(), retry_failed=retry_failed)
     if due.given_up:
         log.warning("%s: %d past runs are skipped; catch_up is %d", plan.name, due.given_up, plan.entry.catch_up)
@@ -83,10 +83,10 @@ def due_times(plan: Plan, record: Record, now: Now, *, retry_failed: bool = Fals
 
 
 def overdue_since(plan: Plan, past: Executions, now: datetime) -> datetime | None:
-    """When the last run came to its end whole, or when the schedule began, if that is more than two periods ago; else None.
+    """The last time a run completed, or the schedule's start, if that is more than two periods ago; else None.
 
-    A run counts from its scheduled time, and one that is later than now, as of a clock that was ahead, not at all. Nothing is
-    overdue of a schedule that is stopped or runs once.
+    A run counts from its scheduled time; one that is later than now, from a clock that was ahead, doesn't count. A
+    schedule that is stopped or runs once is never overdue.
     """
     if plan.clock is None or not plan.is_running:
         return None
@@ -130,7 +130,7 @@ def _time(text: str) -> datetime:
 
 MESSAGE = "message"
 KILLED = -9
-JOBS_OF_A_PROCESS = 16  # then another is forked off: each leaves 2 MB in memory
+JOBS_OF_A_PROCESS = 16  # then a new process is forked: each job leaves 2 MB in memory
 
 LOADED = (
     "pandas",
@@ -151,7 +151,7 @@ LOADED = (
     "model_monitor.running.scheduling.prepared",
     "model_monitor.reports.history_page.over_time",
 )
-"""What is loaded once for the jobs of all times. A job that needs more loads it itself."""
+"""Modules loaded once for the jobs of all times. A job that needs more loads it itself."""
 
 LOADED_FOR_SPARK = ("pyspark.sql.pandas.functions", "model_monitor.spark.session", "model_monitor.spark.engine.spark")
 
@@ -162,19 +162,19 @@ _OUTCOMES = {
     -15: ExecutionStatus.STOPPED,
     KILLED: ExecutionStatus.STOPPED,
 }
-"""What became of a run by the exit status of a job; any other is a failure."""
+"""The outcome of a run by the exit status of a job; any other status is a failure."""
 
 _WHOLE = {status for status, outcome in _OUTCOMES.items() if outcome.is_of_a_whole_run}
 
 
-Note = Callable[..., object]  # takes down what happens to a run meanwhile: members of `Execution`
-Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and gives its exit status
+Note = Callable[..., object]  # records what happens to a run in progress: members of `Execution`
+Launch = Callable[[JobCommand, Note], int]  # runs a command to its end and returns its exit status
 
 
 def start_process(command: JobCommand, note: Note) -> int:
-    """Run a job in a process that has no other meanwhile, which ends with this one.
+    """Run a job in a process without other jobs, which ends with this process.
 
-    It runs as the command starts it, so without Spark if it needs none; with options of Spark by spark-submit.
+    It runs as if started by the command: without Spark if it needs none; with options of Spark by spark-submit.
     """
     process = _submitted(command) if command.words[0].startswith("-") else _Forked(command)
     try:
@@ -188,7 +188,7 @@ def start_process(command: JobCommand, note: Note) -> int:
 
 
 def end_idle_processes() -> None:
-    """Let those go that wait for further jobs."""
+    """End the processes that wait for further jobs."""
     while _IDLE:
         _IDLE.pop().pipe.close()
 
@@ -203,7 +203,7 @@ def _submitted(command: JobCommand) -> subprocess.Popen[bytes]:
 
 
 class _Application:
-    """One Spark for all jobs that ask for it without options; the first one starts it, in a process that ends with this one."""
+    """One Spark for all jobs that need it without options; the first one starts it, in a daemon of this process."""
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
@@ -211,11 +211,11 @@ class _Application:
         self._told: Mapping[str, str] | MonitorError = MissingDependency("Spark could not be started; the log says why")
 
     def variables(self) -> Mapping[str, str]:
-        """By which a job finds it. Raises what its start raised."""
+        """The variables by which a job connects to it. Raises the error of its start."""
         with self._starting:
             if self._host is None or not self._host.is_alive():
                 server = multiprocessing.get_context("forkserver")
-                self._ours, theirs = server.Pipe()  # it ends with our end
+                self._ours, theirs = server.Pipe()  # the process ends when our end closes
                 self._host = server.Process(target=plugin("spark").shared_application, args=(theirs,), daemon=True)
                 with _ASKING:
                     self._host.start()
@@ -228,15 +228,15 @@ class _Application:
 
 
 _SPARK = _Application()
-_ASKING = threading.Lock()  # who starts a process asks after all others, and of two who ask at once one gets no answer
+_ASKING = threading.Lock()  # starting a process polls all others; of two polls at once, one gets no answer
 
 
 class _Worker:
-    """A process forked off one that has loaded what jobs need, which runs job after job: an hour pays for its records alone."""
+    """A process forked off one that has loaded what jobs need. It runs many jobs: an hour costs only its records."""
 
     def __init__(self) -> None:
         server = multiprocessing.get_context("forkserver")
-        self.pipe, theirs = server.Pipe()  # it ends with our end
+        self.pipe, theirs = server.Pipe()  # the process ends when our end closes
         self.process = server.Process(target=_serve, args=(theirs,))
         with _ASKING:
             self.process.start()
@@ -248,7 +248,7 @@ atexit.register(end_idle_processes)
 
 
 class _Forked:
-    """A job in a worker: in one that has run others if it may."""
+    """A job in a worker: a used one if possible."""
 
     def __init__(self, command: JobCommand) -> None:
         is_on_spark = f"{flag_of('engine')}={EngineName.SPARK.value}" in command.words
@@ -263,11 +263,11 @@ class _Forked:
         self.pid, self.kill = self._worker.process.pid, self._worker.process.kill
 
     def terminate(self) -> None:
-        self._is_told_to_end = True  # the signal may come after the job's end: no other job is to get it
+        self._is_told_to_end = True  # the signal may arrive after the job's end: no other job should get it
         self._worker.process.terminate()
 
-    def begin(self) -> None:  # when the record has its number: else who takes over would not know of it
-        with suppress(OSError):  # it was killed
+    def begin(self) -> None:  # once the record has its number: else a successor would not know of it
+        with suppress(OSError):  # the worker was killed
             self._worker.pipe.send(self._command)
 
     def poll(self) -> int | None:
@@ -285,7 +285,7 @@ class _Forked:
         sentinel = self._worker.process.sentinel
         told = connection.wait([self._worker.pipe, sentinel], timeout)
         status = self.poll()
-        if told and status is None:  # it is about to end
+        if told and status is None:  # the process is about to end
             connection.wait([sentinel], timeout)
             status = self.poll()
         if status is None:
@@ -296,13 +296,13 @@ class _Forked:
 def _idle_worker() -> _Worker | None:
     with suppress(IndexError):
         while worker := _IDLE.pop():
-            if not worker.pipe.poll():  # it is there still
+            if not worker.pipe.poll():  # the worker is still alive
                 return worker
     return None
 
 
 def _serve(commands: connection.Connection) -> None:
-    """Run jobs until one fails, leaves traces or takes much memory, or nobody asks for them any more; it ends as its last did."""
+    """Run jobs until one fails, leaves traces or takes much memory, or none follows; exit with the last status."""
     home, variables = os.getcwd(), dict(os.environ)
     for further in reversed(range(JOBS_OF_A_PROCESS)):
         try:
@@ -312,7 +312,7 @@ def _serve(commands: connection.Connection) -> None:
         try:
             _run(command)
         except SystemExit as ended:
-            from model_monitor.running.runtime.job import has_no_trace  # who forks has no use for it
+            from model_monitor.running.runtime.job import has_no_trace  # the forking process doesn't need it
 
             is_large = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > JOB_BYTES
             if not further or is_large or ended.code not in _WHOLE or not has_no_trace():
@@ -321,7 +321,7 @@ def _serve(commands: connection.Connection) -> None:
         os.chdir(home)
         os.environ.clear()
         os.environ.update(variables)
-        with suppress(OSError):  # the last step: from here on another job may be asked for
+        with suppress(OSError):  # the last step: from here on another job may be requested
             commands.send(status)
 
 
@@ -331,7 +331,7 @@ def _run(command: JobCommand) -> None:
     os.chdir(command.folder)
     try:
         require_places(command.words[1:])
-    except MonitorError as error:  # before there is a run that could leave its message
+    except MonitorError as error:  # before a run exists that could leave its message
         with suppress(MonitorError):
             write_message(failed(str(error)), join(command.output_path, MESSAGE), None)
         sys.stderr.write(error_lines(error))
@@ -345,9 +345,9 @@ def _variables(command: JobCommand) -> dict[str, str]:
 
 
 def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) -> tuple[Execution, int]:
-    """Run the jobs of one time until the last, or until one does not complete; gives the run and that job's exit status.
+    """Run the jobs of one time until the last, or until one does not complete; returns the run and that job's exit status.
 
-    A run without data, before there was any, is no run.
+    A run without data, before any data has arrived, doesn't count as a run.
     """
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
@@ -383,14 +383,14 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
 
 
 def _forget_message(command: JobCommand) -> None:
-    """Drop the message of a run before this one; elsewhere than on this machine the exit status has to do."""
+    """Delete the message of an earlier run; for outputs on other machines the exit status must suffice."""
     path = _message_path(command)
     if path is not None:
         storage_of(path).delete(path)
 
 
 def _message(command: JobCommand, status: int) -> str:
-    """The job's own words, or its exit status where there are none at hand."""
+    """The job's own message, or its exit status where no message is available."""
     path = _message_path(command)
     if path is not None and storage_of(path).exists(path):
         return storage_of(path).read(path).decode("utf-8", "replace").strip()

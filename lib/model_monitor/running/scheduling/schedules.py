@@ -1,10 +1,10 @@
-"""When schedules run, and which window each run looks at; the windows of a folder of captures; the one loop over windows.
+"""The times of schedules and the window of each run; the windows of a folder of captures; the one loop over windows.
 
-`run-due` and the SDK's classes give that loop the times of a schedule that are due (`runs.due_times`), `backfill` and `replay`
+`run-due` and the SDK's classes give that loop the due times of a schedule (`runs.due_times`), `backfill` and `replay`
 the windows of a folder (`…/yyyy/mm/dd/hh`). Airflow has none: its scheduler starts a task for each window.
 
-The service knows four forms of an expression and no other, all in UTC and on the full hour; a run at 23:00 of an hourly
-schedule looks at 22:00 to 23:00. Our own schedules may have any line of crontab.
+The service knows exactly four forms of an expression, all in UTC and on the full hour; a run at 23:00 of an hourly
+schedule has the window 22:00 to 23:00. Our own schedules may have any line of crontab.
 
 Source: C10a, C10b, C10c.
 """
@@ -41,22 +41,22 @@ _DURATION = TypeAdapter(timedelta)
 
 
 def _times(cron: str, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
-    from cronsim import CronSim  # which Airflow's processes need not have
+    from cronsim import CronSim  # Airflow's processes may lack it
 
     return CronSim(cron, start, reverse=reverse)
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The times that a line of crontab names, minute to day of the week, in UTC."""
+    """The times of a crontab line, minute to day of the week, in UTC."""
 
     cron: str
 
     @classmethod
     def of(cls, text: str, where: str) -> Clock:
-        """The clock of a text. where: what it is called, for errors.
+        """The clock of a text. where: its name in errors.
 
-        Raises BadConfiguration if it is no line of crontab, or one that never comes.
+        Raises BadConfiguration if it is not a line of crontab, or never occurs.
         """
         from cronsim import CronSimError
 
@@ -75,16 +75,16 @@ class Clock:
         return cls(cron)
 
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """The times later than `after`, up to and with `until`."""
+        """The times later than `after`, up to and including `until`."""
         return takewhile(lambda time: time <= until, _times(self.cron, after.astimezone(timezone.utc)))
 
     def latest(self, until: datetime) -> datetime:
-        """The last time up to and with `until`."""
+        """The last time up to and including `until`."""
         minute_after = until.astimezone(timezone.utc).replace(second=0, microsecond=0) + timedelta(minutes=1)
         return next(_times(self.cron, minute_after, reverse=True))
 
     def period(self, at: datetime) -> timedelta:
-        """How far the times around `at` are from each other."""
+        """The distance between the times around `at`."""
         latest = self.latest(at)
         return next(_times(self.cron, latest)) - latest
 
@@ -98,7 +98,7 @@ class Recurrence:
 
     @classmethod
     def of(cls, expression: str, where: str = "the schedule expression") -> Recurrence | None:
-        """The recurrence that an expression of the service means; None for `NOW`. where: what it is called, for errors.
+        """The recurrence of a service's expression; None for `NOW`. where: its name in errors.
 
         Raises BadConfiguration for any other text.
         """
@@ -115,31 +115,31 @@ class Recurrence:
 
     @property
     def period(self) -> timedelta:
-        """How long the window of a run is."""
+        """The length of a run's window."""
         return timedelta(hours=self.every_hours)
 
     @property
     def cron(self) -> str:
-        """The same as a line of crontab has it, minute to day of the week."""
+        """The same as a line of crontab, minute to day of the week."""
         if self.every_hours == 1 and self.first_hour == 0:
             return "0 * * * *"
         hours = range(self.first_hour, DAY_HOURS, self.every_hours)
         return f"0 {','.join(map(str, hours))} * * *"
 
     def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """The times of the runs later than `after`, up to and with `until`."""
+        """The times of the runs later than `after`, up to and including `until`."""
         return Clock(self.cron).times(after, until)
 
 
 def full_hour(time: datetime) -> datetime:
-    """The beginning of the hour that a time is in, UTC."""
+    """The beginning of the hour of a time, UTC."""
     return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
 
 def read_offset(text: str, where: str) -> timedelta:
-    """The time span that an offset of the service means: `-PT1H`, `-PT0H`, `-P8D`.
+    """The time span of a service's offset: `-PT1H`, `-PT0H`, `-P8D`.
 
-    where: what the offset is called, for errors. Raises BadConfiguration for any other text.
+    where: the name of the offset in errors. Raises BadConfiguration for any other text.
     """
     try:
         return _DURATION.validate_python(text if "P" in text else "")  # pydantic takes plain numbers for seconds
@@ -152,10 +152,10 @@ def read_offset(text: str, where: str) -> timedelta:
 def run_windows(
     windows: Iterable[W], run: Callable[[W], R], *, ends_all: Callable[[R], bool] = lambda result: False
 ) -> Iterator[tuple[W, R]]:
-    """Each window with what came of its run, when that has ended, one after the other.
+    """Each window with the result of its run, when that has ended, one after the other.
 
-    windows: may be found while others run. run: runs one. ends_all: whether what came of a run would come of all others, too:
-    then none of them is run. Nor is what is left when this process is told to end, which is raised.
+    windows: may be a generator that grows meanwhile. run: runs one. ends_all: whether all other runs would have the same
+    result: then none of them is run. When this process is told to end, the rest is not run either, and the exception is raised.
     """
     for window in windows:
         require_going_on()
@@ -166,9 +166,9 @@ def run_windows(
 
 
 def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
-    """Each hour (UTC) that a folder below `path` names, with the folder; folders by their names, at any depth.
+    """Each hour (UTC) that a folder below `path` names, with the folder; folders sorted by name, at any depth.
 
-    Hours themselves are not listed. Raises BadInput if there is nothing at `path`.
+    The folders of hours are not listed. Raises BadInput if there is nothing at `path`.
     """
     for name in storage.list_folders(path):
         folder = join(path, name)
@@ -182,9 +182,9 @@ def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
 def windows_of(
     storage: Storage, path: str, recurrence: Recurrence, *, start: datetime | None = None, end: datetime | None = None
 ) -> list[Window]:
-    """The windows of the schedule in which at least one captured hour lies, in their order.
+    """The windows of the schedule that contain at least one captured hour, in order.
 
-    start, end: only windows that lie between them; None: no bound.
+    start, end: bounds of the windows; None: unbounded.
     Raises BadInput if there is nothing at `path`, NoData if no folder below it names an hour between the bounds.
     """
     hours = sorted({hour for hour, _ in hour_folders(storage, path)})

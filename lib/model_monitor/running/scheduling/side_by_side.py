@@ -1,4 +1,4 @@
-"""Many schedules side by side: as many jobs at a time as there are cores and memory for, and a slow one keeps nobody waiting."""
+"""Many schedules in parallel: as many jobs at a time as cores and memory allow; a slow job delays no other."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from model_monitor.stopping import require_going_on
 T = TypeVar("T")
 R = TypeVar("R")
 
-MOST_THREADS = 64  # schedules that are looked at at a time; most wait for a turn
-PATIENCE_SECONDS = 60.0  # a job that takes longer has no turn any more: the next one begins beside it
-JOB_BYTES = 512 * 2**20  # of memory that a job of a small model may take
+MOST_THREADS = 64  # schedules handled at a time; most wait for a turn
+PATIENCE_SECONDS = 60.0  # a job that takes longer loses its turn: the next one starts beside it
+JOB_BYTES = 512 * 2**20  # memory that a job of a small model may take
 JOBS_A_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
-STEP_SECONDS = 0.5  # between two looks at whether this process was told to end
+STEP_SECONDS = 0.5  # between two checks whether this process was told to end
 
 _MEMORY = Path("/proc/meminfo")
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def usual_at_once() -> int:
-    """How many jobs have a turn at once if nobody says."""
+    """The default number of jobs with a turn at once."""
     return min(JOBS_A_CORE * cores(), most_at_once(cores()))
 
 
 def most_at_once(at_once: int) -> int:
-    """How many jobs the memory that is free now has room for, slow ones among them; never fewer than have a turn."""
+    """The number of jobs, slow ones included, that free memory has room for; never fewer than have a turn."""
     try:
         free = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
@@ -47,7 +47,7 @@ def most_at_once(at_once: int) -> int:
 
 
 class Turns:
-    """So many runs have a turn at once; whose takes too long gives it back and goes on, as far as memory allows."""
+    """This many runs have a turn at once; a slow run gives its turn back and continues, as far as memory allows."""
 
     def __init__(self, at_once: int, most: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._at_once, self._clock = at_once, clock
@@ -57,7 +57,7 @@ class Turns:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """A turn for as long as the body takes. Raises what this process was told to end by while it waits."""
+        """A turn for the duration of the body. Raises the error of a signal that ends this process while waiting."""
         turn = object()
         with self._changed:
             while not self._has_room():
@@ -72,7 +72,7 @@ class Turns:
                 self._changed.notify()
 
     def taking(self, run: Callable[[T], R]) -> Callable[[T], R]:
-        """The same, in its turn: nothing of it has begun before."""
+        """The same function, run in its turn: nothing of it starts before."""
 
         def in_turn(window: T) -> R:
             with self.taken():
@@ -87,9 +87,9 @@ class Turns:
 
 
 def side_by_side(step: Callable[[T], R], many: Sequence[T], at_once: int) -> list[R]:
-    """What a step makes of each, in their order; of one at a time in this very thread.
+    """The result of a step for each item, in order; with one at a time, in this very thread.
 
-    Raises what one of them raised, once those that are under way have ended.
+    Raises the first error, once the steps in progress have ended.
     """
     if at_once == 1 or len(many) < 2:
         return [step(each) for each in many]

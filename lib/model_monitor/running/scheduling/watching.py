@@ -1,5 +1,5 @@
-"""How it stands with all that is watched together: read from records and results, shown as one page, and told in one message for
-each cause.
+"""The state of all schedules of a fleet: read from records and results, shown as one page, and reported in one message
+for each cause.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TOLD = "told.json"  # beside the page: what the sinks were notified of
 
 
 def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
-    """How it stands with an entry after its runs. folder: of the page of all, from which others are found."""
+    """The state of an entry after its runs. folder: of the page of all schedules, for relative links."""
     plan, fault = entry.plan, _in_a_line(str(entry.fault)) if entry.fault else ""
     if plan is None:
         return Watched(entry.name, State.FAILED, fault=fault)
@@ -61,7 +61,7 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
 
 
 def _alerts(plan: Plan) -> tuple[Alerts, str]:
-    """The windows that were monitored; and why they can't be read, if so."""
+    """The monitored windows; and the reason if they can't be read."""
     try:
         return read_alerts(join(plan.folder_of_runs(), "2000/01/01/00")), ""
     except MonitorError as error:
@@ -75,7 +75,7 @@ def _alert_since(alerts: Alerts) -> str:
 
 
 def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
-    """Why the entry was not checked of late, and since when; empty if it was."""
+    """Why the entry was not checked recently, and since when; empty if it was."""
     runs = record.latest_first
     over = [each for each in runs if not each.status.is_under_way]
     bad = next((place for place, each in enumerate(over) if each.status.is_of_a_whole_run), len(over))
@@ -88,7 +88,7 @@ def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
 
 
 def _page(plan: Plan, last: Execution | None, folder: Path) -> str:
-    """The page of a run as seen from a folder; empty where there is none, or elsewhere than on this machine."""
+    """The page of a run, relative to a folder; empty if there is none, or if it is on another machine."""
     if last is None or last.output_path is None or urlparse(last.output_path).scheme not in ("", "file"):
         return ""
     names = ("report.html", "history.html")  # of a table, whose windows have folders of their own
@@ -101,14 +101,14 @@ def _in_a_line(text: str) -> str:
 
 
 def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment) -> str:
-    """Write the page of all, and notify the fleet's sinks of what is new; what to print about it.
+    """Write the page of all schedules, and notify the fleet's sinks of what is new; returns the text to print.
 
-    Raises OutputFailed if the page can't be written. Another call that is at it does both.
+    Raises OutputFailed if the page can't be written. If another call is already doing both, nothing is done.
     """
     with held(page.parent, page.name) as is_ours:
         if not is_ours:
             return ""
-        for left in page.parent.glob(f".{page.name}.*"):  # of one who was killed at it
+        for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
             if is_draft(left.name):
                 left.unlink(missing_ok=True)
         PageFile(page_of_all(watched, fleet.name, _budget(fleet))).save(page)
@@ -122,7 +122,7 @@ def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: dat
 
 
 def _budget(fleet: Fleet) -> str:
-    """What all share, in words."""
+    """The shared budget, in words."""
     if fleet.share is None or fleet.alarms_per_month is None:
         return "each schedule's own"
     return f"{fleet.alarms_per_month:g} a month, one in {1 / fleet.share:,.0f} runs"
@@ -131,8 +131,8 @@ def _budget(fleet: Fleet) -> str:
 def _tell(
     watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
 ) -> tuple[str, ...]:
-    """Send a message for each cause of what is new since the last call, and one of what is over; faults of delivery, after which
-    the next call tries again.
+    """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
+    delivery, after which the next call tries again.
     """
     path = page.with_name(f"{page.stem}.{TOLD}")
     told = _told(path)
@@ -160,7 +160,7 @@ def _kinds(of: Sequence[Watched]) -> str:
 
 
 def _told(path: Path) -> dict[str, str]:
-    """What the sinks were notified of; nothing if that can't be read: they are notified again."""
+    """What the sinks were notified of; empty if that can't be read: they are notified again."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):

@@ -1,1 +1,1 @@
-"""Deequ on the driver: states into its metrics, and users' own Deequ Checks. The only room that knows it."""
+"""Deequ on the driver: its metrics from states, and users' own Deequ Checks. The only package that knows it."""

@@ -1,7 +1,7 @@
 """A user's checks in Deequ: loaded from `module:function` or JSON, planned, and judged on the metrics of one scan's states.
 
-The function is called with the session and returns pydeequ's Checks. Their assertions are Python functions which the JVM
-calls back; a JSON list of checks needs no call back. Driver only.
+The function is called with the session and returns pydeequ's Checks. Their assertions are Python functions called back by
+the JVM; a JSON list of checks needs no callback. Driver only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def require_conditions(frame: DataFrame, conditions: Iterable[str]) -> None:
-    """Make sure that every SQL condition is true or false for a row of `frame`, whose columns have the user's names.
+    """Check that every SQL condition is true or false for a row of `frame`, whose columns have the user's names.
 
     Raises BadConfiguration with one line for every one that is not.
     """
@@ -56,7 +56,7 @@ def _fault_of(frame: DataFrame, condition: str) -> str | None:
 
 
 HISTOGRAM_BINS = 1000
-"""Bins that Deequ's Histogram keeps values of; how many there are it counts beyond that. Source: Histogram, Deequ 2.1.0."""
+"""Bins for which Deequ's Histogram keeps values; beyond that it only counts them. Source: Histogram, Deequ 2.1.0."""
 
 
 def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
@@ -89,7 +89,7 @@ def java_analyzer(deequ: Deequ, analyzer: Analyzer) -> Any:
 
 
 def description_of(java: Any) -> Analyzer:
-    """Our description of an analyzer that a user's Check asks for. One that we don't know is `special`."""
+    """Our description of an analyzer in a user's Check. An unknown one is `special`."""
     name = str(java.getClass().getSimpleName())
     match name:
         case "Size":
@@ -128,7 +128,7 @@ def _is_as_ours(kll_parameters: Any) -> bool:
 
 
 def plain_name(column: str) -> str:
-    """A column's name without the back quotes that Deequ wants around `a.b`."""
+    """A column's name without the backquotes that Deequ requires around `a.b`."""
     if len(column) > 2 and column.startswith("`") and column.endswith("`"):
         return column[1:-1]
     return column
@@ -151,12 +151,12 @@ class DeequChecks:
 
     @property
     def analyzers(self) -> tuple[Analyzer, ...]:
-        """The descriptions of what the checks need, each once."""
+        """The descriptions of the required analyzers, each once."""
         return tuple(dict.fromkeys(analyzer for analyzer, _ in self.required))
 
 
 def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
-    """Make sure that Spark understands the plan's conditions, and that there is a Deequ for a second scan.
+    """Check that Spark understands the plan's conditions, and that there is a Deequ for a second scan.
 
     Raises BadConfiguration, or MissingDependency.
     """
@@ -174,7 +174,7 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
 
     py4j's callback server is started first, as Spark Streaming does it: on a free port, by threads that end with the
     process. pydeequ would start one on a fixed port whose threads keep the process alive (awslabs/python-deequ#7).
-    It is not shut down, since that waits for a connection the JVM keeps open, and hangs.
+    It is not shut down, since that would wait for a connection that the JVM keeps open, and hang.
     """
     from pyspark.java_gateway import ensure_callback_server_started
 
@@ -196,7 +196,7 @@ def checks_of_function(engine: Engine, reference: str) -> DeequChecks:
 
 
 def _require_checks(found: Any, reference: str) -> None:
-    """Raises BadConfiguration unless `found` is a list of pydeequ's Checks, and at least one."""
+    """Raises BadConfiguration unless `found` is a non-empty list of pydeequ's Checks."""
     from pydeequ.checks import Check
 
     if isinstance(found, (list, tuple)) and found and all(isinstance(check, Check) for check in found):
@@ -208,10 +208,10 @@ def _require_checks(found: Any, reference: str) -> None:
 
 
 def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mapping[str, int]) -> SuiteResults:
-    """The results of the plan's checks on the profile of the scan that it was made for, by Deequ.
+    """The results of the plan's checks, by Deequ, on the profile of the scan that the plan was made for.
 
-    matches: rows in which each of `plan.predicates` was true. The data set is scanned again only where that is allowed. Deequ's
-    grouping analyzers start a small Spark job each, over their counts by value.
+    matches: rows in which each of `plan.predicates` was true. The data set is scanned again only where that is allowed.
+    Deequ's grouping analyzers start a small Spark job each, over their counts by value.
 
     Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
@@ -263,7 +263,7 @@ def _judged_by_metric(check: JsonCheck, java: Any, metrics: CheckMetrics) -> Con
 
 
 def _number(metric: Any, data_type: str | None = None) -> float | None:
-    """A metric's number: its value, the number of a histogram's bins, or a type's share. None if it failed or has none."""
+    """A metric's number: its value, a histogram's number of bins, or a type's share. None if it failed or has none."""
     if metric.value().isFailure():
         return None
     value = metric.value().get()

@@ -1,4 +1,4 @@
-"""Deequ on the driver: a profile's added states are handed over in one call and become Deequ's own metrics."""
+"""Deequ on the driver: a profile's added states are passed in one call and become Deequ's own metrics."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ public class StatesInBulk {
 def persisted(deequ: Deequ, profile: Profile, states: Any) -> Any:
     """Deequ's analyzers of every metric of the profile's features that has a state, as a Java list.
 
-    states: the InMemoryStateProvider that gets the states. Features are known to Deequ by position: c0, c1, ….
+    states: the InMemoryStateProvider that receives the states. Deequ knows features by position: c0, c1, ….
     """
     content = b"".join(
         entry for position, feature in enumerate(profile.features) for entry in _entries(position, feature)
@@ -98,9 +98,9 @@ def persisted(deequ: Deequ, profile: Profile, states: Any) -> Any:
 
 
 def _entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
-    """What `persist` reads, one entry for each state of a feature.
+    """The input of `persist`, one entry for each state of a feature.
 
-    What is not finite is left out: Deequ's JSON has no form for it.
+    Numbers that are not finite are left out: Deequ's JSON has no form for them.
     """
 
     def entry(kind: bytes, form: str, *numbers: float) -> bytes:
@@ -146,7 +146,7 @@ def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics
 def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]:
     """Deequ's metrics of every feature of `profile`, by the feature's name and in its order.
 
-    Features are known to Deequ by position (c0, c1, …), so their names may hold anything. Starts no Spark job.
+    Deequ knows features by position (c0, c1, …), so their names may hold anything. Starts no Spark job.
 
     Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
@@ -165,7 +165,7 @@ def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]
 
 
 def _schema_of(profile: Profile) -> StructType:
-    """What Deequ's preconditions ask: that the columns exist, and that those with moments are numeric."""
+    """The schema that Deequ's preconditions require: the columns exist, and those with moments are numeric."""
     from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 
     return StructType(

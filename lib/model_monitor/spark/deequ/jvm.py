@@ -1,8 +1,8 @@
-"""Deequ's classes inside the driver's JVM: found once, checked once, and called without looking them up again.
+"""Deequ's classes inside the driver's JVM: looked up and checked once, and called without another lookup.
 
-A name looked up through py4j (`jvm.com.amazon.deequ…`) costs half a millisecond, a call on a bound class three hundredths;
-with seven analyzers on a thousand columns that is the difference between seconds and a minute (P13).
-Driver only. Nothing here starts a callback server.
+A name looked up through py4j (`jvm.com.amazon.deequ…`) costs half a millisecond, a call on a bound class three
+hundredths; with seven analyzers on a thousand columns that is the difference between seconds and a minute (P13). Driver
+only. Nothing here starts a callback server.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 PARAMETERS = {"Completeness": 3, "Minimum": 3, "Maximum": 3, "NumMatchesAndCount": 3, "MinState": 2, "MaxState": 2}
-"""Deequ's analyzers and states that gained parameters over time -> how many `evaluation.py` gives to their constructors."""
+"""Deequ's analyzers and states that gained parameters -> how many `evaluation.py` passes to their constructors."""
 
 _PROPERTIES = "META-INF/maven/com.amazon.deequ/deequ/pom.properties"
 
@@ -33,11 +33,11 @@ _COMPILED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 """py4j's gateway into a JVM -> objects of classes that were compiled there, by name."""
 
 _FITTING: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-"""py4j's gateway into a JVM that has a Deequ which fits its Spark -> that one's version."""
+"""py4j's gateway into a JVM whose Deequ fits its Spark -> the version of that Deequ."""
 
 
 class Deequ:
-    """Deequ in one session's JVM. `deequ["analyzers.Mean"]` is a class of it, looked up once.
+    """Deequ in one session's JVM. `deequ["analyzers.Mean"]` is one of its classes, looked up once.
 
     Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
     """
@@ -63,16 +63,16 @@ class Deequ:
         return self.none if value is None else self.java("scala.Option").apply(value)
 
     def sequence(self, items: Iterable[Any]) -> Any:
-        """Scala's `Seq` of Java objects or texts; of a Java list in one call."""
+        """Scala's `Seq` of Java objects or texts; for a Java list in one call."""
         from py4j.java_collections import JavaList
         from pydeequ.scala_utils import to_scala_seq
 
         return to_scala_seq(self._jvm, items if isinstance(items, JavaList) else list(items))
 
     def compiled(self, name: str, source: str) -> Any:
-        """An object of the Java class of this name, which is compiled from its source by the compiler that Spark brings.
+        """An object of the Java class of this name, which is compiled from its source by the compiler that Spark includes.
 
-        Once for each JVM: it takes 30 ms, and py4j knows the methods of a class by the class's name.
+        Once for each JVM: it takes 30 ms, and py4j caches the methods of a class by the class's name.
         """
         objects = _COMPILED.setdefault(self._gateway, {})
         if name not in objects:
@@ -110,12 +110,12 @@ class Deequ:
 
 
 def items_of(sequence: Any) -> list[Any]:
-    """The items of a Seq of Scala's."""
+    """The items of a Scala Seq."""
     return [sequence.apply(index) for index in range(sequence.size())]
 
 
 def fitting_deequ(spark: SparkSession) -> str | MissingDependency:
-    """The version of the Deequ that is loaded in a session's JVM and fits its Spark; what is in the way where there is none."""
+    """The version of the Deequ in a session's JVM that fits its Spark; the error if there is none."""
     try:
         return Deequ(spark).version
     except MissingDependency as fault:
@@ -123,14 +123,14 @@ def fitting_deequ(spark: SparkSession) -> str | MissingDependency:
 
 
 def name_line_to_pydeequ() -> None:
-    """Set SPARK_VERSION, without which pydeequ raises when it is imported, unless somebody has."""
+    """Set SPARK_VERSION, without which the import of pydeequ raises, unless it is set."""
     import pyspark
 
     os.environ.setdefault("SPARK_VERSION", line_of(pyspark.__version__).pydeequ)
 
 
 def _import_pydeequ() -> None:
-    """Raises MissingDependency if it is not installed or refuses the SPARK_VERSION that somebody set."""
+    """Raises MissingDependency if it is not installed or refuses the SPARK_VERSION that was set."""
     name_line_to_pydeequ()
     try:
         import pydeequ  # noqa: F401
@@ -179,7 +179,7 @@ def _jvm_of(spark: SparkSession) -> Any:
 
 
 def _fitting_version(gateway: Any, spark_version: str) -> str:
-    """The version of a Deequ that fits; looked for once in each JVM that has one.
+    """The version of a Deequ that fits; looked up once in each JVM that has one.
 
     Raises MissingDependency if there is none.
     """
@@ -201,7 +201,7 @@ def _fitting_version(gateway: Any, spark_version: str) -> str:
 
 
 def _parameters_of(jvm: Any, name: str) -> int:
-    """How many parameters the widest constructor of a class of Deequ's takes."""
+    """The number of parameters of a Deequ class's widest constructor."""
     loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
     found = loader.loadClass(f"com.amazon.deequ.analyzers.{name}")
     return max(int(constructor.getParameterCount()) for constructor in found.getConstructors())

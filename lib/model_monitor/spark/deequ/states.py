@@ -1,8 +1,8 @@
-"""What Deequ gets of our scan for a user's checks: a state for each analyzer, as Deequ would have made it, and the metrics of it.
+"""Deequ's input from our scan for a user's checks: a state for each analyzer, as Deequ would have made it, and its metrics.
 
-Here Deequ's view of a value is followed to the letter, since a user who writes a Deequ check means it: NaN is present, and
-the sum, mean and maximum of a column with NaN are NaN. (In our own documents NaN is missing.) A KLL sketch goes as bytes, in
-one call whatever its size. Driver only.
+Deequ's view of a value is followed exactly here, since a user who writes a Deequ check means it: NaN is present, and the
+sum, mean and maximum of a column with NaN are NaN. (In our own documents NaN is missing.) A KLL sketch is passed as bytes,
+in one call whatever its size. Driver only.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COMPRESS_THRESHOLD = 10_000
-"""QuantileSummaries.defaultCompressThreshold of Spark 3.5; kept by a digest, used only when values are added."""
+"""QuantileSummaries.defaultCompressThreshold of Spark 3.5; stored in a digest, used only when values are added."""
 
 _DIGEST = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercentile"
 
@@ -58,7 +58,7 @@ def kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -
 
 
 def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
-    """What `KLLState.fromBytes` reads: big-endian, minimum and maximum first, then the sketch's compactors.
+    """The input of `KLLState.fromBytes`: big-endian, minimum and maximum first, then the sketch's compactors.
 
     Source: com.amazon.deequ.analyzers.KLLState.fromBytes and catalyst.KLLSketchSerializer of Deequ 2.1.0.
     """
@@ -74,10 +74,10 @@ def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
 
 
 def quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> Any:
-    """The values' distribution as the state of Deequ's ApproxQuantile, a digest that Spark's percentiles are read from.
+    """The values' distribution as the state of Deequ's ApproxQuantile, a digest from which Spark computes percentiles.
 
     The digest's samples are the sketch's items with their weights, so a quantile is off by the sketch's error in rank
-    instead of the digest's own; infinities and NaN stand at the ends, as Spark orders them.
+    instead of the digest's own; infinities and NaN are at the ends, as Spark orders them.
     """
     values, cumulative = with_extremes(sketch, moments)
     digest = deequ.java(_DIGEST).serializer().deserialize(_digest_bytes(values, cumulative, relative_error))
@@ -93,7 +93,7 @@ def _digest_bytes(values: NDArray[np.float64], weights: NDArray[np.int64], relat
 
 
 def _capacity(sketch: KllSketch) -> int:
-    """Items that a sketch of so many levels holds before it compacts. Source: QuantileNonSample.capacity of Deequ."""
+    """Items in a sketch of this many levels before it compacts. Source: QuantileNonSample.capacity of Deequ."""
     return sum(2 * (int(np.ceil(sketch.k * sketch.c**height / 2)) + 1) for height in range(len(sketch.levels)))
 
 
@@ -103,7 +103,7 @@ COUNT_COLUMN = "com_amazon_deequ_dq_metrics_count"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one scan found, and Deequ to hand it to.
+    """The results of one scan, and the Deequ that receives them.
 
     matches: rows in which each predicate of the plan was true.
     """
@@ -114,11 +114,11 @@ class Evidence:
     matches: Mapping[str, int]
 
     def state_of(self, served: Served, column: str) -> Any | None:
-        """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or none but nulls.
+        """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or only nulls.
 
-        column: what the analyzer's Java object calls its column.
+        column: the name of the column in the analyzer's Java object.
 
-        Raises NeedsSecondScan if values were dropped, or the sketch is less sure than asked for.
+        Raises NeedsSecondScan if values were dropped, or the sketch is less precise than requested.
         """
         name, deequ = served.analyzer.name, self.deequ
         if served.source is Source.PREDICATES:
@@ -185,7 +185,7 @@ class Evidence:
 class CheckMetrics:
     """The metrics of one run of a plan; `context` is Deequ's AnalyzerContext of all of them after `compute`.
 
-    aliases: names that Deequ knows columns by whose own names it would take for something else (`plain_names`).
+    aliases: Deequ's names for columns whose own names it would misread (`plain_names`).
     """
 
     def __init__(self, evidence: Evidence, plan: CheckPlan, aliases: dict[str, str]) -> None:
@@ -197,10 +197,10 @@ class CheckMetrics:
         self.context = self._deequ["analyzers.runners.AnalyzerContext"].empty()
 
     def compute(self, required: Sequence[tuple[Analyzer, Any]], frame: DataFrame | None) -> None:
-        """Give every analyzer, described and as a Java object, its metric.
+        """Compute the metric of every analyzer, each given as a description and a Java object.
 
-        frame: the data under the user's column names; needed for a second scan only. Grouping analyzers start a small Spark
-        job each over their counts by value, a second scan starts what Deequ starts.
+        frame: the data under the user's column names; needed for a second scan only. Grouping analyzers start a small
+        Spark job each over their counts by value; a second scan starts Deequ's own jobs.
         """
         states = self._deequ["analyzers.InMemoryStateProvider"]()
         answered, rescanned = [], []
@@ -234,7 +234,7 @@ class CheckMetrics:
         return self.context.metric(java).get()
 
     def source_of(self, java: Any) -> str:
-        """Where the metric of an analyzer came from, in words."""
+        """The origin of an analyzer's metric, in words."""
         return self._sources[java.toString()].value
 
     def _name_in_deequ(self, served: Served) -> str:
@@ -242,7 +242,7 @@ class CheckMetrics:
         return self._aliases.get(columns[0], columns[0]) if columns else ""
 
     def _scan_again(self, analyzers: Sequence[Any], frame: DataFrame | None) -> None:
-        """A scan of Deequ's own. If Spark refuses it, its analyzers fail and the others stand."""
+        """A scan of Deequ's own. If Spark refuses it, its analyzers fail and the others are kept."""
         import pyspark.sql.functions as F
         from pyspark.errors import PySparkException
 
@@ -273,7 +273,7 @@ class CheckMetrics:
 
 
 def _schema_of(profile: Profile, aliases: dict[str, str]) -> StructType:
-    """The profile's columns with types that say to Deequ's preconditions which are numeric, and which are nested."""
+    """The profile's columns with types that tell Deequ's preconditions which are numeric, and which are nested."""
     from pyspark.sql.types import StructField, StructType
 
     return StructType(

@@ -1,4 +1,4 @@
-"""The application behind a session of Spark, classic or Connect: its cluster, its JVM, its end, and its workers' settings."""
+"""The application behind a Spark session, classic or Connect: its cluster, JVM, shutdown, and its workers' settings."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ CASE_SENSITIVE = "spark.sql.caseSensitive"
 LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
 
 RETRIES, RETRY_MS = 9, 10_000
-"""How often a job asks a server that is away, and how long it waits at most before it asks again: about a minute in all, where
+"""How often a job retries a server that is away, and the longest wait before a retry: about a minute in total, where
 PySpark's own policy takes ten."""
 
 _WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions of Connect, and contexts, whose workers have this package
 
 
 class ConnectApplication:
-    """What a session has of the application behind it (`Application`)."""
+    """The application behind a Connect session, with the methods of `Application`."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark: Any = spark
@@ -61,10 +61,10 @@ class ConnectApplication:
         self._spark.interruptTag(tag)
 
     def activate(self) -> None:
-        """Expressions are made without a session's settings."""
+        """Nothing to do: expressions don't use a session's settings."""
 
     def reconnect(self) -> None:
-        """Each call is a connection of its own."""
+        """Nothing to do: each call is a connection of its own."""
 
     def stop(self) -> None:
         self._spark.stop()
@@ -73,7 +73,7 @@ class ConnectApplication:
 def connected(url: str) -> SparkSession:
     """A session at `sc://HOST:PORT`, for a job.
 
-    Raises MissingDependency without a PySpark of 4 and Connect's libraries.
+    Raises MissingDependency without PySpark 4 and Connect's libraries.
     """
     import pyspark.sql
 
@@ -90,8 +90,8 @@ def connected(url: str) -> SparkSession:
 
 
 def new_session(spark: SparkSession) -> SparkSession:
-    """Another session in the same Spark, or at the same server, with settings of its own. At a server it tells names by case if
-    the given one does: nobody but the session's owner could ask for it."""
+    """Another session in the same Spark, or at the same server, with its own settings. At a server it is case-sensitive
+    if the given one is: only the session's owner could set that."""
     if not is_connect(spark):
         return spark.newSession()
     from pyspark.sql.connect.session import SparkSession as ConnectSession
@@ -103,14 +103,14 @@ def new_session(spark: SparkSession) -> SparkSession:
 
 
 def require_workers(spark: SparkSession) -> None:
-    """Make sure, by one small task, that the workers have the driver's Python, this package and its libraries; looked at once.
+    """Check, by one small task, that workers have the driver's Python, this package and its libraries; done once.
 
-    On this machine they are given this very Python if nobody chose one.
+    On this machine, unless the user chose one, they get this very Python.
     Raises MissingDependency.
     """
     context: Any = spark.sparkContext
     application = Application(spark)
-    if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's, which has seen to it
+    if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's, which has ensured it
         return
     chosen = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
     if is_local(application.master) and not chosen:
@@ -130,9 +130,9 @@ def _try_workers(spark: SparkSession) -> None:
 
 
 def send_package(spark: SparkSession) -> None:
-    """Let the workers of a session of Connect import this package, which is sent once if the server takes some; others have it.
+    """Send this package to the workers of a Connect session, once, if the server accepts it; others must have it.
 
-    Raises MissingDependency if the server takes none, and has not this one.
+    Raises MissingDependency if the server accepts none and lacks this release.
     """
     if not is_connect(spark):
         require_workers(spark)
@@ -142,7 +142,7 @@ def send_package(spark: SparkSession) -> None:
         package = provide_zip(Layout.here().package, cache_directory(os.environ))
         try:
             spark.addArtifacts(str(package), pyfile=True)
-        except UnsupportedOperationException:  # as Sail's
+        except UnsupportedOperationException:  # such as Sail's
             _require_installed(spark)
         _try_workers(spark)
         _WITH_PACKAGE.add(spark)
@@ -165,7 +165,7 @@ def _require_installed(spark: SparkSession) -> None:
 
 
 LOG_VALUES = "spark.modelMonitor.logValues"
-"""A session's setting: `true` where exceptions of workers may be logged with their texts."""
+"""A session's setting: `true` if exceptions of workers may be logged with their texts."""
 
 
 def application_of(spark: SparkSession) -> Application | ConnectApplication:
@@ -189,42 +189,42 @@ class Application:
         return len(self._in_jvm.statusTracker().getExecutorInfos()) > 1  # the driver is one of them
 
     def setting(self, key: str) -> str | None:
-        """What the application was started with, None if nobody said."""
+        """A setting from the application's start, None if unset."""
         found: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's would copy all settings, one by one
         return found
 
     def tag_jobs(self, tag: str) -> None:
-        """Have the jobs that this thread starts from now on bear a tag."""
+        """Tag the jobs that this thread starts from now on."""
         self._context.addJobTag(tag)
 
     def untag_jobs(self, tag: str) -> None:
         self._context.removeJobTag(tag)
 
     def cancel_jobs(self, tag: str) -> None:
-        """End the jobs that bear the tag; whoever waits for one gets an error."""
+        """Cancel the jobs with the tag; threads that wait for one get an error."""
         self._context.cancelJobsWithTag(tag)
 
     def activate(self) -> None:
-        """Make the session the one that Spark itself asks in this thread: expressions are made with its settings."""
+        """Make this session Spark's active one in this thread: expressions are made with its settings."""
         anyone: Any = self._spark
         type(self._spark)._activeSession = anyone
         self._context._jvm.SparkSession.setActiveSession(anyone._jsparkSession)
 
     def reconnect(self) -> None:
-        """Give this thread a new connection to the JVM: the old one waits for the answer to what was interrupted."""
+        """Give this thread a new connection to the JVM: the old one still waits for the interrupted call's answer."""
         connection = self._context._gateway._gateway_client.get_thread_connection()
         if connection is not None:
             connection.close()
 
     def abandon(self) -> None:
-        """Stop Spark in its JVM while somebody waits for a job, who gets an error then."""
+        """Stop Spark in its JVM while a thread waits for a job; that thread then gets an error."""
         self._in_jvm.stop()
 
     def stop(self) -> None:
         """Stop Spark, and py4j's callback server, if there is one whose threads would keep the process alive.
 
-        pydeequ starts such a server (awslabs/python-deequ#7). One that Spark's own way started has daemon threads, and
-        shutting it down would wait for ever for a connection that the JVM keeps open.
+        pydeequ starts such a server (awslabs/python-deequ#7). One that Spark itself started has daemon threads, and
+        shutting it down would wait forever for a connection that the JVM keeps open.
         """
         gateway = self._context._gateway
         if not gateway.callback_server_parameters.daemonize:
@@ -233,7 +233,7 @@ class Application:
 
 
 def connect_to_jvm() -> None:
-    """Start the JVM, or find the one that spark-submit started; until then SparkConf does not know what that was told."""
+    """Start the JVM, or connect to that of spark-submit; until then SparkConf does not know its settings."""
     from pyspark import SparkContext
 
     SparkContext._ensure_initialized()
@@ -245,7 +245,7 @@ def running_session() -> SparkSession | None:
     if connect is not None and (remote := connect.SparkSession.getActiveSession()) is not None:
         return cast("SparkSession", remote)
     pyspark = sys.modules.get("pyspark")  # not imported here: what has not been loaded has started nothing
-    context: Any = getattr(pyspark, "SparkContext", None)  # which PySpark's client for Connect has not
+    context: Any = getattr(pyspark, "SparkContext", None)  # PySpark's Connect client lacks it
     if context is None or context._active_spark_context is None:
         return None
     from pyspark.sql import SparkSession
@@ -254,16 +254,16 @@ def running_session() -> SparkSession | None:
 
 
 VARIABLE = "NPY_DISABLE_CPU_FEATURES"
-"""Features of the processor that numpy does without, if it is set before numpy is imported."""
+"""Processor features that numpy does not use, if the variable is set before numpy is imported."""
 
 _AVX_512 = ("X86_V4", "AVX512F")  # numpy's names, since 2.4 and before
-_SORTS_BY_AVX2_FROM = 2  # major version of numpy; an earlier one has only its plain sort beside the one by AVX-512
+_SORTS_BY_AVX2_FROM = 2  # major version of numpy; an earlier one has only its plain sort besides the one for AVX-512
 _ZEN_3_AND_4 = "25"  # the family's number; Zen 3 has no AVX-512
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
 def features_to_leave_out() -> str:
-    """The value of `VARIABLE` for this machine and its numpy; empty if nothing is to be left out."""
+    """The value of `VARIABLE` for this machine and its numpy; empty if no feature is to be left out."""
     processors = ""
     with suppress(OSError):  # only Linux has it
         processors = _PROCESSORS.read_text(encoding="utf-8", errors="replace")
@@ -274,8 +274,8 @@ def features_to_leave_out() -> str:
 def slow_features(processors: str, numpy_major: int, chosen_at_run_time: Collection[str]) -> str:
     """The same for any machine.
 
-    processors: the text of its /proc/cpuinfo. chosen_at_run_time: the features that its numpy found; one that it was built to
-    need is not among them and can't be left out.
+    processors: the text of its /proc/cpuinfo. chosen_at_run_time: the features that its numpy detected; those it was
+    built to require are not among them and can't be left out.
     """
     if not _is_zen_4(processors) or numpy_major < _SORTS_BY_AVX2_FROM:
         return ""
@@ -294,20 +294,20 @@ def _is_zen_4(processors: str) -> bool:
 DAEMON, DAEMON_MODULE = "spark.python.daemon.module", "model_monitor.spark.engine.worker"
 _PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
 
-IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # which has no other
-"""In each worker PySpark asks distutils for a version; setuptools would put its own in its place, and load itself for that."""
+IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # 3.12 has no such one
+"""PySpark in each worker asks distutils for a version; setuptools would replace distutils, and load itself for that."""
 
 
 def worker_settings(given: SparkConf, environment: Mapping[str, str]) -> dict[str, str]:
-    """Spark's settings for Python workers, but for those that the user made.
+    """Spark's settings for Python workers, except those that the user made.
 
-    given: the user's. environment: the driver's; a variable of it that numpy or glibc reads is the user's word, too.
+    given: the user's. environment: the driver's; its variables that numpy or glibc reads are the user's choice, too.
     """
-    features = features_to_leave_out()  # of this machine, which is taken for the workers'
+    features = features_to_leave_out()  # of this machine; the workers' is assumed to be alike
     tuning = {**ALLOCATION, **({VARIABLE: features} if features else {})}
     variables = {**IMPORTS, **{name: value for name, value in tuning.items() if name not in environment}}
     settings = {f"spark.executorEnv.{name}": value for name, value in variables.items()}
     if is_local(given.get("spark.master", "local") or "") and not given.contains(_PYTHON_PATH):
-        # elsewhere the package comes to workers that run already
+        # elsewhere workers are already running when the package arrives
         settings |= {DAEMON: DAEMON_MODULE, _PYTHON_PATH: str(Path(model_monitor.__file__).parent.parent)}
     return {key: value for key, value in settings.items() if not given.contains(key)}

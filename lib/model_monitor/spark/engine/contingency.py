@@ -1,6 +1,6 @@
-"""Rows of a frame of Spark by kind: one aggregation for all facets, labels, predictions, groups and segments together.
+"""Counts of a Spark frame's rows by kind: one aggregation for all facets, labels, predictions, groups and segments together.
 
-The rows of a flip test are prepared in SQL, too.
+The rows of a flip test are also prepared in SQL.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ from model_monitor.statistics.states.contingency import (
 
 INTEGER = r"^\s*[+-]?[0-9]+\s*$"
 NUMBER = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
-NOT_A_NUMBER = ("NaN", "nan")  # texts that are a missing number where texts stand for whatever they look like
+NOT_A_NUMBER = ("NaN", "nan")  # texts for a missing number, where texts are interpreted by their look
 
 
 @dataclass(frozen=True)
 class TypedColumn:
     """A column's cells: kind (a `CellKind`), number and text, both null where there is none. number is 0 or 1 for booleans.
 
-    declared: the kind of every present cell, None if it has to be told cell by cell.
+    declared: the kind of every present cell, None if each cell must be inspected.
     """
 
     kind: Column
@@ -69,16 +69,16 @@ class TypedColumn:
 
     @property
     def may_be_text(self) -> bool:
-        """Whether texts may be what its values are told by; numbers and booleans never are."""
+        """Whether values may be identified by texts; numbers and booleans never are."""
         return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
 
 
 def typed_column(
     value: Column, data_type: T.DataType, *, untyped_texts: bool, may_be_integers: bool = True
 ) -> TypedColumn:
-    """The column as its type says or, where texts stand for whatever they look like, as they look.
+    """The column by its type or, where texts are interpreted by their look, by their look.
 
-    may_be_integers: whether it matters that texts by their type read as integers; looking costs as much as the rest.
+    may_be_integers: whether it matters that texts of a text column read as integers; checking costs as much as the rest.
     """
     if isinstance(data_type, INTEGRAL):
         return _of_numbers(value, CellKind.INTEGRAL)
@@ -99,9 +99,9 @@ def typed_column(
 
 
 def key_of(cell: TypedColumn, column: ValuedColumn) -> Column:
-    """The key that a cell is counted by: how it stands to the configured values, or its text if there are none."""
+    """The key by which a cell is counted: its relation to the configured values, or its text if there are none."""
     if not column.values:
-        # fractions without a threshold are no cases of their own, and there may be as many as rows
+        # fractions without a threshold are not cases of their own, and there may be as many as rows
         of_fractions = cell.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL
         return F.lit(None).cast("string") if of_fractions else cell.text
     standing = [
@@ -115,7 +115,7 @@ def key_of(cell: TypedColumn, column: ValuedColumn) -> Column:
 
 
 def segment_of(cell: TypedColumn, segmentation: Segmentation) -> Column:
-    """The place of the first segment that a cell is in, one past the last for a cell that is in none; by value its text."""
+    """The index of a cell's first segment, one past the last if it is in none; for segments by value, its text."""
     if not segmentation.segments:
         return cell.text
     place = F.lit(len(segmentation.segments))
@@ -176,7 +176,7 @@ def _is_one_of(cell: TypedColumn, column: ValuedColumn) -> Column:
 
 
 def _exact(number: float) -> int | float:
-    """A whole number as such: a column of integers is then compared without being converted."""
+    """A whole number as an integer: a column of integers is then compared without conversion."""
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
@@ -204,11 +204,11 @@ class ContingencyColumns:
         self.cells = {name: self._typed(name) for name in plan.columns}
 
     def key(self, column: ValuedColumn) -> Column:
-        """What a row is counted by in a facet, label or prediction."""
+        """The key by which a row is counted in a facet, label or prediction."""
         return key_of(self.cells[column.name], column)
 
     def packed(self) -> list[Column]:
-        """Kinds and standings of the facets, label and prediction, some to a number."""
+        """Kinds and keys of the facets, label and prediction, several packed in a number."""
         codes = [self._code(column) for column in self.plan.valued]
         parts = [codes[start : start + COLUMNS_PER_NUMBER] for start in range(0, len(codes), COLUMNS_PER_NUMBER)]
         return [
@@ -221,7 +221,7 @@ class ContingencyColumns:
 
     def _typed(self, name: str) -> TypedColumn:
         field = self._frame.schema.fields[self._places[name]]
-        # one text that is no number is a category, whatever the column holds
+        # a single text that is not a number is a category, whatever the column holds
         asked = [column for column in self.plan.valued if column.name == name]
         may_be_integers = any(not column.values or column.threshold is not None for column in asked)
         return typed_column(
@@ -240,18 +240,18 @@ class ContingencyColumns:
 def count_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, most: int
 ) -> list[dict[str, Any]]:
-    """At most so many kinds of rows. One Spark job."""
+    """At most `most` kinds of rows. One Spark job."""
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     # behind a filter the limit is one job; at the end of a plan Spark tries partition after partition
     found = _grouped(frame, columns, reason, cells).limit(most).where(F.col(ROWS) > 0).collect()
-    return [row.asDict() for row in found]  # a Row looks for each name among all of its names
+    return [row.asDict() for row in found]  # a Row searches all its names for each name
 
 
 def first_kinds(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, most: int
 ) -> list[dict[str, Any]]:
-    """The kinds of so many rows that were kept. Spark tries partition after partition until it has them."""
+    """The kinds of the first `most` kept rows. Spark tries partition after partition until it has them."""
     frame = rows.frame.where(F.col(reason) == 0) if reason else rows.frame
     columns = ContingencyColumns(frame, names, plan)
     return [row.asDict() for row in frame.select(*_kinds(columns)).limit(most).collect()]
@@ -260,7 +260,7 @@ def first_kinds(
 def distinct_values(
     rows: Partitions, names: Sequence[str], plan: ContingencyPlan, wanted: Sequence[int], reason: str | None
 ) -> Mapping[int, int]:
-    """The distinct values of some of `plan.valued`, by their places. One Spark job."""
+    """The number of distinct values of some of `plan.valued`, by their positions. One Spark job."""
     frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     kept = F.col(reason) == 0 if reason else F.lit(True)
@@ -273,7 +273,7 @@ def distinct_values(
 
 
 def _identity(cell: TypedColumn) -> Column:
-    """What tells values apart: the number of an integer, however it is written, and the text of a text."""
+    """The identity of a value: the number of an integer, however it is written, and the text of a text."""
     return F.when(
         cell.kind == CellKind.INTEGRAL, cell.number.cast("string") if cell.number is not None else cell.text
     ).otherwise(cell.text)
@@ -310,7 +310,7 @@ def _grouped(frame: DataFrame, columns: ContingencyColumns, reason: str | None, 
 
 
 def _kinds(columns: ContingencyColumns, kept: Callable[[Column], Column] = lambda value: value) -> list[Column]:
-    """What is kept of facets, label and prediction: their codes, and the texts of those that are held against no value."""
+    """The stored part of facets, label and prediction: codes, and texts of those without configured values."""
     valued = columns.plan.valued
     codes = [kept(code).alias(CODE.format(place)) for place, code in enumerate(columns.packed())]
     texts = {TEXT.format(place): columns.key(column) for place, column in enumerate(valued) if not column.values}
@@ -318,7 +318,7 @@ def _kinds(columns: ContingencyColumns, kept: Callable[[Column], Column] = lambd
 
 
 def _block_of(name: Column) -> Column:
-    """The block of the group that a row is of; null without one. Source: B5.4."""
+    """The block of a row's group; null without a group. Source: B5.4."""
     return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))
 
 
@@ -331,7 +331,7 @@ def flip_rows(
     sensitive: Sequence[RowsOfKeys],
     reason: str | None,
 ) -> Partitions | None:
-    """The kept rows as `flip_partition` wants them; None if a feature can't be a number, as far as types tell."""
+    """The kept rows as `flip_partition` needs them; None if a feature can't be numeric, as far as types tell."""
     frame, untyped_texts = table.frame, plan.untyped_texts
     places = {name: place for place, name in enumerate(names)}
     fields = frame.schema.fields

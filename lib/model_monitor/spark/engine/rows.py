@@ -1,6 +1,6 @@
-"""Rows as Spark's SQL prepares them: typed columns for a scan, refused records with their locations, tables, windows.
+"""Rows prepared by Spark's SQL: typed columns for a scan, refused records with their locations, tables, windows.
 
-Columns are known by position: `Age` beside `age`, and `a.b`, are names that Spark itself can't address safely (P9).
+Columns are addressed by position: Spark itself can't safely address names such as `Age` beside `age`, and `a.b` (P9).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ from model_monitor.statistics.states.vectors import MOST_COMPONENTS
 
 
 def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
-    """The refused records as the quarantine keeps them, by file and line number. also: more of them, with their `NUMBER`s."""
+    """The refused records in the quarantine's form, by file and line number. also: more, with their `NUMBER`s."""
     records = refused_records(dataset)
     if also is not None:
         records = records.unionByName(refused_texts(also.frame))
@@ -69,9 +69,9 @@ def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[
 
 
 def refused_records(dataset: Dataset) -> DataFrame:
-    """One row for each refused line, by file and line number. A file's first line, its header, is none of them.
+    """One row for each refused line, by file and line number. A file's first line, its header, is not one of them.
 
-    A record that is a whole file is no line of it; it stands under line 1.
+    A record that is a whole file is not a line of it; its line number is 1.
     """
     is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
     lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
@@ -85,7 +85,7 @@ def refused_records(dataset: Dataset) -> DataFrame:
 
 
 def refused_texts(records: DataFrame) -> DataFrame:
-    """Records with their text in `LINE`, their place and their `REASON` as the quarantine keeps them."""
+    """Records in the quarantine's form, with their text in `LINE`, their location and their `REASON`."""
     return records.select(
         FILE,
         NUMBER,
@@ -102,13 +102,13 @@ _LITERALS = {
     "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
     "date": "DATE '{:%Y-%m-%d}'",
 }
-"""A moment in UTC by the type of the column; comparing like with like is what Spark can do where it reads the files."""
+"""A moment in UTC, in the type of the column; Spark pushes comparisons of equal types down to the files."""
 
 
 def rows_of_catalog(
     engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
 ) -> Dataset:
-    """A table of the session's catalog, as `readers.read_table` gives it. Raises BadConfiguration for one that is not there."""
+    """A table of the session's catalog, as from `readers.read_table`. Raises BadConfiguration if it doesn't exist."""
     try:
         frame, version = rows_of_table(engine.spark, name, as_of, since)
     except AnalysisException as fault:
@@ -120,14 +120,14 @@ def rows_of_catalog(
 
 
 def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
-    """What a reader finds without a path. Raises what that reader raises."""
+    """The rows of a reader without a path. Raises whatever that reader raises."""
     frame = reader_of(engine.spark, reader, options).load()
     return Dataset.of(in_one_partition(frame) if in_order else frame)
 
 
 def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
-    """The rows on executors of other machines, in how many partitions, and one group of columns; None where a file of them is
-    read here.
+    """The rows on executors of other machines, the number of partitions, and one group of columns; None where a file of
+    them is read here.
 
     by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
     """
@@ -141,9 +141,9 @@ def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
 
 
 def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
-    """The rows of the window. Spark skips files and row groups outside of it.
+    """The rows of the window. Spark skips files and row groups outside it.
 
-    Raises BadConfiguration for a column that is no time.
+    Raises BadConfiguration for a column that is not a time.
     """
     frame, name = dataset.frame, f"c{dataset.names.index(column)}"
     kind = dict(frame.dtypes)[name]
@@ -157,8 +157,8 @@ def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
 
 
 MOST_COLUMNS_OF_THEIR_OWN = 50
-"""Columns of one type up to which each is handed over as a column; more of them go into one list (`ColumnPlan.listed`). Few do
-better on their own: Spark interprets what cuts the texts of a list, which takes 0.1 µs a cell longer."""
+"""Up to this number of columns of one type, each is passed as a column; more go into one list (`ColumnPlan.listed`). A
+few are faster on their own: Spark interprets the code that cuts the texts of a list, at an extra 0.1 µs per cell."""
 
 LISTED = (T.StringType, T.DoubleType, T.FloatType, T.LongType, T.IntegerType)
 INTEGRAL = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
@@ -166,7 +166,7 @@ FRACTIONAL = (T.FloatType, T.DoubleType)
 
 
 def column_type(data_type: T.DataType) -> ColumnType:
-    """The kind of column a Spark type is to us. Maps, structs and binary values are NESTED: only their presence counts."""
+    """Our kind of column for a Spark type. Maps, structs and binary values are NESTED: only their presence counts."""
     if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
         return ColumnType.TEXT
     if isinstance(data_type, INTEGRAL):
@@ -191,7 +191,7 @@ def columns_of(
 ) -> tuple[ColumnPlan, ...]:
     """The plans of the columns at some positions of `frame`, whose first `len(names)` columns are the features in order.
 
-    counted: the features whose values are counted one by one whatever they are.
+    counted: the features whose values are counted one by one, whatever their type.
     """
     fields = frame.schema.fields
     types = {position: fields[position].dataType for position in positions}
@@ -221,11 +221,11 @@ def prepared(
     reason: str | None,
     cells: str | None = None,
 ) -> DataFrame:
-    """`frame` as the executors' Python wants it: keys of texts, hashes, and counts of elements.
+    """`frame` as the executors' Python needs it: keys of texts, hashes, and counts of elements.
 
-    predicates: boolean columns, which go along where the plan counts any. reason: the name of an integer column that is 0 for
-    rows to keep; None to keep all, and no such column goes along. cells: the name of an integer column with the number of
-    cells to count a row under, 0 for a row not to count so; it goes along where the plan counts cells.
+    predicates: boolean columns, included where the plan counts any. reason: the name of an integer column that is 0 for
+    rows to keep; None to keep all, without such a column. cells: the name of an integer column with the number of the
+    cell to count a row under, 0 for a row not to count so; it is included where the plan counts cells.
     """
     selected: list[str | Column] = []
     if reason:
@@ -250,7 +250,7 @@ def prepared(
         selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     in_sql = [expression for expression in selected if isinstance(expression, str)]
     if len(in_sql) == len(selected):
-        return frame.selectExpr(in_sql)  # a call into the JVM for each, where a Column takes several
+        return frame.selectExpr(in_sql)  # one call into the JVM for each, where a Column takes several
     return frame.select(*[F.expr(each) if isinstance(each, str) else each for each in selected])
 
 
@@ -263,14 +263,14 @@ def _list_of(names: Sequence[str], listed: str) -> str:
 
 
 def _is_hashed_by_spark(data_type: T.DataType) -> bool:
-    """Numbers of fixed width and texts are hashed by the executors' numpy; moving one more long per value would cost more."""
+    """Whether Spark hashes it; executors' numpy hashes fixed-width numbers and texts: another long each costs more."""
     return column_type(data_type) not in (ColumnType.TEXT, ColumnType.VECTOR, ColumnType.NESTED) and not isinstance(
         data_type, INTEGRAL + FRACTIONAL
     )
 
 
 def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
-    """What goes of a column, in SQL if it can be said so. value: its name there."""
+    """The expressions for a column, in SQL where possible. value: its name there."""
     at = plan.position
     if plan.column_type is ColumnType.NESTED:
         return [f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{at}"]
@@ -290,7 +290,7 @@ def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequenc
 
 
 def key_of(text: str) -> str:
-    """What `plan.keys_of` makes of a text, an expression in SQL; huge cells never reach Arrow (P7)."""
+    """An SQL expression for `plan.keys_of` of a text; huge cells never reach Arrow (P7)."""
     cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
 
@@ -319,14 +319,14 @@ def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[C
 
 
 def _elements(elements: Column, element_type: T.DataType) -> Column:
-    """What executors look into; null where elements are no numbers, or so many that nobody does."""
+    """The elements that executors examine; null where elements are not numbers, or too many."""
     if not isinstance(element_type, INTEGRAL + FRACTIONAL):
         return F.lit(None).cast("array<double>")
     return F.when(F.size(elements) <= MOST_COMPONENTS, elements.cast("array<double>"))
 
 
 def _norm(elements: Column, element_type: T.DataType) -> Column:
-    """The Euclidean length of each vector, null elements left out; null where elements are no numbers."""
+    """The Euclidean length of each vector without null elements; null where elements are not numbers."""
     if not isinstance(element_type, INTEGRAL + FRACTIONAL):
         return F.lit(None).cast("double")
     squares = F.transform(elements, lambda element: F.pow(F.coalesce(element.cast("double"), F.lit(0.0)), 2))
@@ -336,7 +336,7 @@ def _norm(elements: Column, element_type: T.DataType) -> Column:
 def typed_columns(
     table: Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
-    """What makes the plans of typed columns, and the states of a plan, as `scan.typed_columns` does."""
+    """The functions that make the plans of typed columns, and the states of a plan, as `scan.typed_columns` does."""
     frame = table.frame
     return partial(columns_of, frame), lambda plan: states_of_rows(
         SparkPartitions(prepared(frame, plan, predicates, reason, cells)), None, plan

@@ -1,4 +1,4 @@
-"""The engine that a session of Spark is, and what a session has to set of Hadoop's file systems. Driver only."""
+"""The engine of a Spark session, and the settings it needs of Hadoop's file systems. Driver only."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
 BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
-MANY_FILES = 1000  # from so many on it is worth the time to leave YARN's settings out (`before_many_files`)
+MANY_FILES = 1000  # from this number on it is worth the time to leave out YARN's settings (`before_many_files`)
 
 
 def set_file_systems(spark: SparkSession) -> None:
-    """Let S3A open `s3://` paths where the cluster names no file system for them, as EMR does; and have local files read and
-    written as they are: one that somebody edited would fail by the sums that Hadoop keeps beside it.
+    """Let S3A open `s3://` paths unless the cluster, like EMR, has its own file system for them; and read and write
+    local files without Hadoop's checksum files: an edited file would fail against its checksum.
     """
     if is_connect(spark):
         return
@@ -71,26 +71,26 @@ def set_file_systems(spark: SparkSession) -> None:
     configuration = context._jsc.hadoopConfiguration()
     if configuration.get("fs.s3.impl") is None:
         configuration.set("fs.s3.impl", S3A)
-    # of the one at hand, which spark-submit may have opened before: a setting would come too late
+    # the cached one, which spark-submit may have opened before: a setting would come too late
     local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(configuration)
     local.setVerifyChecksum(False)
     local.setWriteChecksum(False)
 
 
 def by_position(frame: DataFrame) -> SparkPartitions:
-    """Columns called c0, c1, …: `Age` beside `age`, or `a.b`, can't be told apart by Spark (P9)."""
+    """Columns called c0, c1, …: Spark can't distinguish `Age` from `age`, or address `a.b` (P9)."""
     return SparkPartitions(frame.toDF(*[f"c{position}" for position in range(len(frame.columns))]))
 
 
 def numbers(engine: Engine, count: int) -> SparkPartitions:
-    """So many partitions of one row, its number, in the column `id`."""
+    """This many partitions of one row, its number, in the column `id`."""
     return SparkPartitions(engine.spark.range(0, count, 1, count))
 
 
 def before_many_files(engine: Engine, files: int) -> None:
-    """Make each of many files cheaper to open, in a run on this machine alone: YARN's settings are left out.
+    """Make each of many files cheaper to open, in a run on this machine alone, by leaving out YARN's settings.
 
-    Hadoop copies all settings that it has for every file it opens, and YARN has hundreds. files: how many are to be read.
+    For every file it opens, Hadoop copies all its settings, and YARN has hundreds. files: the number of files to read.
     """
     spark = engine.spark
     if is_connect(spark):
@@ -99,7 +99,7 @@ def before_many_files(engine: Engine, files: int) -> None:
     if files < MANY_FILES or not context._jsc.isLocal():
         return
     hadoop, prefix = context._jvm.org.apache.hadoop, "yarn."
-    hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they come back when the first file is read
+    hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they return when the first file is read
     settings = context._jsc.hadoopConfiguration()
     names = settings.getPropsWithPrefix(prefix).keySet()
     for name in hadoop.util.StringUtils.join("\n", names).split("\n"):  # fetched in one call, not in hundreds
@@ -115,10 +115,10 @@ WAYS = {
     "engine.spark": ("numbers", "before_many_files"),
     "deequ.checks": ("checks_of_function", "require_answerable"),
 }
-"""Functions of the floors above that Spark does in a way of its own, by the modules here that have one of the same name."""
+"""Functions of lower layers that Spark does its own way, by the modules here with a function of the same name."""
 
 DEEQU_WAYS = {"evaluated": "deequ.evaluation", "checked": "deequ.checks"}
-"""Those that Deequ does where there is one that fits: elsewhere the functions themselves, whose results are the same."""
+"""Those that Deequ does if a matching one is there; otherwise the functions themselves, with the same results."""
 
 Value = TypeVar("Value")
 
@@ -184,7 +184,7 @@ class SparkEngine:
         return tuple(frame.columns), by_position(frame)
 
     def is_readable(self, path: str) -> bool:
-        if path.endswith(".zst"):  # whether Hadoop has the library is told by what it raised
+        if path.endswith(".zst"):  # whether Hadoop has the library shows in its exception
             return True
         try:
             self.spark.read.options(**bounded_lines(self.spark)).text(without_globs(path)).count()
@@ -314,7 +314,7 @@ class SparkStates:
 
 
 def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
-    """What the task makes of a frame. Its exceptions have no texts unless the session's LOG_VALUES says so."""
+    """The result of a task on a frame. Its exceptions lose their texts unless the session's LOG_VALUES allows them."""
     spark = frame.sparkSession
     send_package(spark)
     logged = task if spark.conf.get(LOG_VALUES, None) == "true" else partial(without_texts, task)
@@ -322,7 +322,7 @@ def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
 
 
 def collected(frame: DataFrame) -> list[pa.RecordBatch]:
-    """The rows as Arrow has them, which is what `toPandas` does: pickled, a sketch's bytes would be made a text and back."""
+    """The rows as Arrow batches, as in `toPandas`: pickling would convert a sketch's bytes to a text and back."""
     asked: Any = frame
     batches: list[pa.RecordBatch] = asked.toArrow().to_batches() if is_connect(frame) else asked._collect_as_arrow()
     return batches

@@ -1,6 +1,6 @@
-"""Tables: what Spark's own readers read, versions of Delta and Iceberg, and Arrow tables of the driver.
+"""Tables: those that Spark's own readers read, versions of Delta and Iceberg, and Arrow tables of the driver.
 
-A run resolves what is asked for to one version first and reads that, so that it sees the same rows however often it reads.
+A run first resolves its request to one version and reads that, so that it sees the same rows however often it reads.
 Slices of an Arrow table travel with the tasks, compressed; the driver's JVM holds all of them meanwhile.
 """
 
@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Keeper:
-    """history: a query for the versions, newest first. version, moment: its columns. span: a reader's options for what follows
-    one version up to another. appended: which of these rows are new ones. marks: columns that such rows have beside their own.
+    """history: a query for the versions, newest first. version, moment: its columns. span: a reader's options for what
+    follows one version up to another. appended: which of these rows are new. marks: extra columns of such rows.
     """
 
     history: str
@@ -74,9 +74,9 @@ _KEEPERS = {
 def rows_of_table(
     spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None
 ) -> tuple[DataFrame, TableVersion | None]:
-    """A table's rows and their version; None of a table or view that keeps none, or has none yet.
+    """A table's rows and their version; None for a table or view that has no versions, or none yet.
 
-    Raises BadConfiguration if there is no such version, or if nobody recorded what was appended; NoData if nothing was.
+    Raises BadConfiguration if there is no such version, or if appended rows weren't recorded; NoData if none were appended.
     """
     provider = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
     keeper = _KEEPERS.get(provider[-1]["data_type"].lower()) if provider else None
@@ -102,7 +102,7 @@ def rows_of_table(
 
 
 def _is_empty(rows: DataFrame, where: str) -> bool:
-    """A job of one row; whoever keeps the table looks here whether it recorded the changes."""
+    """A job of one row; the table's format checks here whether the changes were recorded."""
     try:
         return rows.isEmpty()
     except Exception as fault:
@@ -111,7 +111,7 @@ def _is_empty(rows: DataFrame, where: str) -> bool:
 
 
 def tables_of_catalog(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
-    """The tables whose names fit, views left out: each with its format and the place of its files, or with what is in the way.
+    """The tables whose names match, without views: each with the format and location of its files, or with the error.
 
     pattern: `SCHEMA.TABLE` of the session's catalog, `CATALOG.SCHEMA.TABLE` of another. Raises BadConfiguration for another.
     """
@@ -139,7 +139,7 @@ def tables_of_catalog(spark: SparkSession, pattern: str) -> Iterator[tuple[str, 
 
 
 def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | None:
-    """The format and the place of a table's files; None of a view."""
+    """The format and the location of a table's files; None for a view."""
     try:
         rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
     except Exception as fault:
@@ -148,7 +148,7 @@ def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | No
     if "VIEW" in said.get("Type", ""):
         return None
     kept = said.get("Provider", "").lower()
-    if kept == "hive":  # whose tables tell by a class that reads them
+    if kept == "hive":  # the class that reads a Hive table tells its format
         kept = next((each for each in ("parquet", "orc") if each in said.get("Serde Library", "").lower()), kept)
     if kept not in (*_KEEPERS, "parquet") or "Location" not in said:
         return BadConfiguration(f"it is kept as {kept or 'Spark does not say'}; Delta, Iceberg and Parquet are watched")
@@ -157,12 +157,12 @@ def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | No
 
 def reader_of(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
     """Spark's reader of this name with these options."""
-    # without merging, the first file's columns are all, in silence
+    # without merging, only the first file's columns would be read, silently
     ours = {"mergeSchema": "true"} if reader.lower() == "parquet" else {}
     return spark.read.format(reader).options(**ours).options(**options)
 
 
-LOCAL = re.compile("^file:/(?!/)")  # which Sail 0.7 takes for a folder without files
+LOCAL = re.compile("^file:/(?!/)")  # Sail 0.7 takes it for a folder without files
 
 
 def table_of_files(
@@ -175,7 +175,7 @@ def table_of_files(
     by_folders: bool,
     in_order: bool,
 ) -> DataFrame:
-    """The files at or below the places, as `Engine.table` has it."""
+    """The files at or below the places, as in `Engine.table`."""
     opened = reader_of(spark, reader, options)
     if not by_folders:
         opened = opened.option("recursiveFileLookup", "true")
@@ -205,8 +205,8 @@ def table_of_files(
 
 
 def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]) -> DataFrame:
-    """What a reader makes of files. Where Spark refuses a type, columns that are left out are null, and times in nanoseconds are
-    numbers at first, and cut to microseconds.
+    """The frame that a reader makes of files. Where Spark refuses a type, columns that are left out are null, and times
+    in nanoseconds are numbers at first, and cut to microseconds.
     """
     try:
         frame = opened.load([*paths])
@@ -229,7 +229,7 @@ def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], 
         }
         schema = pa.schema(sorted(types, key=lambda of: names.index(of[0])))
         if len(schema) + len(without) > len(names):
-            raise BadInput("Failed to merge")  # as Spark says it
+            raise BadInput("Failed to merge")  # Spark's own words
         opened = opened.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
     frame = opened.load([*paths])
     expressions = {name: f"`{name.replace('`', '``')}`" for name in frame.columns}
@@ -238,12 +238,12 @@ def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], 
     return frame.select(*(F.expr(expressions.get(name, "CAST(NULL AS STRING)")).alias(name) for name in names))
 
 
-FOOTER_BYTES = 64 * 1024  # of most files of Parquet all that says what their columns are
+FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
 FOOTERS_AT_ONCE = 16  # each waits for its storage
 
 
 def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
-    """Those of all files of Parquet, in their order, read from their ends."""
+    """The schemas of all Parquet files, in their order, read from their ends."""
 
     def schema(storage: Storage, file: StoredFile) -> pa.Schema:
         end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
@@ -259,7 +259,7 @@ def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
 
 
 def in_one_partition(frame: DataFrame) -> DataFrame:
-    """The rows in the order of their files; those of which Spark knows no files, a view's for instance, as they come."""
+    """The rows in the order of their files; where Spark knows no files, as for a view, in the order they arrive."""
     try:
         ordered = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
         ordered.schema  # noqa: B018 -- as above
@@ -270,16 +270,16 @@ def in_one_partition(frame: DataFrame) -> DataFrame:
 
 
 def sentence_of(fault: Exception) -> str:
-    """What Spark says, in brackets; nothing if it says no more than that a call failed."""
+    """Spark's message, in brackets; empty if it only says that a call failed."""
     text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
     return "" if isinstance(fault, Py4JError) else f" ({text})"
 
 
 SLICE_BYTES = 16 * 2**20
-"""Of a table in memory, before it is compressed; a message to an executor is of 128 MiB at most (spark.rpc.message.maxSize)."""
+"""Of a table in memory, before compression; a message to an executor is at most 128 MiB (spark.rpc.message.maxSize)."""
 
 NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
-"""What Spark calls text and bytes; a slice is small enough for them."""
+"""Spark's types for text and bytes; a slice is small enough for them."""
 
 
 def slices(table: pa.Table) -> list[pa.Table]:

@@ -1,6 +1,6 @@
-"""Text files as frames of lines that know where they stand.
+"""Text files as frames of lines with their locations.
 
-Text is read as lines first: the raw line is what the quarantine keeps, what scripts get, and what is checked for its encoding
+Text is first read as lines: the raw line is kept by the quarantine, passed to scripts, and checked for its encoding
 before anything is parsed.
 """
 
@@ -21,17 +21,17 @@ from model_monitor.errors import BadInput
 from model_monitor.spark.storage import is_connect
 
 HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
-"""Hadoop's reader passes over longer lines; it holds so much of one, and says nothing."""
+"""Hadoop's reader silently skips longer lines; it buffers at most this much of one."""
 
 LINE_END_BYTES = 8  # more than a line's end and a byte order mark, which Hadoop counts as its bytes
 
 
 @dataclass(frozen=True)
 class TextLines:
-    """Lines, as frames of those columns that are asked for: Spark reads no place that nobody wants to know.
+    """Lines, as frames of only the requested columns: Spark reads no location that isn't needed.
 
-    text: their frame, as Spark's reader gives it. with_blank: blank lines, too, which are left out otherwise.
-    in_order: one partition, sorted by path and place, which costs a shuffle unless there is a single partition anyway;
+    text: their frame, as Spark's reader gives it. with_blank: includes blank lines, which are left out otherwise.
+    in_order: one partition, sorted by path and offset, which costs a shuffle unless there is a single partition anyway;
     without it partitions depend on the files alone. max_bytes: longer lines are left out; 0 for none.
     """
 
@@ -54,7 +54,7 @@ class TextLines:
         if is_connect(self.text):
             return FilesByKey.of(self.text.inputFiles())
         spark: Any = self.text.sparkSession
-        joined = spark._jvm.org.apache.hadoop.util.StringUtils.join  # in one call, and not in one for each file
+        joined = spark._jvm.org.apache.hadoop.util.StringUtils.join  # in one call, not in one for each file
         listed = joined("\n", self.text._jdf.inputFiles())
         return FilesByKey.of(listed.split("\n") if listed else [])
 
@@ -77,7 +77,7 @@ def text_lines(
     with_blank: bool = False,
     whole_files: bool = False,
 ) -> TextLines:
-    """The lines of the files at or below `path`, or several of them, without those that are too long. Starts no Spark job."""
+    """The lines of the files at or below `path`, or several paths, without overlong ones. Starts no Spark job."""
     reader = spark.read.option("recursiveFileLookup", "true").options(**bounded_lines(spark))
     paths = [path] if isinstance(path, str) else path
     text = reader.text([without_globs(folder) for folder in paths], wholetext=whole_files)
@@ -85,7 +85,7 @@ def text_lines(
 
 
 def require_places(spark: SparkSession, paths: Sequence[str]) -> None:
-    """Raises BadInput if the session's server doesn't say which file a row is from, as Sail's: no text is read without that."""
+    """Raises BadInput if the server doesn't give a row's file, as Sail's: text can't be read without that."""
     if not is_connect(spark):
         return
     try:
@@ -100,36 +100,36 @@ def require_places(spark: SparkSession, paths: Sequence[str]) -> None:
 
 
 def max_record_bytes(spark: SparkSession) -> int:
-    """The bytes of the longest line that is taken."""
+    """The maximum number of bytes in an accepted line."""
     return int(spark.conf.get(MAX_RECORD_SIZE, None) or MAX_RECORD_BYTES)
 
 
 def bounded_lines(spark: SparkSession) -> dict[str, str]:
-    """Options of Spark's readers of lines that keep them from holding one whose length nothing bounds.
+    """Options of Spark's line readers that keep them from buffering a line of unbounded length.
 
-    Where a line reaches over the end of a partition and the limit within it, Hadoop takes the rest of the line for a line of
-    its own; so Hadoop's limit is above a partition's bytes, and `TextLines` leaves out what is between the two.
+    Where a line extends beyond a partition and the limit is within it, Hadoop takes the rest of the line for a line of
+    its own; so Hadoop's limit is above a partition's bytes, and `TextLines` leaves out lines between the two.
     """
     partition_bytes = bytes_of(spark.conf.get("spark.sql.files.maxPartitionBytes"))
     return {HADOOP_MAX_LINE: str(min(max(max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))}
 
 
 def read_lines(spark: SparkSession, path: str | Sequence[str], *, with_blank: bool = False) -> DataFrame:
-    """The same with their places. Starts no Spark job."""
+    """The same with their locations. Starts no Spark job."""
     return text_lines(spark, path, with_blank=with_blank).of(*PLACES)
 
 
 def with_places(frame: DataFrame) -> DataFrame:
-    """A frame of files with `FILE` and `BLOCK_START` of each row behind its columns."""
+    """A frame of files with `FILE` and `BLOCK_START` of each row after its columns."""
     return frame.select(
         "*", F.col("_metadata.file_path").alias(FILE), F.col("_metadata.file_block_start").alias(BLOCK_START)
     )
 
 
 def in_file_order(frame: DataFrame) -> DataFrame:
-    """All rows in one partition: by file, by place in it.
+    """All rows in one partition: by file, by offset in it.
 
-    A coalesce alone gives the splits by size: five files came out 05, 02, 04, 01, 03 (P2).
+    A coalesce alone orders the splits by size: five files came out 05, 02, 04, 01, 03 (P2).
     """
     place = "__place"
     ordered = frame.withColumn(place, F.monotonically_increasing_id())
@@ -143,11 +143,11 @@ def numbered(lines: DataFrame, files: list[str], number: str) -> DataFrame:
 
 
 def is_utf_8(line: Column) -> Column:
-    """Whether the bytes of a line are UTF-8; Spark's readers keep whatever bytes there were."""
+    """Whether the bytes of a line are UTF-8; Spark's readers keep any bytes."""
     raw = line.cast("binary")
     return F.encode(raw.cast("string"), "UTF-8") == raw  # Spark 4's decode raises on other bytes
 
 
 def without_globs(path: str) -> str:
-    """`path` taken word for word by Spark, which would read `[`, `{`, `*` and `?` as patterns."""
+    """`path` as a literal for Spark, which would read `[`, `{`, `*` and `?` as patterns."""
     return "".join(f"\\{letter}" if letter in "[]{}*?\\" else letter for letter in path)

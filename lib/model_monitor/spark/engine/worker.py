@@ -1,9 +1,9 @@
-"""A Python worker of Spark: its start, and what PySpark does there between two tasks, made cheap. Runs on executors.
+"""A Python worker of Spark: its start, and a faster version of PySpark's work between two tasks. Runs on executors.
 
-As a program this is the process that Spark forks its workers from, by its setting `spark.python.daemon.module`, with the
-libraries loaded that each of them needs; the port that it listens on is the only thing on the standard output. PySpark's own
-(pyspark/daemon.py) has loaded neither pyarrow nor pandas, so that each worker does it for itself: one for every core, and
-again when it has had nothing to do for a minute, since Spark ends it then.
+As a program this is the process from which Spark forks its workers, by its setting `spark.python.daemon.module`, with
+the libraries loaded that each of them needs; it prints only its port on the standard output. PySpark's own
+(pyspark/daemon.py) loads neither pyarrow nor pandas, so that each worker loads them itself: one for every core, and
+again after each idle minute, since Spark ends the worker then.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import model_monitor
 from model_monitor.data.engine.protocol import Task
 from model_monitor.errors import MonitorError
 
-MAPPED = "model_monitor.data.profiling.partition"  # what most tasks run; each worker would have to import it else
+MAPPED = "model_monitor.data.profiling.partition"  # the module of most tasks; each worker would otherwise import it
 
 
 def in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What `task` makes of the batches; the worker's next task then begins at once.
+    """The result of `task` for the batches; the worker's next task then starts at once.
 
     PySpark 3.5 collects garbage after each task (daemon.py), which visits every object of every imported library, and
     before each it has Python 3.10 to 3.12 read the directories of all archives on its path again (worker.py,
@@ -37,7 +37,7 @@ def in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Reco
 
 
 def without_texts(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What `task` makes of the batches. An exception that is not ours leaves without its text, which may repeat a value.
+    """The result of `task` for the batches. An exception that is not ours loses its text, which may repeat a value.
 
     Executors log what a worker raises, by the cluster's own settings. Source: P25.
     """
@@ -71,7 +71,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def forget_archives() -> None:
-    """Nothing to read again: an import makes an archive's importer anew, from the directory that zipimport remembers."""
+    """Leave nothing to reread: an import recreates an archive's importer from the directory that zipimport keeps."""
     for path, finder in list(sys.path_importer_cache.items()):
         if isinstance(finder, zipimporter):
             del sys.path_importer_cache[path]
@@ -79,16 +79,16 @@ def forget_archives() -> None:
 
 @cache
 def _freeze_libraries() -> None:
-    """Once: what is alive after the worker's first task are the libraries, which stay alive.
+    """Once: the objects alive after the worker's first task are the libraries, which stay alive.
 
-    gc.get_freeze_count() would tell whether that has been done, but it visits all of them.
+    gc.get_freeze_count() would show whether that has been done, but it visits all of them.
     """
     gc.collect()
     gc.freeze()
 
 
 def with_libraries(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches, where what tasks need can be imported."""
+    """The batches, on executors that can import what tasks need."""
     import_module(MAPPED)
     yield from batches
 
@@ -100,7 +100,7 @@ def _fork_workers() -> None:
 
     import_module(MAPPED)
     forget_archives()
-    gc.freeze()  # a worker that looked for garbage among the libraries would have a copy of each of their pages
+    gc.freeze()  # garbage collection over the libraries would give each worker a copy of their pages
     manager()  # type: ignore[no-untyped-call]
 
 
@@ -111,7 +111,7 @@ def versions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of the slices in a column of them."""
+    """The rows of the slices in a column."""
     for batch in batches:
         for packed in batch.column(0):
             yield from pa.ipc.open_stream(packed.as_buffer())

@@ -1,1 +1,1 @@
-"""Everything before Spark: its Java, its JARs, its options, and the command that starts a job. Standard library only."""
+"""Everything before Spark: its Java, its JARs, its options, the command that starts a job. Standard library only."""

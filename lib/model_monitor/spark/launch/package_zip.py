@@ -1,4 +1,4 @@
-"""What is shipped to nodes: the package as a zip, and Python's packed environment. Standard library only."""
+"""The files shipped to nodes: the package as a zip, and Python's packed environment. Standard library only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ KINDS = (".tar.gz", ".tgz", ".tar", ".zip")
 
 
 def archive_of(environment: str) -> str:
-    """What spark-submit's --archives gets for it. environment: a file of this machine, or a URI that the cluster reads.
+    """The value of spark-submit's --archives. environment: a file of this machine, or a URI that the cluster reads.
 
-    Raises BadConfiguration if there is no such file, or it is none that Spark unpacks.
+    Raises BadConfiguration if there is no such file, or Spark can't unpack it.
     """
     if not environment.endswith(KINDS):
         raise BadConfiguration(f"--environment is {environment!r}; it has to be an archive: {', '.join(KINDS)}")
@@ -45,7 +45,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the time stamp of every entry: the earliest tha
 
 
 def provide_zip(package: Path, cache: Path) -> Path:
-    """`<cache>/packages/<name>-<hash of the contents>.zip` of the folder `package`, made if it is not there yet."""
+    """`<cache>/packages/<name>-<hash of the contents>.zip` of the folder `package`, created if it doesn't exist."""
     path = zip_path(package, cache)
     if not path.is_file():
         with appearing_whole(path) as directory:
@@ -54,7 +54,7 @@ def provide_zip(package: Path, cache: Path) -> Path:
 
 
 def zip_path(package: Path, cache: Path) -> Path:
-    """Where the zip of `package` lies, or will lie."""
+    """The present or future path of the zip of `package`."""
     digest = hashlib.sha256()
     for file in _files(package):
         content = file.read_bytes()
@@ -73,7 +73,7 @@ def _write(package: Path, path: Path) -> None:
 
 
 def _files(package: Path) -> list[Path]:
-    """Every file but compiled ones and hidden ones (an editor's), in the order of their names."""
+    """Every file except compiled ones and hidden ones (an editor's), ordered by name."""
     return sorted(
         file
         for file in package.rglob("*")
@@ -88,7 +88,7 @@ def _name(file: Path, package: Path) -> str:
 
 
 def main(directory: str) -> int:
-    """Put the zip of this very package into `directory`, named by its version."""
+    """Write the zip of this very package to `directory`, named by its version."""
     package = Layout.here().package
     path = Path(directory) / f"{package.name}-{__version__}.zip"
     with appearing_whole(path) as making:

@@ -1,4 +1,4 @@
-"""What a command line asks for: the job, what goes to it, what goes to Spark, and the cluster or application that it goes to.
+"""A parsed command line: the job, its arguments, Spark's options, and the target cluster or application.
 
 Standard library only.
 """
@@ -36,7 +36,7 @@ EXAMPLES = {
 }
 
 TARGET_OPTIONS = ("--target", *EXAMPLES, "--environment")
-"""Options of ours, each with a value; they stand before the job."""
+"""Options of ours, each with a value; they precede the job."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Bucket:
 
     @classmethod
     def of(cls, uri: str, what: str) -> Bucket:
-        """The place that `uri` names.
+        """The location of `uri`.
 
-        what: what the place is called, for the error. Raises BadConfiguration if it is not on S3.
+        what: its name in the error. Raises BadConfiguration if it is not on S3.
         """
         parts = urlsplit(uri)
         if parts.scheme not in S3_SCHEMES or not parts.netloc:
@@ -70,9 +70,9 @@ class Bucket:
 class Target:
     """One cluster or application.
 
-    identifier: the cluster's or the application's. role: ARN of the role that a serverless job runs as. package: below it
-    lie the files that jobs need. environment: an archive of Python's environment, here or on S3. waits: whether the
-    command waits for the job's end.
+    identifier: of the cluster or the application. role: ARN of the role that a serverless job runs as. package: the
+    location of the files that jobs need. environment: an archive of Python's environment, here or on S3. waits: whether
+    the command waits for the job's end.
     """
 
     kind: Kind
@@ -84,13 +84,13 @@ class Target:
 
     @classmethod
     def of(cls, options: Mapping[str, str], *, waits: bool) -> Target | None:
-        """The target that the options of a command line name; None if they name none.
+        """The target in the options of a command line; None if they name none.
 
         Raises BadConfiguration with one line for each option that is missing or of the other kind.
         """
         if "--target" not in options:
             for name in TARGET_OPTIONS:
-                if name in options and name != "--environment":  # clusters take it, too
+                if name in options and name != "--environment":  # clusters accept it, too
                     raise BadConfiguration(
                         f"{name} belongs to a --target; write --target emr or --target emr-serverless"
                     )
@@ -151,10 +151,10 @@ WITH_VALUE = frozenset(
     ]
 )
 WITHOUT_VALUE = frozenset({"--supervise", "--verbose", "-v"})
-"""Options of Spark 3.5, but for --kill, --status and --remote, which start no job of ours. Source: Spark's own --help."""
+"""Options of Spark 3.5, except --kill, --status and --remote, which start no job. Source: Spark's own --help."""
 
 LISTS = ("--jars", "--py-files", "--files", "--archives")
-"""Options whose values are lists with commas: given twice, spark-submit keeps the last one only, we join them."""
+"""Options whose values are comma-separated lists: of repeated ones, spark-submit keeps the last only, we join them."""
 
 SETTING_OF = {
     "--master": "spark.master",
@@ -167,21 +167,21 @@ SETTING_OF = {
     "--packages": "spark.jars.packages",
     "--jars": "spark.jars",
 }
-"""The settings that these options stand for, as far as we ask for them."""
+"""The settings that these options set, as far as we use them."""
 
 _PROPERTY = re.compile(r"\s*([^\s=:#!][^\s=:]*)[\s=:]+(.*?)\s*$")
 
 
 @dataclass(frozen=True)
 class SparkOption:
-    """One option as it was given; `value` is None for one that takes none."""
+    """One option as given; `value` is None for one without a value."""
 
     name: str
     value: str | None = None
 
     @property
     def setting(self) -> tuple[str, str] | None:
-        """The setting it stands for, with its value: `--conf K=V` and `--master M`; None for the others."""
+        """The setting of an option, with its value: `--conf K=V` and `--master M`; None for the others."""
         if self.name in ("--conf", "-c"):
             key, _, value = (self.value or "").partition("=")
             return key.strip(), value
@@ -192,9 +192,9 @@ class SparkOption:
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str]]:
-    """The options that spark-submit knows, wherever they stand, and everything else in its order.
+    """The options that spark-submit knows, at any position, and everything else in its order.
 
-    What follows `--` is not looked at. `--master=yarn` and `--master yarn` are the same.
+    Words after `--` are ignored. `--master=yarn` and `--master yarn` are the same.
 
     Raises BadConfiguration for an option without its value.
     """
@@ -227,7 +227,7 @@ def values_of(options: Sequence[SparkOption], name: str) -> list[str]:
 def words_of(
     options: Sequence[SparkOption], ours: Mapping[str, Sequence[str]], left_out: Collection[str] = ()
 ) -> list[str]:
-    """The options as words, but for those left out. ours: what stands in `LISTS` before what is given."""
+    """The options as words, except those left out. ours: words of `LISTS` that precede the given ones."""
     words = []
     for name in LISTS:
         listed = [*ours.get(name, ()), *values_of(options, name)]
@@ -247,9 +247,9 @@ def read_properties(path: Path) -> dict[str, str]:
 
 
 def settings_of(options: Sequence[SparkOption], cluster_defaults: Path | None = None) -> dict[str, str]:
-    """What Spark is going to take: options over --conf over the properties file (the one given, else the cluster's, if any).
+    """Spark's effective settings: options over --conf over the properties file (the given one, else the cluster's, if any).
 
-    Raises BadConfiguration for a --conf without `=` or a properties file that is not there.
+    Raises BadConfiguration for a --conf without `=` or a missing properties file.
     """
     files = values_of(options, "--properties-file")
     if files and not Path(files[-1]).is_file():
@@ -275,7 +275,7 @@ def is_local(master: str) -> bool:
     return master.startswith("local") and not master.startswith("local-cluster")
 
 
-COLUMNS = 1000  # how wide data is taken to be, if nobody says
+COLUMNS = 1000  # the default number of columns in the data
 
 
 @dataclass(frozen=True)
@@ -299,9 +299,9 @@ class Request:
 
 
 def read_request(arguments: Sequence[str]) -> Request | None:
-    """The command line taken apart, or None if it asks for help or names no job.
+    """The parsed command line, or None if it requests help or names no job.
 
-    Raises BadConfiguration if something of the job's stands before the job.
+    Raises BadConfiguration if a job's option precedes the job.
     """
     options, rest = split_options(arguments)
     own, dry_run, columns = iter(rest), False, COLUMNS
@@ -333,7 +333,7 @@ def read_request(arguments: Sequence[str]) -> Request | None:
 
 
 def _require_own_before(job_arguments: Sequence[str]) -> None:
-    """Raises BadConfiguration for an option of ours that stands behind the job."""
+    """Raises BadConfiguration for an option of ours that follows the job."""
     ours = {"--no-wait", *TARGET_OPTIONS}
     late = next((word for word in job_arguments if word.partition("=")[0] in ours), None)
     if late is not None:

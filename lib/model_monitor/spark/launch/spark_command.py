@@ -43,9 +43,9 @@ _VARIABLES_OF_JAVA = (VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 def jvm_options(
     archive: ClassArchive, logging: Path, settings: Mapping[str, str], environment: Mapping[str, str], *, local: bool
 ) -> str:
-    """The value of SPARK_SUBMIT_OPTS: the user's own options, and of ours those that they don't speak of.
+    """The value of SPARK_SUBMIT_OPTS: the user's own options, and ours where the user set none.
 
-    logging: the file with our settings of logs. settings: Spark's. local: whether executors are in the same JVM.
+    logging: the file with our logging settings. settings: Spark's. local: whether executors are in the same JVM.
     """
     given, own = environment.get(VARIABLE, ""), []
     if LOG_SETTINGS not in given and logging.is_file():
@@ -58,7 +58,7 @@ def jvm_options(
 
 
 def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, str]) -> bool:
-    """Whether the user chose one; Java refuses to start with two."""
+    """Whether the user chose a collector; Java refuses to start with two."""
     words = [settings.get(name, "") for name in _PLACES_OF_A_COLLECTOR]
     words += [environment.get(name, "") for name in _VARIABLES_OF_JAVA]
     return any(map(_ANY_COLLECTOR.search, words))
@@ -69,15 +69,15 @@ LOCAL_DRIVER_MEMORY = "2g"  # heap of a local run, where one JVM is driver and e
 WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 140, 0.2
 """Memory of a Python worker: 340 MB at 1,000 columns of doubles (benchmarks/profile_memory.py)."""
 
-SHELL = "pyspark-shell"  # what spark-submit calls a Python that runs already and wants a JVM
-SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # where PySpark looks for the options of that JVM, SHELL behind them
+SHELL = "pyspark-shell"  # spark-submit's name for a running Python that needs a JVM
+SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # where PySpark looks for that JVM's options, followed by SHELL
 
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 
 
 @dataclass(frozen=True)
 class Submission:
-    """The command and what is added to its environment; `remarks` are lines for the user."""
+    """The command and its additional environment variables; `remarks` are lines for the user."""
 
     command: list[str]
     variables: dict[str, str]
@@ -90,9 +90,9 @@ class Submission:
 
 
 def build(request: Request, layout: Layout, environment: Mapping[str, str], working_directory: Path) -> Submission:
-    """The spark-submit command of a request. Makes the package's zip, and fetches the JAR unless it is a dry run.
+    """The spark-submit command of a request. Creates the package's zip, and downloads the JAR unless it is a dry run.
 
-    Raises BadConfiguration for a job, an option or a settings file that is not there, MissingDependency without Java,
+    Raises BadConfiguration for a missing job, option or settings file, MissingDependency without Java,
     Spark or the JAR.
     """
     job = layout.job_file(request.job, working_directory)
@@ -174,9 +174,9 @@ def own_settings(
 ) -> dict[str, str]:
     """The settings that we add to those given; what was computed is said in `remarks`. columns: how wide the data is."""
     own = read_properties(layout.conf / "spark-defaults.conf")
-    # The job itself can't tell: Spark gives its Python a pipe. The bar goes to the standard error.
+    # The job itself can't detect it: Spark gives its Python a pipe. The bar goes to the standard error.
     own.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
-    if is_local(master):  # else a task whose data is on another host may wait for ever: nobody there offers it again
+    if is_local(master):  # else a task whose data is on another host may wait forever: nothing there offers it again
         own["spark.locality.wait"] = "0"
     overhead = "spark.executor.memoryOverhead"
     if master.startswith(("yarn", "k8s")) and overhead not in given:
@@ -212,10 +212,10 @@ def _variables(
     if options:
         variables[VARIABLE] = options
     if sys.version_info < (3, 12):
-        # PySpark imports distutils; setuptools' own, which comes first otherwise, loads all of setuptools in every process.
+        # PySpark imports distutils; setuptools' own, which would take precedence, loads all of setuptools each time.
         variables.setdefault("SETUPTOOLS_USE_DISTUTILS", environment.get("SETUPTOOLS_USE_DISTUTILS", "stdlib"))
     if is_local(settings["spark.master"]):
-        # Driver and workers have to be one Python; unset, the workers take the first python3 of the PATH.
+        # Driver and workers must be the same Python; unset, the workers take the first python3 of the PATH.
         variables["PYSPARK_PYTHON"] = variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
         if not environment.get("SPARK_LOCAL_IP"):
             variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # a host name that doesn't resolve stops Spark

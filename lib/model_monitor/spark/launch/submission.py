@@ -20,7 +20,7 @@ from model_monitor.running.configuration.command_line import kept_help, require_
 from model_monitor.running.layout import Layout
 from model_monitor.spark.launch.request import Request, read_request
 
-SHARED = "SHARED_SPARK"  # set where a job finds Spark running, which others use, too
+SHARED = "SHARED_SPARK"  # set where a job uses a running Spark that others use, too
 
 LOCALLY = ("baseline", "monitor", "merge")  # jobs that may run without Spark
 
@@ -48,7 +48,7 @@ MODEL_MONITOR_MAVEN_MIRROR (where to fetch it), MODEL_MONITOR_CACHE (folder of t
 def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_verb: bool = False) -> int:
     """Become the job's spark-submit; returns only for help, a dry run or a wrong command line (2).
 
-    is_verb: whether the job says itself what it needs: Python starts it, unless options of Spark or a target are given.
+    is_verb: whether the job determines its own needs: Python starts it, unless options of Spark or a target are given.
     """
     layout = Layout.here()
     try:
@@ -98,7 +98,7 @@ def _starts_python(request: Request, *, is_verb: bool) -> bool:
 
 
 def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What a flag among a job's says, or else its variable; nothing if neither does."""
+    """The value of a flag among a job's, or else of its variable; empty if neither is set."""
     words = iter(job_arguments)
     chosen = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
     for word in words:
@@ -109,10 +109,10 @@ def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mappi
 
 
 def _run_here(words: list[str], layout: Layout) -> NoReturn:
-    """Run a driver as the program of this process, whose own processes find the package."""
+    """Run a driver as the program of this process, whose child processes find the package."""
     os.environ["PYTHONPATH"] = layout.python_path(os.environ)
     if Path(words[0]).parent == layout.jobs.resolve():
-        gc.disable()  # a tenth of a second: libraries that are loaded stay; the job enables it again
+        gc.disable()  # saves a tenth of a second: loaded libraries stay; the job enables it again
     sys.argv = words
     runpy.run_path(words[0], run_name="__main__")
     sys.exit(0)

@@ -1,9 +1,9 @@
 """The data-quality checks: each a registered function. Pure.
 
-Registered under its `constraint_check_type`. A check of features takes one feature and the threshold that its fact `threshold`
-gives for it: a function of the feature that is None where nothing was asked of it. A check of the data set takes the whole
-comparison and gives findings, each with its `feature_name`. They decide, and never log, raise for bad data or ask
-Spark. `evaluation.check_all` runs them all; a new file in this folder is found by being there.
+Registered under its `constraint_check_type`. A check of features takes one feature and the threshold from its fact
+`threshold`: a function of the feature that returns None where no check is requested. A check of the data set takes the
+whole comparison and yields findings, each with its `feature_name`. Checks decide; they never log, raise for bad data or
+ask Spark. `evaluation.check_all` runs them all; a new file in this folder is discovered automatically.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""baseline_drift_check: a feature is distributed as it was in the baseline. Pure."""
+"""baseline_drift_check: a feature is distributed as in the baseline. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the c
 
 
 def threshold_of(feature: FeatureComparison) -> float | None:
-    """`comparison_threshold`, or `categorical_comparison_threshold` for a text feature; None where comparators are requested."""
+    """`comparison_threshold`, or `categorical_comparison_threshold` for a text; None if comparators are requested."""
     settings = feature.settings
     if settings.comparators is not None:
         return None
@@ -85,7 +85,7 @@ def against(feature: FeatureComparison, reference: str) -> Finding:
 def judged(
     compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
 ) -> Finding:
-    """A comparison of the two held against a threshold."""
+    """The verdict on a comparison of the two sides, by a threshold."""
     status, reason = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
     return Finding(
         CheckStatus(status.value),

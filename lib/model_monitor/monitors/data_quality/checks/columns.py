@@ -1,4 +1,4 @@
-"""missing_column_check and extra_column_check: the data has the columns of the baseline, and no others."""
+"""missing_column_check and extra_column_check: the data has exactly the columns of the baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A feature's values against a limit of constraints.json: in the domain, there, of the type, not negative."""
+"""A feature's values against a limit of constraints.json: in the domain, present, of the type, not negative."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
 
 
 def _in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
-    """The least and the largest number of present values that may be in the domain; None if nothing is known of it."""
+    """Bounds for the number of present values in the domain; None if unknown."""
     domain, frequencies = feature.domain, feature.current.frequencies
     if frequencies is not None:
         return _bounds(frequencies, domain)
@@ -78,7 +78,7 @@ def _in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
 
 
 def _bounds(frequencies: Frequencies, domain: frozenset[str]) -> tuple[int, int]:
-    """Counts are too small by `bound` at most. What is not exact had more distinct values than the limit, each once or more."""
+    """Counts are too small by `bound` at most. If inexact, distinct values exceeded the limit, each at least once."""
     inside = sum(count for value, count in frequencies.counts.items() if value in domain)
     if frequencies.exact:
         return inside, inside

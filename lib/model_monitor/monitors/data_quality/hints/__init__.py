@@ -1,8 +1,8 @@
-"""What looks wrong with a data set and breaks no constraint: each a registered function. Pure.
+"""Hints: what looks wrong with a data set but violates no constraint; each a registered function. Pure.
 
-A rule takes what was `Seen` and yields columns and a sentence only if it is nearly certain: of counts, never of a value.
-`evaluation.all_hints` runs them all; a new file in this folder is found by being there. Ours; under `--compat service` there
-are none.
+A rule takes `Seen` and yields columns and a sentence only if it is nearly certain: about counts, never about a value.
+`evaluation.all_hints` runs them all; a new file in this folder is discovered automatically. Ours: none with
+`--compat service`.
 
 Source: M16.
 """
@@ -20,21 +20,21 @@ from model_monitor.registry import Registry
 from model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
 
 NAMED = 5  # columns that a sentence names; the rest are counted
-FEWEST_VALUES = 5  # a column with fewer says nothing
+FEWEST_VALUES = 5  # a column with fewer values gets no hint
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a run knows of its data. compared: beside a baseline; None if there is none."""
+    """What a run knows of its data. compared: the comparison with a baseline; None if there is none."""
 
     profile: Profile
     layout: Layout
     compared: Comparison | None = None
 
     def texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
-        """Columns of text with the counts of their values, where most were counted, so that one can tell what they look like.
+        """Text columns with the counts of their values, where most values were counted, so that their look can be judged.
 
-        Beside a baseline without those that are a String there, which its own run has spoken of.
+        With a baseline, those that are a String there are left out: the baseline's own run has reported them.
         """
         expected = self.expected_types()
         for feature in self.profile.features:
@@ -45,17 +45,17 @@ class Seen:
                 yield feature, found.counts
 
     def expected_types(self) -> dict[str, InferredType]:
-        """The types of the features in the baseline; none if there is none."""
+        """The types of the features in the baseline; empty if there is none."""
         features = self.compared.constraints.features if self.compared is not None else ()
         return {feature.name: feature.inferred_type for feature in features}
 
 
-Said = Iterator[tuple[Iterable[str], str]]  # columns that a hint is about, and its sentence
+Said = Iterator[tuple[Iterable[str], str]]  # the columns of a hint, and its sentence
 Rule = Callable[[Seen], Said]
 
 HINTS: Registry[Rule] = Registry("hint")
 
 
 def listed(found: Mapping[str, tuple[int, int]]) -> str:
-    """Columns, each with how many of its values are concerned: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
+    """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
     return some_of([f"{name!r} ({count:,} of {total:,})" for name, (count, total) in found.items()], NAMED)

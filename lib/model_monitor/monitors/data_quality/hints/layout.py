@@ -1,4 +1,4 @@
-"""How data and constraints are laid out: a header that is a record, shifted columns, unknown segments, unknown members."""
+"""The layout of data and constraints: a header that is a record, shifted columns, unknown segments, unknown members."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from model_monitor.statistics.states import FeatureProfile, Profile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 NO_COUNTER = re.compile(r"-.*|.*[.eE].*")  # a negative number or a fraction; others number columns, or are years
-FEWEST_NUMBERS = 3  # fewer numbers are in order by chance
+FEWEST_NUMBERS = 3  # fewer numbers may be in order by chance
 
 MOST_CATEGORIES = 100
-"""A text column of more distinct values may have a first one that no other row has; so may one of rows few for each."""
+"""With more distinct values, or few rows for each, a text column's first value may be unique to that row."""
 ROWS_FOR_EACH = 5
 
 
@@ -38,7 +38,7 @@ def header_is_data(seen: Seen) -> Said:
 
 
 def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
-    """Whether nothing speaks against a cell as one of a column's values: an empty one is called `_c0` by now."""
+    """Whether a cell may be one of the column's values: an empty one is called `_c0` by now."""
     if cell.startswith("_c"):
         return True
     if feature.is_numeric:
@@ -53,7 +53,7 @@ def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
 
 
 def _certainty(numbers: Sequence[str]) -> int:
-    """How certain it is that numbers in a header are values: 2 quite, 1 with something else, 0 they may be names."""
+    """How certain it is that numbers in a header are values: 2 surely, 1 with other evidence, 0 they may be names."""
     if not any(map(NO_COUNTER.fullmatch, numbers)):
         return 0
     in_order = sorted(map(float, numbers))

@@ -1,6 +1,6 @@
 """swapped_columns: two columns that are matched by position have changed places.
 
-Each one's values fit the other's baseline and not its own. From the states and the baseline's distributions; no scan.
+Each one's values fit the other's baseline and not its own. Based on states and the baseline's distributions; no scan.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from model_monitor.statistics.drift.distances import l_infinity_numeric
 from model_monitor.statistics.drift.distributions import StepCdf
 from model_monitor.statistics.states import DataTypeCounts
 
-FEWEST_PRESENT = 30  # values of a column, on either side, below which it is not looked at
+FEWEST_PRESENT = 30  # values of a column, on either side, below which it is ignored
 
 MISFIT = 0.6
-"""The least distance of a column from its own baseline. Chance alone gives it to one of 20,000 columns of 30 values."""
+"""The smallest distance of a column from its own baseline. By chance one of 20,000 columns of 30 values has it."""
 
 FIT = 0.2  # the largest distance of a column from the other's baseline: a third of MISFIT
 
 FEW_DISTINCT = 10
 """Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
 
-MOSTLY_TEXT = 0.9  # the least share of a text column's values that are no numbers; a column of both is neither
-MOST_MISFITS = 50  # more columns than that have not changed places two by two
+MOSTLY_TEXT = 0.9  # the smallest share of a text column's values that are not numbers; a mixed column is neither
+MOST_MISFITS = 50  # more columns than that have not changed places in pairs
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """One side of a column. numbers, texts: their distribution, as far as it is known; both None for texts that are too many."""
+    """One side of a column. numbers, texts: its distribution, as far as known; both None for too many texts."""
 
     is_text: bool
     numbers: StepCdf | None = None
@@ -43,7 +43,7 @@ class Values:
 
     @classmethod
     def of(cls, distribution: FeatureDistribution) -> Values | None:
-        """None for a column of which nobody can tell what it is, or that has too few values."""
+        """None for a column of unknown kind, or one with too few values."""
         if distribution.present < FEWEST_PRESENT:
             return None
         if distribution.is_numeric:
@@ -52,7 +52,7 @@ class Values:
         texts = distribution.categories
         if distribution.inferred_type is not InferredType.STRING or (_text_share(distribution) or 0.0) < MOSTLY_TEXT:
             return None
-        # of an id, or of whatever else hardly occurs twice, later values are new ones
+        # for an id, or any feature with few repeated values, later values are new
         return cls(True, texts=texts if texts and 2 * len(texts) <= distribution.present else None)
 
     @property
@@ -62,7 +62,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the baseline with the one at its place in the current data. number: its place, from 1."""
+    """A column of the baseline with the one at its position in the current data. number: its position, from 1."""
 
     number: int
     name: str
@@ -93,7 +93,7 @@ def swapped_columns(seen: Seen) -> Said:
 
 
 def distance(baseline: Values, current: Values) -> float | None:
-    """From 0, alike, to 1, nothing in common; None if both are texts and nobody can tell."""
+    """From 0 (alike) to 1 (nothing in common); None if both are texts and it is unknown."""
     if baseline.is_text != current.is_text:
         return 1.0
     if baseline.numbers is not None and current.numbers is not None:
@@ -119,7 +119,7 @@ def _columns(seen: Seen) -> Iterator[Column]:
 
 
 def _gap(one: Column, other: Column) -> float | None:
-    """How far the two are from each other's baselines, together; None if they are not near."""
+    """The sum of the distances from each other's baselines; None if they are not near."""
     known = []
     for baseline, current in ((one.baseline, other.current), (other.baseline, one.current)):
         found = distance(baseline, current)
@@ -130,7 +130,7 @@ def _gap(one: Column, other: Column) -> float | None:
 
 
 def _text_share(distribution: FeatureDistribution) -> float | None:
-    """The share of the present values that are no numbers; None if nobody knows."""
+    """The share of the present values that are not numbers; None if unknown."""
     if distribution.text_share is not None or not distribution.categories:
         return distribution.text_share
     values, counts = zip(*distribution.categories.items(), strict=True)

@@ -1,4 +1,4 @@
-"""What values look like: texts that are dates or numbers, whole fractions, values in place of nothing, or of this hour."""
+"""The look of values: texts that are dates or numbers, whole fractions, values that fill gaps, or follow the hour."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from model_monitor.statistics.verdicts.clock import CLOCK_DAY
 from model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
-THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # what may be a whole number whose thousands are set apart
-NEARLY_CERTAIN = 1e-6  # chance of so few missing values, if nothing had changed
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
+NEARLY_CERTAIN = 1e-6  # the probability of so few missing values without a change
 
 
 @HINTS.register("dates_as_texts")

@@ -1,12 +1,12 @@
-"""The guard: what would pass in silence, since no limit of constraints.json is about it. Pure.
+"""The guards: checks for changes that no limit of constraints.json covers. Pure.
 
-A guard takes one feature of which the baseline's states are known, and gives the `Evidence` of its window, or None where there is
-nothing to ask; without the state that it `needs` of the baseline it is not asked. It runs where chance is allowed for, within the
-budget of the family "contents"; a new file in this folder is found by being there. `same_as` names the checks that see the same
-change: it is no second violation beside theirs.
+A guard takes one feature, with the baseline's states, and returns the `Evidence` of its window, or None if it does not
+apply; it is skipped if the baseline lacks the state that it `needs`. It runs where noise is allowed for, within the
+budget of the family "contents"; a new file in this folder is discovered automatically. `same_as` names the checks that
+see the same change: the guard adds no second violation to theirs.
 
-Rows may belong together, as those of one user do. Then what looks like many rows is one thing that happened: evidence has to
-last if rows come in groups of `GROUP`, unless the baseline's own parts show that rows stand for themselves, or what is seen is
+Rows may belong together, like those of one user. Then what looks like many rows is a single event: evidence must hold
+even if rows come in groups of `GROUP`, unless the baseline's own parts show that rows are independent, or the change is
 of a kind that the baseline never had, and no healthy window would.
 
 Source: D4.9.
@@ -40,7 +40,7 @@ GUARDS: Registry[Guard] = Registry("guard")
 
 
 def evidence_of(feature: FeatureComparison) -> Mapping[str, Evidence]:
-    """What the guards saw of a feature, by the name of their check; nothing if the baseline's states are not at hand."""
+    """The evidence of the guards on a feature, by check name; empty if the baseline's states are unavailable."""
     if not feature.evidence:
         feature.evidence.append(dict(_seen_by_guards(feature)))
     return feature.evidence[0]
@@ -60,12 +60,12 @@ def _seen_by_guards(feature: FeatureComparison) -> Iterator[tuple[str, Evidence]
 
 @once
 def _asked(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
-    """The guards that have something to ask of a feature with these states. needs: the one that a guard can't do without."""
+    """The guards that apply to a feature with these states. needs: the state that a guard can't do without."""
     found = ((guard, guard.facts.get("needs")) for guard in GUARDS.values())
     return tuple(guard for guard, needs in found if needs is None or before.state(needs) is not None)
 
 
-# What a guard saw of one column beside its baseline, and what may be said of it.
+# The evidence of a guard on one column and its baseline, and the verdict on it.
 
 
 GROUP = 40  # up to n rows may belong together, and be one value that is drawn once
@@ -73,8 +73,8 @@ GROUP = 40  # up to n rows may belong together, and be one value that is drawn o
 FEWEST_ALIEN, FEWEST_SEEN = 5, 10 * GROUP
 """At least n rows of a window are not an accident, and a baseline of at least n rows would have had some."""
 
-LEAST_SHIFT = 0.5  # the smallest change of a mean that is worth a word, in standard deviations
-FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is about normal
+LEAST_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
+FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is approximately normal
 
 GROUPS = (
     f"groups of {GROUP} rows that belong together may do this by chance, and without earlier windows their "
@@ -84,11 +84,11 @@ GROUPS = (
 
 @dataclass(slots=True)
 class Evidence:
-    """What a guard saw. what: of which `observed` and `expected` are the window's and the baseline's. n, m: their values.
+    """The evidence of a guard. what: the quantity, `observed` in the window and `expected` by the baseline. n, m: their values.
 
-    p: of independent rows. grouped_p: of groups of rows. is_large: whether the change is worth a word. is_alien: whether no group
-    of healthy rows would be so, and rows count each for itself. share: of a share the count of the baseline, and which part of a
-    window is alien; None of a mean. reason: why there is no verdict; None if there is one.
+    p: for independent rows. grouped_p: for groups of rows. is_large: whether the change is relevant. is_alien: whether no group
+    of healthy rows would look so, and rows count singly. share: for a share, the baseline's count, and the alien part of a
+    window; None for a mean. reason: why there is no verdict; None if there is one.
     """
 
     what: str
@@ -126,10 +126,10 @@ class Evidence:
 def of_share(
     what: str, baseline: tuple[int, int], current: tuple[int, int], *, alien: float = math.inf, is_kind: bool = False
 ) -> Evidence | None:
-    """Whether more of a window are so than by chance; None if a side has no values.
+    """Whether a share of a window is higher than by chance; None if a side has no values.
 
-    baseline, current: how many are so, of how many. alien: the share from which on a window has what no healthy one would, if
-    the baseline has less than a hundredth of it. is_kind: whether it does at any share, if the baseline has none.
+    baseline, current: the count and the total. alien: the share from which a window is unlike any healthy one, if the
+    baseline has less than a hundredth of it. is_kind: whether any share is, if the baseline has none.
     """
     (b, n), (w, m) = baseline, current
     if not n or not m:
@@ -148,7 +148,7 @@ def of_share(
 
 @lru_cache(4096)
 def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, counts_as_is: bool) -> int | None:
-    """The least number of the window's m values that are a violation; None if not even all of them are."""
+    """The smallest violating number among the window's m values; None if not even all of them are."""
 
     def is_found(w: int) -> bool:
         found = of_share("", (b, n), (w, m), alien=alien)
@@ -168,7 +168,7 @@ class Mean:
 
 
 def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
-    """Whether a mean is another one than by chance; None if a side has no values."""
+    """Whether a mean differs by more than chance; None if a side has no values."""
     if not baseline.count or not current.count:
         return None
     apart = abs(current.mean - baseline.mean)
@@ -186,7 +186,7 @@ def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
 
 
 def _chance_apart(apart: float, baseline: Mean, current: Mean, group: int) -> float:
-    """Two-sided tail of the difference of means, widened as that of numbers with a skewness of 2 is."""
+    """Two-sided tail of the difference of means, widened like that of numbers with a skewness of 2."""
     fewest = min(baseline.count, current.count) // group
     if not apart or fewest * group < FEWEST_OF_MEAN or fewest < 2:
         return 1.0
@@ -198,7 +198,7 @@ def _chance_apart(apart: float, baseline: Mean, current: Mean, group: int) -> fl
 
 
 def has_numbers(*sides: FeatureProfile) -> bool:
-    """Whether all sides are numbers, with finite ones among them."""
+    """Whether all sides are numeric and have finite values."""
     return all(map(_has_numbers, sides))
 
 
@@ -209,8 +209,8 @@ def _has_numbers(side: FeatureProfile) -> bool:
 
 
 def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
-    """How many of the finite numbers lie outside, and how many there are. Of more than an end holds, or without ends, as many as
-    lie there for certain.
+    """The number of finite numbers outside, and their total. If more lie there than the stored ends hold, or without
+    ends: the number that certainly does.
     """
     moments, sketch = feature.moments, feature.kll
     assert moments is not None

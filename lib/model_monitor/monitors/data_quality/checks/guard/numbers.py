@@ -1,4 +1,4 @@
-"""Numbers are as finite as they were, have the sign and the range that they had, and are no texts, as texts are no numbers."""
+"""Numbers are as finite as before, keep their sign and their range, and are not texts; and texts are not numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from model_monitor.monitors.data_quality.distributions import why_always_new
 from model_monitor.statistics.states import FeatureProfile, Moments
 
 ALIEN = 0.01  # of a window
-SHARP = 0.5  # of the way from the first tenth to the middle: a lowest tenth that takes less is the end of the numbers
-FAR, NEAR = 2.0, 0.5  # so many widths of the baseline's range, and where it is known that no group of rows lies so near
+SHARP = 0.5  # of the distance from the first tenth to the middle: a lowest tenth below it is a sharp end
+FAR, NEAR = 2.0, 0.5  # in widths of the baseline's range; NEAR where surely no group of rows lies so near
 SHORT_TAIL, LONGEST_TAIL = 0.15, 1.2
-"""Of the inner eight tenths: ends are sharp if the wider outer one takes less than the first, tails go on from the second."""
+"""Of the inner eight tenths: ends are sharp if the wider outer tenth is below the first; tails exceed the second."""
 
 
 @GUARDS.register("infinity_check", needs=Moments)
@@ -66,7 +66,7 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     first, last = sketch.quantile(0.1), sketch.quantile(0.9)
     tail, inner = max(old.maximum - last, first - old.minimum), last - first
     by = (NEAR if feature.rows_stand_alone or tail < SHORT_TAIL * inner else FAR) * width
-    low = -math.inf if old.minimum >= 0 else old.minimum - by  # negative numbers are sign_check's
+    low = -math.inf if old.minimum >= 0 else old.minimum - by  # negative numbers are left to sign_check
     current, is_kind = beyond(feature.current, below=low, above=old.maximum + by), tail <= LONGEST_TAIL * inner
     return of_share("share of numbers far outside of the range", (0, old.count), current, is_kind=is_kind)
 

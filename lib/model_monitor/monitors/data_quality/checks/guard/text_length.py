@@ -1,5 +1,5 @@
-"""text_length_check, text_letters_check, text_words_check and text_new_words_check: free texts are as long, and of the same.
-code_length_check and empty_text_check: codes keep their length, and no text is empty all at once.
+"""text_length_check, text_letters_check, text_words_check and text_new_words_check: free texts keep their length and
+content. code_length_check and empty_text_check: codes keep their length, and texts don't suddenly become empty.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from model_monitor.statistics.states import FeatureProfile, Frequencies, TextLen
 from model_monitor.statistics.states.ends import LONG
 from model_monitor.statistics.verdicts.components import chance_of_more
 
-FEWEST_WORDS = 10  # different ones
+FEWEST_WORDS = 10  # distinct ones
 EMPTY_ALIEN = 0.01
 SAME = ("categorical_values_check", "code_length_check", "text_length_check")
-"""Checks that see what a free text is made of as well as guards of its letters and words do."""
+"""Checks that detect changes in a free text's content as well as the guards of letters and words do."""
 
 
 @GUARDS.register("text_length_check", same_as=("categorical_values_check", "code_length_check"))
@@ -90,7 +90,7 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     if old is None or new is None or not _shapes(feature, before) or old.different < FEWEST_WORDS:
         return None
     (b, n), (w, m) = old.new_in(new)
-    group = max(1, GROUP >> max(old.level, new.level))  # of those that were kept among so many words
+    group = max(1, GROUP >> max(old.level, new.level))  # of the words kept by sampling
     found = of_share("share of words that the baseline never had", (b, n), (w, m))
     p = chance_of_more(-(-b // group), n // group, w // group, m // group) if min(n, m) >= group else 1.0
     return found and replace(found, p=p, grouped_p=p, share=None)
@@ -130,13 +130,13 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 
 def _lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
-    """How long the texts of both sides are; None if a side has none, or nobody knows."""
+    """The text lengths of both sides; None if a side has none, or they are unknown."""
     old, new = before.state(TextLengths), feature.current.state(TextLengths)
     return (old, new) if old is not None and new is not None and feature.are_texts else None
 
 
 def _shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
-    """What texts without a domain are made of on both sides; None where values are dates, or nobody knows."""
+    """The characters of texts without a domain, on both sides; None where values are dates, or they are unknown."""
     old, new = before.state(TextShapes), feature.current.state(TextShapes)
     if old is None or new is None or not old.texts + old.long or not new.texts + new.long:
         return None

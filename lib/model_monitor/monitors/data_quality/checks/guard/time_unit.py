@@ -1,5 +1,5 @@
-"""time_unit_check, time_future_check and time_age_check: times as numbers stay in their unit: seconds since 1970, or thousandths,
-millionths, billionths of them; and times are as old, beside those of their rows, as they were.
+"""time_unit_check, time_future_check and time_age_check: times as numbers keep their unit (seconds since 1970, or
+thousandths, millionths, billionths of them), and their age relative to the times of their rows.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from model_monitor.statistics.states.vectors import VectorMoments
 
 NEARLY_ALL = 0.99  # of the values of a column of times are times
 TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
-SLACK, PART = HOUR / 4, 0.25  # by which an age has to change, and as a part of it, to be worth a word
+SLACK, PART = HOUR / 4, 0.25  # the smallest relevant change of an age: absolute, and relative
 FAR, FAR_ALIEN = HOUR / 2, 0.2
-"""Beyond all ages of the baseline and that part of them; the share of a window that no group is."""
-WIDER = 4.0  # units are 1,000 apart: up to so many times beyond the usual years is still a time
+"""The distance beyond all ages of the baseline, in addition to PART of them; the share of a window that no group reaches."""
+WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
 
 @GUARDS.register("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
@@ -40,7 +40,7 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 
 
 def ages_of(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
-    """Of both sides; None if nearly all of the baseline's values are no times, or rows have none to compare them with."""
+    """The ages on both sides; None if few of the baseline's values are times, or rows have no times to compare with."""
     old, new = (each.state(Ages) for each in (before, current))
     return (old, new) if old and new and old.total >= NEARLY_ALL * before.num_present and new.total else None
 

@@ -1,4 +1,4 @@
-"""Values differ as they did: nearly all of them, or more than one; none is frequent, repeats or is new where none did."""
+"""Values differ as before: nearly all are distinct, or more than one is; none is newly frequent, repeated or unseen."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ LARGEST = 2  # times the baseline: more values repeat in a window that is larger
 UNIQUE, LEAST_DROP = 0.9, 0.2
 ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
 ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
-MOST = 0.1  # of the baseline's values occur more than once: with more of them the number of rows decides how many
-SELDOM = 0.05  # how seldom numbers of new values that come by themselves vary so much
+MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
+SELDOM = 0.05  # the probability that counts of independent new values vary so much
 
 
 @GUARDS.register("distinct_share_check")
@@ -59,7 +59,7 @@ def _of_one_value(before: FeatureProfile, current: FeatureProfile) -> Evidence |
     found = of_share("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
     if found is not None:
         found.share = None
-    return found  # a window that has another value has none that is its only one
+    return found  # a window with another value has no single value
 
 
 def _is_constant(feature: FeatureProfile) -> bool:
@@ -72,7 +72,7 @@ def _is_constant(feature: FeatureProfile) -> bool:
 
 @once
 def _different(feature: FeatureProfile) -> int:
-    """How many values differ, as far as it is known; 0 if nobody knows."""
+    """The number of distinct values; 0 if unknown."""
     counts = exact_counts(feature)
     if counts is not None:
         return len(counts.counts)
@@ -83,7 +83,7 @@ def _different(feature: FeatureProfile) -> int:
 
 @once
 def _most_frequent(feature: FeatureProfile) -> int:
-    """The most rows that one value may have."""
+    """The largest possible number of rows with one value."""
     if feature.is_numeric and feature.kll is not None:
         weights = np.diff(feature.kll.step_cdf()[1], prepend=0)
         return int(weights.max() + feature.kll.error * feature.num_present)
@@ -143,7 +143,7 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
 
 
 def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence | None:
-    """By nature more repeat in a larger window; one of more than twice the baseline's is not asked."""
+    """A larger window naturally has more repeats; one above twice the baseline's size is not judged."""
     if old is None or new is None or not old.different or not new.different:
         return None
     larger = new.different * 2.0**new.level / (old.different * 2.0**old.level)

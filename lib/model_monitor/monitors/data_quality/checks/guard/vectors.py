@@ -1,5 +1,5 @@
-"""vector_length_check, vector_gaps_check, vector_norm_check and vector_components_check: vectors have as many elements as they
-had, none of them missing, are about as large, and lie where they lay.
+"""vector_length_check, vector_gaps_check, vector_norm_check and vector_components_check: vectors keep their number of
+elements, have none missing, and keep their length and direction.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from model_monitor.statistics.states.vectors import (
 )
 
 FEWEST_VECTORS = 30
-FEWEST_STRETCHES = 8  # whose means tell how much neighbours have in common
+FEWEST_STRETCHES = 8  # whose means show how much neighbours have in common
 GAPS_ALIEN = 0.01
-LEAST_SHIFT = 0.1  # of a component, in standard deviations, that is worth a word
-LEAST_DISTANCE = 0.2  # of the mean vector, likewise, in the directions that it moves along
+LEAST_SHIFT = 0.1  # of a component, in standard deviations, to be relevant
+LEAST_DISTANCE = 0.2  # of the mean vector, likewise, in the directions of its movement
 WHY_NOT = {
     SEVERAL: "its vectors have several lengths",
     TOO_LONG: f"its vectors have more than {MOST_COMPONENTS:,} components, which are not looked at one by one",
@@ -93,26 +93,26 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evi
 
 
 def compared(what: str, old: VectorMoments, new: VectorMoments) -> Evidence | None:
-    """The means of both sides; None if a side has few vectors, or others."""
+    """The means of both sides; None if a side has few vectors, or vectors of another length."""
     if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
         return None
     known = _rows_as_one(old, new.count), _rows_as_one(new, new.count)
     first, second = (found[0] if found is not None else None for found in known)
-    if known[0] is not None and known[1] is not None:  # the baseline tells what is alike further than a window can
+    if known[0] is not None and known[1] is not None:  # the baseline shows longer correlations than a window
         second = max(known[0][0], known[1][1])
     own = first or 1.0, second or first or 1.0
     alone, grouped = (_tested(what, old, new, groups) for groups in (own, (GROUP, GROUP)))
-    of_known = None not in known  # neighbours tell how many rows count as one
+    of_known = None not in known  # neighbours show how many rows count as one
     return replace(alone, grouped_p=alone.p if of_known else grouped.p, is_alien=of_known)
 
 
 def _rows_as_one(of: VectorMoments, rows: int) -> tuple[float, float] | None:
-    """How many of so many rows count as one, by the means of neighbours along the directions; and of the neighbours alone. None
-    if there are too few.
+    """How many of this many rows count as one, by the means of neighbours along the directions; and for the neighbours
+    alone. None if there are too few.
 
-    What is less clear than chance would have it counts as far as chance does not explain it: vectors with many directions say it
-    finely, ages coarsely. What stretches have in common is taken to grow for a longer window as it did from those of 32 or 256 to
-    the next ones, at most as far as for all that is known it may have.
+    Evidence below noise level counts as far as noise does not explain it: vectors with many directions measure it
+    finely, ages coarsely. Correlation over longer windows is assumed to grow as it did from stretches of 32 or 256 to
+    the next ones, at most up to the bound known for it.
     Source: James and Stein 1961, "Estimation with quadratic loss", the positive part.
     """
     size, spread = len(of.together), float(np.diag(of.together).sum())
@@ -138,7 +138,7 @@ def _rows_as_one(of: VectorMoments, rows: int) -> tuple[float, float] | None:
 
 
 def _tested(what: str, old: VectorMoments, new: VectorMoments, groups: Sequence[float]) -> Evidence:
-    """The clearest of three tests. groups: how many rows count as one, of each side."""
+    """The clearest of three tests. groups: how many rows count as one, for each side."""
     width, size = old.width, len(old.together)
     (mean, variance), (now, variance_now) = old.mean_and_variance(), new.mean_and_variance()
     n, m = (max(1.0, each.count / group) for each, group in zip((old, new), groups, strict=True))
@@ -163,7 +163,7 @@ def _tested(what: str, old: VectorMoments, new: VectorMoments, groups: Sequence[
 
 
 def _hotelling(apart: Numbers, together: Numbers, n: float, m: float, freedom: int) -> tuple[float, float]:
-    """The p-value of means of two samples, and their distance in standard deviations. together: products of deviations."""
+    """The p-value of two samples' means, and their distance in standard deviations. together: products of deviations."""
     values, along = np.linalg.eigh(together / freedom)
     there = values > values.max(initial=0.0) * 1e-9
     rank, of = int(there.sum()), n + m - 2
@@ -176,14 +176,14 @@ def _hotelling(apart: Numbers, together: Numbers, n: float, m: float, freedom: i
 
 
 def _widened(z: float, fewest: float) -> float:
-    """The upper tail, widened as that of a mean of numbers with a skewness of 2 is."""
+    """The upper tail, widened like that of a mean of numbers with a skewness of 2."""
     if z <= 0 or math.isinf(z):
         return normal_above(z)
     return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(fewest))))
 
 
 def _others(counts: VectorCounts, length: int) -> int:
-    """The fewest vectors that may have another length, for all that is known of their lengths together."""
+    """A lower bound for the number of vectors with another length, from what is known of all their lengths."""
     apart = counts.elements - counts.vectors * length
     if not counts.shortest <= length <= counts.longest:
         return counts.vectors
