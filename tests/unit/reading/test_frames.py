@@ -300,6 +300,8 @@ def test_a_file_of_different_numbers_is_no_smaller_than_one_without_dictionaries
     assert [_all_differ(column) for column in table.columns] == [True, False]
     assert small <= size == _file_bytes_at_least(table, size + 1)  # too small for certain: made as it is
     assert small // 2 <= _file_bytes_at_least(table, small // 2) <= size
+    few = min(small, table["x"].nbytes) // 4
+    assert few <= _file_bytes_at_least(table, few) <= small  # of the column that differs alone
 
 
 def test_numbers_that_are_none_or_several_times_do_not_all_differ():
