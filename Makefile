@@ -47,10 +47,10 @@ help: ## show this list
 setup: $(VENV)/.run java jar classes ## set up everything that a job needs: .venv, a Java if there is none, Deequ's JAR
 
 demo: setup ## generate an example, baseline it, monitor an hour of it, and say what is wrong
-	@$(PY) -m model_monitor.cli demo $(ARGS)
+	@$(PY) -m spark_model_monitor.cli demo $(ARGS)
 
 demo-fleet: $(VENV)/.run ## watch twenty made-up models of which two break: one page, one message
-	@$(PY) -m model_monitor.cli demo --fleet --output model-monitor-fleet $(ARGS)
+	@$(PY) -m spark_model_monitor.cli demo --fleet --output spark-model-monitor-fleet $(ARGS)
 
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all, SPARK=4.0 a Spark
 	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))
@@ -117,7 +117,7 @@ site: .venv-docs/.made ## build the documentation into build/site, where a warni
 
 package: $(VENV)/.run dist/environment.tar.gz ## build into dist/: the wheel, the zip for --py-files, an environment for clusters
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
-	@$(PY) -m model_monitor.spark.launch.package_zip dist
+	@$(PY) -m spark_model_monitor.spark.launch.package_zip dist
 	@ls dist/*.whl dist/*.zip dist/*.tar.gz
 
 # What a release is of, as its heading in CHANGELOG.md names it.
@@ -167,18 +167,18 @@ build/pins/.made: $(HASHED)/pins.txt
 	@touch $@
 
 clean: ## remove what can be made again
-	@rm -rf $(VENV) build dist output model-monitor-demo lib/*.egg-info
+	@rm -rf $(VENV) build dist output spark-model-monitor-demo lib/*.egg-info
 
 java: $(VENV)/.run
-	@$(PY) -m model_monitor.spark.launch.java >/dev/null 2>&1 || { \
+	@$(PY) -m spark_model_monitor.spark.launch.java >/dev/null 2>&1 || { \
 		echo "no suitable Java found: installing 17.0.9 of 2023 into $(VENV); a system's Java 17 has later fixes and comes first"; $(PIP) -r $(HASHED)/java.txt; }
-	@$(PY) -m model_monitor.spark.launch.java >/dev/null
+	@$(PY) -m spark_model_monitor.spark.launch.java >/dev/null
 
 jar: java
-	@$(PY) -m model_monitor.spark.launch.deequ_jar >/dev/null
+	@$(PY) -m spark_model_monitor.spark.launch.deequ_jar >/dev/null
 
 classes: jar
-	@$(PY) -m model_monitor.spark.launch.class_archive >/dev/null
+	@$(PY) -m spark_model_monitor.spark.launch.class_archive >/dev/null
 
 $(VENV)/.run: $(HASHED)/run.txt setup.cfg setup.py pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.11"; exit 2; }

@@ -73,7 +73,7 @@ def main() -> int:
             print(f"== {script}: left out, the time is over", flush=True)
             continue
         print(f"== {script}", flush=True)
-        with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as folder:
+        with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as folder:
             rows = Path(folder, "rows.jsonl")
             how = run(script, ["--quick"] if asked.quick else [], rows, left)
             write_page(noted(rows), SCRIPTS)

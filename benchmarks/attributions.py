@@ -22,9 +22,9 @@ import numpy as np
 from data_sets import SEED, kept
 from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
-from model_monitor.monitors.explainability.kernel import Kernel
-from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.loading import Caller, loaded
+from spark_model_monitor.monitors.explainability.kernel import Kernel
+from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.predictors.loading import Caller, loaded
 
 FEATURES, TREES, DEPTH = 14, 100, 6
 NAMES = tuple(f"f{place}" for place in range(FEATURES))

@@ -22,7 +22,7 @@ from performance import note
 from session import MASTER, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, own_process, quick_asked, race, timed
 
-from model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline
+from spark_model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline
 
 ONE_TASK = "local[1]"
 ROWS, PARTITIONS = 100_000, 8

@@ -20,7 +20,7 @@ from data_sets import SEED
 from performance import note
 from side_by_side import QUICK_SHARE, quick_asked
 
-from model_monitor.monitors.explainability.kernel import Kernel, samples_of
+from spark_model_monitor.monitors.explainability.kernel import Kernel, samples_of
 
 FEATURES, ROWS, STEP = 1000, 100, 5
 MOST_MEGABYTES = 1000

@@ -21,11 +21,11 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.monitors.bias.measures import BiasMeasures
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 ROWS, ROWS_OF_A_FILE = 10_000_000, 1_000_000
 GROUPS = 60

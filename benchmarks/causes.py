@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from side_by_side import quick_asked
 
-from model_monitor import (
+from spark_model_monitor import (
     AnalysisConfig,
     BiasMeasures,
     BiasMonitor,

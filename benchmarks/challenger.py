@@ -18,11 +18,11 @@ from statistics import NormalDist
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.data.records.outcome_values import OF_CLASSES
-from model_monitor.documents.challenge import Verdict
-from model_monitor.monitors.model_quality.challenge import Answers, compared, decided
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
-from model_monitor.statistics.verdicts.sequential import boundary
+from spark_model_monitor.data.records.outcome_values import OF_CLASSES
+from spark_model_monitor.documents.challenge import Verdict
+from spark_model_monitor.monitors.model_quality.challenge import Answers, compared, decided
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.statistics.verdicts.sequential import boundary
 
 SINGLE = NormalDist().inv_cdf(0.975)
 POWERS = (0.2, 0.5, 0.8, 0.9)

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from performance import note
 
-from model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 
 WIDE, NARROW, CELLS = 1_000, 10, 1_000_000
 """Columns of two tables of as many cells: what the wide one takes more is the cost of its columns."""
@@ -164,8 +164,8 @@ def help_of_a_verb() -> float:
 
 
 def command_of_few_rows() -> float:
-    """Core seconds of `model-monitor monitor` of 8 rows in CSV."""
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+    """Core seconds of `spark-model-monitor monitor` of 8 rows in CSV."""
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         folder = Path(name)
         frame(500, 5, 1).to_csv(folder / "before.csv", index=False)
         frame(COMMAND_ROWS, 5, 2).to_csv(folder / "after.csv", index=False)
@@ -178,7 +178,7 @@ def _command(*words: str | Path) -> float:
     took = []
     for _ in range(ROUNDS + 1):  # the first start reads modules from the disk
         began = _of_children()
-        command = [sys.executable, "-m", "model_monitor.cli", *map(str, words)]
+        command = [sys.executable, "-m", "spark_model_monitor.cli", *map(str, words)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         took.append(_of_children() - began)
     return min(took)

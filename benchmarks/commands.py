@@ -1,4 +1,4 @@
-"""How soon are the commands done that need no JVM, and `import model_monitor`? Beside a Python that imports numpy and pyarrow.
+"""How soon do commands without a JVM and `import spark_model_monitor` finish? Beside a Python that imports numpy and pyarrow.
 
 python benchmarks/commands.py [--quick]
 """
@@ -29,8 +29,8 @@ def job(name: str, source: Path, output: Path, *flags: str) -> None:
 
 
 def command(*words: str) -> Contestant:
-    """One of `model-monitor`'s own commands."""
-    return _started(words[0], [str(Path(sys.executable).with_name("model-monitor")), *words])
+    """One of `spark-model-monitor`'s own commands."""
+    return _started(words[0], [str(Path(sys.executable).with_name("spark-model-monitor")), *words])
 
 
 def _started(name: str, words: list[str]) -> Contestant:
@@ -43,7 +43,7 @@ def _started(name: str, words: list[str]) -> Contestant:
 def main() -> None:
     rows = ROWS // (QUICK_SHARE if quick_asked(__doc__) else 1)
     data = mixed_parquet(rows)
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         folder = Path(name)
         baseline, window = folder / "baseline", folder / "window"
         job("baseline", data, baseline)
@@ -55,7 +55,10 @@ def main() -> None:
         libraries = _started("Python, importing numpy and pyarrow", [sys.executable, "-c", "import numpy, pyarrow"])
         face, bare = (
             _started(f"Python, {what}", [sys.executable, "-c", program])
-            for what, program in (("importing model_monitor", "import model_monitor"), ("doing nothing", ""))
+            for what, program in (
+                ("importing spark_model_monitor", "import spark_model_monitor"),
+                ("doing nothing", ""),
+            )
         )
         for one in (*ours, libraries, face, bare):  # the first start reads modules from the disk
             one.run()
@@ -69,9 +72,10 @@ def main() -> None:
         verdict = note(one.name, "", one.seconds, at_most=SECONDS_AT_MOST, unit="s")
         print(f"\n{one.name}: less than {SECONDS_AT_MOST:g} s wanted: {verdict}", end="")
     more = face.seconds - bare.seconds
-    verdict = note("import model_monitor, beside bare Python", "", more, at_most=IMPORT_SECONDS_AT_MOST, unit="s")
+    verdict = note("import spark_model_monitor, beside bare Python", "", more, at_most=IMPORT_SECONDS_AT_MOST, unit="s")
     print(
-        f"\n\nimport model_monitor: {more:.3f} s more than bare Python, at most {IMPORT_SECONDS_AT_MOST:g} wanted: {verdict}",
+        f"\n\nimport spark_model_monitor: {more:.3f} s more than bare Python, "
+        f"at most {IMPORT_SECONDS_AT_MOST:g} wanted: {verdict}",
         flush=True,
     )
 

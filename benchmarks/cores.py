@@ -53,7 +53,7 @@ def one(master: str, records: int, cores: int | None = None) -> None:
     """What such a process does: print the seconds of a warm run."""
     if cores is not None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])  # the JVM and the workers inherit it
-    baseline = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
+    baseline = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
     with benchmark_session(master=master) as spark:
         try:
             baseline_run(spark, baseline)

@@ -67,7 +67,7 @@ JOINED = f"""COPY (
 def merge(captures: str, labels: str) -> None:
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as output:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as output:
         duckdb.connect().execute(JOINED.format(captures, labels, output))
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
-from model_monitor.documents.statistics import Statistics
-from model_monitor.monitors.data_quality.monitor import MOST_FEATURES_WITH_SKETCHES
-from model_monitor.statistics.states import KllBuilder
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.data_quality.monitor import MOST_FEATURES_WITH_SKETCHES
+from spark_model_monitor.statistics.states import KllBuilder
 
 SEED = 7
 VALUES = 200_000

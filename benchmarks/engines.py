@@ -23,7 +23,7 @@ from performance import note
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_VARIABLE = "MODEL_MONITOR_DATAFRAMES_PYTHON"
@@ -52,7 +52,7 @@ def eight_rows(folder: Path) -> Path:
 
 def command_seconds(folder: Path) -> tuple[float, float]:
     """Seconds on the clock, and of processor cores, of a monitoring job of eight rows."""
-    source, words = eight_rows(folder), [sys.executable, "-m", "model_monitor.cli"]
+    source, words = eight_rows(folder), [sys.executable, "-m", "spark_model_monitor.cli"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
     flags = [str(source), "--output-path"]
     baseline, output = str(folder / "baseline"), str(folder / "report")
@@ -91,7 +91,7 @@ def warm_seconds(folder: Path, *, with_page: bool) -> float:
 def profile_locally(folder: Path) -> Took:
     """A whole baseline: read, scanned, constraints suggested, all files written. Its processes have ended then."""
     began, before = time.perf_counter(), sum(os.times()[:4])
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as output:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as output:
         run_baseline(str(folder), DataQualityMonitor(), engine="local").write(output)
     return Took(time.perf_counter() - began, sum(os.times()[:4]) - before)
 
@@ -103,7 +103,7 @@ def dataframes_python() -> Path | None:
 
 
 def compare_few_rows() -> None:
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         seconds, core_seconds = command_seconds(Path(name))
         lines = [
             ("as a command", seconds, COMMAND_SECONDS),

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model_monitor import (
+from spark_model_monitor import (
     DataQualityMonitor,
     ErrorModel,
     EstimatedQualityMonitor,
@@ -39,9 +39,9 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.cli import main as command_line
-from model_monitor.documents.run_description import RunContext
-from model_monitor.reports.history.baselines import to_run
+from spark_model_monitor.cli import main as command_line
+from spark_model_monitor.documents.run_description import RunContext
+from spark_model_monitor.reports.history.baselines import to_run
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 PEER, PEER_OF_NUMBERS = (Path(__file__).with_name(f"nannyml_{name}.py") for name in ("cbpe", "dle"))
@@ -446,8 +446,8 @@ def core_seconds() -> float:
 
 def drift(windows: int) -> Iterator[str]:
     """Flipped labels, beside healthy windows whose scores moved or didn't; the level is that of a run with nine checks."""
-    from model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
-    from model_monitor.statistics.states.scores import ScoreCounts
+    from spark_model_monitor.monitors.model_quality.estimated.concept_drift import drift_of
+    from spark_model_monitor.statistics.states.scores import ScoreCounts
 
     def drawn(seed: int, rows: int, sure: float, moved: float, flipped: float) -> ScoreCounts:
         random = np.random.default_rng(seed)

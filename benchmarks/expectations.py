@@ -19,7 +19,7 @@ import pandas as pd
 from expectations_rules import DOMAINS, KEYS, LENGTHS, ORDERED, PATTERNS, PRESENT, RANGES, rows
 from side_by_side import QUICK_SHARE, quick_asked
 
-from model_monitor import DataQualityMonitor, run_monitoring
+from spark_model_monitor import DataQualityMonitor, run_monitoring
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_VARIABLE = "MODEL_MONITOR_EXPECTATIONS_PYTHON"
@@ -82,7 +82,7 @@ def ours(path: str, rules: dict[str, object] | None) -> object:
 
 
 def compare_with_the_scan(count: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         path, rules = str(wide(Path(name), count)), a_thousand()
         without, with_rules = [], []
         for _ in range(ROUNDS):
@@ -161,7 +161,7 @@ def found_by_deequ(path: str) -> tuple[dict[str, int], float]:
 
 def compare_with_peers(count: int) -> None:
     chosen = Path(os.environ.get(PYTHON_VARIABLE) or ENVIRONMENT / "bin" / "python")
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as folder:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as folder:
         path = f"{folder}/rows.parquet"
         rows(count).to_parquet(path, index=False)
         seconds = {"ours": core_seconds(lambda: ours(path, twenty()))}

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from scipy import stats
 from side_by_side import quick_asked
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.model_quality.checks import ModelBaseline
-from model_monitor.monitors.model_quality.measurement import BARE
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
-from model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.model_quality.checks import ModelBaseline
+from spark_model_monitor.monitors.model_quality.measurement import BARE
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Numbers: TypeAlias = NDArray[np.float64]
 Sample: TypeAlias = Callable[[np.random.Generator, int], tuple[object, ...]]

@@ -31,24 +31,24 @@ from pathlib import Path
 import numpy as np
 from side_by_side import Took, quick_asked
 
-from model_monitor.integrations.demo.fleet import FLEET, write_fleet
-from model_monitor.integrations.demo.traffic import Traffic
-from model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
-from model_monitor.reports.page.files import html_of
-from model_monitor.running.scheduling.command import Request, run_due
-from model_monitor.running.scheduling.fleet import read_fleet
-from model_monitor.running.scheduling.plan import JobCommand
-from model_monitor.running.scheduling.runs import JOBS_OF_A_PROCESS, LOADED
-from model_monitor.running.scheduling.runs import _run as run_forked
-from model_monitor.running.scheduling.side_by_side import cores
-from model_monitor.storage import LocalStorage
+from spark_model_monitor.integrations.demo.fleet import FLEET, write_fleet
+from spark_model_monitor.integrations.demo.traffic import Traffic
+from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
+from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.running.scheduling.fleet import read_fleet
+from spark_model_monitor.running.scheduling.plan import JobCommand
+from spark_model_monitor.running.scheduling.runs import JOBS_OF_A_PROCESS, LOADED
+from spark_model_monitor.running.scheduling.runs import _run as run_forked
+from spark_model_monitor.running.scheduling.side_by_side import cores
+from spark_model_monitor.storage import LocalStorage
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, ROUNDS, AT_MOST = 50, 3, 4.0
 WINDOWS, MEASURED, LAST = 400, 40, 10_000
 FLAT = 1.25
 LARGE, LARGEST = 1_000, 5_000_000
-COMMAND = ("-m", "model_monitor.cli", "watch", FLEET, "--state", "state", "--page", "index.html")
+COMMAND = ("-m", "spark_model_monitor.cli", "watch", FLEET, "--state", "state", "--page", "index.html")
 ENTRIES = 10_000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 HOUR = datetime(2024, 3, 4, 1, tzinfo=timezone.utc)

@@ -22,14 +22,14 @@ import numpy as np
 import pyarrow as pa
 from side_by_side import quick_asked
 
-from model_monitor.data.records.captured_lines import CapturedLines
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.locations import LINE
-from model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
-from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.running.merging.captured import CapturedLines as Captures
-from model_monitor.running.merging.labels import plain_labels
-from model_monitor.spark.engine.application import ALLOCATION
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from spark_model_monitor.running.merging.captured import CapturedLines as Captures
+from spark_model_monitor.running.merging.labels import plain_labels
+from spark_model_monitor.spark.engine.application import ALLOCATION
 
 MEBIBYTE = 2**20
 SHORT_LINES = 50

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 from side_by_side import quick_asked
 
-from model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.running.runs.looks import looks_of, share_of_look
-from model_monitor.statistics.verdicts.volume import Volume
+from spark_model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.running.runs.looks import looks_of, share_of_look
+from spark_model_monitor.statistics.verdicts.volume import Volume
 
 ROWS, MINUTES, EVERY, BEGINS = 600, 60, 5, 7
 SPLIT, LARGER = 10, 0.25  # hours for what the split costs, times the others; what looks might have had

@@ -104,7 +104,7 @@ def main() -> None:
     print(f"| {'mark':44} | {'peer':28} | limit |   ours |   peer | ratio | verdict |")
     print(f"| {'-' * 44} | {'-' * 28} | ----: | -----: | -----: | ----: | ------- |")
     of_tables()
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         of_captures(Path(name))
     of_trees()
     columns.main()  # and frames, and the command's start

@@ -28,10 +28,10 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, own_process, quick_asked, race, report
 
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.running.merging.request import MergeRequest
-from model_monitor.running.merging.run import merge
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.running.merging.request import MergeRequest
+from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 RECORDS = 5_000_000
 HOURS = 24
@@ -188,7 +188,7 @@ def _write(folder: Path, hour: int, lines: Iterable[str]) -> None:
 
 
 def _into_a_folder(run: Callable[[str], object]) -> None:
-    output = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
+    output = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
     try:
         run(output)
     finally:

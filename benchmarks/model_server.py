@@ -24,8 +24,8 @@ async def answer(request: Request) -> Response:
 
 def captured_in(folder: str, flush_seconds: float, rotate_seconds: float) -> None:
     """Have the application's traffic captured."""
-    from model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, LocalFolder
-    from model_monitor.capture.asgi import CaptureMiddleware
+    from spark_model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, LocalFolder
+    from spark_model_monitor.capture.asgi import CaptureMiddleware
 
     limits = CaptureLimits(flush_seconds=flush_seconds, rotate_seconds=rotate_seconds)
     writer = CaptureWriter(LocalFolder(folder), CaptureOptions(endpoint="churn", with_metadata=True), limits)

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
 def whole_profile(spark: SparkSession, folder: Path, dataset_format: str = "parquet") -> None:
     """List, read, scan, evaluate by Deequ, suggest constraints, write all files: the steps of `jobs/baseline.py`."""
-    output = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
+    output = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
     try:
         profile_into(spark, str(folder), dataset_format, output)
     finally:

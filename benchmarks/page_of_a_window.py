@@ -32,7 +32,7 @@ ROWS, FEATURES, ROUNDS = 100_000, 20, 3
 OURS = """
 import sys
 import pandas as pd
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 baseline, window, page = sys.argv[1:]
 known = run_baseline(pd.read_csv(baseline), DataQualityMonitor())
 run_monitoring(pd.read_csv(window), DataQualityMonitor(), known).report().save(page)

@@ -24,11 +24,11 @@ from pyspark.sql import SparkSession
 from session import as_spark_comes, benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, Took, quick_asked, race, report
 
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.run_inputs import read_baseline
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.run_inputs import read_baseline
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 RECORDS = 1_000_000
 BASELINE_ROWS = 20_000
@@ -108,7 +108,7 @@ def baseline_run(spark: SparkSession, output: str) -> None:
 
 def monitoring_run(spark: SparkSession, source: Path, baseline: str) -> None:
     """The steps of `jobs/monitor.py`: read, scan, check, write all files."""
-    output = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
+    output = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
     try:
         window = ["--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z"]
         flags = [
@@ -153,7 +153,7 @@ def main() -> None:
     records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
     few = records // SHARE_OF_THE_USUAL_WAY
     with benchmark_session() as spark:
-        baseline = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
+        baseline = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
         try:
             baseline_run(spark, baseline)
             for _ in range(2):

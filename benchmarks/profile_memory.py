@@ -21,9 +21,9 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, quick_asked
 
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.application import DAEMON_MODULE
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.application import DAEMON_MODULE
 
 HEAP = "1g"
 ROWS = (1_000_000, 10_000_000)

@@ -18,9 +18,9 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race, report
 
-from model_monitor.data.reading.captures import list_captures
-from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.engine.text_lines import read_lines
+from spark_model_monitor.data.reading.captures import list_captures
+from spark_model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.spark.engine.text_lines import read_lines
 
 FEW, MANY = 100, 10_000
 AT_MOST = 1.5
@@ -53,7 +53,7 @@ def main() -> None:
     records = RECORDS // (QUICK_SHARE if quick_asked(__doc__) else 1)
     few, many = (in_files(captures(records), files) for files in (FEW, MANY))
     with benchmark_session() as spark:
-        baseline = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
+        baseline = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
         try:
             baseline_run(spark, baseline)
             for _ in range(2):

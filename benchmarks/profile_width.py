@@ -16,9 +16,9 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, race
 
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.deequ.evaluation import evaluate
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.deequ.evaluation import evaluate
 
 CELLS = 100_000_000
 WIDTHS = (10, 100, 1_000)

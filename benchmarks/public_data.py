@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 
 SETS = (
     ("car loan", "synthetic_car_loan", 5_000),

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
-from model_monitor import (
+from spark_model_monitor import (
     AnalysisConfig,
     BiasMeasures,
     BiasMonitor,
@@ -33,8 +33,8 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.monitors.bias.metrics import POST_TRAINING
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.monitors.bias.metrics import POST_TRAINING
 
 MOST_ROWS, MANY_ROWS, SHIFT = 6_000, 1_000, 0.3
 NUMBERS = 10

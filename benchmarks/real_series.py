@@ -24,10 +24,10 @@ import pandas as pd
 from scipy import stats
 from verdicts import Mark, Remembered
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.monitors.data_quality.clock import examples_lost
-from model_monitor.reports.history.variation import Entry, History, new_history
-from model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.reports.history.variation import Entry, History, new_history
+from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 START = datetime(2026, 1, 5)
 HERE = Path(__file__).resolve().parents[2] / "shared" / "data" / "elec.csv"

@@ -2,9 +2,9 @@
 
 python benchmarks/report.py [--quick] [--windows 720] [--features 1000] [--rows 10000]
 
-Makes summaries of so many hourly runs, 3 % of whose features drift in the last quarter, and measures `model-monitor report` in a
-process of its own: bytes, processor time, memory; and in Chromium, where there is one, the time until the map can be used and
-that of a click. Wanted of 720 windows of 1,000 features: 5 MB, 15 s, 2 GB, 3 s, 50 ms.
+Makes summaries of so many hourly runs, 3 % of whose features drift in the last quarter, and measures
+`spark-model-monitor report` in a process of its own: bytes, processor time, memory; and in Chromium, where there is one,
+the time until the map can be used and that of a click. Wanted of 720 windows of 1,000 features: 5 MB, 15 s, 2 GB, 3 s, 50 ms.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
-from model_monitor.documents.constraints import MonitoringConfig
-from model_monitor.documents.run_description import RunDescription, RunWindow, moment
-from model_monitor.reports.outputs.files import publish
-from model_monitor.reports.outputs.result_tables import summary_file
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
+from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.run_description import RunDescription, RunWindow, moment
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.result_tables import summary_file
 
 START, HOUR = datetime(2026, 3, 1, tzinfo=timezone.utc), timedelta(hours=1)
 THRESHOLD = 0.1
@@ -90,7 +90,7 @@ def write_runs(folder: Path, windows: int, features: int, rows: int) -> None:
 
 def measured(folder: Path, page: Path) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "model_monitor.cli", "report", str(folder), "--output", str(page)]
+    command = [sys.executable, "-m", "spark_model_monitor.cli", "report", str(folder), "--output", str(page)]
     subprocess.run(command, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

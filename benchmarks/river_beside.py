@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 from verdicts import Mark, Remembered, Values
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.monitors.data_quality.clock import examples_lost
-from model_monitor.reports.history.variation import Entry, History, new_history
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.reports.history.variation import Entry, History, new_history
 
 HERE = Path(__file__).parent
 PEER = HERE.parent / ".venv-river" / "bin" / "python"

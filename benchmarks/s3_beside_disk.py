@@ -43,7 +43,7 @@ def s3_session() -> Iterator[tuple[SparkSession, str]]:
     from tests.s3 import jars
     from tests.s3.server import s3_server
 
-    folder = Path(tempfile.mkdtemp(prefix="model-monitor-benchmark-"))
+    folder = Path(tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-"))
     try:
         with s3_server(folder) as url:
             settings = {

@@ -132,8 +132,8 @@ def frames(seed: int) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def written(seed: int) -> Iterator[tuple[str, bytes]]:
     """Every file of every run of a seed."""
-    from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-    from model_monitor.documents.run_description import RunContext
+    from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+    from spark_model_monitor.documents.run_description import RunContext
 
     (_, rows), *windows = frames(seed)
     cuts = tuple(name for name in rows.columns if name.startswith("flag"))[:1]

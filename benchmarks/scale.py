@@ -23,9 +23,9 @@ from pyspark.sql import SparkSession
 from session import benchmark_session
 from side_by_side import QUICK_SHARE, Contestant, quick_asked, timed
 
-from model_monitor.data.engine.partitions import column_groups, partition_bytes
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.data.engine.partitions import column_groups, partition_bytes
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline
 
 ROWS, RECORDS = 1_000_000, 100_000
 COLUMNS = 13
@@ -40,7 +40,7 @@ MANY_ROWS = 10_000_000_000
 
 def main() -> None:
     share = QUICK_SHARE if quick_asked(__doc__) else 1
-    baseline = tempfile.mkdtemp(prefix="model-monitor-benchmark-")
+    baseline = tempfile.mkdtemp(prefix="spark-model-monitor-benchmark-")
     print(f"the JVM's heap, driver and executor, is bounded to {HEAP}\n")
     print(f"| {'':44} | core s | growth | old generation, MiB | a Python worker, MiB |")
     print(f"| {'-' * 44} | -----: | -----: | ------------------: | -------------------: |")

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from side_by_side import Contestant, own_process, quick_asked, race
 
-from model_monitor import (
+from spark_model_monitor import (
     Baseline,
     DataQualityMonitor,
     Findings,
@@ -39,7 +39,7 @@ SEGMENTS = 12
 BUDGET = 0.05
 PROGRAM = """
 import os, sys, time
-from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 path, *segments = sys.argv[1:]
 settings = MonitoringSettings(segments=tuple(segments))
 began, cores = time.monotonic(), sum(os.times()[:4])

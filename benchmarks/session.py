@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-import model_monitor
-from model_monitor.data.engine.partitions import OPEN_COST_BYTES
-from model_monitor.spark.launch import spark_command
-from model_monitor.spark.launch.deequ_jar import provide_jar
-from model_monitor.spark.session import start_session, stop_session
+import spark_model_monitor
+from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES
+from spark_model_monitor.spark.launch import spark_command
+from spark_model_monitor.spark.launch.deequ_jar import provide_jar
+from spark_model_monitor.spark.session import start_session, stop_session
 
 MASTER = "local[2]"
 DRIVER_MEMORY = "4g"
@@ -47,7 +47,7 @@ def benchmark_session(
         options += ["--conf", setting]
     os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join([*options, "pyspark-shell"])
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["PYTHONPATH"] = str(Path(model_monitor.__file__).parent.parent)
+    os.environ["PYTHONPATH"] = str(Path(spark_model_monitor.__file__).parent.parent)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     spark = start_session("benchmark")
     spark.sparkContext.setLogLevel("OFF")  # Deequ's profiler makes Spark log errors of its code generation

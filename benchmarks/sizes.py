@@ -27,7 +27,7 @@ from session import benchmark_session
 from side_by_side import QUICK_SHARE, timed
 from without_jvm import BASELINE
 
-from model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor import DataQualityMonitor, run_baseline
 
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
 DOUBLES = 10
@@ -84,7 +84,7 @@ def of_sizes(rows_of: list[int], formats: list[str]) -> None:
     print(f"| {'-' * 36} | ------ | ------: | -----: | ---------: |")
     for file_format in formats:
         for rows in rows_of:
-            with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as folder:
+            with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as folder:
                 file = written(Path(folder), rows, file_format)
                 what = f"{rows:,} rows, {file_format}, {file.stat().st_size / 1e6:,.0f} MB"
                 for engine in ("local", "spark"):

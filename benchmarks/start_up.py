@@ -23,9 +23,9 @@ from performance import note
 from session import MASTER
 from side_by_side import quick_asked
 
-from model_monitor.spark.launch import class_archive
-from model_monitor.spark.launch.class_archive import ClassArchive
-from model_monitor.spark.launch.java import find_java, find_spark_home
+from spark_model_monitor.spark.launch import class_archive
+from spark_model_monitor.spark.launch.class_archive import ClassArchive
+from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, ROUNDS_QUICK = 7, 2
@@ -47,7 +47,7 @@ class Starter:
 
     def run(self) -> None:
         """Submit it and keep the seconds to its first stage."""
-        with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+        with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
             folder = Path(name)
             (folder / "events").mkdir()
             options = ["--master", MASTER]
@@ -115,7 +115,7 @@ def bare(table: Path) -> Starter:
 
 def main() -> None:
     rounds = ROUNDS_QUICK if quick_asked(__doc__) else ROUNDS
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         table = Path(name) / "table.csv"
         table.write_text("amount,items\n" + "".join(f"{row / 7:.4f},{row % 9}\n" for row in range(ROWS)))
         contestants = [ours(table), ours_without_archive(table), bare(table)]

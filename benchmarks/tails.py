@@ -15,8 +15,8 @@ import numpy as np
 from performance import note
 from scipy import special
 
-from model_monitor.statistics.drift import special_functions as ours
-from model_monitor.statistics.verdicts import components
+from spark_model_monitor.statistics.drift import special_functions as ours
+from spark_model_monitor.statistics.verdicts import components
 
 MARK = 1.1
 COLUMNS = 20  # whose tests are made together

@@ -18,8 +18,8 @@ import pandas as pd
 from scipy import stats
 from side_by_side import quick_asked
 
-from model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from model_monitor.documents.check_results import CheckResult
+from spark_model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckResult
 
 ROWS, WINDOW, BUDGET, HOUR, DAY = 10_000, 1_000, 0.05, 3600.0, 86400.0
 BEGAN = 1_772_409_600.0  # a Monday

@@ -18,7 +18,7 @@ from scipy import stats
 from side_by_side import quick_asked
 from sklearn.datasets import load_digits
 
-from model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 
 ROWS, BUDGET = 10_000, 0.05
 CHECK = "vector_components_check"

@@ -2,7 +2,7 @@
 
 python benchmarks/verdicts.py [--full] [--only PART] [--seed SEED]; --help lists them
 
-Columns are drawn, gathered by the states of a scan and judged by `model_monitor.statistics.verdicts`; no Spark. A mark
+Columns are drawn, gathered by the states of a scan and judged by `spark_model_monitor.statistics.verdicts`; no Spark. A mark
 is a bound of probability theory (docs/verdicts.md), never a result of before. The exit status is 1 if one is missed.
 --full takes an hour.
 """
@@ -38,24 +38,24 @@ from scipy.optimize import brentq
 from side_by_side import Contestant, own_process, race
 from sklearn import datasets
 
-from model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
-from model_monitor.data.profiling.gathering import gatherers_of
-from model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.documents.statistics import InferredType
-from model_monitor.monitors.data_quality.calibration import ColumnRequest, columns_of
-from model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.monitors.protocol import TOLD
-from model_monitor.reports.history.archive import StoredProfile
-from model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.drift.distributions import category_cells
-from model_monitor.statistics.states import (
+from spark_model_monitor import AnalysisConfig, AttributionMeasures, BiasMeasures, BiasMonitor, ExplainabilityMonitor
+from spark_model_monitor.data.profiling.gathering import gatherers_of
+from spark_model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, ScanPlan
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.calibration import ColumnRequest, columns_of
+from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
+from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.protocol import TOLD
+from spark_model_monitor.reports.history.archive import StoredProfile
+from spark_model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,
@@ -66,11 +66,11 @@ from model_monitor.statistics.states import (
     RowRuns,
     Run,
 )
-from model_monitor.statistics.states.frequencies import LIMIT
-from model_monitor.statistics.states.kll import KllBuilder
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
-from model_monitor.statistics.states.profile import Measures
-from model_monitor.statistics.verdicts.components import (
+from spark_model_monitor.statistics.states.frequencies import LIMIT
+from spark_model_monitor.statistics.states.kll import KllBuilder
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.statistics.states.profile import Measures
+from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
     chance_of_more,
@@ -79,8 +79,8 @@ from model_monitor.statistics.verdicts.components import (
     of_missing,
     of_numbers,
 )
-from model_monitor.statistics.verdicts.memory import Memory
-from model_monitor.statistics.verdicts.multiplicity import (
+from spark_model_monitor.statistics.verdicts.memory import Memory
+from spark_model_monitor.statistics.verdicts.multiplicity import (
     BUDGET,
     adjusted,
     combined,
@@ -89,7 +89,7 @@ from model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
-from model_monitor.statistics.verdicts.variation import Others, Raw, allowed_for, comparable
+from spark_model_monitor.statistics.verdicts.variation import Others, Raw, allowed_for, comparable
 
 Values: TypeAlias = NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int, "NDArray[np.float64] | None"], Values]
@@ -1412,7 +1412,7 @@ def cost_of_pairs() -> Iterator[Mark]:
 
 COST = """
 import os, sys, time
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 folder, kind, pairs = sys.argv[1:]
 monitor = DataQualityMonitor(pairs=bool(pairs))
 baseline = run_baseline(f"{folder}/baseline.parquet", monitor, engine="local")
@@ -2160,7 +2160,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="of what is drawn; another one is another experiment")
     asked = parser.parse_args()
     globals()["SEED"], missed = asked.seed, 0
-    logging.getLogger("model_monitor").setLevel(logging.ERROR)
+    logging.getLogger("spark_model_monitor").setLevel(logging.ERROR)
     for name in asked.only or PARTS:
         began = time.perf_counter()
         for mark in PARTS[name](asked.full):

@@ -51,8 +51,8 @@ duckdb.sql(f"SUMMARIZE SELECT {cells} FROM read_json('{sys.argv[1]}/**/*.jsonl')
 
 BASELINE = """
 import sys
-from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.data.reading.formats import format_named
+from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor.data.reading.formats import format_named
 run_baseline(sys.argv[1], DataQualityMonitor(), dataset_format=sys.argv[3], engine=sys.argv[2])
 """
 
@@ -62,7 +62,7 @@ def python(program: str, *words: object) -> list[str]:
 
 
 def command(*words: object) -> list[str]:
-    return [sys.executable, "-c", TIMED, sys.executable, "-m", "model_monitor.cli", *map(str, words)]
+    return [sys.executable, "-c", TIMED, sys.executable, "-m", "spark_model_monitor.cli", *map(str, words)]
 
 
 def compare_captures(records: int, folder: Path) -> None:
@@ -112,7 +112,7 @@ def compare_due_hours(folder: Path) -> None:
         for record in folder.glob("*.executions.json"):
             record.unlink()
         subprocess.run(
-            [sys.executable, "-m", "model_monitor.cli", "run-due", "--schedule", schedule],
+            [sys.executable, "-m", "spark_model_monitor.cli", "run-due", "--schedule", schedule],
             check=True,
             capture_output=True,
         )
@@ -166,7 +166,7 @@ def main() -> None:
     given = parser.parse_args()
     share = QUICK_SHARE if given.quick else 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with tempfile.TemporaryDirectory(prefix="model-monitor-benchmark-") as name:
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         folder, temporary = Path(name), Path(name, "temporary")
         temporary.mkdir()
         os.environ["TMPDIR"] = os.environ["SPARK_LOCAL_DIRS"] = str(temporary)

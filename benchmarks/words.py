@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 from side_by_side import quick_asked
 
-from model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor import Baseline, DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 
 ROWS, WINDOW, BUDGET = 10_000, 1_000, 0.05
 

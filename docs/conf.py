@@ -14,11 +14,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "lib"))
 
-import model_monitor  # noqa: E402 - the clone's own
+import spark_model_monitor  # noqa: E402 - the clone's own
 
 project = "spark-model-monitor"
 author = "its contributors"
-release = model_monitor.__version__
+release = spark_model_monitor.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 include_patterns = ["*.md", "docs/**.md", "docs/**.ipynb", "benchmarks/README.md", "examples/*/README.md"]
@@ -49,8 +49,12 @@ def sidebar(page: str) -> str:
 
 def docstrings() -> str:
     """The docstrings of what users import."""
-    directives = (_directive(name, getattr(model_monitor, name)) for name in model_monitor.__all__)
-    return "\n## Docstrings\n\n```{eval-rst}\n.. currentmodule:: model_monitor\n\n" + "\n".join(directives) + "\n```\n"
+    directives = (_directive(name, getattr(spark_model_monitor, name)) for name in spark_model_monitor.__all__)
+    return (
+        "\n## Docstrings\n\n```{eval-rst}\n.. currentmodule:: spark_model_monitor\n\n"
+        + "\n".join(directives)
+        + "\n```\n"
+    )
 
 
 def _directive(name: str, thing: Any) -> str:

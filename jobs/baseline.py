@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.reports.outputs.sql_tables import write_results_table
-from model_monitor.running.inputs.data_sets import learnt_errors
-from model_monitor.running.inputs.run_inputs import context_of, planned_checks
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.expectations import suggested_expectations, write_expectations
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.running.runtime.job import started
-from model_monitor.running.runtime.publishing import run_postprocessor
-from model_monitor.running.runtime.status import completed
+from spark_model_monitor.reports.outputs.sql_tables import write_results_table
+from spark_model_monitor.running.inputs.data_sets import learnt_errors
+from spark_model_monitor.running.inputs.run_inputs import context_of, planned_checks
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.expectations import suggested_expectations, write_expectations
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runtime.job import started
+from spark_model_monitor.running.runtime.publishing import run_postprocessor
+from spark_model_monitor.running.runtime.status import completed
 
 
 def main(argv: list[str]) -> int:

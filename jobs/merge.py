@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.running.merging.request import merge_request, publish_coverage
-from model_monitor.running.merging.run import merge
-from model_monitor.running.runtime.job import started
-from model_monitor.running.runtime.status import completed
+from spark_model_monitor.running.merging.request import merge_request, publish_coverage
+from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.running.runtime.job import started
+from spark_model_monitor.running.runtime.status import completed
 
 
 def main(argv: list[str]) -> int:

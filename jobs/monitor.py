@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from model_monitor.monitors.protocol import Monitor
-from model_monitor.reports.outputs.printable import printable
-from model_monitor.reports.outputs.sql_tables import write_results_table
-from model_monitor.running.inputs.run_inputs import (
+from spark_model_monitor.monitors.protocol import Monitor
+from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.outputs.sql_tables import write_results_table
+from spark_model_monitor.running.inputs.run_inputs import (
     compared_with,
     context_of,
     decisions_for,
@@ -20,11 +20,11 @@ from model_monitor.running.inputs.run_inputs import (
     violated_since,
     with_history,
 )
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.looks import look, with_budget
-from model_monitor.running.runs.run import read_expectations, run_monitoring
-from model_monitor.running.runtime.job import Job, started
-from model_monitor.running.runtime.publishing import (
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.looks import look, with_budget
+from spark_model_monitor.running.runs.run import read_expectations, run_monitoring
+from spark_model_monitor.running.runtime.job import Job, started
+from spark_model_monitor.running.runtime.publishing import (
     notify,
     put_in_place,
     require_sinks,
@@ -32,7 +32,7 @@ from model_monitor.running.runtime.publishing import (
     write_junit,
     write_metrics,
 )
-from model_monitor.running.runtime.status import outcome_of
+from spark_model_monitor.running.runtime.status import outcome_of
 
 
 def main(argv: list[str]) -> int:
@@ -77,7 +77,7 @@ def one_window(job: Job, monitor: Monitor) -> None:
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:
-    from model_monitor.running.runs.commits import monitor_commits
+    from spark_model_monitor.running.runs.commits import monitor_commits
 
     job.finish(*monitor_commits(job, monitor))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 
-from model_monitor.errors import MonitorError
-from model_monitor.running.replay.command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
-from model_monitor.running.replay.running import replay
-from model_monitor.running.runtime.job import started
-from model_monitor.storage import join, storage_of
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.running.replay.command import DIFFERENT, EQUAL, JSON_NAME, TEXT_NAME, read_request
+from spark_model_monitor.running.replay.running import replay
+from spark_model_monitor.running.runtime.job import started
+from spark_model_monitor.storage import join, storage_of
 
 
 def main(argv: list[str]) -> int:

@@ -137,9 +137,9 @@ def spark() -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
     from tests.spark_lines import IS_REMOTE
 
-    from model_monitor.spark.engine.application import worker_settings
-    from model_monitor.spark.launch.deequ_jar import is_had, provide_jar
-    from model_monitor.spark.launch.java import find_spark_home, line_at
+    from spark_model_monitor.spark.engine.application import worker_settings
+    from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+    from spark_model_monitor.spark.launch.java import find_spark_home, line_at
 
     if not IS_REMOTE:
         remember_lookups()
@@ -147,7 +147,7 @@ def spark() -> Iterator[SparkSession]:
     os.environ.setdefault("SPARK_VERSION", line.pydeequ)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYTHONPATH"] = str(ROOT / "lib")  # the workers' own; pytest's pythonpath is this process's
-    builder = SparkSession.builder.appName("model-monitor-tests")
+    builder = SparkSession.builder.appName("spark-model-monitor-tests")
     if IS_REMOTE:
         os.environ["SPARK_TESTING"] = "1"  # a free port, so that several processes may have a server each
         builder = builder.remote("local[2]")
@@ -165,7 +165,7 @@ def spark() -> Iterator[SparkSession]:
         .config("spark.sql.codegen.wholeStage", "false")  # plans of few rows: compiling them takes longer than they do
         .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
         .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.warehouse.dir", "/tmp/model-monitor-tests/warehouse")
+        .config("spark.sql.warehouse.dir", "/tmp/spark-model-monitor-tests/warehouse")
         .getOrCreate()
     )
     if not IS_REMOTE:

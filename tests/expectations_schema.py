@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_monitor.documents import json_text
-from model_monitor.documents.expectations import Expectations
+from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.expectations import Expectations
 
 WHOLE = {"type": "integer"}
 BOUNDS = [

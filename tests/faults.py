@@ -26,8 +26,8 @@ from typing import Any
 
 import pytest
 
-from model_monitor.errors import MonitorError
-from model_monitor.storage.lease import PREFIX
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.storage.lease import PREFIX
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1] / "lib" / "model_monitor"
+PACKAGE = Path(__file__).resolve().parents[1] / "lib" / "spark_model_monitor"
 
 FLOORS = (
     "storage",
@@ -31,13 +31,14 @@ ROOT = ("errors", "lazy", "machine", "plugins", "progress", "registry", "stoppin
 """Modules that every floor may import."""
 
 FACE = ("cli",)
-"""What stands below all floors, beside `__init__`: the command."""
+"""What stands below all floors, beside `__init__` and `__main__`: the command."""
 
 
 def modules() -> dict[str, Path]:
     """Every module of the package by its name below it, `states/kll`; a package itself by its own, `states`."""
     paths = sorted(PACKAGE.rglob("*.py"))
-    return {_name(path): path for path in paths if path != PACKAGE / "__init__.py"}
+    entrances = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
+    return {_name(path): path for path in paths if path not in entrances}
 
 
 def floor_of(module: str) -> str:
@@ -134,7 +135,11 @@ def _name(path: Path) -> str:
 
 
 def _below(dotted: str) -> str:
-    return dotted.removeprefix("model_monitor.").replace(".", "/") if dotted.startswith("model_monitor.") else ""
+    return (
+        dotted.removeprefix("spark_model_monitor.").replace(".", "/")
+        if dotted.startswith("spark_model_monitor.")
+        else ""
+    )
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:

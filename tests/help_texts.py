@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_monitor.documents.run_description import AnalysisType
-from model_monitor.running.configuration.command_line import help_file
-from model_monitor.running.configuration.help import help_text, short_help
-from model_monitor.running.configuration.options import JOBS
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.running.configuration.command_line import help_file
+from spark_model_monitor.running.configuration.help import help_text, short_help
+from spark_model_monitor.running.configuration.options import JOBS
 
 
 def help_texts() -> Iterator[tuple[Path, str]]:

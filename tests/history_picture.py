@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.integrations.demo import churn
-from model_monitor.integrations.demo.run import OUTPUTS, watch_day
-from model_monitor.integrations.demo.traffic import ANALYSIS, BASELINE, Traffic, write_data_set
-from model_monitor.monitors.explainability.measures import AttributionMeasures
-from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.integrations.demo import churn
+from spark_model_monitor.integrations.demo.run import OUTPUTS, watch_day
+from spark_model_monitor.integrations.demo.traffic import ANALYSIS, BASELINE, Traffic, write_data_set
+from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 
 ROWS = 20_000
 SIZE = {"width": 1180, "height": 1240}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from model_monitor.errors import MissingDependency
-from model_monitor.spark.launch.class_archive import ClassArchive
-from model_monitor.spark.launch.java import find_java, find_spark_home
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.spark.launch.class_archive import ClassArchive
+from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Options of one that runs for some seconds, as hundreds do: what the second compiler does comes too late for it."""

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from model_monitor.storage import LocalStorage
-from model_monitor.storage.lease import Lease
+from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage.lease import Lease
 
 SECONDS = 60
 
@@ -28,7 +28,7 @@ class _Waiting(logging.Handler):
 @contextmanager
 def waiting_while_held(folder: object, action: Callable[[], Any]) -> Iterator[None]:
     """In the body the action waits for a lease on the folder, which another run has; after it the action is done."""
-    handler, log = _Waiting(), logging.getLogger("model_monitor.storage.lease")
+    handler, log = _Waiting(), logging.getLogger("spark_model_monitor.storage.lease")
     before = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -22,7 +22,7 @@ ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
 
 FROM_PYTHON = """
 import pandas as pd
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 baseline = run_baseline(pd.read_csv("march.csv"), DataQualityMonitor())
 print(*sorted({each.feature_name for each in run_monitoring("april.csv", DataQualityMonitor(), baseline).violations.violations}))
 """
@@ -42,8 +42,8 @@ print(json.dumps(", ".join(f"{name} {metadata.version(name)}" for name in ("pand
 """
 
 IMPORTS = {
-    "import model_monitor": "import model_monitor",
-    "its DataQualityMonitor and run_baseline": "from model_monitor import DataQualityMonitor, run_baseline",
+    "import spark_model_monitor": "import spark_model_monitor",
+    "its DataQualityMonitor and run_baseline": "from spark_model_monitor import DataQualityMonitor, run_baseline",
     "pandas and pyarrow alone": "import pandas, pyarrow",
 }
 
@@ -79,8 +79,8 @@ def _quickstart(environment: Path) -> set[str]:
     (folder / "march.csv").write_text(ORDERS)
     (folder / "april.csv").write_text(ORDERS.replace("FR", "ES"))
     python = str(environment / "bin" / "python")
-    monitor = [python, "-X", "importtime", "-m", "model_monitor.cli", "monitor", "april.csv"]
-    _run([str(environment / "bin" / "model-monitor"), "baseline", "march.csv"], folder, 0)
+    monitor = [python, "-X", "importtime", "-m", "spark_model_monitor.cli", "monitor", "april.csv"]
+    _run([str(environment / "bin" / "spark-model-monitor"), "baseline", "march.csv"], folder, 0)
     loaded = _run([*monitor, "--baseline", "march-baseline", "--fail-on-violations"], folder, 4).stderr
     found = _run([python, "-c", FROM_PYTHON], folder, 0).stdout
     assert found == "country\n", found

@@ -147,7 +147,7 @@ def names_imported_by(paths: Iterable[Path]) -> dict[Path, list[str]]:
 def _files_of(names: Iterable[str], face: Mapping[str, str]) -> set[Path]:
     found = set()
     for name in names:
-        dotted = face.get(name.removeprefix("model_monitor."), name)
+        dotted = face.get(name.removeprefix("spark_model_monitor."), name)
         for base in (PACKAGE.parent, ROOT):
             below = base / dotted.replace(".", "/")
             found |= {path for path in (below.with_name(f"{below.name}.py"), below / "__init__.py") if path.is_file()}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.errors import BadInput, OutputHeld
-from model_monitor.storage import Storage, holding, join
+from spark_model_monitor.errors import BadInput, OutputHeld
+from spark_model_monitor.storage import Storage, holding, join
 
 RUN_BY = {
     "local": "tests/unit/storage/test_law.py",

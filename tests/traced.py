@@ -18,7 +18,7 @@ from types import FrameType
 from tests.floors import PACKAGE
 from tests.servers import HttpServer
 
-from model_monitor.integrations.demo.traffic import FAULT, Traffic, captures
+from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, captures
 
 HEALTHY = Traffic(hours=2, per_hour=200, fault=None)
 DRIFTED = replace(HEALTHY, fault=replace(FAULT, first_hour=0))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from model_monitor.airflow import BaselineOperator, LocalSpark, PromoteOperator
+from spark_model_monitor.airflow import BaselineOperator, LocalSpark, PromoteOperator
 
 HOME = "{{ var.value.churn_home }}"
 PYTHON = "{{ var.value.churn_python }}"

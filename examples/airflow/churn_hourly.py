@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from model_monitor.airflow import LocalSpark, data_quality, hourly_monitoring, model_quality
+from spark_model_monitor.airflow import LocalSpark, data_quality, hourly_monitoring, model_quality
 
 HOME = "{{ var.value.churn_home }}"
 

@@ -14,7 +14,13 @@ from datetime import datetime, timedelta, timezone
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, CronTriggerTimetable, chain
 
-from model_monitor.airflow import AlertGateOperator, BaselineOperator, LocalSpark, MonitorOperator, PromoteOperator
+from spark_model_monitor.airflow import (
+    AlertGateOperator,
+    BaselineOperator,
+    LocalSpark,
+    MonitorOperator,
+    PromoteOperator,
+)
 
 HOME = "{{ var.value.churn_home }}"
 PYTHON = "{{ var.value.churn_python }}"

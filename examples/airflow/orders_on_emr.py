@@ -9,13 +9,13 @@ from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from model_monitor.airflow import BaselineOperator, EmrServerless, MonitorOperator
+from spark_model_monitor.airflow import BaselineOperator, EmrServerless, MonitorOperator
 
 WHERE = EmrServerless(
     application_id="00f1r3l2ab0cd901",
     execution_role="arn:aws:iam::123456789012:role/monitoring",
-    package_location="s3://team/model-monitor",
-    environment="s3://team/model-monitor/environment.tar.gz",
+    package_location="s3://team/spark-model-monitor",
+    environment="s3://team/spark-model-monitor/environment.tar.gz",
 )
 MONITORING = "s3://team/monitoring/orders"
 ORDERS = {"where": WHERE, "dataset_format": "parquet", "flags": {"time_column": "ordered_at"}}

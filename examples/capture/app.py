@@ -11,9 +11,9 @@ from io import BytesIO
 import pandas as pd
 from fastapi import FastAPI, Request, Response
 
-from model_monitor import demo
-from model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
-from model_monitor.capture.asgi import CaptureMiddleware
+from spark_model_monitor import demo
+from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
+from spark_model_monitor.capture.asgi import CaptureMiddleware
 
 writer = CaptureWriter(
     LocalFolder(os.environ.get("CAPTURE_FOLDER", "captures")),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model_monitor import demo
+from spark_model_monitor import demo
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from model_monitor import MonitorError, demo
+from spark_model_monitor import MonitorError, demo
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Dagster: a data set, and a check that stops what is made of it while it is not like the baseline.
 
-Make the baseline once with `model-monitor baseline reference.csv --output-path orders-baseline`.
+Make the baseline once with `spark-model-monitor baseline reference.csv --output-path orders-baseline`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 from dagster import AssetCheckResult, MetadataValue, asset, asset_check
 
-from model_monitor import DataQualityMonitor, read_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, read_baseline, run_monitoring
 
 
 @asset

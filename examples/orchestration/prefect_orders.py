@@ -1,6 +1,6 @@
 """Prefect: a task that fails while the data is not like the baseline, so that the flow ends before anything is made of it.
 
-Make the baseline once with `model-monitor baseline reference.csv --output-path orders-baseline`.
+Make the baseline once with `spark-model-monitor baseline reference.csv --output-path orders-baseline`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 from prefect import flow, task
 
-from model_monitor import DataQualityMonitor, read_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, read_baseline, run_monitoring
 
 
 @task

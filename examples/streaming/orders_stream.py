@@ -14,7 +14,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from model_monitor import DataQualityMonitor, merge_runs, run_baseline
+from spark_model_monitor import DataQualityMonitor, merge_runs, run_baseline
 
 ROWS = "country STRING, items BIGINT, amount DOUBLE, at TIMESTAMP"
 

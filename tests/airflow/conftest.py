@@ -107,7 +107,7 @@ def run(airflow: Path) -> Callable[..., Finished]:
 @pytest.fixture(scope="session")
 def churn(airflow: Path) -> Path:
     """The churn example's files where the DAGs look for them."""
-    from model_monitor.integrations.demo.traffic import Traffic, write_data_set
+    from spark_model_monitor.integrations.demo.traffic import Traffic, write_data_set
 
     folder = airflow / "churn"
     write_data_set(folder, rows=4_000, traffic=Traffic())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model_monitor.airflow.places import JobCall, Location
+from spark_model_monitor.airflow.places import JobCall, Location
 
 DONE = "Completed: Job completed successfully with no violations."
 FOUND = "CompletedWithViolations: Job completed successfully with 2 violations."

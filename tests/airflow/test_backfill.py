@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
 
-from model_monitor.integrations.demo.traffic import FAULT, Traffic
+from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 DAG_ID = "churn_hourly"
@@ -145,6 +145,6 @@ def alone(churn: Path, hour: int) -> dict[str, str]:
         "--output-path": churn / "by-hand",
     }
     words = [str(word) for pair in flags.items() for word in pair]
-    submit = [PRODUCT_PYTHON, "-m", "model_monitor.spark.launch.submission", "monitor", *words]
+    submit = [PRODUCT_PYTHON, "-m", "spark_model_monitor.spark.launch.submission", "monitor", *words]
     subprocess.run(submit, cwd=ROOT, check=True, capture_output=True, timeout=240)
     return json.loads((churn / "by-hand" / "_current.json").read_text())["sha256"]

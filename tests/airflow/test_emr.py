@@ -17,10 +17,10 @@ from moto.emrserverless.models import emrserverless_backends
 from tests.airflow.conftest import BUCKET, at
 from tests.airflow.places import DONE
 
-from model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
-from model_monitor.airflow.places import JobCall
-from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.spark.launch.deequ_jar import ARTIFACT
+from spark_model_monitor.airflow import EmrCluster, EmrServerless, MonitorOperator
+from spark_model_monitor.airflow.places import JobCall
+from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.spark.launch.deequ_jar import ARTIFACT
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
 PACKAGES = f"s3://{BUCKET}/packages"

@@ -12,9 +12,9 @@ from hashlib import sha256
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON, ROOT, at
 
-from model_monitor.airflow.places import texts_of, words_of
-from model_monitor.airflow.workflows import LET_THROUGH
-from model_monitor.integrations.demo.traffic import FAULT
+from spark_model_monitor.airflow.places import texts_of, words_of
+from spark_model_monitor.airflow.workflows import LET_THROUGH
+from spark_model_monitor.integrations.demo.traffic import FAULT
 
 GROUP = "hourly_monitoring"
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
@@ -106,7 +106,7 @@ RETRAIN = """
 mkdir -p "$(dirname "$CANDIDATE")" && {python} - <<'END'
 import csv, glob, json, os, sys
 sys.path.insert(0, {lib!r})
-from model_monitor.integrations.demo import churn
+from spark_model_monitor.integrations.demo import churn
 rows = []
 hour = os.environ["SINCE"][:13].replace("-", "/").replace("T", "/")
 for path in glob.glob(os.path.join({home!r}, "captures", "churn", "AllTraffic", hour, "*.jsonl")):
@@ -127,7 +127,7 @@ def test_a_day_of_parquet_is_what_emr_serverless_would_be_asked_for(example):
     times = dict.fromkeys(("data_interval_start", "data_interval_end"), at(0).replace(minute=30))
     words = words_of(texts_of({**monitor.own_flags(monitor.window(times)), **monitor.flags}))
     where = [*("--target", "emr-serverless", "--application-id", "00f"), "--execution-role", ROLE]
-    submit = [PRODUCT_PYTHON, "-m", "model_monitor.spark.launch.submission", "--dry-run", *where]
+    submit = [PRODUCT_PYTHON, "-m", "spark_model_monitor.spark.launch.submission", "--dry-run", *where]
     shown = subprocess.run(
         [*submit, "--package-location", "s3://team/packages", "--environment", "s3://team/e.tar.gz", "monitor", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib"), "MODEL_MONITOR_DEEQU_JAR": str(ROOT / "setup.cfg")},

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from model_monitor.airflow.places import require_free, texts_of, without_secrets, words_of
-from model_monitor.errors import BadConfiguration
+from spark_model_monitor.airflow.places import require_free, texts_of, without_secrets, words_of
+from spark_model_monitor.errors import BadConfiguration
 
 
 def test_values_of_python_become_the_texts_that_jobs_read():

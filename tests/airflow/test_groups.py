@@ -9,8 +9,8 @@ from airflow.sdk import DAG
 from tests.airflow.conftest import at
 from tests.airflow.places import DONE, Stage, leaving
 
-from model_monitor.airflow import MonitorTask, bias, data_quality, hourly_monitoring, model_quality
-from model_monitor.errors import BadConfiguration
+from spark_model_monitor.airflow import MonitorTask, bias, data_quality, hourly_monitoring, model_quality
+from spark_model_monitor.errors import BadConfiguration
 
 QUALITY = model_quality(baseline="/b/quality", flags={"problem_type": "BinaryClassification"})
 BIAS = bias(baseline="/b/bias", flags={"analysis_config": "/analysis_config.json"}, on_violations="fail")

@@ -43,7 +43,7 @@ def test_a_dag_with_every_place_is_serialized_the_same_each_time(airflow):
     from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import DagSerialization
 
-    from model_monitor.airflow import EmrCluster, EmrServerless, LocalSpark, MonitorOperator, SparkConnection
+    from spark_model_monitor.airflow import EmrCluster, EmrServerless, LocalSpark, MonitorOperator, SparkConnection
 
     def serialized():
         on_s3 = {"package_location": "s3://team/packages"}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
-from model_monitor.airflow import LocalSpark
-from model_monitor.airflow.places import JobCall, LocalProcess
-from model_monitor.errors import MissingDependency
+from spark_model_monitor.airflow import LocalSpark
+from spark_model_monitor.airflow.places import JobCall, LocalProcess
+from spark_model_monitor.errors import MissingDependency
 
 CALL = JobCall(
     "baseline",
@@ -41,13 +41,20 @@ def test_a_job_is_started_as_from_a_shell_and_a_secret_goes_by_the_environment(s
         environment={"EXTRA": "x"},
         spark_options=("--driver-memory", "4g"),
     )
-    with caplog.at_level(logging.INFO, "model_monitor.airflow.places"):
+    with caplog.at_level(logging.INFO, "spark_model_monitor.airflow.places"):
         running = place.begin(CALL)
         status = running.wait()
 
     assert status == 3
     assert running.lines == [
-        *("-m", "model_monitor.spark.launch.submission", "--master", "local[2]", "--name", "churn/baseline/manual"),
+        *(
+            "-m",
+            "spark_model_monitor.spark.launch.submission",
+            "--master",
+            "local[2]",
+            "--name",
+            "churn/baseline/manual",
+        ),
         *("--driver-memory", "4g", "baseline", "--dataset-source=in.csv", "--output-path=out"),
         *("sink webhook:https://chat.example.org/secret", "extra x", str(tmp_path / "folder")),
     ]

@@ -14,9 +14,9 @@ from airflow.sdk import DAG, BaseNotifier, CronDataIntervalTimetable, CronTrigge
 from tests.airflow.conftest import at
 from tests.airflow.places import DONE, FOUND, VIOLATIONS, Played, Stage, leave, leaving
 
-from model_monitor.airflow import BaselineOperator, MergeOperator, MonitorOperator
-from model_monitor.airflow.operators import name_of
-from model_monitor.errors import BadConfiguration
+from spark_model_monitor.airflow import BaselineOperator, MergeOperator, MonitorOperator
+from spark_model_monitor.airflow.operators import name_of
+from spark_model_monitor.errors import BadConfiguration
 
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
 

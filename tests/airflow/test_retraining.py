@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable
 from tests.airflow.conftest import PRODUCT_PYTHON, at
 
-from model_monitor.airflow import AlertGateOperator, ChallengeOperator, PromoteOperator
+from spark_model_monitor.airflow import AlertGateOperator, ChallengeOperator, PromoteOperator
 
 
 def dag(name, *tasks):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from tests.airflow.conftest import PRODUCT_PYTHON
 
-from model_monitor.airflow import SparkConnection
-from model_monitor.airflow.endings import files_of, read_outcome
-from model_monitor.airflow.places import JobCall
-from model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.airflow import SparkConnection
+from spark_model_monitor.airflow.endings import files_of, read_outcome
+from spark_model_monitor.airflow.places import JobCall
+from spark_model_monitor.errors import BadConfiguration, MissingDependency
 
 LOCAL = {"conn_type": "spark", "host": "local[2]", "extra": {"deploy-mode": "client"}}
 YARN = {"conn_type": "spark", "host": "yarn", "extra": {"deploy-mode": "cluster", "queue": "monitoring"}}
@@ -54,7 +54,7 @@ def test_the_connection_says_where_and_we_say_what(spark_home, tmp_path, monkeyp
     settings = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "--conf")
     assert (after("--master"), after("--deploy-mode"), after("--queue")) == ("yarn", "cluster", "monitoring")
     assert (after("--name"), after("--executor-memory")) == ("orders/baseline/manual", "4g")
-    assert Path(after("--py-files")).name.startswith("model_monitor-")
+    assert Path(after("--py-files")).name.startswith("spark_model_monitor-")
     assert Path(after("--jars")).name.startswith("deequ-")
     # 384 MB beside the heap, and two Python workers of 140 MB + 0.2 MB for each of 200 columns (docs/operations.md)
     assert settings["spark.executor.memoryOverhead"] == f"{384 + 2 * (140 + 40)}m"

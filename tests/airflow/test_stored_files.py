@@ -8,9 +8,9 @@ import pytest
 from tests.airflow.conftest import BUCKET
 from tests.airflow.places import DONE, FOUND, VIOLATIONS
 
-from model_monitor.airflow.endings import MOST_LISTED, Failure, files_of, read_outcome
-from model_monitor.airflow.operators import address_of
-from model_monitor.errors import BadConfiguration
+from spark_model_monitor.airflow.endings import MOST_LISTED, Failure, files_of, read_outcome
+from spark_model_monitor.airflow.operators import address_of
+from spark_model_monitor.errors import BadConfiguration
 
 
 @pytest.fixture(params=["local", "s3", "s3a", "memory"])

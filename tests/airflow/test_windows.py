@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 
-from model_monitor.airflow.places import scheduled_time_of, window_of
-from model_monitor.errors import BadConfiguration
+from spark_model_monitor.airflow.places import scheduled_time_of, window_of
+from spark_model_monitor.errors import BadConfiguration
 
 
 def utc(*parts):

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.documents.analysis_config import AnalysisConfig, FacetConfig
-from model_monitor.monitors.bias.measures import BiasMeasures
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.statistics.states import RequestsBuilder, State
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.documents.analysis_config import AnalysisConfig, FacetConfig
+from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.statistics.states import RequestsBuilder, State
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.archives.scanned import PROFILE_BYTES, states_of
 
-from model_monitor.reports.history.archive import to_parquet
-from model_monitor.spark.session import local_session, stop_session
+from spark_model_monitor.reports.history.archive import to_parquet
+from spark_model_monitor.spark.session import local_session, stop_session
 
 
 def main(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.at_hand import require
 from tests.unit.reports.test_report import HOSTILE, put
 
-from model_monitor.reports.history_page.command import Request, report_of
+from spark_model_monitor.reports.history_page.command import Request, report_of
 
 WIDTH, HEIGHT = 1280, 720
 LEAST_CONTRAST = 4.5
@@ -83,7 +83,7 @@ def test_the_map_is_walked_by_keys_and_by_clicks(chromium, file):
         assert re.search(r"feature_\d+, window 2026-03-04 01:00", heading.inner_text())
         canvas.click(position={"x": 190, "y": 24})
         assert "2026-03-04 00:00" in heading.inner_text()
-        assert "model-monitor explain" in page.locator(".map .detail code").inner_text()
+        assert "spark-model-monitor explain" in page.locator(".map .detail code").inner_text()
 
 
 def test_features_are_found_and_sifted(chromium, file):

@@ -20,19 +20,19 @@ from tests.unit.bias.test_checks import WORSE as BIAS_WORSE
 from tests.unit.model_quality.outcomes_made import of_counts
 from tests.unit.runs.test_challenge import WITH_SCORES, answers
 
-from model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
-from model_monitor.documents.check_results import in_alarms
-from model_monitor.documents.headline import headline_of
-from model_monitor.documents.run_description import RunContext
-from model_monitor.monitors.bias.comparison import Tolerances
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
-from model_monitor.monitors.model_quality.measurement import BARE, suggest
-from model_monitor.monitors.model_quality.page import page_of as page_of_quality
-from model_monitor.reports.history_page.compare import compare
-from model_monitor.reports.history_page.compare import page_of as page_of_comparison
-from model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
-from model_monitor.reports.page.files import html_of
+from spark_model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import in_alarms
+from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.run_description import RunContext
+from spark_model_monitor.monitors.bias.comparison import Tolerances
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
+from spark_model_monitor.monitors.model_quality.page import page_of as page_of_quality
+from spark_model_monitor.reports.history_page.compare import compare
+from spark_model_monitor.reports.history_page.compare import page_of as page_of_comparison
+from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
+from spark_model_monitor.reports.page.files import html_of
 
 LAW = """() => {
   const out = [], wide = innerWidth, tall = innerHeight;

@@ -73,7 +73,7 @@ def of_session(**settings: str) -> Iterator[Over]:
 
 
 def with_jar() -> Any:
-    from model_monitor.spark.launch.deequ_jar import provide_jar
+    from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 
     return of_session(spark_jars=str(provide_jar(os.environ)))
 

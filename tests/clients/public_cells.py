@@ -18,8 +18,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import model_monitor.sagemaker as ours
-from model_monitor.sagemaker import clarify
+import spark_model_monitor.sagemaker as ours
+from spark_model_monitor.sagemaker import clarify
 
 LOGGED = "Analysis Config: "
 """The words before a configuration in the log of the SDK."""

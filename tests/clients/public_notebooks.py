@@ -8,8 +8,8 @@ out. The interpreter needs the SDK (`sagemaker<3`), moto's server, nbclient and 
 What stands in for the account, and nothing else does: moto's server for S3, roles, models and endpoints (`AWS_ENDPOINT_URL`);
 a server of this machine that answers `invoke_endpoint` with a score for each row and captures it, as an endpoint does;
 `public_transforms.py`, which asks that server for batch transforms. The lines that import the SDK are changed by
-`model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines) is counted as the account's by
-what it is stopped by.
+`spark-model-monitor import-notebook`. A cell that needs more of an account (training, Studio, pipelines) is counted as the
+account's by what it is stopped by.
 
 Each cell runs, whatever became of the one before it, so that the first break doesn't hide the others.
 """
@@ -39,9 +39,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 from tests.servers import HttpServer
 
-import model_monitor.sagemaker as ours
-from model_monitor.integrations.imports.notebook import changed, changes_of
-from model_monitor.reports.outputs.printable import text_table
+import spark_model_monitor.sagemaker as ours
+from spark_model_monitor.integrations.imports.notebook import changed, changes_of
+from spark_model_monitor.reports.outputs.printable import text_table
 
 EXAMPLES, PACKT = "aws/amazon-sagemaker-examples", "PacktPublishing"
 NOTEBOOKS = (
@@ -122,7 +122,7 @@ OF_AN_ACCOUNT = re.compile(
 
 OF_WHAT_IS_NOT_THERE = re.compile(r"NoSuchKey|no such file or directory|there is no (schedule|baselining job) yet")
 """Sentences of ours that are right where a cell before was stopped by others: what it would have made is missing."""
-OURS = re.compile(r"model_monitor|Monitor\w*'|Clarify|Execution'|Baselining|Constraint|S3Downloader|S3Uploader")
+OURS = re.compile(r"spark_model_monitor|Monitor\w*'|Clarify|Execution'|Baselining|Constraint|S3Downloader|S3Uploader")
 """What a word of ours in an error without a frame of ours looks like."""
 
 INSTALLS = re.compile(r"^[!%] ?(?:\{sys\.executable\} -m )?(?:pip|conda)\b(?:.*\\\n)*.*$", re.MULTILINE)
@@ -271,7 +271,9 @@ def _run_cell(
         return Cell(number, "ran")
     said = re.sub(r"\s+", " ", f"{replies[-1].get('ename')}: {replies[-1].get('evalue')}")[:300]
     trace = "\n".join(replies[-1].get("traceback", ()))
-    is_ours = "model_monitor" in trace and "site-packages/sagemaker/" not in trace.split("model_monitor")[-1]
+    is_ours = (
+        "spark_model_monitor" in trace and "site-packages/sagemaker/" not in trace.split("spark_model_monitor")[-1]
+    )
     if is_hampered:
         is_ours = (is_ours or bool(OURS.search(said))) and not OF_WHAT_IS_NOT_THERE.search(said)
     else:

@@ -31,7 +31,7 @@ from typing import Any
 
 from tests.clients.public_cells import configurations_in, documents_in, logged_in
 
-from model_monitor import (
+from spark_model_monitor import (
     AnalysisConfig,
     BiasMeasures,
     BiasMonitor,
@@ -41,15 +41,15 @@ from model_monitor import (
     read_data,
     run_baseline,
 )
-from model_monitor.documents.check_results import Violations
-from model_monitor.documents.clarify import AttributionReport, AttributionViolations, BiasReport, BiasViolations
-from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.document import Document
-from model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
-from model_monitor.documents.statistics import Statistics
-from model_monitor.monitors.bias.measures import methods_of
-from model_monitor.monitors.explainability.measures import require_in_scope
-from model_monitor.reports.outputs.printable import text_table
+from spark_model_monitor.documents.check_results import Violations
+from spark_model_monitor.documents.clarify import AttributionReport, AttributionViolations, BiasReport, BiasViolations
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.bias.measures import methods_of
+from spark_model_monitor.monitors.explainability.measures import require_in_scope
+from spark_model_monitor.reports.outputs.printable import text_table
 
 LIST = Path(__file__).with_suffix(".txt")
 DOCUMENTS: dict[str, tuple[type[Document], ...]] = {

@@ -15,7 +15,7 @@ import pandas as pd
 from pyspark.sql import SparkSession
 from sail_server import sail
 
-from model_monitor import (
+from spark_model_monitor import (
     AnalysisConfig,
     BiasMeasures,
     BiasMonitor,
@@ -27,7 +27,7 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.errors import BadInput, MissingDependency
+from spark_model_monitor.errors import BadInput, MissingDependency
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE", "PL"] * 50, "items": [1, 3, 2, 2] * 50})
 MONITOR = DataQualityMonitor()

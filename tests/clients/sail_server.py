@@ -13,7 +13,7 @@ from pysail.spark import SparkConnectServer
 
 class Hidden:
     def find_spec(name, path, target=None):
-        if name.startswith("model_monitor"):
+        if name.startswith("spark_model_monitor"):
             raise ModuleNotFoundError(f"No module named {name!r}")
 
 if sys.argv[1:] == ["without"]:

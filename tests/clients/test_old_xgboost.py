@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.predictors import Model
-from model_monitor.monitors.predictors.loading import loaded
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.predictors.loading import loaded
 
 TRAINED = """
 import json, pickle

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.sagemaker import BiasConfig, DataConfig, ModelPredictedLabelConfig, SegmentationConfig
-from model_monitor.sagemaker.clarify import analysis_of
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.sagemaker import BiasConfig, DataConfig, ModelPredictedLabelConfig, SegmentationConfig
+from spark_model_monitor.sagemaker.clarify import analysis_of
 
 WRITER = Path(__file__).with_name("sdk_bias_config.py")
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.documents.model_quality import ModelQualityConstraints
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
+from spark_model_monitor.documents.model_quality import ModelQualityConstraints
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
 
 PROGRAM = Path(__file__).with_name("sdk_quality.py")
 MONITOR = ModelQualityMonitor(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True))

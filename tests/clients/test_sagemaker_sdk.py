@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.documents.constraints import (
+from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
     MonitoringSettings,
     NumConstraints,
     StringConstraints,
 )
-from model_monitor.documents.statistics import (
+from spark_model_monitor.documents.statistics import (
     Bucket,
     Categorical,
     CategoryBucket,

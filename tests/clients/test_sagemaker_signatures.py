@@ -1,4 +1,4 @@
-"""`model_monitor.sagemaker` can be called as the real SDK's classes can."""
+"""`spark_model_monitor.sagemaker` can be called as the real SDK's classes can."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def theirs(sdk_python, tmp_path_factory):
 @pytest.fixture(scope="module")
 def ours():
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
-    return signatures(sys.executable, "model_monitor.sagemaker", environment, (*CLASSES, *CLASSES_OF_CLARIFY))
+    return signatures(sys.executable, "spark_model_monitor.sagemaker", environment, (*CLASSES, *CLASSES_OF_CLARIFY))
 
 
 @pytest.mark.parametrize("name", [*CLASSES, *CLASSES_OF_CLARIFY])
@@ -108,7 +108,7 @@ def test_the_notebook_imports_and_calls_what_the_sdk_has(theirs):
     """With `sagemaker.model_monitor` in its import line it would be a notebook of the SDK."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    [line] = [each for each in ast.parse(code).body if getattr(each, "module", "") == "model_monitor.sagemaker"]
+    [line] = [each for each in ast.parse(code).body if getattr(each, "module", "") == "spark_model_monitor.sagemaker"]
     imported = {alias.name for alias in line.names}
     objects = {
         "my_default_monitor": "DefaultModelMonitor",

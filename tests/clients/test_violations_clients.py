@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.documents.check_results import Violation, Violations
-from model_monitor.monitors.data_quality import messages
+from spark_model_monitor.documents.check_results import Violation, Violations
+from spark_model_monitor.monitors.data_quality import messages
 
 READER = Path(__file__).with_name("violations_reader.py")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
-from model_monitor.running.layout import cache_directory
-from model_monitor.spark.launch.deequ_jar import Artifact, provide
-from model_monitor.spark.launch.java import find_java, find_spark_home
+from spark_model_monitor.running.layout import cache_directory
+from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide
+from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 ARTIFACTS = (
     Artifact(

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from tests.jvms import SHORT_LIVED, class_archive_options
 
-from model_monitor.spark.launch.java import find_java, find_spark_home
+from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 SECONDS = 180
 """Within which a master, an executor or a stage is there; on an idle machine they take 2 to 10 s."""

@@ -17,8 +17,8 @@ from tests.clusters.conftest import SECONDS
 from tests.clusters.data_sets import contents
 from tests.clusters.executors_python import packed
 
-from model_monitor import __version__
-from model_monitor.spark.launch import package_zip
+from spark_model_monitor import __version__
+from spark_model_monitor.spark.launch import package_zip
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
@@ -67,7 +67,8 @@ def test_the_nodes_have_nothing_of_ours(executors_environment):
     python = str(executors_environment / "bin" / "python")
 
     assert (
-        subprocess.run([python, "-I", "-c", "import model_monitor"], capture_output=True, check=False).returncode == 1
+        subprocess.run([python, "-I", "-c", "import spark_model_monitor"], capture_output=True, check=False).returncode
+        == 1
     )
 
 
@@ -100,4 +101,4 @@ def test_the_dry_run_for_yarn_says_what_memory_the_workers_get(ran):
 
 def test_the_page_names_the_files_of_this_version():
     assert f"`spark_model_monitor-{__version__}-py3-none-any.whl`" in PAGE
-    assert f"`model_monitor-{__version__}.zip`" in PAGE
+    assert f"`spark_model_monitor-{__version__}.zip`" in PAGE

@@ -11,7 +11,7 @@ from tests.clusters.conftest import ROOT, SECONDS
 
 PROGRAM = """
 import numpy as np, pandas as pd
-from model_monitor import DataQualityMonitor, local_session, read_data, run_baseline
+from spark_model_monitor import DataQualityMonitor, local_session, read_data, run_baseline
 
 rng = np.random.default_rng(7)
 rows = 1_000_000
@@ -55,4 +55,4 @@ def test_a_frame_of_pandas_is_profiled_by_executors_elsewhere(cluster, ended, tm
         said == f"{cluster.master} True 2"
     )  # 25 MB of 8 bytes a number and 5 to 9 a text: two slices of 16 MiB at most
     assert counts == str({"x": 0, "y": 0, "w": int(absent)})
-    assert list(tmp_path.glob("model-monitor-*")) == []
+    assert list(tmp_path.glob("spark-model-monitor-*")) == []

@@ -16,10 +16,10 @@ from tests.faults import Killed, ended_process
 from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 
-from model_monitor.reports.outputs.files import current_run
-from model_monitor.spark.storage import HadoopStorage
-from model_monitor.storage import LocalStorage, opened_by, storage_of
-from model_monitor.storage.lease import PREFIX
+from spark_model_monitor.reports.outputs.files import current_run
+from spark_model_monitor.spark.storage import HadoopStorage
+from spark_model_monitor.storage import LocalStorage, opened_by, storage_of
+from spark_model_monitor.storage.lease import PREFIX
 
 DOCUMENTS = (
     "statistics.json",

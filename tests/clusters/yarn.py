@@ -10,7 +10,7 @@ from pathlib import Path
 from py4j.java_gateway import JavaGateway
 from tests.clusters.hadoop import hadoop_jvm
 
-from model_monitor.spark.launch.java import find_spark_home
+from spark_model_monitor.spark.launch.java import find_spark_home
 
 NODE_MEMORY_MIB = 6144
 
@@ -66,7 +66,7 @@ def _started(gateway: JavaGateway, folder: Path) -> object:
         "yarn.nodemanager.container-monitor.interval-ms": "500",
     }.items():
         configuration.set(key, value)
-    cluster = gateway.jvm.org.apache.hadoop.yarn.server.MiniYARNCluster("model-monitor", 1, 1, 1)
+    cluster = gateway.jvm.org.apache.hadoop.yarn.server.MiniYARNCluster("spark-model-monitor", 1, 1, 1)
     cluster.init(configuration)
     cluster.start()
     for name in ("yarn-site.xml", "core-site.xml"):

@@ -23,10 +23,10 @@ from tests.engine_in_process import InOrder
 from tests.fuzz.reference import OUTSIDE, REFUSED, SAMPLED_OUT, UNCLAIMED, WITHOUT_DATA, same
 from tests.fuzz.windows import Window
 
-from model_monitor.data.records.locations import FILE_KEY, LINE, keys_of
-from model_monitor.data.records.outcome_records import rows_of_blocks
-from model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
-from model_monitor.statistics.states.rows import Requests
+from spark_model_monitor.data.records.locations import FILE_KEY, LINE, keys_of
+from spark_model_monitor.data.records.outcome_records import rows_of_blocks
+from spark_model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
+from spark_model_monitor.statistics.states.rows import Requests
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "60"))
 SEED = os.environ.get("FUZZ_SEED")

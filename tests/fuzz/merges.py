@@ -19,11 +19,11 @@ from tests.fuzz.reference import REFUSED, UNCLAIMED
 from tests.fuzz.windows import captured, half, of_documents
 from tests.unit.merging.lines import counts_in, joined
 
-from model_monitor.data.records.refusals import LEFT_OUT, Refusal
-from model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs
-from model_monitor.running.merging.labels import GroundTruth, LabelAccount
-from model_monitor.running.merging.rows import SCHEMA, Counts
-from model_monitor.running.merging.sources import FileLocations, Kind, Parts, list_hours
+from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal
+from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, Outputs
+from spark_model_monitor.running.merging.labels import GroundTruth, LabelAccount
+from spark_model_monitor.running.merging.rows import SCHEMA, Counts
+from spark_model_monitor.running.merging.sources import FileLocations, Kind, Parts, list_hours
 
 HOUR = "2022/04/18/00"
 IDS = 40

@@ -17,12 +17,12 @@ from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, r
 from tests.fuzz.reference import REFUSED, UNCLAIMED
 from tests.fuzz.windows import HOUR, KINDS, Kind, document, of_documents
 
-from model_monitor.data.reading.formats import JsonFormat, ReadOptions
-from model_monitor.data.reading.ledger import write_quarantine
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data.records.refusals import REASON
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.reading.formats import JsonFormat, ReadOptions
+from spark_model_monitor.data.reading.ledger import write_quarantine
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.records.refusals import REASON
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 pytestmark = pytest.mark.timeout(SECONDS + 300)
 

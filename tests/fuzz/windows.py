@@ -14,20 +14,20 @@ from typing import Any
 from tests.fuzz import reference
 from tests.fuzz.damage import Raw, damaged, damaged_bytes, file_of, line_of
 
-from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.outcomes import read_labelled, read_line_outcomes, reading_of
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
-from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.data.records.windows import Window as Times
-from model_monitor.errors import BadInput
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.data_quality.scan import scanned as profiled
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.outcomes import read_labelled, read_line_outcomes, reading_of
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from spark_model_monitor.data.records.windows import Window as Times
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.scan import scanned as profiled
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 NAMES = ("p", "a", "b")
 HOUR = "2022/04/18/00"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.documents.clarify import BiasReport, BiasViolations
-from model_monitor.monitors.bias.analysis import PERFORMANCE, analysis_of, performance_of
-from model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
-from model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
+from spark_model_monitor.documents.clarify import BiasReport, BiasViolations
+from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, analysis_of, performance_of
+from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
+from spark_model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 from ..unit.bias.counting import counted, rows_of
 

@@ -7,9 +7,9 @@ from base64 import b64decode
 
 import pytest
 
-from model_monitor.capture import CaptureOptions, Exchange, Payload
-from model_monitor.capture.records import captured_halves, record_line
-from model_monitor.data.records.windows import parse_time
+from spark_model_monitor.capture import CaptureOptions, Exchange, Payload
+from spark_model_monitor.capture.records import captured_halves, record_line
+from spark_model_monitor.data.records.windows import parse_time
 
 OPTIONS = CaptureOptions(endpoint="x")
 

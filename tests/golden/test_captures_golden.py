@@ -8,14 +8,14 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.data.profiling.scan import scan
-from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat, ReadOptions
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.paths import listed_outputs, read_transform
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.data.records.windows import Window
-from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat, ReadOptions
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.paths import listed_outputs, read_transform
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus, Violations
-from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.statistics import Statistics
-from model_monitor.monitors.data_quality import messages
-from model_monitor.monitors.data_quality.comparison import Comparison
-from model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
-from model_monitor.monitors.data_quality.evaluation import check_all
-from model_monitor.monitors.protocol import violations_of
-from model_monitor.statistics.drift import Ties
-from model_monitor.statistics.states import (
+from spark_model_monitor.documents.check_results import CheckStatus, Violations
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
+from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.statistics.drift import Ties
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,
@@ -29,7 +29,7 @@ from model_monitor.statistics.states import (
     MomentsBuilder,
     Profile,
 )
-from model_monitor.statistics.states.data_types import classify, parse_numbers
+from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 
 AS_THE_SERVICE = {"ties": Ties.LOST, "exact_classes": True}
 NUMBER = r"(-?\d+\.\d+(?:E-?\d+)?)"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.data.profiling.scan import scan
-from model_monitor.data.reading.formats import CsvFormat
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
-from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.reading.formats import CsvFormat
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
+from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 
 def by_deequ(spark, frame, names):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from model_monitor.documents.constraints import Constraints, MonitoringSettings
-from model_monitor.documents.statistics import InferredType, Statistics, as_rows
+from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.statistics import InferredType, Statistics, as_rows
 
 AS_PRINTED = {
     "dq-housing-full/statistics.json": Statistics,

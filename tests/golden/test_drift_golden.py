@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_monitor.statistics.drift import (
+from spark_model_monitor.statistics.drift import (
     NumericDistribution,
     Status,
     Ties,
@@ -19,14 +19,14 @@ from model_monitor.statistics.drift import (
     distance,
     judge,
 )
-from model_monitor.statistics.drift.distances import (
+from spark_model_monitor.statistics.drift.distances import (
     l_infinity_categorical_robust,
     l_infinity_numeric_robust,
     wasserstein,
 )
-from model_monitor.statistics.drift.distributions import category_cells
-from model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges
-from model_monitor.statistics.states import KllBuilder, KllSketch
+from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges
+from spark_model_monitor.statistics.states import KllBuilder, KllSketch
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "golden" / "drift-vectors.json"
 

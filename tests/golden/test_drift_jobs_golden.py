@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history.baselines import of_run
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.baselines import of_run
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 
 from .test_drift_golden import close, sketch_of, values_of, vectors
 

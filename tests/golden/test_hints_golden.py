@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 
 MONITOR = DataQualityMonitor()
 

@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.running.merging.request import MergeRequest
-from model_monitor.running.merging.run import merge
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.running.merging.request import MergeRequest
+from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
 @pytest.fixture(params=["spark", "local"])

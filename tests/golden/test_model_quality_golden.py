@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.documents.model_quality import ModelQualityConstraints
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
+from spark_model_monitor.documents.model_quality import ModelQualityConstraints
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
 
 CHURN, WEATHER, NO_PROBABILITY = "mq-churn-binary", "mq-weather-regression", "mq-binary-114rows-no-probability"
 DISPLAYED_DIGITS = 6

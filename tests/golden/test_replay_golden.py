@@ -1,4 +1,4 @@
-"""`model-monitor replay` of the golden runs: beside the service's own reports --compat service is equal."""
+"""`spark-model-monitor replay` of the golden runs: beside the service's own reports --compat service is equal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.running.replay import command
+from spark_model_monitor.running.replay import command
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
@@ -27,7 +27,7 @@ def laid_out(files, folder):
 
 def as_process(*flags):
     """Exit status and JSON of a replay, started as users start it."""
-    command = [sys.executable, "-m", "model_monitor.cli", "replay", "--json", *map(str, flags)]
+    command = [sys.executable, "-m", "spark_model_monitor.cli", "replay", "--json", *map(str, flags)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, json.loads(done.stdout)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from model_monitor.monitors.explainability.kernel import Kernel
+from spark_model_monitor.monitors.explainability.kernel import Kernel
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from model_monitor.statistics.states import (
+from spark_model_monitor.statistics.states import (
     Bucket,
     DataTypeCounts,
     DistinctBuilder,
@@ -21,7 +21,7 @@ from model_monitor.statistics.states import (
     Moments,
     MomentsBuilder,
 )
-from model_monitor.statistics.states.data_types import parse_numbers
+from spark_model_monitor.statistics.states.data_types import parse_numbers
 
 BLOCK = 8192
 NUMERIC_COLUMNS_OF_HOUSING = 8

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from model_monitor.running.configuration.contract import JobConfig
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.run_inputs import read_baseline
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.results import Baseline, Findings
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.run_inputs import read_baseline
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.results import Baseline, Findings
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 AS_SERVICE = ("--compat", "service")
 

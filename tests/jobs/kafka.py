@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.s3.jars import provide
 
-from model_monitor.spark.launch.deequ_jar import Artifact
-from model_monitor.spark.launch.java import find_java, find_spark_home
+from spark_model_monitor.spark.launch.deequ_jar import Artifact
+from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 CLIENTS = Artifact(
     "org.apache.kafka", "kafka-clients", "3.4.1", "9d0a9058c8ede79db6e54ae378ed16fe8d1bead2894635a4aa6aa0b7981668c6"

@@ -17,7 +17,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from jobs import baseline, monitor
-from model_monitor.spark import tables_of_catalog
+from spark_model_monitor.spark import tables_of_catalog
 
 HOUR = "TIMESTAMP'2026-01-01 00:00:00Z' + make_interval(0, 0, 0, 0, id div 10)"
 """Ten rows an hour."""

@@ -38,7 +38,7 @@ STUBS = """
 import json
 role, region, bucket = "arn:aws:iam::000000000000:role/none", "eu-west-1", "bucket"
 model_name = "DEMO-clarify-model"
-from model_monitor.sagemaker import *
+from spark_model_monitor.sagemaker import *
 """
 
 DATA = """

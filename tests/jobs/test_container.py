@@ -29,7 +29,7 @@ def container(spark, tmp_path):
 
     def running(**variables):
         return subprocess.run(
-            [sys.executable, "-m", "model_monitor.spark.container"],
+            [sys.executable, "-m", "spark_model_monitor.spark.container"],
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT / "lib"),

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.running_jobs import JobsHere
 
-from model_monitor import cli
-from model_monitor.integrations.demo import run
-from model_monitor.integrations.demo.churn import MODEL
-from model_monitor.integrations.demo.traffic import FAULT
+from spark_model_monitor import cli
+from spark_model_monitor.integrations.demo import run
+from spark_model_monitor.integrations.demo.churn import MODEL
+from spark_model_monitor.integrations.demo.traffic import FAULT
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,13 +66,15 @@ def test_the_page_of_the_day_begins_with_the_fault_and_since_when(shown, folder)
 
 
 def test_only_what_the_fault_touches_is_violated(shown, folder):
-    document = json.loads((folder / "model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
+    document = json.loads(
+        (folder / "spark-model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text()
+    )
 
     assert {violation["feature_name"] for violation in document["violations"]} == {FAULT.feature, *FAULT.follow_up}
 
 
 def test_nothing_else_looks_wrong(shown, folder):
-    assert "hints" not in json.loads((folder / "model-monitor-demo" / "monitoring" / "checks.json").read_text())
+    assert "hints" not in json.loads((folder / "spark-model-monitor-demo" / "monitoring" / "checks.json").read_text())
 
 
 def test_the_tour_shows_what_the_demo_says(shown):
@@ -88,7 +90,7 @@ def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder
     [started] = [line for line in shown if line.startswith("3/5 ")]
     blocks = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     [excerpt] = [json.loads(text) for text in blocks if "baseline_drift_check" in text]
-    found = json.loads((folder / "model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
+    found = json.loads((folder / "spark-model-monitor-demo" / "monitoring" / "constraint_violations.json").read_text())
 
     assert f"./spark-submit.sh jobs/monitor.py {started.partition(' submit monitor ')[2]}\n" in page
     assert excerpt in found["violations"]
@@ -96,7 +98,7 @@ def test_the_tutorial_has_the_demos_last_command_and_what_it_found(shown, folder
 
 def test_the_documented_excerpts_of_the_files_are_what_comes_out(shown, folder):
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
-    report = folder / "model-monitor-demo" / "monitoring"
+    report = folder / "spark-model-monitor-demo" / "monitoring"
     blocks = [json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)]
     [check] = [block for block in blocks if block.get("check") == "baseline_drift_check"]
     [settings] = [block for block in blocks if "distribution_constraints" in block]
@@ -114,7 +116,7 @@ def test_the_documented_excerpts_of_the_files_are_what_comes_out(shown, folder):
 
 def test_every_file_that_came_out_is_documented(shown, folder):
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
-    report = folder / "model-monitor-demo" / "monitoring"
+    report = folder / "spark-model-monitor-demo" / "monitoring"
     names = {path.relative_to(report).as_posix() for path in report.rglob("*") if path.is_file()}
 
     assert [name for name in sorted(names) if not name.startswith("_runs/") and f"| `{name}` |" not in page] == []
@@ -136,7 +138,7 @@ def test_the_tutorial_on_late_labels_ends_with_alarms_since_the_fault_moves_the_
     page = (ROOT / "docs" / "late-labels.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\./spark-submit\.sh jobs/(\w+)\.py (.*)$", page, re.MULTILINE)
     ended = [jobs(job, *words.split()) for job, words in commands]
-    metrics = json.loads((folder / "model-monitor-demo" / "quality" / "checks.json").read_text())["checks"]
+    metrics = json.loads((folder / "spark-model-monitor-demo" / "quality" / "checks.json").read_text())["checks"]
 
     assert [job for job, _ in commands] == ["baseline", "monitor", "merge", "monitor"]
     assert [done.status for done in ended] == [0, 0, 0, 0], "\n".join(done.said for done in ended)
@@ -146,7 +148,7 @@ def test_the_tutorial_on_late_labels_ends_with_alarms_since_the_fault_moves_the_
 def test_the_commands_of_the_page_on_alarms_lead_from_the_hour_to_a_decision(shown, folder, monkeypatch):
     monkeypatch.chdir(folder)
     page = (ROOT / "docs" / "alarm.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^model-monitor (.*)$", page, re.MULTILINE)
+    commands = re.findall(r"^spark-model-monitor (.*)$", page, re.MULTILINE)
 
     assert [shlex.split(words)[0] for words in commands] == ["explain", "rows", "rows", "report", "compare", "accept"]
     assert [cli.main(shlex.split(words)) for words in commands] == [0] * 6

@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.servers import http_server
 
-from model_monitor import cli
+from spark_model_monitor import cli
 
 
 @pytest.fixture

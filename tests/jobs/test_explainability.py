@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from tests.running_jobs import JobsHere
 
-from model_monitor.sagemaker import DataConfig, ModelConfig, PDPConfig, SageMakerClarifyProcessor, SHAPConfig
+from spark_model_monitor.sagemaker import DataConfig, ModelConfig, PDPConfig, SageMakerClarifyProcessor, SHAPConfig
 
 NAMES = ("age", "income", "visits")
 CONFIG = {

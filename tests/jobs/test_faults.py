@@ -23,10 +23,10 @@ from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 from tests.unit.scheduling.conftest import Schedule
 
-from model_monitor.documents.schedule import Executions
-from model_monitor.reports.history.decisions import promote
-from model_monitor.reports.outputs.files import current_run
-from model_monitor.storage import LocalStorage, holding
+from spark_model_monitor.documents.schedule import Executions
+from spark_model_monitor.reports.history.decisions import promote
+from spark_model_monitor.reports.outputs.files import current_run
+from spark_model_monitor.storage import LocalStorage, holding
 
 
 @dataclass(frozen=True)

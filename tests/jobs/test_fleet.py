@@ -1,4 +1,4 @@
-"""`model-monitor watch` with the processes that it starts: side by side, one of them broken; and the demo of twenty models."""
+"""`spark-model-monitor watch` with its processes: side by side, one of them broken; and the demo of twenty models."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
-from model_monitor.integrations.demo import fleet as demo
-from model_monitor.integrations.demo.traffic import Traffic
-from model_monitor.machine import here
-from model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
+from spark_model_monitor.integrations.demo import fleet as demo
+from spark_model_monitor.integrations.demo.traffic import Traffic
+from spark_model_monitor.machine import here
+from spark_model_monitor.running.scheduling.command import Request, run_due
 
 NOW = datetime(2024, 3, 4, 1, 5, tzinfo=timezone.utc)
 
@@ -42,7 +42,7 @@ def test_a_broken_model_keeps_no_other_from_its_page(tmp_path):
 
 def watch(folder, *flags):
     """The command over the fleet of a folder, as it is called: what it printed, its log, and the page."""
-    words = [sys.executable, "-m", "model_monitor.cli", "watch", demo.FLEET, "--state", "state", *flags]
+    words = [sys.executable, "-m", "spark_model_monitor.cli", "watch", demo.FLEET, "--state", "state", *flags]
     ended = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     return ended, (folder / demo.PAGE).read_text()
 
@@ -138,7 +138,7 @@ def test_a_signal_ends_a_fleet_and_the_jobs_under_way(tmp_path):
         "variables": said["defaults"]["variables"] | {"record_preprocessor_script": "sleeps.py"},
     }
     (tmp_path / demo.FLEET).write_text(json.dumps(said))
-    words = [sys.executable, "-m", "model_monitor.cli", "watch", demo.FLEET, "--state", "state", "--at-once", "2"]
+    words = [sys.executable, "-m", "spark_model_monitor.cli", "watch", demo.FLEET, "--state", "state", "--at-once", "2"]
     process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         jobs = waited_for(lambda: found if len(found := sorted(tmp_path.glob("pid-*"))) == 2 else None)

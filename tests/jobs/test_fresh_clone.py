@@ -22,7 +22,7 @@ import pytest
 from tests.at_hand import DEMANDED
 from tests.servers import aws_emulator
 
-from model_monitor.integrations.demo.traffic import FAULT
+from spark_model_monitor.integrations.demo.traffic import FAULT
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = "INSIDE_A_FRESH_CLONE"
@@ -127,7 +127,7 @@ def test_make_demo_ends_with_what_was_found_and_where_it_is(clone):
     shown = clone.shell("make demo")
 
     assert "20,000 rows, 16 features" in shown
-    assert "model-monitor-demo/baseline/statistics.json" in shown
+    assert "spark-model-monitor-demo/baseline/statistics.json" in shown
     *_, wrong, moved = shown.splitlines()
     assert f"The largest is {FAULT.feature}" in wrong
     assert moved.startswith(f"What moved the predictions there, on average: {FAULT.feature} by ")

@@ -23,7 +23,7 @@ def repository(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repository")
     (folder / "orders.csv").write_text(ORDERS)
     (folder / "later.csv").write_text(ORDERS.replace("FR", "ES"))
-    run(folder, "model-monitor", "baseline", "orders.csv").check_returncode()
+    run(folder, "spark-model-monitor", "baseline", "orders.csv").check_returncode()
     return folder
 
 
@@ -80,7 +80,7 @@ def test_the_action_passes_for_data_as_they_were(repository):
     done, outputs, _ = action(repository, first=1, data="orders.csv", baseline="orders-baseline")
 
     assert (done.returncode, outputs["status"]) == (0, "0"), done.stderr + done.stdout
-    [suite] = ElementTree.parse(repository / "model-monitor-report" / "junit.xml").getroot()
+    [suite] = ElementTree.parse(repository / "spark-model-monitor-report" / "junit.xml").getroot()
     assert (int(suite.get("tests")) > 0, suite.get("failures")) == (True, "0")
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.spark.launch.deequ_jar import jar_path
+from spark_model_monitor.spark.launch.deequ_jar import jar_path
 
 pytestmark = pytest.mark.rest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
 LEFT_OUT = re.compile(
-    r"apt-get |rm -rf /var/lib/apt/|useradd |\S+/python -m model_monitor\.spark\.launch\.class_archive$"
+    r"apt-get |rm -rf /var/lib/apt/|useradd |\S+/python -m spark_model_monitor\.spark\.launch\.class_archive$"
 )
 LIBRARIES = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 
@@ -100,7 +100,7 @@ def image(tmp_path_factory):
     root = tmp_path_factory.mktemp("image")
     jar = jar_path({})
     if jar.is_file():
-        place = root / "opt" / "model-monitor" / "cache" / "jars"
+        place = root / "opt" / "spark-model-monitor" / "cache" / "jars"
         place.mkdir(parents=True)
         (place / jar.name).symlink_to(jar)
     made = Image(root)
@@ -115,7 +115,7 @@ def test_the_entry_point_is_the_clones_and_makes_a_baseline_of_what_is_mounted(i
     data.mkdir(parents=True)
     (data / "people.csv").write_text("score,plan\n" + "0.25,a\n" * 300)
 
-    place = image.run(["python", "-c", "import model_monitor; print(model_monitor.__file__)"])
+    place = image.run(["python", "-c", "import spark_model_monitor; print(spark_model_monitor.__file__)"])
     assert Path(place.strip()).is_relative_to(image.root)
     image.run(
         image.entry_point,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.spark.launch.deequ_jar import provide_jar
-from model_monitor.spark.launch.java import PINNED, find_java, find_spark_home
+from spark_model_monitor.spark.launch.deequ_jar import provide_jar
+from spark_model_monitor.spark.launch.java import PINNED, find_java, find_spark_home
 
 pytestmark = pytest.mark.rest
 
@@ -21,8 +21,8 @@ LIB = Path(__file__).resolve().parents[2] / "lib"
 PROGRAM = """
 import json, os
 import pandas
-from model_monitor import local_session
-from model_monitor.spark.deequ.jvm import fitting_deequ
+from spark_model_monitor import local_session
+from spark_model_monitor.spark.deequ.jvm import fitting_deequ
 
 before = dict(os.environ)
 spark = local_session()
@@ -71,9 +71,9 @@ def test_it_has_the_settings_of_a_job(session):
     told, _ = session
 
     assert told["midnight"] == "2026-01-01 00:00:00"
-    assert told["daemon"] == "model_monitor.spark.engine.worker"
+    assert told["daemon"] == "spark_model_monitor.spark.engine.worker"
     assert {"-Xmx2g", "-XX:+UseParallelGC"} <= set(told["jvm"])
-    assert told["name"] == "model-monitor"
+    assert told["name"] == "spark-model-monitor"
     assert told["deequ"] == PINNED.deequ
 
 

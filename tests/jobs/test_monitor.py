@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.running_jobs import JobProcesses, JobsHere
 
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "first-data-set.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
-OF_THE_WHEEL = ("pip install ", "model-monitor demo")
+OF_THE_WHEEL = ("pip install ", "spark-model-monitor demo")
 """Not run here: the network, and a second run of what test_fresh_clone.py sees."""
 
 
@@ -61,11 +61,11 @@ def clone(tmp_path_factory):
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / "bin").mkdir()
     python = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
-    command = f'#!/bin/sh\nexec "{sys.executable}" -m model_monitor.cli "$@"\n'
+    command = f'#!/bin/sh\nexec "{sys.executable}" -m spark_model_monitor.cli "$@"\n'
     for name, script in (
         (".venv/bin/python", python),
-        (".venv/bin/model-monitor", command),
-        ("bin/model-monitor", command),
+        (".venv/bin/spark-model-monitor", command),
+        ("bin/spark-model-monitor", command),
     ):
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
@@ -165,7 +165,7 @@ def test_python_finds_the_country_that_was_not_there(from_python):
 
 
 def test_the_readmes_two_commands_say_what_is_wrong_with_tomorrow(baselined, clone):
-    [script] = re.findall(r"^```sh\n(\.venv/bin/model-monitor .*?)^```", README, re.DOTALL | re.MULTILINE)
+    [script] = re.findall(r"^```sh\n(\.venv/bin/spark-model-monitor .*?)^```", README, re.DOTALL | re.MULTILINE)
     header, *rows = (clone / "orders.csv").read_text().splitlines(keepends=True)
     folder = clone / "of the readme"
     folder.mkdir()

@@ -11,10 +11,10 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from model_monitor.errors import BadInput
-from model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
-from model_monitor.reports.history.decisions import read_decisions
-from model_monitor.sagemaker import (
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
+from spark_model_monitor.reports.history.decisions import read_decisions
+from spark_model_monitor.sagemaker import (
     CronExpressionGenerator,
     DatasetFormat,
     DefaultModelMonitor,
@@ -23,7 +23,7 @@ from model_monitor.sagemaker import (
     ModelQualityMonitor,
     MonitoringExecution,
 )
-from model_monitor.sagemaker.monitoring_files import located
+from spark_model_monitor.sagemaker.monitoring_files import located
 
 pytestmark = pytest.mark.rest
 

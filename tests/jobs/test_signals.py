@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.storage.files import is_draft
+from spark_model_monitor.storage.files import is_draft
 
 SLOWLY = """
 import time
@@ -59,7 +59,7 @@ def baseline(folder, script, *flags):
 
 
 def started(folder, *words):
-    command = [sys.executable, "-m", "model_monitor.cli", *words]
+    command = [sys.executable, "-m", "spark_model_monitor.cli", *words]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

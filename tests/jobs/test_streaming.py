@@ -16,8 +16,8 @@ from tests.jobs import kafka
 from tests.running_jobs import ROOT
 from tests.spark_lines import IS_REMOTE, has_deequ, on_spark_3
 
-from model_monitor import DataQualityMonitor, read_state, run_baseline
-from model_monitor.spark.launch.deequ_jar import provide_jar
+from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
+from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 
 EXAMPLE = ROOT / "examples" / "streaming"
 sys.path.append(str(EXAMPLE))

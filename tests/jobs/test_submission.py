@@ -24,9 +24,9 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) ")
 
 DRIVER = """
 import sys, time
-from model_monitor.errors import BadInput, NoData
-from model_monitor.running.runtime.job import started
-from model_monitor.running.runtime.status import completed
+from spark_model_monitor.errors import BadInput, NoData
+from spark_model_monitor.running.runtime.job import started
+from spark_model_monitor.running.runtime.status import completed
 
 
 def refuse(batches):

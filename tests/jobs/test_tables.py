@@ -18,7 +18,7 @@ from tests.s3.jars import provide
 from tests.spark_lines import IS_REMOTE, ON_THREE, has_deequ, on_spark_3
 
 from jobs import baseline
-from model_monitor.spark.launch.deequ_jar import Artifact, provide_jar
+from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide_jar
 
 pytestmark = [
     pytest.mark.rest,

@@ -141,7 +141,17 @@ def test_two_at_once_end_as_one_after_the_other(folder, pair, run, pairs):
 
 def run_due(folder, state):
     return subprocess.run(
-        [sys.executable, "-m", "model_monitor.cli", "run-due", "--schedule", "churn.json", "--state", state, "--json"],
+        [
+            sys.executable,
+            "-m",
+            "spark_model_monitor.cli",
+            "run-due",
+            "--schedule",
+            "churn.json",
+            "--state",
+            state,
+            "--json",
+        ],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
         cwd=folder,
         capture_output=True,

@@ -21,11 +21,11 @@ from tests.s3.proxy import HOST, Proxy, proxy_before
 from tests.s3.server import s3_server
 from tests.s3.weather import fair
 
-from model_monitor.data.engine.partitions import OPEN_COST_BYTES
-from model_monitor.errors import MonitorError
-from model_monitor.spark.launch.deequ_jar import provide_jar
-from model_monitor.spark.launch.java import find_java
-from model_monitor.storage.s3 import _client
+from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.spark.launch.deequ_jar import provide_jar
+from spark_model_monitor.spark.launch.java import find_java
+from spark_model_monitor.storage.s3 import _client
 
 ROOT = Path(__file__).resolve().parents[2]
 

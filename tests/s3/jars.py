@@ -6,8 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from model_monitor.running.layout import cache_directory
-from model_monitor.spark.launch import deequ_jar
+from spark_model_monitor.running.layout import cache_directory
+from spark_model_monitor.spark.launch import deequ_jar
 
 S3A = (
     deequ_jar.Artifact(

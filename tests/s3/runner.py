@@ -15,9 +15,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from model_monitor.errors import MonitorError
-from model_monitor.running.runtime.status import start_logging
-from model_monitor.spark.session import start_session, stop_session
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.running.runtime.status import start_logging
+from spark_model_monitor.spark.session import start_session, stop_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

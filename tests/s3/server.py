@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.s3 import jars
 
-from model_monitor.spark.launch.java import find_java
+from spark_model_monitor.spark.launch.java import find_java
 
 KEY = "8f1c2b7e-0000-4000-8000-000000000001"
 """The one key that the server's key management knows; it refuses every other one."""

@@ -8,16 +8,16 @@ from io import StringIO
 
 from pyspark.sql import SparkSession
 
-from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
-from model_monitor.data.reading.lines import long_lines_of
-from model_monitor.data.records.locations import LINE
-from model_monitor.reports.history_page import command, compare
-from model_monitor.reports.outputs.files import current_run
-from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.engine.text_lines import read_lines
-from model_monitor.spark.session import beside
-from model_monitor.storage import holding, join, opened_by, storage_of
-from model_monitor.storage.lease import PREFIX, Lease
+from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
+from spark_model_monitor.data.reading.lines import long_lines_of
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.reports.history_page import command, compare
+from spark_model_monitor.reports.outputs.files import current_run
+from spark_model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.spark.engine.text_lines import read_lines
+from spark_model_monitor.spark.session import beside
+from spark_model_monitor.storage import holding, join, opened_by, storage_of
+from spark_model_monitor.storage.lease import PREFIX, Lease
 
 MIB = 2**20
 

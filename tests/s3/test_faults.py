@@ -17,7 +17,7 @@ from tests.running_jobs import JobsHere
 from tests.s3 import traffic
 from tests.s3.weather import denied, fair, late, once, reset, since, slow_down
 
-from model_monitor.storage.lease import PREFIX
+from spark_model_monitor.storage.lease import PREFIX
 
 BUCKET, OUT = "hasty", "torn/out/"
 PLACE = f"s3a://{BUCKET}/torn"

@@ -9,8 +9,8 @@ import pytest
 from tests.s3 import steps
 from tests.s3.traffic import PEOPLE, baseline_flags
 
-from model_monitor.errors import MonitorError
-from model_monitor.storage.lease import Holder
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.storage.lease import Holder
 
 
 def test_files_right_in_a_folder_are_listed_by_their_beginning(s3, runner):

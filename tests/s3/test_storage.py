@@ -7,7 +7,7 @@ from tests.s3 import steps
 from tests.s3.seen import Seen
 from tests.s3.weather import always, cut, denied, first, late, reset, slow_down
 
-from model_monitor.errors import MonitorError
+from spark_model_monitor.errors import MonitorError
 
 MIB = 2**20
 

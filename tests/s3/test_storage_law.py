@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.storage_law import EVERY_CLAUSE
 
-from model_monitor.storage import storage_of
+from spark_model_monitor.storage import storage_of
 
 
 @EVERY_CLAUSE

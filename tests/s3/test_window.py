@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, folder_of
 
-from model_monitor.data.reading.captures import FILES_LOOKED_AT
+from spark_model_monitor.data.reading.captures import FILES_LOOKED_AT
 
 HOURS = range(-360, 360)
 """The month around the window's hour, which is hour 0."""

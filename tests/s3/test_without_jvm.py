@@ -19,10 +19,10 @@ from tests.s3.server import KEY
 from tests.s3.traffic import baseline_flags, monitor_flags, objects
 from tests.s3.weather import always, cut, denied, first, reset, slow_down
 
-from model_monitor.errors import BadInput, OutputFailed, OutputHeld
-from model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
-from model_monitor.storage import encrypting, holding, storage_of
-from model_monitor.storage.lease import Lease
+from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
+from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
+from spark_model_monitor.storage import encrypting, holding, storage_of
+from spark_model_monitor.storage.lease import Lease
 
 BUCKET = "s3a://plain"
 
@@ -34,7 +34,7 @@ def local_job(boto3_at_the_proxy):
     def run(name, *flags):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
         done = subprocess.run(
-            [sys.executable, "-m", "model_monitor.cli", name, *flags, "--engine", "auto"],
+            [sys.executable, "-m", "spark_model_monitor.cli", name, *flags, "--engine", "auto"],
             env={**environment, **boto3_at_the_proxy, "PYTHONPATH": str(ROOT / "lib")},
             capture_output=True,
             text=True,
@@ -159,7 +159,7 @@ def test_what_meets_a_fault_is_tried_again(s3, boto3_at_the_proxy, fault):
 
 def test_a_server_that_is_away_is_asked_as_often_as_boto3_says_and_no_more(s3, boto3_at_the_proxy, monkeypatch):
     s3.put("team", {"x": "x"})
-    monkeypatch.setattr("model_monitor.storage.s3.ATTEMPTS", 3)
+    monkeypatch.setattr("spark_model_monitor.storage.s3.ATTEMPTS", 3)
     s3.proxy.weather = always(reset)
 
     with pytest.raises(BadInput, match="x: can't be read"):

@@ -10,9 +10,9 @@ from pathlib import Path
 from benchmarks.http_load import Load, send_load
 from benchmarks.model_process import served
 
-from model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
-from model_monitor.data.records import ENDPOINT_INDEXES
-from model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
+from spark_model_monitor.data.records import ENDPOINT_INDEXES
+from spark_model_monitor.data.records.decoding import Reading, decode
 
 PER_SECOND = 1_000
 

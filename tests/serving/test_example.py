@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.data.records import ENDPOINT_INDEXES
-from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.integrations.demo import churn
+from spark_model_monitor.data.records import ENDPOINT_INDEXES
+from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.integrations.demo import churn
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "capture"

@@ -11,8 +11,8 @@ import pytest
 from benchmarks.http_load import Load, send_load
 from flask import Flask, Response, abort, request
 
-from model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
-from model_monitor.capture.wsgi import CaptureMiddleware
+from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
+from spark_model_monitor.capture.wsgi import CaptureMiddleware
 
 
 class SilentHandler(WSGIRequestHandler):

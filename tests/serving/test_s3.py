@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 from tests.servers import aws_emulator
 
-from model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, Payload, S3Folder
+from spark_model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, Payload, S3Folder
 
 OPTIONS = CaptureOptions(endpoint="churn")
 URI = "s3://captures/of/models"

@@ -29,11 +29,11 @@ from tests.simulation.month import REFUSED, Faults, Month, faults_of, play, prep
 from tests.simulation.steps import HOUR, MARK
 from tests.simulation.world import OF_MERGED, Fault, World, at_hand, world_of
 
-from model_monitor.reports.history.maintenance import prune
-from model_monitor.reports.outputs.files import CURRENT, UNFINISHED
-from model_monitor.storage import LocalStorage, holding
-from model_monitor.storage.files import is_draft
-from model_monitor.storage.lease import LIFE_SECONDS, PREFIX
+from spark_model_monitor.reports.history.maintenance import prune
+from spark_model_monitor.reports.outputs.files import CURRENT, UNFINISHED
+from spark_model_monitor.storage import LocalStorage, holding
+from spark_model_monitor.storage.files import is_draft
+from spark_model_monitor.storage.lease import LIFE_SECONDS, PREFIX
 
 SEEDS_OF_A_MONTH = 25  # so many seeds share a plan, and with it the quiet month
 

@@ -41,10 +41,10 @@ from tests.simulation.steps import (
 from tests.simulation.world import OF_SINKS, Fault, World
 
 from jobs import baseline, monitor
-from model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
-from model_monitor.reports.history.maintenance import Trees, prunable, prune
-from model_monitor.reports.history_page import command as pages
-from model_monitor.storage import holding, storage_of
+from spark_model_monitor.reports.history.decisions import accept, promote, read_promotions, roll_back
+from spark_model_monitor.reports.history.maintenance import Trees, prunable, prune
+from spark_model_monitor.reports.history_page import command as pages
+from spark_model_monitor.storage import holding, storage_of
 
 LAST = "last run-due"
 IN_PEACE = "captures", "late captures", "labels", "upgrade", LAST

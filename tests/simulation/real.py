@@ -28,8 +28,8 @@ from tests.faults import DEFECT
 from tests.simulation import law
 from tests.simulation.world import Fault, Host, World
 
-from model_monitor.errors import MonitorError
-from model_monitor.stopping import Stopped
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.stopping import Stopped
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: processes whose parent is killed become this one's
 MOMENT = 0.1

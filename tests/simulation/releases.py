@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 from tests.simulation.steps import where
 from tests.simulation.world import World
 
-from model_monitor.reports.history.maintenance import rebuild_history
-from model_monitor.reports.outputs.files import CURRENT
-from model_monitor.running.runs.merging import merge_runs
-from model_monitor.statistics.states.encoding import pack
+from spark_model_monitor.reports.history.maintenance import rebuild_history
+from spark_model_monitor.reports.outputs.files import CURRENT
+from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.statistics.states.encoding import pack
 
 FIRST = frozenset({"data_types", "distinct", "frequencies", "kll", "moments", "vectors"})
 """The kinds of states of release 0.1.0, as `tests/archives/0.1.0/profile.parquet` has them."""

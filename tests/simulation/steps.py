@@ -14,13 +14,13 @@ from pathlib import Path
 from tests.simulation.world import World, at_hand
 
 from jobs import merge, monitor
-from model_monitor.reports.notices import MISSED, Report
-from model_monitor.reports.sinks import SINKS, Environment
-from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.options import flag_of, variable_of
-from model_monitor.running.scheduling.command import Request, run_due
-from model_monitor.running.scheduling.plan import JobCommand
-from model_monitor.running.scheduling.runs import Note
+from spark_model_monitor.reports.notices import MISSED, Report
+from spark_model_monitor.reports.sinks import SINKS, Environment
+from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.options import flag_of, variable_of
+from spark_model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.running.scheduling.plan import JobCommand
+from spark_model_monitor.running.scheduling.runs import Note
 
 HOUR = timedelta(hours=1)
 DONE = 0, 4

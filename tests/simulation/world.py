@@ -27,12 +27,12 @@ from typing import Any
 
 from tests.faults import CALLS, Killed, takes_room
 
-from model_monitor.errors import MonitorError
-from model_monitor.machine import Machine, on
-from model_monitor.running.runtime.job import Job
-from model_monitor.stopping import BY_SIGNAL, Stopped
-from model_monitor.storage import lease
-from model_monitor.storage.files import is_draft
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.machine import Machine, on
+from spark_model_monitor.running.runtime.job import Job
+from spark_model_monitor.stopping import BY_SIGNAL, Stopped
+from spark_model_monitor.storage import lease
+from spark_model_monitor.storage.files import is_draft
 
 CALL_SECONDS = 0.02  # of simulated time, at most, for a call to the disk
 HASTE = 10  # whoever waits for a lease looks so many times less often than in life

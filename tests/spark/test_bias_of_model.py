@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from tests.servers import http_server
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.errors import BadConfiguration, BadInput, MonitorError
-from model_monitor.monitors.bias.measures import BiasMeasures
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.running.runs.run import run_baseline
 
 ENGINES = ("local", "spark")
 

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from scipy.stats import skew
 
-from model_monitor.documents.statistics import Statistics
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.merging import merge_runs
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.statistics.states import Profile
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.statistics.states import Profile
 
 WITH, WITHOUT = DataQualityMonitor(column_metrics=("skewness",)), DataQualityMonitor()
 

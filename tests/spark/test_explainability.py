@@ -11,15 +11,15 @@ import pyspark.sql.functions as F
 import pytest
 from tests.servers import http_server
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.errors import BadConfiguration, MonitorError, NoData
-from model_monitor.monitors.explainability.baseline_rows import FILE, LOCAL
-from model_monitor.monitors.explainability.measures import AttributionMeasures
-from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-from model_monitor.monitors.predictors import Model
-from model_monitor.running.runs.merging import merge_runs
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.errors import BadConfiguration, MonitorError, NoData
+from spark_model_monitor.monitors.explainability.baseline_rows import FILE, LOCAL
+from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runtime.failures import failure_of
 
 WEIGHTS = np.array([2.0, -1.0, 0.5, 0.0])
 NAMES = ("age", "income", "visits", "noise")

@@ -6,22 +6,22 @@ import doctest
 
 import pytest
 
-import model_monitor
-from model_monitor.errors import MonitorError
+import spark_model_monitor
+from spark_model_monitor.errors import MonitorError
 
 FINDER = doctest.DocTestFinder(recurse=False)
 EXAMPLES = [
     test
-    for name in model_monitor.__all__
-    for test in FINDER.find(getattr(model_monitor, name), name, globs={})
+    for name in spark_model_monitor.__all__
+    for test in FINDER.find(getattr(spark_model_monitor, name), name, globs={})
     if test.examples
 ]
 
 
 def test_every_name_but_the_errors_has_one():
-    errors = {name for name in model_monitor.__all__ if _is_error(getattr(model_monitor, name))}
+    errors = {name for name in spark_model_monitor.__all__ if _is_error(getattr(spark_model_monitor, name))}
 
-    assert {test.name for test in EXAMPLES} == set(model_monitor.__all__) - errors
+    assert {test.name for test in EXAMPLES} == set(spark_model_monitor.__all__) - errors
 
 
 def _is_error(thing: object) -> bool:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
-from model_monitor.monitors.protocol import violated
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.monitors.protocol import violated
 
 ROWS = 2_000
 

@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 import pytest
 from tests.spark_lines import on_a_jvm
 
-from model_monitor.reports.history.decisions import promote, roll_back
-from model_monitor.reports.history.maintenance import Trees, prunable, prune
-from model_monitor.reports.outputs.files import current_run, publish
-from model_monitor.storage import opened_by
+from spark_model_monitor.reports.history.decisions import promote, roll_back
+from spark_model_monitor.reports.history.maintenance import Trees, prunable, prune
+from spark_model_monitor.reports.outputs.files import current_run, publish
+from spark_model_monitor.storage import opened_by
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.data.reading.outcomes import outcomes
-from model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFailed
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.reports.history import baselines
-from model_monitor.running.runs.merging import merge_runs
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.data.reading.outcomes import outcomes
+from spark_model_monitor.errors import BadConfiguration, BadInput, BadState, ScriptFailed
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 MONITOR = ModelQualityMonitor(BINARY)
@@ -165,7 +165,7 @@ def test_a_weeks_quality_is_a_merge(spark, tmp_path):
 
 
 def test_runs_of_different_kinds_are_not_merged(spark, tmp_path):
-    from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+    from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
     frame = spark.createDataFrame(table())
     run_baseline(frame, MONITOR).write(str(tmp_path / "quality"))

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, LocalFolder, Payload
-from model_monitor.capture.options import Clock
-from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, ReadOptions
-from model_monitor.data.records.windows import Window
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.merging import merge_runs
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, LocalFolder, Payload
+from spark_model_monitor.capture.options import Clock
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 START = datetime(2024, 3, 4, 12, tzinfo=timezone.utc)
 HOUR = Window(START, START + timedelta(hours=1))

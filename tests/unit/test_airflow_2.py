@@ -14,7 +14,7 @@ def test_on_airflow_2_the_import_says_how_jobs_are_started_there(tmp_path):
     (tmp_path / "airflow").mkdir()
     (tmp_path / "airflow" / "__init__.py").write_text('__version__ = "2.10.5"\n')
     done = subprocess.run(
-        [sys.executable, "-c", "import model_monitor.airflow"],
+        [sys.executable, "-c", "import spark_model_monitor.airflow"],
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{LIB}"},
         capture_output=True,
         text=True,
@@ -22,6 +22,6 @@ def test_on_airflow_2_the_import_says_how_jobs_are_started_there(tmp_path):
     )
 
     assert done.stderr.splitlines()[-1] == (
-        "ImportError: model_monitor.airflow needs Airflow 3; on Airflow 2 start jobs by "
-        "BashOperator(bash_command='model-monitor monitor …'), as docs/airflow.md has it"
+        "ImportError: spark_model_monitor.airflow needs Airflow 3; on Airflow 2 start jobs by "
+        "BashOperator(bash_command='spark-model-monitor monitor …'), as docs/airflow.md has it"
     )

@@ -15,13 +15,13 @@ before there were kinds of values, a person's expectations, frames of any librar
 PROGRAM = """
 import json, sys
 import numpy as np, pandas as pd
-import model_monitor as mm
+import spark_model_monitor as mm
 
 rng = np.random.default_rng(1)
 frame = pd.DataFrame({"age": rng.normal(40, 9, 500), "plan": rng.choice(["a", "b"], 500)})
 baseline = mm.run_baseline(frame, mm.DataQualityMonitor())
 mm.run_monitoring(frame, mm.DataQualityMonitor(), baseline).write(sys.argv[1])
-loaded = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("model_monitor")}
+loaded = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("spark_model_monitor")}
 print(json.dumps({name: sum(1 for _ in open(file)) for name, file in loaded.items() if file}))
 """
 
@@ -38,4 +38,4 @@ def test_data_quality_of_a_frame_loads_nothing_of_captures_labels_or_spark(tmp_p
     lines = json.loads(printed_by(PROGRAM, str(tmp_path / "out")).splitlines()[-1])
     rooms = ("spark.", "monitors.bias", "monitors.model_quality", "monitors.explainability", "data.reading.captures")
 
-    assert [name for name in lines if name.removeprefix("model_monitor.").startswith(rooms)] == []
+    assert [name for name in lines if name.removeprefix("spark_model_monitor.").startswith(rooms)] == []

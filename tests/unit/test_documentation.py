@@ -19,38 +19,38 @@ from typing import Any
 import pytest
 import yaml
 
-import model_monitor
-import model_monitor.reports.alerts
-from model_monitor import __version__, cli
-from model_monitor.data.records import ENDPOINT_INDEXES
-from model_monitor.data.records.captured_lines import InferenceRecord
-from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.documents.alerts import Decision, Promotion
-from model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig
-from model_monitor.documents.model_quality import ComparisonOperator
-from model_monitor.documents.run_description import AnalysisType
-from model_monitor.documents.schedule import Schedule
-from model_monitor.errors import MonitorError
-from model_monitor.integrations.demo.traffic import Traffic, captures
-from model_monitor.monitors.bias.analysis import POST_TRAINING, PRE_TRAINING
-from model_monitor.monitors.data_quality import checks
-from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
-from model_monitor.monitors.data_quality.checks.guard import GUARDS
-from model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
-from model_monitor.registry import import_all
-from model_monitor.reports.derivation import Explanation
-from model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, webhook
-from model_monitor.running import layout
-from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.help import help_of, help_text
-from model_monitor.running.configuration.options import Option, flag_of, variable_of
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.runtime.status import ExitStatus
-from model_monitor.spark.launch import submission
-from model_monitor.statistics.drift import DISTANCES
-from model_monitor.statistics.states.columns import COLUMN_METRICS
-from model_monitor.statistics.states.encoding import kinds
+import spark_model_monitor
+import spark_model_monitor.reports.alerts
+from spark_model_monitor import __version__, cli
+from spark_model_monitor.data.records import ENDPOINT_INDEXES
+from spark_model_monitor.data.records.captured_lines import InferenceRecord
+from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.alerts import Decision, Promotion
+from spark_model_monitor.documents.constraints import DistributionConstraints, MonitoringConfig
+from spark_model_monitor.documents.model_quality import ComparisonOperator
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.schedule import Schedule
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.integrations.demo.traffic import Traffic, captures
+from spark_model_monitor.monitors.bias.analysis import POST_TRAINING, PRE_TRAINING
+from spark_model_monitor.monitors.data_quality import checks
+from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.monitors.model_quality.measurement import CONSTRAINED, METRICS
+from spark_model_monitor.registry import import_all
+from spark_model_monitor.reports.derivation import Explanation
+from spark_model_monitor.reports.sinks import SINKS, SMTP_VARIABLES, WEBHOOK_SECRET, webhook
+from spark_model_monitor.running import layout
+from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.help import help_of, help_text
+from spark_model_monitor.running.configuration.options import Option, flag_of, variable_of
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.spark.launch import submission
+from spark_model_monitor.statistics.drift import DISTANCES
+from spark_model_monitor.statistics.states.columns import COLUMN_METRICS
+from spark_model_monitor.statistics.states.encoding import kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -60,7 +60,7 @@ LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 CODE = re.compile(r"```.*?```|`[^`\n]+`|^ {4}\S[^\n]*", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```|((?:^ {4,}\S[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
-STARTS = re.compile(r"^(.*?)(?:\./spark-submit\.sh|(?:\.venv/bin/)?model-monitor) (.*)$")
+STARTS = re.compile(r"^(.*?)(?:\./spark-submit\.sh|(?:\.venv/bin/)?spark-model-monitor) (.*)$")
 
 import_all(checks)
 
@@ -84,7 +84,7 @@ def named(page: Path) -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """The words after `./spark-submit.sh` or `model-monitor`, and the variables set in front of it."""
+    """The words after `./spark-submit.sh` or `spark-model-monitor`, and the variables set in front of it."""
 
     words: list[str]
     variables: dict[str, str]
@@ -277,50 +277,64 @@ def test_every_job_in_a_command_takes_its_flags(monkeypatch):
 
 def test_every_other_command_of_ours_is_understood(monkeypatch):
     understood = []
-    monkeypatch.setattr("model_monitor.running.runs.merging.merge_runs", lambda runs, output: understood.append(runs))
     monkeypatch.setattr(
-        "model_monitor.reports.derivation.explain",
+        "spark_model_monitor.running.runs.merging.merge_runs", lambda runs, output: understood.append(runs)
+    )
+    monkeypatch.setattr(
+        "spark_model_monitor.reports.derivation.explain",
         lambda name, run, baseline: understood.append(name) or Explanation(name, run, ()),
     )
-    monkeypatch.setattr("model_monitor.reports.examples.rows_behind", lambda *given: understood.append(given) or [])
     monkeypatch.setattr(
-        "model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
-    )
-    monkeypatch.setattr("model_monitor.integrations.imports.command.sagemaker_client", lambda region: None)
-    monkeypatch.setattr("model_monitor.integrations.imports.command.answers_on", lambda client, schedule: [])
-    monkeypatch.setattr("model_monitor.integrations.imports.command.read_answers", lambda files: [])
-    monkeypatch.setattr(
-        "model_monitor.integrations.imports.command.import_schedules", lambda *given, **named: understood.append(given)
+        "spark_model_monitor.reports.examples.rows_behind", lambda *given: understood.append(given) or []
     )
     monkeypatch.setattr(
-        "model_monitor.integrations.imports.notebook.import_notebook", lambda *given: understood.append(given)
+        "spark_model_monitor.running.replay.command._submit", lambda job, flags: understood.append(flags) or 0
     )
-    monkeypatch.setattr("model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
-    monkeypatch.setattr("model_monitor.spark.session.local_session", lambda: None)
-    monkeypatch.setattr("model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0)
+    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.sagemaker_client", lambda region: None)
+    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.answers_on", lambda client, schedule: [])
+    monkeypatch.setattr("spark_model_monitor.integrations.imports.command.read_answers", lambda files: [])
+    monkeypatch.setattr(
+        "spark_model_monitor.integrations.imports.command.import_schedules",
+        lambda *given, **named: understood.append(given),
+    )
+    monkeypatch.setattr(
+        "spark_model_monitor.integrations.imports.notebook.import_notebook", lambda *given: understood.append(given)
+    )
+    monkeypatch.setattr("spark_model_monitor.integrations.demo.run._run", lambda *given: understood.append(given) or 0)
+    monkeypatch.setattr("spark_model_monitor.spark.session.local_session", lambda: None)
+    monkeypatch.setattr(
+        "spark_model_monitor.running.scheduling.command.main", lambda *given: understood.append(given) or 0
+    )
     trial = SimpleNamespace(verdict="keep", document=None, write=lambda path: None)
     monkeypatch.setattr(
-        "model_monitor.running.runs.challenge.challenge", lambda *given, **named: understood.append(given) or trial
+        "spark_model_monitor.running.runs.challenge.challenge",
+        lambda *given, **named: understood.append(given) or trial,
     )
-    monkeypatch.setattr("model_monitor.running.runs.challenge.in_words", lambda document: "")
+    monkeypatch.setattr("spark_model_monitor.running.runs.challenge.in_words", lambda document: "")
     monkeypatch.setattr(
-        "model_monitor.running.scheduling.command.watch_tables", lambda *given, **named: understood.append(given) or 0
+        "spark_model_monitor.running.scheduling.command.watch_tables",
+        lambda *given, **named: understood.append(given) or 0,
     )
     version = Promotion(model_version="7", run_id="0", source="", time="")
     monkeypatch.setattr(
-        "model_monitor.reports.history.decisions.promote", lambda *given, **named: understood.append(given) or version
+        "spark_model_monitor.reports.history.decisions.promote",
+        lambda *given, **named: understood.append(given) or version,
     )
     monkeypatch.setattr(
-        "model_monitor.reports.history.decisions.roll_back", lambda *given: understood.append(given) or version
+        "spark_model_monitor.reports.history.decisions.roll_back", lambda *given: understood.append(given) or version
     )
-    for name in ("model_monitor.reports.history_page.command.main", "model_monitor.reports.history_page.compare.main"):
+    for name in (
+        "spark_model_monitor.reports.history_page.command.main",
+        "spark_model_monitor.reports.history_page.compare.main",
+    ):
         monkeypatch.setattr(name, lambda *given, **named: understood.append(given) or 0)
     decision = Decision(run_id="0", time="", alarms=())
     monkeypatch.setattr(
-        "model_monitor.reports.history.decisions.accept", lambda *given, **named: understood.append(given) or decision
+        "spark_model_monitor.reports.history.decisions.accept",
+        lambda *given, **named: understood.append(given) or decision,
     )
     monkeypatch.setattr(
-        "model_monitor.reports.history.maintenance.prunable", lambda *given: understood.append(given) or []
+        "spark_model_monitor.reports.history.maintenance.prunable", lambda *given: understood.append(given) or []
     )
     failed = []
     for page in PAGES:
@@ -585,8 +599,8 @@ def test_every_reason_for_a_refusal_is_documented_and_no_other():
 def api_table() -> str:
     """The table of docs/api.md: every name of the face, as its docstring's first line says it."""
     rows = ["| name | what it is |", "|---|---|"]
-    for name in model_monitor.__all__:
-        summary = (inspect.getdoc(getattr(model_monitor, name)) or "").splitlines()[0]
+    for name in spark_model_monitor.__all__:
+        summary = (inspect.getdoc(getattr(spark_model_monitor, name)) or "").splitlines()[0]
         rows.append(f"| `{name}` | {summary} |")
     return "\n".join(rows) + "\n"
 
@@ -699,7 +713,7 @@ def test_the_documented_cron_job_of_kubernetes_calls_run_due():
     program, verb, *flags = container["command"]
     places = [flag.partition("=")[2] for flag in flags]
 
-    assert (program, verb) == ("model-monitor", "run-due")
+    assert (program, verb) == ("spark-model-monitor", "run-due")
     assert [flag.partition("=")[0] for flag in flags] == ["--schedule", "--state"]
     assert all(any(place.startswith(mount["mountPath"]) for mount in container["volumeMounts"]) for place in places)
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}

@@ -110,7 +110,7 @@ def test_what_is_ones_own_or_public_is_none(line):
 
 def test_what_every_engine_shares_loads_no_spark():
     shared = [module for module in MODULES if module.startswith(ENGINE_FREE)]
-    names = ", ".join(f"model_monitor.{module.replace('/', '.')}" for module in shared)
+    names = ", ".join(f"spark_model_monitor.{module.replace('/', '.')}" for module in shared)
 
     assert [module for module in shared if "pyspark" in libraries_of(MODULES[module])] == []
     assert printed_by(f"import sys, {names}; print('pyspark' in sys.modules)") == "False\n"

@@ -16,14 +16,19 @@ import pytest
 from tests.floors import PACKAGE, modules
 from tests.programs import printed_by
 
-import model_monitor
-from model_monitor.errors import MonitorError
+import spark_model_monitor
+from spark_model_monitor.errors import MonitorError
 
 ROOT = PACKAGE.parents[1]
 FACE = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-NAMES = model_monitor.__all__
+NAMES = spark_model_monitor.__all__
 
-OPEN = ("model_monitor", "model_monitor.sagemaker", "model_monitor.airflow", "model_monitor.capture")
+OPEN = (
+    "spark_model_monitor",
+    "spark_model_monitor.sagemaker",
+    "spark_model_monitor.airflow",
+    "spark_model_monitor.capture",
+)
 """What users import from; of the last one its modules, too."""
 
 
@@ -32,18 +37,18 @@ def test_importing_the_package_loads_nothing_else():
     program = """
         import sys
         before = set(sys.modules)
-        import model_monitor
+        import spark_model_monitor
         loaded = set(sys.modules) - before
-        print(sorted(name for name in loaded if name.startswith("model_monitor")))
-        print(sorted({name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names) - {"model_monitor"}))
+        print(sorted(name for name in loaded if name.startswith("spark_model_monitor")))
+        print(sorted({name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names) - {"spark_model_monitor"}))
         print(len(loaded) < 40)
     """
 
-    assert printed_by(program) == "['model_monitor', 'model_monitor.lazy']\n[]\nTrue\n"
+    assert printed_by(program) == "['spark_model_monitor', 'spark_model_monitor.lazy']\n[]\nTrue\n"
 
 
 def test_a_name_loads_no_more_than_it_needs():
-    program = "import sys; from model_monitor import MonitorError, Window; print('pyspark' in sys.modules)"
+    program = "import sys; from spark_model_monitor import MonitorError, Window; print('pyspark' in sys.modules)"
 
     assert printed_by(program) == "False\n"
 
@@ -70,18 +75,18 @@ def test_a_name_is_what_type_checkers_take_it_for():
         name
         for name in NAMES
         for module, called in [bound[name]]
-        if getattr(model_monitor, name) is not getattr(__import__(module, fromlist=[called]), called)
+        if getattr(spark_model_monitor, name) is not getattr(__import__(module, fromlist=[called]), called)
     ]
 
     assert others == []
-    assert [name for name in NAMES if name not in dir(model_monitor)] == []
+    assert [name for name in NAMES if name not in dir(spark_model_monitor)] == []
 
 
 def test_a_name_that_there_is_not_is_told_as_python_tells_it():
-    with pytest.raises(AttributeError, match="module 'model_monitor' has no attribute 'run_basline'"):
-        model_monitor.run_basline  # noqa: B018
+    with pytest.raises(AttributeError, match="module 'spark_model_monitor' has no attribute 'run_basline'"):
+        spark_model_monitor.run_basline  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'run_basline'"):
-        exec("from model_monitor import run_basline")
+        exec("from spark_model_monitor import run_basline")
 
 
 @pytest.fixture
@@ -89,7 +94,7 @@ def shop(tmp_path, monkeypatch):
     """A package whose name `old` has become `new`."""
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "__init__.py").write_text(
-        "from model_monitor.lazy import Renamed, lazily\n"
+        "from spark_model_monitor.lazy import Renamed, lazily\n"
         "__getattr__, __dir__ = lazily(__name__, {'shop.parts': ['new', 'inner as outer']}, {'old': Renamed('new', '0.3')})\n"
     )
     (tmp_path / "shop" / "parts.py").write_text("new, inner = object(), object()\n")
@@ -121,7 +126,7 @@ def documented_in(section: str) -> set[str]:
 
 def missing_in_documentation(name: str) -> Iterator[str]:
     """What the docstring of a public name lacks of numpydoc's form."""
-    thing = getattr(model_monitor, name)
+    thing = getattr(spark_model_monitor, name)
     sections = sections_of(thing.__doc__ or "")
     if (thing.__doc__ or "\n").startswith((f"{name}(", "\n")):
         yield "no docstring but the generated one"
@@ -142,7 +147,7 @@ def test_a_name_is_documented_as_numpydoc_has_it():
 
 def test_what_is_no_function_is_known_by_its_kind():
     """A new kind of name needs a thought about what its documentation has to have."""
-    others = [getattr(model_monitor, name) for name in NAMES]
+    others = [getattr(spark_model_monitor, name) for name in NAMES]
     others = [thing for thing in others if not inspect.isfunction(thing) and not dataclasses.is_dataclass(thing)]
 
     assert all(
@@ -167,7 +172,7 @@ def imported_by(code: str) -> set[tuple[str, str]]:
             found |= {(alias.name, "") for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             found |= {(str(node.module), alias.name) for alias in node.names}
-    return {(module, name) for module, name in found if module.split(".")[0] == "model_monitor"}
+    return {(module, name) for module, name in found if module.split(".")[0] == "spark_model_monitor"}
 
 
 FOR_CONTRIBUTORS = "check-in-ten-minutes"
@@ -175,7 +180,7 @@ OUTSIDE = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "docs/**/*.ipynb", "examples/**/*.md", "examples/**/*.py")
     for path in ROOT.glob(pattern)
-    if path.stem != FOR_CONTRIBUTORS and any("model_monitor" in code for code in code_of(path))
+    if path.stem != FOR_CONTRIBUTORS and any("spark_model_monitor" in code for code in code_of(path))
 )
 
 
@@ -185,8 +190,8 @@ def test_pages_examples_and_notebooks_import_from_the_face():
         for path in OUTSIDE
         for code in code_of(path)
         for module, name in sorted(imported_by(code))
-        if (module not in OPEN and not module.startswith("model_monitor.capture."))
-        or (module == "model_monitor" and name not in NAMES)
+        if (module not in OPEN and not module.startswith("spark_model_monitor.capture."))
+        or (module == "spark_model_monitor" and name not in NAMES)
     ]
 
     assert against == []
@@ -207,7 +212,7 @@ def test_no_module_of_ours_imports_from_the_face():
         f"{module}: {name}"
         for module, path in INNER.items()
         for where, name in sorted(imported_by(path.read_text(encoding="utf-8")))
-        if where == "model_monitor" and name not in {*INNER, "__version__", ""}
+        if where == "spark_model_monitor" and name not in {*INNER, "__version__", ""}
     ]
 
     assert against == []

@@ -6,8 +6,8 @@ from math import inf, nan
 
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.protocol import TOO_LARGE, Finding
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.protocol import TOO_LARGE, Finding
 
 
 @pytest.mark.parametrize("interval", [(-inf, inf), (nan, 1.0)])

@@ -92,7 +92,7 @@ def test_what_executors_import_loads_no_spark_session_and_no_pydantic():
     program = f"""
         import sys
         for name in {[name.replace("/", ".") for name in on_executors()]!r}:
-            __import__("model_monitor." + name)
+            __import__("spark_model_monitor." + name)
             for library in ("pyspark", "pydeequ", "pydantic", "scipy", "jmespath"):
                 if sys.modules.pop(library, None):
                     print(name, "loads", library)
@@ -130,9 +130,9 @@ def test_launching_loads_no_third_party():
     program = f"""
         import sys
         for name in {[name.replace("/", ".") for name in LAUNCH]!r}:
-            __import__("model_monitor." + name)
+            __import__("spark_model_monitor." + name)
         loaded = {{name.split(".")[0] for name in sys.modules}}
-        print(sorted(loaded - set(sys.stdlib_module_names) - {{"model_monitor", "__main__"}}))
+        print(sorted(loaded - set(sys.stdlib_module_names) - {{"spark_model_monitor", "__main__"}}))
     """
 
     assert printed_by(program, options=("-S",)) == "[]\n"

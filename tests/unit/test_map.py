@@ -36,11 +36,11 @@ def test_the_map_names_rooms_and_modules_that_are_there():
 
 
 def test_the_folders_of_the_package_fit_on_a_screen():
-    """`tree -d -L 2 lib/model_monitor`."""
+    """`tree -d -L 2 lib/spark_model_monitor`."""
     assert len(folders()) <= 60
     top = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
     assert top == {*FLOORS, *ALONE, *FACE}
-    assert {path.stem for path in PACKAGE.glob("*.py")} == {*ROOT, "__init__"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {*ROOT, "__init__", "__main__"}
 
 
 def docstring_of(floor):

@@ -9,9 +9,9 @@ import pytest
 from tests.floors import modules
 from tests.programs import printed_by
 
-from model_monitor import spark
-from model_monitor.plugins import PLUGINS
-from model_monitor.spark import PLACES
+from spark_model_monitor import spark
+from spark_model_monitor.plugins import PLUGINS
+from spark_model_monitor.spark import PLACES
 
 ASKED = re.compile(r"(?:plugin\(\"spark\"\)|\bedge)\.(\w+)")
 """As it is asked: at once, or by the name `edge`."""
@@ -37,9 +37,9 @@ import logging, os, sys
 sys.modules["pyspark"] = sys.modules["py4j"] = sys.modules["pydeequ"] = None
 os.environ.pop("SPARK_HOME", None)
 import pandas
-from model_monitor import *
-import model_monitor
-from model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor import *
+import spark_model_monitor
+from spark_model_monitor.data.engine.local import LocalEngine
 frame = pandas.DataFrame({"items": [1, 3, 2]})
 """
 """A program in an environment that has neither PySpark nor PyDeequ."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor import progress
+from spark_model_monitor import progress
 
 
 @pytest.fixture

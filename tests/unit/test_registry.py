@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.registry import Registry
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.registry import Registry
 
 
 @pytest.fixture

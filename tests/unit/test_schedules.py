@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.scheduling.schedules import Clock, Recurrence, read_offset
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from model_monitor.stopping import within
+from spark_model_monitor.stopping import within
 
 OPENER = ContextVar("opener", default="nobody")
 

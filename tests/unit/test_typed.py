@@ -14,7 +14,7 @@ LIB = Path(__file__).resolve().parents[2] / "lib"
 USE = """
 import pandas as pd
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
 orders = pd.DataFrame({"country": ["DE", "FR"] * 50, "items": [1, 3] * 50})
 baseline = run_baseline(orders, DataQualityMonitor())

@@ -15,15 +15,15 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import has_deequ, on_spark_3
 
-from model_monitor.data.profiling.scan import scan
-from model_monitor.data.reading.dataset import Dataset
-from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.monitors.user_checks.checks import plan
-from model_monitor.monitors.user_checks.loading import load_checks, planned_checks, read_checks
-from model_monitor.monitors.user_checks.suite import checked
-from model_monitor.spark.deequ.checks import require_conditions
-from model_monitor.spark.engine.rows import with_conditions
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.monitors.user_checks.checks import plan
+from spark_model_monitor.monitors.user_checks.loading import load_checks, planned_checks, read_checks
+from spark_model_monitor.monitors.user_checks.suite import checked
+from spark_model_monitor.spark.deequ.checks import require_conditions
+from spark_model_monitor.spark.engine.rows import with_conditions
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 HERE = Path(__file__).parent
 NAN, INFINITY = math.nan, math.inf
@@ -365,11 +365,11 @@ def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_p
 PROCESS = """
 import logging, sys
 from pyspark.sql import SparkSession
-from model_monitor.data.profiling.scan import scan
-from model_monitor.data.reading.dataset import Dataset
-from model_monitor.monitors.user_checks.checks import plan
-from model_monitor.monitors.user_checks.loading import load_checks
-from model_monitor.spark.deequ.checks import checked
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.monitors.user_checks.checks import plan
+from spark_model_monitor.monitors.user_checks.loading import load_checks
+from spark_model_monitor.spark.deequ.checks import checked
 logging.basicConfig(level=logging.INFO)
 spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
          .config("spark.ui.showConsoleProgress", "false").config("spark.jars", sys.argv[1]).getOrCreate())

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model_monitor.data.profiling.scan import scan
-from model_monitor.errors import MissingDependency
-from model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
-from model_monitor.spark.deequ.jvm import Deequ, fault_of_version
-from model_monitor.spark.deequ.states import kll_state, kll_state_bytes, quantile_state
-from model_monitor.spark.engine.spark import SparkPartitions
-from model_monitor.statistics.states import (
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
+from spark_model_monitor.spark.deequ.jvm import Deequ, fault_of_version
+from spark_model_monitor.spark.deequ.states import kll_state, kll_state_bytes, quantile_state
+from spark_model_monitor.spark.engine.spark import SparkPartitions
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctBuilder,
@@ -25,8 +25,8 @@ from model_monitor.statistics.states import (
     MomentsBuilder,
     Profile,
 )
-from model_monitor.statistics.states.hashing import xxhash64_of
-from model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
+from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
 
 
 def metrics_by_deequ_scan(spark, frame):

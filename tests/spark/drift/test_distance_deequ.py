@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.spark_lines import on_spark_3
 
-from model_monitor.statistics.drift import NumericDistribution, compare_categorical, compare_numeric
+from spark_model_monitor.statistics.drift import NumericDistribution, compare_categorical, compare_numeric
 
 pytestmark = pytest.mark.deequ
 

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.running.scheduling.catalog import fleet_of_tables
-from model_monitor.spark import tables_of_catalog
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.running.scheduling.catalog import fleet_of_tables
+from spark_model_monitor.spark import tables_of_catalog
 
 NOW = datetime(2026, 3, 4, tzinfo=timezone.utc)
 

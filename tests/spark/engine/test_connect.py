@@ -11,9 +11,9 @@ import pytest
 from tests.running_jobs import ROOT, SECONDS, Finished
 from tests.spark_lines import IS_REMOTE
 
-from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.errors import OutputFailed
-from model_monitor.spark.storage import ServerStorage
+from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor.errors import OutputFailed
+from spark_model_monitor.spark.storage import ServerStorage
 
 pytestmark = pytest.mark.skipif(not IS_REMOTE, reason="the tests' session is no Spark Connect: REMOTE=1 makes it one")
 

@@ -18,7 +18,7 @@ import pytest
 from tests.both_engines import by_anyone
 from tests.spark_lines import on_a_jvm
 
-from model_monitor import (
+from spark_model_monitor import (
     AnalysisConfig,
     BiasMeasures,
     BiasMonitor,
@@ -33,14 +33,14 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.errors import BadInput
-from model_monitor.reports.history.archive import PROFILE, from_parquet
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.data_sets import read_outcomes
-from model_monitor.running.inputs.features import read_features
-from model_monitor.running.inputs.measures import outcome_plan
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.data_sets import read_outcomes
+from spark_model_monitor.running.inputs.features import read_features
+from spark_model_monitor.running.inputs.measures import outcome_plan
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
 def made(data, spark, settings=None, pairs=None, **given):
@@ -141,7 +141,7 @@ def test_between_columns(spark, tmp_path):
 def test_of_a_table_of_many_partitions(spark, tmp_path, monkeypatch):
     """More than a partition of rows: a file of them is cut at its row groups, and sketches depend on where."""
     frame = pd.concat([frame_of(40_000)[["number", "count", "word"]]] * 3)
-    monkeypatch.setattr("model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**18)
+    monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**18)
     require_same(*made(frame, spark))
 
 
@@ -152,7 +152,7 @@ def table_of(rows):
 
 @pytest.mark.parametrize("files", [1, 3])
 def test_of_parquet(spark, tmp_path, files, monkeypatch):
-    monkeypatch.setattr("model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**19)
+    monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**19)
     for number in range(files):
         table = table_of(6_000 + number)
         pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=1_000, coerce_timestamps="us")
@@ -203,7 +203,7 @@ def csv_of(rows):
     "kept_as", [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)], ids=lambda kept: kept[0]
 )
 def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
-    monkeypatch.setattr("model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**20)
+    monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**20)
     suffix, packed = kept_as
     for number in range(3):
         (tmp_path / f"{number}.csv{suffix}").write_bytes(packed(csv_of(1_500)))

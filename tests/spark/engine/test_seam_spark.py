@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from tests.engine_in_process import InProcess
 
-from model_monitor.data.engine.protocol import LINE_KEY
-from model_monitor.data.reading.formats import CsvFormat
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
-from model_monitor.monitors.data_quality.scan import scanned
-from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.statistics.states.profile import Measures
+from spark_model_monitor.data.engine.protocol import LINE_KEY
+from spark_model_monitor.data.reading.formats import CsvFormat
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
+from spark_model_monitor.monitors.data_quality.scan import scanned
+from spark_model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.statistics.states.profile import Measures
 
 PIECE_BYTES = 40_000
 

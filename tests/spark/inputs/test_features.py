@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.features import read_features
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.features import read_features
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 COLUMNS, ROWS = 300, 8_000
 """Of doubles: 19 MB, which is enough for two groups and one partition."""

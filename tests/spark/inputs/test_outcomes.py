@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from tests.unit.records.merged_lines import line_of, merged
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 PAIRS = [("cat", "cat")] * 3 + [("cat", "dog")] * 2 + [("dog", "dog")] * 4 + [("fish", "dog")]
 """Labels and predictions."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.spark.merging.records import FIRST
 
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.running.merging.request import MergeRequest
-from model_monitor.running.merging.run import merge as merge_them
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.running.merging.request import MergeRequest
+from spark_model_monitor.running.merging.run import merge as merge_them
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
 @pytest.fixture(params=["spark", "local"])

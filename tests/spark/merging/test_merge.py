@@ -23,11 +23,11 @@ from tests.spark.merging.records import (
     write_lines,
 )
 
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.engine.partitions import MIN_BATCH_ROWS
-from model_monitor.errors import BadInput, NoData
-from model_monitor.running.merging.request import MergeRequest
-from model_monitor.running.merging.run import merge as run_merge
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.partitions import MIN_BATCH_ROWS
+from spark_model_monitor.errors import BadInput, NoData
+from spark_model_monitor.running.merging.request import MergeRequest
+from spark_model_monitor.running.merging.run import merge as run_merge
 
 
 @pytest.mark.parametrize("data", ["1\n", "0,\t1", 'a "quoted" one', "back\\slash", "süß"])
@@ -203,7 +203,7 @@ def test_a_large_hour_is_put_together_from_slices_of_its_time(merge, tmp_path, m
     write_captures(tmp_path, 0, [captured(number, minute=number % 60) for number in range(100)])
     write_labels(tmp_path, 0, [label(f"event-{number}") for number in range(100)])
     merge(0)
-    monkeypatch.setattr("model_monitor.running.merging.staging.SLICE_BYTES", 4000)
+    monkeypatch.setattr("spark_model_monitor.running.merging.staging.SLICE_BYTES", 4000)
     merge(0, output="sliced")
 
     assert merged_files(tmp_path / "sliced") == merged_files(tmp_path / "merged")

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 from tests.spark.merging.records import START, captured, label, write_captures, write_labels
 
-from model_monitor.data.reading.captures import list_captures
-from model_monitor.data.reading.ledger import Coverage
-from model_monitor.data.records.windows import Window
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.reading.captures import list_captures
+from spark_model_monitor.data.reading.ledger import Coverage
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
 def window(hour: int) -> Window:

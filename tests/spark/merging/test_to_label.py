@@ -6,8 +6,8 @@ import json
 
 from tests.spark.merging.records import captured, label, write_captures, write_labels
 
-from model_monitor.running.merging.choosing import ToLabel
-from model_monitor.running.merging.sources import Score
+from spark_model_monitor.running.merging.choosing import ToLabel
+from spark_model_monitor.running.merging.sources import Score
 
 
 def chosen(tmp_path, output):

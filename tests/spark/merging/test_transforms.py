@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.spark.merging.records import folder_of, label, ledger_of, merged_files, merged_records, write_lines
 
-from model_monitor.data.reading.formats import CsvFormat, JsonFormat
+from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat
 
 ID = "1f1d57b1-0000-4000-8000-00000000000{}"
 TIME = "2024-03-04T00:49:15Z"

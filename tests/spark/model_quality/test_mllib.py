@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from tests.spark_lines import driver_context
 
-from model_monitor.monitors.model_quality.metrics.ranking import Curve, trapezoids
-from model_monitor.statistics.states.scores import UNLIMITED, ScoreCountsBuilder
+from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve, trapezoids
+from spark_model_monitor.statistics.states.scores import UNLIMITED, ScoreCountsBuilder
 
 BINS = 1000
 """MLlib's default for data frames, which the service takes (G20)."""

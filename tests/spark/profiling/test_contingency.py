@@ -8,13 +8,19 @@ from decimal import Decimal
 import pytest
 from pyspark.sql import types as T
 
-from model_monitor.data.profiling import contingency
-from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.records.refusals import CELLS, REASON
-from model_monitor.errors import BadInput
-from model_monitor.monitors.bias.scan import scan_contingency
-from model_monitor.spark.engine.spark import SparkPartitions
-from model_monitor.statistics.states.contingency import ContingencyPlan, Interval, Segmentation, ValuedColumn, ValueKind
+from spark_model_monitor.data.profiling import contingency
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.refusals import CELLS, REASON
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.bias.scan import scan_contingency
+from spark_model_monitor.spark.engine.spark import SparkPartitions
+from spark_model_monitor.statistics.states.contingency import (
+    ContingencyPlan,
+    Interval,
+    Segmentation,
+    ValuedColumn,
+    ValueKind,
+)
 
 from ...unit.bias.counting import counted
 

@@ -7,11 +7,11 @@ import pyspark.sql.functions as F
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from model_monitor.monitors.bias import flip_test as flips
-from model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
-from model_monitor.monitors.bias.metrics import FlipTest
-from model_monitor.spark.engine.spark import SparkPartitions
-from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
+from spark_model_monitor.monitors.bias import flip_test as flips
+from spark_model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
+from spark_model_monitor.monitors.bias.metrics import FlipTest
+from spark_model_monitor.spark.engine.spark import SparkPartitions
+from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 ROWS = 400
 RNG = np.random.default_rng(5)

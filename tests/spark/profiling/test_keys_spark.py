@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyspark.sql.functions as F
 
-from model_monitor.data.profiling.plan import keys_of
-from model_monitor.spark.engine.rows import key_of
+from spark_model_monitor.data.profiling.plan import keys_of
+from spark_model_monitor.spark.engine.rows import key_of
 
 TEXTS = ["", "a", None, "é" * 128, "é" * 128 + "x", "x" * 257, "😀" * 100, "tail …#ab", "0" * 10_000]
 

@@ -11,16 +11,16 @@ import pytest
 from tests.spark_lines import plan_of
 from tests.unit.records.merged_lines import line_of, merged
 
-from model_monitor.data.profiling import outcomes as scanning
-from model_monitor.data.reading.captures import list_captures
-from model_monitor.data.reading.outcomes import outcomes, read_line_outcomes, reading_of
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.outcome_records import LineDecoder
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.data.profiling import outcomes as scanning
+from spark_model_monitor.data.reading.captures import list_captures
+from spark_model_monitor.data.reading.outcomes import outcomes, read_line_outcomes, reading_of
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.outcome_records import LineDecoder
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 PLAN = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
 MONITOR = ModelQualityMonitor(PLAN)

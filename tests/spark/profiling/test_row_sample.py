@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model_monitor.data.profiling.row_sample import rows_evenly
-from model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.profiling.row_sample import rows_evenly
+from spark_model_monitor.data.reading.data import read_data
 
 ROWS, MOST = 20_000, 2_000
 

@@ -17,11 +17,17 @@ import pytest
 from pyspark.ml.linalg import Vectors
 from tests.spark_lines import plan_of
 
-from model_monitor.data.profiling.partition import MOST_BLOCK_ROWS
-from model_monitor.data.profiling.scan import UNKNOWN_PARTITIONS, folds, frequency_limit, positions_of_groups, scan
-from model_monitor.data.reading.dataset import Dataset
-from model_monitor.spark.engine.spark import SparkPartitions, collected
-from model_monitor.statistics.states import DataTypeCounts, RowRepeats
+from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS
+from spark_model_monitor.data.profiling.scan import (
+    UNKNOWN_PARTITIONS,
+    folds,
+    frequency_limit,
+    positions_of_groups,
+    scan,
+)
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.spark.engine.spark import SparkPartitions, collected
+from spark_model_monitor.statistics.states import DataTypeCounts, RowRepeats
 
 
 def profile_of(frame, **options):
@@ -158,7 +164,7 @@ def test_each_group_reads_its_own_columns_and_all_of_them_are_one_job(spark, job
         plans.append(plan_of(states))
         return collected(states)
 
-    monkeypatch.setattr("model_monitor.spark.engine.spark.collected", looked_at)
+    monkeypatch.setattr("spark_model_monitor.spark.engine.spark.collected", looked_at)
     with jobs_of() as jobs:
         profile_of(frame, column_groups=3, partitions_at_most=1)
 

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitors.bias.measures import BiasMeasures, plan_of
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 ROWS = [
     {

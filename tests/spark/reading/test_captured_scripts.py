@@ -8,11 +8,11 @@ import pytest
 from tests.spark.reading.test_captures import WINDOW, account, rows
 from tests.unit.records.captured_lines import captured, line_of
 
-from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, ReadOptions
-from model_monitor.data.reading.scripts import read_script
-from model_monitor.errors import NoData, ScriptFailed
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
+from spark_model_monitor.data.reading.scripts import read_script
+from spark_model_monitor.errors import NoData, ScriptFailed
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
 @pytest.fixture

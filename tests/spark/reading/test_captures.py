@@ -11,18 +11,18 @@ from datetime import datetime, timezone
 import pytest
 from tests.unit.records.captured_lines import captured, line_of, some_json_lines, some_lines
 
-from model_monitor.data.profiling.scan import scan
-from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions
-from model_monitor.data.reading.ledger import write_quarantine
-from model_monitor.data.records.decoded_rows import Matching
-from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadInput, NoData
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions
+from spark_model_monitor.data.reading.ledger import write_quarantine
+from spark_model_monitor.data.records.decoded_rows import Matching
+from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadInput, NoData
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 
 BOTH = ("endpointInput", "endpointOutput")
 NAMES = ("p", "a", "b")

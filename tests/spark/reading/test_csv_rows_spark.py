@@ -7,7 +7,7 @@ from itertools import product
 import pyspark.sql.functions as F
 import pytest
 
-from model_monitor.data.records.csv_rows import cells_of
+from spark_model_monitor.data.records.csv_rows import cells_of
 
 LETTERS = 'a," \\'
 LONGEST = 5

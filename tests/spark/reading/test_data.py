@@ -14,17 +14,17 @@ import pyarrow as pa
 import pytest
 from tests.spark_lines import IS_REMOTE, on_a_jvm
 
-from model_monitor.data.reading.data import read_arrow, read_data, table_of_pandas
-from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.formats import CsvFormat
-from model_monitor.data.reading.outcomes import outcomes
-from model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.session import beside
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.data.reading.data import read_arrow, read_data, table_of_pandas
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import CsvFormat
+from spark_model_monitor.data.reading.outcomes import outcomes
+from spark_model_monitor.errors import BadConfiguration, BadInput, NoData, OutputFailed
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.spark.session import beside
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 MONITOR = DataQualityMonitor()
 PASSENGERS, WITHOUT_CABIN, WITHOUT_AGE = 891, 687, 177  # of Kaggle's Titanic, by its own description

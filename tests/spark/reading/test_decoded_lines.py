@@ -7,13 +7,13 @@ import dataclasses
 import pytest
 from tests.unit.records.captured_lines import some_lines
 
-from model_monitor.data.profiling.scan import scan
-from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data.records.refusals import REASON, Refusal
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 LONG = "x" * 300
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.errors import BadInput, NoData
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.errors import BadInput, NoData
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
 def test_nothing_to_read_is_said_as_the_service_says_it(spark, tmp_path):

@@ -11,20 +11,20 @@ from tests.spark.merging.records import FIRST, captured, label, ledger_of, truth
 from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import line_of
 
-from model_monitor.data.engine.partitions import MAX_RECORD_SIZE
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, ReadOptions
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.paths import read_path
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data.reading.scripts import read_script
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.merging.request import MergeRequest
-from model_monitor.running.merging.run import merge
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.spark.engine.spark import SparkEngine
-from model_monitor.spark.session import beside
+from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, ReadOptions
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.paths import read_path
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.reading.scripts import read_script
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.merging.request import MergeRequest
+from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.spark.session import beside
 
 MOST = 2000
 TOO_LONG = "longer than --max-record-size"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.records.captured_lines import captured, line_of
 
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline
 
 FEW, MANY = 3, 60
 

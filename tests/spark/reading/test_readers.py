@@ -15,8 +15,8 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import on_a_jvm, plan_of
 
-from model_monitor.data.profiling.scan import scan
-from model_monitor.data.reading.formats import (
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.reading.formats import (
     CaptureFormat,
     CsvFormat,
     JsonFormat,
@@ -26,16 +26,16 @@ from model_monitor.data.reading.formats import (
     TableFormat,
     parse_dataset_format,
 )
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.readers import read_dataset, read_source, read_table
-from model_monitor.data.reading.scripts import Script
-from model_monitor.data.records.refusals import REASON, Refusal
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.running.runtime.failures import failure_of
-from model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
-from model_monitor.spark.session import beside
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table
+from spark_model_monitor.data.reading.scripts import Script
+from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
+from spark_model_monitor.spark.session import beside
 
 CSV = CsvFormat(header=True)
 

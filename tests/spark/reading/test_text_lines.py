@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from tests.spark_lines import plan_of
 
-from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
-from model_monitor.spark.engine.text_lines import text_lines
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
+from spark_model_monitor.spark.engine.text_lines import text_lines
 
 NAMES = ["2022/04/18/00/a b.jsonl", "2022/04/18/01/ä%20ö.jsonl", "2022/04/18/02/[c]{d}*?.jsonl"]
 

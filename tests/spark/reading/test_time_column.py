@@ -7,13 +7,13 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from tests.spark_lines import plan_of
 
-from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.formats import format_named
-from model_monitor.data.reading.paths import read_path
-from model_monitor.data.reading.readers import within
-from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadConfiguration
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import format_named
+from spark_model_monitor.data.reading.paths import read_path
+from spark_model_monitor.data.reading.readers import within
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
 HOURS = "SELECT id, TIMESTAMP_LTZ'2026-03-01 00:00:00Z' + make_interval(0, 0, 0, 0, id) AS at FROM range(72)"

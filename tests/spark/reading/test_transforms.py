@@ -8,12 +8,12 @@ from datetime import datetime, timezone
 import pytest
 from tests.spark.reading.test_captures import account, rows
 
-from model_monitor.data.reading.formats import CsvFormat, JsonFormat, ReadOptions
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.paths import listed_outputs, read_transform
-from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadInput
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat, ReadOptions
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.paths import listed_outputs, read_transform
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 ID = "1f1d57b1-0000-4000-8000-00000000000{}"
 WINDOW = Window(datetime(2022, 8, 30, tzinfo=timezone.utc), datetime(2022, 8, 30, 1, tzinfo=timezone.utc))

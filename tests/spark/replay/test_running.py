@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.replay.running import replay
-from model_monitor.running.runs.run import run_baseline
-from model_monitor.running.scheduling.schedules import Recurrence
+from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.replay.running import replay
+from spark_model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.running.scheduling.schedules import Recurrence
 
 HOURLY = Recurrence(0, 1)
 

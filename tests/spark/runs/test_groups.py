@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from tests.spark.engine.test_same_bytes import require_same
 
-from model_monitor import (
+from spark_model_monitor import (
     AnalysisConfig,
     AttributionMeasures,
     BiasMeasures,
@@ -19,9 +19,9 @@ from model_monitor import (
     OutcomePlan,
     ProblemType,
 )
-from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 
 USERS, ROWS = 60, 3_000
 

@@ -14,7 +14,7 @@ PROGRAM = """
 import json, logging, os, sys
 import pandas
 from pyspark.sql import SparkSession
-from model_monitor import DataQualityMonitor, MissingDependency, MonitorError, run_baseline
+from spark_model_monitor import DataQualityMonitor, MissingDependency, MonitorError, run_baseline
 
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="LOG %(message)s")
 logging.getLogger("py4j").setLevel(logging.WARNING)
@@ -78,5 +78,5 @@ def test_workers_without_the_package_are_one_sentence_with_the_variable_to_set(s
     """And those of a session on this machine, that nobody named a Python for, ran this one: else there were no results."""
     [sentence] = [line for line in said if line.startswith("WORKERS")]
 
-    assert "the executors' Python has no model_monitor" in sentence
+    assert "the executors' Python has no spark_model_monitor" in sentence
     assert "PYSPARK_PYTHON names another Python" in sentence

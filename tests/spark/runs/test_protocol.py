@@ -16,18 +16,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.documents.check_results import Violations
-from model_monitor.documents.constraints import MonitoringSettings, Verdicts
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history import baselines
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.run_inputs import compared_with, read_baseline
-from model_monitor.running.kinds import monitor_for, read_source
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.reading.formats import CsvFormat, ParquetFormat
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.documents.check_results import Violations
+from spark_model_monitor.documents.constraints import MonitoringSettings, Verdicts
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.run_inputs import compared_with, read_baseline
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 MONITOR = DataQualityMonitor()
 BARE = DataQualityMonitor(settings=MonitoringSettings(verdicts=Verdicts.NONE))

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.statistics import Statistics
-from model_monitor.errors import NoData
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history.archive import from_parquet, to_parquet
-from model_monitor.running.runs.merging import merge_runs, read_state
-from model_monitor.running.runs.run import run_baseline
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.errors import NoData
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.archive import from_parquet, to_parquet
+from spark_model_monitor.running.runs.merging import merge_runs, read_state
+from spark_model_monitor.running.runs.run import run_baseline
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history.archive import parts_file
-from model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.archive import parts_file
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from tests.spark_lines import on_a_jvm, on_spark_3
 
-from model_monitor.spark.engine.application import VARIABLE
-from model_monitor.spark.launch.deequ_jar import provide_jar
+from spark_model_monitor.spark.engine.application import VARIABLE
+from spark_model_monitor.spark.launch.deequ_jar import provide_jar
 
 LIB = Path(__file__).resolve().parents[3] / "lib"
 
@@ -28,9 +28,9 @@ LIB = Path(__file__).resolve().parents[3] / "lib"
 OPENING = """
     import json, pathlib, sys
     import pyarrow as pa
-    from model_monitor.spark.engine import application
-    from model_monitor.spark.engine.spark import SparkEngine, before_many_files
-    from model_monitor.spark.session import start_session, stop_session
+    from spark_model_monitor.spark.engine import application
+    from spark_model_monitor.spark.engine.spark import SparkEngine, before_many_files
+    from spark_model_monitor.spark.session import start_session, stop_session
 
     application.features_to_leave_out = lambda: "AVX512F"
     folder = pathlib.Path(sys.argv[1])
@@ -68,7 +68,7 @@ WORKERS = """
         return {
             "libraries": [
                 name in sys.modules
-                for name in ("pandas", "pyarrow.compute", "model_monitor.data.profiling.partition")
+                for name in ("pandas", "pyarrow.compute", "spark_model_monitor.data.profiling.partition")
             ],
             "frozen": gc.get_freeze_count() > 10_000,
             "modules": sorted(sys.modules),
@@ -196,7 +196,7 @@ def test_an_edited_file_is_read_though_the_checksum_beside_it_is_of_what_was_the
 
 
 @on_a_jvm("starts a session with a JVM")
-@pytest.mark.parametrize(("process", "name"), [("usual", "model-monitor test"), ("otherwise", "mine")])
+@pytest.mark.parametrize(("process", "name"), [("usual", "spark-model-monitor test"), ("otherwise", "mine")])
 def test_an_application_is_called_as_the_user_says_else_as_the_job(process, name, request):
     assert request.getfixturevalue(process)[1]["name"] == name
 

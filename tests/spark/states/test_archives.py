@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from tests.archives.scanned import ARCHIVES, states_of
 
-from model_monitor.reports.history.archive import from_parquet
-from model_monitor.statistics.states import FeatureProfile, KllSketch, Profile
-from model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor.reports.history.archive import from_parquet
+from spark_model_monitor.statistics.states import FeatureProfile, KllSketch, Profile
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 
 STATES = ("profile", "outcomes-binary", "outcomes-regression", "contingency", "requests")
 

@@ -7,7 +7,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from model_monitor.statistics.states import DataTypeCounts
+from spark_model_monitor.statistics.states import DataTypeCounts
 
 pytestmark = pytest.mark.deequ
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.spark_lines import driver_context
 
-from model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
-from model_monitor.statistics.states.distinct import BIASES, LINEAR_COUNTING_LIMIT, RAW_ESTIMATES
+from spark_model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
+from spark_model_monitor.statistics.states.distinct import BIASES, LINEAR_COUNTING_LIMIT, RAW_ESTIMATES
 
 CARDINALITIES = sorted(
     {0, 1, 2, 3, 5, 10, 50, 100, 200, 300, 350, 369, 375, 390, 399, 400, 401, 410, 450, 512, 700, 1000}

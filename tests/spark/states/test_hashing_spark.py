@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.spark.engine.spark import collected
-from model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.spark.engine.spark import collected
+from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
 
 NUMBERS = {
     "boolean": "id % 3 = 0",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_monitor.statistics.states import KllBuilder, KllSketch
+from spark_model_monitor.statistics.states import KllBuilder, KllSketch
 
 pytestmark = pytest.mark.deequ
 

@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 from tests.spark_lines import on_a_jvm
 
-from model_monitor.errors import BadInput, OutputFailed, OutputHeld
-from model_monitor.spark.storage import HadoopStorage
-from model_monitor.storage import LocalStorage, holding
+from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
+from spark_model_monitor.spark.storage import HadoopStorage
+from spark_model_monitor.storage import LocalStorage, holding
 
 pytestmark = on_a_jvm("Hadoop's file systems are in the server's JVM")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.spark_lines import on_a_jvm
 from tests.storage_law import EVERY_CLAUSE
 
-from model_monitor.spark.storage import HadoopStorage
+from spark_model_monitor.spark.storage import HadoopStorage
 
 pytestmark = on_a_jvm("Hadoop's file systems are in the server's JVM")
 

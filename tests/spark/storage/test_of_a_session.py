@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.spark_lines import IS_REMOTE
 
-from model_monitor.errors import BadInput
-from model_monitor.spark.storage import HadoopStorage, ServerStorage
-from model_monitor.storage import LocalStorage, storage_of
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.spark.storage import HadoopStorage, ServerStorage
+from spark_model_monitor.storage import LocalStorage, storage_of
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from model_monitor.statistics.states.contingency import (
+from spark_model_monitor.statistics.states.contingency import (
     FALSEHOODS,
     TRUTHS,
     CellKind,

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics
-from model_monitor.monitors.bias.choices import Choice
-from model_monitor.monitors.bias.comparison import BiasBaseline
-from model_monitor.statistics.states.contingency import ValueKind
+from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics
+from spark_model_monitor.monitors.bias.choices import Choice
+from spark_model_monitor.monitors.bias.comparison import BiasBaseline
+from spark_model_monitor.statistics.states.contingency import ValueKind
 
 
 def baseline(*shown):

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.clarify import BiasReport
-from model_monitor.monitors.bias.analysis import analysis_of
-from model_monitor.monitors.bias.comparison import Tolerances
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.statistics.states.contingency import (
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.clarify import BiasReport
+from spark_model_monitor.monitors.bias.analysis import analysis_of
+from spark_model_monitor.monitors.bias.comparison import Tolerances
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.statistics.states.contingency import (
     CellKind,
     ColumnMetadata,
     Contingency,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.monitors.bias import choices
-from model_monitor.monitors.bias.analysis import chosen_of
-from model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn, ValueKind
+from spark_model_monitor.monitors.bias import choices
+from spark_model_monitor.monitors.bias.analysis import chosen_of
+from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn, ValueKind
 
 from .counting import counted
 

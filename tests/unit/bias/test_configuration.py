@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.bias.measures import methods_of
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.bias.measures import methods_of
 
 POST = ("AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "FT", "GE", "RD", "SD", "TE")
 PRE = ("CDDL", "CI", "DPL", "JS", "KL", "KS", "LP", "TVD")

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
-from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.bias.comparison import comparisons_of
-from model_monitor.monitors.bias.intervals import fewest_groups, intervals_of, likeness_of, spreads_of
-from model_monitor.monitors.bias.metrics import FlipTest
-from model_monitor.statistics.states.contingency import Contingency
+from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
+from spark_model_monitor.errors import BadConfiguration, BadState
+from spark_model_monitor.monitors.bias.comparison import comparisons_of
+from spark_model_monitor.monitors.bias.intervals import fewest_groups, intervals_of, likeness_of, spreads_of
+from spark_model_monitor.monitors.bias.metrics import FlipTest
+from spark_model_monitor.statistics.states.contingency import Contingency
 
 CONFIG = AnalysisConfig.from_json(
     """{"label": "label", "label_values_or_threshold": [1], "predicted_label": "predicted", "group_variable": "sub",

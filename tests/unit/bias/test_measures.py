@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.errors import BadConfiguration, BadDocument
-from model_monitor.monitors.bias.measures import BiasMeasures, plan_of
-from model_monitor.statistics.states.contingency import Interval, ValueKind
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.errors import BadConfiguration, BadDocument
+from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from spark_model_monitor.statistics.states.contingency import Interval, ValueKind
 
 NAMES = ("age", "sex", "region", "id", "y", "p")
 

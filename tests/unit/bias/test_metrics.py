@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.monitors.bias.intervals import intervals_of
-from model_monitor.monitors.bias.metrics import (
+from spark_model_monitor.monitors.bias.intervals import intervals_of
+from spark_model_monitor.monitors.bias.metrics import (
     POST_TRAINING,
     PRE_TRAINING,
     FacetCounts,

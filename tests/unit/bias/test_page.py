@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.documents.page import Mark, PageTable, PointChart
-from model_monitor.monitors.bias.comparison import Tolerances
-from model_monitor.monitors.bias.measures import BiasMeasures
-from model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.documents.page import Mark, PageTable, PointChart
+from spark_model_monitor.monitors.bias.comparison import Tolerances
+from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 
 from .test_checks import BASELINE, WORSE
 

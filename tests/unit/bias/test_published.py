@@ -6,12 +6,12 @@ import math
 
 import pytest
 
-from model_monitor.documents.clarify import BiasMetric
-from model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis
-from model_monitor.monitors.bias.choices import Choice
-from model_monitor.monitors.bias.metrics import FacetCounts
-from model_monitor.monitors.bias.monitor import published_metrics
-from model_monitor.statistics.states.contingency import ValueKind
+from spark_model_monitor.documents.clarify import BiasMetric
+from spark_model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis
+from spark_model_monitor.monitors.bias.choices import Choice
+from spark_model_monitor.monitors.bias.metrics import FacetCounts
+from spark_model_monitor.monitors.bias.monitor import published_metrics
+from spark_model_monitor.statistics.states.contingency import ValueKind
 
 
 def metric(name, value, error=None):

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.headline import headline_of
-from model_monitor.documents.page import Mark, PageTable
-from model_monitor.monitors.bias.comparison import BiasBaseline, comparisons_of
+from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Tolerances, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.page import Mark, PageTable
+from spark_model_monitor.monitors.bias.comparison import BiasBaseline, comparisons_of
 
 PLANS = [f"plan {place}" for place in range(8)]
 CONFIG = {

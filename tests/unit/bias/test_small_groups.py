@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
+from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
 
 CONFIG = AnalysisConfig.from_json(
     """{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "group"}],

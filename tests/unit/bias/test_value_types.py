@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.errors import BadInput
-from model_monitor.monitors.bias.choices import ValueType, hangs_on_distinct_values, taken_as, value_type
-from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn, ValueKind
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.bias.choices import ValueType, hangs_on_distinct_values, taken_as, value_type
+from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn, ValueKind
 
 MISSING, INTEGRAL, FRACTIONAL, BOOLEAN, TEXT, INTEGER_TEXT, OTHER = CellKind
 

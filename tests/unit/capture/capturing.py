@@ -6,8 +6,8 @@ import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from model_monitor.capture import CaptureOptions
-from model_monitor.capture.options import Clock
+from spark_model_monitor.capture import CaptureOptions
+from spark_model_monitor.capture.options import Clock
 
 NOON = datetime(2024, 3, 4, 12, 5, 6, 789000, tzinfo=timezone.utc)
 

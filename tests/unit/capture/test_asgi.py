@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from model_monitor.capture import CaptureWriter, LocalFolder
-from model_monitor.capture.asgi import CaptureMiddleware
+from spark_model_monitor.capture import CaptureWriter, LocalFolder
+from spark_model_monitor.capture.asgi import CaptureMiddleware
 
 from .capturing import inputs_below, options, records_below
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from model_monitor.capture.spool import Buffer, Line
+from spark_model_monitor.capture.spool import Buffer, Line
 
 from .capturing import NOON
 

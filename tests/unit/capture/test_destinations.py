@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from model_monitor.capture import LocalFolder, S3Folder
+from spark_model_monitor.capture import LocalFolder, S3Folder
 
 KEY = "churn/AllTraffic/2024/03/04/12/05-06-789-x.jsonl"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from model_monitor.capture import CaptureLimits, CaptureOptions
+from spark_model_monitor.capture import CaptureLimits, CaptureOptions
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "capture.md").read_text(encoding="utf-8")
 

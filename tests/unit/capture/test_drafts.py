@@ -4,8 +4,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from model_monitor.capture import CaptureLimits
-from model_monitor.capture.spool import Drafts, Line, Spool
+from spark_model_monitor.capture import CaptureLimits
+from spark_model_monitor.capture.spool import Drafts, Line, Spool
 
 from .capturing import NOON, HandClock
 

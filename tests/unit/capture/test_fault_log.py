@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 
-from model_monitor.capture.options import ErrorLog
+from spark_model_monitor.capture.options import ErrorLog
 
 from .capturing import HandClock
 

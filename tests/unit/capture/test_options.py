@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from model_monitor.capture import CaptureLimits, CaptureOptions
-from model_monitor.capture.options import paths_of
+from spark_model_monitor.capture import CaptureLimits, CaptureOptions
+from spark_model_monitor.capture.options import paths_of
 
 from .capturing import options
 

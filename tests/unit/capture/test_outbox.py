@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.capture import CaptureLimits, LocalFolder
-from model_monitor.capture.options import SYSTEM_CLOCK, Tally
-from model_monitor.capture.outbox import Outbox
-from model_monitor.capture.spool import Spool
+from spark_model_monitor.capture import CaptureLimits, LocalFolder
+from spark_model_monitor.capture.options import SYSTEM_CLOCK, Tally
+from spark_model_monitor.capture.outbox import Outbox
+from spark_model_monitor.capture.spool import Spool
 
 from .capturing import files_below
 

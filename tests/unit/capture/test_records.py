@@ -6,10 +6,10 @@ from base64 import b64decode
 
 import pytest
 
-from model_monitor.capture import Payload
-from model_monitor.capture.records import Exchange, captured_halves, encoded, record_line, request_metadata
-from model_monitor.data.records import ENDPOINT_INDEXES
-from model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.capture import Payload
+from spark_model_monitor.capture.records import Exchange, captured_halves, encoded, record_line, request_metadata
+from spark_model_monitor.data.records import ENDPOINT_INDEXES
+from spark_model_monitor.data.records.decoding import Reading, decode
 
 from .capturing import NOON, options
 

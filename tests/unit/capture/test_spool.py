@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from model_monitor.capture.spool import READ_BACK_BYTES, Spool
+from spark_model_monitor.capture.spool import READ_BACK_BYTES, Spool
 
 KEY = "churn/AllTraffic/2024/03/04/12/05-06-789-x.jsonl"
 
@@ -46,7 +46,7 @@ def test_the_draft_of_a_killed_process_is_an_orphan_cut_to_whole_lines(spool):
     program = f"""
 import os, signal
 from pathlib import Path
-from model_monitor.capture.spool import Spool
+from spark_model_monitor.capture.spool import Spool
 draft = Spool(Path({str(spool.folder)!r})).create({KEY!r})
 draft.append(b"1\\n2\\n", lines=2)
 os.write(draft._descriptor, b"3 is half wri")

@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 from tests.programs import printed_by
 
-from model_monitor.capture import CaptureCounts, CaptureLimits, CaptureWriter, LocalFolder, Payload
-from model_monitor.sagemaker import DataCaptureConfig
+from spark_model_monitor.capture import CaptureCounts, CaptureLimits, CaptureWriter, LocalFolder, Payload
+from spark_model_monitor.sagemaker import DataCaptureConfig
 
 from .capturing import HandClock, RefusingFolder, files_below, inputs_below, options, records_below
 
@@ -157,7 +157,7 @@ def test_nothing_that_is_handed_over_raises_into_the_server(tmp_path, caplog, re
 def test_a_writer_that_nobody_closes_delivers_when_its_interpreter_ends(tmp_path):
     run_python(
         f"""
-from model_monitor.capture import *
+from spark_model_monitor.capture import *
 writer = CaptureWriter(LocalFolder({str(tmp_path)!r}), CaptureOptions(endpoint="churn"))
 writer.end(writer.begin(), Payload(b"1", "text/csv"), Payload(b"0", "text/csv"))
 """
@@ -170,7 +170,7 @@ def test_processes_that_are_forked_write_files_of_their_own(tmp_path):
     run_python(
         f"""
 import os
-from model_monitor.capture import *
+from spark_model_monitor.capture import *
 writer = CaptureWriter(LocalFolder({str(tmp_path)!r}), CaptureOptions(endpoint="churn"), CaptureLimits(flush_seconds=3600))
 def serve(text):
     writer.end(writer.begin(), Payload(text, "text/csv"), Payload(b"0", "text/csv"))
@@ -196,14 +196,14 @@ def run_python(program: str) -> None:
 
 def test_capturing_loads_nothing_but_the_standard_library():
     program = (
-        "import sys, model_monitor.capture, model_monitor.capture.asgi, model_monitor.capture.wsgi\n"
+        "import sys, spark_model_monitor.capture, spark_model_monitor.capture.asgi, spark_model_monitor.capture.wsgi\n"
         "names = {name.partition('.')[0] for name in sys.modules}\n"
-        "print(sorted(names - set(sys.stdlib_module_names) - {'__main__', 'model_monitor'}))\n"
-        "print(sorted(n for n in sys.modules if n.startswith('model_monitor.') and '.capture' not in n))"  # of ours, the door
+        "print(sorted(names - set(sys.stdlib_module_names) - {'__main__', 'spark_model_monitor'}))\n"
+        "print(sorted(n for n in sys.modules if n.startswith('spark_model_monitor.') and '.capture' not in n))"  # ours: the door
     )
 
     # -S: without site, whose .pth files import what they like
-    assert printed_by(program, options=["-S"]) == "[]\n['model_monitor.lazy']\n"
+    assert printed_by(program, options=["-S"]) == "[]\n['spark_model_monitor.lazy']\n"
 
 
 def test_capturing_is_switched_while_the_server_runs(tmp_path):

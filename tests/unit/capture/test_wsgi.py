@@ -6,8 +6,8 @@ from wsgiref.validate import validator
 
 import pytest
 
-from model_monitor.capture import CaptureWriter, LocalFolder
-from model_monitor.capture.wsgi import CaptureMiddleware
+from spark_model_monitor.capture import CaptureWriter, LocalFolder
+from spark_model_monitor.capture.wsgi import CaptureMiddleware
 
 from .capturing import options, records_below
 

@@ -1,4 +1,4 @@
-"""The `model-monitor` command: what it starts, and what it imports for that."""
+"""The `spark-model-monitor` command: what it starts, and what it imports for that."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from tests.programs import printed_by
 
-from model_monitor import __version__, cli
-from model_monitor.registry import Entry
+from spark_model_monitor import __version__, cli
+from spark_model_monitor.registry import Entry
 
 
 def test_version_is_the_packages(capsys):
@@ -46,17 +46,19 @@ def test_the_nearest_command_or_flag_is_named(words, hint, capsys):
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (["model-monitor", "mon"], ["monitor"]),
-        (["model-monitor", "monitor", "--fail"], ["--fail-on-violations"]),
-        (["model-monitor", "submit", "monitor", "--fail"], ["--fail-on-violations"]),
-        (["model-monitor", "baseline", "--compat", ""], ["none", "service"]),
-        (["model-monitor", "compare", "--j"], ["--json", "--judge"]),
-        (["model-monitor", "baseline", "ord"], []),
+        (["spark-model-monitor", "mon"], ["monitor"]),
+        (["spark-model-monitor", "monitor", "--fail"], ["--fail-on-violations"]),
+        (["spark-model-monitor", "submit", "monitor", "--fail"], ["--fail-on-violations"]),
+        (["spark-model-monitor", "baseline", "--compat", ""], ["none", "service"]),
+        (["spark-model-monitor", "compare", "--j"], ["--json", "--judge"]),
+        (["spark-model-monitor", "baseline", "ord"], []),
     ],
 )
 def test_bash_completes_what_the_table_of_flags_has(typed, words, capsys):
     cli.main(["completion", "bash"])
-    asked = f"COMP_WORDS=({shlex.join(typed)}); COMP_CWORD={len(typed) - 1}; _model_monitor; echo ${{COMPREPLY[@]}}"
+    asked = (
+        f"COMP_WORDS=({shlex.join(typed)}); COMP_CWORD={len(typed) - 1}; _spark_model_monitor; echo ${{COMPREPLY[@]}}"
+    )
     bash = subprocess.run(
         ["bash", "-c", f"{capsys.readouterr().out}\n{asked}"], capture_output=True, text=True, check=True
     )
@@ -66,7 +68,7 @@ def test_bash_completes_what_the_table_of_flags_has(typed, words, capsys):
 
 def test_submit_without_a_job_tells_how(capsys):
     assert cli.main(["submit"]) == 2
-    assert capsys.readouterr().out.startswith("usage: model-monitor submit [--dry-run] JOB")
+    assert capsys.readouterr().out.startswith("usage: spark-model-monitor submit [--dry-run] JOB")
 
 
 def test_an_error_of_ours_is_one_sentence_and_its_status(tmp_path, capsys):
@@ -86,7 +88,7 @@ def test_a_fault_of_ours_is_a_sentence_with_a_trace_that_has_no_text(monkeypatch
 
 def test_a_run_loads_nothing_for_what_nobody_asked():
     code = """
-        import sys, model_monitor.running.runs.looks
+        import sys, spark_model_monitor.running.runs.looks
         unasked = {"dotenv", "http.client", "pandas", "pyspark", "scipy", "urllib.request", "xml.etree"}
         print(unasked & set(sys.modules))
     """
@@ -95,7 +97,7 @@ def test_a_run_loads_nothing_for_what_nobody_asked():
 
 
 def test_the_command_imports_neither_spark_nor_numpy_before_it_knows_what_to_do():
-    code = "import sys, model_monitor.cli; print({'pyspark', 'numpy', 'pydantic', 'pandas'} & set(sys.modules))"
+    code = "import sys, spark_model_monitor.cli; print({'pyspark', 'numpy', 'pydantic', 'pandas'} & set(sys.modules))"
 
     assert printed_by(code) == "set()\n"
 
@@ -108,7 +110,7 @@ def test_a_process_of_the_command_looks_for_no_plugins_of_pydantic_unless_told(b
         import os, sys
         name = "PYDANTIC_DISABLE_PLUGINS"
         {before}
-        from model_monitor import cli
+        from spark_model_monitor import cli
         sys.argv[1:] = ["submit"]
         cli.main()
         print(os.environ.get(name))

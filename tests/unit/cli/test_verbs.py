@@ -1,4 +1,4 @@
-"""What every command of `model-monitor` owes, tested for each file of `cli/verbs/`."""
+"""What every command of `spark-model-monitor` owes, tested for each file of `cli/verbs/`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.programs import printed_by
 
-from model_monitor import cli
-from model_monitor.cli import HEADINGS, VERBS
+from spark_model_monitor import cli
+from spark_model_monitor.cli import HEADINGS, VERBS
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 FILES = {path.stem for path in Path(cli.verbs.__file__).parent.glob("*.py")} - {"__init__"}
@@ -34,11 +34,11 @@ def test_every_command_stands_on_a_page_of_the_documentation():
     missing = [
         verb.name
         for verb in VERBS.values()
-        if not re.search(rf"model-monitor {verb.name}\b(?!-)|^\|.*`{verb.name}( [^`]*)?`", pages, re.MULTILINE)
+        if not re.search(rf"spark-model-monitor {verb.name}\b(?!-)|^\|.*`{verb.name}( [^`]*)?`", pages, re.MULTILINE)
     ]
 
     assert not missing, (
-        f"write `model-monitor {missing[0]} …` with an example into a page of docs/ (docs/commands.md lists all)"
+        f"write `spark-model-monitor {missing[0]} …` with an example into a page of docs/ (docs/commands.md lists all)"
     )
 
 
@@ -60,7 +60,7 @@ def test_every_flag_of_a_command_says_what_it_is(name):
 def test_a_new_file_is_a_command(tmp_path):
     """A package path with one file more: the command is there, listed under its heading."""
     (tmp_path / "greet.py").write_text(
-        "from model_monitor.cli.verbs import VERBS\n"
+        "from spark_model_monitor.cli.verbs import VERBS\n"
         '@VERBS.register("greet", group="begin")\n'
         "def greet(words):\n"
         '    """Say hello."""\n'
@@ -68,8 +68,8 @@ def test_a_new_file_is_a_command(tmp_path):
         "    return 0\n"
     )
     program = f"""
-        from model_monitor.cli import main, parser, verbs
-        from model_monitor.registry import import_all
+        from spark_model_monitor.cli import main, parser, verbs
+        from spark_model_monitor.registry import import_all
         verbs.__path__.append({str(tmp_path)!r})
         import_all(verbs)
         assert "  greet         Say hello" in parser().format_help()

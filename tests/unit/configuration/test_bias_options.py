@@ -7,14 +7,14 @@ import math
 
 import pytest
 
-from model_monitor.data.reading.formats import CsvFormat, MergedFormat
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.bias.comparison import Tolerances
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.measures import attribution_measures, bias_measures, bias_tolerances_of
-from model_monitor.running.inputs.measures import attribution_tolerances_of as of_attributions
-from model_monitor.running.kinds import monitor_for
-from model_monitor.statistics.states.contingency import ValueKind
+from spark_model_monitor.data.reading.formats import CsvFormat, MergedFormat
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.bias.comparison import Tolerances
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.measures import attribution_measures, bias_measures, bias_tolerances_of
+from spark_model_monitor.running.inputs.measures import attribution_tolerances_of as of_attributions
+from spark_model_monitor.running.kinds import monitor_for
+from spark_model_monitor.statistics.states.contingency import ValueKind
 
 ANALYSIS = {
     "dataset_type": "text/csv",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.data.reading.formats import CsvFormat, ParquetFormat
-from model_monitor.documents.run_description import RunContext
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.reading import (
+from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor.data.reading.formats import CsvFormat, ParquetFormat
+from spark_model_monitor.documents.run_description import RunContext
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.reading import (
     config_of,
     sources_of,
     with_default_output,

@@ -7,11 +7,11 @@ import re
 import pytest
 from tests.help_texts import help_texts
 
-from model_monitor.documents.run_description import AnalysisType
-from model_monitor.running.configuration.command_line import kept_help
-from model_monitor.running.configuration.contract import OPTIONS
-from model_monitor.running.configuration.help import RARE, help_of, help_text, short_help
-from model_monitor.running.configuration.options import JOBS, flag_of, variable_of
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.running.configuration.command_line import kept_help
+from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.help import RARE, help_of, help_text, short_help
+from spark_model_monitor.running.configuration.options import JOBS, flag_of, variable_of
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.programs import printed_by
 
-from model_monitor.running.configuration.command_line import option_names
-from model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.command_line import option_names
+from spark_model_monitor.running.configuration.contract import OPTIONS
 
 
 def test_they_are_those_of_the_contract():
@@ -17,7 +17,7 @@ def test_they_are_those_of_the_contract():
 def test_reading_them_loads_no_library():
     program = """
         import sys
-        from model_monitor.running.configuration.command_line import option_names
+        from spark_model_monitor.running.configuration.command_line import option_names
         print("sample" in option_names(), sorted({"pyarrow", "numpy", "pydantic"} & set(sys.modules)))
     """
 

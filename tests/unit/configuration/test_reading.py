@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.data.reading.formats import CsvFormat, TableFormat
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from model_monitor.running.configuration.options import Compatibility, flag_of, variable_of
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.kinds import monitor_for
-from model_monitor.spark.launch.request import WITH_VALUE, WITHOUT_VALUE
+from spark_model_monitor.data.reading.formats import CsvFormat, TableFormat
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
+from spark_model_monitor.running.configuration.options import Compatibility, flag_of, variable_of
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.kinds import monitor_for
+from spark_model_monitor.spark.launch.request import WITH_VALUE, WITHOUT_VALUE
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
 

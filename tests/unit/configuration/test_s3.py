@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.encryption import S3Encryption, encryption_settings
-from model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.encryption import S3Encryption, encryption_settings
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
 
 FLAGS = ("--dataset-source", "data", "--dataset-format", "csv", "--output-path", "out")
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/8f1c2b7e-0000-4000-8000-000000000000"

@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.documents.constraints import Constraints, MonitoringSettings
-from model_monitor.monitors.data_quality.comparison import Comparison
-from model_monitor.monitors.data_quality.distributions import from_profile
-from model_monitor.monitors.data_quality.documents import suggest
-from model_monitor.monitors.data_quality.evaluation import check_all
-from model_monitor.statistics.states import (
+from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.distributions import from_profile
+from spark_model_monitor.monitors.data_quality.documents import suggest
+from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,
     DataTypeCounts,
@@ -25,7 +25,7 @@ from model_monitor.statistics.states import (
     TextLengths,
     TextShapes,
 )
-from model_monitor.statistics.states.data_types import classify, parse_numbers
+from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 
 
 def text_feature(name, cells, *, limit=4096):

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.statistics.states import (
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,

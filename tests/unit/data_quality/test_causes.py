@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, read_baseline, read_data, run_baseline, run_monitoring
-from model_monitor.errors import BadInput, BadState
-from model_monitor.reports.examples import rows_behind
+from spark_model_monitor import DataQualityMonitor, read_baseline, read_data, run_baseline, run_monitoring
+from spark_model_monitor.errors import BadInput, BadState
+from spark_model_monitor.reports.examples import rows_behind
 
 PLANS, CITIES = ["basic", "business", "student"], ["Graz", "Linz", "Wien"]
 MONITOR = DataQualityMonitor()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.statistics import InferredType, Statistics
-from model_monitor.monitors.data_quality.checks.baseline_drift import judged
-from model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
-from model_monitor.monitors.data_quality.documents import statistics_of
-from model_monitor.statistics.drift import Comparison, Ties
-from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
-from model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.statistics import InferredType, Statistics
+from spark_model_monitor.monitors.data_quality.checks.baseline_drift import judged
+from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
+from spark_model_monitor.monitors.data_quality.documents import statistics_of
+from spark_model_monitor.statistics.drift import Comparison, Ties
+from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
+from spark_model_monitor.statistics.states.profile import metrics_of
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, text_feature, texts
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, FrequenciesBuilder
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, FrequenciesBuilder
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, text_feature, texts
 

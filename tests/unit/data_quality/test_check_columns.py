@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.data_quality.evaluation import check_all
-from model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.protocol import violations_of
 
 from .comparisons import compared, outcomes_of, profile_of, text_feature, texts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.check_results import CheckStatus
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
 

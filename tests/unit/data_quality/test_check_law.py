@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.constraints import Constraints, MonitoringSettings
-from model_monitor.documents.statistics import Statistics
-from model_monitor.monitors.data_quality.comparison import Comparison
-from model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
-from model_monitor.monitors.data_quality.documents import statistics_of, suggest
-from model_monitor.monitors.data_quality.evaluation import check_all
-from model_monitor.monitors.protocol import violations_of
-from model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
-from model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
+from spark_model_monitor.monitors.data_quality.documents import statistics_of, suggest
+from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
+from spark_model_monitor.statistics.states.profile import metrics_of
 
 from .comparisons import number_feature, profile_of, text_feature
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.constraints import Constraints, MonitoringSettings
-from model_monitor.monitors.data_quality.documents import suggest
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.monitors.data_quality.documents import suggest
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.documents.check_results import CheckResults, CheckStatus
-from model_monitor.monitors.data_quality import checks, messages
-from model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
-from model_monitor.monitors.data_quality.evaluation import check_all
-from model_monitor.monitors.protocol import violations_of
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckResults, CheckStatus
+from spark_model_monitor.monitors.data_quality import checks, messages
+from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.protocol import violations_of
 
 from .comparisons import compared, outcomes_of, texts
 

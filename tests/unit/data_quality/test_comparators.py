@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.constraints import Constraints
-from model_monitor.errors import BadConfiguration, BadDocument
-from model_monitor.monitors.data_quality.evaluation import check_all
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.protocol import violations_of
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.errors import BadConfiguration, BadDocument
+from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import violations_of
 
 from .comparisons import compared, number_feature, profile_of, texts
 

@@ -9,14 +9,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.data.profiling.uniqueness import repeated_rows
-from model_monitor.data.reading.data import read_data
-from model_monitor.documents.alerts import accepted
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.expectations import Expectations
-from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.monitors.data_quality.suggestions import candidates
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.data.profiling.uniqueness import repeated_rows
+from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.documents.alerts import accepted
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.expectations import Expectations
+from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.monitors.data_quality.suggestions import candidates
 
 ROWS = 2_000
 
@@ -228,7 +228,7 @@ def test_somebody_who_accepts_a_violation_is_not_told_of_it_again_but_of_more():
         window.loc[: rows - 1, "age"] = -1
         return judged(window, features={"age": {"min": 0}}).results
 
-    from model_monitor.documents.alerts import Decision
+    from spark_model_monitor.documents.alerts import Decision
 
     decision = Decision(run_id="r", time="2026-01-01T00:00:00Z", alarms=result(10))
     assert [each.status for each in accepted(result(9), [decision])] == [CheckStatus.NOT_JUDGED]
@@ -286,7 +286,7 @@ def test_deequs_checks_that_fail_are_violations_or_hints_by_their_level(tmp_path
 
 
 def test_what_a_baseline_suggests_holds_on_it_and_is_nothing_that_only_might():
-    from model_monitor.running.runs.expectations import suggested_expectations
+    from spark_model_monitor.running.runs.expectations import suggested_expectations
 
     random = np.random.default_rng(4)
     frame = people().assign(id=[f"k{row}" for row in range(ROWS)], low=random.random(ROWS), twice="x")

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.documents.alerts import Decision
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.data_quality.distributions import from_profile
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.alerts import Decision
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.data_quality.distributions import from_profile
 
 MONITOR = DataQualityMonitor(find_causes=False)
 PLANS = np.array(["basic", "plus", "pro"])

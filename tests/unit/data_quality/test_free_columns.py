@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.statistics.states import Repeats, RowRepeats, TextShapes, Words
-from model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.statistics.states import Repeats, RowRepeats, TextShapes, Words
+from spark_model_monitor.statistics.states.hashing import xxhash64_of
 
 WORDS = [
     "the",

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.data_quality.comparison import QualityBaseline
-from model_monitor.statistics.states import RowRuns
+from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.statistics.states import RowRuns
 
 MONITOR = DataQualityMonitor()
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.statistics.states.rows import Run, placed_lot
-from model_monitor.statistics.verdicts.variation import beginnings
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.statistics.states.rows import Run, placed_lot
+from spark_model_monitor.statistics.verdicts.variation import beginnings
 
 ROWS, DAYS = 500, 40
 

@@ -8,19 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.constraints import MonitoringSettings, Rows
-from model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, of_means, of_share
-from model_monitor.monitors.data_quality.checks.guard.vectors import compared
-from model_monitor.monitors.data_quality.comparison import Comparison
-from model_monitor.monitors.data_quality.distributions import from_profile
-from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
-from model_monitor.monitors.data_quality.evaluation import check_all, ledger_of
-from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
-from model_monitor.statistics.states.distinct import DistinctBuilder
-from model_monitor.statistics.states.hashing import xxhash64_of
-from model_monitor.statistics.states.vectors import SEVERAL, TOO_LONG, VectorMoments, VectorMomentsBuilder
-from model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, of_means, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compared
+from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.distributions import from_profile
+from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
+from spark_model_monitor.monitors.data_quality.evaluation import check_all, ledger_of
+from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
+from spark_model_monitor.statistics.states.distinct import DistinctBuilder
+from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.vectors import SEVERAL, TOO_LONG, VectorMoments, VectorMomentsBuilder
+from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 from .comparisons import number_feature, profile_of, text_feature
 

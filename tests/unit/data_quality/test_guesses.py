@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 
 ROWS = 800
 PLANS = np.array(["small plan", "middle plan", "large plan"])

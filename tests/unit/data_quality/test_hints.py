@@ -8,15 +8,15 @@ import pkgutil
 import numpy as np
 import pytest
 
-from model_monitor.documents.check_results import CheckResults
-from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.monitors.data_quality import hints
-from model_monitor.monitors.data_quality.comparison import QualityBaseline
-from model_monitor.monitors.data_quality.documents import suggest
-from model_monitor.monitors.data_quality.hints import HINTS
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.protocol import Layout
-from model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.documents.check_results import CheckResults
+from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.monitors.data_quality import hints
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.documents import suggest
+from spark_model_monitor.monitors.data_quality.hints import HINTS
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Layout
+from spark_model_monitor.statistics.states.profile import metrics_of
 
 from .comparisons import number_feature, profile_of, texts
 

@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pandas as pd
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.documents.check_results import alarms_of
-from model_monitor.documents.clarify import AttributionReport
-from model_monitor.monitors.data_quality.distributions import from_profile
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.explainability.measures import AttributionMeasures
-from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-from model_monitor.reports.history_page.compare import Compared, Side
-from model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.documents.check_results import alarms_of
+from spark_model_monitor.documents.clarify import AttributionReport
+from spark_model_monitor.monitors.data_quality.distributions import from_profile
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from spark_model_monitor.reports.history_page.compare import Compared, Side
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 
 DRAWS = 100
 

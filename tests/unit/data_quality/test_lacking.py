@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.statistics import Statistics
-from model_monitor.monitors.data_quality.distributions import LACKING
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.statistics.states import (
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.data_quality.distributions import LACKING
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctRegisters,

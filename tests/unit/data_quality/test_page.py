@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
-from model_monitor.documents.headline import headline_of, moved, once_in
-from model_monitor.documents.page import Cards, Overlay, PageTable
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.page.files import html_of, part_of
-from model_monitor.statistics.states import ColumnType
+from spark_model_monitor.documents.headline import headline_of, moved, once_in
+from spark_model_monitor.documents.page import Cards, Overlay, PageTable
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.page.files import html_of, part_of
+from spark_model_monitor.statistics.states import ColumnType
 
 from .comparisons import number_feature, profile_of, text_feature
 
@@ -99,7 +99,7 @@ def test_each_card_has_every_check_of_its_feature_and_the_command_that_derives_t
     checks, command = cards(churn)["charge"].more
 
     assert {"✗ violated", "✓ passed"} <= {line.cells[1] for line in checks.lines}
-    assert command.startswith("model-monitor explain charge --run")
+    assert command.startswith("spark-model-monitor explain charge --run")
 
 
 def test_what_did_not_change_is_a_line_each_without_a_verdict(churn):

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.headline import SEGMENT_DRIFT, change_of
-from model_monitor.documents.page import percent
-from model_monitor.monitors.data_quality.distributions import from_feature_profile
-from model_monitor.monitors.data_quality.segments import parts_of
-from model_monitor.reports.history_page.compare import compare
-from model_monitor.reports.history_page.compare import page_of as compared_page
-from model_monitor.statistics.drift.comparison import compare_categorical, compare_numeric
-from model_monitor.statistics.states.segments import Segmented
+from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.headline import SEGMENT_DRIFT, change_of
+from spark_model_monitor.documents.page import percent
+from spark_model_monitor.monitors.data_quality.distributions import from_feature_profile
+from spark_model_monitor.monitors.data_quality.segments import parts_of
+from spark_model_monitor.reports.history_page.compare import compare
+from spark_model_monitor.reports.history_page.compare import page_of as compared_page
+from spark_model_monitor.statistics.drift.comparison import compare_categorical, compare_numeric
+from spark_model_monitor.statistics.states.segments import Segmented
 
 PLANS = ["basic", "business", "student"]
 SHARES = [0.6, 0.06, 0.34]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.monitors.data_quality.documents import statistics_of
-from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
-from model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.monitors.data_quality.documents import statistics_of
+from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
+from spark_model_monitor.statistics.states.profile import metrics_of
 
 from .conftest import numbers_feature, texts_feature
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.monitors.data_quality.documents import SUGGESTIONS, suggest
-from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
+from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.monitors.data_quality.documents import SUGGESTIONS, suggest
+from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
 
 from .conftest import numbers_feature, texts_feature
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from model_monitor.errors import MonitorError
-from model_monitor.monitors.data_quality.comparators import with_thresholds
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.monitors.data_quality.comparators import with_thresholds
 
 from .comparisons import compared, texts
 

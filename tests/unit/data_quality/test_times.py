@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.statistics.states.ages import Ages
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.statistics.states.ages import Ages
 
 ROWS, HOUR = 1_000, 3_600.0
 BEGAN = pd.Timestamp("2026-03-02", tz="UTC")

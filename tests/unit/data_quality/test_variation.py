@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.constraints import Comparator, DistributionConstraints, MonitoringConfig
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.data_quality.distributions import LOOKS_SORTED, of_parts
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.statistics.states import FeatureProfile, RowRuns, Run
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import Comparator, DistributionConstraints, MonitoringConfig
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.data_quality.distributions import LOOKS_SORTED, of_parts
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.statistics.states import FeatureProfile, RowRuns, Run
 
 MONITOR = DataQualityMonitor()
 SHIFT = 0.3

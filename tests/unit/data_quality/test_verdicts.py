@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
-from model_monitor.monitors.data_quality.comparison import Comparison
-from model_monitor.monitors.data_quality.distributions import from_profile
-from model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
-from model_monitor.monitors.data_quality.evaluation import check_all
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.statistics.states.distinct import DistinctBuilder
-from model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
+from spark_model_monitor.monitors.data_quality.comparison import Comparison
+from spark_model_monitor.monitors.data_quality.distributions import from_profile
+from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
+from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.statistics.states.distinct import DistinctBuilder
+from spark_model_monitor.statistics.states.hashing import xxhash64_of
 
 from .comparisons import number_feature, profile_of, text_feature
 

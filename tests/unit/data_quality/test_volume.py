@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.protocol import Layout
-from model_monitor.reports.history.variation import Entry, new_history
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Layout
+from spark_model_monitor.reports.history.variation import Entry, new_history
 
 from .comparisons import number_feature, profile_of
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from model_monitor.documents.constraints import Comparator, Rows
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.documents.constraints import Comparator, Rows
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
 from .comparisons import number_feature, profile_of, text_feature
 

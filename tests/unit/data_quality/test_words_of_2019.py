@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
 from .comparisons import compared, texts
 

@@ -9,10 +9,10 @@ import re
 import pyarrow as pa
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.errors import BadConfiguration, NeedsSpark
-from model_monitor.monitors.user_checks.checks import Analyzer
-from model_monitor.monitors.user_checks.loading import FORMS, Assertion, JsonCheck, Level, read_checks, why_spark
+from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor.errors import BadConfiguration, NeedsSpark
+from spark_model_monitor.monitors.user_checks.checks import Analyzer
+from spark_model_monitor.monitors.user_checks.loading import FORMS, Assertion, JsonCheck, Level, read_checks, why_spark
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.integrations.demo.churn import (
+from spark_model_monitor.integrations.demo.churn import (
     FEATURES,
     MODEL,
     TRUTH,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.clarify import AttributionReport
-from model_monitor.integrations.demo.run import moved
+from spark_model_monitor.documents.clarify import AttributionReport
+from spark_model_monitor.integrations.demo.run import moved
 
 
 def attributions(**values: float) -> AttributionReport:

@@ -8,8 +8,8 @@ import os
 import pandas as pd
 import pytest
 
-from model_monitor.errors import BadConfiguration, OutputFailed
-from model_monitor.integrations.demo.traffic import Traffic, write_data_set
+from spark_model_monitor.errors import BadConfiguration, OutputFailed
+from spark_model_monitor.integrations.demo.traffic import Traffic, write_data_set
 
 TRAFFIC = Traffic(hours=2, per_hour=20)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.integrations.demo.run import MONITORED_HOUR, main
-from model_monitor.integrations.demo.traffic import FAULT, Traffic
+from spark_model_monitor.integrations.demo.run import MONITORED_HOUR, main
+from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic
 
 STATISTICS = """{
   "version" : 0.0,
@@ -102,7 +102,7 @@ def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
     assert jobs.flags["attributions"] == {
         "--analysis-type": "MODEL_EXPLAINABILITY",
         "--analysis-config": str(tmp_path / "analysis_config.json"),
-        "--model": "model_monitor.integrations.demo.churn:score",
+        "--model": "spark_model_monitor.integrations.demo.churn:score",
         "--engine": "local",
         "--dataset-source": str(tmp_path / "baseline.csv"),
         "--dataset-format": "csv",

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.integrations.demo.churn import FEATURES, baseline_table
-from model_monitor.integrations.demo.traffic import (
+from spark_model_monitor.integrations.demo.churn import FEATURES, baseline_table
+from spark_model_monitor.integrations.demo.traffic import (
     FAULT,
     LabelCounts,
     Traffic,

@@ -6,12 +6,12 @@ from collections import Counter
 
 import numpy as np
 
-from model_monitor.documents.check_results import CheckResults
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history import baselines
-from model_monitor.reports.history.archive import path_of, to_parquet
-from model_monitor.reports.outputs.files import publish
-from model_monitor.statistics.states import (
+from spark_model_monitor.documents.check_results import CheckResults
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.history.archive import path_of, to_parquet
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,

@@ -1,4 +1,4 @@
-"""`model-monitor explain`: the numbers of checks.json come out again, for people and as JSON, without a JVM and at once."""
+"""`spark-model-monitor explain`: the numbers of checks.json come out again, for people and as JSON, without a JVM and at once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from tests.programs import printed_by
 
-from model_monitor import cli
-from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
-from model_monitor.documents.constraints import MonitoringSettings
-from model_monitor.errors import BadInput
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.derivation import as_text, explain
-from model_monitor.reports.outputs.files import publish
+from spark_model_monitor import cli
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
+from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.derivation import as_text, explain
+from spark_model_monitor.reports.outputs.files import publish
 
 from .runs_on_disk import categories, numbers, profile, publish_baseline, publish_window
 
@@ -237,7 +237,7 @@ def test_the_nearest_name_is_offered(runs):
 def test_reading_the_states_of_a_run_begins_no_thread(runs):
     # Python that ends while a thread of Arrow's begins is aborted: "terminate called without an active exception"
     program = (
-        "import os, sys; from model_monitor.reports import derivation; before = len(os.listdir('/proc/self/task'));"
+        "import os, sys; from spark_model_monitor.reports import derivation; before = len(os.listdir('/proc/self/task'));"
         "derivation.explain('amount', sys.argv[1], None); print(before, len(os.listdir('/proc/self/task')))"
     )
 
@@ -247,7 +247,7 @@ def test_reading_the_states_of_a_run_begins_no_thread(runs):
 
 def test_the_command_starts_no_jvm_and_loads_neither_spark_nor_pandas(runs):
     program = (
-        "import sys; from model_monitor import cli; cli.main(sys.argv[1:]);"
+        "import sys; from spark_model_monitor import cli; cli.main(sys.argv[1:]);"
         "print({'pyspark', 'py4j', 'pandas', 'boto3'} & set(sys.modules))"
     )
     printed = printed_by(program, "explain", "amount", "--run", str(runs / "window"))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.reports.derivation import of_categories, of_numbers
-from model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.reports.derivation import of_categories, of_numbers
+from spark_model_monitor.statistics.drift import NumericDistribution
 
 
 def exactly(values):

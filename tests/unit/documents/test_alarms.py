@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from model_monitor.documents.alerts import ended
-from model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, in_alarms, since_of
+from spark_model_monitor.documents.alerts import ended
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, in_alarms, since_of
 
 
 def violated(feature=None, check="baseline_drift_check", observed=0.5, threshold=0.1, **members):

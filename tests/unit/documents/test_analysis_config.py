@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from model_monitor.documents.analysis_config import AnalysisConfig, ContentType, DatasetType
-from model_monitor.errors import BadDocument
+from spark_model_monitor.documents.analysis_config import AnalysisConfig, ContentType, DatasetType
+from spark_model_monitor.errors import BadDocument
 
 EVERYTHING = {
     "version": "1.0",

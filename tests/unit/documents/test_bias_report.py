@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, BiasViolations, GroupMetrics
-from model_monitor.errors import BadDocument
+from spark_model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, BiasViolations, GroupMetrics
+from spark_model_monitor.errors import BadDocument
 
 WRITTEN = """{
     "version": "1.0",

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from model_monitor.documents.constraints import (
+from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
     MonitoringConfig,
@@ -11,8 +11,8 @@ from model_monitor.documents.constraints import (
     StringConstraints,
     Switch,
 )
-from model_monitor.documents.statistics import InferredType
-from model_monitor.errors import BadConfiguration, BadDocument
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.errors import BadConfiguration, BadDocument
 
 
 def feature(**members):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.document import Document, Expected, Section
-from model_monitor.documents.statistics import Statistics
-from model_monitor.errors import BadDocument
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.document import Document, Expected, Section
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.errors import BadDocument
 
 DOCUMENTS = [Statistics, Constraints]
 

@@ -9,10 +9,10 @@ import jsonschema
 import pytest
 from tests.expectations_schema import schema
 
-from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.expectations import Expectations, expectations_of
-from model_monitor.documents.row_rules import BadRule, columns_of, rule_of
-from model_monitor.errors import BadDocument
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.expectations import Expectations, expectations_of
+from spark_model_monitor.documents.row_rules import BadRule, columns_of, rule_of
+from spark_model_monitor.errors import BadDocument
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "static" / "expectations.schema.json"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.documents.json_text import dump, java_double, load
-from model_monitor.errors import BadDocument
+from spark_model_monitor.documents.json_text import dump, java_double, load
+from spark_model_monitor.errors import BadDocument
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,14 @@ import json
 
 import pytest
 
-from model_monitor.documents.constraints import Constraints
-from model_monitor.documents.model_quality import ComparisonOperator, ModelQualityConstraints, ModelQualityStatistics
-from model_monitor.documents.statistics import Statistics
-from model_monitor.errors import BadDocument
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.model_quality import (
+    ComparisonOperator,
+    ModelQualityConstraints,
+    ModelQualityStatistics,
+)
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.errors import BadDocument
 
 CONSTRAINTS = """{
   "version" : 0.0,

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.documents.constraints import MonitoringConfig
-from model_monitor.documents.run_description import RunContext, RunDescription
-from model_monitor.errors import BadDocument
+from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.run_description import RunContext, RunDescription
+from spark_model_monitor.errors import BadDocument
 
 HOUR = RunContext(datetime(2026, 3, 4, 20, tzinfo=timezone.utc), datetime(2026, 3, 4, 21, tzinfo=timezone.utc), "churn")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from model_monitor.documents.statistics import (
+from spark_model_monitor.documents.statistics import (
     Bucket,
     Categorical,
     CategoryBucket,
@@ -21,7 +21,7 @@ from model_monitor.documents.statistics import (
     StringStatistics,
     VectorStatistics,
 )
-from model_monitor.errors import BadDocument
+from spark_model_monitor.errors import BadDocument
 
 
 def feature(**members):

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
-from model_monitor.documents.statistics import (
+from spark_model_monitor.documents.statistics import (
     Common,
     Dataset,
     FeatureStatistics,
@@ -12,7 +12,7 @@ from model_monitor.documents.statistics import (
     StringStatistics,
     as_rows,
 )
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
 STATISTICS = Statistics(
     dataset=Dataset(item_count=4),

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violation, Violations
-from model_monitor.errors import BadDocument
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Violation, Violations
+from spark_model_monitor.errors import BadDocument
 
 VIOLATION = {"feature_name": "Churn", "constraint_check_type": "data_type_check", "description": "Value: 0.8 …! "}
 

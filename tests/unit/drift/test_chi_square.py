@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.statistics.drift.distances import goodness_of_fit
-from model_monitor.statistics.drift.distributions import EmptyDistribution
+from spark_model_monitor.statistics.drift.distances import goodness_of_fit
+from spark_model_monitor.statistics.drift.distributions import EmptyDistribution
 
 
 def counts(*numbers: float) -> np.ndarray:

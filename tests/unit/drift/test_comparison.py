@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.statistics.drift import (
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.statistics.drift import (
     CATEGORICAL_METHODS,
     DISTANCES,
     NUMERIC_METHODS,

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy import spatial, stats
 
-from model_monitor.statistics.drift import DISTANCES, EmptyDistribution, NumericDistribution, distance
-from model_monitor.statistics.drift.distances import (
+from spark_model_monitor.statistics.drift import DISTANCES, EmptyDistribution, NumericDistribution, distance
+from spark_model_monitor.statistics.drift.distances import (
     l_infinity_categorical_robust,
     l_infinity_numeric_robust,
     wasserstein,
 )
-from model_monitor.statistics.drift.distributions import StepCdf
+from spark_model_monitor.statistics.drift.distributions import StepCdf
 
 FACTS = {"numeric", "categorical", "symmetric", "range", "higher_is_more", "threshold", "service", "formula"}
 CDF_DISTANCES = [entry for entry in DISTANCES.values() if entry.facts["numeric"] == "step_cdf"]

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from model_monitor.statistics.drift.distributions import NumericDistribution, category_cells
-from model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges, histogram_cells
-from model_monitor.statistics.states import Bucket, KllBuilder, MomentsBuilder
+from spark_model_monitor.statistics.drift.distributions import NumericDistribution, category_cells
+from spark_model_monitor.statistics.drift.histograms import Histogram, decile_cells, decile_edges, histogram_cells
+from spark_model_monitor.statistics.states import Bucket, KllBuilder, MomentsBuilder
 
 LARGEST = float(np.finfo(np.float64).max)
 

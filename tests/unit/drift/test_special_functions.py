@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from model_monitor.statistics.drift import special_functions as ours
+from spark_model_monitor.statistics.drift import special_functions as ours
 
 DEGREES = (0.3, 1.0, 1.5, 2.0, 3.0, 7.0, 7.37, 15.0, 19.0, 20.0, 21.0, 31.0, 63.0, 99.5, 200.3, 1e3, 1e4, 1e6)
 CELLS = (1, 2, 3, 4, 5, 9, 10, 19, 39, 40, 41, 42, 43, 80, 199)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.statistics.drift.distances import l_infinity_numeric_robust, tie_losing_cdf
-from model_monitor.statistics.drift.distributions import StepCdf
+from spark_model_monitor.statistics.drift.distances import l_infinity_numeric_robust, tie_losing_cdf
+from spark_model_monitor.statistics.drift.distributions import StepCdf
 
 
 def test_each_distinct_value_has_the_weight_of_the_highest_level_it_occurs_in():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.statistics.drift import (
+from spark_model_monitor.statistics.drift import (
     Comparison,
     NumericDistribution,
     Status,

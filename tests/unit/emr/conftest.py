@@ -8,10 +8,10 @@ import boto3
 import pytest
 from tests.servers import aws_emulator
 
-from model_monitor.integrations.emr.command import run
-from model_monitor.running.layout import Layout
-from model_monitor.spark.launch.deequ_jar import provide_jar
-from model_monitor.spark.launch.request import read_request
+from spark_model_monitor.integrations.emr.command import run
+from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.spark.launch.deequ_jar import provide_jar
+from spark_model_monitor.spark.launch.request import read_request
 
 BUCKET = "team"
 FLAGS = ("--dataset-source", "s3://data/in", "--dataset-format", "csv", "--output-path", "s3://team/report")
@@ -54,11 +54,11 @@ def application(aws):
 @pytest.fixture
 def clone(tmp_path):
     """A clone with one job, and its variables: a JAR and a cache of its own."""
-    for name in ("lib/model_monitor/__init__.py", "jobs/baseline.py", "conf/spark-defaults.conf"):
+    for name in ("lib/spark_model_monitor/__init__.py", "jobs/baseline.py", "conf/spark-defaults.conf"):
         path = tmp_path / "clone" / name
         path.parent.mkdir(parents=True)
         path.write_text("spark.yarn.maxAppAttempts 1\n" if name.startswith("conf") else "print('job')\n")
-    return Layout.of(tmp_path / "clone" / "lib" / "model_monitor")
+    return Layout.of(tmp_path / "clone" / "lib" / "spark_model_monitor")
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 from tests.unit.emr.conftest import FLAGS
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.integrations.emr.command import run
-from model_monitor.integrations.emr.endings import AwsRefused
-from model_monitor.integrations.emr.runs import RunFailed
-from model_monitor.spark.launch.request import read_request
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.emr.command import run
+from spark_model_monitor.integrations.emr.endings import AwsRefused
+from spark_model_monitor.integrations.emr.runs import RunFailed
+from spark_model_monitor.spark.launch.request import read_request
 
 ROLE = "arn:aws:iam::123456789012:role/monitoring"
 DONE = "Completed: Job completed successfully with no violations."
@@ -99,10 +99,10 @@ def test_a_step_runs_the_shipped_files_in_cluster_mode(aws, cluster, submit, tmp
     words = step["Config"]["Args"]
     settings = dict(words[place + 1].split("=", 1) for place, word in enumerate(words) if word == "--conf")
 
-    assert step["Name"] == "model-monitor baseline"
+    assert step["Name"] == "spark-model-monitor baseline"
     assert step["ActionOnFailure"] == "CONTINUE"
     assert step["Config"]["Jar"] == "command-runner.jar"
-    assert words[:5] == ["spark-submit", "--deploy-mode", "cluster", "--name", "model-monitor baseline"]
+    assert words[:5] == ["spark-submit", "--deploy-mode", "cluster", "--name", "spark-model-monitor baseline"]
     assert tuple(words[-len(FLAGS) :]) == FLAGS
     assert words[words.index("--executor-cores") + 1] == "4"
     assert settings["spark.yarn.maxAppAttempts"] == "1"
@@ -119,7 +119,7 @@ def test_a_step_runs_the_shipped_files_in_cluster_mode(aws, cluster, submit, tmp
         aws("s3").download_file(bucket, key, str(tmp_path / "there"))
     assert (tmp_path / "there").read_bytes() == b"packed"
     aws("s3").download_file("team", package.removeprefix("s3://team/"), str(tmp_path / "package.zip"))
-    assert zipfile.ZipFile(tmp_path / "package.zip").namelist() == ["model_monitor/__init__.py"]
+    assert zipfile.ZipFile(tmp_path / "package.zip").namelist() == ["spark_model_monitor/__init__.py"]
 
 
 def test_a_serverless_job_run_says_the_same(aws, application, submit):
@@ -222,7 +222,7 @@ def test_paths_of_this_machine_and_a_window_that_narrows_nothing_are_told(submit
 def test_an_earlier_runs_message_is_not_this_runs(aws, cluster, submit, monkeypatch):
     from datetime import timedelta
 
-    from model_monitor.integrations.emr import command
+    from spark_model_monitor.integrations.emr import command
 
     leave_message(aws, DONE)
     monkeypatch.setattr(command, "CLOCKS_APART", timedelta(seconds=-60))

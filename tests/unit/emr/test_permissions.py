@@ -63,7 +63,7 @@ def test_the_template_gives_the_job_no_more_than_the_page_says():
 
 def test_the_templates_job_is_one_that_starts(tmp_path):
     """Its arguments are read by the job's own reader; what the platform fills in is filled in here."""
-    from model_monitor.running.configuration.reading import config_of, sources_of
+    from spark_model_monitor.running.configuration.reading import config_of, sources_of
 
     template, _ = decode.decode(str(TEMPLATE))
     text = template["Resources"]["Schedule"]["Properties"]["Target"]["Input"]["Fn::Sub"]

@@ -9,10 +9,10 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.engine.casts import double_of, is_number, number_of, text_of, typed, without_nan
-from model_monitor.data.engine.local_files import File
-from model_monitor.data.engine.local_tables import pieces, table_of_files
-from model_monitor.errors import BadInput, NeedsSpark
+from spark_model_monitor.data.engine.casts import double_of, is_number, number_of, text_of, typed, without_nan
+from spark_model_monitor.data.engine.local_files import File
+from spark_model_monitor.data.engine.local_tables import pieces, table_of_files
+from spark_model_monitor.errors import BadInput, NeedsSpark
 
 
 @pytest.mark.parametrize(

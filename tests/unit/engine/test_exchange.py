@@ -9,9 +9,9 @@ from functools import partial
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.engine import local_exchange
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.engine.local_exchange import brought_together
+from spark_model_monitor.data.engine import local_exchange
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_exchange import brought_together
 
 SCHEMA = pa.schema([("key", pa.string()), ("role", pa.int8()), ("text", pa.string())])
 

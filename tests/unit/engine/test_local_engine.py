@@ -19,15 +19,15 @@ import pyarrow.parquet as pq
 import pytest
 from tests.programs import printed_by
 
-from model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.engine.local_files import File, lines_of_piece, pieces
-from model_monitor.data.engine.partitions import OPEN_COST_BYTES, packed
-from model_monitor.data.records.locations import BLOCK_START, FILE, LINE
-from model_monitor.documents.statistics import InferredType
-from model_monitor.errors import BadInput, NeedsSpark, NoData
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.features import read_features
+from spark_model_monitor import BadConfiguration, DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.local_files import File, lines_of_piece, pieces
+from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, packed
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.errors import BadInput, NeedsSpark, NoData
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.features import read_features
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,7 +49,7 @@ def test_jobs_start_no_java(tmp_path):
         "SPARK_HOME": "/nowhere",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    submit = [sys.executable, "-m", "model_monitor.spark.launch.submission"]
+    submit = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission"]
     of_both = [["baseline", *flags, "baseline"], ["monitor", *flags, "report", "--baseline", "baseline"]]
     for command in of_both:
         ended = subprocess.run(
@@ -68,7 +68,7 @@ def test_jobs_start_no_java(tmp_path):
 def test_a_run_loads_no_pyspark(tmp_path):
     (tmp_path / "data.csv").write_text("age,city\n" + "31,Wien\n42,Graz\n" * 4)
     program = (
-        "import sys; from model_monitor import DataQualityMonitor, run_baseline\n"
+        "import sys; from spark_model_monitor import DataQualityMonitor, run_baseline\n"
         f"run_baseline({str(tmp_path / 'data.csv')!r}, DataQualityMonitor()).write({str(tmp_path / 'out')!r})\n"
         "print('pyspark' in sys.modules, 'py4j' in sys.modules)"
     )
@@ -90,13 +90,13 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
     program = """
         import atexit, sys
         from importlib.util import find_spec
-        from model_monitor import cli
+        from spark_model_monitor import cli
         rooms = ("monitors.bias.monitor", "monitors.explainability.monitor", "monitors.model_quality.monitor",
             "data.reading.captures", "data.reading.scripts", "data.records.json_features", "documents.analysis_config",
             "documents.clarify", "monitors.data_quality.comparators", "monitors.data_quality.filled",
             "monitors.predictors.loading", "reports.mails", "data.profiling.vectors", "data.profiling.row_groups",
             "data.reading.row_files")
-        unread = [f"model_monitor.{name}" for name in rooms]
+        unread = [f"spark_model_monitor.{name}" for name in rooms]
         heavy = [*unread, "scipy", "numpy.f2py", "jsonschema", "pyarrow.dataset", "smtplib", "tarfile"]
         loaded = lambda: [each for each in heavy if each in sys.modules]
         atexit.register(lambda: print(loaded(), [each for each in unread if find_spec(each) is None]))
@@ -127,7 +127,7 @@ def test_lines_end_at_feeds_and_returns(tmp_path, content, expected, suffix):
 @pytest.mark.parametrize("piece_bytes", [1, 2, 3, 5, 7, 10, 11, 64])
 def test_every_line_is_in_one_piece(tmp_path, monkeypatch, piece_bytes):
     """The piece in which it begins, or right behind which."""
-    monkeypatch.setattr("model_monitor.data.engine.partitions.OPEN_COST_BYTES", 0)
+    monkeypatch.setattr("spark_model_monitor.data.engine.partitions.OPEN_COST_BYTES", 0)
     texts = [f"{number:0{number % 7}}" for number in range(60)]
     (tmp_path / "data.txt").write_bytes("\r\n".join(texts).encode())
 
@@ -143,7 +143,7 @@ def test_every_line_is_in_one_piece(tmp_path, monkeypatch, piece_bytes):
 
 
 def test_lines_over_the_edge_of_what_is_read_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("model_monitor.data.engine.local_files.READ_BYTES", 4)
+    monkeypatch.setattr("spark_model_monitor.data.engine.local_files.READ_BYTES", 4)
     (tmp_path / "data.txt").write_bytes(b"abc\r\nd\rlonger than that\r\n\nend")
 
     assert [row[LINE] for row in lines_of(tmp_path)] == ["abc", "d", "longer than that", "end"]
@@ -156,7 +156,7 @@ def test_lines_of_any_text_are_those_between_its_breaks(tmp_path, monkeypatch):
     for _ in range(300):
         content = bytes(random.choices(b'ab,"\x00\r\n', k=random.randint(1, 24)))
         path.write_bytes(content)
-        monkeypatch.setattr("model_monitor.data.engine.local_files.READ_BYTES", random.randint(1, 8))
+        monkeypatch.setattr("spark_model_monitor.data.engine.local_files.READ_BYTES", random.randint(1, 8))
         [piece] = pieces(File(f"file:{path}", len(content)), 1_000)
 
         batches = lines_of_piece(piece, names=(LINE,), rows=3, with_blank=True)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.data.engine.partitions import OPEN_COST_BYTES, partitions_at_most
-from model_monitor.spark.launch.request import read_properties
+from spark_model_monitor.data.engine.partitions import OPEN_COST_BYTES, partitions_at_most
+from spark_model_monitor.spark.launch.request import read_properties
 
 MIB = 2**20
 

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.engine.local_files import Piece, lines_of_piece
-from model_monitor.data.engine.partitions import column_groups
-from model_monitor.data.engine.workers import LARGE_JOB_BYTES, _is_ours_alone
-from model_monitor.data.reading.scripts import Script, run_handler
-from model_monitor.plugins import cloudpickle
-from model_monitor.spark.engine.spark import SparkEngine
+from spark_model_monitor.data.engine.local_files import Piece, lines_of_piece
+from spark_model_monitor.data.engine.partitions import column_groups
+from spark_model_monitor.data.engine.workers import LARGE_JOB_BYTES, _is_ours_alone
+from spark_model_monitor.data.reading.scripts import Script, run_handler
+from spark_model_monitor.plugins import cloudpickle
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 MIB = 1024 * 1024
 

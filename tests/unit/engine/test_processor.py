@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from model_monitor.spark.engine.application import VARIABLE, features_to_leave_out, slow_features
+from spark_model_monitor.spark.engine.application import VARIABLE, features_to_leave_out, slow_features
 
 FOUND = ("SSE42", "AVX2", "AVX512F", "AVX512_SKX")
 FOUND_BY_LEVELS = ("X86_V3", "X86_V4", "AVX512_ICL")

@@ -8,17 +8,17 @@ import pytest
 from tests.engine_in_process import InProcess
 from tests.unit.records.captured_lines import captured, line_of
 
-from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.outcomes import read_line_outcomes, reading_of
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.outcome_records import LineDecoder
-from model_monitor.monitors.data_quality.scan import scanned as profiled
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
-from model_monitor.statistics.states.profile import Measures
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.outcomes import read_line_outcomes, reading_of
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.outcome_records import LineDecoder
+from spark_model_monitor.monitors.data_quality.scan import scanned as profiled
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.statistics.states.profile import Measures
 
 
 @pytest.mark.parametrize("piece_bytes", [5, 12, 1_000])

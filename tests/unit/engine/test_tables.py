@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.spark.engine.tables import SLICE_BYTES, _packed, slices
-from model_monitor.spark.engine.worker import unpacked
+from spark_model_monitor.spark.engine.tables import SLICE_BYTES, _packed, slices
+from spark_model_monitor.spark.engine.worker import unpacked
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import zipfile
 import pytest
 from tests.programs import printed_by
 
-from model_monitor.errors import ScriptFailed
-from model_monitor.spark.engine.worker import without_texts
+from spark_model_monitor.errors import ScriptFailed
+from spark_model_monitor.spark.engine.worker import without_texts
 
 
 def test_a_task_gives_what_it_makes_and_the_next_collection_visits_nothing_old():
     program = """
         import gc
-        from model_monitor.spark.engine.worker import in_worker
+        from spark_model_monitor.spark.engine.worker import in_worker
 
         print(list(in_worker(lambda batches: (batch + 1 for batch in batches), [1, 2])))
         frozen = gc.get_freeze_count()
@@ -35,7 +35,7 @@ def test_modules_of_archives_are_found_after_a_task_too(tmp_path):
         import sys
         from zipimport import zipimporter
         import one
-        from model_monitor.spark.engine.worker import in_worker
+        from spark_model_monitor.spark.engine.worker import in_worker
 
         list(in_worker(iter, []))
         print(any(isinstance(finder, zipimporter) for finder in sys.path_importer_cache.values()))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.spark.engine import application as workers
-from model_monitor.spark.engine.application import worker_settings
+from spark_model_monitor.spark.engine import application as workers
+from spark_model_monitor.spark.engine.application import worker_settings
 
 TRIM, PYTHON_PATH = "spark.executorEnv.MALLOC_TRIM_THRESHOLD_", "spark.executorEnv.PYTHONPATH"
 DAEMON = "spark.python.daemon.module"
@@ -23,8 +23,8 @@ class Given(dict):
 def test_on_one_machine_the_package_is_where_the_daemon_finds_it(master: str):
     settings = worker_settings(Given({"spark.master": master}), {})
 
-    assert settings[DAEMON] == "model_monitor.spark.engine.worker"
-    assert Path(settings[PYTHON_PATH], "model_monitor", "spark/engine/worker.py").is_file()
+    assert settings[DAEMON] == "spark_model_monitor.spark.engine.worker"
+    assert Path(settings[PYTHON_PATH], "spark_model_monitor", "spark/engine/worker.py").is_file()
 
 
 @pytest.mark.parametrize("master", ["yarn", "spark://here:7077", "k8s://https://here", "local-cluster[2,1,1024]"])

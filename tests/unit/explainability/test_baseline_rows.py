@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.explainability.baseline_rows import columns_of, rows_given, rows_in, to_csv
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.explainability.baseline_rows import columns_of, rows_given, rows_in, to_csv
 
 NAMES = ("age", "town")
 

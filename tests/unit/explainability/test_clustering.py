@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.monitors.explainability.baseline_rows import baseline_rows
+from spark_model_monitor.monitors.explainability.baseline_rows import baseline_rows
 
 RANDOM = np.random.default_rng(0)
 CENTRES = np.array([[0.0, 10.0], [20.0, 0.0], [40.0, 40.0]])

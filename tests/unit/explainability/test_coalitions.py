@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.monitors.explainability.kernel import Designs, design_of, samples_of
+from spark_model_monitor.monitors.explainability.kernel import Designs, design_of, samples_of
 
 
 def shapley(game, players):

@@ -9,14 +9,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline, run_monitoring
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.explainability.analysis import Tolerances, analysis_of, comparisons_of
-from model_monitor.monitors.explainability.measures import plan_of
-from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from model_monitor.statistics.states.blocks import keys_by_group
-from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.errors import BadConfiguration, BadState
+from spark_model_monitor.monitors.explainability.analysis import Tolerances, analysis_of, comparisons_of
+from spark_model_monitor.monitors.explainability.measures import plan_of
+from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
+from spark_model_monitor.statistics.states.blocks import keys_by_group
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 MONITOR = ExplainabilityMonitor()
 CONFIG = AnalysisConfig.from_json('{"excluded_columns": ["user"], "methods": {"shap": {"baseline": [[0, 0]]}}}')

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.errors import BadInput
-from model_monitor.monitors.explainability import kernel as kernels
-from model_monitor.monitors.explainability.kernel import Kernel
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.explainability import kernel as kernels
+from spark_model_monitor.monitors.explainability.kernel import Kernel
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.explainability.measures import AttributionMeasures, AttributionPlan, plan_of
+from spark_model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.explainability.measures import AttributionMeasures, AttributionPlan, plan_of
 
 NAMES = ("id", "age", "income", "town", "hired", "guess")
 

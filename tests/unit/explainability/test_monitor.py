@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import AttributionMeasures, run_baseline
-from model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.clarify import AttributionReport, BiasReport
-from model_monitor.errors import BadInput, BadState
-from model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analysis_of
-from model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-from model_monitor.monitors.explainability.partition import Grid
-from model_monitor.reports.page.files import html_of
-from model_monitor.statistics.states import Profile
-from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
+from spark_model_monitor import AttributionMeasures, run_baseline
+from spark_model_monitor.documents.analysis_config import Aggregation, AnalysisConfig
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.clarify import AttributionReport, BiasReport
+from spark_model_monitor.errors import BadInput, BadState
+from spark_model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analysis_of
+from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from spark_model_monitor.monitors.explainability.partition import Grid
+from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.statistics.states import Profile
+from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
 FEATURES = ("a", "b", "c")
 MONITOR = ExplainabilityMonitor()
@@ -247,7 +247,7 @@ def test_features_can_be_left_out_of_a_baseline():
 
 
 def test_the_report_is_called_as_the_configuration_says():
-    from model_monitor.monitors.explainability.measures import AttributionMeasures
+    from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
 
     config = AnalysisConfig.from_json('{"methods": {"shap": {}, "report": {"name": "churn", "title": "Churn"}}}')
     state, _ = state_of([1.0])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.monitors.explainability import partition
-from model_monitor.monitors.explainability.partition import Grid, answers_over, grid_of
+from spark_model_monitor.monitors.explainability import partition
+from spark_model_monitor.monitors.explainability.partition import Grid, answers_over, grid_of
 
 
 def test_fractions_fall_in_buckets_of_one_width():

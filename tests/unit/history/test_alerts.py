@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from model_monitor.reports.alerts import (
+from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from spark_model_monitor.reports.alerts import (
     MOST_MISSED,
     AlertRule,
     after_delivery,

@@ -14,13 +14,27 @@ import pyarrow.parquet as pq
 import pytest
 from tests.archives.scanned import ARCHIVES, PROFILE_BYTES
 
-from model_monitor.errors import BadState
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.reports.history.archive import METADATA, MOST_ROWS, SCHEMA, StoredProfile, from_parquet, to_parquet
-from model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, KllSketch, Moments, Profile
-from model_monitor.statistics.states.encoding import pack
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.reports.history.archive import (
+    METADATA,
+    MOST_ROWS,
+    SCHEMA,
+    StoredProfile,
+    from_parquet,
+    to_parquet,
+)
+from spark_model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    FeatureProfile,
+    KllSketch,
+    Moments,
+    Profile,
+)
+from spark_model_monitor.statistics.states.encoding import pack
 
 of_every_release = pytest.mark.parametrize("archive", ARCHIVES, ids=lambda folder: folder.name)
 

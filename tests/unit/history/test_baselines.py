@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from model_monitor.errors import BadConfiguration, BadInput, BadState
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history import baselines
-from model_monitor.reports.history.archive import PROFILE, from_parquet, to_parquet
-from model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, publish
-from model_monitor.running.runs.merging import merge_runs
-from model_monitor.statistics.states import (
+from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.history.archive import PROFILE, from_parquet, to_parquet
+from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, publish
+from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     FeatureProfile,
@@ -21,7 +21,7 @@ from model_monitor.statistics.states import (
     MomentsBuilder,
     Profile,
 )
-from model_monitor.statistics.states.profile import metrics_of
+from spark_model_monitor.statistics.states.profile import metrics_of
 
 
 def profile_of(values, name="age"):

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
-from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.alerts import Decision, accepted
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history.decisions import accept, read_decisions
-from model_monitor.reports.history.variation import Entry, read_history, write_history
-from model_monitor.reports.outputs.files import publish
-from model_monitor.running.runs.results import Baseline, Findings
-from model_monitor.statistics.verdicts.variation import FIELDS
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.documents.alerts import Decision, accepted
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.decisions import accept, read_decisions
+from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.running.runs.results import Baseline, Findings
+from spark_model_monitor.statistics.verdicts.variation import FIELDS
 
 NOW = datetime(2026, 3, 5, 9, 30, tzinfo=timezone.utc)
 MONITOR = DataQualityMonitor()

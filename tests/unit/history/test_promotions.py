@@ -8,12 +8,12 @@ from datetime import datetime, timezone
 import pytest
 from tests.leases import waiting_while_held
 
-from model_monitor import cli
-from model_monitor.documents.constraints import Constraints
-from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.reports.history import baselines
-from model_monitor.reports.history.decisions import promote, roll_back
-from model_monitor.reports.outputs.files import current_run, publish
+from spark_model_monitor import cli
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.history.decisions import promote, roll_back
+from spark_model_monitor.reports.outputs.files import current_run, publish
 
 NOW = datetime(2026, 1, 31, tzinfo=timezone.utc)
 

@@ -10,11 +10,11 @@ from datetime import datetime, timezone
 import pytest
 from tests.leases import waiting_while_held
 
-from model_monitor import cli
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.reports.history.maintenance import Kind, Trees, _of_hours, prunable, prune
-from model_monitor.reports.outputs.files import publish
-from model_monitor.storage import LocalStorage, holding
+from spark_model_monitor import cli
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.reports.history.maintenance import Kind, Trees, _of_hours, prunable, prune
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.storage import LocalStorage, holding
 
 BEFORE = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from model_monitor.reports.history import baselines
-from model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, publish
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, publish
 
 FILES = {CONSTRAINTS: b"{}"}
 

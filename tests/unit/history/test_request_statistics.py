@@ -4,9 +4,9 @@ import json
 
 import pyarrow as pa
 
-from model_monitor.documents.statistics import RequestStatistics
-from model_monitor.reports.history.archive import published_requests, request_statistics
-from model_monitor.statistics.states import Requests, RequestsBuilder
+from spark_model_monitor.documents.statistics import RequestStatistics
+from spark_model_monitor.reports.history.archive import published_requests, request_statistics
+from spark_model_monitor.statistics.states import Requests, RequestsBuilder
 
 
 def requests_of(statuses, latencies) -> Requests:

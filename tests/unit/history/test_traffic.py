@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.documents.alerts import AlertStatus, MonitoredWindow
-from model_monitor.reports.alerts import traffic_status, usual_records
+from spark_model_monitor.documents.alerts import AlertStatus, MonitoredWindow
+from spark_model_monitor.reports.alerts import traffic_status, usual_records
 
 OK, FELL = AlertStatus.OK, AlertStatus.IN_ALERT
 

@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
-from model_monitor.data.reading.ledger import Ledger
-from model_monitor.errors import BadState
-from model_monitor.monitors.data_quality.distributions import Variation
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
-from model_monitor.reports.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
-from model_monitor.reports.outputs.files import publish
-from model_monitor.running.runs.results import Baseline
-from model_monitor.statistics.verdicts.variation import FIELDS, LATER
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.monitors.data_quality.distributions import Variation
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
+from spark_model_monitor.reports.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.running.runs.results import Baseline
+from spark_model_monitor.statistics.verdicts.variation import FIELDS, LATER
 
 RAW = dict.fromkeys(FIELDS, 1.5)
 

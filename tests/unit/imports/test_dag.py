@@ -8,9 +8,9 @@ import io
 import pytest
 from tests.unit.imports import answers
 
-from model_monitor.integrations.imports.command import import_schedules
+from spark_model_monitor.integrations.imports.command import import_schedules
 
-PYTHON = "/srv/model-monitor/bin/python"
+PYTHON = "/srv/spark-model-monitor/bin/python"
 
 
 @pytest.fixture

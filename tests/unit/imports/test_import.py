@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.imports import answers
 
-from model_monitor import cli
-from model_monitor.documents.run_description import AnalysisType
-from model_monitor.documents.schedule import Schedule
-from model_monitor.errors import BadConfiguration, BadDocument
-from model_monitor.integrations.imports.command import answers_on, import_schedules
-from model_monitor.integrations.imports.jobs import env_text
-from model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor import cli
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.schedule import Schedule
+from spark_model_monitor.errors import BadConfiguration, BadDocument
+from spark_model_monitor.integrations.imports.command import answers_on, import_schedules
+from spark_model_monitor.integrations.imports.jobs import env_text
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
 
 TRANSFORM_INPUT = {
     "DataCapturedDestinationS3Uri": "s3://bucket/transforms/",

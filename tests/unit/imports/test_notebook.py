@@ -1,4 +1,4 @@
-"""`model-monitor import-notebook`: what becomes of a notebook's import lines, and that nothing else changes."""
+"""`spark-model-monitor import-notebook`: what becomes of a notebook's import lines, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-import model_monitor.sagemaker as ours
-from model_monitor.cli import main
-from model_monitor.errors import BadInput
-from model_monitor.integrations.imports.notebook import changed, changes_of, code_cells, read_notebook
+import spark_model_monitor.sagemaker as ours
+from spark_model_monitor.cli import main
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.integrations.imports.notebook import changed, changes_of, code_cells, read_notebook
 
 OFFERED = frozenset(ours.__all__)
 
@@ -33,48 +33,48 @@ def rewritten(text):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("import sagemaker", "import model_monitor.sagemaker as sagemaker"),
-        ("import sagemaker as sm", "import model_monitor.sagemaker as sm"),
-        ("import os, sagemaker", "import os\nimport model_monitor.sagemaker as sagemaker"),
-        ("from sagemaker import clarify", "from model_monitor.sagemaker import clarify"),
-        ("from sagemaker.clarify import SHAPConfig as S", "from model_monitor.sagemaker import SHAPConfig as S"),
+        ("import sagemaker", "import spark_model_monitor.sagemaker as sagemaker"),
+        ("import sagemaker as sm", "import spark_model_monitor.sagemaker as sm"),
+        ("import os, sagemaker", "import os\nimport spark_model_monitor.sagemaker as sagemaker"),
+        ("from sagemaker import clarify", "from spark_model_monitor.sagemaker import clarify"),
+        ("from sagemaker.clarify import SHAPConfig as S", "from spark_model_monitor.sagemaker import SHAPConfig as S"),
         (
             "from sagemaker.model_monitor.dataset_format import DatasetFormat",
-            "from model_monitor.sagemaker import DatasetFormat",
+            "from spark_model_monitor.sagemaker import DatasetFormat",
         ),
         (
             "from sagemaker.core.model_monitor import (\n    DefaultModelMonitor,\n    EndpointInput,\n)",
-            "from model_monitor.sagemaker import DefaultModelMonitor, EndpointInput",
+            "from spark_model_monitor.sagemaker import DefaultModelMonitor, EndpointInput",
         ),
         (
             "from sagemaker.core.helper.session_helper import Session, get_execution_role",
-            "from model_monitor.sagemaker import Session, get_execution_role",
+            "from spark_model_monitor.sagemaker import Session, get_execution_role",
         ),
         (
             "from sagemaker import get_execution_role, image_uris",
-            "from model_monitor.sagemaker import get_execution_role\nfrom sagemaker import image_uris",
+            "from spark_model_monitor.sagemaker import get_execution_role\nfrom sagemaker import image_uris",
         ),
         ("try:\n    import sagemaker\nexcept ImportError: pass", None),
         (
             "import boto3; import sagemaker, os; ä = 'ö'; import sagemaker as sm; ready = True",
-            "import boto3; import model_monitor.sagemaker as sagemaker; import os; ä = 'ö'; "
-            "import model_monitor.sagemaker as sm; ready = True",
+            "import boto3; import spark_model_monitor.sagemaker as sagemaker; import os; ä = 'ö'; "
+            "import spark_model_monitor.sagemaker as sm; ready = True",
         ),
-        ("if True: import sagemaker  # here", "if True: import model_monitor.sagemaker as sagemaker  # here"),
+        ("if True: import sagemaker  # here", "if True: import spark_model_monitor.sagemaker as sagemaker  # here"),
         (
             "from sagemaker.s3 import (\n    S3Uploader,\n); ready = True",
-            "from model_monitor.sagemaker import S3Uploader; ready = True",
+            "from spark_model_monitor.sagemaker import S3Uploader; ready = True",
         ),
         (
             "here = !pwd\nif here:\n    import sagemaker\n    pip install x\nhere?",
-            "here = !pwd\nif here:\n    import model_monitor.sagemaker as sagemaker\n    pip install x\nhere?",
+            "here = !pwd\nif here:\n    import spark_model_monitor.sagemaker as sagemaker\n    pip install x\nhere?",
         ),
-        ("from sagemaker.model_monitor import *", "from model_monitor.sagemaker import *"),
+        ("from sagemaker.model_monitor import *", "from spark_model_monitor.sagemaker import *"),
     ],
 )
 def test_an_import_of_the_sdk_reads_as_it_stands_here(before, after):
     text = f"!pip install sagemaker\nx = 1\n{before}\ny = 'import sagemaker'"
-    after = after or "try:\n    import model_monitor.sagemaker as sagemaker\nexcept ImportError: pass"
+    after = after or "try:\n    import spark_model_monitor.sagemaker as sagemaker\nexcept ImportError: pass"
 
     assert rewritten(text) == f"!pip install sagemaker\nx = 1\n{after}\ny = 'import sagemaker'"
 
@@ -94,7 +94,7 @@ def test_what_is_not_here_stays_and_is_named(line):
 
 def test_lines_that_are_no_python_are_left_alone():
     text = "import sagemaker\nthis is no python\n'''"
-    assert rewritten(text) == text.replace("import sagemaker", "import model_monitor.sagemaker as sagemaker")
+    assert rewritten(text) == text.replace("import sagemaker", "import spark_model_monitor.sagemaker as sagemaker")
     assert list(changes_of(notebook("this is no python", "", "'''"), OFFERED)) == []
 
 
@@ -120,7 +120,7 @@ def test_the_command_prints_the_lines_and_writes_the_notebook(tmp_path, capsys):
 
     printed = capsys.readouterr().out
     assert "cell 0, line 1\n  - from sagemaker import Session, image_uris\n" in printed
-    assert "  + from model_monitor.sagemaker import Session\n" in printed
+    assert "  + from spark_model_monitor.sagemaker import Session\n" in printed
     assert "  ! of the SDK alone: image_uris;" in printed
     assert "".join(code_cells(json.loads(output.read_text()))[1]["source"]) == "x = 1"
 

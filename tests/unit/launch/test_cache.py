@@ -7,8 +7,8 @@ import tempfile
 
 import pytest
 
-from model_monitor.errors import MissingDependency
-from model_monitor.running.layout import cache_directory
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.running.layout import cache_directory
 
 
 @pytest.fixture

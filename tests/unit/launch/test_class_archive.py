@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.spark.launch import class_archive
-from model_monitor.spark.launch.class_archive import ClassArchive
-from model_monitor.spark.launch.java import find_java, find_spark_home
+from spark_model_monitor.spark.launch import class_archive
+from spark_model_monitor.spark.launch.class_archive import ClassArchive
+from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
 WRITES = """#!/bin/sh
 echo "$SPARK_SUBMIT_OPTS" >> "$(dirname "$0")/options"

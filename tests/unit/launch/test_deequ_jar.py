@@ -12,8 +12,8 @@ from threading import Thread
 
 import pytest
 
-from model_monitor.errors import MissingDependency
-from model_monitor.spark.launch import deequ_jar
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.spark.launch import deequ_jar
 
 
 def repository(folder: Path, content: bytes) -> dict[str, str]:

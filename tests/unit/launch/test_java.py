@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.errors import MissingDependency
-from model_monitor.spark.launch.java import find_java, major_version
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.spark.launch.java import find_java, major_version
 
 
 def java_home(folder: Path, version: str, *, release: bool = True) -> Path:

@@ -6,8 +6,8 @@ import os
 import zipfile
 from pathlib import Path
 
-from model_monitor import __version__
-from model_monitor.spark.launch.package_zip import main, provide_zip, zip_path
+from spark_model_monitor import __version__
+from spark_model_monitor.spark.launch.package_zip import main, provide_zip, zip_path
 
 
 def package(folder: Path, **files: str) -> Path:
@@ -50,6 +50,6 @@ def test_the_zip_for_a_spark_submit_of_ones_own_has_the_packages_name_and_versio
     assert main(str(tmp_path)) == 0
 
     [made] = tmp_path.iterdir()
-    assert made.name == f"model_monitor-{__version__}.zip"
+    assert made.name == f"spark_model_monitor-{__version__}.zip"
     with zipfile.ZipFile(made) as archive:
-        assert "model_monitor/running/runs/run.py" in archive.namelist()
+        assert "spark_model_monitor/running/runs/run.py" in archive.namelist()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.programs import printed_by
 
-from model_monitor import cli
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.command_line import require_places
+from spark_model_monitor import cli
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.command_line import require_places
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_paths_of_a_cluster_are_not_looked_up_here(option, folder, capsys):
 def test_it_is_told_before_a_library_is_loaded():
     program = """
         import sys
-        from model_monitor import cli
+        from spark_model_monitor import cli
         status = cli.main(["monitor", "nowhere.csv", "--baseline", "nowhere"])
         print(status, sorted({"pyarrow", "numpy", "pydantic", "pyspark"} & set(sys.modules)))
     """

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.errors import BadConfiguration, MissingDependency
-from model_monitor.running.layout import Layout
-from model_monitor.spark.launch.class_archive import ClassArchive
-from model_monitor.spark.launch.java import find_java, find_spark_home
-from model_monitor.spark.launch.request import read_properties, read_request, settings_of, split_options
-from model_monitor.spark.launch.spark_command import Submission, build, shell_variables
+from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.spark.launch.class_archive import ClassArchive
+from spark_model_monitor.spark.launch.java import find_java, find_spark_home
+from spark_model_monitor.spark.launch.request import read_properties, read_request, settings_of, split_options
+from spark_model_monitor.spark.launch.spark_command import Submission, build, shell_variables
 
 ROOT = Path(__file__).resolve().parents[3]
 DISTUTILS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}
@@ -23,13 +23,13 @@ DISTUTILS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12)
 @pytest.fixture
 def clone(tmp_path):
     """A clone in a folder with a blank in its name."""
-    return tree(tmp_path / "my clone", package="lib/model_monitor", jobs="jobs", conf="conf")
+    return tree(tmp_path / "my clone", package="lib/spark_model_monitor", jobs="jobs", conf="conf")
 
 
 @pytest.fixture
 def wheel(tmp_path):
     """The same, as pip installs it."""
-    top = "site-packages/model_monitor"
+    top = "site-packages/spark_model_monitor"
     return tree(tmp_path / "venv", package=top, jobs=f"{top}/jobs", conf=f"{top}/conf")
 
 
@@ -83,7 +83,7 @@ def test_a_local_run_of_a_clone_word_for_word(clone, environment, tmp_path):
 
     zipped = after(submission, "--py-files")
     assert submission.command == [
-        *(f"{tmp_path}/spark/bin/spark-submit", "--master", "local[*]", "--name", "model-monitor baseline"),
+        *(f"{tmp_path}/spark/bin/spark-submit", "--master", "local[*]", "--name", "spark-model-monitor baseline"),
         *("--driver-memory", "2g", "--conf", "spark.ui.enabled=false", "--conf", "spark.ui.showConsoleProgress=false"),
         *("--conf", "spark.locality.wait=0"),
         *("--jars", f"{tmp_path}/d.jar", "--py-files", zipped),
@@ -216,7 +216,7 @@ def test_an_unknown_job_is_told_with_the_nearest():
     with pytest.raises(
         BadConfiguration, match=r"'jobs/basline\.py' is neither a file nor a job; did you mean baseline"
     ):
-        Layout.of(ROOT / "lib" / "model_monitor").job_file("jobs/basline.py", ROOT)
+        Layout.of(ROOT / "lib" / "spark_model_monitor").job_file("jobs/basline.py", ROOT)
 
 
 def test_a_flag_before_the_job_is_told():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.errors import MissingDependency
-from model_monitor.spark.launch import deequ_jar
-from model_monitor.spark.launch.java import LINES, PINNED, find_java, line_at, line_of
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.spark.launch import deequ_jar
+from spark_model_monitor.spark.launch.java import LINES, PINNED, find_java, line_at, line_of
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.errors import BadConfiguration, MonitorError
-from model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
-from model_monitor.spark.launch.request import Bucket, Kind, Target, read_request
+from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
+from spark_model_monitor.spark.launch.request import Bucket, Kind, Target, read_request
 
 EMR = {"--target": "emr", "--cluster-id": "j-1", "--package-location": "s3://team/packages"}
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 from tests.engine_in_process import InProcess
 
-from model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, keys_of
-from model_monitor.running.merging.captured import CapturedLines, Captures
-from model_monitor.running.merging.joining import Join
-from model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
-from model_monitor.running.merging.rows import Counts
-from model_monitor.running.merging.sources import FileLocations, HourFolder, Kind, Parts, list_hours, uri_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, keys_of
+from spark_model_monitor.running.merging.captured import CapturedLines, Captures
+from spark_model_monitor.running.merging.joining import Join
+from spark_model_monitor.running.merging.labels import ARRAY_FILES, GroundTruth
+from spark_model_monitor.running.merging.rows import Counts
+from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, Kind, Parts, list_hours, uri_of
 
 ENGINE = InProcess()
 

@@ -10,11 +10,11 @@ from tests.spark.merging.records import FIRST, captured
 from tests.unit.merging.lines import batches_of, capture_rows, counts_in, places_of
 from tests.unit.records.captured_lines import some_lines
 
-from model_monitor.data.records import REQUEST_METADATA
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
-from model_monitor.running.merging.rows import Role
-from model_monitor.running.merging.sources import Score
+from spark_model_monitor.data.records import REQUEST_METADATA
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, CapturedLines, Captures, captured_record
+from spark_model_monitor.running.merging.rows import Role
+from spark_model_monitor.running.merging.sources import Score
 
 
 def decoded(lines):

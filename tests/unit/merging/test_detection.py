@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.engine_in_process import InProcess
 
-from model_monitor.data.reading.formats import CaptureFormat
-from model_monitor.running.merging.captured import format_of
-from model_monitor.running.merging.sources import list_hours
+from spark_model_monitor.data.reading.formats import CaptureFormat
+from spark_model_monitor.running.merging.captured import format_of
+from spark_model_monitor.running.merging.sources import list_hours
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from model_monitor.data.reading.ledger import MERGED_PART
-from model_monitor.running.merging.sources import HourFolder, hour_of, hours_of, moment_of, placed, text_of
+from spark_model_monitor.data.reading.ledger import MERGED_PART
+from spark_model_monitor.running.merging.sources import HourFolder, hour_of, hours_of, moment_of, placed, text_of
 
 HOUR = hour_of(datetime(2024, 3, 4, 7, 59, tzinfo=timezone.utc))
 

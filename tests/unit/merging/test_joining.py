@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 from tests.unit.merging.lines import joined
 
-from model_monitor.running.merging import joining
-from model_monitor.running.merging.joining import AbsentLabel
-from model_monitor.running.merging.labels import Period
-from model_monitor.running.merging.rows import Counts, Role, json_texts, rows_of
-from model_monitor.running.merging.sources import HourFolder, Kind, Parts
-from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.running.merging import joining
+from spark_model_monitor.running.merging.joining import AbsentLabel
+from spark_model_monitor.running.merging.labels import Period
+from spark_model_monitor.running.merging.rows import Counts, Role, json_texts, rows_of
+from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 PARTS = Parts(("churn/A", "spam/A"), slices=2)
 FIRST, LAST = 474001, 474006

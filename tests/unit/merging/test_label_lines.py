@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.running.merging.labels import Label, Repair, labels_of_file, labels_of_line
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.running.merging.labels import Label, Repair, labels_of_file, labels_of_line
 
 RECORD = {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "a"}, "eventVersion": "0"}
 OTHER = {"groundTruthData": {"data": "0", "encoding": "CSV"}, "eventMetadata": {"eventId": "b"}, "eventVersion": "0"}

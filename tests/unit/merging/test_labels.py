@@ -9,12 +9,19 @@ import pytest
 from tests.spark.merging.records import BRANCH, FIRST, captured, label, write_lines
 from tests.unit.merging.lines import batches_of, capture_rows, joined, places_of, truth_of, truth_rows
 
-from model_monitor.data.reading.ledger import NUMBER
-from model_monitor.data.records.locations import LINE
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.running.merging.joining import Join
-from model_monitor.running.merging.labels import GroundTruth, LabelAccount, Period, Repair, labels_of_line, plain_labels
-from model_monitor.running.merging.sources import HourFolder, Kind, Parts
+from spark_model_monitor.data.reading.ledger import NUMBER
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.running.merging.joining import Join
+from spark_model_monitor.running.merging.labels import (
+    GroundTruth,
+    LabelAccount,
+    Period,
+    Repair,
+    labels_of_line,
+    plain_labels,
+)
+from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
 
 PARTS = Parts((BRANCH,), 1)
 HOUR = HourFolder(BRANCH, FIRST)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from model_monitor.data.reading.ledger import Coverage
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.running.merging.captured import REFUSED_CAPTURES
-from model_monitor.running.merging.labels import LabelAccount
-from model_monitor.running.merging.ledger import MergeLedger
-from model_monitor.running.merging.rows import Counts
-from model_monitor.running.merging.sources import HourFolder
-from model_monitor.running.merging.staging import StagedHours
+from spark_model_monitor.data.reading.ledger import Coverage
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES
+from spark_model_monitor.running.merging.labels import LabelAccount
+from spark_model_monitor.running.merging.ledger import MergeLedger
+from spark_model_monitor.running.merging.rows import Counts
+from spark_model_monitor.running.merging.sources import HourFolder
+from spark_model_monitor.running.merging.staging import StagedHours
 
 FIRST = 474000
 

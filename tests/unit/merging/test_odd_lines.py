@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.unit.merging.lines import places_of
 from tests.unit.records.odd_lines import odd_lines, of_odd_lines
 
-from model_monitor.data.records.refusals import UNFORESEEN, Refusal
-from model_monitor.running.merging.captured import CapturedLines, Outputs
-from model_monitor.running.merging.labels import GroundTruth
-from model_monitor.running.merging.sources import Score
+from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal
+from spark_model_monitor.running.merging.captured import CapturedLines, Outputs
+from spark_model_monitor.running.merging.labels import GroundTruth
+from spark_model_monitor.running.merging.sources import Score
 
 FORESEEN = sorted({0, *Refusal} - {Refusal.UNREADABLE, *UNFORESEEN.values()})
 

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from model_monitor.running.merging.sources import HourFolder, Kind, Parts
+from spark_model_monitor.running.merging.sources import HourFolder, Kind, Parts
 
 PARTS = Parts(("churn/A", "churn/B", "spam/A"), slices=4)
 HOURS = (0, 474000, 500001)

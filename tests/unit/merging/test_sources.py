@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.running.merging.sources import spellings_of, uri_of
+from spark_model_monitor.running.merging.sources import spellings_of, uri_of
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import json
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.decoding import JSON
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.running.merging.captured import Outputs, TransformOutput, csv_output, transform_output
-from model_monitor.running.merging.sources import Score
+from spark_model_monitor.data.records.decoding import JSON
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.running.merging.captured import Outputs, TransformOutput, csv_output, transform_output
+from spark_model_monitor.running.merging.sources import Score
 
 
 def test_id_and_time_are_cut_out_of_the_text():

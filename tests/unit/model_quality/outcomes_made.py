@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.monitors.model_quality.evidence import evidence_of
-from model_monitor.monitors.model_quality.measurement import Measurement, measure
-from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from spark_model_monitor.monitors.model_quality.evidence import evidence_of
+from spark_model_monitor.monitors.model_quality.measurement import Measurement, measure
+from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
-from model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, compact
-from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts
+from spark_model_monitor.monitors.model_quality.calibration import Calibration, check_calibration, compact
+from spark_model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts
 
 
 def drawn(rows, digits, worth=lambda score: score**2, seed=1):

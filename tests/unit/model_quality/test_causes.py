@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import (
+from spark_model_monitor import (
     AnalysisConfig,
     BiasMeasures,
     BiasMonitor,
@@ -19,7 +19,7 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.monitors.causes import Change, Key, in_order, shares_of
+from spark_model_monitor.monitors.causes import Change, Key, in_order, shares_of
 
 BINARY, NUMBERS = OutcomePlan(ProblemType.BINARY_CLASSIFICATION), OutcomePlan(ProblemType.REGRESSION)
 FACET = '{"label": "label", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}]}'
@@ -150,7 +150,7 @@ def test_files_that_lost_more_and_less_are_told_together():
 def test_rows_that_are_there_no_longer_leave_the_alarm_without_a_cause(caplog):
     monitor, made = KINDS["classes"]
     baseline = run_baseline(made(users(20_000, 1)), monitor, engine="local")
-    with caplog.at_level(logging.INFO, logger="model_monitor"):
+    with caplog.at_level(logging.INFO, logger="spark_model_monitor"):
         bad = violated(run_monitoring(made(users(4_000, 2, in_business)), monitor, baseline, engine="local"))
 
     assert bad

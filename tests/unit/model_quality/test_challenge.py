@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from model_monitor.data.records.outcome_values import OF_CLASSES
-from model_monitor.documents.challenge import Verdict
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.model_quality.challenge import (
+from spark_model_monitor.data.records.outcome_values import OF_CLASSES
+from spark_model_monitor.documents.challenge import Verdict
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.model_quality.challenge import (
     Answers,
     apart,
     compared,
@@ -21,9 +21,9 @@ from model_monitor.monitors.model_quality.challenge import (
     disagreeing,
     mcnemar,
 )
-from model_monitor.statistics.states.blocks import blocks_of
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
-from model_monitor.statistics.verdicts.sequential import boundary
+from spark_model_monitor.statistics.states.blocks import blocks_of
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.statistics.verdicts.sequential import boundary
 
 SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)
 MANY = OutcomePlan(ProblemType.MULTICLASS_CLASSIFICATION)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.model_quality import ModelQualityConstraints
-from model_monitor.monitors.model_quality.estimates import FractionEstimate, JackknifeEstimate, Side, p_apart
-from model_monitor.monitors.model_quality.measurement import Tolerance
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.model_quality import ModelQualityConstraints
+from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate, JackknifeEstimate, Side, p_apart
+from spark_model_monitor.monitors.model_quality.measurement import Tolerance
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 
 from .outcomes_made import BINARY, BY_THRESHOLD, REGRESSION, outcomes_of
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.documents.check_results import CheckResults, CheckStatus
-from model_monitor.documents.model_quality import ModelQualityConstraints
-from model_monitor.errors import BadDocument
-from model_monitor.monitors.model_quality import checks
-from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, violations_of
-from model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.monitors.protocol import TOLD
+from spark_model_monitor.documents.check_results import CheckResults, CheckStatus
+from spark_model_monitor.documents.model_quality import ModelQualityConstraints
+from spark_model_monitor.errors import BadDocument
+from spark_model_monitor.monitors.model_quality import checks
+from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, violations_of
+from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.protocol import TOLD
 
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.model_quality.estimated.concept_drift import drift_of, judged
-from model_monitor.monitors.model_quality.evidence import evidence_of
-from model_monitor.reports.history_page.command import Request, report_of
-from model_monitor.statistics.states.scores import ScoreCounts
+from spark_model_monitor import ModelQualityMonitor, outcomes, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.model_quality.estimated.concept_drift import drift_of, judged
+from spark_model_monitor.monitors.model_quality.evidence import evidence_of
+from spark_model_monitor.reports.history_page.command import Request, report_of
+from spark_model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, SCORED, outcomes_of
 

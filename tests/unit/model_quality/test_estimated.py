@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from model_monitor import (
+from spark_model_monitor import (
     DataQualityMonitor,
     EstimatedQualityMonitor,
     ModelQualityMonitor,
@@ -21,15 +21,15 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.run_description import RunContext
-from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.monitors.model_quality.estimated.estimation import estimated
-from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.reports.history_page.history import read_history
-from model_monitor.reports.history_page.over_time import tracks_of
-from model_monitor.reports.page.svg import line_of, words_of
-from model_monitor.statistics.states.scores import ScoreCounts
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.run_description import RunContext
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from spark_model_monitor.monitors.model_quality.estimated.estimation import estimated
+from spark_model_monitor.monitors.model_quality.estimates import interval_of
+from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.over_time import tracks_of
+from spark_model_monitor.reports.page.svg import line_of, words_of
+from spark_model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, SCORED
 

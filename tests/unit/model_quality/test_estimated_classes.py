@@ -10,7 +10,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
-from model_monitor import (
+from spark_model_monitor import (
     EstimatedQualityMonitor,
     ModelQualityMonitor,
     OutcomePlan,
@@ -20,13 +20,13 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.headline import CONCEPT_DRIFT
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.monitors.model_quality.calibration import check_classes
-from model_monitor.monitors.model_quality.estimated.estimation import estimated_of_classes
-from model_monitor.monitors.model_quality.estimates import interval_of
-from model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.headline import CONCEPT_DRIFT
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.model_quality.calibration import check_classes
+from spark_model_monitor.monitors.model_quality.estimated.estimation import estimated_of_classes
+from spark_model_monitor.monitors.model_quality.estimates import interval_of
+from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
 
 from .outcomes_made import BINARY
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import (
+from spark_model_monitor import (
     ErrorModel,
     EstimatedQualityMonitor,
     ModelQualityMonitor,
@@ -19,13 +19,13 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.run_description import RunContext
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
-from model_monitor.reports.history_page.history import read_history
-from model_monitor.reports.history_page.over_time import tracks_of
-from model_monitor.statistics.states.blocks import blocks_of
-from model_monitor.statistics.states.estimated import EstimatedOutcomes, worth_of_errors
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.run_description import RunContext
+from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.over_time import tracks_of
+from spark_model_monitor.statistics.states.blocks import blocks_of
+from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes, worth_of_errors
 
 from .outcomes_made import REGRESSION
 

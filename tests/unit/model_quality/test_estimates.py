@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.monitors.model_quality.estimates import (
+from spark_model_monitor.monitors.model_quality.estimates import (
     FractionEstimate,
     JackknifeEstimate,
     Scale,
@@ -17,7 +17,7 @@ from model_monitor.monitors.model_quality.estimates import (
     jackknifed,
     quotient,
 )
-from model_monitor.statistics.states.blocks import BLOCKS
+from spark_model_monitor.statistics.states.blocks import BLOCKS
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, measured
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
-from model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
 
 from .outcomes_made import BY_THRESHOLD, REGRESSION, measured
 

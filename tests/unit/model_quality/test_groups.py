@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from tests.running_jobs import JobsHere
 
-from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
-from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.protocol import TOLD
-from model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
+from spark_model_monitor.errors import BadConfiguration, BadState
+from spark_model_monitor.monitors.protocol import TOLD
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 
 
 def classified(random, groups, size, worse=0.0):

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from model_monitor.errors import BadInput
-from model_monitor.monitors.model_quality.evidence import class_table, classes_meant, shown
-from model_monitor.statistics.states.scores import ConfusionCounts
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.model_quality.evidence import class_table, classes_meant, shown
+from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, outcomes_of
 

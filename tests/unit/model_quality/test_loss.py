@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import loss_by_feature, retraining
-from model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor import loss_by_feature, retraining
+from spark_model_monitor.errors import BadConfiguration, BadInput
 
 # by hand: of plan a one of ten answers is wrong, of b three; region says nothing of the loss
 ROWS = [(plan, region, number < (3 if plan == "b" else 1)) for plan in "ab" for region in "xy" for number in range(10)]

@@ -9,15 +9,15 @@ import pytest
 from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
-from model_monitor.documents.check_results import in_alarms
-from model_monitor.documents.headline import headline_of
-from model_monitor.documents.page import CurveChart, Mark, PageTable
-from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
-from model_monitor.monitors.model_quality.evidence import evidence_of
-from model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
-from model_monitor.monitors.model_quality.page import page_of
-from model_monitor.reports.page.files import html_of
-from model_monitor.statistics.states import KllSketch
+from spark_model_monitor.documents.check_results import in_alarms
+from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.page import CurveChart, Mark, PageTable
+from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from spark_model_monitor.monitors.model_quality.evidence import evidence_of
+from spark_model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
+from spark_model_monitor.monitors.model_quality.page import page_of
+from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.statistics.states import KllSketch
 
 from .outcomes_made import BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
 

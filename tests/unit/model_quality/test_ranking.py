@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model_monitor.monitors.model_quality.metrics import ranking
-from model_monitor.monitors.model_quality.metrics.ranking import Curve
-from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts
+from spark_model_monitor.monitors.model_quality.metrics import ranking
+from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve
+from spark_model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts
 
 
 def counted(scores, positive, limit=UNLIMITED) -> ScoreCounts:

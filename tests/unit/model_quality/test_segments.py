@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.headline import headline_of
-from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, outcomes, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.errors import BadConfiguration, BadState
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 
 PLANS = ("basic", "business", "free", "team")
 CUTS = ("plan", "age:30:50", "plan*age:40")

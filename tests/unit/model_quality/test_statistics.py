@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_monitor.documents.model_quality import Metrics, ModelQualityStatistics
-from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.monitors.model_quality.evidence import evidence_of
-from model_monitor.monitors.model_quality.measurement import measure, metrics_of, statistics_of
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.statistics.states import Moments
-from model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor.documents.model_quality import Metrics, ModelQualityStatistics
+from spark_model_monitor.errors import BadConfiguration, BadState
+from spark_model_monitor.monitors.model_quality.evidence import evidence_of
+from spark_model_monitor.monitors.model_quality.measurement import measure, metrics_of, statistics_of
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.statistics.states import Moments
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, SCORED, measured, of_counts, outcomes_of
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model_monitor.documents.check_results import CheckStatus
-from model_monitor.documents.model_quality import ComparisonOperator, ModelQualityConstraints
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
-from model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, Rule, Tolerance, suggest
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.model_quality import ComparisonOperator, ModelQualityConstraints
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, Rule, Tolerance, suggest
 
 from .outcomes_made import MULTICLASS, REGRESSION, SCORED, measured, of_counts
 

@@ -8,9 +8,9 @@ import os
 
 import pytest
 
-from model_monitor.errors import BadDocument, OutputFailed
-from model_monitor.reports.outputs.files import current_run, publish
-from model_monitor.storage import LocalStorage, holding
+from spark_model_monitor.errors import BadDocument, OutputFailed
+from spark_model_monitor.reports.outputs.files import current_run, publish
+from spark_model_monitor.storage import LocalStorage, holding
 
 FILES = {"statistics.json": b"{}", "constraints.json": b"{ }", "states/profile.parquet": b"PAR1"}
 

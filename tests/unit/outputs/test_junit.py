@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.reports.outputs.junit import junit_xml
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.reports.outputs.junit import junit_xml
 
 
 def result(check, status, feature="plan", **members):
@@ -26,7 +26,7 @@ def test_violations_fail_what_nobody_can_tell_is_skipped_and_the_rest_passes():
     )
 
     counts = {"tests": "4", "failures": "1", "skipped": "2", "errors": "0"}
-    assert suite.attrib == {"name": "model-monitor DATA_QUALITY", **counts}
+    assert suite.attrib == {"name": "spark-model-monitor DATA_QUALITY", **counts}
     found = {case.get("name"): [(each.tag, each.get("message"), each.text) for each in case] for case in suite}
     assert found == {
         "data_type_check": [("failure", "plan: 3 % are no numbers", "Only 97.0%")],

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pytest
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.documents.constraints import Constraints
-from model_monitor.monitors.data_quality.monitor import published_metrics
-from model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
-from model_monitor.statistics.states import (
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.monitors.data_quality.monitor import published_metrics
+from spark_model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctBuilder,

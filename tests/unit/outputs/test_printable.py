@@ -9,20 +9,20 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor import cli
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.documents.page import Page, PageSection, table_of
-from model_monitor.errors import BadInput
-from model_monitor.integrations.demo import run as demo
-from model_monitor.reports.derivation import Explanation, as_text
-from model_monitor.reports.mails import mail
-from model_monitor.reports.notices import AlertReport, Report, document_bytes, headline, text
-from model_monitor.reports.outputs.printable import error_lines, printable, printable_lines, text_table
-from model_monitor.reports.page.files import html_of, notebook_of, part_of
-from model_monitor.reports.page.pdf import pdf_of
-from model_monitor.running.runtime.status import PrintableFormatter, failed
-from model_monitor.spark.launch import submission
+from spark_model_monitor import cli
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.page import Page, PageSection, table_of
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.integrations.demo import run as demo
+from spark_model_monitor.reports.derivation import Explanation, as_text
+from spark_model_monitor.reports.mails import mail
+from spark_model_monitor.reports.notices import AlertReport, Report, document_bytes, headline, text
+from spark_model_monitor.reports.outputs.printable import error_lines, printable, printable_lines, text_table
+from spark_model_monitor.reports.page.files import html_of, notebook_of, part_of
+from spark_model_monitor.reports.page.pdf import pdf_of
+from spark_model_monitor.running.runtime.status import PrintableFormatter, failed
+from spark_model_monitor.spark.launch import submission
 
 NAME = "a\nCompleted: b\r\x1b[2J\x9b\u202e\u2066\u2028\u0085"
 SIGNS = [sign for sign in NAME if not sign.isprintable()]

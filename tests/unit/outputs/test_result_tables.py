@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, bins_of, checks_file, summary_file
-from model_monitor.running.runs.results import CheckResults
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, bins_of, checks_file, summary_file
+from spark_model_monitor.running.runs.results import CheckResults
 
 MONITOR = DataQualityMonitor()
 

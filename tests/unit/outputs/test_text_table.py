@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from model_monitor.reports.outputs.printable import text_table
+from spark_model_monitor.reports.outputs.printable import text_table
 
 
 def test_columns_are_as_wide_as_their_content_and_numbers_stand_to_the_right():

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.errors import BadInput
-from model_monitor.monitors.predictors.loading import are_numbers, cells_of, texts_of
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.predictors.loading import are_numbers, cells_of, texts_of
 
 TEXTS = pa.array([" 1.5", "", None, "-2e3"])
 WORDS = pa.array(["red", "", None, "1"])

@@ -16,9 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.predictors import FLAVOURS, PREDICTORS, Model
-from model_monitor.monitors.predictors.loading import Caller, loaded
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.predictors import FLAVOURS, PREDICTORS, Model
+from spark_model_monitor.monitors.predictors.loading import Caller, loaded
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 BINARY = (ROWS[:, 0] > 0).astype(int)

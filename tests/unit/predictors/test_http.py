@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from tests.servers import http_server
 
-from model_monitor.errors import BadInput
-from model_monitor.monitors.predictors.http import TRIES, Endpoint
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.predictors.http import TRIES, Endpoint
 
 FRAME = pd.DataFrame({"a": np.arange(2500.0), "b": 0.5})
 

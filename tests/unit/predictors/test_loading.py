@@ -10,10 +10,10 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
-from model_monitor.monitors.predictors import PREDICTORS, Model
-from model_monitor.monitors.predictors.loading import Caller, content_of, flavour_of, loaded, model_of
-from model_monitor.storage import LocalStorage
+from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from spark_model_monitor.monitors.predictors import PREDICTORS, Model
+from spark_model_monitor.monitors.predictors.loading import Caller, content_of, flavour_of, loaded, model_of
+from spark_model_monitor.storage import LocalStorage
 
 DIGEST = hashlib.sha256(b"a model").hexdigest()
 ROWS = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -57,14 +57,14 @@ def file(tmp_path):
 
 
 def test_what_is_loaded_is_told_before_it_is(file, caplog):
-    caplog.set_level("INFO", logger="model_monitor")
+    caplog.set_level("INFO", logger="spark_model_monitor")
     assert content_of(model_of(file, {}, sha256=DIGEST), lambda path: LocalStorage()) == b"a model"
 
     assert f"model: {file}, 7 bytes, sha256 {DIGEST}, loaded as sklearn" in caplog.text
 
 
 def test_an_address_is_told_without_its_secrets(caplog):
-    caplog.set_level("INFO", logger="model_monitor")
+    caplog.set_level("INFO", logger="spark_model_monitor")
     content_of(model_of("http://user:secret@host.example/invocations?token=secret", {}), lambda path: LocalStorage())
 
     assert "model: http://host.example/invocations, asked over HTTP" in caplog.text

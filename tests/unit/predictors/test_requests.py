@@ -7,8 +7,8 @@ from itertools import chain
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.predictors.http import Request
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.predictors.http import Request
 
 NAMES, ROWS = ("Age", "Town"), ((41.0, "Bonn"), (float("nan"), None))
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.monitors.user_checks.checks import Served, Source, plan, sql_text
-from model_monitor.monitors.user_checks.loading import read_checks
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.user_checks.checks import Served, Source, plan, sql_text
+from spark_model_monitor.monitors.user_checks.loading import read_checks
 
 
 def checks_of(*entries):

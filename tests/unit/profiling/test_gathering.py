@@ -8,9 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.profiling.gathering import LOOKED_AT, TextGatherer
-from model_monitor.data.profiling.plan import HASH, TURNED_AT_A_TIME, VALUE, Block, ColumnPlan, ScanPlan, hashes_of
-from model_monitor.statistics.states import (
+from spark_model_monitor.data.profiling.gathering import LOOKED_AT, TextGatherer
+from spark_model_monitor.data.profiling.plan import (
+    HASH,
+    TURNED_AT_A_TIME,
+    VALUE,
+    Block,
+    ColumnPlan,
+    ScanPlan,
+    hashes_of,
+)
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctBuilder,
@@ -18,7 +26,7 @@ from model_monitor.statistics.states import (
     Frequencies,
     Words,
 )
-from model_monitor.statistics.states.frequencies import SLOTS
+from spark_model_monitor.statistics.states.frequencies import SLOTS
 
 LIMIT, ROWS = 100, 1_000
 COLUMN = ColumnPlan(0, ColumnType.TEXT, hashed_by_spark=False)

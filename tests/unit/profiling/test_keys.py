@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from model_monitor.data.profiling.plan import hashes_of, keys_of
-from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.data.profiling.plan import hashes_of, keys_of
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 LONGEST_KEPT, SHORTEST_CUT = "é" * 128, "é" * 128 + "x"
 """256 and 257 bytes."""

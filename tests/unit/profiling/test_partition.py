@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.engine.protocol import PARTITION
-from model_monitor.data.profiling.partition import blocks, rows_of_block, states_of_partition
-from model_monitor.data.profiling.plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
-from model_monitor.statistics.states import ColumnType, Moments, RowCounts
+from spark_model_monitor.data.engine.protocol import PARTITION
+from spark_model_monitor.data.profiling.partition import blocks, rows_of_block, states_of_partition
+from spark_model_monitor.data.profiling.plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
+from spark_model_monitor.statistics.states import ColumnType, Moments, RowCounts
 
 
 @pytest.mark.parametrize(

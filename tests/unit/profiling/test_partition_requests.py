@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.data.profiling import partition
-from model_monitor.data.profiling.partition import states_of_partition
-from model_monitor.data.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
-from model_monitor.data.records.capture_documents import request_metadata
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.statistics.states import ColumnType, Requests, RowCounts
+from spark_model_monitor.data.profiling import partition
+from spark_model_monitor.data.profiling.partition import states_of_partition
+from spark_model_monitor.data.profiling.plan import ColumnPlan, LineMetadata, ScanPlan
+from spark_model_monitor.data.records.capture_documents import request_metadata
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.statistics.states import ColumnType, Requests, RowCounts
 
 LINE = "the line"
 PLAN = ScanPlan(

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.engine.protocol import PARTITION
-from model_monitor.data.profiling.partition import states_of_partition
-from model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
-from model_monitor.statistics.states import ColumnType, RowRuns
-from model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
+from spark_model_monitor.data.engine.protocol import PARTITION
+from spark_model_monitor.data.profiling.partition import states_of_partition
+from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
+from spark_model_monitor.statistics.states import ColumnType, RowRuns
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)

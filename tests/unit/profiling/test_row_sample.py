@@ -7,7 +7,7 @@ from datetime import datetime
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.profiling.row_sample import MISSING, Binned
+from spark_model_monitor.data.profiling.row_sample import MISSING, Binned
 
 OTHERS = 1
 OF_NUMBERS, OF_TEXTS = Binned(0, cuts=(1.0, 2.0)), Binned(0, values=("a", "b"))

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from model_monitor.data.profiling.segments import cuts_of, order_of
-from model_monitor.errors import BadConfiguration
-from model_monitor.statistics.states import FeatureProfile
-from model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, fits
+from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.data.profiling.segments import cuts_of, order_of
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, fits
 
 ROWS = 3_000
 

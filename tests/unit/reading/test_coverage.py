@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from model_monitor.data.reading.ledger import COVERAGE, Coverage, coverage_of, read_coverage
-from model_monitor.errors import BadDocument
-from model_monitor.storage import LocalStorage, StoredFile
+from spark_model_monitor.data.reading.ledger import COVERAGE, Coverage, coverage_of, read_coverage
+from spark_model_monitor.errors import BadDocument
+from spark_model_monitor.storage import LocalStorage, StoredFile
 
 PART = "part-00000-85361748-e1ef-5e5b-8714-073f1f507093.c000.jsonl"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.reading.lines import CsvLines
-from model_monitor.data.records.csv_rows import SPARK_ESCAPE
-from model_monitor.data.records.locations import LINE
-from model_monitor.data.records.refusals import Refusal, remedy
+from spark_model_monitor.data.reading.lines import CsvLines
+from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.refusals import Refusal, remedy
 
 AGE_AND_PLAN = CsvLines(("age", "plan"), header=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.data.reading.formats import (
+from spark_model_monitor.data.reading.formats import (
     CaptureFormat,
     CsvFormat,
     JsonFormat,
@@ -14,7 +14,7 @@ from model_monitor.data.reading.formats import (
     TableFormat,
     parse_dataset_format,
 )
-from model_monitor.errors import BadConfiguration
+from spark_model_monitor.errors import BadConfiguration
 
 BOTH = ("endpointInput", "endpointOutput")
 

@@ -12,18 +12,18 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.data.reading import row_files
-from model_monitor.data.reading.data import read_data
-from model_monitor.data.reading.frames import _cast, rows_of, stored
-from model_monitor.data.reading.row_files import (
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.data.reading import row_files
+from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.frames import _cast, rows_of, stored
+from spark_model_monitor.data.reading.row_files import (
     _all_differ,
     _file_bytes_at_least,
     column_groups_of,
     file_bytes_at_most,
     write,
 )
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency
+from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", None, "PL"] * 5, "items": [1, 3, 2, 2] * 5})
 TABLE = pa.Table.from_pandas(ORDERS, preserve_index=False)
@@ -111,7 +111,7 @@ def test_a_stream_is_held_up_to_a_bound_and_goes_on_as_a_stream_above_it():
 
 
 def test_a_stream_of_more_than_a_partition_is_read_by_a_file(monkeypatch):
-    monkeypatch.setattr("model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100)
+    monkeypatch.setattr("spark_model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100)
     with read_data(TABLE.to_reader()) as data:
         assert data.folder is not None
         assert run_baseline(data, DataQualityMonitor()).ledger.kept_rows == len(ORDERS)
@@ -222,12 +222,14 @@ def test_of_rows_in_one_partition_states_are_the_same_with_a_file_and_without(mo
     random = np.random.default_rng(1)
     texts = random.choice(["a", "b", None], 9000)
     frame = pd.DataFrame({"x": random.normal(size=9000), "n": random.integers(0, 9, 9000), "t": texts})
-    monkeypatch.setattr("model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100)  # so that its bytes are looked at
     monkeypatch.setattr(
-        "model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14
+        "spark_model_monitor.data.reading.data.FILE_BYTES_OF_A_GROUP", 100
+    )  # so that its bytes are looked at
+    monkeypatch.setattr(
+        "spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14
     )  # so that the file has several groups
     in_memory = run_baseline(frame, DataQualityMonitor(), engine="local")
-    monkeypatch.setattr("model_monitor.data.reading.row_files.column_groups_of", lambda _: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.row_files.column_groups_of", lambda _: None)
 
     assert run_baseline(frame, DataQualityMonitor(), engine="local").state.to_bytes() == in_memory.state.to_bytes()
 
@@ -244,12 +246,14 @@ def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch
     random = np.random.default_rng(1)
     frame = pd.DataFrame({f"c{place}": random.normal(size=rows).round(place % 3 + 1) for place in range(12)})
     for room in ("reading.data", "reading.row_files", "engine.partitions"):
-        monkeypatch.setattr(f"model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
-    monkeypatch.setattr("model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14)
+        monkeypatch.setattr(f"spark_model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
+    monkeypatch.setattr("spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14)
     for room in ("engine.partitions", "profiling.plan"):
-        monkeypatch.setattr(f"model_monitor.data.{room}.COLUMNS_TOGETHER", 4)
-    monkeypatch.setattr("model_monitor.data.profiling.partition.LEAST_BLOCK_ROWS", least_rows)
-    monkeypatch.setattr("model_monitor.data.profiling.partition.BLOCK_BYTES", 96 * least_rows)  # of 12 numbers a row
+        monkeypatch.setattr(f"spark_model_monitor.data.{room}.COLUMNS_TOGETHER", 4)
+    monkeypatch.setattr("spark_model_monitor.data.profiling.partition.LEAST_BLOCK_ROWS", least_rows)
+    monkeypatch.setattr(
+        "spark_model_monitor.data.profiling.partition.BLOCK_BYTES", 96 * least_rows
+    )  # of 12 numbers a row
     found = []
     original = row_files.column_groups_of
     monkeypatch.setattr(row_files, "column_groups_of", lambda table: found.append(original(table)) or found[-1])

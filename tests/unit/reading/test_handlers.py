@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured
 
-from model_monitor.data.reading.scripts import KEPT, Script, run_capture_handler, run_handler
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.reading.scripts import KEPT, Script, run_capture_handler, run_handler
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.refusals import Refusal
 
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"))
 

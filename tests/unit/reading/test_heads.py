@@ -10,15 +10,15 @@ import pytest
 from tests.engine_in_process import InProcess
 from tests.unit.records.captured_lines import captured, line_of
 
-from model_monitor.data.reading.captures import list_captures, read_captures
-from model_monitor.data.reading.formats import CaptureFormat, CsvFormat
-from model_monitor.data.reading.headers import HEAD_BYTES, first_line, head_of, names_of
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.errors import BadInput
-from model_monitor.monitors.data_quality.scan import scanned
-from model_monitor.statistics.states.profile import Measures
-from model_monitor.storage import LocalStorage
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat
+from spark_model_monitor.data.reading.headers import HEAD_BYTES, first_line, head_of, names_of
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.data_quality.scan import scanned
+from spark_model_monitor.statistics.states.profile import Measures
+from spark_model_monitor.storage import LocalStorage
 
 TEXT = {
     "line separator": "\u2028",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.data.reading.data import why_spark
-from model_monitor.data.reading.formats import format_named
-from model_monitor.data.records.windows import Window
+from spark_model_monitor.data.reading.data import why_spark
+from spark_model_monitor.data.reading.formats import format_named
+from spark_model_monitor.data.records.windows import Window
 
 GIGABYTE = 10**9
 CAPTURE = b'{"captureData": {}}\n'
@@ -31,7 +31,7 @@ CAPTURE = b'{"captureData": {}}\n'
 def test_above_its_formats_limit_data_goes_to_spark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, beginning: bytes, word: str | None, limit: int
 ):
-    monkeypatch.setattr("model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
+    monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
     path = tmp_path / name
     path.write_bytes(beginning)
     dataset_format = None if word is None else format_named(word)
@@ -49,7 +49,7 @@ def test_above_its_formats_limit_data_goes_to_spark(
 def test_of_hours_the_windows_alone_decide_and_not_all_that_were_ever_captured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("model_monitor.data.reading.data.session_at_hand", lambda: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)
     for hour, size in (("03", GIGABYTE), ("04", len(CAPTURE)), ("05", 2 * GIGABYTE), ("07", 3 * GIGABYTE)):
         folder = tmp_path / "2024/03/01" / hour
         folder.mkdir(parents=True)

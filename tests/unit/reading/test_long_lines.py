@@ -10,12 +10,12 @@ import re
 import pytest
 from tests.engine_in_process import InProcess
 
-from model_monitor.data.engine import local_files
-from model_monitor.data.reading import lines as module
-from model_monitor.data.reading.ledger import LongLine
-from model_monitor.data.reading.lines import long_lines, long_lines_of
-from model_monitor.data.records.locations import LINE
-from model_monitor.storage import LocalStorage
+from spark_model_monitor.data.engine import local_files
+from spark_model_monitor.data.reading import lines as module
+from spark_model_monitor.data.reading.ledger import LongLine
+from spark_model_monitor.data.reading.lines import long_lines, long_lines_of
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.storage import LocalStorage
 
 
 def expected(text, most):

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import orc, parquet
 
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.reading.headers import format_word_of
-from model_monitor.errors import BadConfiguration, BadInput, NoData
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.reading.headers import format_word_of
+from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 
 CAPTURE = {"captureData": {"endpointInput": {"data": "1,2", "encoding": "CSV"}}, "eventMetadata": {"eventId": "a"}}
 MERGED = {**CAPTURE, "groundTruthData": {"data": "1", "encoding": "CSV"}}

@@ -15,14 +15,14 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from tests.unit.configuration.test_defaults import monitored, orders  # noqa: F401 - fixtures
 
-from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.reading.data import read_data
-from model_monitor.data.reading.formats import CsvFormat, parse_dataset_format
-from model_monitor.data.reading.headers import format_word_of
-from model_monitor.data.reading.lines import CsvLines
-from model_monitor.data.records.locations import LINE
-from model_monitor.errors import BadInput
+from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.formats import CsvFormat, parse_dataset_format
+from spark_model_monitor.data.reading.headers import format_word_of
+from spark_model_monitor.data.reading.lines import CsvLines
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.errors import BadInput
 
 TEXTS = st.text(st.sampled_from('aZé ;,."€'), max_size=6).filter(lambda text: text.strip() and not text.isdigit())
 FRACTIONS = st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(number, 3))

@@ -13,12 +13,12 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.utils.config import Config
 
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.reading.data import why_spark
-from model_monitor.data.reading.formats import DELTA, ReadOptions, TableFormat, parse_dataset_format
-from model_monitor.data.reading.paths import read_path
-from model_monitor.data.reading.tables import commits_of
-from model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData, NotRecorded
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.reading.data import why_spark
+from spark_model_monitor.data.reading.formats import DELTA, ReadOptions, TableFormat, parse_dataset_format
+from spark_model_monitor.data.reading.paths import read_path
+from spark_model_monitor.data.reading.tables import commits_of
+from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData, NotRecorded
 
 RECORDED = {"delta.enableChangeDataFeed": "true"}
 
@@ -190,7 +190,7 @@ def test_a_table_of_iceberg_is_read_as_of_a_snapshot_by_its_catalog_and_by_its_f
 
 
 def test_tables_are_read_here_where_a_library_knows_them_and_by_spark_elsewhere(iceberg, delta, monkeypatch):
-    monkeypatch.setattr("model_monitor.data.reading.data.session_at_hand", lambda: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)
     monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
     assert why_spark(None, None, TableFormat("shop.db.events")) is None
     assert why_spark(None, str(delta), DELTA) is None
@@ -207,7 +207,7 @@ def test_tables_are_read_here_where_a_library_knows_them_and_by_spark_elsewhere(
 
 
 def test_without_the_library_its_extra_is_named(delta, monkeypatch):
-    monkeypatch.setattr("model_monitor.data.reading.tables.find_spec", lambda name: None)
+    monkeypatch.setattr("spark_model_monitor.data.reading.tables.find_spec", lambda name: None)
 
     with pytest.raises(
         MissingDependency, match=r"needs Spark, or deltalake: pip install 'spark-model-monitor\[delta\]'"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from model_monitor.data.records import json_lines as module
-from model_monitor.data.records.json_lines import CHUNK_BYTES, LINES_LOOKED_AT, alike_lines
+from spark_model_monitor.data.records import json_lines as module
+from spark_model_monitor.data.records.json_lines import CHUNK_BYTES, LINES_LOOKED_AT, alike_lines
 
 HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 SCHEMA = pa.schema(

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
 
-from model_monitor.data.records.capture_documents import documents_of
-from model_monitor.data.records.captured_lines import CapturedLines
-from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.data.records.windows import Window
+from spark_model_monitor.data.records.capture_documents import documents_of
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
 READING = Reading(BOTH, ("p", "a", "b"), 3)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_monitor.data.records.csv_rows import SPARK_ESCAPE, cells_of, parsed_rows
+from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE, cells_of, parsed_rows
 
 ROWS = st.lists(st.text(alphabet='a,"\\ é\0', max_size=8), max_size=20)
 

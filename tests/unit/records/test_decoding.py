@@ -11,10 +11,10 @@ from datetime import datetime, timezone
 import pytest
 from tests.unit.records.captured_lines import MAKERS, captured, line_of, some_json_lines, some_lines
 
-from model_monitor.data.records.csv_rows import cells_of
-from model_monitor.data.records.decoding import Reading, csv_rows, decode, mismatch_of
-from model_monitor.data.records.refusals import LEFT_OUT, UNFORESEEN, Refusal
-from model_monitor.data.records.windows import Window
+from spark_model_monitor.data.records.csv_rows import cells_of
+from spark_model_monitor.data.records.decoding import Reading, csv_rows, decode, mismatch_of
+from spark_model_monitor.data.records.refusals import LEFT_OUT, UNFORESEEN, Refusal
+from spark_model_monitor.data.records.windows import Window
 
 BOTH = ("endpointInput", "endpointOutput")
 READING = Reading(BOTH, ("p", "a", "b"), 3)

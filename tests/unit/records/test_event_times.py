@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.event_times import LAST_BYTES, moment_of, newest_time, times_of_lines
+from spark_model_monitor.data.records.event_times import LAST_BYTES, moment_of, newest_time, times_of_lines
 
 from .captured_lines import captured, line_of
 

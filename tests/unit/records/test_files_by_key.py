@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from model_monitor.data.records.locations import FILE_KEY, NO_FILES, FilesByKey
-from model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.data.records.locations import FILE_KEY, NO_FILES, FilesByKey
+from spark_model_monitor.data.records.windows import hour_of_path
 
 PATHS = [f"file:/data/endpoint/All%20Traffic/2022/04/18/{hour:02d}/10-00-{hour}.jsonl" for hour in range(24)]
 

@@ -6,7 +6,7 @@ import json
 
 from tests.unit.records.captured_lines import captured
 
-from model_monitor.data.records.captured_lines import InferenceRecord
+from spark_model_monitor.data.records.captured_lines import InferenceRecord
 
 
 def test_every_attribute_of_the_contract():

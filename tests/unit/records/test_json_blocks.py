@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.json_lines import columns_of
+from spark_model_monitor.data.records.json_lines import columns_of
 
 NUMBERS = (
     "0",

@@ -9,10 +9,10 @@ from functools import partial
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records import json_features
-from model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
-from model_monitor.data.records.refusals import REASON, Refusal
-from model_monitor.errors import BadInput
+from spark_model_monitor.data.records import json_features
+from spark_model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.errors import BadInput
 
 SHAPE = Refusal.ANOTHER_SHAPE
 USUAL = ['{"a": 1, "b": "x"}', '{"a": 2, "b": "y"}', '{"a": 3}']

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.records.merged_lines import line_of, merged
 
-from model_monitor.data.records.decoded_rows import Decoding
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, FilesByKey
-from model_monitor.data.records.outcome_records import LabelledRecords, predicted, record_of, rows_of
-from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judged
-from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.data.records.windows import Window
-from model_monitor.statistics.states.outcomes import THRESHOLD
+from spark_model_monitor.data.records.decoded_rows import Decoding
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, FilesByKey
+from spark_model_monitor.data.records.outcome_records import LabelledRecords, predicted, record_of, rows_of
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judged
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.statistics.states.outcomes import THRESHOLD
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 HALVES = ("endpointInput", "endpointOutput", "batchTransformOutput")

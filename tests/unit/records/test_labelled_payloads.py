@@ -9,13 +9,13 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
-from model_monitor.data.records.outcome_records import LabelledRecords, document_of, record_of
-from model_monitor.data.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.data.records.windows import Window
-from model_monitor.statistics.states.outcomes import THRESHOLD
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
+from spark_model_monitor.data.records.outcome_records import LabelledRecords, document_of, record_of
+from spark_model_monitor.data.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.statistics.states.outcomes import THRESHOLD
 
 PATH = "file:/data/2026/01/31/22/a.jsonl"
 FILES = FilesByKey.of([PATH])

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured, line_of
 
-from model_monitor.data.records import arrays, captured_lines
-from model_monitor.data.records.captured_lines import CapturedLines
-from model_monitor.data.records.decoding import Reading, decode
-from model_monitor.data.records.locations import LINE
-from model_monitor.spark.engine.application import ALLOCATION
+from spark_model_monitor.data.records import arrays, captured_lines
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.spark.engine.application import ALLOCATION
 
 READING = Reading(("endpointInput", "endpointOutput"), ("p", "a", "b"), 3)
 
@@ -61,8 +61,8 @@ PROGRAM = """
 import numpy as np, pyarrow as pa
 from tests.unit.records.captured_lines import captured, line_of
 from tests.unit.records.test_many_rows import READING
-from model_monitor.data.records.captured_lines import CapturedLines
-from model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.locations import LINE
 
 count = 400_000
 numbers = np.random.default_rng(3).integers(100_000, 1_000_000, count).astype("U6")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.data.records.decoded_rows import Matching, can_be_told, matching_of
+from spark_model_monitor.data.records.decoded_rows import Matching, can_be_told, matching_of
 
 
 @pytest.mark.parametrize(

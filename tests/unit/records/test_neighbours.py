@@ -10,14 +10,14 @@ from tests.unit.merging.lines import places_of
 from tests.unit.records.captured_lines import captured
 from tests.unit.records.merged_lines import merged
 
-from model_monitor.data.records.capture_documents import SCHEMA, request_metadata
-from model_monitor.data.records.captured_lines import CapturedLines
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.locations import LINE
-from model_monitor.data.records.outcome_records import LineDecoder
-from model_monitor.data.records.outcome_values import OutcomeReading
-from model_monitor.running.merging.captured import CapturedLines as Captures
-from model_monitor.running.merging.labels import GroundTruth
+from spark_model_monitor.data.records.capture_documents import SCHEMA, request_metadata
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.outcome_records import LineDecoder
+from spark_model_monitor.data.records.outcome_values import OutcomeReading
+from spark_model_monitor.running.merging.captured import CapturedLines as Captures
+from spark_model_monitor.running.merging.labels import GroundTruth
 
 RECORD = json.dumps(captured(requestMetadata=None) | merged("1", "0.5") | {"requestMetadata": {"status": 200}})
 PLAIN = RECORD.encode()

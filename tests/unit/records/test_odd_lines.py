@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.records.odd_lines import cells, odd_lines, of_odd_lines, payloads, values
 
-from model_monitor.data.reading.lines import CsvLines
-from model_monitor.data.records.capture_documents import request_metadata
-from model_monitor.data.records.captured_lines import CapturedLines
-from model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
-from model_monitor.data.records.outcome_records import (
+from spark_model_monitor.data.reading.lines import CsvLines
+from spark_model_monitor.data.records.capture_documents import request_metadata
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.locations import FILE_KEY, LINE, FilesByKey
+from spark_model_monitor.data.records.outcome_records import (
     LABEL,
     PREDICTION,
     PROBABILITY,
@@ -26,9 +26,9 @@ from model_monitor.data.records.outcome_records import (
     LabelledRecords,
     LineDecoder,
 )
-from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
-from model_monitor.data.records.windows import Window
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from spark_model_monitor.data.records.refusals import REASON, UNFORESEEN, Refusal
+from spark_model_monitor.data.records.windows import Window
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 FILES = FilesByKey.of(["file:/x/2022/04/18/00/a.jsonl"])

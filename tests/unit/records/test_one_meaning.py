@@ -13,13 +13,13 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.captured_lines import CapturedLines
-from model_monitor.data.records.csv_rows import SPARK_ESCAPE
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.locations import LINE
-from model_monitor.data.records.outcome_records import LabelledRecords, outcomes_of_lines
-from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.outcome_records import LabelledRecords, outcomes_of_lines
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from spark_model_monitor.data.records.refusals import Refusal
 
 OUTPUTS = ("endpointOutput", "batchTransformOutput")
 ABSENT = object()

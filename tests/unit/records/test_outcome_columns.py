@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.outcome_records import LABEL, PREDICTION, PROBABILITY, outcomes_of_columns
-from model_monitor.data.records.outcome_values import OutcomeReading
-from model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.data.records.outcome_records import LABEL, PREDICTION, PROBABILITY, outcomes_of_columns
+from spark_model_monitor.data.records.outcome_values import OutcomeReading
+from spark_model_monitor.data.records.refusals import REASON, Refusal
 
 READING = OutcomeReading("y", "p", "s")
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from model_monitor.data.records.decoding import EncodedText, RecordRefused
-from model_monitor.data.records.outcome_payloads import found_at, index_of, list_in, outcomes_of
-from model_monitor.data.records.outcome_values import OutcomeReading
-from model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.decoding import EncodedText, RecordRefused
+from spark_model_monitor.data.records.outcome_payloads import found_at, index_of, list_in, outcomes_of
+from spark_model_monitor.data.records.outcome_values import OutcomeReading
+from spark_model_monitor.data.records.refusals import Refusal
 
 
 def csv(data):

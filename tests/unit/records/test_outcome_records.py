@@ -13,11 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.records.merged_lines import line_of, merged
 
-from model_monitor.data.records.decoding import Reading
-from model_monitor.data.records.outcome_records import outcomes_of_documents, outcomes_of_lines, record_of, rows_of
-from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judged
-from model_monitor.data.records.refusals import Refusal
-from model_monitor.data.records.windows import Window
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.outcome_records import (
+    outcomes_of_documents,
+    outcomes_of_lines,
+    record_of,
+    rows_of,
+)
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judged
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.windows import Window
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 SCORES = OutcomeReading(None, None, "0", records=Reading(("endpointOutput",), window=WINDOW))

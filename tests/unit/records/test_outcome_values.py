@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.decoded_rows import DecodedRows
-from model_monitor.data.records.outcome_values import OutcomeReading, judged
-from model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.decoded_rows import DecodedRows
+from spark_model_monitor.data.records.outcome_values import OutcomeReading, judged
+from spark_model_monitor.data.records.refusals import Refusal
 
 CLASSES = OutcomeReading("y", "p", "s")
 NUMBERS = OutcomeReading("y", "p", None, numeric=True)

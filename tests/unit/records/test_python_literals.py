@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from model_monitor.data.records.json_lines import python_literal
+from spark_model_monitor.data.records.json_lines import python_literal
 
 
 @pytest.mark.parametrize(("text", "value"), [("{'a': 1}", {"a": 1}), ("('x', None)", ("x", None)), ("b'a'", b"a")])

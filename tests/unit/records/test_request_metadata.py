@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.data.records.capture_documents import request_metadata
-from model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.capture_documents import request_metadata
+from spark_model_monitor.data.records.refusals import Refusal
 
 from .captured_lines import captured, line_of
 

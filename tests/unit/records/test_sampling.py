@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from model_monitor.data.records.windows import is_sampled
+from spark_model_monitor.data.records.windows import is_sampled
 
 
 def test_known_ids():

@@ -11,13 +11,13 @@ from tests.unit.merging.lines import places_of
 from tests.unit.records.captured_lines import captured, line_of
 from tests.unit.records.merged_lines import merged
 
-from model_monitor.data.reading.lines import CsvLines
-from model_monitor.data.records.arrays import chunks
-from model_monitor.data.records.captured_lines import CapturedLines
-from model_monitor.data.records.decoded_rows import DecodedRows
-from model_monitor.data.records.decoding import Reading, decode, opened
-from model_monitor.data.records.locations import LINE
-from model_monitor.data.records.outcome_records import (
+from spark_model_monitor.data.reading.lines import CsvLines
+from spark_model_monitor.data.records.arrays import chunks
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.decoded_rows import DecodedRows
+from spark_model_monitor.data.records.decoding import Reading, decode, opened
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.outcome_records import (
     ColumnDecoder,
     DocumentDecoder,
     LabelledRecords,
@@ -25,11 +25,11 @@ from model_monitor.data.records.outcome_records import (
     document_of,
     record_of,
 )
-from model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from model_monitor.data.records.refusals import UNFORESEEN, Refusal, parts_of
-from model_monitor.running.merging.captured import CapturedLines as Captures
-from model_monitor.running.merging.captured import Outputs
-from model_monitor.running.merging.labels import GroundTruth
+from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from spark_model_monitor.data.records.refusals import UNFORESEEN, Refusal, parts_of
+from spark_model_monitor.running.merging.captured import CapturedLines as Captures
+from spark_model_monitor.running.merging.captured import Outputs
+from spark_model_monitor.running.merging.labels import GroundTruth
 
 BAD = {3, 4, 11}
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from model_monitor.data.reading.listing import folders_of
-from model_monitor.data.records.windows import Window, hour_of_path, parse_time
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.storage import LocalStorage
+from spark_model_monitor.data.reading.listing import folders_of
+from spark_model_monitor.data.records.windows import Window, hour_of_path, parse_time
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.storage import LocalStorage
 
 UTC = timezone.utc
 

@@ -1,4 +1,4 @@
-"""`model-monitor backfill`: every hour of captures, one after the other, and the page of all; no JVM."""
+"""`spark-model-monitor backfill`: every hour of captures, one after the other, and the page of all; no JVM."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from tests.programs import LIB
 from tests.servers import aws_emulator
 
-from model_monitor import DataQualityMonitor, run_baseline
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.replay.command import _message, read_backfill
+from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.replay.command import _message, read_backfill
 
 HOURS = ("22", "23")
 
@@ -46,7 +46,7 @@ def there(tmp_path, monkeypatch):
 
 
 def run(*words):
-    command = [sys.executable, "-m", "model_monitor.cli", "backfill", *words]
+    command = [sys.executable, "-m", "spark_model_monitor.cli", "backfill", *words]
     environment = {**os.environ, "PYTHONPATH": str(LIB)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 
-from model_monitor.data.records.windows import Window
-from model_monitor.documents.statistics import InferredType
-from model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Reported, Verdict
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Reported, Verdict
 
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
 TYPES = {"flag": InferredType.INTEGRAL, "charge": InferredType.FRACTIONAL, "plan": InferredType.STRING}

@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.replay.command import main, read_request
-from model_monitor.running.scheduling.schedules import Recurrence
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.replay.command import main, read_request
+from spark_model_monitor.running.scheduling.schedules import Recurrence
 
 TOLD = ["--windows", "captures", "--baseline", "baseline", "--output-path", "out"]
 

@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.data.records.windows import HOUR, Window
-from model_monitor.running.replay.certificate import Reported, Verdict
-from model_monitor.running.replay.running import Journal
-from model_monitor.storage import LocalStorage
+from spark_model_monitor.data.records.windows import HOUR, Window
+from spark_model_monitor.running.replay.certificate import Reported, Verdict
+from spark_model_monitor.running.replay.running import Journal
+from spark_model_monitor.storage import LocalStorage
 
 START = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
 WINDOW = Window(START, START + HOUR)

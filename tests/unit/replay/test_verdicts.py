@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.running.replay.certificate import Difference, Kind, Reported, Verdict, differences
+from spark_model_monitor.running.replay.certificate import Difference, Kind, Reported, Verdict, differences
 
 DRIFT = {
     "feature_name": "age",

@@ -6,12 +6,12 @@ from datetime import datetime, timezone
 
 import pytest
 
-from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadConfiguration, BadInput, NoData
-from model_monitor.running.replay.certificate import Verdict
-from model_monitor.running.replay.running import read_report, reports_of
-from model_monitor.running.scheduling.schedules import Recurrence, windows_of
-from model_monitor.storage import LocalStorage
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
+from spark_model_monitor.running.replay.certificate import Verdict
+from spark_model_monitor.running.replay.running import read_report, reports_of
+from spark_model_monitor.running.scheduling.schedules import Recurrence, windows_of
+from spark_model_monitor.storage import LocalStorage
 
 HOURLY, DAILY = Recurrence(0, 1), Recurrence(5, 24)
 

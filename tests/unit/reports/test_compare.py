@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from tests.unit.outputs.test_result_tables import number_feature, profile_of, text_feature
 
-from model_monitor.cli import main as cli
-from model_monitor.errors import BadInput
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history.archive import path_of, to_parquet
-from model_monitor.reports.history_page.compare import VIOLATED_STATUS, compare, main
-from model_monitor.reports.outputs.files import publish
-from model_monitor.statistics.states import Profile
+from spark_model_monitor.cli import main as cli
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.archive import path_of, to_parquet
+from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS, compare, main
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.statistics.states import Profile
 
 
 def put(folder, *features) -> str:

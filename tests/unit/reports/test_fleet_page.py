@@ -6,9 +6,16 @@ import re
 
 import pytest
 
-from model_monitor.documents.page import Link
-from model_monitor.reports.history_page.fleet import MOST_LINES, SeenWindow, State, Watched, causes_of, page_of_all
-from model_monitor.reports.page.files import html_of
+from spark_model_monitor.documents.page import Link
+from spark_model_monitor.reports.history_page.fleet import (
+    MOST_LINES,
+    SeenWindow,
+    State,
+    Watched,
+    causes_of,
+    page_of_all,
+)
+from spark_model_monitor.reports.page.files import html_of
 
 
 def windows(*violations, causes=()):

@@ -17,16 +17,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model_monitor.cli import main as cli
-from model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Summary, SummaryRow, in_alarms
-from model_monitor.documents.constraints import MonitoringConfig
-from model_monitor.documents.run_description import RunDescription, RunWindow, moment
-from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.reports.history_page.command import Request, main, report_of
-from model_monitor.reports.history_page.history import read_history, trailing
-from model_monitor.reports.history_page.past_run import read_run
-from model_monitor.reports.outputs.files import publish
-from model_monitor.reports.outputs.result_tables import summary_file
+from spark_model_monitor.cli import main as cli
+from spark_model_monitor.documents.check_results import (
+    CheckResult,
+    CheckResults,
+    CheckStatus,
+    Summary,
+    SummaryRow,
+    in_alarms,
+)
+from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.run_description import RunDescription, RunWindow, moment
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from spark_model_monitor.reports.history_page.command import Request, main, report_of
+from spark_model_monitor.reports.history_page.history import read_history, trailing
+from spark_model_monitor.reports.history_page.past_run import read_run
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.outputs.result_tables import summary_file
 
 MIDNIGHT = datetime(2026, 3, 4, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

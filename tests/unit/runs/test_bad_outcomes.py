@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from tests.running_jobs import logged
 
-from model_monitor.cli import main
+from spark_model_monitor.cli import main
 
 PLACES = (
     "--ground-truth-attribute",

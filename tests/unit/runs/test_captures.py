@@ -8,7 +8,7 @@ import logging
 import pandas as pd
 import pytest
 
-from model_monitor import CaptureFormat, DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor import CaptureFormat, DataQualityMonitor, run_baseline, run_monitoring
 
 HOW = """--dataset-format '{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}'"""
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import OutcomePlan, ProblemType, Trial, challenge
-from model_monitor.cli import main
-from model_monitor.documents.challenge import Challenge
-from model_monitor.errors import BadConfiguration, BadInput, NoData
+from spark_model_monitor import OutcomePlan, ProblemType, Trial, challenge
+from spark_model_monitor.cli import main
+from spark_model_monitor.documents.challenge import Challenge
+from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 SCORED = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)

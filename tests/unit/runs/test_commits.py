@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
-from model_monitor.documents.alerts import Alerts
-from model_monitor.running.layout import Layout
+from spark_model_monitor.documents.alerts import Alerts
+from spark_model_monitor.running.layout import Layout
 
 DAY = 86_400
 AT_FIRST = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -123,7 +123,7 @@ def looked_at(tmp_path_factory):
 @pytest.fixture
 def quiet(looked_at, tmp_path, monkeypatch):
     """A table of sixteen healthy commits, moments after each other, and what the run over them left."""
-    monkeypatch.setattr("model_monitor.running.runs.commits.LATE", 1e6)  # else seconds without a commit are long
+    monkeypatch.setattr("spark_model_monitor.running.runs.commits.LATE", 1e6)  # else seconds without a commit are long
     shutil.copytree(looked_at, tmp_path / "quiet")
     return tmp_path / "quiet" / "orders", tmp_path / "quiet" / "out"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from model_monitor.documents.analysis_config import AnalysisConfig
-from model_monitor.errors import ViolationsFound
-from model_monitor.monitors.bias.measures import BiasMeasures
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.running.runs.run import run_baseline, run_monitoring
-from model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.errors import ViolationsFound
+from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})
 

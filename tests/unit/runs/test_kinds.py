@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from model_monitor.documents.run_description import AnalysisType
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.kinds import KINDS, monitor_for, types
-from model_monitor.statistics.states.encoding import kinds
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.kinds import KINDS, monitor_for, types
+from spark_model_monitor.statistics.states.encoding import kinds
 
 REQUIRED = ("--dataset-source", "in", "--dataset-format", "csv", "--output-path", "out")
 
@@ -32,4 +32,4 @@ def test_every_analysis_has_its_kind():
 def test_every_kind_reads_by_a_function_that_is_there():
     for kind in KINDS.values():
         module, _, name = kind.reader.partition(":")
-        assert callable(getattr(import_module(f"model_monitor.running.inputs.{module}"), name))
+        assert callable(getattr(import_module(f"spark_model_monitor.running.inputs.{module}"), name))

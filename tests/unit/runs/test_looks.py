@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor import DataQualityMonitor, read_state, run_baseline
-from model_monitor.documents.alerts import Alerts
-from model_monitor.monitors.data_quality.distributions import WINDOW
-from model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from model_monitor.reports.history.variation import Entry, new_history, write_history
-from model_monitor.running.layout import Layout
-from model_monitor.running.runs.looks import share_of_look
+from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
+from spark_model_monitor.documents.alerts import Alerts
+from spark_model_monitor.monitors.data_quality.distributions import WINDOW
+from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
+from spark_model_monitor.reports.history.variation import Entry, new_history, write_history
+from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.runs.looks import share_of_look
 
 HOUR = datetime(2026, 3, 4, 14, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)

@@ -11,14 +11,14 @@ import pytest
 from tests.programs import printed_by
 from tests.unit.derivation.runs_on_disk import numbers, profile, publish_baseline
 
-from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.run_description import RunContext
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history.baselines import read_baseline
-from model_monitor.reports.outputs.files import publish
-from model_monitor.running.runs.merging import merge_runs
-from model_monitor.running.runs.results import Baseline
-from model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.documents.run_description import RunContext
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.baselines import read_baseline
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.running.runs.merging import merge_runs
+from spark_model_monitor.running.runs.results import Baseline
+from spark_model_monitor.statistics.states import FeatureProfile
 
 
 def test_runs_are_merged_without_a_jvm(tmp_path):
@@ -26,7 +26,7 @@ def test_runs_are_merged_without_a_jvm(tmp_path):
     publish_baseline(tmp_path / "two", profile(numbers("age", [40.0])))
     program = """
         import sys
-        from model_monitor import cli
+        from spark_model_monitor import cli
         print(cli.main(["merge-states", *sys.argv[1:]]), "pyspark" in sys.modules)
     """
 

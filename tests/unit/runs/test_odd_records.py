@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from model_monitor import (
+from spark_model_monitor import (
     AnalysisConfig,
     BiasMeasures,
     BiasMonitor,
@@ -22,19 +22,19 @@ from model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.profiling.contingency import strays_of
-from model_monitor.data.reading.dataset import Dataset
-from model_monitor.data.reading.formats import JsonFormat
-from model_monitor.data.reading.ledger import Ledger
-from model_monitor.data.reading.listing import list_dataset
-from model_monitor.data.reading.readers import read_dataset
-from model_monitor.data.records.decoded_rows import with_reasons, with_refused
-from model_monitor.data.records.json_features import MOST_COLUMNS
-from model_monitor.data.records.refusals import CELLS, REASON, Refusal
-from model_monitor.errors import BadInput, NoData
-from model_monitor.running.runs.run import _require_enough
-from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.profiling.contingency import strays_of
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import JsonFormat
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.data.reading.listing import list_dataset
+from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.records.decoded_rows import with_reasons, with_refused
+from spark_model_monitor.data.records.json_features import MOST_COLUMNS
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.errors import BadInput, NoData
+from spark_model_monitor.running.runs.run import _require_enough
+from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 

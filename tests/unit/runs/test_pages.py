@@ -14,18 +14,18 @@ from tests.programs import printed_by
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 from tests.unit.outputs.report.test_report_rendering import Elements
 
-from model_monitor.data.reading.ledger import Ledger
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.documents.check_results import Hint
-from model_monitor.documents.page import Mark
-from model_monitor.documents.run_description import BaselineReference, RunContext
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.reports.history_page.over_time import NOTHING_AROUND, around
-from model_monitor.reports.notices import AlertReport, Report, document, headline, text
-from model_monitor.reports.outputs.result_tables import SUMMARY
-from model_monitor.running.layout import Layout
-from model_monitor.running.runs.results import Baseline, Findings
-from model_monitor.spark.launch.package_zip import provide_zip
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.check_results import Hint
+from spark_model_monitor.documents.page import Mark
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history_page.over_time import NOTHING_AROUND, around
+from spark_model_monitor.reports.notices import AlertReport, Report, document, headline, text
+from spark_model_monitor.reports.outputs.result_tables import SUMMARY
+from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.runs.results import Baseline, Findings
+from spark_model_monitor.spark.launch.package_zip import provide_zip
 
 MONITOR = DataQualityMonitor()
 HOUR = RunContext(
@@ -147,8 +147,8 @@ def test_the_templates_come_with_the_zip_that_a_cluster_gets(tmp_path):
         import sys
         sys.path[:] = [path for path in sys.path if "lib" != path.rpartition("/")[2]]
         sys.path.insert(0, sys.argv[1])
-        from model_monitor.documents.page import Page
-        from model_monitor.reports.page import files
+        from spark_model_monitor.documents.page import Page
+        from spark_model_monitor.reports.page import files
         print(files.__file__.startswith(sys.argv[1]), "<h1>t</h1>" in files.html_of(Page("r", "t", (), ())))
     """
 
@@ -204,5 +204,5 @@ def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do
     steps = [section for section in violated.report().page.sections if section.heading == "What to do next"]
     calm = findings([float(number) for number in range(100)]).report().page
 
-    assert "model-monitor explain charge --run FOLDER" in str(steps[0].blocks)
+    assert "spark-model-monitor explain charge --run FOLDER" in str(steps[0].blocks)
     assert "What to do next" not in [section.heading for section in calm.sections]

@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model_monitor.data.engine.local import LocalEngine
-from model_monitor.data.reading.formats import format_named
-from model_monitor.data.reading.paths import read_path
-from model_monitor.data.reading.readers import within
-from model_monitor.data.records.windows import Window
-from model_monitor.errors import BadConfiguration, NeedsSpark
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.features import read_columns
-from model_monitor.running.inputs.run_inputs import why_spark_runs
-from model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.reading.formats import format_named
+from spark_model_monitor.data.reading.paths import read_path
+from spark_model_monitor.data.reading.readers import within
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadConfiguration, NeedsSpark
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.features import read_columns
+from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
 
 ROWS = 16_000
 RANDOM = np.random.default_rng(5)
@@ -89,7 +89,7 @@ WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:0
 def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_told_by_the_column(
     flags, reason, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
+    monkeypatch.setattr("spark_model_monitor.data.reading.data.session_at_hand", lambda: None)  # that of another test
     flags = ("--dataset-source", str(tmp_path), "--baseline", "known", "--output-path", "report", *flags)
     config = config_of("monitor", sources_of(flags, {}), in_container=False)
 

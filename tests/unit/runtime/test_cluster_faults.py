@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.running.runtime.failures import CLUSTER_FAULTS, failure_of
-from model_monitor.storage.files import sentence_about
+from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS, failure_of
+from spark_model_monitor.storage.files import sentence_about
 
 LOST = (
     "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: "
@@ -111,7 +111,7 @@ def test_every_fault_is_tried_above():
 
 
 def test_a_daemon_of_ours_that_ends_is_told_like_pysparks():
-    text = TEXTS["a Python that ends"].replace("pyspark.daemon", "model_monitor.spark.engine.worker")
+    text = TEXTS["a Python that ends"].replace("pyspark.daemon", "spark_model_monitor.spark.engine.worker")
 
     assert "ended before it began to work" in failure_of(RuntimeError(text)).reason
 

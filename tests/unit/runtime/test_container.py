@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.reading import sources_of
-from model_monitor.spark.container import heap_mebibytes, is_idle, job_of, main, variables_of
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.reading import sources_of
+from spark_model_monitor.spark.container import heap_mebibytes, is_idle, job_of, main, variables_of
 
 
 def put(root, relative, document):

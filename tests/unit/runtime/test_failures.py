@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.errors import BadInput, NoData
-from model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.errors import BadInput, NoData
+from spark_model_monitor.running.runtime.failures import failure_of
 
 
 class PythonException(Exception):
@@ -19,7 +19,7 @@ class AnalysisException(Exception):
 FROM_WORKER = """
   An exception was thrown from the Python worker. Please see the stack trace below.
 Traceback (most recent call last):
-  File "/tmp/model_monitor.zip/model_monitor/profiling/partition.py", line 17, in gather
+  File "/tmp/spark_model_monitor.zip/spark_model_monitor/profiling/partition.py", line 17, in gather
     raise {raised}
 """
 
@@ -38,7 +38,9 @@ def test_an_error_raised_on_purpose_is_found_behind_another():
 
 
 def test_an_error_of_ours_from_a_python_worker_keeps_its_text_and_status():
-    trace = FROM_WORKER.format(raised="x") + "model_monitor.errors.ScriptFailed: line 3 of clean.py raised KeyError\n"
+    trace = (
+        FROM_WORKER.format(raised="x") + "spark_model_monitor.errors.ScriptFailed: line 3 of clean.py raised KeyError\n"
+    )
 
     failure = failure_of(PythonException(trace))
 

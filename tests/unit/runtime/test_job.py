@@ -8,16 +8,16 @@ import signal
 
 import pytest
 
-from model_monitor.errors import NoData
-from model_monitor.running.runtime.job import Job, started
-from model_monitor.running.runtime.status import completed, outcome_of
+from spark_model_monitor.errors import NoData
+from spark_model_monitor.running.runtime.job import Job, started
+from spark_model_monitor.running.runtime.status import completed, outcome_of
 
 
 @pytest.fixture(autouse=True)
 def own_logging(monkeypatch):
     """Leaves pytest's log handlers alone."""
-    monkeypatch.setattr("model_monitor.running.runtime.job.start_logging", lambda: None)
-    logging.getLogger("model_monitor").setLevel(logging.INFO)
+    monkeypatch.setattr("spark_model_monitor.running.runtime.job.start_logging", lambda: None)
+    logging.getLogger("spark_model_monitor").setLevel(logging.INFO)
 
 
 @pytest.fixture

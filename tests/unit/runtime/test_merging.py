@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.data.reading.formats import CsvFormat
-from model_monitor.errors import BadConfiguration
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.merging.request import MergeRequest, merge_request
-from model_monitor.running.merging.sources import text_of
+from spark_model_monitor.data.reading.formats import CsvFormat
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.merging.request import MergeRequest, merge_request
+from spark_model_monitor.running.merging.sources import text_of
 
 CONTAINER = {"dataset_source": "in", "ground_truth_source": "truth", "output_path": "out"}
 

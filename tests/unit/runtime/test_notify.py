@@ -10,17 +10,17 @@ from types import SimpleNamespace
 import pytest
 from tests.servers import http_server
 
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations, in_alarms
-from model_monitor.errors import BadConfiguration, BadInput, SinkFailed
-from model_monitor.monitors.protocol import PublishedMetric
-from model_monitor.reports.notices import AlertReport
-from model_monitor.reports.outputs.files import publish
-from model_monitor.reports.sinks import Environment
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.inputs.run_inputs import violated_since
-from model_monitor.running.runtime.publishing import monitored_window, notify, report_of, require_sinks
-from model_monitor.storage.lease import PREFIX, Holder
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations, in_alarms
+from spark_model_monitor.errors import BadConfiguration, BadInput, SinkFailed
+from spark_model_monitor.monitors.protocol import PublishedMetric
+from spark_model_monitor.reports.notices import AlertReport
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.inputs.run_inputs import violated_since
+from spark_model_monitor.running.runtime.publishing import monitored_window, notify, report_of, require_sinks
+from spark_model_monitor.storage.lease import PREFIX, Holder
 
 
 def config(folder, *flags, hour=22):
@@ -280,7 +280,7 @@ def test_a_history_that_cannot_be_read_now_is_not_written_over(telling, monkeypa
     def failing(*words):
         raise BadInput("can't be read (Input/output error)")
 
-    monkeypatch.setattr("model_monitor.running.runtime.publishing.read_alerts", failing)
+    monkeypatch.setattr("spark_model_monitor.running.runtime.publishing.read_alerts", failing)
     with http_server(200) as server:
         telling(3, "--sink", f"webhook:{server.url}", hour=11)
 

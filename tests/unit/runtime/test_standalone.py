@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from model_monitor.errors import ClusterGone
-from model_monitor.spark.session import MasterWatch, answers, require_master
+from spark_model_monitor.errors import ClusterGone
+from spark_model_monitor.spark.session import MasterWatch, answers, require_master
 
 
 @pytest.fixture

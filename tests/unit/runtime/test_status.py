@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.running.runtime.status import ExitStatus, completed, failed, message_path, write_message
+from spark_model_monitor.running.runtime.status import ExitStatus, completed, failed, message_path, write_message
 
 
 def test_the_exit_statuses_are_those_of_the_contract():

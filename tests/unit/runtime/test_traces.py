@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from model_monitor.running.runtime.failures import trace_of
+from spark_model_monitor.running.runtime.failures import trace_of
 
 FROM_SPARK = """An error occurred while calling o1.collect.
 : org.apache.spark.SparkException: Job aborted due to stage failure: MARKER
 Lost task 0.0: org.apache.spark.api.python.PythonException: Traceback (most recent call last):
-  File "/tmp/model_monitor.zip/model_monitor/profiling/partition.py", line 17, in gather
+  File "/tmp/spark_model_monitor.zip/spark_model_monitor/profiling/partition.py", line 17, in gather
     return float('MARKER')
 ValueError: could not convert string to float: 'MARKER'
 MARKER: at the beginning of a line
@@ -34,7 +34,7 @@ def test_a_trace_from_spark_keeps_files_lines_and_classes():
         f'File "{__file__}"',
         "RuntimeError",
         "org.apache.spark.SparkException",
-        'File "/tmp/model_monitor.zip/model_monitor/profiling/partition.py", line 17, in gather',
+        'File "/tmp/spark_model_monitor.zip/spark_model_monitor/profiling/partition.py", line 17, in gather',
         "ValueError",
         "at org.apache.spark.api.python.BasePythonRunner$ReaderIterator.handlePythonException(PythonRunner.scala:572)",
         "at java.base/java.lang.Thread.run(Thread.java:840)",

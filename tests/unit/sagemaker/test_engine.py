@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.sagemaker import DatasetFormat, DefaultModelMonitor
+from spark_model_monitor.sagemaker import DatasetFormat, DefaultModelMonitor
 
 
 def test_a_small_file_of_this_machine_is_baselined_without_a_jvm(tmp_path, monkeypatch, capsys):

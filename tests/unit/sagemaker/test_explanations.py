@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor import sagemaker
-from model_monitor.errors import BadConfiguration
-from model_monitor.sagemaker import REFUSED, ModelConfig, PDPConfig, SHAPConfig
-from model_monitor.sagemaker.analyses import MODEL, methods_of, model_variables
+from spark_model_monitor import sagemaker
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.sagemaker import REFUSED, ModelConfig, PDPConfig, SHAPConfig
+from spark_model_monitor.sagemaker.analyses import MODEL, methods_of, model_variables
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from model_monitor.errors import BadConfiguration
-from model_monitor.integrations.imports.descriptions import definition_of
-from model_monitor.integrations.imports.jobs import jobs_of
-from model_monitor.running.configuration.reading import config_of, sources_of
-from model_monitor.running.kinds import monitor_for
-from model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor, local_jobs
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.imports.descriptions import definition_of
+from spark_model_monitor.integrations.imports.jobs import jobs_of
+from spark_model_monitor.running.configuration.reading import config_of, sources_of
+from spark_model_monitor.running.kinds import monitor_for
+from spark_model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor, local_jobs
 
 
 @pytest.fixture(autouse=True)

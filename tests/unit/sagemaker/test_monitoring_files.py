@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from model_monitor.errors import BadInput
-from model_monitor.sagemaker import Constraints, ConstraintViolations, Statistics
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.sagemaker import Constraints, ConstraintViolations, Statistics
 
 CONSTRAINTS = {
     "version": 0.0,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from model_monitor.sagemaker import local_jobs
-from model_monitor.sagemaker.monitoring_files import HOME_VARIABLE
+from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.monitoring_files import HOME_VARIABLE
 
 
 def test_a_time_is_a_time_and_how_long_before_a_run_stays_as_it_was_written(tmp_path, monkeypatch):

@@ -10,14 +10,14 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from model_monitor.documents.schedule import ExecutionStatus
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.integrations.imports.descriptions import definition_of
-from model_monitor.integrations.imports.jobs import jobs_of
-from model_monitor.running.scheduling.record import Record, held
-from model_monitor.running.scheduling.runs import due_runs
-from model_monitor.running.scheduling.schedules import Recurrence
-from model_monitor.sagemaker import (
+from spark_model_monitor.documents.schedule import ExecutionStatus
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.integrations.imports.descriptions import definition_of
+from spark_model_monitor.integrations.imports.jobs import jobs_of
+from spark_model_monitor.running.scheduling.record import Record, held
+from spark_model_monitor.running.scheduling.runs import due_runs
+from spark_model_monitor.running.scheduling.schedules import Recurrence
+from spark_model_monitor.sagemaker import (
     BatchTransformInput,
     CronExpressionGenerator,
     DataCaptureConfig,
@@ -30,7 +30,7 @@ from model_monitor.sagemaker import (
     MonitoringDatasetFormat,
     local_jobs,
 )
-from model_monitor.sagemaker.executions import plan_of
+from spark_model_monitor.sagemaker.executions import plan_of
 
 BASELINE = {"constraints": "s3://bucket/constraints.json", "statistics": "s3://bucket/statistics.json"}
 ROLE = "arn:aws:iam::000000000000:role/monitoring"
@@ -256,7 +256,7 @@ def test_the_key_of_outputs_encrypts_what_jobs_write_to_s3():
 
 
 def test_what_only_a_managed_service_needs_is_logged_as_without_effect(caplog):
-    with caplog.at_level(logging.INFO, "model_monitor"):
+    with caplog.at_level(logging.INFO, "spark_model_monitor"):
         DefaultModelMonitor(role="role", instance_count=2, instance_type="ml.m5.xlarge", volume_size_in_gb=20)
 
     assert "without effect on jobs of ours: role='role', instance_count=2, instance_type='ml.m5.xlarge'" in caplog.text

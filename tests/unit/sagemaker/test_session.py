@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import model_monitor.sagemaker as sagemaker
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.sagemaker import local_jobs
+import spark_model_monitor.sagemaker as sagemaker
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.sagemaker import local_jobs
 
 BASELINE = {"statistics": "s3://bucket/statistics.json", "constraints": "s3://bucket/constraints.json"}
 
@@ -148,13 +148,13 @@ def test_modules_stand_where_the_sdk_has_them():
 
 
 def test_a_module_called_as_one_of_the_sdk_has_its_names_too_where_it_is_installed(tmp_path):
-    """`import model_monitor.sagemaker as sagemaker`, and the notebook goes on with `sagemaker.inputs.TrainingInput`."""
+    """`import spark_model_monitor.sagemaker as sagemaker`, and the notebook goes on with `sagemaker.inputs.TrainingInput`."""
     for module in ("inputs", "image_uris"):
         (tmp_path / "sagemaker").mkdir(exist_ok=True)
         (tmp_path / "sagemaker" / f"{module}.py").write_text(f"TrainingInput = {module!r}\n")
     (tmp_path / "sagemaker" / "__init__.py").touch()
     names = "s.inputs.TrainingInput, s.image_uris.TrainingInput, s.inputs.EndpointInput"
-    code = f"import model_monitor.sagemaker as s\nprint({names})"
+    code = f"import spark_model_monitor.sagemaker as s\nprint({names})"
 
     path = {"PYTHONPATH": f"{tmp_path}:{Path(sagemaker.__file__).parents[2]}"}
     done = subprocess.run(
@@ -168,12 +168,15 @@ def test_a_module_called_as_one_of_the_sdk_has_its_names_too_where_it_is_install
 @pytest.mark.parametrize("name", ["DataQualityCheckConfig", "ClarifyCheckConfig"])
 def test_importing_a_check_of_a_pipeline_says_what_to_do_instead(name):
     with pytest.raises(ImportError, match=f"has no {name}: a pipeline's check runs on the service; let a step call"):
-        exec(f"from model_monitor.sagemaker import {name}")
+        exec(f"from spark_model_monitor.sagemaker import {name}")
 
 
 def test_without_the_sdk_its_other_names_are_errors_that_say_so():
-    code = "import sys; sys.modules['sagemaker'] = None\nimport model_monitor.sagemaker as s\n"
-    for use, kind in (("s.image_uris", "AttributeError"), ("from model_monitor.sagemaker import Model", "ImportError")):
+    code = "import sys; sys.modules['sagemaker'] = None\nimport spark_model_monitor.sagemaker as s\n"
+    for use, kind in (
+        ("s.image_uris", "AttributeError"),
+        ("from spark_model_monitor.sagemaker import Model", "ImportError"),
+    ):
         done = subprocess.run([sys.executable, "-c", code + use], capture_output=True, text=True, check=False)
-        assert f"{kind}: model_monitor.sagemaker has no" in done.stderr
+        assert f"{kind}: spark_model_monitor.sagemaker has no" in done.stderr
         assert "take it from the SDK" in done.stderr

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_monitor.reports.sinks import Environment
-from model_monitor.running.scheduling.command import Request, run_due
-from model_monitor.running.scheduling.plan import read_plan
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.running.scheduling.plan import read_plan
 
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:

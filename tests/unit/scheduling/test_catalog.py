@@ -1,4 +1,4 @@
-"""`model-monitor watch-tables`: which tables a pattern means, what is run of each, and what the page says of the others."""
+"""`spark-model-monitor watch-tables`: which tables a pattern means, what is run of each, and what the page says of the others."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import io
 import pytest
 from tests.unit.scheduling.conftest import Jobs, at
 
-from model_monitor.errors import BadConfiguration, BadInput
-from model_monitor.running.scheduling.catalog import fleet_of_tables
-from model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.running.scheduling.catalog import fleet_of_tables
+from spark_model_monitor.running.scheduling.command import Request, run_due
 
 
 class Warehouse:

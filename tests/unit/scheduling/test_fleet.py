@@ -1,4 +1,4 @@
-"""`model-monitor watch`: what a fleet's file means, what it runs, what its page says of each entry, and who is told how often."""
+"""`spark-model-monitor watch`: what a fleet's file means, what it runs, what its page says of each entry, and who is notified."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pytest
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import Jobs, at, flags_of
 
-from model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from model_monitor.documents.constraints import MonitoringConfig
-from model_monitor.documents.run_description import RunDescription
-from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.reports.alerts import write_alerts
-from model_monitor.reports.outputs.files import publish
-from model_monitor.reports.sinks import Environment
-from model_monitor.running.scheduling import side_by_side
-from model_monitor.running.scheduling.command import Request, run_due
-from model_monitor.running.scheduling.fleet import read_fleet
-from model_monitor.running.scheduling.side_by_side import Turns
-from model_monitor.storage.files import draft_name
+from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.run_description import RunDescription
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from spark_model_monitor.reports.alerts import write_alerts
+from spark_model_monitor.reports.outputs.files import publish
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.scheduling import side_by_side
+from spark_model_monitor.running.scheduling.command import Request, run_due
+from spark_model_monitor.running.scheduling.fleet import read_fleet
+from spark_model_monitor.running.scheduling.side_by_side import Turns
+from spark_model_monitor.storage.files import draft_name
 
 VARIABLES = {"dataset_format": "capture", "dataset_source": "captures/{name}", "output_path": "reports/{name}"}
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from tests.unit.scheduling.conftest import at
 
-from model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from model_monitor.running.scheduling.plan import read_plan
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from spark_model_monitor.running.scheduling.plan import read_plan
 
 
 def test_an_entry_says_when_over_which_window_and_which_jobs(schedule):

@@ -1,4 +1,4 @@
-"""`model-monitor run-due`: what it runs when, what it notes, and whom it tells. spark-submit is stood in for."""
+"""`spark-model-monitor run-due`: what it runs when, what it notes, and whom it tells. spark-submit is stood in for."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.faults import ended_process
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import at
 
-from model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from model_monitor.reports.history.baselines import shares_at
-from model_monitor.reports.history.decisions import promote
-from model_monitor.running.runtime.status import ExitStatus
-from model_monitor.running.scheduling.command import Doing, Request, run_due
-from model_monitor.running.scheduling.plan import JobCommand
-from model_monitor.running.scheduling.record import held
-from model_monitor.running.scheduling.runs import KILLED, end_idle_processes, start_process
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.reports.history.baselines import shares_at
+from spark_model_monitor.reports.history.decisions import promote
+from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.scheduling.command import Doing, Request, run_due
+from spark_model_monitor.running.scheduling.plan import JobCommand
+from spark_model_monitor.running.scheduling.record import held
+from spark_model_monitor.running.scheduling.runs import KILLED, end_idle_processes, start_process
 
 SHAP = json.dumps(
     {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}

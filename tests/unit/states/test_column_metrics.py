@@ -9,10 +9,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from model_monitor.errors import BadConfiguration, BadState
-from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder, chosen
-from model_monitor.statistics.states.encoding import pack, unpack
-from model_monitor.statistics.states.moments import BLOCK_VALUES
+from spark_model_monitor.errors import BadConfiguration, BadState
+from spark_model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder, chosen
+from spark_model_monitor.statistics.states.encoding import pack, unpack
+from spark_model_monitor.statistics.states.moments import BLOCK_VALUES
 
 every_metric = pytest.mark.parametrize(
     "metric", [entry.function for entry in COLUMN_METRICS.values()], ids=COLUMN_METRICS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from model_monitor.statistics.states.scores import ConfusionCounts
+from spark_model_monitor.statistics.states.scores import ConfusionCounts
 
 
 def texts(*values: str) -> pa.Array:

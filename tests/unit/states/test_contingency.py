@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.statistics.states.contingency import (
+from spark_model_monitor.statistics.states.contingency import (
     CellKind,
     ColumnMetadata,
     Contingency,

@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 from tests.unit.states.test_laws import CASES, COLUMN_CASES, PARTS
 
-from model_monitor.errors import BadState, MonitorError
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.reports.history.archive import from_parquet
-from model_monitor.statistics.states import Profile, decode
-from model_monitor.statistics.states.contingency import Contingency
-from model_monitor.statistics.states.encoding import pack
-from model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor.errors import BadState, MonitorError
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.reports.history.archive import from_parquet
+from spark_model_monitor.statistics.states import Profile, decode
+from spark_model_monitor.statistics.states.contingency import Contingency
+from spark_model_monitor.statistics.states.encoding import pack
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 
 MUTATIONS = int(os.environ.get("MODEL_MONITOR_MUTATIONS", "8000"))
 

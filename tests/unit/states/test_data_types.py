@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.statistics.states.data_types import DataType, DataTypeCounts, classify, parse_numbers
+from spark_model_monitor.statistics.states.data_types import DataType, DataTypeCounts, classify, parse_numbers
 
 # patterns of StatefulDataType of Deequ 2.1.0, read with one's own eyes
 CELLS = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
-from model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
+from spark_model_monitor.statistics.states.distinct import told_apart
 
 
 def registers_of(*hashes: int) -> DistinctRegisters:

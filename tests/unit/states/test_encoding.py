@@ -6,9 +6,9 @@ import zlib
 
 import pytest
 
-from model_monitor.errors import BadState
-from model_monitor.statistics.states import decode
-from model_monitor.statistics.states.encoding import kind_and_version, pack, require_equal, unpack
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states import decode
+from spark_model_monitor.statistics.states.encoding import kind_and_version, pack, require_equal, unpack
 
 BLOB = pack("kll", 1, {"k": 2048, "c": 0.64}, b"items")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.statistics.states import (
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctBuilder,
@@ -13,8 +13,8 @@ from model_monitor.statistics.states import (
     MomentsBuilder,
     Profile,
 )
-from model_monitor.statistics.states.hashing import xxhash64_of
-from model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
+from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, metrics_of
 
 
 def profile_of(values, *, missing=0, text_counts=None):

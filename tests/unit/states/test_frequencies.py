@@ -9,9 +9,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.statistics.states import Frequencies, FrequenciesBuilder
-from model_monitor.statistics.states.frequencies import SLOTS
-from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states import Frequencies, FrequenciesBuilder
+from spark_model_monitor.statistics.states.frequencies import SLOTS
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 
 def frequencies_of(*blocks: dict[str, int], limit: int = 4096) -> Frequencies:

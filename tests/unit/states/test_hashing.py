@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
 
 # printed by Spark 3.5.9: select xxhash64(1), xxhash64(1L), …
 KNOWN = [

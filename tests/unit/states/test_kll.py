@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.statistics.states import Bucket, KllBuilder, KllSketch, sum_of
+from spark_model_monitor.statistics.states import Bucket, KllBuilder, KllSketch, sum_of
 
 
 def sketch_of(values, k: int = 2048, c: float = 0.64, cuts: tuple[int, ...] = ()) -> KllSketch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.statistics.states.outcomes import class_key, is_positive
+from spark_model_monitor.statistics.states.outcomes import class_key, is_positive
 
 
 @pytest.mark.parametrize("texts", [("1", "1.0", "01", " +1 ", "1e0"), ("true", "TRUE", " True"), ("0", "-0.0", ".0")])

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.errors import BadState
-from model_monitor.statistics.states import (
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states import (
     STATES,
     ColumnType,
     DataTypeCounts,
@@ -46,20 +46,20 @@ from model_monitor.statistics.states import (
     Words,
     decode,
 )
-from model_monitor.statistics.states.ages import Ages
-from model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
-from model_monitor.statistics.states.blocks import BlockSums, RegressionSums, blocks_of, summed
-from model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
-from model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
-from model_monitor.statistics.states.encoding import pack
-from model_monitor.statistics.states.estimated import EstimatedOutcomes
-from model_monitor.statistics.states.hashing import xxhash64_of
-from model_monitor.statistics.states.offences import Offences
-from model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
-from model_monitor.statistics.states.pairs import Pairs
-from model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
-from model_monitor.statistics.states.segments import Segmented
-from model_monitor.statistics.states.vectors import VectorMoments, VectorMomentsBuilder
+from spark_model_monitor.statistics.states.ages import Ages
+from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
+from spark_model_monitor.statistics.states.blocks import BlockSums, RegressionSums, blocks_of, summed
+from spark_model_monitor.statistics.states.columns import COLUMN_METRICS, ColumnMetricBuilder
+from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
+from spark_model_monitor.statistics.states.encoding import pack
+from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
+from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.offences import Offences
+from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from spark_model_monitor.statistics.states.pairs import Pairs
+from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
+from spark_model_monitor.statistics.states.segments import Segmented
+from spark_model_monitor.statistics.states.vectors import VectorMoments, VectorMomentsBuilder
 
 
 def part(seed: int, pairs: int) -> np.ndarray:

@@ -19,7 +19,7 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model_monitor.statistics.states.columns import ColumnMetric, column_metric
+from spark_model_monitor.statistics.states.columns import ColumnMetric, column_metric
 
 
 @column_metric
@@ -53,16 +53,16 @@ PROGRAM = """
 
     import json
     import pyarrow as pa
-    from model_monitor.documents.statistics import Statistics
-    from model_monitor.reports.history.archive import path_of, to_parquet
-    from model_monitor.running.runs.merging import merge_runs
-    from model_monitor.reports.outputs.files import publish
-    from model_monitor.data.profiling.partition import states_of_partition
-    from model_monitor.data.engine.protocol import PARTITION
-    from model_monitor.data.profiling.plan import ColumnPlan, ScanPlan
-    from model_monitor.running.configuration.reading import config_of, sources_of
-    from model_monitor.running.kinds import monitor_for
-    from model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, decode
+    from spark_model_monitor.documents.statistics import Statistics
+    from spark_model_monitor.reports.history.archive import path_of, to_parquet
+    from spark_model_monitor.running.runs.merging import merge_runs
+    from spark_model_monitor.reports.outputs.files import publish
+    from spark_model_monitor.data.profiling.partition import states_of_partition
+    from spark_model_monitor.data.engine.protocol import PARTITION
+    from spark_model_monitor.data.profiling.plan import ColumnPlan, ScanPlan
+    from spark_model_monitor.running.configuration.reading import config_of, sources_of
+    from spark_model_monitor.running.kinds import monitor_for
+    from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, decode
 
     flags = ["--column-metrics", "zeros", "--dataset-source", "d", "--dataset-format", "csv", "--output-path", "o"]
     monitor = monitor_for(config_of("baseline", sources_of(flags, {}), in_container=False))
@@ -99,8 +99,10 @@ PROGRAM = """
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     copy = tmp_path_factory.mktemp("package")
-    shutil.copytree(Path(LIB) / "model_monitor", copy / "model_monitor", ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "model_monitor" / "statistics" / "states" / "columns" / "zeros.py").write_text(ZEROS.lstrip())
+    shutil.copytree(
+        Path(LIB) / "spark_model_monitor", copy / "spark_model_monitor", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (copy / "spark_model_monitor" / "statistics" / "states" / "columns" / "zeros.py").write_text(ZEROS.lstrip())
     return json.loads(printed_by(PROGRAM, str(copy), str(tmp_path_factory.mktemp("runs"))))
 
 

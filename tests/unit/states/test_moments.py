@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.statistics.states import Moments, MomentsBuilder
+from spark_model_monitor.statistics.states import Moments, MomentsBuilder
 
 
 def moments_of(values, missing: int = 0, cuts: tuple[int, ...] = ()) -> Moments:

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from model_monitor.errors import BadState
-from model_monitor.statistics.states import KllSketch, decode
-from model_monitor.statistics.states.blocks import BLOCKS, blocks_of
-from model_monitor.statistics.states.outcomes import (
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states import KllSketch, decode
+from spark_model_monitor.statistics.states.blocks import BLOCKS, blocks_of
+from spark_model_monitor.statistics.states.outcomes import (
     ABOVE,
     NOT_ABOVE,
     OutcomeBuilder,

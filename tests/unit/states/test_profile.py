@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from model_monitor.errors import BadState
-from model_monitor.statistics.states import (
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
     DistinctRegisters,
@@ -18,7 +18,7 @@ from model_monitor.statistics.states import (
     Moments,
     Profile,
 )
-from model_monitor.statistics.states.encoding import joined, pack, unpack
+from spark_model_monitor.statistics.states.encoding import joined, pack, unpack
 
 ONE = Moments(count=1, sum=2.0, mean=2.0, minimum=2.0, maximum=2.0)
 

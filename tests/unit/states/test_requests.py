@@ -5,7 +5,7 @@ import math
 import pyarrow as pa
 import pytest
 
-from model_monitor.statistics.states import Requests, RequestsBuilder
+from spark_model_monitor.statistics.states import Requests, RequestsBuilder
 
 
 def requests_of(statuses, latencies, percentages=None) -> Requests:

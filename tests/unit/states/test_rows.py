@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.statistics.states import RowCounts
+from spark_model_monitor.statistics.states import RowCounts
 
 
 def test_counts_by_hand():

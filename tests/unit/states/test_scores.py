@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts, ScoreCountsBuilder, logarithms
+from spark_model_monitor.statistics.states.scores import UNLIMITED, ScoreCounts, ScoreCountsBuilder, logarithms
 
 RANDOM = np.random.default_rng(11)
 SCORES = RANDOM.random(3_000)

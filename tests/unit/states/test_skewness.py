@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from model_monitor.statistics.states.columns.skewness import Skewness
+from spark_model_monitor.statistics.states.columns.skewness import Skewness
 
 
 @pytest.mark.parametrize(

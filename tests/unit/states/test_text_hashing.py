@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 # printed by the reference implementation, python-xxhash 3.5: xxh64(text, seed=42)
 KNOWN = [

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.errors import BadState
-from model_monitor.statistics.states.blocks import RegressionSums
-from model_monitor.statistics.states.encoding import UPGRADES, joined, kinds, pack, state_type, unpack, upgrades
-from model_monitor.statistics.states.estimated import EstimatedOutcomes
-from model_monitor.statistics.states.outcomes import Outcomes
-from model_monitor.statistics.states.scores import ScoreCounts
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.blocks import RegressionSums
+from spark_model_monitor.statistics.states.encoding import UPGRADES, joined, kinds, pack, state_type, unpack, upgrades
+from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
+from spark_model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor.statistics.states.scores import ScoreCounts
 
 IN_NO_FILE = {"rows"}
 """Kinds that only travel from the executors to the driver, both of one release."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.statistics.states import VectorCounts
-from model_monitor.statistics.states.vectors import (
+from spark_model_monitor.statistics.states import VectorCounts
+from spark_model_monitor.statistics.states.vectors import (
     MOST_COMPONENTS,
     SEVERAL,
     TOO_LONG,

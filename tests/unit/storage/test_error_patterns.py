@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_monitor.storage.files import sentence_about
+from spark_model_monitor.storage.files import sentence_about
 
 SIGNS = {r"moved(?: to (?P<region>\w+))?": "write region={region}", "denied": "allow it"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from model_monitor.spark.storage import is_missing, java_class
+from spark_model_monitor.spark.storage import is_missing, java_class
 
 
 class JavaPackage:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tests.storage_law import EVERY_CLAUSE, RUN_BY
 
-import model_monitor.spark.storage
-import model_monitor.storage.s3  # noqa: F401  # whose storages register themselves
-from model_monitor.storage.files import STORAGES, opened_without_spark
+import spark_model_monitor.spark.storage
+import spark_model_monitor.storage.s3  # noqa: F401  # whose storages register themselves
+from spark_model_monitor.storage.files import STORAGES, opened_without_spark
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -16,9 +16,9 @@ from uuid import uuid4
 import pytest
 from tests.faults import ended_process
 
-from model_monitor.errors import OutputFailed, OutputHeld
-from model_monitor.storage import LocalStorage, holding
-from model_monitor.storage.lease import LIFE_SECONDS, PREFIX, SAFE_SECONDS, Lease
+from spark_model_monitor.errors import OutputFailed, OutputHeld
+from spark_model_monitor.storage import LocalStorage, holding
+from spark_model_monitor.storage.lease import LIFE_SECONDS, PREFIX, SAFE_SECONDS, Lease
 
 NOT_AT_ALL = timedelta(0)
 
@@ -384,8 +384,8 @@ def test_of_many_at_once_one_holds_and_all_get_on(out):
 
 HOLDER = """
     import sys
-    from model_monitor.errors import OutputHeld
-    from model_monitor.storage import LocalStorage, holding
+    from spark_model_monitor.errors import OutputHeld
+    from spark_model_monitor.storage import LocalStorage, holding
     storage = LocalStorage()
     with holding(storage, sys.argv[1]):
         print("held", flush=True)

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 from tests.faults import Disk, Fault, watched
 
-from model_monitor.errors import BadInput, OutputFailed
-from model_monitor.spark.storage import HadoopStorage
-from model_monitor.storage import LocalStorage, join, storage_of
+from spark_model_monitor.errors import BadInput, OutputFailed
+from spark_model_monitor.spark.storage import HadoopStorage
+from spark_model_monitor.storage import LocalStorage, join, storage_of
 
 storage = LocalStorage()
 

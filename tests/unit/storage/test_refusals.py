@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.storage.files import place_in, refusal_in
+from spark_model_monitor.storage.files import place_in, refusal_in
 
 OF_S3 = "(Service: Amazon S3; Status Code: {status}; Error Code: {code}; Request ID: X)"
 

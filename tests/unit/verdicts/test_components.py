@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.drift.distributions import scores_of
-from model_monitor.statistics.states import Moments
-from model_monitor.statistics.states.kll import KllBuilder
-from model_monitor.statistics.verdicts import components
-from model_monitor.statistics.verdicts.components import Component, of_missing
-from model_monitor.statistics.verdicts.multiplicity import adjusted, combined, shared
+from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.statistics.drift.distributions import scores_of
+from spark_model_monitor.statistics.states import Moments
+from spark_model_monitor.statistics.states.kll import KllBuilder
+from spark_model_monitor.statistics.verdicts import components
+from spark_model_monitor.statistics.verdicts.components import Component, of_missing
+from spark_model_monitor.statistics.verdicts.multiplicity import adjusted, combined, shared
 
 
 def of_categories(baseline, current):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.statistics.verdicts.components import Samples, fewer_are_missing
-from model_monitor.statistics.verdicts.filling import FEWEST_WINDOWS, filled, risen
-from model_monitor.statistics.verdicts.variation import ALONE, FIELDS, PastWindows
+from spark_model_monitor.statistics.verdicts.components import Samples, fewer_are_missing
+from spark_model_monitor.statistics.verdicts.filling import FEWEST_WINDOWS, filled, risen
+from spark_model_monitor.statistics.verdicts.variation import ALONE, FIELDS, PastWindows
 
 ALL = np.ones(3, bool)
 SAMPLES = Samples(10_000, 1_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.statistics.verdicts.groups import likeness_in_blocks
+from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
 
 
 def likeness(values, blocks, alone=()):

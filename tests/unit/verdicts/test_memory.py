@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_monitor.statistics.verdicts.memory import FEWEST, Memory
+from spark_model_monitor.statistics.verdicts.memory import FEWEST, Memory
 
 BASELINE, ROWS, HISTORY = 20_000, 400, 120
 LEVEL = 1 / 720 / 4  # of one column

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.statistics.verdicts.components import Component, chance_of_more
-from model_monitor.statistics.verdicts.missing import chance_of_many
-from model_monitor.statistics.verdicts.variation import allowed_for, of_missing
+from spark_model_monitor.statistics.verdicts.components import Component, chance_of_more
+from spark_model_monitor.statistics.verdicts.missing import chance_of_many
+from spark_model_monitor.statistics.verdicts.variation import allowed_for, of_missing
 
 ROWS, WINDOWS, SHARE = 2_000, 400, 0.01
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.verdicts import components
-from model_monitor.statistics.verdicts.components import Samples
-from model_monitor.statistics.verdicts.multiplicity import (
+from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.statistics.verdicts import components
+from spark_model_monitor.statistics.verdicts.components import Samples
+from spark_model_monitor.statistics.verdicts.multiplicity import (
     BUDGET,
     combined,
     distance_interval,

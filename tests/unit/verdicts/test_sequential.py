@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_monitor.statistics.verdicts.sequential import boundary, reach, rows_to_tell
+from spark_model_monitor.statistics.verdicts.sequential import boundary, reach, rows_to_tell
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.statistics.verdicts.components import chance_of_more, fewest_beyond_chance, rarer, two_sided
+from spark_model_monitor.statistics.verdicts.components import chance_of_more, fewest_beyond_chance, rarer, two_sided
 
 
 @pytest.mark.parametrize(("size", "of"), [(1, 5), (40, 100), (99, 100), (700, 2_000), (1_000, 1_001_000)])

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model_monitor.statistics.drift import NumericDistribution
-from model_monitor.statistics.states.distinct import told_apart
-from model_monitor.statistics.verdicts import components
-from model_monitor.statistics.verdicts.components import Component
-from model_monitor.statistics.verdicts.likeness import belong_together, likenesses, rows_as_one
-from model_monitor.statistics.verdicts.multiplicity import combined
-from model_monitor.statistics.verdicts.parts import Parts, between_shares
-from model_monitor.statistics.verdicts.variation import (
+from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.verdicts import components
+from spark_model_monitor.statistics.verdicts.components import Component
+from spark_model_monitor.statistics.verdicts.likeness import belong_together, likenesses, rows_as_one
+from spark_model_monitor.statistics.verdicts.multiplicity import combined
+from spark_model_monitor.statistics.verdicts.parts import Parts, between_shares
+from spark_model_monitor.statistics.verdicts.variation import (
     Groups,
     Others,
     allowed_for,
@@ -23,8 +23,8 @@ from model_monitor.statistics.verdicts.variation import (
     phi,
     unseen,
 )
-from model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
-from model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
+from spark_model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
+from spark_model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
 
 
 def likeness(values, sizes, *, are_numbers):

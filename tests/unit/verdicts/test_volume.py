@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import linregress, t
 
-from model_monitor.statistics.verdicts.volume import UsualGap, Volume, in_minutes
+from spark_model_monitor.statistics.verdicts.volume import UsualGap, Volume, in_minutes
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)  # a Monday
 LEVEL = 1 / 720 / 4

@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 import pytest
 from tests.servers import http_server
 
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.reports.alerts import deliver, read_destinations
-from model_monitor.reports.notices import AlertReport, Report
-from model_monitor.reports.sinks import Environment
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.reports.alerts import deliver, read_destinations
+from spark_model_monitor.reports.notices import AlertReport, Report
+from spark_model_monitor.reports.sinks import Environment
 
 
 @pytest.fixture

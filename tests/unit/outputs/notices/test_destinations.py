@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_monitor.reports.alerts import read_destinations
-from model_monitor.reports.sinks import SINKS
+from spark_model_monitor.reports.alerts import read_destinations
+from spark_model_monitor.reports.sinks import SINKS
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from model_monitor.documents.check_results import CheckResult, CheckStatus
-from model_monitor.reports.notices import sendable, worst_of
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.reports.notices import sendable, worst_of
 
 
 def outcome(feature, observed, threshold, status=CheckStatus.VIOLATED):

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from tests.servers import dripping
 
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.errors import BadInput
-from model_monitor.monitors.predictors import http
-from model_monitor.reports.alerts import deliver, read_destinations
-from model_monitor.reports.notices import AlertReport, Report
-from model_monitor.reports.sinks import Environment
-from model_monitor.storage import s3
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.predictors import http
+from spark_model_monitor.reports.alerts import deliver, read_destinations
+from spark_model_monitor.reports.notices import AlertReport, Report
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.storage import s3
 
 HTTP = (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")
 SMTP = (b"220-here\r\n", b"220-still here\r\n")

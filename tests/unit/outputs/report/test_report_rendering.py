@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import nbformat
 import pytest
 
-from model_monitor.documents.page import (
+from spark_model_monitor.documents.page import (
     Column,
     Line,
     Mark,
@@ -22,9 +22,9 @@ from model_monitor.documents.page import (
     number_text,
     table_of,
 )
-from model_monitor.reports.page import pdf
-from model_monitor.reports.page.files import block_html, html_of, points_svg, report_files
-from model_monitor.reports.page.svg import description_of
+from spark_model_monitor.reports.page import pdf
+from spark_model_monitor.reports.page.files import block_html, html_of, points_svg, report_files
+from spark_model_monitor.reports.page.svg import description_of
 
 HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'
 

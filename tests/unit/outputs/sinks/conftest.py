@@ -8,9 +8,9 @@ import boto3
 import pytest
 from tests.servers import aws_emulator
 
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.reports.notices import AlertReport, Report
-from model_monitor.reports.sinks import Environment
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.reports.notices import AlertReport, Report
+from spark_model_monitor.reports.sinks import Environment
 
 
 def metric(name, value, **dimensions):

@@ -9,11 +9,11 @@ import logging
 import pytest
 from tests.servers import http_server
 
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.reports.notices import Notice
-from model_monitor.reports.sinks import SINKS
-from model_monitor.reports.sinks.apprise import apprise
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.errors import BadConfiguration, SinkFailed
+from spark_model_monitor.reports.notices import Notice
+from spark_model_monitor.reports.sinks import SINKS
+from spark_model_monitor.reports.sinks.apprise import apprise
 
 
 def url_of(server, path="hooks/T123"):

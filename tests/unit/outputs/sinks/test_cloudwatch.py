@@ -8,12 +8,12 @@ from datetime import datetime, timezone
 import pytest
 from tests.servers import http_server
 
-from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.monitors.bias.monitor import BiasMonitor
-from model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from model_monitor.reports.sinks import SINKS, aws_client
-from model_monitor.reports.sinks.cloudwatch import batches, cloudwatch, namespace_of
+from spark_model_monitor.errors import BadConfiguration, SinkFailed
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.reports.sinks import SINKS, aws_client
+from spark_model_monitor.reports.sinks.cloudwatch import batches, cloudwatch, namespace_of
 
 from .conftest import metric
 

@@ -14,7 +14,7 @@ from jobs.monitor import main as monitor
 from prometheus_client.parser import text_string_to_metric_families
 
 FOLDER = Path(__file__).resolve().parents[4] / "docs" / "grafana"
-BOARD = json.loads((FOLDER / "model-monitor.json").read_text())
+BOARD = json.loads((FOLDER / "spark-model-monitor.json").read_text())
 RULES = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
 EXPRESSIONS = [
     *(target["expr"] for panel in BOARD["panels"] for target in panel["targets"]),

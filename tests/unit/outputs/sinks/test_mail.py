@@ -8,10 +8,10 @@ import pytest
 from aiosmtpd.smtp import AuthResult
 from tests.servers import Mailbox, smtp_server
 
-from model_monitor.errors import BadConfiguration, SinkFailed
-from model_monitor.reports.mails import MailServer, mail
-from model_monitor.reports.sinks import SINKS
-from model_monitor.reports.sinks.mail import email
+from spark_model_monitor.errors import BadConfiguration, SinkFailed
+from spark_model_monitor.reports.mails import MailServer, mail
+from spark_model_monitor.reports.sinks import SINKS
+from spark_model_monitor.reports.sinks.mail import email
 
 SECRET = "correct horse battery staple"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.errors import SinkFailed
-from model_monitor.reports.sinks.prometheus import prometheus
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.errors import SinkFailed
+from spark_model_monitor.reports.sinks.prometheus import prometheus
 
 from .conftest import metric
 

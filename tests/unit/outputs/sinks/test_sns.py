@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from model_monitor.documents.alerts import AlertStatus
-from model_monitor.errors import SinkFailed
-from model_monitor.reports.notices import OVERDUE, Notice
-from model_monitor.reports.sinks.sns import sns
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.errors import SinkFailed
+from spark_model_monitor.reports.notices import OVERDUE, Notice
+from spark_model_monitor.reports.sinks.sns import sns
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
 

@@ -12,8 +12,8 @@ import threading
 import pytest
 from tests.servers import http_server
 
-from model_monitor.errors import SinkFailed
-from model_monitor.reports.sinks.webhook import webhook
+from spark_model_monitor.errors import SinkFailed
+from spark_model_monitor.reports.sinks.webhook import webhook
 
 SECRET = "correct horse battery staple"
 

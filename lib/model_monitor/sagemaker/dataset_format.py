@@ -1,5 +1,0 @@
-"""`sagemaker.model_monitor.dataset_format` under our name, for notebooks that import it from there."""
-
-from model_monitor.sagemaker.inputs import DatasetFormat, MonitoringDatasetFormat
-
-__all__ = ["DatasetFormat", "MonitoringDatasetFormat"]

@@ -1,5 +1,0 @@
-"""`sagemaker.model_monitor` under our name, for notebooks that write `sagemaker.model_monitor.X`."""
-
-from model_monitor.sagemaker.sdk import beside
-
-__getattr__ = beside("model_monitor")

@@ -1,0 +1,190 @@
+"""A job as a step of an EMR cluster or a job run of an EMR Serverless application, by the clients of Airflow's connections.
+
+The package, Deequ's JAR and the driver are uploaded to S3 like `./spark-submit.sh --target …` does. A retry first looks for
+the run of an earlier attempt, by the name that all attempts share, so that no second one runs in parallel.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from spark_model_monitor.airflow.places import JobCall, Location, words_of
+from spark_model_monitor.errors import BadConfiguration, needing
+from spark_model_monitor.integrations.emr.endings import error_sentences, refuse_secrets
+from spark_model_monitor.integrations.emr.runs import (
+    ENDED_BADLY,
+    ENDED_WELL,
+    Run,
+    Shipment,
+    jar_for,
+    line_on,
+    request_of,
+)
+from spark_model_monitor.running.configuration.encryption import S3Encryption, upload_arguments
+from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.spark.launch.package_zip import provide_zip
+from spark_model_monitor.spark.launch.request import Bucket, Kind, Target, settings_of, split_options
+from spark_model_monitor.spark.launch.spark_command import own_settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OnEmr(Location):
+    package_location: str
+    environment: str | None = None
+    columns: int = 1000
+
+    @abstractmethod
+    def _target(self) -> Target: ...
+
+    @abstractmethod
+    def _client(self) -> Any:
+        """boto3's client of the service, with the connection's credentials and region."""
+
+    @abstractmethod
+    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+        """Name and identifier of each run that has not ended."""
+
+    @abstractmethod
+    def _cancel(self, client: Any, run: Run) -> None: ...
+
+    def find(self, call: JobCall) -> RemoteRun | None:
+        target = self._target()
+        with self._error_sentences(target):
+            client = self._client()
+            for name, identifier in self._live_runs(client):
+                if name == call.name:
+                    return self._following(Run(target.kind, target.identifier, identifier), client)
+        return None
+
+    def begin(self, call: JobCall) -> RemoteRun:
+        target, layout = self._target(), Layout.here()
+        Bucket.of(call.output_path, "output_path")
+        options, others = split_options(self.spark_options)
+        if others:
+            raise BadConfiguration(f"spark_options has {others[0]!r}, which is no option of spark-submit")
+        refuse_secrets([*words_of(call.flags), *self.spark_options])
+        remarks: list[str] = []
+        settings = own_settings(layout, self.columns, "yarn", settings_of(options), remarks)
+        package = provide_zip(layout.package, cache_directory(os.environ))
+        driver = layout.job_file(call.job, layout.root)
+        for remark in remarks:
+            log.info("%s", remark)
+        with self._error_sentences(target):
+            client = self._client()
+            jar = jar_for(line_on(target, client), os.environ) if layout.needs_deequ(driver) else None
+            shipment = Shipment.of(target, driver, package, jar)
+            for parcel in shipment.upload(_s3_client(self.aws_conn_id), _encryption(call)):
+                log.info("put %s to %s", parcel.path.name, parcel.uri)
+            token = str(uuid.uuid4())
+            request = request_of(target, shipment, settings, options, call.words, name=call.name, token=token)
+            run = Run.started(target.kind, client, request)
+        log.info("started %s %s of %s", target.kind.value, run.identifier, run.of)
+        return self._following(run, client)
+
+    def _following(self, run: Run, client: Any) -> RemoteRun:
+        return RemoteRun(run, client, partial(self._cancel, client, run))
+
+    @contextmanager
+    def _error_sentences(self, target: Target) -> Iterator[None]:
+        with needing("EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"):
+            import airflow.providers.amazon  # noqa: F401 - the sentence about boto3 would be the wrong one here
+        with error_sentences(target):
+            yield
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmrCluster(_OnEmr):
+    """Steps of a running cluster.
+
+    package_location: the S3 location of the files that jobs need. environment: an archive of Python's environment, here or
+    on S3, None if the cluster has all libraries. columns: number of columns in the data, which sizes the executors' memory.
+    """
+
+    cluster_id: str
+
+    def _target(self) -> Target:
+        package = Bucket.of(self.package_location, "package_location")
+        return Target(Kind.EMR, self.cluster_id, package, environment=self.environment)
+
+    def _client(self) -> Any:
+        from airflow.providers.amazon.aws.hooks.emr import EmrHook
+
+        return EmrHook(aws_conn_id=self.aws_conn_id).conn
+
+    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+        states = ["PENDING", "RUNNING"]
+        for page in client.get_paginator("list_steps").paginate(ClusterId=self.cluster_id, StepStates=states):
+            yield from ((step["Name"], step["Id"]) for step in page["Steps"])
+
+    def _cancel(self, client: Any, run: Run) -> None:
+        client.cancel_steps(ClusterId=run.of, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmrServerless(_OnEmr):
+    """Job runs of an application. execution_role: ARN of the role that they run as. The others as in `EmrCluster`."""
+
+    application_id: str
+    execution_role: str
+
+    def _target(self) -> Target:
+        package = Bucket.of(self.package_location, "package_location")
+        return Target(Kind.SERVERLESS, self.application_id, package, self.execution_role, self.environment)
+
+    def _client(self) -> Any:
+        from airflow.providers.amazon.aws.hooks.emr import EmrServerlessHook
+
+        return EmrServerlessHook(aws_conn_id=self.aws_conn_id).conn
+
+    def _live_runs(self, client: Any) -> Iterator[tuple[str, str]]:
+        states = ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "QUEUED"]
+        for page in client.get_paginator("list_job_runs").paginate(applicationId=self.application_id, states=states):
+            yield from ((run.get("name", ""), run["id"]) for run in page["jobRuns"])
+
+    def _cancel(self, client: Any, run: Run) -> None:
+        client.cancel_job_run(applicationId=run.of, jobRunId=run.identifier)
+
+
+class RemoteRun:
+    """A step or job run that is followed until it has ended."""
+
+    def __init__(self, run: Run, client: Any, cancel: Callable[[], None]) -> None:
+        self.run = run
+        self._client = client
+        self._cancel = cancel
+
+    def wait(self) -> None:
+        """The job's message has the result; the service reports only success or failure."""
+        state = self.run.wait(self._client)
+        if state.reason:
+            log.info("%s %s: %s", self.run.kind.value, self.run.identifier, state.reason)
+
+    def stop(self) -> None:
+        if self.run.state(self._client).name not in ENDED_WELL[self.run.kind] + ENDED_BADLY[self.run.kind]:
+            self._cancel()
+
+
+def _s3_client(aws_conn_id: str | None) -> Any:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    return S3Hook(aws_conn_id=aws_conn_id).conn
+
+
+def _encryption(call: JobCall) -> dict[str, str]:
+    """The package is encrypted like the results. Raises BadConfiguration for an unknown kind of encryption."""
+    wanted = call.flags.get("s3_encryption")
+    kinds = {kind.value.lower(): kind for kind in S3Encryption}
+    if wanted is not None and wanted.lower() not in kinds:
+        names = ", ".join(kind.value for kind in S3Encryption)
+        raise BadConfiguration(f"flags has s3_encryption={wanted!r}; it is one of: {names}")
+    return upload_arguments(kinds[wanted.lower()] if wanted else None, call.flags.get("s3_kms_key"))

@@ -1,0 +1,258 @@
+"""The result of a job, from the files that it left: its message and documents as XCom, and a task with violations."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from spark_model_monitor.airflow.places import moment
+from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.documents.alerts import Alerts
+from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
+from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
+from spark_model_monitor.spark.launch.request import S3_SCHEMES
+from spark_model_monitor.storage import LocalStorage, join
+
+log = logging.getLogger(__name__)
+
+
+class StoredFiles(Protocol):
+    """Files of one file system, by their full paths."""
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content, None if there is no such file."""
+
+    def delete(self, path: str) -> None:
+        """Remove a file, if it exists."""
+
+
+def files_of(path: str, aws_conn_id: str | None) -> StoredFiles:
+    """The file system of `path`. Raises BadConfiguration if Airflow has none for it, or for a relative path."""
+    scheme = urlsplit(path).scheme
+    if scheme == "" and not path.startswith("/"):
+        raise BadConfiguration(
+            f"output_path is {path!r}; write an absolute path, since the job and Airflow work in different folders"
+        )
+    if scheme in ("", "file"):
+        return LocalFiles()
+    if scheme in S3_SCHEMES:
+        return S3Files(aws_conn_id)
+    return ObjectStorageFiles(path)
+
+
+class LocalFiles:
+    """Local files."""
+
+    def read(self, path: str) -> bytes | None:
+        storage = LocalStorage()
+        return storage.read(path) if storage.exists(path) else None
+
+    def delete(self, path: str) -> None:
+        LocalStorage().delete(path)
+
+
+class S3Files:
+    """Objects, by the client of an Airflow connection."""
+
+    def __init__(self, aws_conn_id: str | None) -> None:
+        self._aws_conn_id = aws_conn_id
+
+    def read(self, path: str) -> bytes | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            content: bytes = self._client().get_object(**_place_of(path))["Body"].read()
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                return None
+            raise
+        return content
+
+    def delete(self, path: str) -> None:
+        self._client().delete_object(**_place_of(path))
+
+    def _client(self) -> Any:
+        with needing(
+            "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
+        ):
+            from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+        return S3Hook(aws_conn_id=self._aws_conn_id).conn
+
+
+class ObjectStorageFiles:
+    """Files of a file system from one of Airflow's providers, such as gs:// or abfss://."""
+
+    def __init__(self, path: str) -> None:
+        from airflow.sdk import ObjectStoragePath
+
+        try:
+            ObjectStoragePath(path).exists()
+        except ValueError as error:
+            scheme = urlsplit(path).scheme
+            raise BadConfiguration(
+                f"output_path is {path!r}, and no provider of this Airflow opens {scheme}://, so what came of the job could not "
+                "be read; install the provider that does, or write the results to S3 or to a folder that workers see"
+            ) from error
+
+    def read(self, path: str) -> bytes | None:
+        from airflow.sdk import ObjectStoragePath
+
+        file = ObjectStoragePath(path)
+        return bytes(file.read_bytes()) if file.exists() else None
+
+    def delete(self, path: str) -> None:
+        from airflow.sdk import ObjectStoragePath
+
+        ObjectStoragePath(path).unlink(missing_ok=True)
+
+
+def _place_of(path: str) -> dict[str, str]:
+    parts = urlsplit(path)
+    return {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}
+
+
+Callback = Callable[[Any], Any]
+"""Receives Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
+
+
+class OnViolations(str, Enum):
+    """What happens to a task whose job found violations.
+
+    FAIL: the task fails, without a retry, since the same data has the same violations; the job ends with status 4 as
+    with `--fail-on-violations`. SKIP_DOWNSTREAM: it succeeds, and its direct downstream tasks are skipped. CALLBACK:
+    the callback is called, then it succeeds.
+    """
+
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    SKIP_DOWNSTREAM = "skip-downstream"
+    CALLBACK = "callback"
+
+    @classmethod
+    def of(cls, text: str, callback: Callback | None) -> OnViolations:
+        """The choice of this name.
+
+        Raises BadConfiguration for another name, or if callback and choice don't match.
+        """
+        try:
+            choice = cls(text)
+        except ValueError:
+            known = ", ".join(each.value for each in cls)
+            raise BadConfiguration(f"on_violations is {text!r}; it is one of: {known}") from None
+        if choice is cls.CALLBACK and callback is None:
+            raise BadConfiguration("on_violations is 'callback', and there is none; write callback=notify_the_team")
+        if choice is not cls.CALLBACK and callback is not None:
+            raise BadConfiguration(
+                f"there is a callback, and on_violations is {choice.value!r}; write 'callback' to have it called"
+            )
+        return choice
+
+
+MESSAGE = "message"
+MOST_LISTED = 100  # violations that the XCom lists; all of them are in the document
+
+_HOUR_LEVELS = 4
+_COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """A run that completed.
+
+    status: Completed or CompletedWithViolations, as in the service. message: the job's own. violations: their number;
+    violated: the first of them without their texts. paths: of the documents by name, where they never change, and
+    `output`, the job's output path. window: start and end. alert: OK or InAlert, by `--datapoints-to-alert`; None for a
+    job that compares nothing.
+    """
+
+    status: str
+    message: str
+    violations: int
+    violated: tuple[Mapping[str, Any], ...]
+    paths: Mapping[str, str]
+    run_id: str | None = None
+    window: Mapping[str, str] | None = None
+    alert: str | None = None
+
+    def as_xcom(self) -> dict[str, Any]:
+        """The members as in JSON."""
+        return {**asdict(self), "violated": list(self.violated)}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that did not complete. reason: one sentence. exit_status: the job's, if known."""
+
+    reason: str
+    exit_status: int = field(default=ExitStatus.FAILED)
+
+
+def message_path(output_path: str) -> str:
+    """The path of a job's message."""
+    return join(output_path, MESSAGE)
+
+
+def read_outcome(
+    files: StoredFiles, output_path: str, exit_status: int | None, *, window: Window | None, compares: bool
+) -> JobEnd | Failure:
+    """The result of the run that has just ended, from the message and the documents below `output_path`.
+
+    exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
+    """
+    said = files.read(message_path(output_path))
+    if said is None:
+        reason = "the job left no message, so it never started or was killed; see its log"
+        return Failure(reason, exit_status or ExitStatus.FAILED)
+    message = said.decode("utf-8", "replace").strip()
+    counted = _COUNT.fullmatch(message)
+    if counted is None and message != COMPLETED:
+        return Failure(message.removeprefix("Error: "), exit_status or status_of(message))
+    run = _published(files, output_path)
+    folder = join(output_path, run.folder) if run else output_path
+    documents = sorted(name for name in run.digests if "/" not in name) if run else []
+    return JobEnd(
+        status=message.partition(":")[0],
+        message=message,
+        violations=int(counted[1]) if counted else 0,
+        violated=_violated(files, folder) if counted else (),
+        paths={"output": output_path, **{name: join(folder, name) for name in documents}},
+        run_id=run.run_id if run else None,
+        window=None if window is None else {"start": moment(window.start), "end": moment(window.end)},
+        alert=_alert(files, output_path) if compares else None,
+    )
+
+
+def _published(files: StoredFiles, output_path: str) -> Run | None:
+    """The last published run, its folder below the output path; None for a merge, which publishes by the hour."""
+    content = files.read(join(output_path, CURRENT))
+    return None if content is None else read_commit(content, join(output_path, CURRENT))
+
+
+def _violated(files: StoredFiles, folder: str) -> tuple[Mapping[str, Any], ...]:
+    """The subject of each violation; all members but its text, whatever their names in the monitor."""
+    content = files.read(join(folder, VIOLATIONS))
+    listed = json.loads(content or b"{}").get("violations", [])
+    return tuple({name: text for name, text in each.items() if name != "description"} for each in listed[:MOST_LISTED])
+
+
+def _alert(files: StoredFiles, output_path: str) -> str | None:
+    """The alert of this run's series; it is stored above the hour folders (docs/alerts.md)."""
+    top = output_path.rstrip("/")
+    if hour_of_path(join(top, MESSAGE)) is not None:
+        top = top.rsplit("/", _HOUR_LEVELS)[0]
+    path = join(top, Alerts.FILE_NAME)
+    content = files.read(path)
+    if content is None:
+        return None
+    try:
+        return Alerts.from_json(content, path).status.value
+    except BadDocument as error:
+        log.warning("%s", error)
+        return None

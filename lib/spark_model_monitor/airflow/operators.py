@@ -1,0 +1,341 @@
+"""The three jobs as tasks: each starts its job in a place, waits for it, and returns its result, with links."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from airflow.sdk import BaseOperator, BaseOperatorLink, SkipMixin
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from spark_model_monitor.airflow.endings import (
+    Callback,
+    Failure,
+    JobEnd,
+    OnViolations,
+    StoredFiles,
+    files_of,
+    message_path,
+    read_outcome,
+)
+from spark_model_monitor.airflow.places import (
+    AN_HOUR,
+    JobCall,
+    Location,
+    Running,
+    require_free,
+    scheduled_time_of,
+    texts_of,
+    window_of,
+)
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.spark.launch.request import S3_SCHEMES
+from spark_model_monitor.storage import join
+
+
+class DocumentLink(BaseOperatorLink):
+    """A link called `label` to the document `file` of the run; empty if the run has none."""
+
+    def __init__(self, label: str, file: str) -> None:
+        self._label = label
+        self._file = file
+
+    @property
+    def name(self) -> str:
+        return self._label
+
+    @property
+    def xcom_key(self) -> str:
+        return f"_link_{self._file}"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The link, made where the task ran, when it has ended; Airflow stores it."""
+        path = operator.outcome.paths.get(self._file) if operator.outcome else None
+        return "" if path is None else address_of(path, operator.output_path, operator.documents_url)
+
+
+VIOLATIONS = DocumentLink("Violations", "constraint_violations.json")
+CHECKS = DocumentLink("Checks", "checks.json")
+STATISTICS = DocumentLink("Statistics", "statistics.json")
+CONSTRAINTS = DocumentLink("Constraints", "constraints.json")
+REPORT = DocumentLink("Report", "report.html")
+
+
+def address_of(path: str, output_path: str, served_at: str | None = None) -> str:
+    """The address of a file for a browser.
+
+    output_path: files below it are served at the address `served_at`, if there is one. Otherwise, objects are in S3's
+    console, and a local file has its path.
+    """
+    if served_at is not None:
+        return f"{served_at.rstrip('/')}/{quote(path.removeprefix(output_path).lstrip('/'))}"
+    parts = urlsplit(path)
+    if parts.scheme in S3_SCHEMES:
+        query = urlencode({"prefix": parts.path.lstrip("/")})
+        return f"https://s3.console.aws.amazon.com/s3/object/{parts.netloc}?{query}"
+    return Path(path).absolute().as_uri() if parts.scheme == "" else path
+
+
+log = logging.getLogger(__name__)
+
+HOUR_FOLDER = "%Y/%m/%d/%H"  # a run's folder below the output path, by its time. Source: C1.5.
+LONGEST_NAME = 200  # EMR and EMR Serverless accept 256 characters
+
+NOT_FOR_A_RETRY = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
+"""Statuses of errors that persist until a person fixes them."""
+
+
+class JobOperator(BaseOperator, SkipMixin):
+    """A job as a task.
+
+    where: the place. dataset_source, output_path, flags: as the job has them (docs/jobs.md), each a template; flags by the
+    option's name with underscores. documents_url: address at which `output_path` is served, for the links. skip_without_data:
+    whether a window without records skips the task instead of failing it.
+
+    Gives an `JobEnd` as XCom. Raises BadConfiguration, when the DAG is read, for flags that the task says itself or no job has.
+    """
+
+    JOB: ClassVar[str]
+    COMPARES: ClassVar[bool] = False
+    SAYS: ClassVar[tuple[str, ...]] = ("dataset_source", "output_path")
+    """Options that arguments of the operator set, by the same names."""
+
+    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {"env_file": "flags=, since the file lies on another machine"}
+    """Options that `flags` can't have either, with their replacement."""
+
+    template_fields: Sequence[str] = ("dataset_source", "output_path", "flags", "documents_url")
+    ui_color = "#e8f1f8"
+
+    def __init__(
+        self,
+        *,
+        where: Location,
+        dataset_source: str | None,
+        output_path: str,
+        flags: Mapping[str, Any] | None = None,
+        documents_url: str | None = None,
+        skip_without_data: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.where = where
+        self.dataset_source = dataset_source
+        self.output_path = output_path
+        self.flags = {} if flags is None else flags
+        self.documents_url = documents_url
+        self.skip_without_data = skip_without_data
+        self.outcome: JobEnd | None = None
+        self._running: Running | None = None
+        if isinstance(flags, Mapping):
+            require_free(flags, self._taken())
+
+    def execute(self, context: Any) -> dict[str, Any] | None:
+        """The outcome's members.
+
+        Raises AirflowFailException for errors that a retry can't fix, AirflowSkipException for a window without records
+        if requested, AirflowException for any other failure.
+        """
+        try:
+            require_free(self.flags, self._taken())  # again, since they may have come from another task
+            window = self.window(context)
+            call = JobCall(self.JOB, name_of(context), texts_of({**self.own_flags(window), **self.flags}))
+            place = self.where.rendered(lambda text: self.render_template(text, context))
+            files = files_of(call.output_path, place.aws_conn_id)
+            status = self._run(place, call, files)
+            came = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
+        except BadConfiguration as error:
+            raise AirflowFailException(f"Error: {error}") from error
+        except MonitorError as error:
+            raise AirflowException(f"Error: {error}") from error
+        if isinstance(came, Failure):
+            raise self._refusal(came)
+        self.outcome = came
+        log.info("%s", came.message)
+        return self.settle(came, context)
+
+    def window(self, context: Any) -> Window | None:
+        """The window of the run; None for one that reads all data."""
+        return None
+
+    def own_flags(self, window: Window | None) -> dict[str, Any]:
+        """The flags that the task itself sets."""
+        return {name: getattr(self, name) for name in self.SAYS}
+
+    def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
+        """Decide the task's state; returns its XCom."""
+        return outcome.as_xcom()
+
+    def on_kill(self) -> None:
+        """End the job with the task."""
+        if self._running is not None:
+            self._running.stop()
+
+    def _taken(self) -> dict[str, str]:
+        return {**{name: f"{name}=" for name in self.SAYS}, **self.SAID_OTHERWISE}
+
+    def _run(self, place: Location, call: JobCall, files: StoredFiles) -> int | None:
+        self._running = place.find(call)
+        if self._running is None:
+            files.delete(message_path(call.output_path))  # of an earlier run, which must not be taken for this one's
+            self._running = place.begin(call)
+        else:
+            log.info("%s runs already, started by an attempt before this one", call.name)
+        try:
+            return self._running.wait()
+        except BaseException:  # a task that is cleared, or takes longer than its execution_timeout
+            self._running.stop()
+            raise
+
+    def _refusal(self, failure: Failure) -> Exception:
+        if failure.exit_status == ExitStatus.NO_DATA and self.skip_without_data:
+            kind: type[Exception] = AirflowSkipException
+        else:
+            kind = AirflowFailException if failure.exit_status in NOT_FOR_A_RETRY else AirflowException
+        return kind(f"the job {self.JOB} failed: {failure.reason} (exit status {failure.exit_status})")
+
+
+class BaselineOperator(JobOperator):
+    """The baselining job: a data set -> what later data should be like. dataset_format, analysis_type: as the job has them."""
+
+    JOB = "baseline"
+    SAYS = (*JobOperator.SAYS, "dataset_format", "analysis_type")
+    template_fields = (*JobOperator.template_fields, "dataset_format")
+    operator_extra_links = (STATISTICS, CONSTRAINTS, REPORT)
+
+    def __init__(self, *, dataset_format: Any, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dataset_format = dataset_format
+        self.analysis_type = analysis_type
+
+
+class WindowedOperator(JobOperator):
+    """A job over the window of the DAG run.
+
+    lag: how far the window precedes the run's interval. length: of the window of a run whose interval is empty, as for
+    Airflow's plain cron schedules. Raises BadConfiguration, when the DAG is read, for values that are not times.
+    """
+
+    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
+        **JobOperator.SAID_OTHERWISE,
+        **dict.fromkeys(
+            ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset"), "lag= and length="
+        ),
+    }
+
+    def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = AN_HOUR, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, given in (("lag", lag), ("length", length)):
+            if not isinstance(given, timedelta) or (name == "length" and given <= timedelta(0)):
+                above = " above 0" if name == "length" else ""
+                raise BadConfiguration(f"{name} is {given!r}; write a timedelta{above}, such as timedelta(hours=1)")
+        self.lag = lag
+        self.length = length
+
+    def window(self, context: Any) -> Window:
+        return window_of(context, length=self.length, lag=self.lag)
+
+    def own_flags(self, window: Window | None) -> dict[str, Any]:
+        times = {} if window is None else {"start_time": window.start, "end_time": window.end}
+        return {**super().own_flags(window), **times}
+
+
+class MergeOperator(WindowedOperator):
+    """The merge job: the window's captures and their ground truth -> merged records in the folders of their hours."""
+
+    JOB = "merge"
+    SAYS = (*WindowedOperator.SAYS, "ground_truth_source")
+    template_fields = (*WindowedOperator.template_fields, "ground_truth_source")
+
+    def __init__(self, *, ground_truth_source: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ground_truth_source = ground_truth_source
+
+
+class MonitorOperator(WindowedOperator):
+    """The monitoring job: the window's records against a baseline.
+
+    baseline: output path of a run, or a folder of promoted versions; None if flags name its files. output_folder: what strftime
+    makes of the run's time is appended to `output_path`; None for nothing. on_violations, callback: as in `OnViolations`.
+    """
+
+    JOB = "monitor"
+    COMPARES = True
+    SAYS = (*WindowedOperator.SAYS, "dataset_format", "analysis_type", "baseline")
+    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
+        **WindowedOperator.SAID_OTHERWISE,
+        "fail_on_violations": "on_violations=",
+        "omit_empty_violations": "on_violations=, whose result has the number",
+    }
+    template_fields = (*WindowedOperator.template_fields, "dataset_format", "baseline")
+    operator_extra_links = (VIOLATIONS, CHECKS, STATISTICS, REPORT)
+    ui_color = "#e6f4ea"
+
+    def __init__(
+        self,
+        *,
+        baseline: str | None,
+        dataset_format: Any = "capture",
+        analysis_type: str = "DATA_QUALITY",
+        output_folder: str | None = HOUR_FOLDER,
+        on_violations: str = OnViolations.SUCCEED.value,
+        callback: Callback | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.baseline = baseline
+        self.dataset_format = dataset_format
+        self.analysis_type = analysis_type
+        self.output_folder = output_folder
+        self.on_violations = OnViolations.of(on_violations, callback)
+        self.callback = callback
+
+    def own_flags(self, window: Window | None) -> dict[str, Any]:
+        return {
+            **super().own_flags(window),
+            "output_path": self._output_path(window),
+            "fail_on_violations": self.on_violations is OnViolations.FAIL or None,
+        }
+
+    def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
+        if outcome.violations == 0:
+            return outcome.as_xcom()
+        if self.on_violations is OnViolations.CALLBACK and self.callback is not None:
+            self.callback({**context, "monitoring": outcome})
+        elif self.on_violations is not OnViolations.SUCCEED:
+            # these two end in an exception, which discards the XCom
+            context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
+            if self.on_violations is OnViolations.FAIL:
+                raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
+            skip_behind(self, context)
+            return None
+        return outcome.as_xcom()
+
+    def _output_path(self, window: Window | None) -> str:
+        if self.output_folder is None or window is None:
+            return self.output_path
+        return join(self.output_path, scheduled_time_of(window, self.lag).strftime(self.output_folder))
+
+
+def skip_behind(operator: SkipMixin, context: Any) -> None:
+    """Skip the tasks directly downstream of the running one."""
+    behind = context["task"].get_direct_relatives(upstream=False)
+    operator.skip(context["ti"], [task for task in behind if not task.is_teardown])
+
+
+def name_of(context: Mapping[str, Any]) -> str:
+    """The name of a task's run at the job's location: the same in every attempt, and in no other run."""
+    ti = context["ti"]
+    parts = [ti.dag_id, ti.task_id, ti.run_id, *([] if ti.map_index in (None, -1) else [str(ti.map_index)])]
+    name = re.sub(r"[^A-Za-z0-9._/#-]", "-", "/".join(parts))
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"

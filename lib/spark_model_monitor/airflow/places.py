@@ -1,0 +1,334 @@
+"""A job's options, a DAG run's window, and where a job runs: on the worker, or by a Spark connection."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+from spark_model_monitor.data.records.windows import Window, duration
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean, needing
+from spark_model_monitor.running.configuration.command_line import option_names
+from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
+from spark_model_monitor.spark.launch.java import PINNED, line_at
+from spark_model_monitor.spark.launch.package_zip import provide_zip
+from spark_model_monitor.spark.launch.spark_command import own_settings
+from spark_model_monitor.stopping import shell_status
+
+log = logging.getLogger(__name__)
+
+AN_HOUR = timedelta(hours=1)
+
+
+def window_of(context: Mapping[str, Any], *, length: timedelta = AN_HOUR, lag: timedelta = timedelta(0)) -> Window:
+    """The window of a DAG run, UTC.
+
+    context: Airflow's, of the task. length: of the window of a run whose interval is empty; it ends at the full hour.
+    lag: how far the window precedes the interval, for labels that come late.
+
+    Raises BadConfiguration if the run has no time at all.
+    """
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    if start is None or end is None or not start < end:
+        end = _utc(end or _time_of_run(context)).replace(minute=0, second=0, microsecond=0)
+        start = end - length
+    return Window(_utc(start) - lag, _utc(end) - lag)
+
+
+def scheduled_time_of(window: Window, lag: timedelta = timedelta(0)) -> datetime:
+    """The time that names a window's run in folders: the end of its interval.
+
+    Source: C1.5, where the folder of a report is the hour at which its run was scheduled.
+    """
+    return window.end + lag
+
+
+def _time_of_run(context: Mapping[str, Any]) -> datetime:
+    run = context.get("dag_run")
+    time = context.get("logical_date") or getattr(run, "run_after", None)
+    if time is None:
+        raise BadConfiguration("the DAG run has neither a data interval nor a time; trigger it with a logical date")
+    moment: datetime = time
+    return moment
+
+
+def _utc(time: datetime) -> datetime:
+    """A plain datetime: Airflow's own are pendulum's, whose sums differ when the clocks change."""
+    return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
+
+
+SECRETS = {"sink": "MODEL_MONITOR_SINK"}
+"""Options whose text may hold a secret, with the variables that say the same: everybody on a machine sees the arguments of its
+programs. Where the job's environment can be set they go that way."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def texts_of(flags: Mapping[str, Any]) -> dict[str, str]:
+    """Each option's text: numbers and paths as they are, True as true, lists with commas, times and durations in ISO 8601,
+    mappings as JSON. None and blank texts are left out: they mean that the option is not given.
+    """
+    texts = {name: _text(value) for name, value in flags.items() if value is not None}
+    return {name: text for name, text in texts.items() if text.strip()}
+
+
+def words_of(texts: Mapping[str, str]) -> list[str]:
+    """The flags of a command line: `--dataset-source=…`."""
+    return [f"--{name.replace('_', '-')}={text}" for name, text in texts.items()]
+
+
+def without_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The flags that may be in a command line, and the variables for the others."""
+    plain = {name: text for name, text in texts.items() if name not in SECRETS}
+    return plain, {variable: texts[name] for name, variable in SECRETS.items() if name in texts}
+
+
+def require_free(flags: Mapping[str, Any], taken: Mapping[str, str]) -> None:
+    """Check that `flags` are options of the jobs, and set nothing that the task itself sets.
+
+    taken: option -> the operator's argument that sets it. Raises BadConfiguration with a line for each invalid flag.
+    """
+    errors = []
+    for name in flags:
+        if _NAME.fullmatch(str(name)) is None:
+            likely = str(name).lstrip("-").replace("-", "_")
+            errors.append(f"flags has {name!r}; write the option as docs/jobs.md has it, with underscores: {likely!r}")
+        elif name in taken:
+            errors.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
+        elif name not in option_names():
+            hint = did_you_mean(name, option_names(), "docs/jobs.md lists them")
+            errors.append(f"flags has {name!r}, which is no option of the jobs; {hint}")
+    if errors:
+        raise BadConfiguration.gathered(errors)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, timedelta):
+        return duration(value)
+    if isinstance(value, Mapping):
+        return json.dumps(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ",".join(map(_text, value))
+    return str(value)
+
+
+def moment(time: datetime) -> str:
+    """A time in the format of jobs, `2026-01-31T22:00:00Z`."""
+    return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class JobCall:
+    """One run of a job.
+
+    name: of the task's run, the same in every attempt of it, and of no other run. flags: the texts of its options.
+    """
+
+    job: str
+    name: str
+    flags: Mapping[str, str]
+
+    @property
+    def output_path(self) -> str:
+        """Where its results go."""
+        return self.flags["output_path"]
+
+    @property
+    def words(self) -> list[str]:
+        """Its flags as words of a command line."""
+        return words_of(self.flags)
+
+
+class Running(Protocol):
+    """A job that was started."""
+
+    def wait(self) -> int | None:
+        """Its exit status when it has ended, None if unknown in this place; its log lines go to the task's log."""
+
+    def stop(self) -> None:
+        """End it, if it has not ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location(ABC):
+    """Every text in a place may be a template, since clusters are often created by an earlier task.
+
+    spark_options: words for spark-submit, `("--executor-memory", "4g")`. aws_conn_id: Airflow's connection for results on S3.
+    """
+
+    spark_options: tuple[str, ...] = ()
+    aws_conn_id: str | None = "aws_default"
+
+    def rendered(self, render: Callable[[Any], Any]) -> Location:
+        """The place with its templates filled in."""
+        return replace(self, **{field.name: render(getattr(self, field.name)) for field in fields(self) if field.init})
+
+    def find(self, call: JobCall) -> Running | None:
+        """The unfinished run of this call that an earlier attempt started; None if there is none, or if runs end with
+        the attempt.
+        """
+        return None
+
+    @abstractmethod
+    def begin(self, call: JobCall) -> Running:
+        """Start the job.
+
+        Raises BadConfiguration for an invalid configuration, another MonitorError if the place refuses it.
+        """
+
+
+STOPPING_SECONDS = 60  # how long a job may take to leave its message and to stop Spark
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSpark(Location):
+    """A job in a process of the worker's machine: on local Spark, or on a cluster from here.
+
+    python: the interpreter that has our package with all its libraries; Airflow's own environment need not have them. master:
+    Spark's, such as local[4] or yarn. folder: where relative paths start. environment: variables of the job, beside the worker's.
+    """
+
+    python: str = sys.executable
+    master: str = "local[*]"
+    folder: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def begin(self, call: JobCall) -> LocalProcess:
+        plain, secret = without_secrets(call.flags)
+        words = ["--master", self.master, "--name", call.name, *self.spark_options, call.job, *words_of(plain)]
+        command = [self.python, "-m", "spark_model_monitor.spark.launch.submission", *words]
+        return LocalProcess(command, {**self.environment, **secret}, self.folder)
+
+
+class LocalProcess:
+    """A process whose lines go to the log; its child processes end with it."""
+
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str], folder: str | None = None) -> None:
+        """Start it. Raises MissingDependency if there is no such program."""
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, **variables},
+                cwd=None if folder is None else Path(folder),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,  # so that the JVM and Python's workers can be ended with it
+            )
+        except OSError as error:
+            raise MissingDependency(
+                f"{error.filename} can't be started ({error.strerror}); python= has to be an interpreter that has "
+                "spark-model-monitor, such as /srv/spark-model-monitor/bin/python, and folder= a folder"
+            ) from error
+        self.lines: list[str] = []
+
+    def wait(self) -> int:
+        """Its exit status, 128 + N if signal N ended it, as in a shell."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip())
+            log.info("%s", line.rstrip())
+        return shell_status(self._process.wait())
+
+    def stop(self) -> None:
+        if self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(STOPPING_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+SIZED_AS_ON = "yarn"  # memory beside the executors' heap is set as for YARN; other clusters ignore the setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkConnection(Location):
+    """Spark by a connection, which has master, deploy mode, queue, keytab, by the Spark provider's hook.
+
+    spark_home: of the spark-submit to use, None for the one of the PATH; taken for a Spark 3.5. python: the interpreter of
+    driver and executors. columns: how wide the data is, which sizes the executors' memory. conf: Spark's settings, above ours.
+    hook: further arguments of the provider's SparkSubmitHook, such as executor_memory or archives.
+    """
+
+    conn_id: str = "spark_default"
+    spark_home: str | None = None
+    python: str | None = None
+    columns: int = 1000
+    conf: Mapping[str, str] = field(default_factory=dict)
+    hook: Mapping[str, Any] = field(default_factory=dict)
+
+    def begin(self, call: JobCall) -> ConnectionRun:
+        with needing(
+            "a Spark connection needs Airflow's Spark provider; install it: pip install apache-airflow-providers-apache-spark"
+        ):
+            from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+        if self.spark_options:
+            raise BadConfiguration(
+                f"spark_options is {self.spark_options!r}; a connection's run takes conf= and hook={{'executor_memory': '4g'}} "
+                "instead"
+            )
+        layout = Layout.here()
+        line = line_at(Path(self.spark_home)) if self.spark_home else PINNED
+        driver = layout.job_file(call.job, layout.root)
+        plain, secret = without_secrets(call.flags)
+        remarks: list[str] = []
+        settings = {**own_settings(layout, self.columns, SIZED_AS_ON, self.conf, remarks), **self.conf}
+        python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python} if self.python else {}
+        has_jar = layout.needs_deequ(driver) and is_had(os.environ, line)
+        arguments = {
+            "conn_id": self.conn_id,
+            "name": call.name,
+            "conf": settings,
+            "py_files": str(provide_zip(layout.package, cache_directory(os.environ))),
+            "jars": str(provide_jar(os.environ)) if has_jar else None,
+            "application_args": words_of(plain),
+            "env_vars": {**python, **secret},
+            "spark_binary": str(Path(self.spark_home) / "bin" / "spark-submit") if self.spark_home else None,
+        }
+        for remark in remarks:
+            log.info("%s", remark)
+        return ConnectionRun(SparkSubmitHook(**{**arguments, **self.hook}), str(driver))
+
+
+class ConnectionRun:
+    """A run that the provider's hook submits and follows. The hook reports only success or failure, no exit status."""
+
+    def __init__(self, hook: Any, application: str) -> None:
+        self._hook = hook
+        self._application = application
+
+    def wait(self) -> None:
+        from airflow.sdk.exceptions import AirflowException
+
+        try:
+            self._hook.submit(self._application)
+        except FileNotFoundError as error:
+            raise MissingDependency(
+                f"{error.filename} can't be started; spark_home= has to be the folder of a Spark 3.5, or its bin in the PATH"
+            ) from error
+        except AirflowException as error:
+            log.warning("%s", str(error).splitlines()[-1])  # the job's message says more than this does
+
+    def stop(self) -> None:
+        self._hook.on_kill()

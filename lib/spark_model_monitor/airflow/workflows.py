@@ -1,0 +1,301 @@
+"""Workflows of the jobs' tasks: an hour of monitoring as one task group, and the tasks after an alert."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from spark_model_monitor.airflow.operators import MergeOperator, MonitorOperator, skip_behind
+from spark_model_monitor.airflow.places import LocalProcess, Location, moment, window_of
+from spark_model_monitor.data.records.windows import duration, parse_time
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.storage import join
+
+log = logging.getLogger(__name__)
+
+MERGED_OUTPUT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
+MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
+"""Model quality reads the model's answers, bias reads the features as well. Source: C2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorTask:
+    """One monitor of the group.
+
+    task_id: its task's, and the folder of its reports. reads_merged: whether it looks at merged records, not at captures.
+    flags: as the job has them. options: further arguments of `MonitorOperator`, such as on_violations, pool or retries.
+    """
+
+    task_id: str
+    analysis_type: str
+    baseline: str | None
+    reads_merged: bool = False
+    dataset_format: Any = "capture"
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def data_quality(*, baseline: str | None, flags: Mapping[str, Any] | None = None, **options: Any) -> MonitorTask:
+    """Data quality of what was captured. Other data than captures takes a `MonitorOperator` of its own.
+
+    Raises BadConfiguration for another format.
+    """
+    if "dataset_format" in options:
+        raise BadConfiguration(
+            "hourly_monitoring reads captures; write a MonitorOperator for data of another dataset_format"
+        )
+    return MonitorTask(
+        task_id="data_quality", analysis_type="DATA_QUALITY", baseline=baseline, flags=flags or {}, options=options
+    )
+
+
+def model_quality(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
+    """Model quality of merged records. flags: problem_type, where the prediction stands, … (docs/model-quality.md)."""
+    return MonitorTask(
+        task_id="model_quality",
+        analysis_type="MODEL_QUALITY",
+        baseline=baseline,
+        reads_merged=True,
+        dataset_format=MERGED_OUTPUT,
+        flags=flags,
+        options=options,
+    )
+
+
+def bias(*, baseline: str | None, flags: Mapping[str, Any], **options: Any) -> MonitorTask:
+    """Bias of merged records. flags: analysis_config and the rest of docs/bias.md."""
+    return MonitorTask(
+        task_id="bias",
+        analysis_type="MODEL_BIAS",
+        baseline=baseline,
+        reads_merged=True,
+        dataset_format=MERGED_BOTH,
+        flags=flags,
+        options=options,
+    )
+
+
+def hourly_monitoring(
+    *,
+    where: Location,
+    captures: str,
+    output_path: str,
+    monitors: Iterable[MonitorTask],
+    ground_truth: str | None = None,
+    merge_flags: Mapping[str, Any] | None = None,
+    lag: timedelta = timedelta(0),
+    group_id: str = "hourly_monitoring",
+    **options: Any,
+) -> TaskGroup:
+    """The tasks of one window: `merge` and behind it the monitors of merged records, beside them those of captures.
+
+    output_path: below it lie `merged` and the reports, a folder for each monitor. monitors: any number of them; there is a
+    merge if one reads merged records. lag: how long the labels of a window are waited for; what reads merged records looks at the
+    window that lies so much before the run's interval. options: further arguments of every task.
+
+    Raises BadConfiguration for monitors without a merge that they need, or two of one name.
+    """
+    wanted = tuple(monitors)
+    _require_sound(wanted, ground_truth)
+    merged = join(output_path, "merged")
+    with TaskGroup(group_id) as group:
+        merging = None
+        if ground_truth is not None and any(monitor.reads_merged for monitor in wanted):
+            merging = MergeOperator(
+                task_id="merge",
+                where=where,
+                dataset_source=captures,
+                ground_truth_source=ground_truth,
+                output_path=merged,
+                flags=merge_flags,
+                lag=lag,
+                **options,
+            )
+        for monitor in wanted:
+            task = MonitorOperator(
+                task_id=monitor.task_id,
+                where=where,
+                analysis_type=monitor.analysis_type,
+                dataset_source=merged if monitor.reads_merged else captures,
+                dataset_format=monitor.dataset_format,
+                baseline=monitor.baseline,
+                output_path=join(output_path, monitor.task_id),
+                flags=monitor.flags,
+                **{**({"lag": lag} if monitor.reads_merged else {}), **options, **monitor.options},
+            )
+            if monitor.reads_merged and merging is not None:
+                merging >> task
+    return group
+
+
+def _require_sound(monitors: tuple[MonitorTask, ...], ground_truth: str | None) -> None:
+    names = [monitor.task_id for monitor in monitors]
+    errors = [
+        f"monitors has two tasks called {name!r}; give one of them another task_id"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    errors += [
+        f"monitors has {monitor.task_id!r}, which looks at merged records, and ground_truth is not given; name the labels"
+        for monitor in monitors
+        if monitor.reads_merged and ground_truth is None
+    ]
+    if not monitors:
+        errors.append("monitors is empty; write monitors=[data_quality(baseline=…)]")
+    if errors:
+        raise BadConfiguration.gathered(errors)
+
+
+IN_ALERT = "InAlert"
+LET_THROUGH = "let_through"
+"""Key of the XCom with the time at which this task let its downstream tasks run; later runs read it."""
+
+CHALLENGED = ("verdict", "reason", "metric", "rows", "planned_rows", "rows_to_tell", "unfair")  # of challenge.json
+
+_PROMOTED = re.compile(r": version (?P<version>\S+) counts, run (?P<run_id>\S+)$")
+
+
+class AlertGateOperator(BaseOperator, SkipMixin):
+    """Lets the tasks right behind it run if there is an alert, and none was let through within the cool-down; else skips them.
+
+    alert: `OK` or `InAlert`, a template such as `{{ ti.xcom_pull('monitor')['alert'] }}`; how many of how many windows that takes
+    is `datapoints_to_alert` and `evaluation_period` of the monitoring job. cool_down: by the times of the DAG runs, not by the
+    clock, so that a backfill decides as the runs would have then. What was let through counts whatever came of it: a retraining
+    that failed is not tried again every hour.
+
+    Gives whether it let through.
+    """
+
+    template_fields: Sequence[str] = ("alert",)
+    ui_color = "#fff4e0"
+
+    def __init__(self, *, alert: str, cool_down: timedelta, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alert = alert
+        self.cool_down = cool_down
+
+    def execute(self, context: Any) -> bool | None:
+        now = window_of(context).end
+        before = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
+        reason = reason_to_stop(self.alert, now, before, self.cool_down)
+        if reason is None:
+            context["ti"].xcom_push(key=LET_THROUGH, value=moment(now))
+            return True
+        log.info("nothing is let through: %s", reason)
+        skip_behind(self, context)
+        return False
+
+
+def reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: timedelta) -> str | None:
+    """Why no task is let through; None if they are. before: time of the last run that let them through, or None."""
+    if alert != IN_ALERT:
+        return f"the alert is {alert}"
+    last = None if before is None else parse_time(before)
+    if last is not None and now - last < cool_down:
+        return f"the last time was {before}, and the cool-down is {duration(cool_down)}"
+    return None
+
+
+class CommandOperator(BaseOperator):
+    """A command of `spark-model-monitor` as a process beside the task. python: the interpreter that has our package."""
+
+    template_fields: Sequence[str] = ("python",)
+    ui_color = "#e6f4ea"
+
+    def __init__(
+        self, *, python: str = sys.executable, environment: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.python = python
+        self.environment = environment or {}
+        self._running: LocalProcess | None = None
+
+    def run_command(self, words: Sequence[str]) -> tuple[int, list[str]]:
+        """Its exit status and its lines. Raises AirflowFailException for errors that a retry can't fix."""
+        try:
+            self._running = LocalProcess([self.python, "-m", "spark_model_monitor.cli", *words], self.environment)
+        except BadConfiguration as error:
+            raise AirflowFailException(f"Error: {error}") from error
+        status, lines = self._running.wait(), self._running.lines or ["it said nothing"]
+        if status == ExitStatus.BAD_CONFIGURATION:
+            raise AirflowFailException(lines[-1])
+        return status, lines
+
+    def on_kill(self) -> None:
+        """End the command with the task."""
+        if self._running is not None:
+            self._running.stop()
+
+
+class ChallengeOperator(CommandOperator, SkipMixin):
+    """Whether a challenger answers better than the champion, by `spark-model-monitor challenge`; the tasks right behind it,
+    such as `PromoteOperator`, run for the verdict `promote` alone and are skipped for others.
+
+    champion, challenger: captures of variants, or tables. output_path: where challenge.json and challenge.html go, one for each
+    trial. flags: as the command has them, with underscores.
+
+    Gives verdict, reason, metric, rows, planned_rows, rows_to_tell and unfair.
+    """
+
+    template_fields = (*CommandOperator.template_fields, "champion", "challenger", "output_path", "flags")
+
+    def __init__(
+        self, *, champion: str, challenger: str, output_path: str, flags: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.champion = champion
+        self.challenger = challenger
+        self.output_path = output_path
+        self.flags = flags or {}
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        given = {**self.flags, "output_path": self.output_path}
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+        status, lines = self.run_command(["challenge", self.champion, self.challenger, "--json", *flags])
+        if status:
+            raise AirflowException(f"the comparison failed: {lines[-1]} (exit status {status})")
+        document = json.loads("\n".join(lines[lines.index("{") :]))
+        found = {name: document[name] for name in CHALLENGED}
+        if found["verdict"] != "promote":
+            log.info("nothing is promoted: %s, %s", found["verdict"], found["reason"])
+            # a skip is an exception, which discards the XCom
+            context["ti"].xcom_push(key="return_value", value=found)
+            skip_behind(self, context)
+        return found
+
+
+class PromoteOperator(CommandOperator):
+    """Has a run count as the baseline from now on, as a version of the model, by `spark-model-monitor promote`.
+
+    run: output path of the baselining job. model_version: such as `{{ ts_nodash }}`. baselines: the folder of versions, which
+    monitors name as their baseline. replace: whether the version may be there already as another run. A retry promotes the same
+    run again, which changes nothing.
+
+    Gives model_version, run_id and baselines.
+    """
+
+    template_fields = (*CommandOperator.template_fields, "run", "model_version", "baselines")
+
+    def __init__(self, *, run: str, model_version: str, baselines: str, replace: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.run = run
+        self.model_version = model_version
+        self.baselines = baselines
+        self.replace = replace
+
+    def execute(self, context: Any) -> dict[str, str]:
+        words = ["promote", self.run, "--model-version", self.model_version, "--to", self.baselines]
+        status, lines = self.run_command([*words, *(["--replace"] if self.replace else [])])
+        promoted = _PROMOTED.search(lines[-1])
+        if status or promoted is None:
+            raise AirflowException(f"the promotion failed: {lines[-1]} (exit status {status})")
+        return {"model_version": promoted["version"], "run_id": promoted["run_id"], "baselines": self.baselines}

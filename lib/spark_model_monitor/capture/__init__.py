@@ -1,0 +1,28 @@
+"""The other side of monitoring: a model server writes its requests and answers as files that the jobs read.
+
+    from spark_model_monitor.capture import CaptureOptions, CaptureWriter, LocalFolder
+
+    writer = CaptureWriter(LocalFolder("captures"), CaptureOptions(endpoint="churn"))
+
+`asgi` and `wsgi` have the middleware for servers; for any other, use `CaptureWriter` alone. Runs in the server's process,
+with the standard library alone (boto3 for S3), and imports nothing else of this package.
+"""
+
+from __future__ import annotations
+
+from spark_model_monitor.capture.options import CaptureCounts, CaptureLimits, CaptureOptions
+from spark_model_monitor.capture.outbox import Destination, LocalFolder, S3Folder
+from spark_model_monitor.capture.records import Exchange, Payload
+from spark_model_monitor.capture.writer import CaptureWriter
+
+__all__ = [
+    "CaptureWriter",
+    "CaptureOptions",
+    "CaptureLimits",
+    "LocalFolder",
+    "S3Folder",
+    "Destination",
+    "Payload",
+    "Exchange",
+    "CaptureCounts",
+]

@@ -1,0 +1,105 @@
+"""Middleware that captures the requests and answers of an ASGI application (FastAPI, Starlette, Quart, …).
+
+    app.add_middleware(CaptureMiddleware, writer=writer)
+
+A request is captured after the last byte of its answer was sent; the application and its client see every message unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from typing import Any
+
+from spark_model_monitor.capture.options import paths_of
+from spark_model_monitor.capture.records import (
+    CLIENT_CLOSED_REQUEST,
+    CONTENT_TYPE,
+    CUSTOM_ATTRIBUTES,
+    INFERENCE_ID,
+    SERVER_ERROR,
+    Conversation,
+)
+from spark_model_monitor.capture.writer import CaptureWriter
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+SHUTDOWN = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed"})
+
+
+class CaptureMiddleware:
+    """Captures every POST, or those to `paths`. Closes the writer when the server shuts the application down.
+
+    paths: as the application is asked for them, `/invocations`. Raises ValueError for paths that are never asked for.
+    """
+
+    def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
+        self._app = app
+        self._writer = writer
+        self._paths = paths_of(paths)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, self._closing(send))
+            return
+        exchange, headers = None, scope.get("headers", ())
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        if is_post and (self._paths is None or scope["path"] in self._paths):
+            exchange = self._writer.begin(_first(headers, INFERENCE_ID), _all(headers, CUSTOM_ATTRIBUTES))
+        if exchange is None:
+            await self._app(scope, receive, send)
+            return
+        conversation = _Conversation(self._writer, exchange, _first(headers, CONTENT_TYPE))
+        try:
+            await self._app(scope, conversation.receiving(receive), conversation.sending(send))
+        except Exception:
+            conversation.end(SERVER_ERROR)
+            raise
+        except BaseException:  # cancelled: the client is gone
+            conversation.end(CLIENT_CLOSED_REQUEST)
+            raise
+
+    def _closing(self, send: Send) -> Send:
+        async def closing(message: Message) -> None:
+            if message["type"] in SHUTDOWN:
+                self._writer.close()
+            await send(message)
+
+        return closing
+
+
+class _Conversation(Conversation):
+    """One request and its answer as ASGI's messages."""
+
+    def receiving(self, receive: Receive) -> Receive:
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                self.request.add(message.get("body", b""))
+            return message
+
+        return received
+
+    def sending(self, send: Send) -> Send:
+        async def sent(message: Message) -> None:
+            await send(message)
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                self.response_type = _first(message.get("headers", ()), CONTENT_TYPE)
+            elif message["type"] == "http.response.body":
+                self.response.add(message.get("body", b""))
+                if not message.get("more_body", False):
+                    self.end()
+
+        return sent
+
+
+def _all(headers: Iterable[tuple[bytes, bytes]], name: str) -> list[str]:
+    wanted = name.encode("ascii")
+    return [value.decode("latin-1") for key, value in headers if key.lower() == wanted]
+
+
+def _first(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
+    return next(iter(_all(headers, name)), None)

@@ -1,0 +1,187 @@
+"""Finished files on their way to a local or S3 folder: delivered one by one, with retries until they are there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import tempfile
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol
+from urllib.parse import quote, urlparse
+
+from spark_model_monitor.capture.options import CaptureLimits, Clock, ErrorLog, Tally
+from spark_model_monitor.capture.spool import Draft
+
+log = logging.getLogger(__name__)
+
+
+class Destination(Protocol):
+    """What a `CaptureWriter` requires of its destination."""
+
+    @property
+    def spool(self) -> Path:
+        """The folder in which files grow; the same after a restart, so that files left there are found."""
+
+    def deliver(self, file: Path, key: str) -> None:
+        """Put a finished file in place and take it out of the spool. key: its path below the destination.
+
+        Raises an exception, of any kind, if it can't; the file is then still in the spool. Called from one thread.
+        """
+
+
+class LocalFolder:
+    """A folder of this machine, or one that is mounted here. Files grow in the hidden folder `.spool` inside of it."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).absolute()
+        self.spool = self.folder / ".spool"
+
+    def __repr__(self) -> str:
+        return f"LocalFolder({str(self.folder)!r})"
+
+    def deliver(self, file: Path, key: str) -> None:
+        target = self.folder / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(target)
+
+
+def _private_folder() -> Path:
+    """The folder of all spools that nobody else can read or write; a new one, that is not found after a restart, if another
+    user made the one of that name.
+    """
+    folder = Path(tempfile.gettempdir()) / f"model-monitor-capture-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()  # a link may be anybody's
+    writable = stat.S_IWGRP | stat.S_IWOTH
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & writable:
+        folder.chmod(0o700)
+        return folder
+    another = Path(tempfile.mkdtemp(prefix="model-monitor-capture-"))
+    log.warning(
+        "%s is not a folder that this user alone can write to; captures wait in %s, which is not found after a restart: name a "
+        "spool",
+        *(folder, another),
+    )
+    return another
+
+
+class S3Folder:
+    """A folder of S3, `s3://bucket/prefix`; needs boto3, or a client.
+
+    spool: a folder of this machine that outlives the process, so that what could not be uploaded is uploaded after a
+    restart; without one a folder of this user alone below the system's directory for temporary files. client: a boto3 client
+    of S3; without one it is made at the first upload, in the way that boto3 finds its credentials. put_arguments: more
+    arguments for `put_object`, such as ServerSideEncryption="aws:kms", SSEKMSKeyId="…".
+
+    Raises ValueError if `uri` is no address of S3.
+    """
+
+    def __init__(self, uri: str, *, spool: str | Path | None = None, client: Any = None, **put_arguments: Any) -> None:
+        address = urlparse(uri)
+        if address.scheme != "s3" or not address.netloc:
+            raise ValueError(f"{uri!r} is no address of a folder in S3; write 's3://bucket/prefix'")
+        self.bucket = address.netloc
+        self.prefix = address.path.strip("/")
+        name = quote(f"{self.bucket}/{self.prefix}", safe="")
+        self.spool = Path(spool) if spool else _private_folder() / name
+        self._client = client
+        self._put_arguments = put_arguments
+
+    def __repr__(self) -> str:
+        return f"S3Folder('s3://{self.bucket}/{self.prefix}')"
+
+    def deliver(self, file: Path, key: str) -> None:
+        """One PUT: readers see the whole object or none. boto3 tries again by itself, as it is configured."""
+        if self._client is None:
+            import boto3
+
+            self._client = boto3.client("s3")
+        with file.open("rb") as content:
+            self._client.put_object(
+                Bucket=self.bucket,
+                Key=f"{self.prefix}/{key}".lstrip("/"),
+                Body=content,
+                ContentType="application/jsonlines",
+                **self._put_arguments,
+            )
+        file.unlink()
+
+
+class Outbox:
+    """Finished files and their destination. One thread calls `put` and `close`, another is `run`."""
+
+    def __init__(self, destination: Destination, limits: CaptureLimits, tally: Tally, clock: Clock) -> None:
+        self._destination = destination
+        self._limits = limits
+        self._tally = tally
+        self._faults = ErrorLog(log, clock.seconds)
+        self._files: deque[Draft] = deque()
+        self._arrived = Event()
+        self._closed = Event()
+
+    def put(self, drafts: Iterable[Draft]) -> None:
+        """Take over finished files."""
+        self._files.extend(drafts)
+        self._arrived.set()
+
+    def close(self) -> None:
+        """End of input: `run` tries each file once more and ends."""
+        self._closed.set()
+        self._arrived.set()
+
+    def run(self) -> None:
+        """Deliver files until closed. After a failure the pauses double. Never raises."""
+        pause_seconds = self._limits.retry_seconds
+        while not self._closed.is_set():
+            self._arrived.wait()
+            self._arrived.clear()
+            while self._files and not self._closed.is_set():
+                if self._deliver_first():
+                    pause_seconds = self._limits.retry_seconds
+                else:
+                    self._closed.wait(pause_seconds)
+                    pause_seconds = min(2 * pause_seconds, max(self._limits.rotate_seconds, pause_seconds))
+        while self._files and self._deliver_first():
+            pass
+        self._leave()
+
+    def forget(self) -> None:
+        """In a forked process: leave all files to the parent."""
+        for draft in self._files:
+            draft.forget()
+
+    def _deliver_first(self) -> bool:
+        draft = self._files[0]
+        try:
+            self._deliver(draft)
+        except Exception as error:  # whatever a destination raises
+            self._faults.warn("captured records can't be delivered to %r (%s)", self._destination, error)
+            return False
+        self._files.popleft().release()
+        return True
+
+    def _deliver(self, draft: Draft) -> None:
+        if not draft.path.exists():
+            self._faults.warn("%s was taken away by somebody else; its records are lost", draft.path)
+        elif not draft.size_bytes:
+            draft.path.unlink()
+        else:
+            draft.finish()
+            self._destination.deliver(draft.path, draft.key)
+            self._tally.add("delivered", draft.lines)
+            self._tally.add("delivered_files")
+
+    def _leave(self) -> None:
+        if self._files:
+            log.warning(
+                "%d files of captured records are left in %s; the next writer there delivers them",
+                *(len(self._files), self._destination.spool),
+            )
+        for draft in self._files:
+            draft.release()

@@ -1,0 +1,278 @@
+"""From lines in memory to files by hour: a bounded buffer, drafts, and files that are written until complete."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import stat
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from urllib.parse import quote, unquote
+
+from spark_model_monitor.capture.options import CaptureLimits, Clock, ErrorLog
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A record's line of JSON, with its line end, and the time of the record."""
+
+    time: datetime
+    content: bytes
+
+
+class Buffer:
+    """At most `max_bytes` of lines, in the order in which they came.
+
+    half_full: called when a line leaves less than half of the room.
+    """
+
+    def __init__(self, max_bytes: int, half_full: Callable[[], None]) -> None:
+        self._max_bytes = max_bytes
+        self._half_full = half_full
+        self._lock = Lock()
+        self._lines: list[Line] = []
+        self._size_bytes = 0
+        self._closed = False
+
+    def offer(self, line: Line) -> bool:
+        """Add a line; False if there is no room for it, or after `take_last`."""
+        with self._lock:
+            size_bytes = self._size_bytes + len(line.content)
+            if self._closed or size_bytes > self._max_bytes:
+                return False
+            self._lines.append(line)
+            self._size_bytes = size_bytes
+        if size_bytes * 2 > self._max_bytes:
+            self._half_full()
+        return True
+
+    def take(self) -> list[Line]:
+        """All lines; the buffer is empty afterwards."""
+        with self._lock:
+            lines, self._lines, self._size_bytes = self._lines, [], 0
+        return lines
+
+    def take_last(self) -> list[Line]:
+        """All lines; no more are accepted afterwards."""
+        with self._lock:
+            self._closed = True
+        return self.take()
+
+    def give_back(self, lines: list[Line]) -> int:
+        """Put unwritten lines back in front; returns the number of those, the latest, for which there was no room."""
+        with self._lock:
+            room = self._max_bytes - self._size_bytes
+            kept = []
+            for line in lines:
+                if len(line.content) > room:
+                    break
+                room -= len(line.content)
+                kept.append(line)
+            self._lines[:0] = kept
+            self._size_bytes = self._max_bytes - room
+        return len(lines) - len(kept)
+
+
+LOCK = ".lock"
+SUFFIX = ".jsonl"
+READ_BACK_BYTES = 65_536
+
+NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)  # errors of opening a link, a folder or a socket
+READABLE_BY_GROUP = 0o640  # captured data is personal: only the server's user and its group read it
+
+
+class Draft:
+    """A file of whole lines that nobody reads yet; locked as long as this object holds it.
+
+    key: where it goes when it is finished, relative to the destination. lines: how many were appended by this process.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.key = unquote(path.name)
+        self.size_bytes = os.fstat(descriptor).st_size
+        self.lines = 0
+        self._descriptor = descriptor
+
+    def append(self, content: bytes, lines: int) -> None:
+        """Write lines behind the others; they survive this process from then on.
+
+        Raises OSError if they can't be written; none of them is in the file then.
+        """
+        written = 0
+        try:
+            while written < len(content):
+                written += os.write(self._descriptor, content[written:] if written else content)
+        except OSError:
+            os.ftruncate(self._descriptor, self.size_bytes)
+            raise
+        self.size_bytes += len(content)
+        self.lines += lines
+
+    def finish(self) -> None:
+        """Sync the whole file to the disk. Raises OSError if it can't."""
+        os.fsync(self._descriptor)
+
+    def cut_to_whole_lines(self) -> None:
+        """Remove the text after the last line end: a line that was being written when its process was killed."""
+        end = self.size_bytes
+        while end:
+            start = max(0, end - READ_BACK_BYTES)
+            line_end = os.pread(self._descriptor, end - start, start).rfind(b"\n")
+            if line_end >= 0:
+                end = start + line_end + 1
+                break
+            end = start
+        os.ftruncate(self._descriptor, end)
+        self.size_bytes = end
+
+    def release(self) -> None:
+        """Unlock the file, wherever it is now."""
+        _unlocked_and_closed(self._descriptor)
+
+    def forget(self) -> None:
+        """In a forked process: leave the file to the parent, which continues with it."""
+        with suppress(OSError):
+            os.close(self._descriptor)
+
+
+class Spool:
+    """The folder with the drafts of all writers of one destination."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def create(self, key: str) -> Draft:
+        """A new draft of this process. Raises OSError if it can't be created."""
+        path = self.folder / quote(key, safe="")
+        with self._locked():
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            descriptor = os.open(path, flags, READABLE_BY_GROUP)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return Draft(path, descriptor)
+
+    def orphans(self) -> list[Draft]:
+        """The drafts of ended processes, locked by this one and cut to whole lines. Raises OSError."""
+        with self._locked():
+            paths = [path for path in sorted(self.folder.iterdir()) if path.suffix == SUFFIX]
+            drafts = [draft for path in paths for draft in _claimed(path)]
+        for draft in drafts:
+            draft.cut_to_whole_lines()
+        return drafts
+
+    def size_bytes(self) -> int:
+        """Bytes of all drafts, those of other processes too. Raises OSError."""
+        return sum(entry.stat().st_size for entry in os.scandir(self.folder)) if self.folder.is_dir() else 0
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keeps others from creating or claiming drafts: between creation and lock a draft looks like an orphan."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, READABLE_BY_GROUP)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            _unlocked_and_closed(descriptor)
+
+
+def _unlocked_and_closed(descriptor: int) -> None:
+    """Closing alone does not unlock if a process was forked meanwhile, which has the lock open as well."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _claimed(path: Path) -> Iterator[Draft]:
+    """The draft at `path`, if its process has ended; nothing for other files, links or files under another's key."""
+    if {"", ".", ".."} & set(unquote(path.name).split("/")):
+        return
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or error.errno in NO_DRAFT:
+            return  # delivered since it was listed, a link, a folder
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        delivered = not path.exists()
+    except OSError:  # its process lives
+        delivered = True
+    if delivered:
+        os.close(descriptor)
+    else:
+        yield Draft(path, descriptor)
+
+
+class Drafts:
+    """The growing files of one process, one for each hour of records. folder: of them all, `<endpoint>/<variant>`."""
+
+    def __init__(self, spool: Spool, folder: str, limits: CaptureLimits, clock: Clock) -> None:
+        self._spool = spool
+        self._folder = folder
+        self._limits = limits
+        self._seconds = clock.seconds
+        self._faults = ErrorLog(log, clock.seconds)
+        self._by_hour: dict[int, tuple[Draft, float]] = {}  # each with when it was made
+
+    def append(self, lines: Sequence[Line]) -> list[Line]:
+        """Write lines to the drafts of their hours; returns those that could not be written."""
+        by_hour: dict[int, list[Line]] = {}
+        for line in lines:
+            by_hour.setdefault(_hour_of(line.time), []).append(line)
+        unwritten: list[Line] = []
+        for hour, same in by_hour.items():
+            try:
+                self._draft_of(hour, same[0].time).append(b"".join([line.content for line in same]), len(same))
+            except OSError as error:
+                self._faults.warn("captured records can't be written to %s (%s)", self._spool.folder, error)
+                unwritten += same
+        return unwritten
+
+    def take_finished(self) -> list[Draft]:
+        """The drafts that are old or large enough; new ones replace them."""
+        due = [hour for hour, growing in self._by_hour.items() if self._is_due(*growing)]
+        return [self._by_hour.pop(hour)[0] for hour in due]
+
+    def take_all(self) -> list[Draft]:
+        """All drafts."""
+        drafts = [draft for draft, _ in self._by_hour.values()]
+        self._by_hour = {}
+        return drafts
+
+    def _draft_of(self, hour: int, time: datetime) -> Draft:
+        if hour not in self._by_hour:
+            self._require_room()
+            # as the service names its files: MM-SS-mmm-<uuid>.jsonl in the folder of the hour (C3.1)
+            name = f"{time:%Y/%m/%d/%H/%M-%S}-{time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
+            draft = self._spool.create(f"{self._folder}/{name}")
+            self._by_hour[hour] = draft, self._seconds()
+        return self._by_hour[hour][0]
+
+    def _require_room(self) -> None:
+        """Raises OSError if there are as many files waiting for delivery as may be."""
+        size_bytes = self._spool.size_bytes()
+        if size_bytes >= self._limits.spool_bytes:
+            allowed = f"spool_bytes allows {self._limits.spool_bytes:,}"
+            raise OSError(f"{size_bytes:,} bytes wait there for delivery; {allowed}")
+
+    def _is_due(self, draft: Draft, made_seconds: float) -> bool:
+        age_seconds = self._seconds() - made_seconds
+        return age_seconds >= self._limits.rotate_seconds or draft.size_bytes >= self._limits.rotate_bytes
+
+
+def _hour_of(time: datetime) -> int:
+    """The number of the hour since the beginning of time. Cheap, since it holds up the server's threads."""
+    return time.toordinal() * 24 + time.hour

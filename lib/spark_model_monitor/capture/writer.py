@@ -1,0 +1,266 @@
+"""`CaptureWriter`: takes a server's requests and answers, and writes capture files without delaying it.
+
+The server's threads only make a line of JSON and put it into a bounded buffer; two threads of the writer do everything
+that can wait or fail, one to the disk and one to the destination. Nothing here ever raises into the serving path: what
+can't be captured is counted.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import uuid
+import weakref
+from collections.abc import Callable, Sequence
+from threading import Event, Lock, Thread
+
+from spark_model_monitor.capture.options import (
+    SYSTEM_CLOCK,
+    CaptureCounts,
+    CaptureLimits,
+    CaptureOptions,
+    Clock,
+    ErrorLog,
+    Switch,
+    Tally,
+    is_sampled,
+)
+from spark_model_monitor.capture.outbox import Destination, Outbox
+from spark_model_monitor.capture.records import (
+    FIRST_STATUS_OF_FAILURES,
+    Exchange,
+    Payload,
+    captured_halves,
+    record_line,
+    request_metadata,
+)
+from spark_model_monitor.capture.spool import Buffer, Drafts, Line, Spool
+
+log = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 30.0
+SUCCESS = 200
+
+
+class CaptureWriter:
+    """Writes capture files to a destination, from any number of threads.
+
+        exchange = writer.begin(inference_id="7")
+        …
+        writer.end(exchange, Payload(request, "text/csv"), Payload(answer, "text/csv"))
+
+    What a killed process left in the destination's spool is delivered as well. A process that is forked from this one goes
+    on with buffer, files and counts of its own. The writer closes itself when the interpreter ends.
+    """
+
+    _threads: tuple[Thread, ...]
+
+    def __init__(
+        self,
+        destination: Destination,
+        options: CaptureOptions,
+        limits: CaptureLimits | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.options = options
+        self._destination = destination
+        self._limits = limits or CaptureLimits()
+        self._clock = clock
+        self._closed = False
+        self._prepare()
+        self._ensure_running()
+        atexit.register(self.close)
+        _WRITERS.add(self)
+
+    def begin(self, inference_id: str | None = None, custom_attributes: Sequence[str] = ()) -> Exchange | None:
+        """A request that arrives now; None if it is not captured, which `end` takes as well. Never raises.
+
+        inference_id: by which ground truth will know the request; requests with the same one are sampled alike.
+        """
+        try:
+            self._tally.add("begun")
+            if not self._switch.is_on():
+                self._tally.add("switched_off")
+                return None
+            event_id = str(uuid.uuid4())
+            key = event_id if inference_id is None else inference_id
+            if not is_sampled(key, self.options.sampling_percentage, self.options.sampling_seed):
+                self._tally.add("sampled_out")
+                return None
+            attributes = tuple(custom_attributes)
+            return Exchange(event_id, self._clock.now(), self._clock.seconds(), inference_id, attributes)
+        except Exception as error:
+            self._note_fault(error)
+            return None
+
+    def end(
+        self,
+        exchange: Exchange | None,
+        request: Payload | None = None,
+        response: Payload | None = None,
+        *,
+        status: int = SUCCESS,
+    ) -> None:
+        """Capture a request that is answered now. Never raises.
+
+        status: the answer's HTTP status. From 400 on there is no data of the model; such a request is recorded only with
+        `with_metadata`, and without its payloads, as is one with a payload above `max_payload_bytes`.
+        """
+        if exchange is None:
+            return
+        try:
+            self._record(exchange, request, response, status)
+        except Exception as error:
+            self._note_fault(error)
+
+    def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
+        """Deliver everything and stop. What can't be delivered stays in the spool for the next writer. Never raises.
+
+        Requests that end afterwards are dropped. Called again it does nothing.
+        """
+        self._closed = True
+        atexit.unregister(self.close)
+        threads, self._threads = self._threads, ()
+        self._wake.set()
+        deadline_seconds = self._clock.seconds() + timeout_seconds
+        for thread in threads:
+            thread.join(max(0.0, deadline_seconds - self._clock.seconds()))
+        if any(thread.is_alive() for thread in threads):
+            log.warning(
+                "after %.0f s captured records were still not delivered; they are in %s for the next writer there",
+                *(timeout_seconds, self._destination.spool),
+            )
+        elif threads:
+            counts = self.counts
+            log.info(
+                "captured %s of %s requests, dropped %s",
+                *(f"{number:,}" for number in (counts.recorded, counts.begun, counts.dropped)),
+            )
+
+    @property
+    def counts(self) -> CaptureCounts:
+        """What became of the requests of this process so far."""
+        return self._tally.counts()
+
+    def __enter__(self) -> CaptureWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _prepare(self) -> None:
+        """Set up what every process has for itself."""
+        self._tally = Tally()
+        self._faults = ErrorLog(log, self._clock.seconds)
+        options, seconds = self.options, self._clock.seconds
+        self._switch = Switch(options.enable_capture, options.switch, seconds, self._faults, self._limits.flush_seconds)
+        self._wake = Event()
+        self._buffer = Buffer(self._limits.buffer_bytes, half_full=self._wake.set)
+        self._spool = Spool(self._destination.spool)
+        self._drafts = Drafts(self._spool, f"{options.endpoint}/{options.variant}", self._limits, self._clock)
+        self._outbox = Outbox(self._destination, self._limits, self._tally, self._clock)
+        self._starting = Lock()
+        self._threads = ()
+
+    def _ensure_running(self) -> None:
+        with self._starting:
+            if not self._threads and not self._closed:
+                self._threads = (
+                    Thread(target=self._to_the_disk, name="spark-model-monitor-capture-disk", daemon=True),
+                    Thread(target=self._outbox.run, name="spark-model-monitor-capture-delivery", daemon=True),
+                )
+                for thread in self._threads:
+                    thread.start()
+
+    def _after_fork(self) -> None:
+        """In the child process: the threads are gone, and buffer and files belong to the parent."""
+        for draft in self._drafts.take_all():
+            draft.forget()
+        self._outbox.forget()
+        self._prepare()
+
+    def _record(self, exchange: Exchange, request: Payload | None, response: Payload | None, status: int) -> None:
+        options = self.options
+        bodies = [payload.body for payload in (request, response) if payload is not None]
+        too_large = any(len(body) > options.max_payload_bytes for body in bodies)
+        has_data = status < FIRST_STATUS_OF_FAILURES and not too_large
+        if not has_data and not options.with_metadata:
+            self._tally.add("dropped_too_large" if too_large else "failed_requests")
+            return
+        metadata = None
+        if options.with_metadata:
+            latency_seconds = self._clock.seconds() - exchange.started_seconds
+            metadata = request_metadata(latency_seconds, status, options.sampling_percentage)
+        halves = captured_halves(request, response, options) if has_data else {}
+        self._offer(Line(exchange.arrived, record_line(exchange, halves, metadata)), has_data=has_data)
+
+    def _offer(self, line: Line, *, has_data: bool) -> None:
+        if not self._threads:  # in a forked process
+            self._ensure_running()
+        if self._buffer.offer(line):
+            self._tally.add("recorded")
+            if not has_data:
+                self._tally.add("without_data")
+        elif self._closed:
+            self._tally.add("dropped_after_close")
+        else:
+            self._note_full(1)
+
+    def _to_the_disk(self) -> None:
+        """The flushing thread: writes the buffer at every flush interval, and everything at the end."""
+        adopted_seconds = float("-inf")
+        while not self._closed:
+            if self._clock.seconds() - adopted_seconds >= self._limits.rotate_seconds:
+                adopted_seconds = self._clock.seconds()
+                self._guarded(self._adopt_orphans)
+            self._guarded(self._flush)
+            self._wake.wait(self._limits.flush_seconds)
+            self._wake.clear()
+        self._guarded(lambda: self._note_lost(len(self._drafts.append(self._buffer.take_last()))))
+        self._outbox.put(self._drafts.take_all())
+        self._outbox.close()
+
+    def _adopt_orphans(self) -> None:
+        orphans = self._spool.orphans()
+        if orphans:
+            log.info("delivering %d files that a process left when it was killed", len(orphans))
+            self._outbox.put(orphans)
+
+    def _flush(self) -> None:
+        unwritten = self._drafts.append(self._buffer.take())
+        self._note_lost(self._buffer.give_back(unwritten))
+        self._outbox.put(self._drafts.take_finished())
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Keeps the thread alive whatever a step raises."""
+        try:
+            step()
+        except Exception as error:
+            self._faults.warn("capturing in %s failed (%s: %s)", self._spool.folder, type(error).__name__, error)
+
+    def _note_lost(self, records: int) -> None:
+        """Count records that were in the buffer and could not be written."""
+        if records:
+            self._tally.add("recorded", -records)
+            self._note_full(records)
+
+    def _note_full(self, records: int) -> None:
+        self._tally.add("dropped_buffer_full", records)
+        self._faults.warn("captured records are dropped: they can't be written as fast as they come")
+
+    def _note_fault(self, error: Exception) -> None:
+        self._tally.add("faults")
+        # the text of an exception may hold captured data
+        self._faults.warn("a request could not be captured (%s)", type(error).__name__)
+
+
+_WRITERS: weakref.WeakSet[CaptureWriter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for writer in list(_WRITERS):
+        writer._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,157 @@
+"""Middleware that captures the requests and answers of a WSGI application (Flask, Django, …).
+
+    app.wsgi_app = CaptureMiddleware(app.wsgi_app, writer)
+
+A request is captured when the server has sent its answer and closes it. The writer closes itself when the server's process
+ends; a server whose processes end otherwise calls `writer.close()` in its own hook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
+
+from spark_model_monitor.capture.options import paths_of
+from spark_model_monitor.capture.records import (
+    CLIENT_CLOSED_REQUEST,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    CUSTOM_ATTRIBUTES,
+    INFERENCE_ID,
+    SERVER_ERROR,
+    Body,
+    Conversation,
+    Exchange,
+)
+from spark_model_monitor.capture.writer import CaptureWriter
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Callable[[bytes], object]]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class CaptureMiddleware:
+    """Captures every POST, or those to `paths`, as the application is asked for them: `/invocations`.
+
+    Raises ValueError for paths that are never asked for.
+    """
+
+    def __init__(self, app: Application, writer: CaptureWriter, *, paths: Collection[str] | None = None) -> None:
+        self._app = app
+        self._writer = writer
+        self._paths = paths_of(paths)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        exchange = self._begun(environ)
+        if exchange is None:
+            return self._app(environ, start_response)
+        conversation = _Conversation(self._writer, exchange, environ.get("CONTENT_TYPE") or None)
+        environ["wsgi.input"] = _Input(environ["wsgi.input"], conversation.request)
+        try:
+            return _Answer(self._app(environ, conversation.starting(start_response)), conversation)
+        except Exception:
+            conversation.end(SERVER_ERROR)
+            raise
+
+    def _begun(self, environ: Environ) -> Exchange | None:
+        path = environ.get("PATH_INFO", "")
+        if environ["REQUEST_METHOD"] != "POST" or not (self._paths is None or path in self._paths):
+            return None
+        attributes = environ.get(_variable(CUSTOM_ATTRIBUTES))
+        return self._writer.begin(environ.get(_variable(INFERENCE_ID)), () if attributes is None else (attributes,))
+
+
+def _variable(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+class _Conversation(Conversation):
+    """One request and its answer as WSGI's callables."""
+
+    _response_bytes: str | None = None
+
+    def starting(self, start_response: StartResponse) -> StartResponse:
+        def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+            write = start_response(status, headers, *exc_info)
+            self.status = int(status[:3]) if status[:3].isdigit() else SERVER_ERROR
+            by_name = {name.lower(): value for name, value in headers}
+            self.response_type = by_name.get(CONTENT_TYPE)
+            self._response_bytes = by_name.get(CONTENT_LENGTH)
+
+            def written(chunk: bytes) -> object:
+                self.response.add(chunk)
+                return write(chunk)
+
+            return written
+
+        return started
+
+    @property
+    def is_all_sent(self) -> bool:
+        """Whether the answer has its announced number of bytes; a server may stop reading then."""
+        return self._response_bytes == str(self.response.size_bytes)
+
+
+class _Input:
+    """`wsgi.input`, recording what the application reads."""
+
+    def __init__(self, stream: Any, body: Body) -> None:
+        self._stream = stream
+        self._body = body
+
+    def read(self, *size: int) -> bytes:
+        return self._kept(self._stream.read(*size))
+
+    def readline(self, *size: int) -> bytes:
+        return self._kept(self._stream.readline(*size))
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        return [self._kept(line) for line in self._stream.readlines(*hint)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self._kept(line) for line in self._stream)
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def __getattr__(self, name: str) -> Any:
+        """Stream methods that PEP 3333 does not require, as far as this stream has them."""
+        found = getattr(self._stream, name)
+        if name in ("read1", "readall"):
+            return lambda *size: self._kept(found(*size))
+        return found
+
+    def _kept(self, chunk: bytes) -> bytes:
+        self._body.add(chunk)
+        return chunk
+
+
+class _Answer:
+    """The application's answer, recording what the server sends."""
+
+    def __init__(self, chunks: Iterable[bytes], conversation: _Conversation) -> None:
+        self._chunks = chunks
+        self._conversation = conversation
+        self._is_exhausted = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for chunk in self._chunks:
+                self._conversation.response.add(chunk)
+                yield chunk
+            self._is_exhausted = True
+        except Exception:
+            self._conversation.end(SERVER_ERROR)
+            raise
+
+    def close(self) -> None:
+        """Called by the server when the answer was sent, or can't be."""
+        try:
+            close = getattr(self._chunks, "close", None)
+            if close is not None:
+                close()
+        finally:
+            is_answered = self._is_exhausted or self._conversation.is_all_sent
+            self._conversation.end(None if is_answered else CLIENT_CLOSED_REQUEST)

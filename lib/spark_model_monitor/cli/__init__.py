@@ -1,0 +1,107 @@
+"""The `spark-model-monitor` command: thin, each verb one call. Jobs start a JVM if they need Spark, the others for paths that are
+not of this machine. `verbs/` has a file for each heading of --help.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+from spark_model_monitor import __version__
+from spark_model_monitor.cli import verbs
+from spark_model_monitor.cli.verbs import VERBS
+from spark_model_monitor.errors import did_you_mean
+from spark_model_monitor.progress import progress_shown
+from spark_model_monitor.registry import import_all
+from spark_model_monitor.stopping import Stopped, ended_by_signals
+
+import_all(verbs)
+
+HEADINGS = ("run", "look", "decide", "keep", "move over", "begin")  # the groups of commands, as --help lists them
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the exit status is its own, 2 for a wrong command line.
+
+    An error of ours leaves a trace without its text, which may repeat values, as in a job.
+    """
+    # a command's models have no use for plugins of pydantic, which would be looked for among all that is installed
+    if arguments is None and "pydantic" not in sys.modules:
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    with ended_by_signals():
+        return _run(words)
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        if words and words[0] in VERBS and "flags" not in VERBS.get(words[0]).facts:
+            return int(VERBS.get(words[0])(words[1:]))
+        given = parser().parsed(words)
+        with progress_shown():
+            return int(given.run(given))
+    except (Exception, KeyboardInterrupt, Stopped) as error:
+        from spark_model_monitor.reports.outputs.printable import printable_lines
+        from spark_model_monitor.running.runtime.failures import failure_of, trace_of
+
+        failure = failure_of(error)
+        trace = "" if failure.is_expected else f"{trace_of(error)}\n"
+        sys.stderr.write(f"{trace}Error: {printable_lines(failure.reason)}\n")
+        return failure.exit_status
+
+
+class Parser(argparse.ArgumentParser):
+    """One command, or all of them: lists commands in groups, and suggests the nearest name for an unknown word."""
+
+    commands: Mapping[str, Parser] = {}
+
+    @property
+    def flags(self) -> list[str]:
+        return sorted(set(re.findall(r"--[a-z-]+", super().format_help())))
+
+    def format_help(self) -> str:
+        if not self.commands:
+            return super().format_help()
+        lines = ["usage: spark-model-monitor COMMAND …    (COMMAND --help says more)", "", str(self.description)]
+        for heading in HEADINGS:
+            verbs = (verb for verb in VERBS.values() if verb.facts["group"] == heading)
+            meant = ((verb.name, inspect.getdoc(verb.function) or "") for verb in verbs)
+            firsts = ((name, text.partition(": ")[0].split(". ")[0]) for name, text in meant)
+            entries = (f"  {name:13} {' '.join(text.split()).rstrip('.')}" for name, text in firsts)
+            wrapped = (textwrap.wrap(entry, 80, subsequent_indent=" " * 16) for entry in entries)
+            lines += ["", f"{heading}:", *(line for each in wrapped for line in each)]
+        return "\n".join([*lines, ""])
+
+    def parsed(self, words: Sequence[str]) -> argparse.Namespace:
+        """The parsed words; for invalid words the command ends with 2."""
+        command = words[0] if words else "--help"
+        if not command.startswith("-") and command not in self.commands:
+            self.error(f"{command!r} is no command; {_nearest(command, self.commands)}")
+        given, unknown = self.parse_known_args(words or ["--help"])
+        if unknown:
+            parser = self.commands[command]
+            parser.error(f"{unknown[0]} is unknown here; {_nearest(unknown[0], parser.flags)}")
+        return given
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    return did_you_mean(word.partition("=")[0], known, "--help lists what there is", shown=str)
+
+
+def parser() -> Parser:
+    """The parser of all commands; those that read their own flags have none here."""
+    made = Parser(prog="spark-model-monitor", description="Monitors machine-learning models in production.")
+    made.add_argument("--version", action="version", version=f"spark-model-monitor {__version__}")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    for verb in VERBS.values():
+        command = commands.add_parser(verb.name, description=inspect.getdoc(verb.function))
+        if "flags" in verb.facts:
+            verb.facts["flags"](command)
+            command.set_defaults(run=verb.function)
+    made.commands = commands.choices
+    return made

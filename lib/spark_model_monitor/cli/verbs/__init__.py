@@ -1,0 +1,39 @@
+"""The commands of `spark-model-monitor`, a file for each heading of `--help`, in its order. A new file is found by being there.
+
+A function is registered under its command's name, with these facts:
+
+group: the heading that it stands under (`cli.HEADINGS`).
+flags: what adds its flags to an `argparse.ArgumentParser`; the function then takes the parsed `argparse.Namespace`. Without it
+the function takes the words behind the command, as jobs do, whose flags stand in any order.
+
+The function's docstring is the command's help; it returns the exit status. What it needs it imports when it is called, so that
+`spark-model-monitor --help` takes no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from spark_model_monitor.registry import Registry
+
+VERBS: Registry[Callable[[Any], int]] = Registry("command")
+
+
+def job(name: str, arguments: Sequence[str]) -> int:
+    """Start a job at the target of its flags, as `spark-model-monitor submit` does."""
+    from spark_model_monitor.spark.launch import submission
+
+    return submission.main([name, *arguments], program="spark-model-monitor", is_verb=True)
+
+
+def opened(paths: Sequence[str]) -> AbstractContextManager[None]:
+    """A context for opening these paths: a session if one of them requires Spark, as on object stores and clusters."""
+    from spark_model_monitor.storage import opened_by, opens_here
+
+    if all(map(opens_here, paths)):
+        return nullcontext()
+    from spark_model_monitor.spark.session import local_session
+
+    return opened_by(local_session())

@@ -1,0 +1,32 @@
+"""Commands to begin with."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from spark_model_monitor.cli.verbs import VERBS
+
+
+@VERBS.register("demo", group="begin")
+def demo(arguments: Sequence[str]) -> int:
+    """Create an example data set, make its baseline, monitor one hour, and report what is wrong."""
+    from spark_model_monitor.integrations.demo import run
+
+    return run.main(arguments)
+
+
+def _completion_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh"), help="your shell")
+
+
+@VERBS.register("completion", group="begin", flags=_completion_flags)
+def completion(given: argparse.Namespace) -> int:
+    """Print a script with which bash or zsh completes commands and flags: eval "$(spark-model-monitor completion bash)"."""
+    from spark_model_monitor.cli import parser
+    from spark_model_monitor.running.configuration.help import script
+
+    flags = {name: command.flags for name, command in parser().commands.items()}
+    sys.stdout.write(script(given.shell, flags))
+    return 0

@@ -1,0 +1,90 @@
+"""Commands that show what runs found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from spark_model_monitor.cli.verbs import VERBS, opened
+
+
+def _report_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folders", nargs="+", metavar="DIR", help="output paths of runs, or folders above them, ours or the service's")
+    add("--since", metavar="TIME", help="windows from this time on, such as 2026-03-01")
+    add("--until", metavar="TIME", help="windows that start before this time")
+    add("--last", type=int, metavar="N", help="the last N windows")
+    add("--features", action="append", metavar="PATTERN,…", help="only matching names, such as 'age*'")
+    add("--title", metavar="TEXT", help="title of the page (default: the model)")
+    add("--max-size", default="5MB", metavar="SIZE", help="maximum size of the page (default: 5MB)")
+    add("--output", metavar="FILE", help="file of the page (default: history.html in the first DIR)")
+    add("--open", action="store_true", help="open the page in a browser")
+
+
+@VERBS.register("report", group="look", flags=_report_flags)
+def report(given: argparse.Namespace) -> int:
+    """Write a page about many runs: what is wrong and since when, over time, feature by window. One file that fetches nothing."""
+    from spark_model_monitor.reports.history_page import command
+
+    names = tuple(name for each in given.features or () for name in each.split(","))
+    request = command.Request(given.folders, given.since, given.until, given.last, names, given.title, given.max_size)
+    with opened([*given.folders, given.output or ""]):
+        return command.main(request, given.output, sys.stdout, shown=given.open)
+
+
+def _compare_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    for name in ("before", "after"):
+        add(name, metavar=name.upper(), help="output path of a run, folder of the service, or statistics.json")
+    add("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
+    add("--json", action="store_true", help="print a JSON object")
+    add("--output", metavar="FILE", help="also write the comparison as a page")
+    add("--attributions", metavar="PATH", help="analysis.json of the model: list influential features first")
+
+
+@VERBS.register("compare", group="look", flags=_compare_flags)
+def compare(given: argparse.Namespace) -> int:
+    """Report what changed between two runs, baselines or statistics.json files, largest change first. Needs no data, no JVM."""
+    from spark_model_monitor.reports.history_page.compare import main
+
+    told = {"as_json": given.json, "judge": given.judge, "output": given.output, "attributions": given.attributions}
+    with opened([given.before, given.after, given.output or "", given.attributions or ""]):
+        return main(given.before, given.after, sys.stdout, **told)
+
+
+def _explain_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("feature", metavar="FEATURE", help="a feature or metric that the run checked")
+    add("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
+    add("--baseline", metavar="DIRECTORY", help="the baseline's output path (default: the one named by the run)")
+    add("--json", action="store_true", help="print a JSON object")
+
+
+@VERBS.register("explain", group="look", flags=_explain_flags)
+def explain(given: argparse.Namespace) -> int:
+    """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
+    from spark_model_monitor.reports.derivation import as_text, explain
+
+    with opened([given.run_path, given.baseline or ""]):
+        explanation = explain(given.feature, given.run_path, given.baseline)
+    plain = json.dumps(explanation.plain(), indent=2, ensure_ascii=False) + "\n" if given.json else None
+    sys.stdout.write(plain or as_text(explanation))
+    return 0
+
+
+def _rows_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_path", metavar="RUN", help="the run's output path")
+    parser.add_argument("feature", metavar="FEATURE", help="a violated feature")
+    parser.add_argument("--source", metavar="PATH", help="the data that the run read: also print the rows")
+
+
+@VERBS.register("rows", group="look", flags=_rows_flags)
+def rows(given: argparse.Namespace) -> int:
+    """Print the ids of rows behind a violation, or the rows themselves."""
+    from spark_model_monitor.reports.examples import rows_behind
+
+    with opened([given.run_path, given.source or ""]):
+        for line in rows_behind(given.run_path, given.feature, given.source):
+            sys.stdout.write(line + "\n")
+    return 0

@@ -1,0 +1,77 @@
+"""Commands that bring schedules, notebooks and old windows of the service here."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from spark_model_monitor.cli.verbs import VERBS
+
+
+def _import_schedules_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="JSON of aws sagemaker describe-monitoring-schedule, describe-…-job-definition "
+        "and describe-endpoint, in any order",
+    )
+    add("--schedule", metavar="NAME", help="fetch this schedule and what it refers to from your account, with boto3")
+    add("--region", metavar="REGION", help="region of --schedule (default: the one in your AWS settings)")
+    add("--output", default=".", metavar="DIRECTORY", help="where to write the files (default: here)")
+    add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
+    add("--replace", action="store_true", help="overwrite existing files")
+    add("--airflow", action="store_true", help="also write an Airflow DAG for each schedule")
+
+
+@VERBS.register("import", group="move over", flags=_import_schedules_flags)
+def import_schedules(given: argparse.Namespace) -> int:
+    """Convert descriptions of the service's schedules into env files and schedule entries, and into Airflow DAGs."""
+    from pathlib import Path
+
+    from spark_model_monitor.integrations.imports.command import (
+        answers_on,
+        import_schedules,
+        read_answers,
+        sagemaker_client,
+    )
+
+    answers = list(read_answers(given.files))
+    if given.schedule is not None:
+        client = sagemaker_client(given.region)
+        answers += [(f"the account's {given.schedule}", answer) for answer in answers_on(client, given.schedule)]
+    import_schedules(
+        answers,
+        Path(given.output),
+        sys.stdout,
+        captures=given.captures,
+        replace=given.replace,
+        dags_for=sys.executable if given.airflow else None,
+    )
+    return 0
+
+
+@VERBS.register("replay", group="move over")
+def replay(arguments: Sequence[str]) -> int:
+    """Run old windows again, compare them with the service's reports, and report the differences."""
+    from spark_model_monitor.running.replay import command
+
+    return command.main(arguments)
+
+
+def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("notebook", metavar="FILE", help="a notebook that uses the SageMaker SDK, version 2 or 3")
+    add("--output", metavar="FILE", help="where to write the notebook with changed imports (default: nowhere)")
+
+
+@VERBS.register("import-notebook", group="move over", flags=_import_notebook_flags)
+def import_notebook(given: argparse.Namespace) -> int:
+    """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
+    import spark_model_monitor.sagemaker as ours
+    from spark_model_monitor.integrations.imports.notebook import import_notebook
+
+    import_notebook(given.notebook, given.output, frozenset(ours.__all__), sys.stdout)
+    return 0

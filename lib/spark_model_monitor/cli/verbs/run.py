@@ -1,0 +1,148 @@
+"""Commands that run jobs, and what is due."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from spark_model_monitor.cli.verbs import VERBS, job, opened
+
+
+@VERBS.register("baseline", group="run")
+def baseline(arguments: Sequence[str]) -> int:
+    """Profile a data set and suggest constraints for later data: spark-model-monitor baseline FILE."""
+    return job("baseline", arguments)
+
+
+@VERBS.register("monitor", group="run")
+def monitor(arguments: Sequence[str]) -> int:
+    """Compare later data with a baseline and report what is wrong: spark-model-monitor monitor FILE --baseline DIRECTORY."""
+    return job("monitor", arguments)
+
+
+@VERBS.register("backfill", group="run")
+def backfill(arguments: Sequence[str]) -> int:
+    """Monitor every hour of existing captures: spark-model-monitor backfill CAPTURES --baseline DIRECTORY."""
+    from spark_model_monitor.reports.history_page import command as history
+    from spark_model_monitor.running.configuration.encryption import upload_arguments
+    from spark_model_monitor.running.replay import command
+    from spark_model_monitor.storage import encrypting
+
+    request = command.read_backfill(arguments)
+    config = request.config
+    with opened([config.dataset_source, config.output_path]):
+        status, has_runs = command.backfill(request, sys.stdout)
+        if has_runs:
+            with encrypting(upload_arguments(config.s3_encryption, config.s3_kms_key)):
+                history.main(history.Request([config.output_path]), None, sys.stdout)
+    return status
+
+
+@VERBS.register("merge", group="run")
+def merge(arguments: Sequence[str]) -> int:
+    """Join captures with their labels: spark-model-monitor merge CAPTURES --ground-truth-source LABELS."""
+    return job("merge", arguments)
+
+
+@VERBS.register("submit", group="run")
+def submit(arguments: Sequence[str]) -> int:
+    """Start a job with spark-submit: spark-model-monitor submit baseline FLAGS."""
+    from spark_model_monitor.spark.launch import submission
+
+    return submission.main(arguments, program="spark-model-monitor submit")
+
+
+def _run_due_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    looking = parser.add_mutually_exclusive_group()
+    looking.add_argument("--list", action="store_true", help="run nothing; list the runs")
+    looking.add_argument(
+        "--check", action="store_true", help="run nothing; if runs are overdue, end with 1 and notify sinks"
+    )
+    looking.add_argument("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    add("--history", action="store_true", help="after a run, also write history.html above the runs")
+    add("--json", action="store_true", help="list as JSON, as the service's API does")
+    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FILE says)")
+    add("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
+
+
+@VERBS.register("run-due", group="run", flags=_run_due_flags)
+def run_due(given: argparse.Namespace) -> int:
+    """Run the jobs that are due by their schedules, and list their runs, latest first."""
+    from pathlib import Path
+
+    from spark_model_monitor.running.scheduling import command
+
+    request = command.Request(
+        tuple(map(Path, given.schedule)),
+        state=Path(given.state) if given.state else None,
+        does=command.Doing.LIST if given.list else command.Doing.CHECK if given.check else command.Doing.RUN,
+        retry_failed=given.retry_failed,
+        history=given.history,
+        as_json=given.json,
+        most=given.max_results,
+        alarms_per_month=given.alarms_per_month,
+    )
+    return command.main(request, sys.stdout)
+
+
+def _watch_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)")
+    add("--state", metavar="DIRECTORY", help="where runs are recorded (default: beside each entry)")
+    add("--page", default="index.html", metavar="FILE", help="file of the page (default: index.html)")
+    add("--at-once", type=int, metavar="NUMBER", help="jobs to run at once (default: two per core)")
+    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)")
+    add("--retry-failed", action="store_true", help="also rerun what failed or was stopped")
+    add("--history", action="store_true", help="also write history.html above each model's runs")
+
+
+@VERBS.register("watch", group="run", flags=_watch_flags)
+def watch(given: argparse.Namespace) -> int:
+    """Run the due jobs of many models side by side, and write one page about all models, worst first."""
+    from pathlib import Path
+
+    from spark_model_monitor.running.scheduling import command
+    from spark_model_monitor.running.scheduling.side_by_side import usual_at_once
+
+    request = command.Request(
+        tuple(map(Path, given.fleet)),
+        state=Path(given.state) if given.state else None,
+        retry_failed=given.retry_failed,
+        history=given.history,
+        at_once=usual_at_once() if given.at_once is None else given.at_once,
+        page=Path(given.page),
+        alarms_per_month=given.alarms_per_month,
+    )
+    return command.main(request, sys.stdout)
+
+
+def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("tables", metavar="TABLES", help="'sales.*' in a warehouse, 'CATALOG.sales.*' in a catalog")
+    add("--warehouse", metavar="DIRECTORY", help="folder above the folders of the schemas")
+    add("--catalog", choices=("spark",), help="tables of Spark's catalog, as Spark's settings define it")
+    add("--output", default="tables", metavar="DIRECTORY", help="folder of the results (default: tables)")
+    add("--sink", metavar="SINKS", help="where to send one message for each cause (docs/alerts.md)")
+    add("--at-once", type=int, metavar="NUMBER", help="tables to check at once (default: two per core)")
+
+
+@VERBS.register("watch-tables", group="run", flags=_watch_tables_flags)
+def watch_tables(given: argparse.Namespace) -> int:
+    """Watch every table of a schema: compare new commits with the commits before them."""
+    from pathlib import Path
+
+    from spark_model_monitor.running.scheduling import command
+
+    return command.watch_tables(
+        given.tables,
+        given.warehouse,
+        Path(given.output),
+        sys.stdout,
+        sinks=given.sink or "",
+        at_once=given.at_once,
+        of_spark=given.catalog is not None,
+    )

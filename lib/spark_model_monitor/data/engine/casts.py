@@ -1,0 +1,142 @@
+"""Casts Arrow cells like Spark: types, texts and numbers. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, scientific
+from spark_model_monitor.errors import NeedsSpark
+
+FRACTION_OF_ZEROS = r"\.?0+$"
+
+
+def is_number(data_type: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(data_type) or types.is_floating(data_type) or types.is_decimal(data_type))
+
+
+def text_of(cells: pa.Array) -> pa.StringArray:
+    """Cells as texts: times in UTC, doubles as Java writes them, decimals with all digits of their type."""
+    types = pa.types
+    if types.is_floating(cells.type):
+        encoded = cells.dictionary_encode()
+        texts = pa.array(map(_of_float, encoded.dictionary.to_numpy(zero_copy_only=False)), pa.string())
+        return texts.take(encoded.indices)
+    if types.is_timestamp(cells.type):
+        texts = pc.cast(pc.cast(cells, pa.timestamp("us")), pa.string())
+        return _with_sign(pc.replace_substring_regex(texts, FRACTION_OF_ZEROS, ""))
+    if types.is_date(cells.type):
+        return _with_sign(pc.cast(cells, pa.string()))
+    if is_number(cells.type) or types.is_string(cells.type) or types.is_boolean(cells.type):
+        return pc.cast(cells, pa.string())
+    raise NeedsSpark(f"a column of {cells.type}, whose texts are wanted,")
+
+
+def number_of(cells: pa.Array) -> pa.Array:
+    """Numbers unchanged, decimals as doubles, correctly rounded as in Java."""
+    return pc.cast(pc.cast(cells, pa.string()), pa.float64()) if pa.types.is_decimal(cells.type) else cells
+
+
+def numbers_of(cells: pa.Array) -> NDArray[np.float64]:
+    """Numbers as doubles, NaN if missing; integers above 2^53 are rounded to the nearest double."""
+    doubles = cells if cells.type == pa.float64() else cells.cast(pa.float64(), safe=False)
+    return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
+
+
+def double_of(cells: pa.Array) -> pa.Array:
+    """Cells as doubles; texts that are not numbers are null."""
+    if not pa.types.is_string(cells.type):
+        return pc.cast(number_of(cells), pa.float64())
+    encoded = cells.dictionary_encode()
+    return pa.array(map(_parsed, encoded.dictionary.to_pylist()), pa.float64()).take(encoded.indices)
+
+
+def _parsed(text: str) -> float | None:
+    """A double, parsed as in Java."""
+    stripped = text.strip("".join(map(chr, range(33))))
+    if stripped[-1:] in tuple("dDfF") and stripped[-2:-1] in tuple("0123456789."):
+        stripped = stripped[:-1]
+    try:
+        return None if "_" in stripped or not stripped.isascii() else float(stripped)
+    except ValueError:
+        return None
+
+
+def without_nan(cells: pa.Array) -> pa.Array:
+    """Numbers with NaN replaced by null."""
+    return pc.if_else(pc.is_nan(cells), None, cells) if pa.types.is_floating(cells.type) else cells
+
+
+def _with_sign(texts: pa.StringArray) -> pa.StringArray:
+    """Texts of times, with a sign before years of five digits, as in Spark."""
+    return pc.replace_substring_regex(texts, r"^(\d{5,})", r"+\1")
+
+
+def _of_float(value: np.floating[Any]) -> str:
+    """A float's text. value: of 32 or 64 bits, whose digits differ."""
+    if not np.isfinite(value):
+        return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    is_plain = value == 0 or PLAIN_FROM <= abs(float(value)) < PLAIN_BELOW
+    return str(value) if is_plain else scientific(str(value))
+
+
+SAME = {
+    *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
+    *("date32[day]", "timestamp[us]"),
+}
+"""Types that Spark has, by name, besides decimals and nested types."""
+
+WIDER = {
+    "halffloat": pa.float32(),
+    "uint8": pa.int16(),
+    "uint16": pa.int32(),
+    "uint32": pa.int64(),
+    "uint64": pa.decimal128(20, 0),
+    "date64[ms]": pa.date32(),
+}
+"""Wider types for the values of types that Spark lacks."""
+
+CAST = {
+    **WIDER,
+    "null": pa.int32(),  # type of an all-null column in a Parquet file
+    **dict.fromkeys(("string_view", "large_string"), pa.string()),
+    **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),
+}
+
+
+def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
+    """The Spark type for values of this Arrow type."""
+    types = pa.types
+    if types.is_dictionary(data_type):
+        return type_of_spark(data_type.value_type, where)
+    if (
+        str(data_type) in SAME
+        or types.is_decimal128(data_type)
+        or types.is_map(data_type)
+        or types.is_struct(data_type)
+    ):
+        return data_type
+    if str(data_type) in CAST:
+        return CAST[str(data_type)]
+    if types.is_timestamp(data_type):
+        return pa.timestamp("us", data_type.tz)
+    if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
+        return pa.list_(type_of_spark(data_type.value_type, where))
+    raise NeedsSpark(f"{where}: a column of {data_type}")
+
+
+def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch with a schema's types, by position. Truncates times to microseconds; type null empties a column."""
+    columns = [_typed(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _typed(column: pa.Array, data_type: pa.DataType) -> pa.Array:
+    if pa.types.is_null(data_type):
+        return pa.nulls(len(column))
+    return column if column.type == data_type else pc.cast(column, data_type, safe=False)

@@ -1,0 +1,165 @@
+"""Reads Parquet and ORC files as typed batches, with the types and pieces of Spark's readers. Pure.
+
+Imports Arrow's readers only when needed: a process that reads lines doesn't need them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine.casts import type_of_spark, typed
+from spark_model_monitor.data.engine.local_files import File, Piece, in_pieces, source_of
+from spark_model_monitor.errors import BadInput, NeedsSpark
+
+Table = tuple[tuple[str, ...], pa.Schema]  # column names, and column types by position
+
+
+def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
+    """The column names and types of the first file by path, as in Spark; type null for columns left out.
+
+    Raises BadInput if the file can't be read in this format, NeedsSpark if names differ only by case.
+    """
+    first = min(files, key=lambda file: file.path)
+    schema = schema_of(first.path, reader)
+    names = tuple(schema.names)
+    if len({name.lower() for name in names}) < len(names):
+        raise NeedsSpark(f"{first.path}: a table with columns of one name, or of names that differ by case only,")
+    for file in files:
+        if file is not first and not schema_of(file.path, reader).equals(schema):
+            raise NeedsSpark(f"{file.path}: a table of other columns, or types, than {first.path}")
+    types = [
+        pa.null()
+        if {field.name, str(place)} & {*left_out}
+        else type_of_spark(field.type, f"{first.path}: {field.name!r}")
+        for place, field in enumerate(schema)
+    ]
+    return names, pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """The Parquet files of a table version, which may have different columns.
+
+    schema: the table's columns; a file's columns are found by Iceberg field id, if the schema has ids, else by name.
+    constants: by file, the values of absent columns, such as partition columns. Of a file with a column CHANGE, only
+    inserted rows count.
+    """
+
+    files: tuple[File, ...]
+    schema: pa.Schema
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def stored(self) -> pa.Schema:
+        """The columns c0, c1, … with Spark's types."""
+        types = [type_of_spark(each.type, repr(each.name)) for each in self.schema]
+        return pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+
+
+FIELD_ID = b"PARQUET:field_id"
+CHANGE = "_change_type"  # in Delta's change files
+
+
+def batches_of_table(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a piece of a table's file, with the table's columns; absent and null columns are empty."""
+    with _damage_told(piece):
+        file = _parquet(piece.path)
+        groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
+        known = {_id_of(each): each.name for each in file.schema_arrow} if _id_of(table.schema.field(0)) else {}
+        named = {each.name: each.name for each in file.schema_arrow}
+        asked = [None if pa.types.is_null(to) else each for each, to in zip(table.schema, schema.types, strict=True)]
+        wanted = [each and (known.get(_id_of(each)) if known else named.get(each.name)) for each in asked]
+        constants = table.constants.get(piece.path, {})
+        read = [*filter(None, wanted), *([CHANGE] if CHANGE in named else [])]
+        for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
+            if CHANGE in named:
+                batch = batch.filter(pc.equal(batch.column(CHANGE), "insert"))
+            columns = [
+                pa.repeat(pa.scalar(constants.get(whole.name)), batch.num_rows) if name is None else batch.column(name)
+                for name, whole in zip(wanted, table.schema, strict=True)
+            ]
+            yield typed(pa.RecordBatch.from_arrays(columns, names=schema.names), schema)
+
+
+def _id_of(column: pa.Field) -> bytes | None:
+    return (column.metadata or {}).get(FIELD_ID)
+
+
+def pieces(reader: str, file: File, piece_bytes: int) -> list[Piece]:
+    """The pieces of a file for a reader."""
+    if reader == "orc" and file.size_bytes > piece_bytes:  # Arrow can't locate its stripes
+        raise NeedsSpark(f"{file.path}: an ORC file of more than {piece_bytes:,} bytes")
+    return in_pieces(file, piece_bytes)
+
+
+def batches_of_piece(reader: str, piece: Piece, *, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a piece, in batches of at most `rows`. Parquet columns with type null are not read."""
+    with _damage_told(piece):
+        for batch in _batches_of_piece(piece, reader, schema, rows):
+            yield typed(batch, schema)
+
+
+@contextmanager
+def _damage_told(piece: Piece) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as fault:
+        raise BadInput(f"{piece.path}: is damaged, it can't be read to its end; copy it again") from fault
+
+
+def _batches_of_piece(piece: Piece, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    if reader == "orc":
+        from pyarrow import orc
+
+        yield from orc.ORCFile(source_of(piece.path)).read().to_batches(max_chunksize=rows)
+        return
+    file = _parquet(piece.path)
+    groups = [place for place in range(file.num_row_groups) if _lies_in(file.metadata.row_group(place), piece)]
+    names = file.schema_arrow.names
+    wanted = [name for name, data_type in zip(names, schema.types, strict=True) if not pa.types.is_null(data_type)]
+    for batch in file.iter_batches(rows, row_groups=groups, columns=wanted or None) if groups else ():
+        if batch.num_columns < len(names):
+            read, nothing = {*batch.schema.names}, pa.nulls(batch.num_rows)
+            columns = [batch.column(name) if name in read else nothing for name in names]
+            batch = pa.RecordBatch.from_arrays(columns, names=names)
+        yield batch
+
+
+def schema_of(path: str, reader: str) -> pa.Schema:
+    """The schema of a Parquet or ORC file. Raises BadInput if the file is neither."""
+    try:
+        if reader == "orc":
+            from pyarrow import orc
+
+            schema = orc.ORCFile(source_of(path)).schema
+            if any(pa.types.is_timestamp(field.type) for field in schema):
+                raise NeedsSpark(f"{path}: an ORC file with times")
+            return schema
+        return _parquet(path).schema_arrow.remove_metadata()
+    except (pa.ArrowException, OSError) as fault:
+        raise BadInput(
+            f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "
+            "write the --dataset-format that the files have"
+        ) from fault
+
+
+def _parquet(path: str) -> Any:
+    """A Parquet file; 96-bit times, as of Spark 3, are read in microseconds: nanoseconds can't hold the year 9999."""
+    from pyarrow import parquet
+
+    return parquet.ParquetFile(source_of(path), coerce_int96_timestamp_unit="us")
+
+
+def _lies_in(group: Any, piece: Piece) -> bool:
+    first = group.column(0)
+    offsets = [first.data_page_offset]
+    if first.has_dictionary_page and first.dictionary_page_offset:
+        offsets.append(first.dictionary_page_offset)
+    size = sum(group.column(place).total_compressed_size for place in range(group.num_columns))
+    middle = min(offsets) + size // 2
+    return bool(piece.start <= middle < piece.start + piece.size_bytes)

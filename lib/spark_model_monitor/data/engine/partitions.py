@@ -1,0 +1,193 @@
+"""Sizes of partitions, batches and column groups as functions of the data, and the number of processes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+from spark_model_monitor.data.profiling.plan import COLUMNS_TOGETHER
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.progress import counted
+
+OPEN_COST_BYTES = 16 * 1024
+"""The cost of a piece of a file, on top of its bytes, when pieces are packed into partitions. With Spark's default of 4
+MiB, at most eight files fit into a partition of 32 MiB, however small they are."""
+
+
+def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
+    """An upper bound on the number of partitions of files of these sizes, each cut into pieces of `partition_bytes`.
+
+    open_cost_bytes: the session's cost of opening a file; `OPEN_COST_BYTES` in a job.
+    Spark starts a partition when the next piece does not fit, so two neighbours hold more bytes than fit into one.
+    Source: FilePartition.getFilePartitions of Spark 3.5.
+    """
+    sizes = list(file_bytes)
+    pieces = sum(-(-size // partition_bytes) for size in sizes)
+    return min(pieces, 2 * (sum(sizes) + pieces * open_cost_bytes) // partition_bytes + 1)
+
+
+class Sized(Protocol):
+    """A piece of a file."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+
+SomePiece = TypeVar("SomePiece", bound=Sized)
+
+
+def largest_piece(file_bytes: Sequence[int], partition_bytes: int) -> int:
+    """The size in bytes of the pieces into which a job cuts files. Source: FilePartition.maxSplitBytes of Spark 3.5."""
+    return min(partition_bytes, max(OPEN_COST_BYTES, sum(file_bytes) + len(file_bytes) * OPEN_COST_BYTES))
+
+
+def packed(pieces: Iterable[SomePiece], largest: int) -> list[list[SomePiece]]:
+    """The pieces of each partition, largest first. Source: FilePartition.getFilePartitions of Spark 3.5."""
+    found: list[list[SomePiece]] = []
+    room = -1
+    for piece in sorted(pieces, key=lambda piece: -piece.size_bytes):
+        if piece.size_bytes > room:
+            found.append([])
+            room = largest
+        found[-1].append(piece)
+        room -= piece.size_bytes + OPEN_COST_BYTES
+    return found
+
+
+MIN_PARTITION_BYTES, USUAL_PARTITION_BYTES = 32 * 1024 * 1024, 128 * 1024 * 1024
+FEWEST_PARTITIONS, MAX_PARTITIONS = 8, 2000
+"""Each task has a fixed cost and a sketch per column, so partitions are as large as possible with 8 of them, up to 128
+MiB; above 250 GB they grow further. Data too small for 8 gets an even number, since the number of cores is even, too
+(docs/decisions/0010-partition-size.md)."""
+
+PACKING_SLACK = 64
+"""A partition may exceed its share by 1/64, so that the opening cost of files doesn't leave a small extra partition."""
+
+BATCH_CELLS, BATCH_BYTES = 2**20, 64 * 2**20
+MIN_BATCH_ROWS, MAX_BATCH_ROWS = 64, 2**15
+"""Bounds of an Arrow batch: a million cells are 16 MB of numbers, or usually 64 MB of texts (of at most 256 bytes)."""
+
+LINES_BYTES, MAX_BATCH_LINES = 2**22, 2**15  # bounds of an Arrow batch of lines of which only a few cells are needed
+
+PARQUET_CELLS, LEAST_PARQUET_ROWS, USUAL_PARQUET_ROWS = 2**17, 512, 4096
+"""Rows of a Parquet file that Spark decodes at a time; its default is 4,096. With many columns, these would leave the
+processor's caches before they are read row by row."""
+
+MOST_COLUMN_GROUPS = 8
+"""The maximum number of column groups of a wide Parquet table, read one after the other. Spark writes row by row, so a
+cell takes longer the more columns a row has; opening a file once more takes as long as some 100,000 cells
+(docs/decisions/0033-wide-tables-by-columns.md)."""
+
+FILE_BYTES_OF_A_GROUP = 8 * 1024 * 1024
+"""The average file size per group from which reopening files for each group pays off."""
+
+MAX_RECORD_SIZE = "spark.modelMonitor.maxRecordSize"
+"""The session setting for the maximum length of a record in bytes; usually `locations.MAX_RECORD_BYTES`."""
+
+
+def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
+    """The number of groups in which to read the columns of column-oriented files.
+
+    file_bytes: the sizes of the files.
+    """
+    worth_opening = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
+    return max(1, min(-(-columns // COLUMNS_TOGETHER), MOST_COLUMN_GROUPS, worth_opening))
+
+
+def partition_bytes(total_bytes: int, groups: int = 1) -> int:
+    """The bytes of a partition with all its columns, as a function of the data alone: 16 to 128 MiB, more above 250 GB.
+
+    groups: number of groups in which the columns are read. A partition has that many times more rows, so a task reads
+    as many bytes as of a narrow table, and a column has fewer sketches.
+    """
+    share = -(-total_bytes // _partitions(total_bytes))
+    return max(MIN_PARTITION_BYTES // 2, share + share // PACKING_SLACK) * groups
+
+
+def bytes_of(size: str | None) -> int:
+    """The bytes in a session's size setting, "128MB" or "4194304b". Source: JavaUtils.byteStringAs of Spark 3.5."""
+    found = re.fullmatch(r"(\d+)([kmgtp]?)b?", (size or "").strip().lower())
+    if found is None:
+        raise BadConfiguration(f"a size of the session is {size!r}; write it like 128MB")
+    return int(found[1]) << 10 * " kmgtp".index(found[2] or " ")
+
+
+def _partitions(total_bytes: int) -> int:
+    """The number of partitions of the data, if its files can be cut."""
+    if total_bytes <= MIN_PARTITION_BYTES:
+        return 1
+    if total_bytes < FEWEST_PARTITIONS * MIN_PARTITION_BYTES:
+        return 2 * max(1, total_bytes // (2 * MIN_PARTITION_BYTES))
+    return min(MAX_PARTITIONS, max(FEWEST_PARTITIONS, -(-total_bytes // USUAL_PARTITION_BYTES)))
+
+
+def batch_rows(columns: int, line_bytes: int = 0) -> int:
+    """The rows of an Arrow batch of about a million cells. Affects the memory and speed of a scan, never its result.
+
+    columns: number of columns read together. line_bytes: bytes of a long line, if executors decode lines; a batch of
+    lines has at most 64 MB or so.
+    """
+    fitting = BATCH_CELLS // max(1, columns)
+    return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
+
+
+def parquet_rows(columns: int) -> int:
+    """The rows of a Parquet file that Spark decodes at a time: an eighth of a batch's cells."""
+    return min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
+
+
+def rows_of_lines(row_bytes: int) -> int:
+    """The rows of an Arrow batch of about `LINES_BYTES`. row_bytes: bytes of a long row."""
+    return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
+
+
+Item = TypeVar("Item")
+
+
+def gathered(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """The items in lists, each of which ends with the item that fills it; the last list may be smaller."""
+    held, room = list[Item](), most_bytes
+    for item in items:
+        held.append(item)
+        room -= size(item)
+        if room <= 0:
+            yield held
+            held, room = [], most_bytes
+    if held:
+        yield held
+
+
+Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: returns its batches. Picklable, like tasks.
+Made = TypeVar("Made")
+
+WORTH_PROCESSES = 4
+"""The number of partitions from which processes are started: a process takes as long to load its libraries as one
+partition of 32 MiB takes (benchmarks/engines.py)."""
+
+WORTH_PROCESSES_OF_TEXTS = 16
+"""The same for regrouping raw lines: less work per line, and several steps, each of which starts new processes
+(benchmarks/merge.py)."""
+
+
+def processes_for(parts: int, processes: int | None = None, worth: int = WORTH_PROCESSES) -> int:
+    """The number of processes for `parts`. processes: the maximum; None for one per core from `worth` partitions on."""
+    return min(parts, processes or (len(os.sched_getaffinity(0)) if parts >= worth else 1))
+
+
+def in_processes(
+    parts: Sequence[Callable[[], Iterable[Made]]], processes: int | None = None, worth: int = WORTH_PROCESSES
+) -> list[list[Made]]:
+    """The batches or states of every partition, in order. This process computes some of them, or all if there are few.
+
+    processes, worth: as in `processes_for`. Raises the exception of a partition.
+    """
+    most = processes_for(len(parts), processes, worth)
+    if most < 2:
+        return list(counted((list(part()) for part in parts), len(parts), "partitions"))
+    from spark_model_monitor.data.engine.workers import made_side_by_side
+
+    return made_side_by_side(parts, most)

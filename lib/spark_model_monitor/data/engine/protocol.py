@@ -1,0 +1,273 @@
+"""The engine interface: how the package cuts a source into partitions and processes them in parallel.
+
+An engine lists and reads files, cuts them by size alone, maps pure functions over the partitions and returns the
+results. What a line means, which states a column has, how states add and what documents contain is defined elsewhere,
+in plain Python over Arrow batches, so every engine with this interface gives the same states and documents.
+
+Nothing is read before `batches()` or `rows()` is called. Pure: imported on the driver and on executors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+
+import pyarrow as pa
+
+from spark_model_monitor.statistics.states import State, decode, sum_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from spark_model_monitor.data.records.locations import FilesByKey
+    from spark_model_monitor.storage import Storage
+
+
+STATES_PER_BATCH = 64  # states in one outgoing Arrow batch: a KLL sketch has up to 45 KB (P3)
+
+STATE_SCHEMA = pa.schema(
+    [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """A state on its way to the driver, encoded when it leaves its process. feature: its column's position, or
+    FEATURE_OF_ROWS.
+    """
+
+    feature: int
+    kind: str
+    partition: int
+    state: State | bytes
+
+    @property
+    def blob(self) -> bytes:
+        """The encoded state."""
+        return self.state.to_bytes() if isinstance(self.state, State) else self.state
+
+    def __reduce__(self) -> tuple[type[StateRow], tuple[int, str, int, bytes]]:
+        return StateRow, (self.feature, self.kind, self.partition, self.blob)
+
+
+StateTask: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[StateRow]]
+"""Computes the states of one partition. Pure, and pickled by name."""
+
+
+def encoded(task: StateTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The states of a partition, as the executor sends them."""
+    return _batches_of_states(task(batches))
+
+
+def _batches_of_states(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
+    while some := list(islice(rows, STATES_PER_BATCH)):
+        columns = zip(*((row.feature, row.kind, row.partition, row.blob) for row in some), strict=True)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, STATE_SCHEMA, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=STATE_SCHEMA)
+
+
+def rows_of_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+    """The inverse of `encoded`."""
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield StateRow(**row)
+
+
+def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The sum of each (feature, kind), added in partition order; rows must be sorted by feature, kind and partition."""
+    alike = groupby(rows_of_states(batches), key=lambda row: (row.feature, row.kind))
+    return _batches_of_states(StateRow(*key, 0, added(row.state for row in rows)) for key, rows in alike)
+
+
+def added(states: Iterable[State | bytes]) -> State:
+    """The sum of states, encoded or not, added from left to right."""
+    decoded = (decode(state) if isinstance(state, bytes) else state for state in states)
+    first, second = next(decoded), next(decoded, None)
+    return first if second is None else sum_of(chain((first, second), decoded))
+
+
+PARTITION = "partition"
+"""The column with a batch's partition number, from 0, which `Partitions.numbered` inserts as the first column."""
+
+LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
+
+Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
+
+Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., Any])
+Shared = TypeVar("Shared", covariant=True)
+
+
+class Broadcast(Protocol[Shared]):
+    """A value that every worker has; a task carries a reference to it and reads it there."""
+
+    @property
+    def value(self) -> Shared: ...
+
+
+@dataclass(frozen=True)
+class Given(Generic[Value]):
+    """A value that each task carries itself, for engines that send nothing ahead (`Partitions.sent`)."""
+
+    value: Value
+
+
+class States(Protocol):
+    """The states that a task computes of every partition, evaluated lazily."""
+
+    def beside(self, other: States) -> States:
+        """These states and others, computed in one pass."""
+
+    def rows(self, adders: int = 0) -> list[StateRow]:
+        """The states, sorted by feature, kind and partition.
+
+        adders: number of tasks that first add the states of each feature and kind, in the order of partitions; 0 leaves
+        the addition to the caller. The sums have the same bytes either way.
+        """
+
+
+class Partitions(Protocol):
+    """Rows in partitions, as Arrow batches with these columns. An empty partition may have no batch at all."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns with their Arrow types."""
+
+    @property
+    def frame(self) -> DataFrame:
+        """The same rows as a Spark frame, for SQL. Raises NeedsSpark if the engine has no Spark."""
+
+    def numbered(self) -> Partitions:
+        """The same rows with the column PARTITION first."""
+
+    def selected(self, names: Sequence[str], called: Sequence[str]) -> Partitions:
+        """The columns `names`, renamed to `called`."""
+
+    def above(self, name: str, threshold: float, called: str) -> Partitions:
+        """The same rows with a column appended: 1 where column `name` is a number, or text of one, above the threshold,
+        0 for other numbers, else null."""
+
+    def kept(self) -> Partitions:
+        """The same rows, computed once and held until `release`, however often they are read."""
+
+    def release(self) -> None:
+        """Release the rows that `kept` holds."""
+
+    def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
+        """The task's output for every partition: batches of this schema."""
+
+    def beside(self, other: Partitions) -> Partitions:
+        """These rows and others with the same columns."""
+
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> Partitions:
+        """The same rows, repartitioned: all rows with one value of `by`, a text or integer column, are in one
+        partition, and each partition is sorted by `order`, nulls first, texts by their bytes.
+
+        fewest: number of partitions that suffices for the memory of a task; if 1, the task also accepts the rows in the
+        order in which they stand `beside` each other. If `order` is an int8 column, rows keep their batches.
+        """
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        """Write the texts of a column, one line each in row order, to files below `folder`: one in `<by>=<value>/` for
+        each value of the integer column by which `together` grouped and sorted the rows."""
+
+    def states(self, task: StateTask) -> States:
+        """The states that the task computes of every partition."""
+
+    def batches(self) -> list[pa.RecordBatch]:
+        """All batches, partitions in any order; for data that is small by construction."""
+
+    def sent(self, value: Value) -> AbstractContextManager[Broadcast[Value]]:
+        """A value for the tasks over these partitions, sent once and released at the end."""
+
+
+class Lines(Protocol):
+    """The lines of text files, with their locations."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    def partitions(self, *names: str) -> Partitions:
+        """The lines with these columns, from `locations.PLACES`, FILE_KEY and LINE_KEY. No other column is read."""
+
+    def files_by_key(self) -> FilesByKey:
+        """The files by FILE_KEY."""
+
+
+class Engine(Protocol):
+    """Reads data and maps functions over it."""
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session, for SQL and for sources that only Spark reads. Raises NeedsSpark if there is none."""
+
+    def storage(self, path: str) -> Storage:
+        """The storage that holds `path`. Raises BadInput if no storage opens it."""
+
+    @property
+    def deequ(self) -> str | None:
+        """The version of the Deequ that computes metrics from states; None if our own formulas do. The log says why."""
+
+    def way(self, function: Function) -> Function:
+        """The engine's own implementation of a function of ours, if it has one; else the function.
+
+        Both give the same result. Spark's are in `spark/`: what its SQL does faster, and what only Spark can do.
+        """
+
+    @property
+    def max_line_bytes(self) -> int:
+        """The maximum length of a line in bytes; longer lines are skipped (`data/reading/lines.py` finds them)."""
+
+    def lines(
+        self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+    ) -> Lines:
+        """The lines of the files at or below these paths; no line spans two partitions.
+
+        in_order: one partition, sorted by file and offset. with_blank: keep blank lines. whole_files: a line per file.
+        """
+
+    def table(
+        self,
+        places: Sequence[str],
+        reader: str,
+        options: Mapping[str, str],
+        *,
+        by_folders: bool = False,
+        in_order: bool = False,
+        left_out: Sequence[str] = (),
+    ) -> tuple[tuple[str, ...], Partitions]:
+        """The files at or below these paths, read by a format's reader (`parquet`, `orc`, …): the names of their
+        columns, and the rows with columns c0, c1, ….
+
+        by_folders: whether folders like `day=2026-01-01` are columns. in_order: as in `lines`.
+        left_out: unneeded columns, by name or 0-based index, which may be null instead.
+        Raises BadInput if the files can't be read in this format.
+        """
+
+    def is_readable(self, path: str) -> bool:
+        """Whether a text file, compressed or not, can be read to its end. Reads it."""
+
+    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+        """An upper bound on the number of partitions of files of these sizes."""
+
+    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+        """Set the partition size of later reads to `partitions.partition_bytes`; returns it."""
+
+    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+        """Set the batch size of later reads to `partitions.batch_rows`; returns it."""
+
+    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+        """Set partitions by size and small batches for later reads of lines of which only a few cells are needed.
+
+        line_bytes: bytes of a long line. Returns the bytes of a partition.
+        """

@@ -1,0 +1,185 @@
+"""Worker processes for partitions: separate programs, so that no threads are forked, and no `__main__` runs twice."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from io import BytesIO
+from itertools import repeat
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from spark_model_monitor.plugins import cloudpickle
+from spark_model_monitor.progress import counted
+from spark_model_monitor.stopping import given_back
+
+PROGRAM = "import gc; gc.disable(); from spark_model_monitor.data.engine.workers import work; work({})"
+LENGTH_BYTES = 8
+
+Made = TypeVar("Made")
+
+
+def made_side_by_side(parts: Sequence[Callable[[], Iterable[Made]]], most: int) -> list[list[Made]]:
+    """The results for every partition, in order, computed by at most `most` processes, this one included."""
+    pickled = cloudpickle().dumps  # also pickles users' functions
+    jobs: list[bytes] = [pickled(part) for part in parts]
+    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+    workers = [_started(hides_pandas=all(map(_is_ours_alone, jobs))) for _ in range(most - 1)]
+    for worker in workers:
+        idle.put(worker)
+
+    def done(job: bytes) -> list[Made]:
+        worker = idle.get()
+        try:
+            _send(worker.stdin, job)
+            answer = pickle.loads(_received(worker.stdout))
+        finally:
+            idle.put(worker)
+        if isinstance(answer, BaseException):
+            raise answer
+        made: list[Made] = answer
+        return made
+
+    def end() -> None:
+        for worker in workers:
+            worker.kill()
+
+    try:
+        with ThreadPoolExecutor(most - 1) as threads, given_back(end):
+            answers = [threads.submit(done, job) for job in jobs]
+            try:
+                list(counted(_as_they_come(parts, answers), len(parts), "partitions"))
+                return [answer.result() for answer in answers]
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+                end()  # first, since the threads wait for their answers
+    finally:
+        for worker in workers:
+            worker.communicate()
+
+
+def _as_they_come(parts: Sequence[Callable[[], Iterable[Made]]], answers: list[Future[list[Made]]]) -> Iterator[None]:
+    """Yields once for every finished partition, until one raises. The workers start at the front, while this process
+    computes partitions from the end.
+    """
+    come = 0
+    for place in reversed(range(len(parts))):
+        if answers[place].cancel():
+            answers[place] = Future()
+            try:
+                answers[place].set_result(list(parts[place]()))
+            except Exception as fault:
+                answers[place].set_exception(fault)
+        wait([answers[place]])
+        done = [answer for answer in answers if answer.done()]
+        yield from repeat(None, len(done) - come)
+        come = len(done)
+        if any(answer.exception() for answer in done):
+            return
+
+
+ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
+"""glibc settings in bytes: the memory of a block's arrays is kept for the next block instead of being returned to the
+system, which would have to clear it before it is allocated again."""
+
+
+OURS = (
+    *(f"spark_model_monitor.{room}." for room in ("data", "statistics", "running.merging")),
+    *("_codecs.", "builtins.", "collections.", "datetime.", "functools.", "numpy.", "pathlib.", "pyarrow."),
+)
+"""Packages and modules that jobs without third-party code import."""
+
+SCRIPTS = "spark_model_monitor.data.reading.scripts"
+LARGE_JOB_BYTES = 2**20
+
+
+def _is_ours_alone(job: bytes) -> bool:
+    """Whether the job runs no user's script or model. False for a large job, which is not worth examining."""
+    if len(job) > LARGE_JOB_BYTES:
+        return False
+    try:
+        _Ours(BytesIO(job)).load()
+    except pickle.UnpicklingError:
+        return False
+    return True
+
+
+class _Ours(pickle.Unpickler):
+    """Stops at the first name that is not ours, before importing it."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        if module == SCRIPTS or not f"{module}.".startswith(OURS):
+            raise pickle.UnpicklingError(module)
+        return super().find_class(module, name)
+
+
+def _started(*, hides_pandas: bool) -> subprocess.Popen[bytes]:
+    environment = {**ALLOCATION, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(hides_pandas)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+    )
+
+
+def work(hides_pandas: bool) -> None:
+    """A worker's main loop: reads partitions, writes their results or exceptions."""
+    if hides_pandas:
+        hide_pandas_from_arrow()
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # output of a user's script is not an answer
+    while job := _received(sys.stdin.buffer):
+        try:
+            part = pickle.loads(job)
+            if not gc.isenabled():  # excludes imported objects from garbage collection
+                gc.freeze()
+                gc.enable()
+            answer: Any = list(part())
+        except Exception as fault:
+            answer = fault
+        try:
+            packed = pickle.dumps(answer, 5)
+        except Exception:
+            packed = pickle.dumps(RuntimeError(f"{type(answer).__name__}: {answer}"))
+        _send(answers, packed)
+
+
+def _send(pipe: Any, message: bytes) -> None:
+    pipe.write(len(message).to_bytes(LENGTH_BYTES, "little"))
+    pipe.write(message)
+    pipe.flush()
+
+
+def _received(pipe: Any) -> bytes:
+    head = pipe.read(LENGTH_BYTES)
+    size = int.from_bytes(head, "little") if len(head) == LENGTH_BYTES else 0
+    return pipe.read(size) if size else b""
+
+
+def hide_pandas_from_arrow() -> None:
+    """Hide pandas from Arrow, which looks for it once: it would import pandas with its first array, which costs a run
+    that doesn't need it a fifth of a second. Later imports of pandas work.
+    """
+    if "pandas" not in sys.modules:
+        sys.meta_path.insert(0, _NoPandas)
+        try:
+            pa.array([0])
+        finally:
+            sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """The first finder of imports."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)

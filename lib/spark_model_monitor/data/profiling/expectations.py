@@ -1,0 +1,341 @@
+"""A user's rules: finds and counts a block's rows that offend against each rule. Runs on executors.
+
+Null and NaN cells are missing; only `not_null` judges them. Texts that are numbers are compared as numbers. A rule
+examines the distinct values of a block, or its extremes, before it examines rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
+from spark_model_monitor.data.records.event_times import microseconds_of
+from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics.states.data_types import DataType, classify, parse_numbers
+from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
+
+Flags: TypeAlias = NDArray[np.bool_]
+Numbers: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. kind: a name in RULES. positions: positions of its columns. operand: what the kind compares with."""
+
+    kind: str
+    positions: tuple[int, ...]
+    operand: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rules of a scan. ids: position of the column with row ids; None if rows have no ids."""
+
+    rules: tuple[Rule, ...] = ()
+    ids: int | None = None
+
+    @property
+    def whole_texts(self) -> frozenset[int]:
+        """The columns whose texts a rule needs uncut."""
+        return frozenset(position for rule in self.rules if rule.kind in OF_TEXTS for position in rule.positions)
+
+
+class Cells:
+    """The cells of one column in a block, in the forms that rules need, each computed once."""
+
+    def __init__(self, block: Block, column: ColumnPlan, accept_exponents: bool) -> None:
+        self._cells = block.whole_texts(column)
+        self._accept_exponents = accept_exponents
+        self.is_text = column.is_text
+
+    @cached_property
+    def missing(self) -> Flags:
+        if not self.is_text and pa.types.is_floating(self._cells.type):
+            return np.isnan(self.numbers)
+        return np.asarray(self._cells.is_null().to_numpy(zero_copy_only=False))
+
+    @cached_property
+    def num_missing(self) -> int:
+        if self.is_text or not pa.types.is_floating(self._cells.type):
+            return int(self._cells.null_count)
+        return int(np.count_nonzero(self.missing))
+
+    @cached_property
+    def encoded(self) -> pa.DictionaryArray:
+        return self._cells.dictionary_encode()
+
+    @property
+    def texts(self) -> pa.Array:
+        """The distinct texts of a text column."""
+        return self.encoded.dictionary
+
+    @cached_property
+    def kinds(self) -> NDArray[np.int8]:
+        """The data type of each distinct text."""
+        return classify(self.texts, accept_exponents=self._accept_exponents)
+
+    @cached_property
+    def different_numbers(self) -> Numbers:
+        """The distinct texts as numbers, NaN for other texts."""
+        return parse_numbers(self.texts, self.kinds)
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Of each row, NaN where there is none."""
+        if self.is_text:
+            return self.of_each(self.different_numbers, np.nan)
+        return numbers_of(self._cells)
+
+    @cached_property
+    def strings(self) -> pa.Array:
+        """The text of each row of a text column."""
+        return self._cells
+
+    @cached_property
+    def range(self) -> tuple[float, float, bool]:
+        """The smallest and the largest number, and whether all present cells are numbers."""
+        numbers = self.different_numbers if self.is_text else self.numbers
+        is_none = np.isnan(numbers)
+        none = int(is_none.sum())
+        if none == len(numbers):
+            return np.inf, -np.inf, none == (0 if self.is_text else self.num_missing)
+        numbers = numbers[~is_none] if none else numbers
+        return float(numbers.min()), float(numbers.max()), none == (0 if self.is_text else self.num_missing)
+
+    def of_each(self, found: NDArray[Any], missing: Any) -> NDArray[Any]:
+        """Results for distinct texts, expanded to rows. missing: the result for rows without a text."""
+        codes = self.encoded.indices
+        if codes.null_count:
+            found, codes = np.append(found, missing), pc.fill_null(codes, len(found))
+        spread: NDArray[Any] = found[codes.to_numpy(zero_copy_only=False)]
+        return spread
+
+    def unlike(self, meets: Flags) -> Flags | None:
+        """Flags of rows whose text doesn't meet a rule; None if all do. meets: flags of the distinct texts."""
+        return None if meets.all() else self.of_each(~meets, False)
+
+
+OfColumn: TypeAlias = Callable[[Cells, Any], Flags | None]
+
+RULES: Registry[OfColumn] = Registry("rule")
+"""A rule returns flags of the offending rows, or None if there are none; missing cells don't offend."""
+
+OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "newer_than"})
+
+
+@RULES.register("range")
+def _range(cells: Cells, bounds: tuple[float, float]) -> Flags | None:
+    """Numbers between two bounds, both included."""
+    low, high = bounds
+    smallest, largest, all_numbers = cells.range
+    if all_numbers and low <= smallest and largest <= high:
+        return None
+    if cells.is_text:
+        numbers = cells.different_numbers
+        return cells.unlike((numbers >= low) & (numbers <= high))
+    numbers = cells.numbers
+    return ~((numbers >= low) & (numbers <= high)) & ~cells.missing
+
+
+@RULES.register("in")
+def _in(cells: Cells, allowed: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
+    """A value from a list of texts and numbers."""
+    texts, numbers = allowed
+    if cells.is_text:
+        meets = pc.is_in(cells.texts, pa.array(texts, pa.string())).to_numpy(zero_copy_only=False)
+        return cells.unlike(meets | np.isin(cells.different_numbers, numbers) if numbers else meets)
+    return ~np.isin(cells.numbers, numbers) & ~cells.missing
+
+
+@RULES.register("max_share_of")
+def _one_value(cells: Cells, value: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
+    """Maximum share of rows for a single value."""
+    others = _in(cells, value)
+    return ~cells.missing if others is None else ~(others | cells.missing)
+
+
+@RULES.register("matches")
+def _matches(cells: Cells, pattern: str) -> Flags | None:
+    """Texts that match an RE2 expression."""
+    return cells.unlike(pc.match_substring_regex(cells.texts, pattern).to_numpy(zero_copy_only=False))
+
+
+@RULES.register("length")
+def _length(cells: Cells, bounds: tuple[int, float]) -> Flags | None:
+    """Texts with a given number of characters."""
+    lengths = pc.utf8_length(cells.texts).to_numpy(zero_copy_only=False)
+    return cells.unlike((lengths >= bounds[0]) & (lengths <= bounds[1]))
+
+
+@RULES.register("type")
+def _type(cells: Cells, name: str) -> Flags | None:
+    """Whole numbers, numbers, booleans or times."""
+    if name == "Integral":
+        return _unlike_numbers(cells, lambda numbers: numbers == np.floor(numbers))
+    if name == "Fractional":
+        return _unlike_numbers(cells, lambda numbers: ~np.isnan(numbers))
+    if not cells.is_text:
+        return ~cells.missing
+    if name == "Boolean":
+        return cells.unlike(cells.kinds == DataType.BOOLEAN)
+    return cells.unlike(_times(cells.texts).is_valid().to_numpy(zero_copy_only=False))
+
+
+def _times(texts: pa.Array) -> pa.Array:
+    """Times in microseconds since 1970, for a day its beginning; null for texts that are not times."""
+    days = pc.match_substring_regex(texts, r"^\d{4}-\d\d-\d\d$")
+    return microseconds_of(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
+
+
+def _unlike_numbers(cells: Cells, meets: Callable[[Numbers], Flags]) -> Flags | None:
+    if cells.is_text:
+        return cells.unlike(meets(cells.different_numbers))
+    offending: Flags = ~meets(cells.numbers) & ~cells.missing
+    return offending if offending.any() else None
+
+
+@RULES.register("not_null")
+def _not_null(cells: Cells, _: None) -> Flags | None:
+    """Cells that are present."""
+    return cells.missing if cells.num_missing else None
+
+
+@RULES.register("newer_than")
+def _newer(cells: Cells, since: int) -> Flags | None:
+    """Times after a given time, in microseconds since 1970; a text that is not a time doesn't meet the rule."""
+    if not cells.is_text:
+        return ~cells.missing
+    times = _times(cells.texts)
+    return cells.unlike(pc.fill_null(pc.greater(times, since), False).to_numpy(zero_copy_only=False))
+
+
+# Rules about rows: three-valued logic, as in SQL. A value has numbers (NaN for none), flags of missing ones, and texts.
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    numbers: Numbers
+    missing: Flags
+    strings: pa.Array | None = None
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
+_COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
+    "<": (np.less, pc.less),
+    "<=": (np.less_equal, pc.less_equal),
+    ">": (np.greater, pc.greater),
+    ">=": (np.greater_equal, pc.greater_equal),
+    "==": (np.equal, pc.equal),
+    "!=": (np.not_equal, pc.not_equal),
+}
+
+Truth: TypeAlias = tuple[Flags, Flags]  # whether each row's result is true, and whether it is known
+
+
+class RowRule:
+    """One rule about rows, over the cells of a block."""
+
+    def __init__(self, cells: Callable[[int], Cells], positions: dict[str, int], rows: int) -> None:
+        self._cells, self._positions, self._rows = cells, positions, rows
+
+    def holds(self, tree: tuple[Any, ...]) -> Truth:
+        operation, *parts = tree
+        if operation == "not":
+            true, known = self.holds(parts[0])
+            return known & ~true, known
+        if operation in ("and", "or"):
+            return self._joined(operation, [self.holds(part) for part in parts])
+        if operation == "null":
+            return self._value(parts[0]).missing, np.ones(self._rows, bool)
+        left, right = self._value(parts[0]), self._value(parts[1])
+        known = ~(left.missing | right.missing)
+        with np.errstate(all="ignore"):
+            if operation == "near":
+                # the tolerance in decimal terms: .30 is .01 away from .31, despite the rounding of doubles
+                slack = 4 * np.finfo(float).eps * (np.abs(left.numbers) + np.abs(right.numbers))
+                return known & (np.abs(left.numbers - right.numbers) <= parts[2] + slack), known
+            return self._compared(operation, left, right) & known, known
+
+    def _compared(self, operation: str, left: _Value, right: _Value) -> Flags:
+        of_numbers, of_texts = _COMPARISONS[operation]
+        found: Flags = of_numbers(left.numbers, right.numbers)
+        not_numbers = np.isnan(left.numbers) | np.isnan(right.numbers)
+        if left.strings is not None and right.strings is not None and not_numbers.any():
+            texts = pc.fill_null(of_texts(left.strings, right.strings), False).to_numpy(zero_copy_only=False)
+            return np.where(not_numbers, texts, found)
+        return found if operation == "!=" else found & ~not_numbers
+
+    def _joined(self, operation: str, parts: Sequence[Truth]) -> Truth:
+        decides = operation == "or"  # one true part decides an "or", one false part an "and"
+        decided = np.logical_or.reduce([known & (true == decides) for true, known in parts])
+        known = decided | np.logical_and.reduce([known for _, known in parts])
+        return (decided if decides else known & ~decided), known
+
+    def _value(self, tree: tuple[Any, ...]) -> _Value:
+        operation, *parts = tree
+        if operation == "column":
+            cells = self._cells(self._positions[parts[0]])
+            return _Value(cells.numbers, cells.missing, cells.strings if cells.is_text else None)
+        if operation == "constant":
+            none = np.zeros(self._rows, bool)
+            if isinstance(parts[0], str | bool):
+                text = parts[0] if isinstance(parts[0], str) else str(parts[0]).lower()
+                return _Value(np.full(self._rows, np.nan), none, pa.repeat(text, self._rows))
+            return _Value(np.full(self._rows, float(parts[0])), none)
+        left, right = map(self._value, parts)
+        with np.errstate(all="ignore"):
+            numbers = _ARITHMETIC[operation](left.numbers, right.numbers)
+        return _Value(numbers, left.missing | right.missing)
+
+
+class OffencesGatherer:
+    """Counts, block by block, the rows that offend against each rule."""
+
+    def __init__(self, plan: ScanPlan) -> None:
+        self._rules: Rules = plan.rules
+        self._columns = {column.position: column for column in plan.columns}
+        self._accept_exponents = plan.accept_exponents
+        self._offending = np.zeros(len(self._rules.rules), np.int64)
+        self._judged = np.zeros(len(self._rules.rules), np.int64)
+        self._ids: list[list[str]] = [[] for _ in self._rules.rules]
+
+    def update(self, block: Block) -> None:
+        known: dict[int, Cells] = {}
+        rows = block.rows
+
+        def cells(position: int) -> Cells:
+            if position not in known:
+                known[position] = Cells(block, self._columns[position], self._accept_exponents)
+            return known[position]
+
+        for place, rule in enumerate(self._rules.rules):
+            if rule.kind == "row":
+                tree, names = rule.operand
+                true, judgeable = RowRule(cells, dict(zip(names, rule.positions, strict=True)), rows).holds(tree)
+                judged, offending = int(judgeable.sum()), judgeable & ~true
+            else:
+                of_column = cells(rule.positions[0])
+                judged = rows if rule.kind == "not_null" else rows - of_column.num_missing
+                offending = RULES.get(rule.kind)(of_column, rule.operand)
+            self._judged[place] += judged
+            if offending is None:
+                continue
+            self._offending[place] += np.count_nonzero(offending)
+            room = MOST_IDS - len(self._ids[place])
+            if self._rules.ids is not None and room:
+                first = pa.array(np.flatnonzero(offending)[:room])
+                found = block.cells(self._columns[self._rules.ids]).take(first)
+                self._ids[place] += [str(each) for each in found.to_pylist() if each is not None]
+
+    def states(self) -> Iterator[Offences]:
+        ids = tuple(tuple(each) for each in self._ids)
+        yield Offences(tuple(self._offending.tolist()), tuple(self._judged.tolist()), ids)

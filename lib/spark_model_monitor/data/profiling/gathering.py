@@ -1,0 +1,492 @@
+"""Computes the states of one column on executors, by block: a `Gatherer` for each kind of column, and runs of rows.
+
+A gatherer takes the blocks of one partition in order and returns the states of its column at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, count, pairwise, repeat
+from operator import attrgetter
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.casts import numbers_of
+from spark_model_monitor.data.profiling.plan import (
+    NORM,
+    TEXT_TYPES,
+    Block,
+    ColumnPlan,
+    ScanPlan,
+    Texts,
+    hashes_of,
+    hashes_of_cut,
+    once_a_block,
+)
+from spark_model_monitor.data.records.arrays import bytes_of
+from spark_model_monitor.statistics.states import (
+    ColumnType,
+    DataType,
+    DataTypeCounts,
+    DistinctBuilder,
+    Ends,
+    FrequenciesBuilder,
+    KllBuilder,
+    MomentsBuilder,
+    RepeatsBuilder,
+    RowRepeats,
+    State,
+    TextLengths,
+    TextShapes,
+    Words,
+)
+from spark_model_monitor.statistics.states.columns import ColumnMetricBuilder
+from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
+from spark_model_monitor.statistics.states.distinct import WAITING
+from spark_model_monitor.statistics.states.hashing import (
+    PRIME_1,
+    PRIME_2,
+    Hashes,
+    hashed_together,
+    mixed,
+    xxhash64_of_texts,
+)
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+
+SIGNS = ".,;:!?()[]\"'"  # around words
+
+MOST_TEXTS = 2048  # texts of a block that are examined one by one
+
+LOOKED_AT = 2**13
+"""The number of first texts of a block from which to decide whether deduplicating the block pays off."""
+
+MOSTLY = 0.5
+"""The share of distinct texts in a block above which later blocks are not deduplicated: it would save too little."""
+
+
+class Gatherer(Protocol):
+    """Computes the states of one column."""
+
+    def update(self, block: Block) -> None:
+        """Add the next rows of the partition; none of them is refused."""
+
+    def states(self) -> Iterable[State]:
+        """The states of all rows so far."""
+
+
+def gatherers_of(plan: ScanPlan) -> tuple[NumbersGatherer, list[tuple[int, Gatherer]]]:
+    """The gatherer of all numeric columns, and the gatherers of other columns with their positions."""
+    kinds: Mapping[ColumnType, Callable[[ColumnPlan, ScanPlan], Gatherer]] = {
+        **dict.fromkeys(TEXT_TYPES, TextGatherer),
+        ColumnType.NESTED: PresenceGatherer,
+        ColumnType.VECTOR: _of_vectors,
+    }
+    others = ((column, kinds[column.column_type]) for column in plan.columns if column.column_type in kinds)
+    numeric = [column for column in plan.columns if column.column_type not in kinds]
+    return NumbersGatherer(numeric, plan), [(column.position, kind(column, plan)) for column, kind in others]
+
+
+def _of_vectors(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
+    from spark_model_monitor.data.profiling.vectors import VectorGatherer
+
+    return VectorGatherer(column, plan)
+
+
+def _of_finite(plan: ScanPlan) -> list[KllBuilder | ColumnMetricBuilder]:
+    """The builders of states of a column's finite numbers."""
+    return [KllBuilder(), *map(ColumnMetricBuilder, plan.column_metrics)]
+
+
+VALUES_TOGETHER = 2**15
+"""The number of values of neighbouring columns that are hashed at once: enough to make numpy's overhead per call small,
+and few enough to stay in a core's cache."""
+
+
+class NumbersGatherer:
+    """The gatherers of all numeric columns; hashes are computed for several columns at once."""
+
+    def __init__(self, columns: Iterable[ColumnPlan], plan: ScanPlan) -> None:
+        self._gatherers = [NumberGatherer(column, plan) for column in columns]
+
+    def update(self, block: Block) -> None:
+        for some in self._together(block.rows):
+            for one, hashes in zip(some, hashed_together([one.update(block) for one in some]), strict=True):
+                one.hashed(hashes if not one.column.hashed_by_spark else block.hashes(one.column))
+
+    def states(self) -> Iterator[tuple[int, State]]:
+        """The states of all columns, with the columns' positions."""
+        for some in self._together(WAITING):
+            for one, registers in zip(some, DistinctBuilder.states([one.distinct for one in some]), strict=True):
+                yield from ((one.column.position, state) for state in (*one.states(), registers))
+
+    def _together(self, values: int) -> Iterator[list[NumberGatherer]]:
+        """Groups of neighbouring columns. values: number of values per column."""
+        each = max(1, VALUES_TOGETHER // values)
+        for first in range(0, len(self._gatherers), each):
+            yield self._gatherers[first : first + each]
+
+
+class NumberGatherer:
+    """Counts, moments, quantiles and distinct values of a numeric column, and the metrics that the plan requests."""
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
+        self.column, self.distinct = column, DistinctBuilder()
+        self._moments, self._ends = MomentsBuilder(), Ends()
+        self._of_finite = _of_finite(plan)
+        self._repeats = RepeatsBuilder() if column.column_type is ColumnType.INTEGRAL else None
+        self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
+
+    def update(self, block: Block) -> NDArray[Any]:
+        """Add the next rows of the partition without their hashes. Returns the numbers to hash, if we hash them."""
+        cells = block.cells(self.column)
+        values = cells.drop_null() if cells.null_count else cells
+        numbers = values.to_numpy(zero_copy_only=False)
+        doubles = numbers.astype(np.float64, copy=False)
+        finite = self._moments.update(doubles, missing=cells.null_count)
+        self._ends = self._ends.and_of(finite)
+        for builder in self._of_finite:
+            builder.update(finite)
+        present = numbers if len(finite) == len(numbers) else numbers[~np.isnan(doubles)]
+        if self._frequencies is not None:
+            encoded = pa.array(present).cast(pa.string()).dictionary_encode()
+            counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+            self._frequencies.update(encoded.dictionary, counts)
+        hashed: NDArray[Any] = present[:0] if self.column.hashed_by_spark else present
+        return hashed
+
+    def hashed(self, hashes: Hashes) -> None:
+        """Add the hashes of those rows."""
+        self.distinct.update(hashes)
+        if self._repeats is not None:
+            self._repeats.update(hashes)
+
+    def states(self) -> Iterator[State]:
+        """The states of all rows so far, without the registers of distinct values."""
+        moments = self._moments.state()
+        integral = self.column.column_type is ColumnType.INTEGRAL
+        yield DataTypeCounts(
+            missing=moments.absent,
+            integral=moments.present if integral else 0,
+            fractional=0 if integral else moments.present,
+        )
+        yield from (moments, self._ends)
+        yield from (builder.state() for builder in self._of_finite)
+        if self._repeats is not None:
+            yield self._repeats.state()
+        if self._frequencies is not None:
+            yield self._frequencies.state()
+
+
+class TextGatherer:
+    """Types, shapes and counts by value of a text column's cells, and moments of those cells that are numbers.
+
+    Whether a column is numeric is known only when all its partitions have been read, so states of both kinds are
+    computed. Counts by value are given up when a partition has many distinct numbers: they only matter for a
+    categorical column.
+    """
+
+    def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
+        self._column = column
+        self._accept_exponents = plan.accept_exponents
+        self._data_types = DataTypeCounts()
+        self._lengths, self._shapes, self._words, self._repeats = TextLengths(), TextShapes(), Words(), RepeatsBuilder()
+        self._frequencies, self._limit = FrequenciesBuilder(plan.frequency_limit), plan.frequency_limit
+        self._keep_frequencies = column.counted
+        self._mostly_different = False
+        self._moments, self._ends = MomentsBuilder(), Ends()
+        self._of_finite = _of_finite(plan)
+        self._distinct = DistinctBuilder()
+
+    def update(self, block: Block) -> None:
+        cells = block.cells(self._column)
+        missing = cells.null_count
+        present = cells.drop_null() if missing else cells
+        known = self._looked_ahead(present)
+        if self._frequencies.given_up or self._mostly_different:
+            numbers = self._numbers(present, None, missing)
+            by_spark = self._column.hashed_by_spark
+            hashes = known if known is not None else block.hashes(self._column) if by_spark else hashes_of(present)
+            found, counts = Texts(present, None, self._kinds, numbers, hashes), None
+            self._frequencies.update(present, hashes=self._of_texts(hashes))
+            self._repeats.update(hashes)
+        else:
+            encoded = present.dictionary_encode()
+            texts, codes = encoded.dictionary, encoded.indices.to_numpy()
+            counts = np.bincount(codes, minlength=len(texts))
+            numbers = self._numbers(texts, counts, missing)
+            hashes = self._hashes_of_each(block, codes, texts)
+            found = Texts(texts, codes, self._kinds, numbers, hashes)
+            self._frequencies.update(texts, counts, self._of_texts(hashes))
+            self._repeats.update(hashes, counts)
+            self._mostly_different = len(texts) > MOSTLY * len(present)
+            if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
+                self._frequencies.give_up()
+        block.found[self._column.position] = found
+        if self._column.column_type is ColumnType.TEXT and (found.kinds == DataType.TEXT).any():
+            texts, are_long, often, few = _looked_into(found, counts)
+            self._shapes += TextShapes.of(texts, are_long, often)
+            few &= ~are_long
+            texts, often = texts.filter(pa.array(few)), often[few]
+            if (bytes_of(texts) == ord(" ")).any():  # cheaper than a search in each text
+                blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
+                self._words = self._words.and_of(*_words_of(texts.filter(pa.array(blank)), often[blank]))
+        if (numbers := found.numbers_of_cells) is None:
+            self._moments.count_absent(missing=missing, nan=len(present))
+        else:
+            finite = self._moments.update(numbers, missing=missing)
+            self._ends = self._ends.and_of(finite)
+            for builder in self._of_finite:
+                builder.update(finite)
+        self._distinct.update(hashes)
+
+    def _looked_ahead(self, present: pa.Array) -> Hashes | None:
+        """Examine the first texts of the partition: the block is not deduplicated if they are numbers, too many to
+        count by value, or if all texts differ. Returns the texts' hashes if these were computed for that.
+        """
+        if self._data_types.present or self._column.hashed_by_spark or len(present) < LOOKED_AT:
+            return None
+        different = len(present.slice(0, LOOKED_AT).unique())
+        if different <= max(self._limit, LOOKED_AT // 2):
+            return None
+        if not (self._keep_frequencies or DataType.TEXT in self._classified(present)):
+            self._frequencies.give_up()
+        elif different == LOOKED_AT:
+            ordered = np.sort(hashes := hashes_of(present))
+            self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
+            return hashes if self._mostly_different else None
+        return None
+
+    def _classified(self, texts: pa.Array) -> NDArray[np.int8]:
+        return classify(texts, accept_exponents=self._accept_exponents)
+
+    def _of_texts(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
+        """The hashes, or None if they are not hashes of the texts. Spark hashes values, and two times with one text are
+        two values when clocks are set back."""
+        return None if self._column.hashed_by_spark else hashes
+
+    def _hashes_of_each(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
+        """The hashes of the distinct texts of a block. codes: the index in `texts` of each present cell."""
+        if not self._column.hashed_by_spark:
+            return hashes_of(texts)
+        hashes = np.empty(len(texts), dtype=np.uint64)
+        hashes[codes] = block.hashes(self._column)
+        return hashes
+
+    def _numbers(self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int) -> NDArray[np.float64] | None:
+        """The texts as numbers, NaN for other texts; None if no text is a number.
+
+        Also counts their kinds and lengths. counts: occurrences of each text; None for one each.
+        """
+        kinds = self._kinds = self._classified(texts)
+        found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
+        self._data_types += found
+        self._lengths += TextLengths.of(texts, counts)
+        if found.fractional > found.text + found.integral:  # measured numbers; an id may look like one
+            self._repeats.give_up()
+        return parse_numbers(texts, kinds) if found.integral or found.fractional else None
+
+    def states(self) -> Iterator[State]:
+        yield self._data_types
+        if self._column.column_type is ColumnType.TEXT:
+            yield from (self._lengths, self._shapes, self._words, self._repeats.state())
+        yield from (self._moments.state(), self._ends)
+        yield from (builder.state() for builder in self._of_finite)
+        yield self._distinct.state()
+        yield self._frequencies.state()
+
+
+def _looked_into(
+    found: Texts, counts: NDArray[np.int64] | None
+) -> tuple[pa.Array, NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
+    """The distinct texts of a block, of many every fourth, by its hash; which were cut; their counts; and which of them
+    are in a further sample of every fourth. counts: occurrences of all distinct texts; one each if None.
+    """
+    wanted = found.kinds == DataType.TEXT
+    if found.hashes is not None and np.count_nonzero(wanted) > MOST_TEXTS:
+        wanted &= (found.hashes & np.uint64(3)) == 0
+    places = np.flatnonzero(wanted)
+    texts, few = found.dictionary.take(pa.array(places)), np.ones(len(places), bool)
+    if found.hashes is not None and len(texts) > MOST_TEXTS // 2:
+        few = (found.hashes[places] & np.uint64(12)) == 0
+    are_long = np.zeros(len(texts), bool)
+    are_long[[*hashes_of_cut(texts)]] = True
+    return texts, are_long, np.ones(len(texts), np.int64) if counts is None else counts[places], few
+
+
+def _words_of(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
+    """The hashes of the words in texts of several words, without surrounding punctuation, and their counts."""
+    letters = bytes_of(texts)
+    is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
+    is_plain = is_plain and len(bytes_of(pc.ascii_rtrim_whitespace(texts))) == len(letters)  # no text ends with a blank
+    utf8, ascii_ = (pc.utf8_split_whitespace, pc.utf8_lower), (pc.ascii_split_whitespace, pc.ascii_lower)
+    split, lower = ascii_ if is_plain else utf8  # the same result for plain texts, in half the time
+    # if the last text ends with a blank, Arrow 25 reads memory behind it
+    words = split(lower(texts if is_plain else pc.utf8_rtrim_whitespace(texts)))
+    lengths = pc.list_value_length(words).to_numpy()
+    several = lengths > 1
+    if not several.all():
+        words, counts, lengths = words.filter(pa.array(several)), counts[several], lengths[several]
+    found = words.flatten().dictionary_encode()
+    often = np.bincount(found.indices.to_numpy(), np.repeat(counts, lengths))
+    return xxhash64_of_texts(pc.utf8_trim(found.dictionary, SIGNS)), often.astype(np.int64)
+
+
+class RowRepeatsGatherer:
+    """How many rows repeat, over all columns. Runs after the gatherers of the columns."""
+
+    def __init__(self, plan: ScanPlan) -> None:
+        self._columns, self._builder = plan.columns, RepeatsBuilder(RowRepeats)
+
+    def update(self, block: Block) -> None:
+        hashes = np.zeros(block.rows, np.uint64)
+        for column in self._columns:
+            hashes ^= self._of_cells(block, column)
+            hashes *= PRIME_1
+            hashes ^= hashes >> np.uint64(32)
+        self._builder.update(mixed(hashes))
+
+    def states(self) -> Iterator[State]:
+        yield self._builder.state()
+
+    def _of_cells(self, block: Block, column: ColumnPlan) -> Hashes:
+        """Numbers that distinguish a column's cells: hashes or values; for vectors their norms."""
+        cells = block.counts(NORM, column) if column.column_type is ColumnType.VECTOR else block.cells(column)
+        if not column.is_text:
+            return (numbers_of(cells) + 0.0).view(np.uint64)
+        present = block.found[column.position].hashes_of_cells
+        if not cells.null_count:
+            return present
+        found = np.full(block.rows, PRIME_2, np.uint64)
+        found[cells.is_valid().to_numpy(zero_copy_only=False)] = present
+        return found
+
+
+class PresenceGatherer:
+    """Counts of present and missing cells of a column whose values are not examined."""
+
+    def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
+        self._column = column
+        self._data_types = DataTypeCounts()
+
+    def update(self, block: Block) -> None:
+        cells = block.cells(self._column)
+        self._data_types += DataTypeCounts(missing=cells.null_count, unknown=len(cells) - cells.null_count)
+
+    def states(self) -> Iterator[State]:
+        yield self._data_types
+
+
+LONGEST_RUN, CELLS_OF_RUNS = 512, 50_000  # maximum rows of a run, and maximum cells of a run over all columns
+
+
+class RunStarts:
+    """Locations of the kept runs of one partition, the same for all columns. The first partition keeps the most, since
+    it may be the only one. The first run of every partition ranks before the second of any, so all have a part.
+    """
+
+    def __init__(self, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
+        self._fewest, self._partition, self._seen = plan.run_rows, partition, 0
+        self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
+        self._random = np.random.default_rng(partition)
+        self.most = max(1, most >> partition.bit_length())
+        if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
+            self.most = 0
+        self._lots: list[float] = []
+        self._time = plan.time_column
+
+    @once_a_block
+    def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """`among` a block's rows, ordered by time if there is a time column; computed once for all columns."""
+        lots, places = self.among(block.rows)
+        if lots and self._time is not None:
+            order = block.order_by(self._time).to_numpy()
+            places = [order[each] for each in places]
+        return lots, places
+
+    def among(self, every: int) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """The runs kept so far among the next `every` rows: their lots, and the positions of their rows."""
+        step = max(self._fewest, every // max(1, self.most))
+        step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # a small window is one run
+        starts = range(0, every - step + 1, step) if self.most else range(0)
+        by_chance = self._random.random(len(starts)).tolist()
+        lots = map(placed_lot, by_chance, repeat(self._partition), count(self._seen, step))
+        drawn = sorted(zip(lots, starts, strict=False))
+        self._seen += every
+        self._lots = sorted([*self._lots, *(lot for lot, _ in drawn)])[: self.most]
+        new = [(lot, start) for lot, start in drawn if lot in self._lots]
+        rows = np.arange(min(step, self._longest))
+        return [lot for lot, _ in new], [start + rows for _, start in new]
+
+
+class RowRunsGatherer:
+    """Keeps a sample of runs of a column's rows."""
+
+    def __init__(self, column: ColumnPlan, places: RunStarts) -> None:
+        self._column, self._places = column, places
+        self._runs: list[Run] = []
+
+    def update(self, block: Block) -> None:
+        lots, places = self._places.of_block(block)
+        if lots:
+            self._runs = kept_of([*self._runs, *runs_of(self._column, block, lots, places)], self._places.most)
+
+    def states(self) -> Iterator[RowRuns]:
+        yield ranked(self._runs)
+
+
+def kept_of(runs: Iterable[Run], most: int) -> list[Run]:
+    """The `most` runs with the lowest lots."""
+    return sorted(runs, key=attrgetter("lot"))[:most]
+
+
+def ranked(runs: Iterable[Run]) -> RowRuns:
+    """The runs that one partition kept, ranked in this order."""
+    return RowRuns(tuple(Run(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
+
+
+def runs_of(
+    column: ColumnPlan, block: Block, lots: Sequence[float], places: Sequence[NDArray[np.int64]]
+) -> Iterator[Run]:
+    """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
+    cells, rows = block.cells(column), np.concatenate(places)
+    numbers: NDArray[np.float64]
+    hashes: NDArray[np.uint64] | None = None
+    is_present = cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else None
+    there = np.ones(len(rows), bool) if is_present is None else is_present[rows]
+    ends = [0, *accumulate(map(len, places))]
+    ends_present = ends if is_present is None else _counted(there, ends)
+    if column.is_text:
+        of_present = rows if is_present is None else (np.cumsum(is_present) - 1)[rows[there]]
+        numbers, hashes = block.found[column.position].at(of_present, hashed=not column.hashed_by_spark)
+    else:
+        taken = rows if is_present is None else rows[there]
+        every = cells if is_present is None else cells.fill_null(0)
+        numbers = every.to_numpy(zero_copy_only=False)[taken].astype(np.float64, copy=False)
+    is_number = ~np.isnan(numbers)
+    ends_numbers = _counted(is_number, ends_present)
+    if hashes is None and ends_numbers is not ends_present:
+        there[there] = is_number
+    has_all = ends_present is ends and (hashes is not None or ends_numbers is ends)
+    are_whole = repeat(True) if has_all else np.logical_and.reduceat(there, ends[:-1]).tolist()
+    numbers = numbers if ends_numbers is ends_present else numbers[is_number]
+    bytes_of, bytes_of_hashes = numbers.tobytes(), None if hashes is None else hashes.tobytes()
+    of_runs = zip(lots, are_whole, pairwise(ends), pairwise(ends_present), pairwise(ends_numbers), strict=False)
+    for lot, is_whole, (begin, stop), (start, end), (first, last) in of_runs:
+        bits = b"" if is_whole else np.packbits(there[begin:stop]).tobytes()
+        if bytes_of_hashes is None:
+            yield Run(lot, stop - begin, bytes_of[8 * first : 8 * last], present=bits)
+        else:  # texts are numbers if all of them are
+            found = bytes_of[8 * first : 8 * last] if last - first == end - start else b""
+            yield Run(lot, stop - begin, found, bytes_of_hashes[8 * start : 8 * end], bits)
+
+
+def _counted(flags: NDArray[np.bool_], places: list[int]) -> list[int]:
+    """The number of true flags before each of these positions."""
+    if flags.all():
+        return places
+    before: list[int] = np.concatenate(([0], np.cumsum(flags)))[places].tolist()
+    return before

@@ -1,0 +1,330 @@
+"""The executor's part of a scan: takes batches of rows, returns states.
+
+`states_of_partition` computes the states of rows, or of lines, which it decodes. It is pickled by name and takes a
+picklable plan; this module imports neither pyspark nor pydeequ. Rows are cut into blocks of `rows_of_block`, regardless
+of the size of Arrow's batches, so that states depend only on the partition's rows (P1). `prepared` adds to typed Arrow
+columns the keys, hashes and counts of elements that Spark's SQL adds to its columns (`spark/engine/rows.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from decimal import Context
+from itertools import chain
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine.casts import number_of, text_of
+from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
+from spark_model_monitor.data.engine.protocol import PARTITION, StateRow
+from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, gatherers_of
+from spark_model_monitor.data.profiling.plan import (
+    CELLS,
+    ELEMENTS,
+    FEATURE_OF_ROWS,
+    HASH,
+    NAN_ELEMENTS,
+    NORM,
+    NULL_ELEMENTS,
+    PREDICATE,
+    REASON,
+    TEXT_TYPES,
+    TIME,
+    VALUE,
+    WHOLE,
+    Block,
+    ColumnPlan,
+    ScanPlan,
+    keys_of,
+)
+from spark_model_monitor.data.records.arrays import are_missing
+from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
+from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of, xxhash64_of_texts
+
+Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
+"""Makes rows from a batch of lines: the features as texts, the reason for refusing the row, and, if cells are counted,
+the number of cells under which to count it."""
+
+LEAST_BLOCK_ROWS, MOST_BLOCK_ROWS, BLOCK_BYTES = 2**13, MAX_BATCH_ROWS, 2**27
+"""Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
+cache and for a block of many columns to fit into memory."""
+
+BYTES_TOGETHER = 2**20  # of lines of small files that are decoded together, since each call has a fixed cost
+
+BYTES_OF_NUMBER, BYTES_OF_TEXT, BYTES_OF_VECTOR = 8, 64, 8192
+"""The assumed size of a cell when the size of a block is chosen."""
+
+
+def states_of_partition(plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+    """The states of one partition's rows. A partition without rows has none.
+
+    decode: makes rows from the batches; None if they are rows already.
+    """
+    requests, times = RequestsBuilder(), list[int]()
+    if decode is not None:
+        batches = _together(batches)
+    batches = (_rows_of_batch(batch, plan, decode, requests, times) for batch in batches)
+    numbers, gatherers = gatherers_of(plan)
+    if plan.rules is not None:
+        from spark_model_monitor.data.profiling.expectations import OffencesGatherer
+
+        gatherers.append((FEATURE_OF_ROWS, OffencesGatherer(plan)))
+    rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
+    partition: int | None = None
+    for pieces in pieces_of_blocks(batches, rows_of_block(plan.columns)):
+        if partition is None:
+            partition = pieces[0].column(PARTITION)[0].as_py()
+            runs = RunStarts(plan, partition)
+            if plan.group_column is not None:
+                from spark_model_monitor.data.profiling.row_groups import RowGroupsGatherer, RowLocations
+
+                groups = RowLocations(plan.group_column)
+                gatherers += [(column.position, RowGroupsGatherer(column, groups)) for column in plan.run_columns]
+            else:
+                gatherers += [(column.position, RowRunsGatherer(column, runs)) for column in plan.run_columns]
+            if plan.cuts:
+                from spark_model_monitor.data.profiling.segments import Segments, SegmentsGatherer
+
+                segments = Segments(plan, partition)
+                gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
+            if plan.times_of is not None or plan.time_column is not None:
+                from spark_model_monitor.data.profiling.ages import AgesGatherer, RowTimes
+
+                row_times = RowTimes(plan)
+                others = (each for each in plan.run_columns if each != plan.time_column)
+                gatherers += [(each.position, AgesGatherer(each, row_times)) for each in others]
+            if plan.has_whole_rows:
+                gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
+            if plan.pairs:
+                from spark_model_monitor.data.profiling.pairs import PairsGatherer
+
+                firsts = sorted({places[0] for _, places in plan.pairs})
+                gatherers += [(first, PairsGatherer(plan, first)) for first in firsts]
+        kept = []
+        for piece in pieces:
+            of_piece, counted = _without_refused_rows(piece, plan)
+            rows += counted
+            if of_piece.num_rows:
+                kept.append(of_piece)
+        if kept:
+            block = Block(kept)
+            if plan.newest and not plan.times_of and plan.time_column is not None and plan.time_column.is_text:
+                times.append(plan.newest(block.cells(plan.time_column)))
+            numbers.update(block)
+            for _, gatherer in gatherers:
+                gatherer.update(block)
+    if partition is None:
+        return
+    if plan.counts_rows:
+        rows = replace(rows, newest=max(times, default=0))
+        yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
+    if plan.metadata is not None:
+        yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
+    of_others = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
+    for position, state in chain(numbers.states(), of_others):
+        yield StateRow(position, state.KIND, partition, state)
+
+
+def rows_of_block(columns: Sequence[ColumnPlan]) -> int:
+    """The number of rows in a block, for a table with these columns."""
+    of_types = {ColumnType.VECTOR: BYTES_OF_VECTOR, **dict.fromkeys(TEXT_TYPES, BYTES_OF_TEXT)}
+    row_bytes = sum(of_types.get(column.column_type, BYTES_OF_NUMBER) for column in columns)
+    fitting = BLOCK_BYTES // max(1, row_bytes)
+    return min(MOST_BLOCK_ROWS, max(1, fitting // LEAST_BLOCK_ROWS) * LEAST_BLOCK_ROWS)
+
+
+def blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in blocks of exactly `rows`; the last one may be shorter."""
+    for pieces in pieces_of_blocks(batches, rows):
+        yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+
+
+def pieces_of_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+    """The same blocks, each as a list of pieces of batches."""
+    held: list[pa.RecordBatch] = []
+    room = rows
+    for batch in batches:
+        start = 0
+        while start < batch.num_rows:
+            piece = batch.slice(start, room)
+            held.append(piece)
+            start += piece.num_rows
+            room -= piece.num_rows
+            if room == 0:
+                yield held
+                held, room = [], rows
+    if held:
+        yield held
+
+
+def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same lines in fewer batches: lines of small files are decoded together."""
+    held: list[pa.RecordBatch] = []
+    room = BYTES_TOGETHER
+    for batch in batches:
+        if held and batch.nbytes > room:
+            yield pa.concat_batches(held)
+            held, room = [], BYTES_TOGETHER
+        held.append(batch)
+        room -= batch.nbytes
+    if held:
+        yield pa.concat_batches(held)
+
+
+def _rows_of_batch(
+    batch: pa.RecordBatch, plan: ScanPlan, decode: Decode | None, requests: RequestsBuilder, times: list[int]
+) -> pa.RecordBatch:
+    """The rows of a batch. Also counts the requests behind its lines, even if their data is refused, and records the
+    newest time of kept rows.
+    """
+    rows = batch if decode is None else _decoded(batch, decode, plan)
+    if plan.metadata is None:
+        return rows
+    lines = batch.column(plan.metadata.line)
+    reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
+    # a record is counted by its first row: a kept record has its number of cells there, a refused one has only one row
+    is_first = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
+    if decode is None:
+        lines = lines.filter(pa.array(is_first))
+        rows = rows.drop_columns([plan.metadata.line])
+    if plan.metadata.read is not None:
+        requests.update(*plan.metadata.read(lines, reasons[is_first]))
+    if plan.times_of is None:
+        return rows
+    said = plan.times_of(batch.column(plan.metadata.line))
+    if len(said) != rows.num_rows:  # some lines have several rows
+        said = said.take(pa.array(np.cumsum(is_first) - 1))
+    if plan.newest is not None:
+        times.append(plan.newest(said.filter(pa.array(reasons == 0))))
+    return rows.append_column(TIME, said)
+
+
+def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:
+    """A batch of lines as rows, as Spark would prepare them. lines: with their partition number as the first column."""
+    rows = decode(lines)
+    *texts, last = rows.columns
+    partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
+    columns = {PARTITION: partition, REASON: last}
+    if plan.counts_cells:
+        columns[REASON] = texts.pop()
+        columns[CELLS] = last
+    columns |= {f"{VALUE}{position}": keys_of(cells) for position, cells in enumerate(texts)}
+    columns |= {f"{WHOLE}{position}": texts[position] for position in plan.whole_texts}
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _without_refused_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
+    """The kept rows of a piece, and the counts of refused rows by reason. Never a filter before the parse (P4)."""
+    kept, refused = piece, [0] * plan.reasons
+    if REASON in piece.schema.names:
+        reasons = piece.column(REASON).to_numpy(zero_copy_only=False)
+        refused = np.bincount(reasons, minlength=plan.reasons + 1)[1:].tolist()
+        if any(refused):
+            kept = piece.filter(pa.array(reasons == 0))
+    predicates = (kept.column(f"{PREDICATE}{index}") for index in range(plan.predicates))
+    matches = tuple(pc.sum(predicate, min_count=0).as_py() or 0 for predicate in predicates)
+    widths = _widths(piece.column(CELLS)) if plan.counts_cells else ()
+    return kept, RowCounts(kept=kept.num_rows, refused=tuple(refused), matches=matches, widths=widths)
+
+
+def _widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
+    numbers, counts = np.unique(cells.to_numpy(zero_copy_only=False), return_counts=True)
+    return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
+
+
+DIGITS_OF_LONG = 18  # digits of decimals that Spark hashes as 64-bit numbers. Source: HashExpression of Spark 3.5.
+
+
+def column_type(data_type: pa.DataType) -> ColumnType:
+    """Our column type for an Arrow type, as `rows.column_type` for Spark's types."""
+    types = pa.types
+    if types.is_string(data_type) or types.is_large_string(data_type):
+        return ColumnType.TEXT
+    if types.is_integer(data_type):
+        return ColumnType.INTEGRAL
+    if types.is_floating(data_type):
+        return ColumnType.FRACTIONAL
+    if types.is_decimal(data_type):
+        return ColumnType.INTEGRAL if data_type.scale == 0 else ColumnType.FRACTIONAL
+    if types.is_boolean(data_type):
+        return ColumnType.BOOLEAN
+    if types.is_date(data_type):
+        return ColumnType.DATE
+    if types.is_timestamp(data_type):
+        return ColumnType.TIMESTAMP
+    return ColumnType.VECTOR if types.is_list(data_type) else ColumnType.NESTED
+
+
+def columns_of(
+    schema: pa.Schema, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
+) -> tuple[ColumnPlan, ...]:
+    """The plans of the columns at some positions, as `rows.columns_of` for Spark's columns."""
+    plans = []
+    for position in positions:
+        data_type = schema.field(f"c{position}").type
+        hashed = any(is_kind(data_type) for is_kind in WITH_HASHES)
+        plans.append(ColumnPlan(position, column_type(data_type), hashed, names[position] in counted))
+    return tuple(plans)
+
+
+WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
+"""Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
+
+
+def prepared(
+    plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The batches of a partition, with the columns that the plan's gatherers need; as `rows.prepared` for Spark's."""
+    for batch in batches:
+        columns = {PARTITION: batch.column(PARTITION)}
+        if reason:
+            columns[REASON] = batch.column(reason)
+        if cells and plan.counts_cells:
+            columns[CELLS] = batch.column(cells)
+        if plan.metadata:
+            columns[plan.metadata.line] = batch.column(plan.metadata.line)
+        for column in plan.columns:
+            values = batch.column(f"c{column.position}")
+            columns |= _prepared(values, column)
+            if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
+                columns[f"{WHOLE}{column.position}"] = values.cast(pa.string())
+        yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _prepared(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
+    at = plan.position
+    if plan.column_type is ColumnType.NESTED:
+        return {f"{VALUE}{at}": pc.if_else(cells.is_valid(), True, None)}
+    if plan.column_type is ColumnType.VECTOR:
+        from spark_model_monitor.data.profiling.vectors import of_vectors
+
+        names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM, ELEMENTS)
+        return {f"{name}{at}": values for name, values in zip(names, of_vectors(cells), strict=True)}
+    prepared = {f"{VALUE}{at}": text_of(cells) if plan.is_text else number_of(cells)}
+    if plan.is_text:
+        prepared[f"{VALUE}{at}"] = keys_of(prepared[f"{VALUE}{at}"])
+    if plan.hashed_by_spark:
+        hashes = np.zeros(len(cells), np.int64)
+        hashes[~are_missing(cells)] = _hashes(cells.drop_null()).view(np.int64)
+        prepared[f"{HASH}{at}"] = pa.array(hashes, mask=are_missing(cells))
+    return prepared
+
+
+def _hashes(present: pa.Array) -> Hashes:
+    if not pa.types.is_decimal(present.type):
+        return xxhash64_of(present)
+    encoded = present.dictionary_encode()
+    scale, exactly = present.type.scale, Context(prec=present.type.precision)  # Python's own rounds to 28 digits
+    unscaled = [int(value.scaleb(scale, exactly)) for value in encoded.dictionary.to_pylist()]
+    if present.type.precision <= DIGITS_OF_LONG:
+        hashes = xxhash64_of(np.array(unscaled, np.int64))
+    else:  # the bytes of Java's BigInteger
+        sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
+        as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
+        hashes = xxhash64_of_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
+    of_each: Hashes = hashes[encoded.indices.to_numpy()]
+    return of_each

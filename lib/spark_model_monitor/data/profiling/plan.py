@@ -1,0 +1,382 @@
+"""The plan of a scan (its columns, and the states to compute), and its blocks of rows (their cells and texts).
+
+Pickled to the executors. Texts up to 256 bytes are counted unchanged, longer ones by their beginning and hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.records.arrays import bytes_of
+from spark_model_monitor.statistics.states import ColumnType
+from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
+from spark_model_monitor.statistics.states.hashing import Hashes, buffers_of, xxhash64_of_texts
+
+REASON = "reason"
+CELLS = "cells"
+VALUE = "v"
+HASH = "h"
+LIST = "list_of_{}"
+NULL_ELEMENTS = "n"
+NAN_ELEMENTS = "a"
+NORM = "s"
+ELEMENTS = "e"
+PREDICATE = "p"
+WHOLE = "t"
+TIME = "time"
+"""Names of the scanned frame's columns; a feature's columns end with its position (`v0`, `h0`), and in a wide table,
+cells of columns of one type are in a list (block.py)."""
+
+FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
+
+COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
+
+TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
+"""Types of columns whose cells reach the executors' Python as texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """One feature column. hashed_by_spark: whether batches have its hashes. counted: whether to count it by value.
+
+    listed: the list column that contains its cells, None if they are a separate column; slot: its index in the list.
+    """
+
+    position: int
+    column_type: ColumnType
+    hashed_by_spark: bool
+    counted: bool = False
+    listed: str | None = None
+    slot: int = 0
+
+    @property
+    def is_text(self) -> bool:
+        return self.column_type in TEXT_TYPES
+
+
+NO_GROUPS = "--group-column has lists or maps, which name no groups; write another column"
+CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
+
+
+@dataclass(frozen=True, slots=True)
+class LineMetadata:
+    """How to read the requests behind captured lines.
+
+    line: the column with the lines. read: takes lines and the reasons for refusing their records, returns statuses,
+    latencies and percentages for `RequestsBuilder.update`; pickled by name. None if only the lines' times are needed.
+    """
+
+    line: str
+    read: Callable[[pa.Array, NDArray[np.int32]], tuple[pa.Array, pa.Array, pa.Array]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlan:
+    """The states that one scan computes.
+
+    frequency_limit: maximum number of values that are counted individually per column.
+    accept_exponents: whether `1e-5` is a number. reasons: number of reasons for refusing a row. predicates: number of
+    boolean columns to count. counts_cells: whether a column has the number of cells of each record, to be counted.
+    metadata: how to read the requests behind the lines; None if not requested. counts_rows: whether this plan counts
+    the rows themselves; otherwise another plan for the same rows does. column_metrics: names of the requested metrics.
+    run_rows: minimum rows of a kept run; 0 for no runs. time_position: position of the column that orders a block's
+    rows for runs; None for the order in the data. group_position: position of the column that names groups of rows, of
+    which some are kept instead of runs. all_columns: number of columns of all plans for the rows. newest: computes the
+    latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested.
+    times_of: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
+    rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
+    segments (`segments.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
+    columns, and their positions (`pairs.pairs_of`).
+    """
+
+    columns: tuple[ColumnPlan, ...]
+    frequency_limit: int
+    accept_exponents: bool = True
+    reasons: int = 0
+    predicates: int = 0
+    counts_cells: bool = False
+    metadata: LineMetadata | None = None
+    counts_rows: bool = True
+    column_metrics: tuple[str, ...] = ()
+    run_rows: int = 0
+    time_position: int | None = None
+    group_position: int | None = None
+    all_columns: int = 1
+    newest: Callable[[pa.Array], int] | None = None
+    times_of: Callable[[pa.Array], pa.Array] | None = None
+    rules: Any = None
+    cuts: tuple[Any, ...] = ()
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    @property
+    def whole_texts(self) -> frozenset[int]:
+        """The positions of columns whose long texts are also needed uncut."""
+        return self.rules.whole_texts if self.rules is not None else frozenset()
+
+    @property
+    def has_whole_rows(self) -> bool:
+        """Whether its columns identify a row: the plan has all columns, as any plan with few columns, and all have
+        values that we examine.
+        """
+        nested = any(column.column_type is ColumnType.NESTED for column in self.columns)
+        return 0 < len(self.columns) == self.all_columns <= COLUMNS_TOGETHER and not nested
+
+    @property
+    def run_columns(self) -> tuple[ColumnPlan, ...]:
+        """The columns of which runs are kept."""
+        of_values = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
+        return tuple(column for column in self.columns if self.run_rows and column.column_type in of_values)
+
+    @property
+    def time_column(self) -> ColumnPlan | None:
+        """The column that orders the rows for their runs."""
+        return self._at(self.time_position)
+
+    @property
+    def group_column(self) -> ColumnPlan | None:
+        """The column that names the groups of rows."""
+        return self._at(self.group_position)
+
+    def _at(self, position: int | None) -> ColumnPlan | None:
+        if position is None:  # asked for each column
+            return None
+        return next((column for column in self.columns if column.position == position), None)
+
+    def without_rows(self) -> ScanPlan:
+        """The same plan without states of the rows, which another plan computes."""
+        return replace(self, predicates=0, counts_cells=False, metadata=None, counts_rows=False, rules=None)
+
+
+KEY_BYTES = 256
+KEY_PREFIX_CHARACTERS = 60  # at most 240 bytes of UTF-8
+CUT_MARK = "…#"
+
+_HASH_OF_CUT = rf"{CUT_MARK}(?P<hash>[0-9a-f]{{1,16}})$"
+_SHORTEST_CUT = KEY_PREFIX_CHARACTERS + len(CUT_MARK.encode()) + 1
+
+
+def keys_of(texts: pa.StringArray) -> pa.StringArray:
+    """The keys of cells, null if missing."""
+    if _longest(texts) <= KEY_BYTES:
+        return texts
+    too_long = pc.fill_null(pc.greater(pc.binary_length(texts), KEY_BYTES), False)
+    long = texts.filter(too_long)
+    hashes = pa.array([f"{number:x}" for number in xxhash64_of_texts(long).tolist()])
+    beginnings = pc.utf8_slice_codeunits(long, 0, KEY_PREFIX_CHARACTERS)
+    return pc.replace_with_mask(texts, too_long, pc.binary_join_element_wise(beginnings, hashes, CUT_MARK))
+
+
+def hashes_of(keys: pa.StringArray) -> Hashes:
+    """Spark's hashes of the keys' texts. keys: without null."""
+    hashes = xxhash64_of_texts(keys)
+    for place, text in hashes_of_cut(keys).items():
+        hashes[place] = int(text, 16)
+    return hashes
+
+
+def hashes_of_cut(keys: pa.StringArray) -> dict[int, str]:
+    """The indices of keys of longer texts, and the hashes in these keys."""
+    if _longest(keys) < _SHORTEST_CUT:
+        return {}
+    letters, mark = bytes_of(keys), CUT_MARK.encode()[0]
+    if letters.max(initial=0) < mark or not (letters == mark).any():
+        return {}
+    may_be_cut = pc.greater_equal(pc.binary_length(keys), _SHORTEST_CUT)
+    found = pc.struct_field(pc.extract_regex(keys.filter(may_be_cut), _HASH_OF_CUT), "hash").to_pylist()
+    places = zip(np.flatnonzero(may_be_cut).tolist(), found, strict=True)
+    return {place: text for place, text in places if text is not None}
+
+
+def _longest(texts: pa.StringArray) -> int:
+    """Bytes of the longest text."""
+    return int(np.diff(buffers_of(texts)[0]).max(initial=0))
+
+
+Cell = TypeVar("Cell", bound=np.generic)
+Holder = TypeVar("Holder")
+Made = TypeVar("Made")
+
+TURNED_AT_A_TIME = 64
+"""The number of columns that are extracted together from a list of numbers: enough to use whole cache lines of a row,
+and few enough to stay in the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The present cells of a block's text column, as computed by its gatherer.
+
+    dictionary, codes: the distinct texts, and the index of each cell's text; all texts, and None, if not deduplicated.
+    kinds, numbers, hashes: of the dictionary. numbers: NaN for other texts, or None. hashes: None if unrequested.
+    """
+
+    dictionary: pa.Array
+    codes: NDArray[np.int32] | None
+    kinds: NDArray[np.int8]
+    numbers: NDArray[np.float64] | None
+    hashes: Hashes | None = None
+
+    @property
+    def numbers_of_cells(self) -> NDArray[np.float64] | None:
+        return self.numbers if self.numbers is None or self.codes is None else self.numbers[self.codes]
+
+    @property
+    def hashes_of_cells(self) -> Hashes:
+        """The hashes of all cells, as the column's gatherer requested them."""
+        assert self.hashes is not None
+        return self.hashes if self.codes is None else self.hashes[self.codes]
+
+    def at(self, places: NDArray[np.int64], *, hashed: bool = True) -> tuple[NDArray[np.float64], Hashes]:
+        """Numbers and hashes of the present cells at some indices. hashed: whether the existing hashes are of texts;
+        Spark's hashes are of the values.
+        """
+        found = places if self.codes is None else self.codes[places]
+        numbers = np.full(len(found), np.nan) if self.numbers is None else self.numbers[found]
+        if hashed:
+            assert self.hashes is not None  # the gatherer's texts have hashes
+            return numbers, self.hashes[found]
+        different, back = np.unique(found, return_inverse=True)
+        return numbers, hashes_of(self.dictionary.take(pa.array(different)))[back]
+
+
+class Block:
+    """Rows of a partition, none refused; in pieces, as they arrived, none empty.
+
+    found: by position, the texts of text columns, computed by their gatherers and reused by later ones.
+    """
+
+    def __init__(self, pieces: Sequence[pa.RecordBatch]) -> None:
+        self._pieces = pieces
+        self._lists: dict[str, _Texts | _Numbers] = {}
+        self._made: dict[object, Any] = {}
+        self.found: dict[int, Texts] = {}
+
+    def once(self, key: object, make: Callable[[], Made]) -> Made:
+        """A result for these rows that is computed only once."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
+
+    @property
+    def rows(self) -> int:
+        return sum(piece.num_rows for piece in self._pieces)
+
+    def cells(self, column: ColumnPlan) -> pa.Array:
+        """The column's cells, null if missing."""
+        if column.listed is None:
+            return self._column(f"{VALUE}{column.position}")
+        if column.listed not in self._lists:
+            values = [piece.column(column.listed).flatten() for piece in self._pieces]
+            kind = _Texts if pa.types.is_string(values[0].type) else _Numbers
+            self._lists[column.listed] = kind(values, [piece.num_rows for piece in self._pieces])
+        return self._lists[column.listed].column(column.slot)
+
+    def texts(self, column: ColumnPlan, accept_exponents: bool) -> Texts:
+        """The present cells of a text column."""
+        if column.position in self.found:
+            return self.found[column.position]
+        encoded = self.cells(column).drop_null().dictionary_encode()
+        texts, kinds = encoded.dictionary, classify(encoded.dictionary, accept_exponents=accept_exponents)
+        return Texts(texts, encoded.indices.to_numpy(), kinds, parse_numbers(texts, kinds))
+
+    def order_by(self, time: ColumnPlan) -> pa.Array:
+        """The indices of the rows sorted by a column, missing values last; computed once for all columns."""
+        if time not in self._made:
+            cells = self.cells(time)
+            if time.is_text and np.isnan(numbers := parse_numbers(cells)).sum() == cells.null_count:
+                cells = pa.array(numbers)
+            self._made[time] = pc.array_sort_indices(cells)
+        return self._made[time]
+
+    def said_times(self) -> pa.Array | None:
+        """The times in captured records; None for other rows."""
+        return self._column(TIME) if TIME in self._pieces[0].schema.names else None
+
+    def whole_texts(self, column: ColumnPlan) -> pa.Array:
+        """The column's cells, with long texts uncut if the plan requested them."""
+        name = f"{WHOLE}{column.position}"
+        return self._column(name) if name in self._pieces[0].schema.names else self.cells(column)
+
+    def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
+        """Spark's hashes of the column's present cells, if the batches contain them."""
+        hashes: NDArray[np.int64] = self._column(f"{HASH}{column.position}").drop_null().to_numpy()
+        return hashes.view(np.uint64)
+
+    def counts(self, name: str, column: ColumnPlan) -> pa.Array:
+        """One of the additional columns of a feature."""
+        return self._column(f"{name}{column.position}")
+
+    def _column(self, name: str) -> pa.Array:
+        cells = [piece.column(name) for piece in self._pieces]
+        return cells[0] if len(cells) == 1 else pa.concat_arrays(cells)
+
+
+def once_a_block(find: Callable[[Holder, Block], Made]) -> Callable[[Holder, Block], Made]:
+    """Decorator of a method: computes its result for a block once, for all columns."""
+
+    @wraps(find)
+    def found(holder: Holder, block: Block) -> Made:
+        return block.once((holder, find), lambda: find(holder, block))
+
+    return found
+
+
+class _Texts:
+    """The columns of a list of texts. values: by piece, row after row. rows: number of rows by piece."""
+
+    def __init__(self, values: Sequence[pa.StringArray], rows: Sequence[int]) -> None:
+        self._rows = sum(rows)
+        row_after_row = np.arange(sum(map(len, values))).reshape(self._rows, -1)
+        self._column_after_column = pa.concat_arrays(values).take(pa.array(row_after_row.T.ravel()))
+
+    def column(self, slot: int) -> pa.StringArray:
+        return self._column_after_column.slice(slot * self._rows, self._rows)
+
+
+class _Numbers:
+    """The columns of a list of numbers of one type. values: by piece, row after row. rows: number of rows by piece."""
+
+    def __init__(self, values: Sequence[pa.Array], rows: Sequence[int]) -> None:
+        self._numbers = [_as_they_lie(each).reshape(count, -1) for each, count in zip(values, rows, strict=True)]
+        self._missing: list[NDArray[np.bool_]] | None = None
+        if any(each.null_count for each in values):
+            self._missing = [
+                each.is_null().to_numpy(zero_copy_only=False).reshape(count, -1)
+                for each, count in zip(values, rows, strict=True)
+            ]
+        self._first = -TURNED_AT_A_TIME
+        self._turned: NDArray[np.generic] = np.empty(0)
+        self._turned_missing: NDArray[np.bool_] | None = None
+
+    def column(self, slot: int) -> pa.Array:
+        if not self._first <= slot < self._first + TURNED_AT_A_TIME:
+            self._first = slot - slot % TURNED_AT_A_TIME
+            places = slice(self._first, self._first + TURNED_AT_A_TIME)
+            self._turned = _columns(self._numbers, places)
+            self._turned_missing = None if self._missing is None else _columns(self._missing, places)
+        missing = None if self._turned_missing is None else self._turned_missing[slot - self._first]
+        some_missing = missing is not None and missing.any()
+        return pa.array(self._turned[slot - self._first], mask=missing if some_missing else None)
+
+
+def _as_they_lie(values: pa.Array) -> NDArray[np.generic]:
+    """Numbers; arbitrary values where missing."""
+    numbers: NDArray[np.generic] = pa.Array.from_buffers(
+        values.type, len(values), [None, values.buffers()[1]], offset=values.offset
+    ).to_numpy()
+    return numbers
+
+
+def _columns(pieces: Sequence[NDArray[Cell]], places: slice) -> NDArray[Cell]:
+    """The columns at these positions; shape (columns, rows of all pieces). pieces: shape (rows, all columns) each."""
+    turned = [piece[:, places].T for piece in pieces]
+    columns = np.empty((len(turned[0]), sum(map(len, pieces))), turned[0].dtype)
+    return np.concatenate(turned, axis=1, out=columns)  # without `out`, the layout would be row-major, like the pieces

@@ -1,0 +1,240 @@
+"""Captured requests and replies as one data set: `list_captures` lists the files, `read_captures` reads them.
+
+The columns are the baseline's by position: output first, then input. Executors decode the lines; the first record of
+the first files determines the encoding of payloads (CSV or JSON).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from spark_model_monitor.data.engine.protocol import Engine, Partitions
+from spark_model_monitor.data.profiling.plan import LineMetadata
+from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
+from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
+from spark_model_monitor.data.reading.headers import head_of
+from spark_model_monitor.data.reading.ledger import coverage_of
+from spark_model_monitor.data.reading.lines import long_lines_of
+from spark_model_monitor.data.reading.listing import Listing, faulty_files_named, folders_of, record_folders
+from spark_model_monitor.data.reading.scripts import Script, processed, run_capture_handler
+from spark_model_monitor.data.records import INPUT
+from spark_model_monitor.data.records.capture_documents import carries_metadata, request_metadata
+from spark_model_monitor.data.records.captured_lines import CapturedLines
+from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, carry_names, matching_of
+from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
+from spark_model_monitor.data.records.locations import LINE, NO_FILES
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.errors import NO_DATA, NoData
+from spark_model_monitor.storage import Storage, join
+
+log = logging.getLogger(__name__)
+
+RECORDS_LOOKED_AT = 31  # first readable records, whose majority determines the format of all
+FILES_LOOKED_AT = 10  # number of files in which a first readable record is searched
+
+OF_ROWS = frozenset(
+    {
+        Refusal.UNEQUAL_NUMBERS_OF_ROWS,
+        Refusal.WRONG_NUMBER_OF_CELLS,
+        Refusal.PAYLOAD_NOT_JSON,
+        Refusal.NESTED_JSON,
+        Refusal.TWO_VALUES,
+    }
+)
+"""Reasons that only occur if the halves and their encoding are correct."""
+
+
+def list_captures(engine: Engine, path: str, window: Window | None = None, *, lenient_window: bool = False) -> Listing:
+    """The files with captured records at or below `path`; with a window, those of its hours and of the hour after it.
+
+    lenient_window: only the window's own hour folders, with all their records (C11.16).
+    Raises BadInput if the path doesn't exist, NoData if all files are empty.
+    """
+    storage = engine.storage(path)
+    if window is None:
+        folders = record_folders(storage, path)
+    else:
+        folders = folders_of(storage, path, window, later=0 if lenient_window else 1)
+    files = sorted({file for folder in folders for file in storage.list_files(folder) if file.size_bytes})
+    if not files:
+        hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
+        raise NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")
+    coverage = coverage_of(storage, files, _of_own_hours(folders, path, window))
+    return Listing(storage.resolved(path), tuple(files), tuple(map(storage.resolved, folders)), coverage)
+
+
+def _of_own_hours(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
+    """The folders without those of the hour after the window; a source that is a single folder is kept."""
+    hours = ((folder, hour_of_path(join(folder, ""))) for folder in folders)
+    return [each for each, hour in hours if window is None or each == path or hour is None or hour < window.end]
+
+
+def records_of(halves: tuple[str, ...], options: ReadOptions) -> Reading:
+    """How to read captured or merged records. halves: the members of `captureData`."""
+    return Reading(
+        halves,
+        window=None if options.lenient_window else options.window,
+        sample=options.sample,
+        target_model=options.target_model,
+        exact_keys=options.as_service,
+        escape=SPARK_ESCAPE if options.as_service else RFC_4180_ESCAPE,
+        opens_base64=not options.as_service,
+    )
+
+
+def read_captures(
+    engine: Engine,
+    source: Listing,
+    capture_format: CaptureFormat | MergedFormat,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed captures as a data set. Features have the baseline's names, by position; without a baseline, JSON keys
+    are the names, or `_c0`, `_c1`, ….
+
+    Spark jobs: none; two for a script.
+    Raises NoData if a script dropped every record.
+    """
+    names, script, as_service = options.names, options.script, options.as_service
+    reading = replace(
+        records_of(capture_format.index_names, options), names=tuple(names or ()), flatten_json=options.flatten_json
+    )
+    at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
+    if script is not None:
+        with faulty_files_named(engine, source):
+            dataset = _dataset_of_script(engine, source, reading, script, as_service=as_service)
+        return replace(dataset, partitions_at_most=at_most, long_lines=long_lines_of(engine, source.files))
+    storage = engine.storage(source.path)
+    found = _first_record(storage, source, reading)
+    if found is None:
+        log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
+    encoding, first = found or (CSV, Decoded(cells=1))
+    reading = replace(
+        reading, names=reading.names or first.keys, encoding=None if options.allow_mixed_encodings else encoding
+    )
+    matched_by = _matching(names, reading.encoding) if names else None
+    dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
+    carries, tells_times = _carries_metadata(storage, source), reading.window is not None and not as_service
+    width = len(reading.names)
+    return replace(
+        dataset,
+        inputs_fit=0 < width < first.cells and len(columns_of_inputs(engine, source, reading)) == width,
+        partitions_at_most=at_most,
+        metadata=LineMetadata(LINE, request_metadata if carries else None) if carries or not as_service else None,
+        tells_times=tells_times,
+        long_lines=long_lines_of(engine, source.files),
+    )
+
+
+def _matching(names: Sequence[str], encoding: str | None) -> Matching:
+    """How columns of records with this encoding are matched; None stands for CSV and JSON mixed (M11)."""
+    return Matching.POSITION if encoding == CSV or not carry_names(names) else Matching.NAME_ELSE_POSITION
+
+
+def _dataset(
+    engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
+) -> Dataset:
+    lines = engine.lines(source.places, in_order=as_service)
+    files = NO_FILES if reading.window is None else lines.files_by_key()
+    decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns), files))
+    return Dataset(
+        decoded,
+        names_of_columns(reading.names, columns),
+        source,
+        refusable=True,
+        record_cells=columns,
+        one_encoding=as_service,
+        reread=partial(_reread, engine, source, reading, as_service, matched_by),
+        matched_by=matched_by if columns == len(reading.names) else None,
+    )
+
+
+def _reread(
+    engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
+) -> Dataset:
+    """The captures as records of `columns` columns: the features, then the other members of an object of that width."""
+    first = _first_record(engine.storage(source.path), source, reading, columns)
+    others = [key for key in first[1].keys if key not in reading.names] if first else []
+    if carry_names(reading.names) and len(reading.names) + len(others) == columns:
+        reading = replace(reading, names=(*reading.names, *others))
+    return replace(_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
+
+
+def _dataset_of_script(
+    engine: Engine, source: Listing, reading: Reading, script: Script, *, as_service: bool
+) -> Dataset:
+    lines = engine.lines(source.places, in_order=as_service)
+    runner = partial(run_capture_handler, script, reading)
+    given = processed(lines, source, script, first_error_fails=as_service, runner=runner)
+    rows, names = _in_order_of(reading.names, given.table, given.names, as_service=as_service)
+    matched_by = matching_of(given.names, names) if names == reading.names else None
+    return replace(given, rows=rows, names=names, matched_by=matched_by)
+
+
+def _in_order_of(
+    baseline: tuple[str, ...], rows: Partitions, keys: tuple[str, ...], *, as_service: bool
+) -> tuple[Partitions, tuple[str, ...]]:
+    """A script's columns as the baseline's: by name if keys are its names; by position if none is and the number fits.
+
+    In the latter case keys only order the columns, as in the service's guide.
+    """
+    if not baseline or len(baseline) != len(keys):
+        return rows, keys
+    if set(baseline) != set(keys):
+        return rows, baseline if as_service or set(baseline).isdisjoint(keys) else keys
+    cells, rest = [f"c{keys.index(name)}" for name in baseline], rows.columns[len(keys) :]
+    called = [f"c{position}" for position in range(len(baseline))]
+    return rows.selected([*cells, *rest], [*called, *rest]), baseline
+
+
+def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
+    """The baseline's names by position; further columns get Spark's default names."""
+    return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
+
+
+def _first_record(
+    storage: Storage, source: Listing, reading: Reading, columns: int | None = None
+) -> tuple[str, Decoded] | None:
+    """Encoding and content of the first readable record, regardless of its time, that has the encoding and width of
+    most of the first records, or the width `columns`, if given. If there is none, of the first record that is refused
+    for its rows only, since its encoding is known.
+    """
+    anything = replace(reading, window=None, sample=None, columns=None)
+    at_fault = None
+    first: dict[tuple[str, int], Decoded] = {}
+    readable: Counter[tuple[str, int]] = Counter()
+    for file in source.files[:FILES_LOOKED_AT]:
+        for line in head_of(storage, file, refuse_nul=False).splitlines():
+            for encoding in (CSV, JSON):
+                found = decode(line, replace(anything, encoding=encoding))
+                if found.reason is None and columns in (None, found.cells):
+                    first.setdefault((encoding, found.cells), found)
+                    readable[encoding, found.cells] += 1
+                if at_fault is None and found.reason in OF_ROWS:
+                    at_fault = encoding, Decoded(cells=max(1, found.cells))
+            if readable.total() >= RECORDS_LOOKED_AT:
+                break
+    if readable:
+        [(layout, _)] = readable.most_common(1)
+        return layout[0], first[layout]
+    return at_fault
+
+
+def columns_of_inputs(engine: Engine, source: Listing, reading: Reading) -> tuple[str, ...]:
+    """The names of the model's input columns in captured or merged records: JSON keys, or `_c0`, `_c1`, …; none if no
+    input can be read.
+    """
+    found = _first_record(engine.storage(source.path), source, replace(reading, halves=(INPUT,)))
+    return () if found is None else names_of_columns(found[1].keys, found[1].cells)
+
+
+def _carries_metadata(storage: Storage, source: Listing) -> bool:
+    """Whether the first or last file begins with a record that has the status of its request."""
+    ends = {source.files[0], source.files[-1]}
+    return any(carries_metadata(head_of(storage, file, refuse_nul=False).partition(b"\n")[0]) for file in ends)

@@ -1,0 +1,357 @@
+"""Reads a pandas frame, an Arrow table or a path as a data set (`read_data`), and chooses the engine that reads it.
+
+In pandas, NaN, None, NaT and NA are all missing values. A larger table goes through a Parquet file that lives as long
+as the data set. docs/engines.md has the table of engines; the log says which was chosen, and why.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from enum import Enum
+from importlib.util import find_spec
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+import pyarrow as pa
+
+from spark_model_monitor.data.engine.local import TABLES, LocalEngine
+from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
+from spark_model_monitor.data.engine.protocol import Engine, Partitions
+from spark_model_monitor.data.reading.dataset import NO_FILES, Dataset, require_columns
+from spark_model_monitor.data.reading.formats import (
+    DELTA,
+    LIBRARIES,
+    CaptureFormat,
+    CsvFormat,
+    DatasetFormat,
+    MergedFormat,
+    ParquetFormat,
+    ReadOptions,
+    SparkFormat,
+    TableFormat,
+    format_named,
+    keeper_at,
+)
+from spark_model_monitor.data.reading.frames import ArrowStream, Rows, rows_of, stored
+from spark_model_monitor.data.reading.listing import Listing, Places, folders_of, list_dataset, places_of
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.plugins import plugin
+from spark_model_monitor.storage import opens_here
+from spark_model_monitor.storage.files import TemporaryFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame, SparkSession
+
+
+log = logging.getLogger(__name__)
+
+
+def table_of_pandas(frame: pd.DataFrame) -> pa.Table:
+    """The columns of a frame, without its index.
+
+    Raises BadInput for names that are not texts, and for a column whose values have several types.
+    """
+    _require_names(frame)
+    if frame.index.names != [None]:
+        named = ", ".join(repr(name) for name in frame.index.names if name is not None)
+        log.warning("the index %s is no feature; write frame.reset_index() to make it one", named)
+    columns = [_column(values, str(name)) for name, values in frame.items()]
+    return pa.table(columns, list(frame.columns))
+
+
+def _require_names(frame: pd.DataFrame) -> None:
+    if frame.columns.nlevels > 1:
+        raise BadInput(
+            f"the frame's columns have names of {frame.columns.nlevels} levels; write "
+            "frame.columns = ['_'.join(map(str, name)) for name in frame.columns]"
+        )
+    for place, name in enumerate(frame.columns, start=1):
+        if not isinstance(name, str):
+            raise BadInput(
+                f"column {place} of the frame is called {name!r}, which is no text; write "
+                "frame.columns = frame.columns.astype(str)"
+            )
+
+
+def _column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
+    """One column. The error omits Arrow's own text, since that shows values."""
+    try:
+        # Arrow looks up many attributes of a series, which takes longer than converting a small column
+        is_plain = isinstance(values.dtype, np.dtype) or hasattr(values, "sparse")
+        return pa.Array.from_pandas(values.to_numpy() if is_plain else values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        types = sorted({type(value).__name__ for value in values.dropna()})
+    raise BadInput(
+        f"column {name!r} of the frame ({values.dtype}) can't be stored as one type: its values are {' and '.join(types)}; "
+        f"write frame[{name!r}] = frame[{name!r}].astype('string'), or .astype(float) for numbers"
+    )
+
+
+def read_arrow(engine: Engine, rows: Rows, *, by_tasks: bool | None = None) -> Dataset:
+    """The rows of a table or stream as a data set; resources are released with the data set.
+
+    by_tasks: whether the rows are sent with the tasks; None: only if executors are on other machines.
+    Raises BadInput for columns with the same name or a type that Spark lacks, OutputFailed if this machine has no room
+    for a file of the rows.
+    """
+    names = tuple(rows.schema.names)
+    require_columns(names)
+    kept = stored(rows, FILE_BYTES_OF_A_GROUP)
+    held = engine.way(rows_in_memory)(engine, kept, by_tasks)
+    if held is not None:
+        held_rows, at_most, groups = held
+        return Dataset(held_rows, names, partitions_at_most=at_most, column_groups=groups)
+    from spark_model_monitor.data.reading.row_files import write
+
+    folder = TemporaryFolder()
+    write(kept, folder.path / "rows.parquet")
+    dataset = _read_files(engine, folder.path.as_uri(), ParquetFormat(), ReadOptions())
+    return replace(dataset, names=names, listing=NO_FILES, folder=folder)
+
+
+def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
+    """The rows without a file, with the types that reading from a file gives; the number of partitions; and the number
+    of column groups. None if there are too many rows.
+    """
+    if isinstance(table, pa.RecordBatchReader):
+        return None
+    groups: int | None = 1
+    if table.nbytes > FILE_BYTES_OF_A_GROUP:
+        from spark_model_monitor.data.reading.row_files import column_groups_of
+
+        groups = column_groups_of(table)
+    if groups is None:
+        return None
+    from spark_model_monitor.data.engine.casts import type_of_spark, typed
+
+    types = {each: type_of_spark(each, f"column {place}") for place, each in enumerate(table.schema.types, start=1)}
+    schema = pa.schema([(field.name, types[field.type]) for field in table.schema])
+    batches = [typed(batch, schema) for batch in table.combine_chunks().to_batches(max_chunksize=MAX_BATCH_ROWS)]
+    alone = replace(cast("LocalEngine", engine), processes=1)  # sending rows to processes takes as long as a file
+    return alone.of_batches(schema, [batches]), 1, groups
+
+
+Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+Data: TypeAlias = "DataFrame | pd.DataFrame | ArrowStream | Paths | Dataset"  # the input of a run
+
+
+def read_data(
+    data: Data,
+    dataset_format: str | DatasetFormat | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    window: Window | None = None,
+    spark: SparkSession | None = None,
+    engine: str = "auto",
+) -> Dataset:
+    """Convert data of any supported kind to a data set that several runs can share. Runs call this function themselves.
+
+    Parameters
+    ----------
+    data : pandas, polars, DuckDB or Spark DataFrame, object with ``__arrow_c_stream__``, path, list of paths or Dataset
+        The rows; every column is a feature. A path is a file, a folder of files or a glob, read as the jobs read it. In a
+        pandas frame, NaN, None, NaT and NA are missing values, and the index is left out; in other frames, null is missing.
+        Lazy data (polars, DuckDB relations, pyarrow and Hugging Face data sets, readers) is streamed. On this machine, large
+        frames (from 8 to 20 MB, with many columns from 60 to 150 MB, with lists from 8 MB) go through a temporary file, which
+        is deleted with the data set; on a cluster, they go through the memory of the driver.
+    dataset_format : str or format, optional
+        For a path: a format, or a value of `--dataset-format`. By default detected from the files.
+    names : sequence of str, optional
+        Names for the columns of captured records, by position.
+    window : Window, optional
+        For captured records: the times to include. By default all times.
+    spark : pyspark.sql.SparkSession, optional
+        The session that Spark reads in. By default the active session; if there is none, `local_session` starts one, which stays
+        open. The session's settings don't change.
+    engine : str, default "auto"
+        `"spark"`, `"local"` (processes on this machine, no JVM), or `"auto"`: local for files on this machine, pandas frames
+        and tables up to 1 GB (10 GB of Parquet and CSV) if no session is active.
+
+    Returns
+    -------
+    Dataset
+        A context manager: `with` releases the resources that reading took.
+
+    Raises
+    ------
+    NoData
+        If all files are empty, or there are none.
+    BadInput
+        If the data can't be read as that format, or if a column doesn't fit one Spark type.
+    BadConfiguration
+        If the format can't be detected.
+    TypeError
+        If the data is something else.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from spark_model_monitor import read_data
+    >>> _ = Path("orders.csv").write_text("order_id,amount\\no-1,12.50\\no-2,\\n")
+    >>> read_data("orders.csv").names
+    ('order_id', 'amount')
+    """
+    if isinstance(data, Dataset):
+        return data
+    is_path = isinstance(data, (str, os.PathLike)) or (
+        isinstance(data, (list, tuple)) and bool(data) and all(isinstance(each, (str, os.PathLike)) for each in data)
+    )
+    if not is_path and (dataset_format is not None or window is not None):
+        given = "dataset_format" if dataset_format is not None else "window"
+        raise BadConfiguration(f"{given} is for paths, and the data is of type {_type(data)}; leave it out")
+    if type(data).__module__.startswith("pyspark."):  # by module name, which loads nothing of Spark
+        return Dataset.of(cast("DataFrame", data))
+    pandas = sys.modules.get("pandas")  # a user with a pandas frame has loaded pandas
+    is_frame = pandas is not None and isinstance(data, pandas.DataFrame)
+    rows = table_of_pandas(cast("pd.DataFrame", data)) if is_frame else None if is_path else rows_of(data)
+    if rows is not None:
+        size_bytes = rows.nbytes if isinstance(rows, pa.Table) else 0
+        return read_arrow(engine_for(engine, spark, size_bytes=size_bytes), rows)
+    if is_path:
+        data_format = None if dataset_format is None else format_named(dataset_format)
+        path = _path_of(data)
+        options = ReadOptions(None if names is None else tuple(names), window)
+        return _read_files(engine_for(engine, spark, path, data_format, window=window), path, data_format, options)
+    raise TypeError(
+        f"the data is of type {_type(data)}; pass a DataFrame of pandas, polars or Spark, a Table of pyarrow, anything else that "
+        "has __arrow_c_stream__, or the path of files"
+    )
+
+
+def _path_of(data: Any) -> Places:
+    return tuple(map(os.fspath, data)) if isinstance(data, (list, tuple)) else os.fspath(data)
+
+
+def _read_files(engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions) -> Dataset:
+    from spark_model_monitor.data.reading.paths import (
+        read_files,  # imports all readers, which in-memory rows don't need
+    )
+
+    return read_files(engine, path, dataset_format, options)
+
+
+def _type(thing: object) -> str:
+    module = type(thing).__module__.partition(".")[0]
+    return type(thing).__name__ if module == "builtins" else f"{module}.{type(thing).__name__}"
+
+
+GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
+
+LARGEST_BYTES = 10**9
+LARGEST_OF: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
+"""The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
+start of the JVM included (benchmarks/README.md, "auto")."""
+
+
+class EngineName(str, Enum):
+    """The values of `--engine` and `engine=`."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    SPARK = "spark"
+
+
+def engine_named(name: str) -> EngineName:
+    """The engine name. Raises BadConfiguration if it is unknown."""
+    try:
+        return EngineName(name)
+    except ValueError:
+        raise BadConfiguration(f"engine is {name!r}; write one of: {', '.join(EngineName)}") from None
+
+
+def engine_for(
+    name: EngineName | str,
+    spark: SparkSession | None = None,
+    path: Places | None = None,
+    dataset_format: DatasetFormat | None = None,
+    size_bytes: int = 0,
+    window: Window | None = None,
+) -> Engine:
+    """The local engine, or the engine of a Spark session with a job's settings.
+
+    spark: the caller's session. path, dataset_format, size_bytes, window: of the data; a path's size is looked up.
+    """
+    asked = engine_named(name)
+    was_asked = asked is EngineName.SPARK
+    reason = "as requested" if was_asked else why_spark(spark, path, dataset_format, size_bytes, window)
+    if asked is EngineName.LOCAL or (asked is EngineName.AUTO and reason is None):
+        log.info("engine: local, %s", "as requested" if asked is EngineName.LOCAL else "the data is read here")
+        return LocalEngine()
+    log.info("engine: Spark, %s", reason)
+    edge = plugin("spark")
+    spark_engine: Engine = edge.SparkEngine(edge.beside(spark or edge.local_session()))
+    return spark_engine
+
+
+def why_spark(
+    spark: SparkSession | None,
+    path: Places | None,
+    dataset_format: DatasetFormat | None,
+    size_bytes: int = 0,
+    window: Window | None = None,
+) -> str | None:
+    """Why "auto" chooses Spark; None if it doesn't. window: for records in hour folders: only its hours are read."""
+    if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
+        return "a session is at hand"
+    is_table_here = _keeps_versions_here(dataset_format)
+    if isinstance(dataset_format, TableFormat):
+        return None if is_table_here else "tables are Spark's"
+    if is_table_here:
+        dataset_format = None  # regardless of its folder
+    if isinstance(dataset_format, SparkFormat) and (dataset_format.options or dataset_format.reader not in TABLES):
+        return f"the reader {dataset_format.reader!r} is Spark's"
+    if path is not None:
+        if elsewhere := [place for place in places_of(path) if not opens_here(place)]:
+            return f"{elsewhere[0]} is opened by it"
+        by_hours = window if isinstance(dataset_format, (CaptureFormat, MergedFormat, NoneType)) else None
+        listing = _listing(path, by_hours)
+        if listing is None:
+            return None
+        if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
+            return "folders like day=1 are columns"
+        size_bytes = listing.size_bytes
+        if dataset_format is None and size_bytes > LARGEST_BYTES:
+            from spark_model_monitor.data.reading.headers import format_word_of
+
+            with suppress(MonitorError):  # the reader reports it
+                dataset_format = format_named(format_word_of(LocalEngine(), path))
+    largest = LARGEST_OF.get(type(dataset_format), LARGEST_BYTES)
+    return f"there are {size_bytes:,} bytes, more than {largest:,}" if size_bytes > largest else None
+
+
+def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:
+    """Whether a format is a table that an installed library reads without Spark."""
+    if dataset_format == DELTA:
+        return find_spec(LIBRARIES["delta"]) is not None
+    if not isinstance(dataset_format, TableFormat):
+        return False
+    if kept := keeper_at(dataset_format.name):
+        return find_spec(LIBRARIES[kept[0]]) is not None
+    if find_spec(LIBRARIES["iceberg"]) is None:
+        return False
+    from spark_model_monitor.data.reading.tables import is_configured
+
+    return is_configured(dataset_format.name.partition(".")[0])
+
+
+def session_at_hand() -> SparkSession | None:
+    """The session that runs in this process already; there is none if pyspark has not been imported."""
+    return plugin("spark").running_session() if "pyspark" in sys.modules else None
+
+
+def _listing(path: Places, window: Window | None) -> Listing | None:
+    engine = LocalEngine()
+    try:
+        if window is not None:
+            path = tuple(found for each in places_of(path) for found in folders_of(engine.storage(each), each, window))
+        return list_dataset(engine, path) if path else None
+    except MonitorError:  # the reader reports it
+        return None

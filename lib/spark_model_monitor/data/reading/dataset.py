@@ -1,0 +1,425 @@
+"""A data set: rows whose first columns are the features. `Dataset.of` makes one from a frame, `readers` from paths.
+
+The feature columns are c0, c1, … in the frame; the driver knows their names. For text formats, columns with the reason
+for refusing a row and with its location follow.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine.protocol import PARTITION, Engine, Lines, Partitions
+from spark_model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
+from spark_model_monitor.data.reading.listing import Listing
+from spark_model_monitor.data.records.decoded_rows import (
+    MOST_COLUMNS,
+    Decoder,
+    Decoding,
+    Matching,
+    can_be_told,
+    matching_of,
+)
+from spark_model_monitor.data.records.event_times import moment_of
+from spark_model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES, uri_of
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
+from spark_model_monitor.errors import BadInput, NeedsSpark
+from spark_model_monitor.plugins import plugin
+from spark_model_monitor.statistics.states import RowCounts
+from spark_model_monitor.storage import StoredFile
+from spark_model_monitor.storage.files import TemporaryFolder
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from spark_model_monitor.data.profiling.plan import LineMetadata
+
+log = logging.getLogger(__name__)
+
+NAMES_LISTED = 10  # column names listed in a message; the rest are counted
+NO_FILES = Listing("", ())  # for data sets that don't come from files
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows whose first `len(names)` columns are the features, with what is known about their origin.
+
+    Created by `read_data` and `outcomes`.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the features, by position.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, read_data, run_baseline
+    >>> with read_data(pd.DataFrame({"items": [1, 3, 2]})) as data:
+    ...     run_baseline(data, DataQualityMonitor())
+    <Baseline of 3 rows>
+
+    Notes
+    -----
+    rows: lines that executors decode, or partitions of typed columns.
+    listing: the files that were read.
+    refusable: whether the columns of `refusals` and `locations` follow the features.
+    partitions_at_most: an upper bound on the number of partitions, None if unknown.
+    header_lines: expected number of header lines in the files.
+    dropped_by_script: number of records that a script dropped.
+    persisted: resources to release.
+    record_cells: number of cells of a captured record, in the column `cells`; the scan counts records by it.
+    reread: returns the same records, read with a different number of cells.
+    metadata: how a scan identifies the requests behind captured lines; None if the scan reads no lines.
+    tells_times: whether all accepted records have a time.
+    inputs_fit: whether captured inputs have as many cells as the baseline has features, while records have more.
+    by_columns: whether columns can be read separately, as in Parquet.
+    column_groups: number of groups in which a scan reads the columns, one after the other.
+    folder: location of the rows for the lifetime of the data set.
+    header: names of the features in the header line of a CSV file.
+    matched_by: how the features were matched with the baseline's; None if they were not matched.
+    rare: features of JSON that few records have.
+    one_encoding: whether a single record whose input and output have different encodings is an error, as in the service.
+    long_lines: records without a row, because they exceed the maximum length.
+    version: the version of a versioned table.
+    """
+
+    rows: DecodedLines | Partitions
+    names: tuple[str, ...]
+    listing: Listing = NO_FILES
+    refusable: bool = False
+    partitions_at_most: int | None = None
+    header_lines: int = 0
+    dropped_by_script: int = 0
+    persisted: Partitions | None = field(default=None, repr=False)
+    record_cells: int | None = None
+    reread: Callable[[int], Dataset] | None = field(default=None, repr=False)
+    metadata: LineMetadata | None = field(default=None, repr=False)
+    tells_times: bool = False
+    inputs_fit: bool = False
+    by_columns: bool = False
+    column_groups: int = 1
+    folder: TemporaryFolder | None = field(default=None, repr=False)
+    header: tuple[str, ...] = ()
+    matched_by: Matching | None = None
+    rare: tuple[str, ...] = ()
+    one_encoding: bool = False
+    long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
+    version: TableVersion | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.names) > MOST_COLUMNS:
+            raise BadInput(
+                f"{self.listing.path or 'the data'}: has {len(self.names):,} columns, and at most {MOST_COLUMNS:,} are taken; "
+                "give those that matter, or several data sets"
+            )
+
+    @classmethod
+    def of(cls, frame: DataFrame) -> Dataset:
+        """A data set from a frame: every column is a feature."""
+        rows: Partitions = plugin("spark").by_position(frame)
+        return cls(rows, tuple(frame.columns))
+
+    @cached_property
+    def table(self) -> Partitions:
+        """The rows in partitions; lines are decoded."""
+        return self.rows.rows if isinstance(self.rows, DecodedLines) else self.rows
+
+    @property
+    def table_with_lines(self) -> Partitions:
+        """The same with the line of each row, if it has one: the quarantine keeps the lines of refused rows."""
+        if not isinstance(self.rows, DecodedLines):
+            return self.rows
+        return replace(self.rows, decoding=replace(self.rows.decoding, keeps_lines=True)).rows
+
+    @property
+    def frame(self) -> DataFrame:
+        """The rows as a Spark frame, for SQL. Raises NeedsSpark if there is none."""
+        return self.table.frame
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that cut the rows into partitions."""
+        return self.rows.engine
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        return self.listing.files
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """For merged records: how many of their captures have a label."""
+        return self.listing.coverage
+
+    @property
+    def reason(self) -> str | None:
+        """The column with the reasons for refusing a row, for `profiling.scan`."""
+        return REASON if self.refusable else None
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether the data is a user's frame of unknown origin and an unknown number of partitions."""
+        return not self.listing.path and self.partitions_at_most is None
+
+    @property
+    def lines(self) -> DecodedLines | None:
+        """The lines that a scan may decode itself; None if the rows are not lines."""
+        return self.rows if isinstance(self.rows, DecodedLines) else None
+
+    @property
+    def cells(self) -> str | None:
+        """The column with a captured record's number of cells, for `profiling.scan`; None for other data sets."""
+        return CELLS if self.record_cells is not None else None
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether the rows contain the line of text of each record, which the quarantine keeps."""
+        return LINE in self.rows.columns
+
+    def column_count(self, rows: RowCounts) -> int:
+        """The most frequent number of cells of the scanned records; for ties the expected one, else the smallest.
+
+        Source: C11.4.
+        """
+        expected = len(self.names) if self.record_cells is None else self.record_cells
+        widths = dict(rows.widths) or {expected: 0}
+        return min(widths, key=lambda cells: (-widths[cells], cells != expected, cells))
+
+    def with_column_count(self, cells: int) -> Dataset:
+        """The same captured records, read with this number of cells: records with a different number are refused."""
+        if self.reread is None or cells == self.record_cells:
+            return self
+        again = self.reread(cells)
+        return replace(again, metadata=self.metadata, tells_times=self.tells_times, long_lines=self.long_lines)
+
+    def of_features(self, names: Sequence[str]) -> Dataset:
+        """The same data set with some of its features."""
+        if tuple(names) == self.names:
+            return self
+        places = [self.names.index(name) for name in names]
+        # columns added by a reader, such as predictions, are missing in the header
+        header = tuple(self.header[place] for place in places) if len(self.header) == len(self.names) else ()
+        left_out = {name for name in self.names if name not in names}
+        reread = partial(_reread_without, self.reread, left_out) if self.reread is not None else None
+        some = replace(self, names=tuple(names), header=header, reread=reread)
+        if self.lines is not None:
+            return replace(some, rows=self.lines.of_features(places))
+        rest = self.table.columns[len(self.names) :]
+        kept, called = [f"c{place}" for place in places], [f"c{position}" for position in range(len(places))]
+        return replace(some, rows=self.table.selected([*kept, *rest], [*called, *rest]))
+
+    def matching(self, names: Sequence[str], *, exact: bool = False) -> Dataset:
+        """The data set, matched with a baseline of these features: by name if both have names, otherwise renamed by position.
+
+        exact: by name only if all of the baseline's features are there, otherwise by position. Matching by position leaves a
+        data set with a different number of features unchanged, not matched.
+        Source: C11.25.
+        """
+        by_name = can_be_told(self.names, names) and not exact
+        if by_name or len(names) != len(self.names):
+            self._warn_of_other_columns(names, by_name=by_name)
+            return replace(self, matched_by=self.matched_by or Matching.NAME) if by_name else self
+        found = self._called(names)
+        if found is self and self.matched_by is not None:
+            return self
+        return replace(found, matched_by=matching_of(self.names, names))
+
+    def _called(self, names: Sequence[str]) -> Dataset:
+        if set(names) <= set(self.names):
+            return self
+        renamed = [(mine, other) for mine, other in zip(self.names, names, strict=True) if mine != other]
+        log.warning(
+            "%d of %d columns are not called as in the baseline and are matched by position; the first is %r for %r",
+            *(len(renamed), len(names), *renamed[0]),
+        )
+        return replace(self, names=tuple(names))
+
+    def _warn_of_other_columns(self, names: Sequence[str], *, by_name: bool) -> None:
+        """Log which columns are missing in the data or in the baseline, if they have names."""
+        own, wanted = {*self.names}, {*names}
+        more = [name for name in self.names if name not in wanted]
+        fewer = [name for name in names if name not in own]
+        if not (more or fewer) or (len(more) == len(self.names) and not by_name):
+            return
+        log.warning(
+            "%d columns, and %d in the baseline%s; not in the baseline: %s; not in the data: %s; "
+            "leave out what the baseline left out, by --exclude-features-attribute",
+            len(self.names),
+            len(names),
+            "" if by_name else ", so no other check is made",
+            _listed(more),
+            _listed(fewer),
+        )
+
+    def named_frame(self) -> DataFrame | None:
+        """The frame with its feature names, for users' expressions; None for rows that are not in Spark."""
+        try:
+            frame = self.frame
+        except NeedsSpark:
+            return None
+        return frame.toDF(*self.names, *frame.columns[len(self.names) :])
+
+    def require_one_layout(self, rows: RowCounts) -> None:
+        """Check that all files have one order of columns, and that the input and output of each record have one encoding.
+
+        Raises BadInput for the first file with a different order, whose cells belong to other features, and for the first
+        record with two encodings. The check is one Spark job.
+        """
+        mismatched = _refused(rows, Refusal.ENCODING_MISMATCH)
+        if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
+            from spark_model_monitor.data.records.decoding import mismatch_of
+
+            raise BadInput(mismatch_of(self._first_refused(Refusal.ENCODING_MISMATCH, LINE)))
+        if _refused(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
+            file, first = self._first_refused(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE), self.files[0].path
+            is_first = file == uri_of(first)
+            what = "a line has the cells of its first line" if is_first else "its header line has the columns"
+            raise BadInput(
+                f"{file or 'a file'}: {what} in another order than {first}; write all files with the same order of columns, "
+                "or --dataset-format csv-without-header if they have no header line"
+            )
+
+    def _first_refused(self, reason: Refusal, column: str) -> str:
+        schema = pa.schema([(PARTITION, pa.int32()), (column, pa.string())])
+        found = self.table.numbered().mapped(partial(_first_with, int(reason), column), schema).batches()
+        rows = [row for batch in found for row in batch.to_pylist()]
+        return str(min(rows, key=lambda row: row[PARTITION])[column]) if rows else ""
+
+    def ledger(self, rows: RowCounts) -> Ledger:
+        """The ledger of all records, from the counts of the scan. Reads nothing."""
+        refused = {Refusal(number): count for number, count in enumerate(rows.refused, start=1) if count}
+        if self.long_lines:
+            refused[Refusal.TOO_LONG] = len(self.long_lines)
+        if self.record_cells is not None:
+            # a refused record is one row, whatever its content; a kept record is counted by its first row
+            kept = dict(rows.widths).get(self.record_cells, 0) if rows.widths else rows.kept
+            read = kept + sum(refused.values()) + self.dropped_by_script
+            return replace(self._account(rows, read, kept, refused), rows=rows.kept)
+        # the first header line of each file is not a record; further ones are repeated headers
+        headers = min(refused.get(Refusal.REPEATED_HEADER, 0), self.header_lines)
+        if headers:
+            refused[Refusal.REPEATED_HEADER] -= headers
+        if headers < self.header_lines:
+            log.warning(
+                "%d of %d files do not begin with the header line; all of their lines were read as data",
+                self.header_lines - headers,
+                self.header_lines,
+            )
+        read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
+        return self._account(rows, read, rows.kept, refused)
+
+    def _account(self, rows: RowCounts, read: int, kept: int, refused: Mapping[Refusal, int]) -> Ledger:
+        return Ledger(
+            self.files,
+            read,
+            kept,
+            self.dropped_by_script,
+            {refusal.text: count for refusal, count in refused.items() if count and refusal.is_fault},
+            outside_window=refused.get(Refusal.OUTSIDE_WINDOW, 0),
+            sampled_out=refused.get(Refusal.SAMPLED_OUT, 0),
+            without_data=refused.get(Refusal.WITHOUT_DATA, 0),
+            coverage=self.coverage,
+            matched_by=self.matched_by,
+            table=self.version,
+            newest=moment_of(rows.newest) if rows.newest else None,
+        )
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release the memory or temporary folder that reading took."""
+        if self.persisted is not None:
+            self.persisted.release()
+        if self.folder is not None:
+            self.folder.delete()
+
+
+def require_columns(names: Sequence[str]) -> None:
+    """Raises BadInput if there are no columns, or several with one name, which a baseline couldn't distinguish."""
+    if not names:
+        raise BadInput("the table has no columns, so there is nothing to monitor; pass one that has")
+    first: dict[str, int] = {}
+    for place, name in enumerate(names, start=1):
+        if first.setdefault(name, place) < place:
+            raise BadInput(
+                f"columns {first[name]} and {place} of the table are both called {name!r}; rename one of them"
+            )
+
+
+def _reread_without(reread: Callable[[int], Dataset], left_out: Collection[str], cells: int) -> Dataset:
+    """The records with another number of cells, without the features `left_out` if the features' names are known."""
+    found = reread(cells)
+    if found.matched_by is None:
+        return found
+    return found.of_features([name for name in found.names if name not in left_out])
+
+
+def _first_with(reason: int, column: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The value of a column in the first row of a partition that is refused for this reason."""
+    for batch in batches:
+        refused = batch.filter(pc.equal(batch.column(REASON), reason))
+        if refused.num_rows:
+            yield refused.slice(0, 1).select([PARTITION, column])
+            return
+
+
+def _refused(rows: RowCounts, reason: Refusal) -> int:
+    """The number of records refused for a reason."""
+    return rows.refused[reason - 1] if rows.refused else 0
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - NAMES_LISTED} more" if len(names) > NAMES_LISTED else ""
+    return f"{', '.join(names[:NAMES_LISTED]) or 'none'}{more}"
+
+
+@dataclass(frozen=True)
+class DecodedLines:
+    """Lines and how to decode them."""
+
+    lines: Lines
+    decoding: Decoding
+
+    @classmethod
+    def of(cls, lines: Lines, decoder: Decoder) -> DecodedLines:
+        """The lines with all features of a decoder."""
+        return cls(lines, Decoding(decoder, tuple(range(decoder.features))))
+
+    @property
+    def engine(self) -> Engine:
+        return self.lines.engine
+
+    @property
+    def raw(self) -> Partitions:
+        """The columns of the lines that the decoder needs."""
+        return self.lines.partitions(*self.decoding.decoder.inputs)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the decoded rows."""
+        return tuple(self._schema.names)
+
+    @property
+    def rows(self) -> Partitions:
+        """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the locations."""
+        looked_at = (*PLACES, *(name for name in self.decoding.decoder.inputs if name not in PLACES))
+        return self.lines.partitions(*looked_at).mapped(self.decoding.with_places, self._schema)
+
+    @property
+    def _schema(self) -> pa.Schema:
+        features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.kept))]
+        counted = [REASON, CELLS] if self.decoding.decoder.counts_cells else [REASON]
+        return pa.schema([*features, *(pa.field(name, pa.int32()) for name in counted), *PLACE_FIELDS])
+
+    def of_features(self, positions: Sequence[int]) -> DecodedLines:
+        """The same lines with some of the features."""
+        kept = tuple(self.decoding.kept[position] for position in positions)
+        return DecodedLines(self.lines, Decoding(self.decoding.decoder, kept))

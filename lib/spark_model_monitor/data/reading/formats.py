@@ -1,0 +1,343 @@
+"""The values of `dataset_format`: formats that can be read, each a small frozen type.
+
+`parse_dataset_format` reads every spelling: the JSON of the SDK, the guide and the API (C2), and our own short words.
+Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from spark_model_monitor.data.records import ENDPOINT_INDEXES, INDEX_NAMES, OUTPUT_INDEXES
+from spark_model_monitor.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.ledger import Version
+    from spark_model_monitor.data.reading.scripts import Script
+    from spark_model_monitor.data.records.windows import Window
+
+SHORT_WORDS: Mapping[str, str] = {
+    "csv": '{"csv": {"header": true}}',
+    "csv-without-header": '{"csv": {"header": false}}',
+    "jsonl": '{"json": {"lines": true}}',
+    "json": '{"json": {"lines": false}}',
+    "parquet": '{"parquet": {}}',
+    "capture": '{"sagemakerCaptureJson": {}}',
+    "merged": '{"sagemakerMergeJson": {}}',
+    "delta": '{"spark": {"format": "delta"}}',
+}
+"""Short words and the JSON texts they stand for; `table:NAME` is another."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFormat:
+    """Comma-separated text, or a spreadsheet's variant of it, whose numbers have a decimal comma.
+
+    Parameters
+    ----------
+    header : bool, default False
+        Whether the first line of each file has the names; otherwise the names are `_c0`, `_c1`, ….
+    separator : {",", ";", "\\t", "|"}
+        Character between cells.
+    decimal : {".", ","}
+        Character before the fraction of a number.
+    output_columns_position : {"START", "END"}
+        Position of a capture's output columns: before or after the input columns.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import CsvFormat
+    >>> CsvFormat(header=True).header
+    True
+    """
+
+    header: bool = False
+    output_columns_position: Literal["START", "END"] = "START"
+    separator: str = ","
+    decimal: str = "."
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFormat:
+    """JSON objects.
+
+    Parameters
+    ----------
+    lines : bool, default True
+        One object per line; otherwise one document (an array or an object) per file.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import JsonFormat
+    >>> JsonFormat().lines
+    True
+    """
+
+    lines: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFormat:
+    """Parquet files.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import ParquetFormat
+    >>> ParquetFormat()
+    ParquetFormat()
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFormat:
+    """Captured requests and replies of an endpoint.
+
+    Parameters
+    ----------
+    index_names : tuple of str, default ("endpointInput", "endpointOutput")
+        The halves of a record that become columns.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import CaptureFormat
+    >>> CaptureFormat().index_names
+    ('endpointInput', 'endpointOutput')
+    """
+
+    index_names: tuple[str, ...] = ENDPOINT_INDEXES
+
+
+@dataclass(frozen=True, slots=True)
+class MergedFormat:
+    """Captures merged with their ground truth.
+
+    Parameters
+    ----------
+    index_names : tuple of str, default ("endpointOutput", "batchTransformOutput")
+        The halves of a record that become columns.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import MergedFormat
+    >>> MergedFormat().index_names
+    ('endpointOutput', 'batchTransformOutput')
+    """
+
+    index_names: tuple[str, ...] = OUTPUT_INDEXES
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """A table of Spark's catalog; it has no paths."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SparkFormat:
+    """Files that a Spark reader opens.
+
+    Parameters
+    ----------
+    reader : str
+        The reader's name, as `spark.read.format` takes it.
+    options : mapping of str to str
+        The reader's options.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import SparkFormat
+    >>> SparkFormat("csv", {"sep": ";", "header": "true"}).reader
+    'csv'
+    """
+
+    reader: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
+"""The library that reads a table without Spark, by kind of table."""
+
+_AT_A_PATH = re.compile(r"(delta|iceberg|parquet)\.`(.+)`", re.IGNORECASE)
+
+
+def keeper_at(table: str) -> tuple[str, str] | None:
+    """Kind and path of a table such as delta.`/data/orders`; None for a table of a catalog."""
+    found = _AT_A_PATH.fullmatch(table)
+    return (found[1].lower(), found[2]) if found else None
+
+
+DELTA = SparkFormat("delta")  # a table at a path, which Spark's catalog turns into a name
+
+DatasetFormat: TypeAlias = (
+    CsvFormat | JsonFormat | ParquetFormat | CaptureFormat | MergedFormat | TableFormat | SparkFormat
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Options for reading a data set, besides its format; the same for jobs and for Python.
+
+    names: the baseline's feature names, which later data gets; None without a baseline.
+    window: the times of captured records, and of a batch transform's outputs, to include; None for all.
+    lenient_window: whether to take all records of the window's own hour folders, regardless of their times (C11.16).
+    sample: the fraction of captured events to take, the same events in every run; None for all.
+    target_model: the model of a multi-model endpoint whose captured events to take; None for all.
+    script: a preprocessor, run on every line, or on every captured record in the window and the sample.
+    as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64
+    by scripts only, and failure on the first script error.
+    flatten_json: whether members of nested objects are separate features, named `outer.inner`.
+    opened: JSON objects whose members are features in any case.
+    allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
+    as_of: the version of a table to read, by default the newest.
+    since: read only the rows appended to a table after this version.
+    left_out: Parquet columns that need not be readable, by name or 0-based index; they are removed afterwards.
+    """
+
+    names: tuple[str, ...] | None = None
+    window: Window | None = None
+    lenient_window: bool = False
+    sample: float | None = None
+    target_model: str | None = None
+    script: Script | None = None
+    as_service: bool = False
+    flatten_json: bool = False
+    opened: tuple[str, ...] = ()
+    allow_mixed_encodings: bool = False
+    as_of: Version | None = None
+    since: Version | None = None
+    left_out: tuple[str, ...] = ()
+
+
+DEFAULT_OPTIONS = ReadOptions()
+
+
+def parse_dataset_format(text: str) -> DatasetFormat:
+    """The format that `text` denotes: a short word, `table:NAME` or a JSON object with one member.
+
+    Member names are compared ignoring case, and a boolean may be a text or a one-element list.
+
+    Raises BadConfiguration; its text begins after the variable's name ("is 'cvs', …").
+    Source: C2, C11.26.
+    """
+    word = text.strip()
+    if word.lower().startswith("table:"):
+        name = word[len("table:") :].strip()
+        if not name:
+            raise BadConfiguration("is 'table:' without a name; write table:NAME, such as table:sales.orders")
+        return TableFormat(name)
+    try:
+        document = json.loads(SHORT_WORDS.get(word.lower(), word))
+    except (ValueError, RecursionError) as error:
+        raise BadConfiguration(f"is {text!r}, which is neither a known word nor JSON; {_choices()}") from error
+    if not isinstance(document, dict) or len(document) != 1:
+        raise BadConfiguration(f"is {text!r}; it has to be a JSON object with exactly one member; {_choices()}")
+    [(name, members)] = document.items()
+    members = {} if members is None else members
+    if not isinstance(members, dict):
+        raise BadConfiguration(f'is {text!r}; the member {name!r} has to hold an object, as in {{"{name}": {{}}}}')
+    format_name = {known.lower(): known for known in _READERS}.get(name.lower())
+    if format_name is None:
+        raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_choices()}")
+    known, read = _READERS[format_name]
+    members = {str(key).lower(): value for key, value in members.items()}
+    if others := [key for key in members if key not in known]:
+        allowed = f"it may hold {', '.join(known)}" if known else "it holds nothing"
+        raise BadConfiguration(f"has {format_name}.{others[0]}, which is unknown; {allowed}")
+    return read(members)
+
+
+def _csv(members: Mapping[str, Any]) -> DatasetFormat:
+    position = str(members.get("output_columns_position", "START")).upper()
+    if position not in ("START", "END"):
+        raise BadConfiguration(f"has csv.output_columns_position {position!r}; write START or END")
+    marks = {name: members.get(name, known[0]) for name, known in CSV_MARKS.items()}
+    for name, known in CSV_MARKS.items():
+        if marks[name] not in known:
+            raise BadConfiguration(f"has csv.{name} {marks[name]!r}; write one of {json.dumps(known)}")
+    header = _boolean("csv.header", members.get("header", False))
+    return CsvFormat(header, "END" if position == "END" else "START", **marks)
+
+
+CSV_MARKS: Mapping[str, tuple[str, ...]] = {"separator": (",", ";", "\t", "|"), "decimal": (".", ",")}
+
+
+def csv_text(csv_format: CsvFormat) -> str:
+    """The `--dataset-format` value for a CSV format, as a short word if there is one."""
+    marks = {name: getattr(csv_format, name) for name in CSV_MARKS}
+    if all(marks[name] == known[0] for name, known in CSV_MARKS.items()):
+        return "csv" if csv_format.header else "csv-without-header"
+    return json.dumps({"csv": {"header": csv_format.header, **marks}})
+
+
+def _json(members: Mapping[str, Any]) -> DatasetFormat:
+    return JsonFormat(_boolean("json.lines", members.get("lines", members.get("line", True))))
+
+
+def _spark(members: Mapping[str, Any]) -> DatasetFormat:
+    reader, options = members.get("format"), members.get("options", {})
+    if not isinstance(reader, str) or not reader:
+        raise BadConfiguration('has no spark.format; write {"spark": {"format": "orc", "options": {}}}')
+    if not isinstance(options, dict):
+        raise BadConfiguration(f'has spark.options {options!r}; write an object, such as {{"mergeSchema": "true"}}')
+    # true for True, as Spark's readers expect
+    texts = {str(key): str(value).lower() if isinstance(value, bool) else str(value) for key, value in options.items()}
+    return SparkFormat(reader, texts)
+
+
+_INDEXES = ("captureindexnames",)
+_READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], DatasetFormat]]] = {
+    "csv": (("header", "output_columns_position", *CSV_MARKS), _csv),
+    "json": (("lines", "line"), _json),
+    "parquet": ((), lambda members: ParquetFormat()),
+    "sagemakerCaptureJson": (
+        _INDEXES,
+        lambda members: CaptureFormat(_index_names(members, ENDPOINT_INDEXES, "Capture")),
+    ),
+    "sagemakerMergeJson": (_INDEXES, lambda members: MergedFormat(_index_names(members, OUTPUT_INDEXES, "Merge"))),
+    "spark": (("format", "options"), _spark),
+}
+"""By member name: the allowed members, and the function that reads them."""
+
+
+def _index_names(members: Mapping[str, Any], default: tuple[str, ...], kind: str) -> tuple[str, ...]:
+    listed = members.get("captureindexnames")
+    if listed is None:
+        return default
+    known = {index.lower(): index for index in INDEX_NAMES}
+    listed = [listed] if isinstance(listed, str) else listed
+    if not isinstance(listed, list) or not listed or not all(str(index).lower() in known for index in listed):
+        raise BadConfiguration(
+            f"has sagemaker{kind}Json.captureIndexNames {listed!r}; write a list of some of: {', '.join(INDEX_NAMES)}"
+        )
+    return tuple(dict.fromkeys(known[str(index).lower()] for index in listed))
+
+
+def _boolean(place: str, value: Any) -> bool:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise BadConfiguration(f"has {place} {value!r}; write true or false")
+    return text == "true"
+
+
+def _choices() -> str:
+    return f'write one of: {", ".join(SHORT_WORDS)}, table:NAME, or {{"spark": {{"format": …, "options": …}}}}'
+
+
+def format_named(dataset_format: str | DatasetFormat) -> DatasetFormat:
+    """A format, given as such or as text: a short word or JSON, as `--dataset-format` takes it.
+
+    Raises BadConfiguration for a text that is not a format.
+    """
+    if not isinstance(dataset_format, str):
+        return dataset_format
+    try:
+        return parse_dataset_format(dataset_format)
+    except BadConfiguration as fault:
+        raise BadConfiguration(f"dataset_format {fault}") from fault

@@ -1,0 +1,181 @@
+"""Streams rows from any library that supports Arrow: by `__arrow_c_stream__`, or by its own streaming method.
+
+Imports none of the libraries: its library is loaded with a frame. Source: Arrow, "The Arrow PyCapsule
+Interface".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine.casts import WIDER
+from spark_model_monitor.errors import BadInput
+
+
+class ArrowStream(Protocol):
+    """A frame with Arrow support: of polars, DuckDB, pyarrow and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
+"""Rows in memory, or as a stream."""
+
+ROWS = 2**16  # rows per batch requested from a library
+
+
+def rows_of(data: Any) -> Rows | None:
+    """The rows of a frame: a table if they are in memory already, else a reader; None if `data` is not a frame."""
+    if isinstance(data, (pa.Table, pa.RecordBatchReader)):
+        return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    library = type(data).__module__.partition(".")[0]
+    for name, method, opened in STREAMS:
+        if name == library and hasattr(data, method):
+            return opened(data)
+    if hasattr(data, "__arrow_c_stream__"):
+        try:
+            return pa.RecordBatchReader.from_stream(data)
+        except pa.ArrowException as fault:
+            raise BadInput(
+                f"the data is one column, a {type(data).__name__}; pass a frame, such as series.to_frame()"
+            ) from fault
+    return None
+
+
+def _lazy_frame(frame: Any) -> pa.RecordBatchReader:
+    """The batches of polars' streaming engine; `collect` would hold all rows."""
+    batches = frame.collect_batches(chunk_size=ROWS, maintain_order=True, engine="streaming")
+    return _reader(chain([frame.head(0).collect()], batches))
+
+
+STREAMS: tuple[tuple[str, str, Callable[[Any], pa.RecordBatchReader]], ...] = (
+    ("polars", "collect_batches", _lazy_frame),
+    # A relation's own stream would compute all rows first.
+    *((name, "fetch_record_batch", lambda data: data.fetch_record_batch(ROWS)) for name in ("duckdb", "_duckdb")),
+    ("pyarrow", "scanner", lambda data: data.scanner(batch_size=ROWS).to_reader()),
+    # Hugging Face data sets, in memory or streamed, with their selections and filters.
+    ("datasets", "with_format", lambda data: _reader(data.with_format("arrow").iter(ROWS))),
+)
+"""The library, the method that identifies its lazy frame, and a function that streams it."""
+
+
+def _reader(frames: Iterable[Any]) -> pa.RecordBatchReader:
+    tables = map(pa.table, frames)
+    first = next(tables, None)
+    if first is None:
+        raise BadInput("the data set has no rows, and so nothing says its columns")
+    batches = (batch for table in chain([first], tables) for batch in table.to_batches())
+    return pa.RecordBatchReader.from_batches(first.schema, batches)
+
+
+CAST: Mapping[str, pa.DataType] = {
+    **WIDER,
+    "null": pa.string(),
+    "string_view": pa.large_string(),
+    "binary_view": pa.large_binary(),
+}
+"""Spark's substitutes for Arrow types that it lacks, by name; no value changes."""
+
+NO_TYPE_OF_SPARK = {
+    "time32": "its text, or a number of seconds",
+    "time64": "its text, or a number of seconds",
+    "duration": "a number, such as frame[name].dt.total_seconds()",
+    "month_day_nano_interval": "a number",
+    "decimal256": "a decimal of at most 38 digits, or a double",
+    "extension": "its text",
+    "dense_union": "a struct",
+    "sparse_union": "a struct",
+    "run_end_encoded": "its plain values",
+}
+"""Types that Spark columns can't have, by name prefix, and what to write instead."""
+
+
+VIEW = "list_view"  # in the names of types that are, or contain, list views
+
+
+def stored_type(name: str, data_type: pa.DataType) -> pa.DataType:
+    """The Spark type in which a column's values are stored. Raises BadInput if there is none."""
+    if pa.types.is_dictionary(data_type):
+        return stored_type(name, data_type.value_type)
+    if pa.types.is_timestamp(data_type):
+        return pa.timestamp("us", data_type.tz)  # Spark's times have microseconds
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
+        made = pa.list_ if pa.types.is_list(data_type) else pa.large_list
+        return made(data_type.value_field.with_type(stored_type(name, data_type.value_type)))
+    if pa.types.is_fixed_size_list(data_type) or str(data_type).partition("<")[0].endswith(VIEW):
+        return pa.large_list(stored_type(name, data_type.value_type))
+    if pa.types.is_struct(data_type):
+        return pa.struct([field.with_type(stored_type(name, field.type)) for field in data_type])
+    if str(data_type) in CAST:
+        return CAST[str(data_type)]
+    for beginning, instead in NO_TYPE_OF_SPARK.items():
+        if str(data_type).startswith(beginning):
+            raise BadInput(f"column {name!r} holds {data_type}, which Spark has no type for; write {instead}")
+    return data_type
+
+
+def stored(rows: Rows, most_bytes: int) -> Rows:
+    """The rows in columns c0, c1, … with Spark types; a table if they are in memory, or have at most `most_bytes`.
+
+    Spark never sees the names, so `Age` and `age` may both occur.
+    """
+    types: dict[pa.DataType, pa.DataType] = {}
+    for field in rows.schema:
+        if field.type not in types:
+            types[field.type] = stored_type(field.name, field.type)
+    schema = pa.schema([(f"c{place}", types[field.type]) for place, field in enumerate(rows.schema)])
+    if isinstance(rows, pa.Table):
+        return _cast(rows, schema)
+    batches = (batch for each in rows for batch in _cast(pa.Table.from_batches([each]), schema).to_batches())
+    held: list[pa.RecordBatch] = []
+    size_bytes = 0
+    for batch in batches:
+        held.append(batch)
+        size_bytes += batch.nbytes
+        if size_bytes > most_bytes:
+            return pa.RecordBatchReader.from_batches(schema, chain(held, batches))
+    return pa.Table.from_batches(held, schema)
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = []
+    for name, column, field in zip(table.column_names, table.columns, schema, strict=True):
+        if pa.types.is_dictionary(column.type):  # dictionaries can't be cast to views
+            plain = [each.dictionary.cast(field.type).take(each.indices) for each in column.chunks]
+            column = pa.chunked_array(plain, field.type)
+        if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists with invalid offsets
+            column = pa.chunked_array(map(_lists_of, column.chunks))
+        if column.type != field.type:  # truncates times to microseconds
+            try:
+                column = column.cast(field.type, safe="timestamp" not in str(field.type))
+            except pa.ArrowInvalid:
+                if "date64" not in str(column.type):  # more text than Arrow's offsets can address
+                    raise
+                raise BadInput(  # Arrow's message shows the value
+                    f"column {name!r} holds {column.type} with times of day, which are no dates; cast it to timestamp[ms]"
+                ) from None
+        columns.append(column)
+    return pa.table(columns, schema=schema)
+
+
+def _lists_of(cells: pa.Array) -> pa.Array:
+    """Lists of any kind as large lists, also within other lists and structs."""
+    types = pa.types
+    if types.is_struct(cells.type):
+        parts = [_lists_of(part) for part in cells.flatten()]
+        fields = [field.with_type(part.type) for field, part in zip(cells.type, parts, strict=True)]
+        return pa.StructArray.from_arrays(parts, fields=fields, mask=cells.is_null())
+    if not types.is_nested(cells.type) or types.is_map(cells.type):
+        return cells
+    ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(cells), 0).cast(pa.int64()))
+    starts = pa.concat_arrays([pa.array([0]), ends])[: len(cells)]
+    values = _lists_of(cells.flatten())
+    offsets = pa.concat_arrays([pc.if_else(cells.is_valid(), starts, None), pa.array([len(values)])])
+    return pa.LargeListArray.from_arrays(offsets, values)

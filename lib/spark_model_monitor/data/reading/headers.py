@@ -1,0 +1,290 @@
+"""Reads the beginning of files: their header line, their detected format, and what to write for other formats."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from itertools import islice, pairwise
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+from spark_model_monitor.data.engine.local_files import WHOLE
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.reading.formats import CsvFormat, csv_text
+from spark_model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
+from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, DECIMAL_COMMA, cells_of
+from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
+from spark_model_monitor.storage import Storage, StoredFile, join
+
+HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
+ZSTD_BYTES = 2**16  # bytes of text read at once; of a cut file, the text behind the last whole chunk is lost
+LONGEST_NAME = 131_072  # characters of a column name; an unclosed quote makes longer ones
+
+LINE_END = re.compile(r"\r\n|[\r\n]")
+
+FOREIGN_BEGINNINGS = (
+    (b"PAR1", "a Parquet file", "parquet"),
+    (b"ORC", "an ORC file", '{"spark": {"format": "orc"}}'),
+    (b"Obj\x01", "an Avro file", '{"spark": {"format": "avro"}}'),
+)
+OTHER_SEPARATORS = (";", "\t", "|")
+COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\x28\xb5\x2f\xfd", "zstd", ".zst"))
+NOT_READ = ((b"PK\x03\x04", "zip"), (b"\xfd7zXZ\x00", "xz"))
+
+
+def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
+    """The first bytes of a text file without a byte order mark, decompressed if its name has such a suffix, as Hadoop
+    reads it.
+
+    refuse_nul: treat NUL bytes in the first line as a sign of UTF-16; others are errors of the lines that contain them.
+
+    Raises BadInput if the file is not text, or is compressed without such a suffix.
+    """
+    head = storage.read(file.path, HEAD_BYTES)
+    for suffix, opened in cast("Mapping[str, Any]", WHOLE).items():
+        if file.path.endswith(suffix):
+            return _decompressed(file, opened(BytesIO(head), "rb"), ZSTD_BYTES if suffix == ".zst" else HEAD_BYTES)
+    for beginning, kind, written in FOREIGN_BEGINNINGS:
+        if head.startswith(beginning):
+            raise BadInput(f"{file.path}: is {kind}, not text; write --dataset-format {written}")
+    for beginning, kind, suffix in COMPRESSED_BEGINNINGS:
+        if head.startswith(beginning):
+            raise BadInput(
+                f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz, .bz2 and .zst are read)"
+            )
+    for beginning, kind in NOT_READ:
+        if head.startswith(beginning):
+            raise BadInput(f"{file.path}: is compressed with {kind}, which is not read; compress it with gzip or bzip2")
+    if refuse_nul and b"\x00" in head.lstrip(b"\xff\xfe\r\n").partition(b"\n")[0][:1024]:
+        raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
+    return head.removeprefix(BYTE_ORDER_MARK)
+
+
+def first_with_a_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[StoredFile, bytes]:
+    """The first file with a line that isn't blank, and its beginning.
+
+    Raises BadInput as `head_of` does, NoData if no file has such a line.
+    """
+    for file in files:
+        if (head := head_of(storage, file)).strip():
+            return file, head
+    raise NoData(f"{NO_DATA}: {files[0].path} has no line that isn't blank{', nor have the others' * (len(files) > 1)}")
+
+
+def _decompressed(file: StoredFile, reader: Any, most: int) -> bytes:
+    """The beginning of a compressed file, over all members in it: they may be empty, or end within a line.
+
+    most: bytes that are read at once; a reader may keep those before the end.
+    """
+    text = bytearray()
+    try:
+        while len(text) < HEAD_BYTES and (piece := reader.read1(min(most, HEAD_BYTES - len(text)))):
+            text += piece
+    except EOFError as fault:
+        if not text and file.size_bytes <= HEAD_BYTES:  # of a larger file, this is only the beginning
+            raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
+    except (zlib.error, OSError) as fault:
+        if not text:  # otherwise the beginning is sound, and the full read decides
+            raise BadInput(
+                f"{file.path}: its name says that it is compressed, but it can't be decompressed ({type(fault).__name__})"
+            ) from fault
+    return bytes(text).removeprefix(BYTE_ORDER_MARK)
+
+
+def longest_line(storage: Storage, file: StoredFile) -> int:
+    """The bytes of the longest line at the beginning of a text file. Raises BadInput if it is not text."""
+    return max(map(len, head_of(storage, file, refuse_nul=False).splitlines()), default=0)
+
+
+def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str]:
+    """The cells of the first non-blank line of a CSV file.
+
+    Raises BadInput if there is no such line, if it isn't UTF-8, or if it looks like JSON.
+    """
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as fault:
+        text = head[: fault.start].decode()
+        just_ends_there = fault.start >= len(head) - 4 and len(head) >= HEAD_BYTES  # within a character
+        if "\n" not in text and not just_ends_there:
+            problem = f"line 1 is not UTF-8 (byte {fault.start}); convert the file to UTF-8"
+            raise BadInput(f"{file.path}: {problem}") from fault
+    line = first_line(text)
+    if line is None:
+        raise BadInput(f"{file.path}: has no line that isn't blank")
+    if len(head) >= HEAD_BYTES and text.endswith(line):
+        raise BadInput(f"{file.path}: line 1 is longer than 4 MiB; is this a CSV file, with a line for each record?")
+    if line.lstrip().startswith(("{", "[{")):
+        raise BadInput(
+            f"{file.path}: line 1 looks like JSON, and the format says CSV; write --dataset-format jsonl "
+            "(one object a line) or json (one document a file)"
+        )
+    cells = _cells(line, separator)
+    for other in OTHER_SEPARATORS if len(cells) == 1 and separator == "," else ():
+        if len(_cells(line, other)) > 1:
+            written = csv_text(_marked(head, other) or CsvFormat(header=True, separator=other))
+            raise BadInput(
+                f"{file.path}: line 1 has no comma but {other!r}; for files with that separator write "
+                f"--dataset-format '{written}'"
+            )
+    return cells
+
+
+LINES_LOOKED_AT = 1_000
+
+
+def _marked(head: bytes, separator: str) -> CsvFormat | None:
+    """The CSV format with this separator; None unless all lines have equally many cells, and the first line has no
+    comma outside quotes.
+
+    Numbers have a decimal comma if some have one and none has a point.
+    """
+    text = head.decode("utf-8", "replace")
+    whole = text if len(head) < HEAD_BYTES else text.rpartition("\n")[0]
+    lines = [*islice((line for line in _lines(whole) if line.strip()), LINES_LOOKED_AT)]
+    rows = [_cells(line, separator) for line in lines]
+    if len(rows) < 2 or len(_cells(lines[0])) > 1 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
+        return None
+    cells = {cell for row in rows for cell in row}
+    has_points = any("." in cell and NUMBER.fullmatch(cell) for cell in cells)
+    decimal = "," if not has_points and any(re.fullmatch(DECIMAL_COMMA, cell) for cell in cells) else "."
+    first, second = ([cell.replace(decimal, ".") for cell in row] for row in rows[:2])
+    return CsvFormat(header=_names_columns(first, second), separator=separator, decimal=decimal)
+
+
+def first_line(text: str) -> str | None:
+    """The first non-blank line of a text; None if there is none.
+
+    Lines end as in Spark; `str.splitlines` would also split at form feeds and other characters.
+    """
+    return next((line for line in _lines(text) if line.strip()), None)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines, lazily: of megabytes of text, only a line or two are needed."""
+    start = 0
+    for end in LINE_END.finditer(text):
+        yield text[start : end.start()]
+        start = end.end()
+    yield text[start:]
+
+
+def _cells(line: str, separator: str = ",") -> list[str]:
+    try:
+        return next(csv.reader([line], strict=False, delimiter=separator))
+    except csv.Error:  # a cell that is too long for it
+        exchanged = str.maketrans(f",{separator}", f"{separator},")
+        return [(cell or "").translate(exchanged) for cell in cells_of(line.translate(exchanged))]
+
+
+def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
+    """Feature names from a header line; an empty cell becomes `_cN` as in Spark.
+
+    Raises BadInput if a name occurs twice or is too long.
+    """
+    for position, name in enumerate(cells, start=1):
+        if len(name) > LONGEST_NAME:
+            raise BadInput(
+                f"{where}: the name of column {position} has {len(name):,} letters; end the quote that it begins with, "
+                "or write --dataset-format csv-without-header if this is no header line"
+            )
+    names = tuple(cell or f"_c{position}" for position, cell in enumerate(cells))
+    places: dict[str, int] = {}
+    for position, name in enumerate(names, start=1):
+        if name in places:
+            raise BadInput(
+                f"{where}: columns {places[name]} and {position} are both called {name!r}; rename one, "
+                "or write --dataset-format csv-without-header if this is no header line"
+            )
+        places[name] = position
+    return names
+
+
+WORDS_BY_SUFFIX = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".orc": '{"spark": {"format": "orc"}}',
+}
+
+COMPRESSED = frozenset({".gz", ".bz2", ".zst"})
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+MAGIC_BYTES = 4
+
+
+def format_word_of(engine: Engine, path: Places) -> str:
+    """The detected format of the files at or below `path`, as `--dataset-format` takes it.
+
+    Raises BadConfiguration if it can't be detected, or if there are several formats.
+    """
+    first = places_of(path)[0]
+    storage = engine.storage(first)
+    if storage.exists(join(first, "_delta_log")):  # the table's data files also contain deleted rows
+        return "delta"
+    listing = list_dataset(engine, path)
+    suffixes = sorted({_suffix(file.path) for file in listing.files})
+    words = {WORDS_BY_SUFFIX.get(suffix, "") for suffix in suffixes}
+    word = words.pop()
+    if not words and word not in ("", "csv", "json", "jsonl"):
+        return word
+    found = None if words else _word_by_beginning(storage, listing.files, word)
+    if found is None:
+        ends = ", ".join(suffix or "nothing" for suffix in suffixes)
+        raise BadConfiguration(
+            f"{path}: names of files end in {ends}, which doesn't tell their format; write dataset_format=, such as 'csv', "
+            "'jsonl', 'parquet' or 'capture'"
+        )
+    return found
+
+
+def _suffix(path: str) -> str:
+    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
+    while suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: str) -> str | None:
+    """The format detected from contents. by_name: the text format of the file's suffix, or an empty text."""
+    magic = b"" if by_name else storage.read(files[0].path, MAGIC_BYTES)
+    for beginning, _, written in FOREIGN_BEGINNINGS:
+        if magic.startswith(beginning):
+            return written
+    file, head = first_with_a_line(storage, files)
+    lines = (line for line in _lines(head.decode("utf-8", "replace")) if line.strip())
+    first, second = [*islice(lines, 2), "", ""][:2]
+    if by_name != "csv" and (by_name or first.lstrip().startswith(("{", "["))):
+        return _word_of_json(first, by_name)
+    if not by_name and "," not in first:
+        return None
+    if by_name and (found := _marked(head, ";")):  # Excel's CSV in locales with a decimal comma
+        return csv_text(found)
+    return "csv" if _names_columns(first_cells(file, head), cells_of(second)) else "csv-without-header"
+
+
+def _word_of_json(line: str, by_name: str) -> str:
+    try:
+        record: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        record = None
+    if isinstance(record, dict) and "captureData" in record:
+        return "merged" if "groundTruthData" in record else "capture"
+    return "jsonl" if by_name == "jsonl" or isinstance(record, dict) else "json"
+
+
+def _names_columns(first: Sequence[str], second: Sequence[str | None]) -> bool:
+    """Whether the first line of a CSV is a header: it has texts above numbers, or no numbers except column numbers or
+    years."""
+    are_numbers = [NUMBER.fullmatch(cell.strip()) is not None for cell in first]
+    below = [NUMBER.fullmatch((cell or "").strip()) is not None for cell in second]
+    if any(now and not before for before, now in zip(are_numbers, below, strict=False)):
+        return True
+    numbers = [cell.strip() for cell, is_number in zip(first, are_numbers, strict=True) if is_number]
+    counts = [int(number) for number in numbers if number.isdigit()]
+    return len(counts) == len(numbers) != 1 and all(one < next_ for one, next_ in pairwise(counts))

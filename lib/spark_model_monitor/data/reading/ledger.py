@@ -1,0 +1,327 @@
+"""The ledger of a run accounts for every file and record; `quarantine/` has refused records and reasons."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from spark_model_monitor.data.engine.partitions import gathered
+from spark_model_monitor.data.engine.protocol import Engine, Partitions
+from spark_model_monitor.data.records.decoded_rows import Matching
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, PLACES, uri_of
+from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
+from spark_model_monitor.errors import BadDocument
+from spark_model_monitor.storage import Storage, StoredFile, join
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.dataset import Dataset
+
+COVERAGE = "_coverage.json"
+
+MERGED_PART = re.compile(r"part-\d{5}-[0-9a-f-]{36}\.c000\.jsonl")
+"""The file names of merged records, the service's and ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Numbers of captures: all, those with a label, and those with a label that says that none came."""
+
+    captures: int = 0
+    labelled: int = 0
+    absent: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Captures without any label."""
+        return self.captures - self.labelled - self.absent
+
+    @property
+    def share(self) -> float:
+        """The share of the captures that have a label of their own; 0 without captures."""
+        return self.labelled / self.captures if self.captures else 0.0
+
+    def __add__(self, other: Coverage) -> Coverage:
+        return Coverage(self.captures + other.captures, self.labelled + other.labelled, self.absent + other.absent)
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The content of `_coverage.json`."""
+        return {
+            "captures": self.captures,
+            "labelled": self.labelled,
+            "labelled_as_absent": self.absent,
+            "coverage": self.share,
+        }
+
+
+def read_coverage(content: bytes, where: str) -> Coverage:
+    """The content of a `_coverage.json`. where: its path. Raises BadDocument if it is malformed."""
+    try:
+        document = json.loads(content)
+        return Coverage(int(document["captures"]), int(document["labelled"]), int(document["labelled_as_absent"]))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as fault:
+        raise BadDocument(
+            f"{where}: is not the coverage of an hour ({type(fault).__name__}); merge its hour again"
+        ) from fault
+
+
+def coverage_of(storage: Storage, files: Iterable[StoredFile], places: Iterable[str]) -> Coverage | None:
+    """The coverage of all hours at these paths; None if no file there has merged records, or no hour has a coverage.
+
+    An hour without labels has no records but a coverage.
+    """
+    if not any(MERGED_PART.fullmatch(file.path.rpartition("/")[2]) for file in files):
+        return None
+    found = [coverage for place in places for coverage in _below(storage, place)]
+    return reduce(Coverage.__add__, found) if found else None
+
+
+def _below(storage: Storage, folder: str) -> list[Coverage]:
+    path = join(folder, COVERAGE)
+    if storage.exists(path):
+        return [read_coverage(storage.read(path), path)]
+    return [coverage for name in storage.list_folders(folder) for coverage in _below(storage, join(folder, name))]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Counts of the records read. refused: records by the reason's text, only reasons that occurred.
+
+    without_data: records of failed requests, captured for their metadata only. rows: rows of the kept records; None if
+    each record is one row. coverage: for merged records, how many of their captures have a label.
+    matched_by: how the columns of the kept records were matched with the baseline's; None if they were not matched.
+    table: the versioned table that was read instead of files. newest: time of the latest kept record, if known.
+    """
+
+    files: tuple[StoredFile, ...]
+    read: int
+    kept: int
+    dropped_by_script: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    outside_window: int = 0
+    sampled_out: int = 0
+    without_data: int = 0
+    rows: int | None = None
+    coverage: Coverage | None = None
+    matched_by: Matching | None = None
+    table: TableVersion | None = None
+    newest: datetime | None = None
+
+    @property
+    def kept_rows(self) -> int:
+        return self.kept if self.rows is None else self.rows
+
+    @property
+    def quarantined(self) -> int:
+        return sum(self.refused.values())
+
+    @property
+    def quarantined_share(self) -> float:
+        return self.quarantined / self.read if self.read else 0.0
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The content of `ledger.json`."""
+        return {
+            "version": 1,
+            "files": list(map(asdict, self.files)),
+            **({} if self.table is None else {"table": self.table.to_json_dict()}),
+            "records": {
+                "read": self.read,
+                "kept": self.kept,
+                "dropped_by_script": self.dropped_by_script,
+                "outside_window": self.outside_window,
+                "sampled_out": self.sampled_out,
+                "without_data": self.without_data,
+                "quarantined": dict(sorted(self.refused.items())),
+            },
+            "rows": self.kept_rows,
+            **({} if self.newest is None else {"newest": self.newest.isoformat().replace("+00:00", "Z")}),
+            **({} if self.matched_by is None else {"columns_matched_by": self.matched_by.value}),
+            **({} if self.coverage is None else {"ground_truth": self.coverage.to_json_dict()}),
+        }
+
+
+Version: TypeAlias = int | datetime  # a version number, or a time: the version that was current then
+
+
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """The version of a table that a run read. since: only rows appended after this version were read."""
+
+    name: str
+    version: int
+    since: int | None = None
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """The member `table` of `ledger.json`."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+NUMBER = "__number"  # the column with the line number in the file, from 1
+
+FAULT_SCHEMA = pa.schema([(FILE, pa.string()), (LINE, pa.binary()), (REASON, pa.int32())])
+LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START, pa.int64()), (LINE, pa.binary())])
+
+Refusing: TypeAlias = Callable[["Dataset"], Iterator[Mapping[str, Any]]]
+"""Returns the refused records of a data set as the quarantine keeps them, by file and line number."""
+
+Refused: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
+
+
+def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
+    """One row for each refused line, by file and line number, without the header line of each file.
+
+    A record that is a whole file has line number 1. also: more records, with their `NUMBER`s.
+    """
+    refused: Refused = {}
+    for fault in _rows(dataset.table.mapped(_faults, FAULT_SCHEMA).batches()):
+        reasons = refused.setdefault((fault[FILE], fault[LINE]), [])
+        if fault[REASON] not in reasons:
+            reasons.append(fault[REASON])
+    lines = dataset.engine.lines(dataset.listing.places, in_order=True, with_blank=True).partitions(*PLACES)
+    found = list(_rows(lines.mapped(partial(_numbered, refused), LINE_SCHEMA).batches()))
+    whole = refused.keys() - {(row[FILE], row[LINE]) for row in found}
+    found += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole]
+    others = [{**row, LINE: row[LINE].encode()} for row in _rows(also.batches())] if also is not None else []
+    for row in sorted([*found, *others], key=lambda row: (row[FILE], row[NUMBER])):
+        for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
+            if reason != Refusal.REPEATED_HEADER or row[NUMBER] != 1:
+                yield _as_kept(row, reason)
+
+
+def _faults(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The refused lines, with the reasons."""
+    left_out = [0, *map(int, LEFT_OUT)]
+    for batch in batches:
+        faulty = batch.filter(pa.array(~np.isin(batch.column(REASON).to_numpy(zero_copy_only=False), left_out)))
+        columns = [faulty.column(FILE), faulty.column(LINE).view(pa.binary()), faulty.column(REASON)]
+        yield pa.RecordBatch.from_arrays(columns, schema=FAULT_SCHEMA)
+
+
+def _numbered(refused: Refused, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The refused lines with their line numbers. batches: all lines, in the order of their files."""
+    files = {file for file, _ in refused}
+    numbers = Counter[str]()
+    for batch in batches:
+        lines, of_file, starts = batch.columns
+        rows = (of_file.to_pylist(), lines.view(pa.binary()).to_pylist(), starts.to_pylist())
+        found = []
+        for file, line, start in zip(*rows, strict=True):
+            if file in files:
+                numbers[file] += 1
+                if (file, line) in refused:
+                    found.append({FILE: file, NUMBER: numbers[file], BLOCK_START: start, LINE: line})
+        yield pa.RecordBatch.from_pylist(found, LINE_SCHEMA)
+
+
+def _as_kept(row: Mapping[str, Any], reason: int) -> Mapping[str, Any]:
+    content: bytes = row[LINE]
+    kept = {FILE: row[FILE], NUMBER: row[NUMBER], BLOCK_START: row[BLOCK_START], REASON: reason}
+    try:
+        texts = {"line": content.decode(), "line_base64": None}
+    except UnicodeDecodeError:
+        texts = {"line": None, "line_base64": base64.b64encode(content).decode()}
+    return {**kept, "sha256": hashlib.sha256(content).hexdigest(), **texts}
+
+
+def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
+    for batch in batches:
+        yield from batch.to_pylist()
+
+
+QUARANTINE = "quarantine"
+
+CHUNK_BYTES = 16 * 2**20  # size of a quarantine file, which bounds the driver's memory
+
+
+def write_quarantine(
+    dataset: Dataset, output_path: str, refused: Refusing | None = None, *, only_long_lines: bool = False
+) -> str:
+    """Write the refused records below `output_path`, replacing those of an earlier run, and return their folder's path.
+
+    Only the owner may read the files, since the data is unchecked.
+    refused: returns the refused records, by default `refused_lines`. only_long_lines: whether only long lines were
+    refused, so that nothing is read; otherwise two Spark jobs and a shuffle, over the affected files only.
+    Raises OutputFailed if the records can't be written.
+    """
+    folder = join(output_path, QUARANTINE)
+    storage = dataset.engine.storage(output_path)
+    storage.delete(folder)
+    refused = refused or dataset.engine.way(refused_lines)
+    found = _as_dicts(() if only_long_lines else refused(dataset), dataset.long_lines)
+    lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in found)
+    for index, some in enumerate(gathered(lines, CHUNK_BYTES, len)):
+        storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(some), private=True)
+    return folder
+
+
+def clear_quarantine(engine: Engine, output_path: str) -> None:
+    """Remove the quarantine of an earlier run, when this run refused nothing."""
+    engine.storage(output_path).delete(join(output_path, QUARANTINE))
+
+
+def _as_dicts(rows: Iterable[Mapping[str, Any]], passed_over: Sequence[LongLine]) -> Iterator[dict[str, Any]]:
+    """The quarantine's content for refused records and for lines that were skipped unread, by file and line number."""
+    long_lines = [_of_long_line(line) for line in passed_over]
+    numbers = defaultdict(list)
+    for line in long_lines:
+        numbers[line["file"]].append(line["line_number"])
+    seen = map(_as_json, rows)
+    counted = ({**row, "line_number": _with_those(numbers[row["file"]], row["line_number"])} for row in seen)
+    return heapq.merge(sorted(long_lines, key=_place), counted, key=_place)
+
+
+def _place(record: Mapping[str, Any]) -> tuple[str, int]:
+    return record["file"], record["line_number"]
+
+
+def _with_those(passed_over: Sequence[int], number: int) -> int:
+    """A line's number in its file, computed from its number without the skipped lines."""
+    for other in passed_over:
+        if other > number:
+            break
+        number += 1
+    return number
+
+
+def _of_long_line(line: LongLine) -> dict[str, Any]:
+    return {
+        "reason": Refusal.TOO_LONG.text,
+        "file": uri_of(line.path),
+        "line_number": line.number,
+        "line_start": line.start,
+        "size_bytes": line.size_bytes,
+    }
+
+
+def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    content = {"line": row["line"]} if row["line_base64"] is None else {"line_base64": row["line_base64"]}
+    return {
+        "reason": Refusal(row[REASON]).text,
+        "file": row[FILE],
+        "line_number": row[NUMBER],
+        "block_start": row[BLOCK_START],
+        "sha256": row["sha256"],
+        **content,
+    }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LongLine:
+    """A skipped line. number: its line number, from 1. start: its byte offset in the file's text."""
+
+    path: str
+    number: int
+    start: int
+    size_bytes: int

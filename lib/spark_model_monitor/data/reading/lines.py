@@ -1,0 +1,280 @@
+"""Decodes lines of text as rows of CSV cells, and finds lines that exceed the maximum length.
+
+Spark's reader silently skips long lines, so `long_lines_of` searches for them.
+"""
+
+from __future__ import annotations
+
+import bz2
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.reading.ledger import LongLine
+from spark_model_monitor.data.records.arrays import starts_of, utf_8_flags
+from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, marked_rows, parsed_rows
+from spark_model_monitor.data.records.decoded_rows import DecodedRows
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.storage import Storage, StoredFile
+
+Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class CsvLines:
+    """The decoder of CSV files.
+
+    names: the feature names, one for each cell. header: whether lines that repeat the names are refused.
+    escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`.
+    """
+
+    names: tuple[str, ...]
+    header: bool
+    escape: str = RFC_4180_ESCAPE
+    separator: str = ","
+    decimal: str = "."
+
+    inputs = (LINE,)
+    counts_cells = False
+    keeps_lines = False
+
+    @property
+    def features(self) -> int:
+        return len(self.names)
+
+    def rows(self, batch: pa.RecordBatch) -> DecodedRows:
+        """One row for each line."""
+        lines = batch.column(LINE)
+        return DecodedRows.by_parts([(0, len(lines))], lambda part: self._rows(lines[part]), self.features)
+
+    def _rows(self, lines: pa.StringArray) -> DecodedRows:
+        is_text = utf_8_flags(lines)
+        if is_text is not None:
+            lines = pc.if_else(pa.array(is_text), lines, "")
+        if (self.separator, self.decimal) == (",", "."):
+            cells = parsed_rows(lines, len(self.names), escape=self.escape)
+        else:
+            marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
+            cells = marked_rows(lines, len(self.names), **marks)
+        reasons = self._reasons(lines, is_text, cells)
+        return DecodedRows(cells.columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
+
+    def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
+        reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
+        if self.escape == RFC_4180_ESCAPE:
+            # the first half of a cell with a line break would be read as a whole cell
+            for number, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
+                if line.count('"') % 2:
+                    reasons[number] = Refusal.UNFINISHED_QUOTE
+        if is_text is not None:
+            reasons[~is_text] = Refusal.NOT_UTF_8
+        if self.header:
+            for number in self._rows_of_names(cells):
+                if not reasons[number]:
+                    reasons[number] = self._refusal_of_names([column[number].as_py() or "" for column in cells.columns])
+        return reasons
+
+    def _rows_of_names(self, cells: Cells) -> list[int]:
+        """Numbers of the rows of column names only, checked cell by cell: the first cell rules out most rows."""
+        names = self._written_names()
+        sizes = [len(name.encode()) for name in names]
+        found = np.arange(len(cells.widths))
+        for column in cells.columns:
+            left = column if len(found) == len(column) else column.take(pa.array(found))
+            left = pc.fill_null(left, "") if left.null_count else left
+            lengths = np.diff(starts_of(left))  # rule out most other rows
+            fitting = np.flatnonzero((lengths >= min(sizes)) & (lengths <= max(sizes)))
+            found = found[fitting][np.asarray(pc.is_in(left.take(pa.array(fitting)), pa.array(names)))]
+            if not len(found):
+                break
+        return found.tolist()
+
+    def _refusal_of_names(self, written: list[str]) -> int:
+        expected = self._written_names()
+        if written == expected:
+            return Refusal.REPEATED_HEADER
+        return Refusal.COLUMNS_IN_ANOTHER_ORDER if sorted(written) == sorted(expected) else 0
+
+    def _written_names(self) -> list[str]:
+        """The names in the header line; empty for columns that are named by position (`headers.names_of`)."""
+        return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
+
+
+PIECE_BYTES = 8 * 2**20
+PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them
+
+PROBED_AT_LEAST = 64 * PROBE_BYTES
+"""A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
+
+DEFLATED_AT_MOST = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
+MEMBER_BEGINNING = b"\x1f\x8b\x08"  # begins each member of a gzip, of which a file may have several
+
+MOST_COMPRESSED = 2**31 - 1
+"""Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
+Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
+
+THREADS = 8
+
+
+def long_lines_of(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
+    """The lines that exceed the session's limit, by path and offset. Starts no Spark job.
+
+    Raises BadInput if a compressed file has a line that no reader can skip.
+    """
+    most = engine.max_line_bytes  # one call of Spark for any number of files
+    candidates = [file for file in files if _may_hold(file, most)]
+    if not candidates:
+        return ()
+    search = partial(_lines_of_file, engine, most)
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
+        return tuple(sorted(line for found in threads.map(search, candidates) for line in found))
+
+
+def _may_hold(file: StoredFile, most: int) -> bool:
+    """Whether a file is large enough to contain a line that is too long."""
+    if file.path.endswith(".gz"):
+        return file.size_bytes * DEFLATED_AT_MOST > most
+    return file.is_compressed or file.size_bytes > most
+
+
+def _lines_of_file(engine: Engine, most: int, file: StoredFile) -> list[LongLine]:
+    storage = engine.storage(file.path)
+    if not file.is_compressed and most >= PROBED_AT_LEAST and not _may_be_among(storage, most, file):
+        return []
+    if file.path.endswith(".gz") and _is_short(storage, file, most):
+        return []
+    found = [LongLine(file.path, *place) for place in long_lines(_text_of(storage, file, most), most)]
+    for line in found if file.is_compressed else ():
+        if line.size_bytes > MOST_COMPRESSED:
+            raise BadInput(
+                f"{file.path}: line {line.number} has {line.size_bytes:,} bytes, and no line of a compressed file can be passed "
+                "over that has more than 2 GiB; take the file away, or decompress it"
+            )
+    return found
+
+
+def long_lines(pieces: Iterable[bytes], most: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and size of the lines of a text that are longer than `most`, in order.
+
+    pieces: the text in pieces, each at most one byte longer than `most`.
+    """
+    offset = begun = 0
+    number, after_return = 1, False
+    for piece in pieces:
+        first = 0
+        if not offset and piece.startswith(BYTE_ORDER_MARK):
+            first = begun = len(BYTE_ORDER_MARK)
+        elif after_return and piece.startswith(b"\n"):  # the rest of the previous line end
+            first, begun = 1, offset + 1
+        end = _first_end(piece, first)
+        if end >= 0:
+            if offset + end - begun > most:
+                yield number, begun, offset + end - begun
+            number += piece.count(b"\n", first) + piece.count(b"\r", first) - piece.count(b"\r\n", first)
+            begun = offset + max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+        after_return = piece.endswith(b"\r")
+        offset += len(piece)
+    if offset - begun > most:
+        yield number, begun, offset - begun
+
+
+def _first_end(piece: bytes, start: int = 0) -> int:
+    """The position at which the first line of a piece ends; -1 if it doesn't end."""
+    feed = piece.find(b"\n", start)
+    carriage = piece.find(b"\r", start, feed if feed >= 0 else len(piece))
+    return feed if carriage < 0 else carriage
+
+
+def _may_be_among(storage: Storage, most: int, file: StoredFile) -> bool:
+    """Whether a line may be too long: it spans a multiple of `most`, with half of its length on one side of that."""
+    half = most // 2
+    return any(
+        not _ends(storage, file, place, min(file.size_bytes, place + half))
+        or not _ends(storage, file, max(0, place - half), place, backwards=True)
+        for place in range(0, file.size_bytes, most)
+    )
+
+
+def _ends(storage: Storage, file: StoredFile, start: int, end: int, *, backwards: bool = False) -> bool:
+    """Whether a line ends within these bytes, or the file begins or ends there; reads them from one side."""
+    size = PROBE_BYTES
+    while start < end:
+        size = min(size, end - start)
+        piece = storage.read(file.path, size, end - size if backwards else start)
+        if _first_end(piece) >= 0 or not piece:
+            return True
+        start, end = (start, end - size) if backwards else (start + size, end)
+        size = min(PIECE_BYTES, 4 * size)
+    return start == 0 if backwards else end == file.size_bytes
+
+
+def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
+    """Whether the trailer of a single-member gzip says that its text is at most as long as the maximum line.
+
+    The trailer has 32 bits; a size below that of the file is not a trailer but data behind the member.
+    """
+    if file.size_bytes * DEFLATED_AT_MOST >= 2**32:
+        return False
+    content = storage.read(file.path)
+    text_bytes = int.from_bytes(content[-4:], "little")
+    return content.find(MEMBER_BEGINNING, 1) < 0 and file.size_bytes <= text_bytes <= most
+
+
+def _text_of(storage: Storage, file: StoredFile, most: int) -> Iterator[bytes]:
+    """The bytes of a file's text, in pieces; of a damaged file as far as readable: the full read reports the damage."""
+    size = max(1, min(PIECE_BYTES, most))
+    raw = (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
+    try:
+        if file.path.endswith(".gz"):
+            yield from _inflated(raw, size)
+        elif file.path.endswith(".zst"):
+            with pa.input_stream(storage.open(file.path), compression="zstd") as text:
+                yield from iter(partial(text.read, size), b"")
+        elif file.is_compressed:
+            yield from _of_bzip2(raw, size)
+        else:
+            yield from raw
+    except (zlib.error, OSError, EOFError):
+        return
+
+
+def _inflated(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if decompressor.eof:
+                decompressor = zlib.decompressobj(wbits=31)
+            text = decompressor.decompress(rest, size)
+            rest = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
+            yield from _not_empty(text)
+        while not decompressor.eof and (text := decompressor.decompress(b"", size)):
+            yield text
+
+
+def _of_bzip2(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    decompressor = bz2.BZ2Decompressor()
+    for piece in pieces:
+        rest = piece
+        while rest or not (decompressor.eof or decompressor.needs_input):
+            if decompressor.eof:
+                decompressor = bz2.BZ2Decompressor()
+            text = decompressor.decompress(rest, size)
+            rest = decompressor.unused_data if decompressor.eof else b""
+            yield from _not_empty(text)
+
+
+def _not_empty(text: bytes) -> Sequence[bytes]:
+    return (text,) if text else ()

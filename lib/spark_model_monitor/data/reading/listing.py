@@ -1,0 +1,250 @@
+"""Lists the files of a data set and the folders of its hours, and identifies files that changed or can't be read."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.reading.ledger import Coverage
+from spark_model_monitor.data.records.windows import HOUR, Window, hour_of_path
+from spark_model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
+from spark_model_monitor.storage import Storage, StoredFile, is_local, join
+
+CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy it again"
+
+YEAR, ABOVE_HOURS = re.compile(r"\d{4}"), re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
+HOUR_NAME = "%Y/%m/%d/%H"
+Wanted: TypeAlias = Callable[[str], bool]
+"""Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has requested hours."""
+
+BESIDE_MERGED = ("pending", "quarantine", "metrics")
+PUBLISHED = "_current.json"
+"""Folders that a merge writes next to the hours of its output, and the file that identifies an output of ours."""
+
+
+def record_folders(storage: Storage, path: str) -> list[str]:
+    """The folders of `path` with records: `path` itself, or a merge's output without its documents and state.
+
+    Raises BadInput if nothing exists at `path`.
+    """
+    beside = _beside(storage, path)
+    return [join(path, name) for name in storage.list_folders(path) if name not in beside] if beside else [path]
+
+
+def folders_of(storage: Storage, path: str, window: Window, *, later: int = 1) -> list[str]:
+    """The folders at or below `path` with the window's records, sorted; as `folders_of_hours`.
+
+    later: number of hours after the window to include. The cost depends on the existing folders, not on the window.
+    """
+    first, end = next(window.hours()), window.end + later * HOUR
+    bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - timedelta(microseconds=1))]
+
+    def is_wanted(name: str) -> bool:
+        hour = hour_of_path(f"/{name}/")
+        if hour is not None:
+            return first <= hour < end
+        return bool(ABOVE_HOURS.fullmatch(name)) and bounds[0][: len(name)] <= name <= bounds[1][: len(name)]
+
+    return _wanted_below(storage, path, is_wanted)
+
+
+def folders_of_hours(storage: Storage, path: str, hours: Iterable[datetime]) -> list[str]:
+    """The folders at or below `path` with the records of some hours, sorted.
+
+    Below a folder with years, only the requested hours are listed, level by level; a folder without years is taken as
+    it is, like a mounted hour.
+
+    Raises BadInput if nothing exists at `path`.
+    """
+    names = {hour.strftime(HOUR_NAME) for hour in hours}
+    return _wanted_below(storage, path, {name[:end] for name in names for end in (4, 7, 10, 13)}.__contains__)
+
+
+def _wanted_below(storage: Storage, path: str, is_wanted: Wanted) -> list[str]:
+    return sorted(_below(storage, path, is_wanted, ignoring=_beside(storage, path)))
+
+
+def _beside(storage: Storage, path: str) -> tuple[str, ...]:
+    return BESIDE_MERGED if storage.exists(join(path, PUBLISHED)) else ()
+
+
+def _below(storage: Storage, path: str, is_wanted: Wanted, *, ignoring: tuple[str, ...] = ()) -> list[str]:
+    names = [name for name in storage.list_folders(path) if name not in ignoring]
+    if any(YEAR.fullmatch(name) for name in names):
+        return [folder for name in names for folder in _hours_below(storage, join(path, name), name, is_wanted)]
+    inner = [(join(path, name), _below(storage, join(path, name), is_wanted)) for name in names]
+    if all(found == [folder] for folder, found in inner):
+        return [path]  # no years anywhere below
+    return [folder for _, found in inner for folder in found]
+
+
+def _hours_below(storage: Storage, folder: str, name: str, is_wanted: Wanted) -> Iterator[str]:
+    """Folders of wanted hours at or below the folder of a year, month, day or hour; lists wanted folders only."""
+    if not is_wanted(name):
+        return
+    if name.count("/") == HOUR_NAME.count("/"):
+        yield folder
+        return
+    for inner in storage.list_folders(folder):
+        yield from _hours_below(storage, join(folder, inner), f"{name}/{inner}", is_wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a data set, sorted by path, without empty and hidden ones. folders: the folders of `path` to read.
+
+    coverage: for merged records, how many captures of their hours have a label.
+    """
+
+    path: str
+    files: tuple[StoredFile, ...]
+    folders: tuple[str, ...] = ()
+    coverage: Coverage | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The paths to read: the folders, or the whole path."""
+        return self.folders or (self.path,)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def has_partition_folders(self) -> bool:
+        """Whether files lie in folders like `day=2026-01-01`, which Spark reads as columns."""
+        return any("=" in part for file in self.files for part in PurePosixPath(file.path).parts[:-1])
+
+    def partitions_at_most(self, engine: Engine, partition_bytes: int | None, *, in_order: bool = False) -> int | None:
+        """An upper bound on the number of partitions, of at most `partition_bytes` each; None if unknown.
+
+        in_order: whether the files are read in order, which needs one partition.
+        """
+        if in_order:
+            return 1
+        if not partition_bytes:
+            return None
+        return engine.partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
+
+
+Places: TypeAlias = "str | tuple[str, ...]"  # a path, or several
+
+
+def list_dataset(engine: Engine, path: Places) -> Listing:
+    """The files at or below `path`, which may be a glob of local files, or several paths.
+
+    Raises BadInput if a path doesn't exist, NoData if all files are empty.
+    """
+    places = [found for place in places_of(path) for found in _matching(place)]
+    storage = engine.storage(places[0])
+    files = tuple(file for place in places for file in storage.list_files(place) if file.size_bytes)
+    if not files:
+        raise NoData(f"{NO_DATA}: {', '.join(places)} has no file that is neither hidden nor empty")
+    if places == [path]:
+        return Listing(storage.resolved(places[0]), files)
+    files = tuple(sorted(set(files)))
+    return Listing(storage.resolved(places[0]), files, tuple(file.path for file in files))
+
+
+def places_of(path: Places) -> tuple[str, ...]:
+    """One path or several, as a tuple."""
+    return (path,) if isinstance(path, str) else path
+
+
+def _matching(place: str) -> list[str]:
+    if not glob.has_magic(place) or not is_local(place) or os.path.exists(place):
+        return [place]
+    return sorted(glob.glob(place, recursive=True)) or [place]
+
+
+log = logging.getLogger(__name__)
+
+Change = tuple[StoredFile, int | None]  # a listed file, and its current size; None if it was deleted
+
+
+@contextmanager
+def faulty_files_named(engine: Engine, *listings: Listing) -> Iterator[None]:
+    """On a failure in the body, list the files again, and read every compressed file once more on its own.
+
+    Raises BadInput if a file has changed or can't be decompressed; otherwise the original failure.
+    """
+    try:
+        yield
+    except Exception as fault:
+        changes: list[Change] = []
+        with suppress(Exception):  # if the storage is unavailable, the original failure says so
+            changes = _changes(engine, listings)
+        is_told = isinstance(fault, MonitorError)
+        if changes and not (is_told and all(map(_has_only_grown, changes))):
+            raise BadInput(_told(changes, listings)) from fault
+        if is_told:
+            raise
+        for file in _files(listings):
+            if file.is_compressed and not engine.is_readable(file.path):
+                raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
+        raise
+
+
+def require_unchanged(engine: Engine, *listings: Listing, may_grow: bool = True) -> None:
+    """Require that the files are unchanged since listing. may_grow: whether appended text only causes a warning.
+
+    Raises BadInput if a file was deleted or its size has changed: only some of its rows may have been read.
+    """
+    changes = _changes(engine, listings)
+    if not changes:
+        return
+    if not may_grow or not all(map(_has_only_grown, changes)):
+        raise BadInput(_told(changes, listings))
+    files = len(list(_files(listings)))
+    log.warning(
+        "%d of %d files grew while they were read, such as %s; run again for what was added",
+        *(len(changes), files, changes[0][0].path),
+    )
+
+
+def _has_only_grown(change: Change) -> bool:
+    file, size = change
+    return size is not None and size > file.size_bytes and not file.is_compressed
+
+
+def _changes(engine: Engine, listings: Iterable[Listing]) -> list[Change]:
+    found: list[Change] = []
+    for listing in listings:
+        if listing.files:
+            storage = engine.storage(listing.path)
+            sizes = {file.path: file.size_bytes for place in listing.places for file in _listed(storage, place)}
+            found += ((file, sizes.get(file.path)) for file in listing.files if sizes.get(file.path) != file.size_bytes)
+    return found
+
+
+def _listed(storage: Storage, place: str) -> list[StoredFile]:
+    try:
+        return storage.list_files(place)
+    except BadInput:
+        if storage.exists(place):
+            raise
+        return []
+
+
+def _told(changes: list[Change], listings: Iterable[Listing]) -> str:
+    # A file that lost rows is reported before one that has only grown.
+    file, size = min(changes, key=_has_only_grown)
+    now = "is gone" if size is None else f"has {size:,} now"
+    others = f"; {len(changes)} of {len(list(_files(listings)))} files changed" if len(changes) > 1 else ""
+    return (
+        f"{file.path}: had {file.size_bytes:,} bytes when it was listed and {now}{others}; run again when nothing "
+        "writes or deletes there"
+    )
+
+
+def _files(listings: Iterable[Listing]) -> Iterator[StoredFile]:
+    return (file for listing in listings for file in listing.files)

@@ -1,0 +1,259 @@
+"""Reads the files at a path as a data set of features, on an engine configured for their size and width.
+
+Also reads the output of batch transforms: manifests that name files, and outputs with an inference id and a time
+appended. `listed_outputs` replaces manifests by the files they name; `read_transform` removes id and time from the
+features, and puts the output's own columns first if they are marked as such. Source: C3.2.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine.partitions import column_groups
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import (
+    DEFAULT_OPTIONS,
+    DELTA,
+    CaptureFormat,
+    CsvFormat,
+    DatasetFormat,
+    JsonFormat,
+    MergedFormat,
+    ReadOptions,
+    SparkFormat,
+    TableFormat,
+    format_named,
+)
+from spark_model_monitor.data.reading.headers import first_cells, first_with_a_line, format_word_of, longest_line
+from spark_model_monitor.data.reading.listing import Listing, Places, list_dataset, places_of
+from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table
+from spark_model_monitor.data.records.decoded_rows import can_be_told, matching_of
+from spark_model_monitor.data.records.locations import FILE
+from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.data.records.windows import Window, hour_of_path, parse_time
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.storage import StoredFile
+from spark_model_monitor.storage.files import standing_in
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.scripts import Script
+
+
+def read_files(
+    engine: Engine, path: Places, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
+) -> Dataset:
+    """The data set at `path`, with settings for its width. dataset_format: None to detect it from the files.
+
+    Raises BadConfiguration if the format can't be detected, or is a table's; otherwise as `read_path`.
+    """
+    given = dataset_format or format_named(format_word_of(engine, path))
+    if isinstance(given, TableFormat):
+        raise BadConfiguration(f"dataset_format names a table, and {path} is a path; pass spark.table({given.name!r})")
+    return set_for_width(engine, read_path(engine, path, given, options))
+
+
+def read_path(
+    engine: Engine, path: Places, dataset_format: DatasetFormat, options: ReadOptions = DEFAULT_OPTIONS
+) -> Dataset:
+    """The data set at one path or several, with all columns; an empty path is for formats that need none.
+
+    Raises NoData if there is nothing to read, BadInput if the data can't be read in that format.
+    """
+    first, *others = places_of(path)
+    if others and isinstance(dataset_format, (CaptureFormat, MergedFormat, TableFormat, SparkFormat)):
+        raise BadConfiguration(
+            "a list of paths is for CSV, JSON and Parquet; pass the one path below which all of it is"
+        )
+    if dataset_format == DELTA and path:
+        dataset_format = TableFormat(f"delta.`{engine.storage(first).resolved(first)}`")
+    if isinstance(dataset_format, TableFormat):
+        _refuse_script(options.script, "a table")
+        return read_table(engine, dataset_format, options)
+    if isinstance(dataset_format, SparkFormat) and not path:
+        _refuse_script(options.script, "what a reader of Spark finds by itself")
+        return read_source(engine, dataset_format, as_service=options.as_service)
+    if isinstance(dataset_format, (CaptureFormat, MergedFormat)):
+        from spark_model_monitor.data.reading.captures import list_captures, read_captures  # rarely needed
+
+        source = list_captures(engine, first, options.window, lenient_window=options.lenient_window)
+        return read_captures(engine, source, dataset_format, options, engine.partition_by_size(source.size_bytes))
+    listing = list_dataset(engine, path)
+    is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))
+    if options.names is not None and options.script is None and is_text:
+        listing = listed_outputs(engine, listing)  # if the files are a batch transform's
+        return read_transform(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
+    return read_dataset(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
+
+
+def _refuse_script(script: Script | None, source: str) -> None:
+    if script:
+        raise BadConfiguration(
+            f"record_preprocessor_script: {source} has no lines that a script could get; drop one of the two"
+        )
+
+
+def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:
+    """The data set with settings for its width: a wide table is read in smaller batches, some columns at a time."""
+    if dataset.by_columns:
+        dataset = _in_column_groups(dataset)
+    engine.batch_by_width(-(-len(dataset.names) // dataset.column_groups), _line_bytes(dataset))
+    return dataset
+
+
+def _in_column_groups(dataset: Dataset) -> Dataset:
+    """A table of column-oriented files, in partitions of more rows if it has many columns."""
+    engine, listing = dataset.engine, dataset.listing
+    groups = column_groups(len(dataset.names), [file.size_bytes for file in listing.files])
+    at_most = listing.partitions_at_most(engine, engine.partition_by_size(listing.size_bytes, groups))
+    return replace(dataset, column_groups=groups, partitions_at_most=at_most)
+
+
+def _line_bytes(dataset: Dataset) -> int:
+    """The bytes of the longest line at the beginning of the first file, if executors decode lines; else 0."""
+    if dataset.lines is None:
+        return 0
+    first = dataset.files[0]
+    return longest_line(dataset.engine.storage(first.path), first)
+
+
+INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
+MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
+
+MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
+
+INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def listed_outputs(engine: Engine, listing: Listing) -> Listing:
+    """The files that the listed manifests name, and the listed files that are not manifests.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    named = named_files(engine, listing.files)
+    if not named:
+        return listing
+    others = [file for file in listing.files if file not in named]
+    files = sorted({*others, *(inner for files in named.values() for inner in files)})
+    return Listing(listing.path, tuple(files), tuple(file.path for file in files))
+
+
+def named_files(engine: Engine, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
+    """The files that each manifest among `files` names.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    return {file: list(_named_by(engine, file)) for file in files if _is_manifest(engine, file)}
+
+
+def read_transform(
+    engine: Engine,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed outputs as a data set without inference id and time. Nameless features get the baseline's names if
+    there are equally many.
+
+    A window selects lines by their time; files without times are whole documents, which belong to the hour of their
+    folder.
+    Raises BadInput for a file that doesn't have the format.
+    """
+    is_json = isinstance(dataset_format, JsonFormat)
+    dataset = read_dataset(engine, listing, dataset_format, replace(options, opened=(OUTPUT,)), partition_bytes)
+    if is_json:
+        dataset = _outputs_first(dataset, listing)
+    appended = _appended(engine, listing, dataset, dataset_format)
+    window = None if options.lenient_window else options.window
+    if window is not None and dataset.refusable and INFERENCE_TIME in appended.values():
+        dataset = _within(dataset, window, next(key for key, value in appended.items() if value == INFERENCE_TIME))
+    dataset = dataset.of_features([name for name in dataset.names if name not in appended])
+    return _called(dataset, options.names, as_service=options.as_service)
+
+
+def _is_manifest(engine: Engine, file: StoredFile) -> bool:
+    head = engine.storage(file.path).read(file.path, MANIFEST_BYTES)
+    return MANIFEST_BEGINNING.match(head) is not None
+
+
+def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
+    try:
+        first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
+        paths = [standing_in("".join((first["prefix"], key))) for key in keys]
+    except (ValueError, TypeError, KeyError, RecursionError) as fault:
+        raise BadInput(
+            f"{manifest.path}: is no manifest; it has to be a JSON array with an object that has a prefix first, "
+            "and keys behind it"
+        ) from fault
+    for path in paths:
+        storage = engine.storage(path)
+        if not storage.exists(path):
+            raise BadInput(f"{manifest.path}: names {path}, which is absent; copy it there, or leave the manifest out")
+        yield from (file for file in storage.list_files(path) if file.size_bytes)
+
+
+def _outputs_first(dataset: Dataset, listing: Listing) -> Dataset:
+    """The members of a joined output as separate features, before the input's."""
+    prefix = f"{OUTPUT}."
+    outputs = [name for name in dataset.names if name.startswith(prefix)]
+    ordered = [*outputs, *(name for name in dataset.names if name not in outputs)]
+    called = [name.removeprefix(prefix) for name in ordered]
+    repeated = [name for name in called if called.count(name) > 1]
+    if repeated:
+        raise BadInput(f"{listing.path}: {repeated[0]!r} is a member of input and output; use a preprocessor script")
+    return replace(dataset.of_features(ordered), names=tuple(called))
+
+
+def _appended(engine: Engine, listing: Listing, dataset: Dataset, dataset_format: DatasetFormat) -> dict[str, str]:
+    """The names of the columns with inference id and time."""
+    if isinstance(dataset_format, CsvFormat):
+        first, head = first_with_a_line(engine.storage(listing.path), listing.files)
+        cells = [cell.strip() for cell in first_cells(first, head, dataset_format.separator)]
+        if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):
+            return {dataset.names[-2]: INFERENCE_ID, dataset.names[-1]: INFERENCE_TIME}
+        return {}
+    return {name: name for name in dataset.names if name in (INFERENCE_ID, INFERENCE_TIME)}
+
+
+def _within(dataset: Dataset, window: Window, time_name: str) -> Dataset:
+    table = dataset.table_with_lines
+    place = dataset.names.index(time_name)
+    return replace(dataset, rows=table.mapped(partial(_outside_refused, window, place), table.schema))
+
+
+def _outside_refused(window: Window, place: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows, with rows outside the window refused. place: position of the column with the times.
+
+    A row without a time belongs to its file's hour.
+    """
+    for batch in batches:
+        texts, files = pc.cast(batch.column(place), pa.string()).to_pylist(), batch.column(FILE).to_pylist()
+        of_file = {file: hour_of_path(file) for file in set(files)}
+        reasons = batch.column(REASON).to_pylist()
+        for row, (text, file) in enumerate(zip(texts, files, strict=True)):
+            time = of_file[file] if text is None else parse_time(text.strip(" "))
+            if not reasons[row] and (time is None or time not in window):
+                reasons[row] = int(Refusal.UNREADABLE_TIME if time is None else Refusal.OUTSIDE_WINDOW)
+        position = batch.schema.get_field_index(REASON)
+        columns = [*batch.columns]
+        columns[position] = pa.array(reasons, batch.schema.field(position).type)
+        yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _called(dataset: Dataset, names: Sequence[str] | None, *, as_service: bool) -> Dataset:
+    """The features matched by name if they are the baseline's, else by position if equally many have no names."""
+    if names is None or len(names) != len(dataset.names):
+        return dataset
+    found = replace(dataset, matched_by=matching_of(dataset.names, names))
+    if set(names) == set(dataset.names):
+        return found.of_features(list(names))
+    return dataset if can_be_told(dataset.names, names) and not as_service else replace(found, names=tuple(names))

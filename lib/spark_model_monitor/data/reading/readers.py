@@ -1,0 +1,194 @@
+"""Readers by format: `read_dataset` for listed files, `read_table` for tables, `read_source` for sources without files.
+
+The window of a table selects rows by its time column.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from spark_model_monitor.data.engine.protocol import Engine, Partitions
+from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
+from spark_model_monitor.data.reading.formats import (
+    DEFAULT_OPTIONS,
+    CsvFormat,
+    DatasetFormat,
+    JsonFormat,
+    ParquetFormat,
+    ReadOptions,
+    SparkFormat,
+    TableFormat,
+)
+from spark_model_monitor.data.reading.headers import first_cells, first_with_a_line, head_of, names_of
+from spark_model_monitor.data.reading.lines import CsvLines, long_lines_of
+from spark_model_monitor.data.reading.listing import Listing, faulty_files_named
+from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
+from spark_model_monitor.data.records.locations import PLACE_FIELDS, PLACES
+from spark_model_monitor.data.records.refusals import REASON
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.scripts import Script
+
+log = logging.getLogger(__name__)
+
+READ_BY_COLUMNS = frozenset({"parquet", "orc"})  # Spark's readers of column-oriented files
+
+
+def read_dataset(
+    engine: Engine,
+    listing: Listing,
+    dataset_format: DatasetFormat,
+    options: ReadOptions = DEFAULT_OPTIONS,
+    partition_bytes: int | None = None,
+) -> Dataset:
+    """The listed files as a data set.
+
+    partition_bytes: the session's maximum partition size, if known; it bounds the number of partitions.
+    Spark jobs: none for CSV; one for JSON, to infer the schema; two for a script.
+    Raises BadInput for a file that doesn't have the format.
+    """
+    at_most = listing.partitions_at_most(engine, partition_bytes, in_order=options.as_service)
+    with faulty_files_named(engine, listing):
+        if options.script is not None:
+            dataset = _read_with_script(engine, listing, dataset_format, options.script, as_service=options.as_service)
+            return replace(dataset, long_lines=long_lines_of(engine, listing.files))
+        dataset = _read_as(engine, listing, dataset_format, options)
+    long_lines = long_lines_of(engine, listing.files) if dataset.has_lines else ()
+    return replace(dataset, listing=listing, partitions_at_most=at_most, long_lines=long_lines)
+
+
+def _read_as(engine: Engine, listing: Listing, dataset_format: DatasetFormat, options: ReadOptions) -> Dataset:
+    if isinstance(dataset_format, CsvFormat):
+        return _read_csv(engine, listing, dataset_format, as_service=options.as_service)
+    if isinstance(dataset_format, JsonFormat):
+        return _read_json(engine, listing, dataset_format, options)
+    if isinstance(dataset_format, ParquetFormat):
+        dataset_format = SparkFormat("parquet")
+    if isinstance(dataset_format, SparkFormat):
+        return _read_table(engine, listing, dataset_format, options)
+    raise BadConfiguration(
+        f"dataset_format: {type(dataset_format).__name__} is no format of a baseline's data set; "
+        'write csv, csv-without-header, jsonl, json, parquet, table:NAME or {"spark": {…}}'
+    )
+
+
+def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAULT_OPTIONS) -> Dataset:
+    """A table of a catalog or at a path as a data set, or the rows appended to it.
+
+    Raises BadConfiguration if the table or its version doesn't exist; NoData if nothing was appended.
+    """
+    from spark_model_monitor.data.reading.tables import (
+        rows_of_catalog,  # imports Parquet readers, which are rarely needed
+    )
+
+    rows_of = engine.way(rows_of_catalog)
+    return rows_of(engine, table.name, options.as_of, options.since, in_order=options.as_service)
+
+
+def read_source(engine: Engine, source: SparkFormat, *, as_service: bool = False) -> Dataset:
+    """The rows of a Spark reader that needs only options, such as a database's. Raises the reader's exceptions."""
+    return engine.way(rows_of_reader)(engine, source.reader, source.options, in_order=as_service)
+
+
+def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
+    """`read_source` on the local engine. Raises NeedsSpark: only Spark has readers without a path."""
+    raise NeedsSpark(f"the reader {reader!r}")
+
+
+def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
+    first, head = first_with_a_line(engine.storage(listing.path), listing.files)
+    cells = first_cells(first, head, dataset_format.separator)
+    if dataset_format.separator != ",":
+        mark = "comma" if dataset_format.decimal == "," else "point"
+        log.info("%s: %r separates cells, numbers have a decimal %s", listing.path, dataset_format.separator, mark)
+    if dataset_format.header:
+        names = names_of(cells, f"{first.path}: line 1")
+    else:
+        names = tuple(f"_c{position}" for position in range(len(cells)))
+    lines = engine.lines(listing.places, in_order=as_service)
+    escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
+    marks = (dataset_format.separator, dataset_format.decimal)
+    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape, *marks))
+    header_lines = len(listing.files) if dataset_format.header else 0
+    return Dataset(
+        decoded, names, refusable=True, header_lines=header_lines, header=names if dataset_format.header else ()
+    )
+
+
+def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
+    head_of(engine.storage(listing.path), listing.files[0])
+    whole_files = not dataset_format.lines
+    largest = max(listing.files, key=lambda file: file.size_bytes)
+    if whole_files and largest.size_bytes > engine.max_line_bytes:
+        raise BadInput(
+            f"{largest.path}: has {largest.size_bytes:,} bytes, and a JSON document, which is read at once, may have "
+            f"{engine.max_line_bytes:,}; write one object a line and --dataset-format jsonl, or a larger --max-record-size"
+        )
+    from spark_model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+
+    source = engine.lines(
+        listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files
+    ).partitions(*PLACES)
+    inferred = source.mapped(partial(infer, whole_files), INFERRED).batches()
+    features = features_of(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
+    schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *(() if whole_files else PLACE_FIELDS)])
+    rows = source.mapped(partial(rows_of, features, schema, whole_files), schema)
+    return Dataset(rows, features.names, refusable=True, rare=features.rare)
+
+
+def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, options: ReadOptions) -> Dataset:
+    """Parquet, or another format of the engine's own readers that the user names."""
+    names, table = engine.table(
+        listing.places,
+        dataset_format.reader,
+        dataset_format.options,
+        by_folders=listing.has_partition_folders,
+        in_order=options.as_service,
+        left_out=options.left_out,
+    )
+    if not names:
+        raise BadInput(f"{listing.files[0].path}: has no columns; write a file that has some")
+    by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not options.as_service
+    return Dataset(table, names, by_columns=by_columns)
+
+
+def _read_with_script(
+    engine: Engine, listing: Listing, dataset_format: DatasetFormat, script: Script, *, as_service: bool
+) -> Dataset:
+    if not (isinstance(dataset_format, CsvFormat) or (isinstance(dataset_format, JsonFormat) and dataset_format.lines)):
+        raise BadConfiguration(
+            "record_preprocessor_script: scripts get the lines of CSV and JSON Lines files; "
+            f"the format here is {dataset_format}"
+        )
+    head_of(engine.storage(listing.path), listing.files[0])
+    from spark_model_monitor.data.reading.scripts import processed
+
+    return processed(engine.lines(listing.places, in_order=as_service), listing, script, first_error_fails=as_service)
+
+
+def within(dataset: Dataset, column: str, window: Window) -> Dataset:
+    """The rows of the window. Spark skips files and row groups outside it.
+
+    Raises BadConfiguration if there is no such time column, NeedsSpark without Spark.
+    Source: M18.
+    """
+    if column not in dataset.names:
+        raise BadConfiguration(f"time_column: {column!r} is no column; they are {', '.join(dataset.names[:20])}")
+    if dataset.refusable:
+        raise BadConfiguration(
+            f"time_column: {column!r} is text, as all of CSV and JSON Lines; a window needs Parquet, ORC or a table"
+        )
+    return replace(dataset, rows=dataset.engine.way(rows_between)(dataset, column, window))
+
+
+def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
+    """The rows of the window. Raises NeedsSpark: only Spark can skip other rows while reading."""
+    raise NeedsSpark("a window by --time-column")

@@ -1,0 +1,419 @@
+"""Versioned tables (Delta, Iceberg): selects the version to read and, without Spark, the Parquet files with its rows.
+
+The libraries deltalake and pyiceberg list the files; the local engine scans them like any Parquet files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from spark_model_monitor.data.engine.local_files import File, source_of
+from spark_model_monitor.data.engine.local_tables import TableFiles, schema_of
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import LIBRARIES, keeper_at
+from spark_model_monitor.data.reading.ledger import TableVersion, Version
+from spark_model_monitor.errors import (
+    NO_DATA,
+    BadConfiguration,
+    BadInput,
+    MissingDependency,
+    NeedsSpark,
+    NoData,
+    NotRecorded,
+)
+from spark_model_monitor.storage import StoredFile, is_local, join, local_path, storage_of
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from pyiceberg.table import Table
+
+    from spark_model_monitor.data.engine.local import LocalEngine
+    from spark_model_monitor.data.engine.protocol import Engine
+
+NOT_RECORDED = "Delta records it while the table's property delta.enableChangeDataFeed is true"
+
+Versions = Sequence[tuple[int, int]]  # a table's versions with their microseconds since 1970, newest first
+
+
+def span_of(name: str, versions: Versions, as_of: Version | None, since: Version | None) -> tuple[int, int | None]:
+    """The version to read, and the version after which rows count; None for all rows.
+
+    Raises BadConfiguration if a version doesn't exist, or if the two are in the wrong order.
+    """
+    version = versions[0][0] if as_of is None else _version_at(as_of, versions, f"as_of: {name}")
+    if since is None:
+        return version, None
+    start = _version_at(since, versions, f"since: {name}")
+    newest_first = [number for number, _ in versions]
+    if newest_first.index(start) < newest_first.index(version):
+        raise BadConfiguration(
+            f"since: {name} had version {start} after version {version}, which is asked for; write an earlier one"
+        )
+    return version, start
+
+
+def nothing_appended(name: str, start: int, version: int) -> NoData:
+    """The error for a window without rows."""
+    return NoData(f"{NO_DATA}: nothing was appended to {name} after version {start} up to version {version}")
+
+
+def _version_at(asked: Version, versions: Versions, where: str) -> int:
+    if isinstance(asked, datetime):
+        micros = round((asked - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds() * 1e6)
+        found = [number for number, made in versions if made <= micros]
+    else:
+        found = [number for number, _ in versions if number == asked]
+    if not found:
+        (newest, _), (oldest, made) = versions[0], versions[-1]
+        first = datetime.fromtimestamp(made / 1e6, timezone.utc).isoformat(timespec="seconds")
+        raise BadConfiguration(f"{where} has no version {asked}; its versions are {oldest}, of {first}, to {newest}")
+    return found[0]
+
+
+# The same without Spark.
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit to a table. since: the version after which its rows count; None if they are the table's only rows.
+    time: commit time to the second, later than that of the previous commit.
+    """
+
+    version: int
+    since: int | None
+    time: datetime
+
+
+def commits_of(name: str) -> list[Commit]:
+    """The commits in a table's history, oldest first; the rows of some may not be recoverable.
+
+    Raises as `rows_of_catalog`.
+    """
+    table = _opened(name)
+    oldest_first, found = [*reversed(table.versions)], list[Commit]()
+    for place, (version, micros) in enumerate(oldest_first):
+        time = datetime.fromtimestamp(micros // 1_000_000, timezone.utc)
+        if found and time <= found[-1].time:
+            time = found[-1].time + timedelta(seconds=1)
+        if place or table.is_first(version):  # otherwise it is the rest of many commits that were cleaned up
+            since = None if table.is_whole(version) else oldest_first[place - 1][0]
+            found.append(Commit(version, since, time))
+    return found
+
+
+class _Keeper(Protocol):
+    """A table as its library describes it."""
+
+    @property
+    def versions(self) -> Versions: ...
+
+    def is_first(self, version: int) -> bool:
+        """Whether a version is the table's first."""
+
+    def is_whole(self, version: int) -> bool:
+        """Whether a version replaced all earlier rows."""
+
+    def rows_of(self, version: int) -> TableFiles:
+        """The files of a version. Raises NeedsSpark if its rows are not whole files."""
+
+    def appended(self, start: int, version: int) -> TableFiles:
+        """The files with the rows appended after version `start`, up to `version`."""
+
+
+def rows_of_catalog(
+    engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
+) -> Dataset:
+    """`read_table` on the local engine.
+
+    Raises MissingDependency without the table's library; NeedsSpark for a catalog that only Spark knows.
+    """
+    table = _opened(name)
+    if not table.versions:
+        raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
+    version, start = span_of(name, table.versions, as_of, since)
+    found = table.rows_of(version) if start is None else table.appended(start, version)
+    if start is not None and not found.files:
+        raise nothing_appended(name, start, version)
+    rows = cast("LocalEngine", engine).rows_of_table(found, in_order=in_order)
+    return Dataset(rows, tuple(found.schema.names), version=TableVersion(name, version, start))
+
+
+def _opened(name: str) -> _Keeper:
+    kind, path = keeper_at(name) or ("iceberg", None)
+    if find_spec(LIBRARIES[kind]) is None:
+        raise MissingDependency(
+            f"the table {name} needs Spark, or {LIBRARIES[kind]}: pip install 'spark-model-monitor[{kind}]'"
+        )
+    if path is None:
+        return _Iceberg(name, _table_of_catalog(name))
+    if kind == "parquet":
+        return _Files(name, path)
+    return _Delta(name, path) if kind == "delta" else _Iceberg(name, _table_at(path))
+
+
+@dataclass(frozen=True)
+class _Delta:
+    name: str
+    path: str
+
+    @cached_property
+    def _history(self) -> dict[int, Mapping[str, Any]]:
+        return {made["version"]: made for made in self._at(None).history()}
+
+    @property
+    def versions(self) -> Versions:
+        return [(version, made["timestamp"] * 1000) for version, made in self._history.items()]
+
+    def is_first(self, version: int) -> bool:
+        return version == 0
+
+    def is_whole(self, version: int) -> bool:
+        told = self._history[version].get("operationParameters") or {}
+        return version == 0 or (told.get("mode") == "Overwrite" and told.get("predicate") in (None, "", "[]"))
+
+    def rows_of(self, version: int) -> TableFiles:
+        table = self._at(version)
+        if pa.table(table.deletion_vectors()).num_rows:
+            raise NeedsSpark(f"{self.name}: a table with deletion vectors")
+        added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        beginning, sizes, values = "partition.", {}, {}
+        for file in added:
+            of_partition = (key for key in file if key.startswith(beginning))
+            sizes[file["path"]] = file["size_bytes"]
+            values[file["path"]] = {key.removeprefix(beginning): file[key] for key in of_partition}
+        return self._files(table, sizes, values)
+
+    def appended(self, start: int, version: int) -> TableFiles:
+        table = self._at(version)
+        recorded = table.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
+        added = [each for number in range(start + 1, version + 1) for each in self._added(number, recorded=recorded)]
+        values = {each["path"]: each.get("partitionValues") or {} for each in added}
+        return self._files(table, {each["path"]: each["size"] for each in added}, values)
+
+    def _added(self, version: int, *, recorded: bool) -> list[Mapping[str, Any]]:
+        """The files with a commit's inserted rows: its change files, if listed, else the files it added; these have new
+        rows only if the commit removed no file or changes are recorded.
+        """
+        path = join(self.path, "_delta_log", f"{version:020}.json")
+        try:
+            actions = [json.loads(line) for line in storage_of(path).read(path).splitlines()]
+        except BadInput as fault:
+            raise BadConfiguration(f"since: {self.name} has lost the log of version {version} ({fault})") from fault
+        if changes := [each["cdc"] for each in actions if "cdc" in each]:
+            return [each for each in changes if self._inserts(each)]
+        added = [each["add"] for each in actions if each.get("add", {}).get("dataChange")]
+        if added and not recorded and any(each.get("remove", {}).get("dataChange") for each in actions):
+            raise NotRecorded(f"since: {self.name}, version {version}: can't be told what was appended; {NOT_RECORDED}")
+        if any(each.get("deletionVector") for each in added):  # rows were deleted, and the file is listed again
+            raise NeedsSpark(f"{self.name}: what was appended beside deletion vectors, in version {version},")
+        return added
+
+    def _inserts(self, change: Mapping[str, Any]) -> bool:
+        kinds = pq.ParquetFile(source_of(join(self.path, unquote(change["path"])))).read(["_change_type"])
+        return bool(pc.any(pc.equal(kinds.column(0), "insert")).as_py())
+
+    def _files(
+        self, table: DeltaTable, sizes: Mapping[str, int], constants: Mapping[str, Mapping[str, Any]]
+    ) -> TableFiles:
+        if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+            raise NeedsSpark(f"{self.name}: a table whose columns are mapped to other names")
+        places = {path: _resolved(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
+        return TableFiles(
+            tuple(File(places[path], size) for path, size in sizes.items()),
+            pa.schema(table.schema().to_arrow()),
+            {places[path]: given for path, given in constants.items()},
+        )
+
+    def _at(self, version: int | None) -> DeltaTable:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        path = str(local_path(self.path).absolute()) if is_local(self.path) else self.path
+        try:
+            return DeltaTable(path, version=version)
+        except (DeltaError, OSError, ValueError) as fault:
+            problem = f"{self.name} is no table of Delta that can be opened ({fault})"
+            raise BadConfiguration(f"dataset_format: {problem}") from fault
+
+
+@dataclass(frozen=True)
+class _Iceberg:
+    name: str
+    table: Table
+
+    @cached_property
+    def versions(self) -> Versions:
+        ancestors = {snapshot.snapshot_id for snapshot in self._ancestors()}
+        made = [each for each in self.table.history() if each.snapshot_id in ancestors]
+        return [(each.snapshot_id, each.timestamp_ms * 1000) for each in reversed(made)]
+
+    def is_first(self, version: int) -> bool:
+        snapshot = self.table.metadata.snapshot_by_id(version)
+        return snapshot is not None and snapshot.parent_snapshot_id is None
+
+    is_whole = is_first
+
+    def rows_of(self, version: int) -> TableFiles:
+        tasks = list(self.table.scan(snapshot_id=version).plan_files())
+        if any(task.delete_files for task in tasks):
+            raise NeedsSpark(f"{self.name}: a table with files of deleted rows")
+        return self._files(version, [task.file for task in tasks])
+
+    def appended(self, start: int, version: int) -> TableFiles:
+        from pyiceberg.manifest import ManifestContent, ManifestEntryStatus
+        from pyiceberg.table.snapshots import Operation
+
+        files = []
+        for snapshot in self._ancestors(version):
+            if snapshot.snapshot_id == start:
+                break
+            if snapshot.summary is None or snapshot.summary.operation is Operation.APPEND:
+                files += [
+                    entry.data_file
+                    for manifest in snapshot.manifests(self.table.io)
+                    if manifest.added_snapshot_id == snapshot.snapshot_id and manifest.content is ManifestContent.DATA
+                    for entry in manifest.fetch_manifest_entry(self.table.io)
+                    if entry.status is ManifestEntryStatus.ADDED
+                ]
+        return self._files(version, files)
+
+    def _ancestors(self, version: int | None = None) -> list[Any]:
+        """A snapshot and its ancestors, newest first."""
+        found, newest = [], version if version is not None else self.table.metadata.current_snapshot_id
+        while newest is not None and (snapshot := self.table.metadata.snapshot_by_id(newest)) is not None:
+            found.append(snapshot)
+            newest = snapshot.parent_snapshot_id
+        return found
+
+    def _files(self, version: int, files: Sequence[Any]) -> TableFiles:
+        from pyiceberg.io.pyarrow import schema_to_pyarrow
+        from pyiceberg.manifest import FileFormat
+
+        if other := next((file.file_format for file in files if file.file_format is not FileFormat.PARQUET), None):
+            raise NeedsSpark(f"{self.name}: a table of {other.value} files")
+        # partition columns of such files may exist only in folder names
+        if "schema.name-mapping.default" in self.table.properties:
+            raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
+        schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
+        return TableFiles(tuple(File(_resolved(file.file_path), file.file_size_in_bytes) for file in files), schema)
+
+
+PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_FOLDER_OF_VALUE = re.compile(r"([^/=]+)=([^/]*)/")
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Parquet files in a folder, and in folders such as `day=2026-01-01` below it. Files that were written together are
+    a version, identified by the time of the last file.
+    """
+
+    name: str
+    path: str
+
+    @cached_property
+    def files(self) -> list[StoredFile]:
+        found = [file for file in storage_of(self.path).list_files(self.path) if file.size_bytes]
+        return sorted(found, key=lambda file: (file.modified_ms, file.path))
+
+    @property
+    def versions(self) -> Versions:
+        later = [*self.files[1:], None]
+        ends = [
+            file.modified_ms
+            for file, after in zip(self.files, later, strict=False)
+            if after is None or after.modified_ms - file.modified_ms >= PAUSE_MS
+        ]
+        return [(end, end * 1000) for end in reversed(ends)]
+
+    def is_first(self, version: int) -> bool:
+        return True
+
+    def is_whole(self, version: int) -> bool:
+        return bool(version == self.versions[-1][0])
+
+    def rows_of(self, version: int) -> TableFiles:
+        return self.appended(-1, version)
+
+    def appended(self, start: int, version: int) -> TableFiles:
+        files = [file for file in self.files if start < file.modified_ms <= version]
+        top = len(join(storage_of(self.path).resolved(self.path), ""))
+        values = {
+            _resolved(file.path): {
+                name: None if text == NO_VALUE else unquote(text)
+                for name, text in _FOLDER_OF_VALUE.findall(_resolved(file.path)[top:])
+            }
+            for file in files
+        }
+        told = schema_of(files[-1].path, "parquet") if files else pa.schema([])
+        own = [pa.field(each.name, each.type) for each in told]
+        folders = [
+            pa.field(name, _type_of([each.get(name) for each in values.values()]))
+            for name in next(iter(values.values()), ())
+        ]
+        found = tuple(File(path, file.size_bytes) for path, file in zip(values, files, strict=True))
+        return TableFiles(found, pa.schema([*own, *folders]), values)
+
+
+def _type_of(texts: Sequence[str | None]) -> pa.DataType:
+    """The type of a column whose values are in folder names."""
+    return pa.int64() if all(text is None or re.fullmatch(r"-?\d{1,18}", text) for text in texts) else pa.string()
+
+
+def _table_of_catalog(name: str) -> Table:
+    from pyiceberg.catalog import load_catalog
+    from pyiceberg.exceptions import NoSuchTableError
+
+    catalog, _, table = name.partition(".")
+    if not is_configured(catalog):
+        raise NeedsSpark(f"the table {name}, whose catalog pyiceberg's settings don't name (docs/data.md),")
+    try:
+        return load_catalog(catalog).load_table(table)
+    except NoSuchTableError as fault:
+        raise BadConfiguration(f"dataset_format: the catalog {catalog!r} has no table {table!r}") from fault
+
+
+def _table_at(path: str) -> Table:
+    """The table at a path: its folder, or one of its metadata files."""
+    from pyiceberg.table import StaticTable
+
+    if not path.endswith(".metadata.json"):
+        storage = storage_of(path)
+        folder = join(path, "metadata")
+        known = [file.path for file in storage.list_files(folder)] if storage.exists(folder) else []
+        found = [(_number(each), each) for each in known if each.endswith(".metadata.json")]
+        if not found:
+            raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")
+        path = max(found)[1]
+    return StaticTable.from_metadata(str(local_path(path)) if is_local(path) else path)
+
+
+def _number(path: str) -> int:
+    """The number of a metadata file: `v3.metadata.json`, `00003-….metadata.json`."""
+    found = re.match(r"v?(\d+)", os.path.basename(path))
+    return int(found[1]) if found else -1
+
+
+def is_configured(catalog: str) -> bool:
+    """Whether pyiceberg's settings contain a catalog."""
+    from pyiceberg.utils.config import Config
+
+    return Config().get_catalog_config(catalog) is not None
+
+
+def _resolved(path: str) -> str:
+    return storage_of(path).resolved(path)

@@ -1,0 +1,331 @@
+"""Parses captured and merged lines as JSON documents, many lines at once. Pure; runs on executors.
+
+A line is known if Arrow parsed it. Arrow accepts less than JSON allows: lines that it rejects, or with duplicate
+members or unusual types, are left to the line-by-line decoder.
+
+Latency and status, which a record may have next to its data, are read from the line itself, regardless of the data: the
+request was served even if its payload is refused.
+
+    {"captureData": {…}, "eventMetadata": {…}, "requestMetadata": {"latencyMs": 12.3, "status": 200, "samplingPercentage": 100}}
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.records import REQUEST_METADATA
+from spark_model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, in_one_piece, utf_8_flags
+from spark_model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, EncodedText, Reading, opened_half
+from spark_model_monitor.data.records.event_times import microseconds_of
+from spark_model_monitor.data.records.json_lines import alike_lines, table_of_json
+from spark_model_monitor.data.records.refusals import Refusal, parts_of
+from spark_model_monitor.data.records.windows import Window, is_sampled
+
+NAMED = f'"{REQUEST_METADATA}"'
+
+STATUS, LATENCY, PERCENTAGE = "status", "latencyMs", "samplingPercentage"
+
+TYPES = {STATUS: pa.int64(), LATENCY: pa.float64(), PERCENTAGE: pa.float64()}
+SCHEMA = pa.schema([(REQUEST_METADATA, pa.struct(list(TYPES.items())))])
+
+UNKNOWN_REQUESTS = np.array(
+    [
+        Refusal.NOT_UTF_8,
+        Refusal.NOT_A_JSON_OBJECT,
+        Refusal.SEVERAL_JSON_OBJECTS,
+        Refusal.NOT_A_CAPTURE,
+        Refusal.UNREADABLE_TIME,
+        Refusal.OUTSIDE_WINDOW,
+        Refusal.SAMPLED_OUT,
+    ]
+)
+"""Reasons of lines that can't be read, or are outside the window."""
+
+Columns: TypeAlias = tuple[pa.Array, pa.Array, pa.Array]
+
+
+def request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
+    """HTTP status, latency in milliseconds and sampling percentage of the requests behind captured lines.
+
+    reasons: for each line, 0 or the `Refusal` of its record. Lines without the member, or without a request in the
+    window, are left out; a value that is not a number is null.
+    """
+    is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
+    known = lines.filter(is_request).cast(pa.binary())
+    known = known.filter(pc.match_substring(known, NAMED))
+    found = parts_of(0, len(known), lambda start, end: _metadata_of(known[start:end]), lambda *_: _empty())
+    statuses, latencies, percentages = (pa.concat_arrays(list(found)) if len(known) else _empty()).flatten()
+    return statuses, latencies, percentages
+
+
+def carries_metadata(line: bytes) -> bool:
+    """Whether a captured line has the member, by a quick check."""
+    return NAMED.encode() in line
+
+
+def _metadata_of(lines: pa.BinaryArray) -> pa.StructArray:
+    """The member of each line; if a line doesn't fit the schema, which Arrow's parser requires, parses line by line."""
+    table = table_of_json(b"\n".join(lines.to_pylist()), SCHEMA)
+    if table is None:
+        return pa.array([_member(line) for line in lines.to_pylist()], SCHEMA.field(REQUEST_METADATA).type)
+    return table.column(REQUEST_METADATA).combine_chunks() if table.num_rows else _empty()
+
+
+def _empty() -> pa.StructArray:
+    return pa.array([], SCHEMA.field(REQUEST_METADATA).type)
+
+
+def _member(line: bytes) -> dict[str, int | float] | None:
+    try:
+        record = json.loads(line.decode("utf-8-sig", "replace"), parse_int=_whole)
+    except ValueError:
+        return None
+    except RecursionError:  # its limit includes the depth of the caller
+        table = table_of_json(line, SCHEMA)
+        return None if table is None else table.column(REQUEST_METADATA)[0].as_py()
+    member = record.get(REQUEST_METADATA) if isinstance(record, dict) else None
+    if not isinstance(member, Mapping):
+        return None
+    numbers = {name: member.get(name) for name in TYPES}
+    return {
+        name: int(value) if name == STATUS else float(value)
+        for name, value in numbers.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < BOUNDS[name]
+    }
+
+
+BOUNDS = {STATUS: 2.0**63, LATENCY: math.inf, PERCENTAGE: math.inf}
+"""Upper bounds of the absolute value of a member, for its type."""
+
+FEW_DIGITS = 20
+
+
+def _whole(digits: str) -> int | float:
+    """A number without a fraction; Python reads at most 4,300 digits of an integer."""
+    return int(digits) if len(digits) <= FEW_DIGITS else float(digits)
+
+
+FEW_LINES = 16  # ranges with a line that Arrow rejects are halved down to this size, then count as unknown
+LONG_DATA = 4096  # bytes of data from which a copy costs more than a check of its end
+
+DEEPEST = 500
+"""Python's parser fails some hundred levels deeper than this, and Arrow's never: deeper lines are left to Python, since
+otherwise a line's neighbours would decide whether it can be read."""
+
+TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+_HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
+
+
+@dataclass(frozen=True, slots=True)
+class Payloads:
+    """One half of each line: its data and encoding, null if it was not captured."""
+
+    data: pa.StringArray
+    encoding: pa.StringArray
+
+    @classmethod
+    def first_of(cls, halves: Sequence[Payloads]) -> Payloads:
+        """For each line, the first of these halves that was captured."""
+        if len(halves) == 1:
+            return halves[0]
+        return cls(pc.coalesce(*(one.data for one in halves)), pc.coalesce(*(one.encoding for one in halves)))
+
+    def are_plain_rows(self) -> Flags:
+        """Whether each is CSV with non-empty rows, without quotes and lists."""
+        rows = self.chomped()
+        empty = pc.or_(pc.or_(pc.equal(rows, ""), pc.starts_with(rows, "\n")), pc.match_substring(rows, "\n\n"))
+        there = pc.and_(pc.equal(self.encoding, CSV), pc.invert(empty))
+        return np.asarray(pc.fill_null(there, False)) & ~holding(rows, b'"[\r')
+
+    def chomped(self) -> pa.StringArray:
+        """The data without final line ends."""
+        if buffer_of(self.data).size > LONG_DATA * len(self.data):
+            in_line_end = pc.or_(pc.ends_with(self.data, "\n"), pc.ends_with(self.data, "\r"))
+            if not pc.any(in_line_end, min_count=0).as_py():
+                return self.data
+        return pc.utf8_rtrim(self.data, characters="\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Parsed lines, in arrays with one element per line.
+
+    are_known: whether the line is one JSON object with an object `captureData`; all else is undefined for other lines.
+    halves: the reading's halves, by name, in the order of their columns. truth: the ground truth, null unless
+    requested. times, event_ids, models: null unless the reading requests them.
+    """
+
+    are_known: Flags
+    halves: Mapping[str, Payloads]
+    truth: Payloads
+    times: pa.StringArray
+    event_ids: pa.StringArray
+    models: pa.StringArray
+
+    def are_of(self, encoding: str) -> Flags:
+        """Whether at least one half was captured, and all captured halves have this encoding."""
+        captured = np.zeros(len(self.are_known), dtype=np.bool_)
+        all_of_it = ~captured
+        for half in self.halves.values():
+            has_data = half.data.is_valid().to_numpy(zero_copy_only=False)
+            captured |= has_data
+            all_of_it &= ~has_data | np.asarray(pc.fill_null(pc.equal(half.encoding, encoding), False))
+        return captured & all_of_it
+
+    def judged_by_their_events(self, reading: Reading) -> tuple[Flags, NDArray[np.int32]]:
+        """Flags of known lines, and `OUTSIDE_WINDOW` or `SAMPLED_OUT` for lines that are left out on purpose, else 0.
+
+        A line without a readable time or id is not known: its file or the line itself decides.
+        """
+        are_known = self.are_known
+        left_out = np.zeros(len(are_known), dtype=np.int32)
+        if reading.window is not None:
+            within, readable = within_window(self.times, reading.window)
+            are_known = are_known & readable
+            left_out[are_known & ~within] = Refusal.OUTSIDE_WINDOW
+        if reading.sample is not None:
+            ids = self.event_ids.cast(pa.binary()).to_pylist()
+            are_known = are_known & self.event_ids.is_valid().to_numpy(zero_copy_only=False)
+            sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
+            left_out[are_known & ~sampled & (left_out == 0)] = Refusal.SAMPLED_OUT
+        if reading.target_model is not None:
+            are_others = ~np.asarray(pc.fill_null(pc.equal(self.models, reading.target_model), False))
+            left_out[are_known & are_others] = Refusal.SAMPLED_OUT
+        return are_known, left_out * are_known
+
+
+def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = False) -> Documents:
+    """The lines, parsed as the reading requests. with_truth: also their ground truth."""
+    table = table_of(lines, _schema(reading, with_truth=with_truth))
+    captured = member_of(table, "captureData")
+    nothing = pa.nulls(len(lines), pa.string())
+    event = member_of(table, "eventMetadata") if _of_events(reading) else None
+    return Documents(
+        captured.is_valid().to_numpy(zero_copy_only=False).copy(),
+        {half: _payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
+        _payloads(member_of(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
+        nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
+        nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
+        nothing if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
+    )
+
+
+def _payloads(half: pa.StructArray, reading: Reading) -> Payloads:
+    data, encoding = pc.struct_field(half, ["data"]), pc.struct_field(half, ["encoding"])
+    are_closed = pc.and_(pc.is_valid(data), pc.fill_null(pc.equal(encoding, BASE64), False))
+    if not reading.opens_base64 or not pc.any(are_closed, min_count=0).as_py():
+        return Payloads(data, encoding)
+    closed = half.filter(are_closed).to_pylist()
+    opened = [opened_half(EncodedText(each["data"], BASE64), each["observedContentType"]) for each in closed]
+    texts = pa.array([each.data for each in opened], pa.string())
+    encodings = pa.array([each.encoding for each in opened], pa.string())
+    data = pc.replace_with_mask(data, are_closed, texts)
+    return Payloads(data, pc.replace_with_mask(encoding, are_closed, encodings))
+
+
+def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
+    """The schema's members, one row for each line; all null if the line can't be parsed.
+
+    schema: texts, and structs of texts.
+    """
+    found = alike_lines(lines, schema)
+    if found is None:
+        return _table_by_arrow(lines, schema)
+    alike, table = found
+    if alike.all():
+        return table
+    others = _table_by_arrow(lines.filter(pa.array(~alike)), schema)
+    order = np.argsort(np.concatenate([np.flatnonzero(alike), np.flatnonzero(~alike)]))
+    return pa.concat_tables([table, others]).combine_chunks().take(pa.array(order))
+
+
+def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
+    looks_good = _look_like_objects(lines) & ~_are_deep(lines)
+    good = lines if looks_good.all() else lines.filter(pa.array(looks_good))
+    stretches = list(_parsed(good, schema)) or [_unknown(schema, 0)]
+    table = pa.concat_tables(stretches).combine_chunks()
+    if len(good) < len(lines):
+        return table.take(pa.array(np.cumsum(looks_good) - 1, mask=~looks_good))
+    return table
+
+
+def member_of(table: pa.Table, name: str) -> pa.StructArray:
+    """A column of `table_of` as one array."""
+    return in_one_piece(table.column(name))
+
+
+def within_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
+    """Whether each time is in the window, and whether it is valid."""
+    found = microseconds_of(times)
+    start, end = (pa.scalar(time, pa.timestamp("us", "UTC")).cast(pa.int64()) for time in (window.start, window.end))
+    within = pc.and_(pc.greater_equal(found, start), pc.less(found, end))
+    return np.asarray(within.fill_null(False)), np.asarray(found.is_valid())
+
+
+def _schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
+    """The members that the reading requests; Arrow parses the others, too, but keeps nothing of them."""
+    members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
+    if with_truth:
+        members.append((GROUND_TRUTH, _HALF))
+    if asked := _of_events(reading):
+        members.append(("eventMetadata", pa.struct([(name, pa.string()) for name in asked])))
+    return pa.schema(members)
+
+
+def _of_events(reading: Reading) -> list[str]:
+    """The members of a record's event that the reading requests."""
+    asked = {"inferenceTime": reading.window, "eventId": reading.sample, "targetModel": reading.target_model}
+    return [name for name, by in asked.items() if by is not None]
+
+
+def _look_like_objects(lines: pa.StringArray) -> Flags:
+    """Whether each line begins and ends like an object, without NUL, at which Arrow would stop."""
+    good: Flags = np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~holding(lines, b"\0")
+    is_text = utf_8_flags(lines)
+    return good if is_text is None else good & is_text
+
+
+def _are_deep(lines: pa.StringArray) -> Flags:
+    """Whether each line opens more than `DEEPEST` objects and arrays."""
+    deep: Flags = counts_of(lines, b"{[") > DEEPEST
+    for number in np.flatnonzero(deep).tolist():
+        outside = TEXT.sub(b"", lines[number].as_buffer().to_pybytes())
+        deep[number] = outside.count(b"[") + outside.count(b"{") > DEEPEST
+    return deep
+
+
+def _parsed(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables with one row for each line, range by range; all null if a range can't be parsed.
+
+    Each line begins and ends with a brace, so no value spans lines, since a brace would follow a brace there, and each
+    line gives at least one row: if there are as many rows as lines, each line has one row.
+    """
+    if not len(lines):
+        return
+    content = buffer_of(lines)  # so that a single long line is not held twice
+    if len(lines) > 1:
+        content = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
+    table = table_of_json(content, schema)
+    if table is not None and table.num_rows == len(lines):
+        yield table
+    elif len(lines) <= FEW_LINES:
+        yield _unknown(schema, len(lines))
+    else:
+        half = len(lines) // 2
+        yield from _parsed(lines.slice(0, half), schema)
+        yield from _parsed(lines.slice(half), schema)
+
+
+def _unknown(schema: pa.Schema, lines: int) -> pa.Table:
+    return pa.table([pa.nulls(lines, field.type) for field in schema], schema=schema)

@@ -1,0 +1,214 @@
+"""Lines as rows of cells, on executors: results of decoders, batches made of them, and matching of columns. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.records.arrays import at, joined
+from spark_model_monitor.data.records.locations import LINE, PLACES
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, by_parts
+
+NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # never a column name, unless the baseline has it
+
+
+class Matching(Enum):
+    """How the columns were matched, as reported in the ledger. Source: M11, M14."""
+
+    NAME = "name"
+    POSITION = "position"
+    NAME_ELSE_POSITION = "name, else position"
+    """Record by record: the members of JSON objects by name, the cells of CSV and of JSON arrays by position."""
+
+    @property
+    def may_be_by_position(self) -> bool:
+        """Whether some cells have no name that identifies their column."""
+        return self is not Matching.NAME
+
+
+def matching_of(carried: Collection[str], baseline: Collection[str]) -> Matching:
+    """How columns with these names are matched: by name if all baseline names exist and are not generated."""
+    return Matching.NAME if set(baseline) <= set(carried) and carry_names(baseline) else Matching.POSITION
+
+
+def can_be_told(carried: Collection[str], baseline: Collection[str]) -> bool:
+    """Whether these names identify the columns. The cells of a record that was read as a header are not names."""
+    if not (carry_names(carried) and carry_names(baseline)):
+        return False
+    return not set(carried).isdisjoint(baseline) or not any(map(NUMBER.fullmatch, carried))
+
+
+def carry_names(names: Collection[str]) -> bool:
+    """Whether the columns have names other than the generated `_c0`, `_c1`, …."""
+    return not all(map(GENERATED.fullmatch, names))
+
+
+MOST_COLUMNS = 20_000
+"""The maximum number of columns of a data set, and of members of JSON records: a thousand take some 50 MB of memory."""
+
+ROWS_AT_ONCE = 65_536  # rows of one outgoing batch: a document may contain millions
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedRows:
+    """The rows of some lines; a refused line is one row.
+
+    columns: for each requested column, the cells of all rows, null if missing. lines: the number of each row's line,
+    shape (rows,). reasons: 0 or the `Refusal` of each row. cells: the number of cells under which a record is counted,
+    on its first row, and 0 on the others; all 0 if cells aren't counted.
+    """
+
+    columns: tuple[pa.Array, ...]
+    lines: NDArray[np.int64]
+    reasons: NDArray[np.int32]
+    cells: NDArray[np.int32]
+
+    @classmethod
+    def refused(cls, lines: NDArray[np.int64], reasons: NDArray[np.int32], features: int) -> DecodedRows:
+        """Refused lines, whose cells were not counted."""
+        nothing = pa.nulls(len(lines), pa.string())
+        return cls((nothing,) * features, lines, reasons, np.zeros(len(lines), np.int32))
+
+    @classmethod
+    def one_by_one(cls, found: Sequence[Decoded], lines: NDArray[np.int64], columns: int) -> DecodedRows:
+        """The rows of lines that were decoded one by one. lines: their numbers."""
+        nothing = ((None,) * columns,)
+        rows = [row for one in found for row in one.rows or nothing]
+        sizes = [max(1, len(one.rows)) for one in found]
+        cells = [one.cells * (place == 0) for one, size in zip(found, sizes, strict=True) for place in range(size)]
+        return cls(
+            tuple(pa.array([row[place] for row in rows], pa.string()) for place in range(columns)),
+            np.repeat(lines, sizes),
+            np.repeat(np.array([one.reason or 0 for one in found], np.int32), sizes),
+            np.array(cells, np.int32),
+        )
+
+    @classmethod
+    def by_parts(
+        cls, ranges: Iterable[tuple[int, int]], decode: Callable[[slice], DecodedRows], features: int
+    ) -> DecodedRows:
+        """The rows of the lines in these ranges; a line on which `decode` raises is refused."""
+
+        def refused(number: int, reason: Refusal) -> DecodedRows:
+            return cls.refused(np.array([number]), np.array([reason], np.int32), features)
+
+        return by_parts(ranges, decode, refused, "lines")
+
+    @classmethod
+    def in_order(cls, parts: list[DecodedRows], features: int) -> DecodedRows:
+        """The rows of all parts, sorted by line number; empties the list of parts.
+
+        The rows of one line must be in one part, in order.
+        """
+        parts[:] = [part for part in parts if len(part.lines)]
+        if not parts:
+            return cls.refused(np.zeros(0, np.int64), np.zeros(0, np.int32), features)
+        rows = joined(parts)
+        is_in_order = not (rows.lines[1:] < rows.lines[:-1]).any()  # as they come from chunks
+        return rows if is_in_order else at(rows, np.argsort(rows.lines, kind="stable"))
+
+
+def with_reasons(schema: pa.Schema) -> pa.Schema:
+    """The schema with the columns for refused rows added."""
+    return schema if REASON in schema.names else schema.append(pa.field(REASON, pa.int32()))
+
+
+def with_refused(
+    batch: pa.RecordBatch, bad: NDArray[np.bool_], reason: Refusal, cells: str | None, schema: pa.Schema
+) -> pa.RecordBatch:
+    """Rows as in `with_reasons`, with the records of bad rows refused: each becomes one row.
+
+    cells: the column that is 0 on all rows of a record but its first; None if each row is a record.
+    """
+    nothing = np.zeros(batch.num_rows, np.int32)
+    reasons = batch.column(REASON).to_numpy(zero_copy_only=False) if REASON in batch.schema.names else nothing
+    counted = None if cells is None else batch.column(cells).to_numpy(zero_copy_only=False)
+    is_first = np.ones(len(reasons), bool) if counted is None else (counted > 0) | (reasons > 0)
+    record = np.cumsum(is_first)
+    refused = np.isin(record, record[bad & (reasons == 0)])
+    known = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
+    if cells is not None and counted is not None:
+        known[cells] = pa.array(np.where(refused, 0, counted).astype(np.int32))
+    columns = [known[name] if name in known else batch.column(name) for name in schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=schema).filter(pa.array(~refused | is_first))
+
+
+class Decoder(Protocol):
+    """Makes rows from lines."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that it needs: the line, and the file if that matters."""
+
+    @property
+    def features(self) -> int:
+        """The number of feature columns in the rows."""
+
+    @property
+    def counts_cells(self) -> bool:
+        """Whether the rows contain the number of cells of their records."""
+
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether kept rows include their line; refused rows always do."""
+
+    def rows(self, batch: pa.RecordBatch) -> DecodedRows:
+        """The rows of a batch with the columns `inputs`, in the order of its lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """A decoder, and a selection of its features. `decoding(batch)` gives a scan the rows of a batch of lines: the
+    features c0, c1, …, REASON, and CELLS if the decoder counts them. keeps_lines: whether all rows include their line,
+    regardless of the decoder."""
+
+    decoder: Decoder
+    kept: tuple[int, ...]
+    keeps_lines: bool = False
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return self._batch(self.decoder.rows(batch))
+
+    def with_places(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows of every batch, with the location of each row, and its line if it is refused or lines are kept."""
+        for batch in batches:
+            rows = self.decoder.rows(batch)
+            found = self._batch(rows)
+            for start in range(0, len(rows.lines), ROWS_AT_ONCE):
+                part = slice(start, start + ROWS_AT_ONCE)
+                places = self._places(batch, rows.lines[part], rows.reasons[part])
+                columns = [*found.slice(start, ROWS_AT_ONCE).columns, *places]
+                yield pa.RecordBatch.from_arrays(columns, names=[*found.schema.names, *PLACES])
+
+    def _places(self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]) -> list[pa.Array]:
+        numbers = pa.array(lines)
+        wanted = numbers if self.keeps_lines or self.decoder.keeps_lines else pa.array(lines, mask=reasons == 0)
+        return [batch.column(name).take(wanted if name == LINE else numbers) for name in PLACES]
+
+    def _batch(self, rows: DecodedRows) -> pa.RecordBatch:
+        columns = {f"c{position}": rows.columns[feature] for position, feature in enumerate(self.kept)}
+        columns[REASON] = pa.array(rows.reasons, pa.int32())
+        if self.decoder.counts_cells:
+            columns[CELLS] = pa.array(rows.cells, pa.int32())
+        return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A decoded line. reason: why it is refused, None if it is kept. rows: its cells if it is kept. cells: number of
+    cells of each row, also if that is the reason; 0 if not counted or if rows differ. keys: keys of JSON objects."""
+
+    reason: Refusal | None = None
+    rows: Sequence[Sequence[str | None]] = ()
+    cells: int = 0
+    keys: tuple[str, ...] = ()
+
+
+GENERATED = re.compile(r"_c\d+")  # a generated name of a column without one

@@ -1,0 +1,71 @@
+"""Times of captured records: the times in captured lines, the newest one, and conversion to microseconds. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.records.windows import parse_time
+
+_TIME = r'"inferenceTime"\s*:\s*"(?P<time>[ !#-\[\]-~]*)"'  # ASCII only: a line's bytes need not be text
+_WITH_ZONE = r"[+-]\d\d:\d\d$"
+
+LAST_BYTES = 192  # of a captured line, usually its metadata; otherwise the whole line is searched
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=timezone.utc), timedelta(microseconds=1)
+
+
+def times_of_lines(lines: pa.Array) -> pa.StringArray:
+    """The `inferenceTime` of captured lines; null for lines without one."""
+    lines = lines.cast(pa.binary())
+    found = _times(pc.binary_slice(lines, -LAST_BYTES, None))
+    if found.null_count:
+        found = pc.replace_with_mask(found, found.is_null(), _times(lines.filter(found.is_null())))
+    return found.cast(pa.string())
+
+
+def newest_time(texts: pa.Array) -> int:
+    """The newest time in microseconds since 1970; 0 if there is none, or if the last text by alphabet is no time."""
+    texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # without zones, times sort like their texts
+    if pc.any(pc.match_substring_regex(texts, _WITH_ZONE), min_count=0).as_py():
+        times = [time for time in map(parse_time, texts.unique().to_pylist()) if time is not None]
+    else:
+        last = pc.max(texts).as_py()
+        times = [time for time in [last and parse_time(last)] if time]
+    return max(0, (max(times) - _EPOCH) // _MICROSECOND) if times else 0
+
+
+def microseconds_of(texts: pa.StringArray) -> pa.Int64Array:
+    """The texts as times in microseconds since 1970; null for other texts. Parses every distinct text once."""
+    encoded = texts.dictionary_encode()
+    usual = _usual_times(encoded.dictionary)
+    if usual is None:
+        times = [parse_time(text) for text in encoded.dictionary.to_pylist()]
+        usual = pa.array(times, pa.timestamp("us", "UTC")).cast(pa.int64())
+    return usual.take(encoded.indices)
+
+
+AS_THE_SERVICE_WRITES = len("2026-01-31T22:10:00Z")
+
+
+def _usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
+    """The texts as times; None unless all have the service's time format."""
+    as_usual = pc.and_(pc.equal(pc.binary_length(texts), AS_THE_SERVICE_WRITES), pc.ends_with(texts, "Z"))
+    as_usual = pc.and_not(as_usual, pc.starts_with(texts, "0000"))  # a valid year in Arrow, but not in Python
+    if not pc.all(as_usual).as_py():
+        return None
+    try:
+        return texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
+def moment_of(microseconds: int) -> datetime:
+    """The time for a result of `newest_time`."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def _times(texts: pa.BinaryArray) -> pa.BinaryArray:
+    return pc.struct_field(pc.extract_regex(texts, _TIME), "time")

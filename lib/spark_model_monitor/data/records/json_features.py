@@ -1,0 +1,437 @@
+"""Decodes JSON objects into typed columns, with the reason for refusing a record. Pure; runs on executors.
+
+Two passes: the first infers the features, with Spark's types; the second decodes the records. A record with a member of
+another shape than in most records (an object instead of a number) is refused, and does not affect the features.
+Source: JsonInferSchema and JacksonParser of Spark 3.5; docs/decisions/0068-one-reader-of-json.md.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import reduce
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.records.arrays import is_writable
+from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
+from spark_model_monitor.data.records.json_lines import columns_of, json_value
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.errors import BadInput
+
+LONG, DIGITS, DOUBLE, TEXT, BOOLEAN = "long", "digits", "double", "text", "boolean"
+NOTHING = None
+"""Kinds of values; a null has no kind. An array is a tuple with the kind of its elements, an object a dict by name."""
+
+Kind: TypeAlias = Any
+Path: TypeAlias = tuple[str, ...]
+
+DIGITS_TYPE = pa.decimal128(38, 0)  # integers of more than 64 bits
+ARROW = {LONG: pa.int64(), DIGITS: DIGITS_TYPE, DOUBLE: pa.float64(), TEXT: pa.string(), BOOLEAN: pa.bool_()}
+NUMBERS = (LONG, DIGITS, DOUBLE)  # from narrow to wide
+
+DEEPEST = 100  # maximum nesting of objects and arrays in a record
+
+FEW_RECORDS, RARE_SHARE, MOST_RARE = 3, 0.01, 100
+"""Members of at most so many records, and at most such a share of them, are rare. They are features, but if there are
+more than `MOST_RARE` rare members, their records are refused."""
+
+MOST_LAYOUTS = 1_000  # maximum number of distinguished layouts
+
+INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string())])
+
+
+@dataclass(slots=True)
+class Seen:
+    """The values of one member. plain, arrays, objects: number of values of each shape. kind: of the plain values."""
+
+    plain: int = 0
+    arrays: int = 0
+    objects: int = 0
+    kind: Kind = NOTHING
+    element: Seen | None = None
+    members: dict[str, Seen] = field(default_factory=dict)
+
+    def take(self, value: Any) -> None:
+        if isinstance(value, dict):
+            self.objects += 1
+            for name, member in value.items():
+                if name not in self.members:
+                    self.members[name] = Seen()
+                self.members[name].take(member)
+        elif isinstance(value, list):
+            self.arrays += 1
+            self.element = self.element or Seen()
+            for each in value:
+                self.element.take(each)
+        elif (kind := _kind_of(value)) is not NOTHING:
+            self.plain += 1
+            self.kind = _merged(self.kind, kind)
+
+    def __add__(self, other: Seen) -> Seen:
+        members = dict(self.members)
+        for name, member in other.members.items():
+            members[name] = members[name] + member if name in members else member
+        element = self.element + other.element if self.element and other.element else self.element or other.element
+        counts = self.plain + other.plain, self.arrays + other.arrays, self.objects + other.objects
+        return Seen(*counts, _merged(self.kind, other.kind), element, members)
+
+    def settled(self, *, may_be_object: bool = True, flatten: bool = True) -> Kind:
+        """The kind of most values; for ties, the plain one. Objects without members have no kind.
+
+        flatten: whether objects may contain objects.
+        """
+        objects = self.objects if may_be_object else 0
+        if self.plain >= max(self.arrays, objects):
+            return self.kind
+        if self.arrays >= objects:
+            return (self.element.settled() if self.element else NOTHING,)
+        members = {name: member.settled(may_be_object=flatten) for name, member in self.members.items()}
+        return {name: kind for name, kind in members.items() if kind not in ({}, ({},))}
+
+
+Layout: TypeAlias = tuple[tuple[str, bool], ...]  # the members that are objects or arrays; True for objects
+
+
+def infer(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The members of a partition's records by layout, or the error of a whole file.
+
+    batches: lines, or files with their locations.
+    """
+    layouts: dict[Layout, Seen] = {}
+    fault = None
+    try:
+        for batch in batches:
+            if (seen := None if whole_files else _seen_of(columns_of(batch.column(0)))) is not None:
+                layouts[()] = layouts.get((), Seen()) + seen
+                continue
+            for value, reason in _records(batch, whole_files):
+                if not reason:
+                    nested = tuple((name, type(each) is dict) for name, each in value.items() if type(each) in NESTED)
+                    layout = nested if nested in layouts or len(layouts) < MOST_LAYOUTS else ()
+                    layouts.setdefault(layout, Seen()).take(value)
+            layouts = _bounded(layouts)
+    except BadInput as error:  # Spark would wrap the exception
+        layouts, fault = {}, str(error)
+    yield pa.RecordBatch.from_pylist([{"layouts": pickle.dumps(layouts), "fault": fault}], INFERRED)
+
+
+NESTED = (dict, list)
+
+TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # read as texts
+KINDS = {pa.int64(): LONG, pa.float64(): DOUBLE, pa.bool_(): BOOLEAN, pa.null(): NOTHING}
+KINDS |= dict.fromkeys((pa.string(), *TIMES), TEXT)
+LARGEST_LONG = 2.0**63
+
+
+def _seen_of(records: pa.Table | None) -> Seen | None:
+    """The members of flat records; None if records are nested, or a number may be an integer of more than 64 bits."""
+    members: dict[str, Seen] = {}
+    if records is None or len(records.column_names) > MOST_COLUMNS:
+        return None
+    for name, cells in zip(records.column_names, records.columns, strict=True):
+        if cells.type not in KINDS:
+            return None
+        present, kind = len(cells) - cells.null_count, KINDS[cells.type]
+        if cells.type == pa.string():
+            present -= pc.sum(pc.equal(cells, "")).as_py() or 0
+        elif kind == DOUBLE and pc.any(pc.greater_equal(pc.abs(cells), LARGEST_LONG)).as_py():
+            return None
+        members[name] = Seen(plain=present, kind=kind if present else NOTHING)
+    return Seen(objects=len(records), members=members)
+
+
+def _bounded(layouts: dict[Layout, Seen]) -> dict[Layout, Seen]:
+    """The layouts, merged into one if they have many names. Raises BadInput for too many names."""
+    if sum(map(_count, layouts.values())) <= MOST_COLUMNS:
+        return layouts
+    everything = reduce(Seen.__add__, layouts.values())
+    if _count(everything) > MOST_COLUMNS:
+        raise BadInput(
+            f"the records have more than {MOST_COLUMNS:,} different members; if these are called by values, such as ids, write "
+            'them as values, {"id": …, "value": …}, or use a preprocessor script'
+        )
+    return {(): everything}
+
+
+def _count(seen: Seen) -> int:
+    return len(seen.members) + sum(_count(member) for member in seen.members.values() if member.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """columns: features by path, with kinds, in the order of Spark's columns. left_out: names of members whose records
+    are refused for having them. rare: names of features that few records have."""
+
+    columns: tuple[tuple[Path, Kind], ...]
+    left_out: tuple[str, ...]
+    rare: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(".".join(path) for path, _ in self.columns)
+
+    @property
+    def fields(self) -> list[pa.Field]:
+        return [pa.field(f"c{place}", arrow_type(kind)) for place, (_, kind) in enumerate(self.columns)]
+
+
+def features_of(
+    batches: Sequence[pa.RecordBatch], where: str, *, flatten: bool, opened: Collection[str] = ()
+) -> Features:
+    """The features of all partitions. flatten: whether objects' members are features; opened: objects where they are.
+
+    Raises BadInput if there is no object, or if most records have an object as a feature without flattening (C11.18).
+    """
+    layouts: dict[Layout, Seen] = {}
+    for found in (row for batch in batches for row in batch.to_pylist()):
+        if found["fault"] is not None:
+            raise BadInput(found["fault"])
+        for layout, seen in pickle.loads(found["layouts"]).items():
+            layouts[layout] = layouts[layout] + seen if layout in layouts else seen
+    layouts = _bounded(layouts)
+    root = reduce(Seen.__add__, layouts.values(), Seen())
+    for name, seen in sorted(root.members.items()):
+        if not flatten and name not in opened and 2 * seen.objects > root.objects:
+            raise BadInput(
+                f"{where}: feature {name!r} is a nested object; write --flatten-json to make a feature of each of its "
+                f"members ({name}.…), or use a preprocessor script"
+            )
+
+    def kinds_of(members: Mapping[str, Seen]) -> dict[str, Kind]:
+        ways = {name: flatten or name in opened for name in members}
+        return {name: seen.settled(may_be_object=ways[name], flatten=flatten) for name, seen in members.items()}
+
+    kinds = kinds_of(root.members)
+    # additional members of records with another layout are not features
+    fitting = [
+        seen
+        for layout, seen in layouts.items()
+        if all(isinstance(kinds[name], dict if is_object else tuple) for name, is_object in layout)
+    ]
+    members = reduce(Seen.__add__, fitting, Seen()).members
+    counts = {name: seen.plain + seen.arrays + seen.objects for name, seen in members.items()}
+    rare = {name for name, count in counts.items() if count <= min(FEW_RECORDS, RARE_SHARE * root.objects)}
+    if len(rare) > MOST_RARE:
+        members = {name: seen for name, seen in members.items() if name not in rare}
+    features = {name: kind for name, kind in kinds_of(members).items() if kind not in ({}, ({},))}
+    if not features:
+        raise BadInput(
+            f"{where}: no JSON object was found; --dataset-format jsonl wants one object a line, "
+            'like {"age": 31, "plan": "basic"}, and json one object or array a file'
+        )
+    columns: dict[str, tuple[Path, Kind]] = {}
+    for path, kind in _leaves(features):
+        columns.setdefault(".".join(path), (path, kind))  # a member `a.b` and a member b of a are the same feature
+    rare_names = tuple(name for name, (path, _) in columns.items() if path[0] in rare)
+    return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names)
+
+
+def _leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Path, Kind]]:
+    """Every member that is not an object, by path."""
+    for name in sorted(features, key=lambda name: name.encode("utf-16-be", "surrogatepass")):
+        kind = features[name]
+        if isinstance(kind, dict):
+            yield from _leaves(kind, (*path, name))
+        else:
+            yield (*path, name), kind
+
+
+def arrow_type(kind: Kind) -> pa.DataType:
+    """The type of a column. For arrays of arrays or objects, only the presence of elements matters."""
+    if isinstance(kind, tuple):
+        return pa.list_(pa.bool_() if isinstance(kind[0], NESTED_KINDS) else arrow_type(kind[0]))
+    return ARROW.get(kind, pa.string())
+
+
+NESTED_KINDS = (tuple, dict)
+
+
+def rows_of(
+    features: Features, schema: pa.Schema, whole_files: bool, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The records as columns, then the reason for refusing a record, and, for lines, their locations."""
+    flat = _flat_schema(features) if not whole_files else None
+    for batch in batches:
+        table = columns_of(batch.column(0), flat) if flat is not None else None
+        if table is not None:
+            reasons = pa.array(np.zeros(len(table), np.int32))
+            cells = [column.combine_chunks() for column in table.columns]
+            yield pa.RecordBatch.from_arrays([*cells, reasons, *batch.columns], schema=schema)
+            continue
+        found = list(_records(batch, whole_files))
+        objects = [value for value, _ in found]
+        reasons = np.array([reason for _, reason in found], np.int32)
+        cells = []
+        for (path, kind), member in zip(features.columns, schema, strict=False):
+            values, misshaped = _values(objects, path)
+            column, others = _column(values, kind, member.type)
+            cells.append(column)
+            reasons[[*misshaped, *others]] = Refusal.ANOTHER_SHAPE
+        left_out = frozenset(features.left_out)
+        for place, each in enumerate(objects if left_out else ()):
+            beside = left_out.intersection(each)  # not `&`: it looks up each left-out name
+            if any(each[name] is not None for name in beside):
+                reasons[place] = Refusal.ANOTHER_SHAPE
+        places = () if whole_files else batch.columns
+        yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *places], schema=schema)
+
+
+def _flat_schema(features: Features) -> pa.Schema | None:
+    """The columns by member name; None if some are not plain members."""
+    if all(len(path) == 1 and kind in (LONG, DOUBLE, BOOLEAN, TEXT, NOTHING) for path, kind in features.columns):
+        return pa.schema([(path[0], arrow_type(kind)) for path, kind in features.columns])
+    return None
+
+
+def _values(objects: Sequence[dict[str, Any]], path: Path) -> tuple[list[Any], list[int]]:
+    """The member of each record at a path, and the records in which a part of that path is not an object."""
+    values: list[Any] = [each.get(path[0]) for each in objects]
+    misshaped: list[int] = []
+    for name in path[1:]:
+        misshaped += [place for place, each in enumerate(values) if each is not None and type(each) is not dict]
+        values = [each.get(name) if type(each) is dict else None for each in values]
+    return values, misshaped
+
+
+def _column(values: list[Any], kind: Kind, data_type: pa.DataType) -> tuple[pa.Array, list[int]]:
+    """The values as an Arrow array, and the indices of values of another kind."""
+    if kind in (LONG, DOUBLE, BOOLEAN):
+        try:
+            return pa.array(values, data_type), []
+        except (pa.ArrowException, TypeError, OverflowError):
+            pass
+    others = [place for place, value in enumerate(values) if not _fits(value, kind)]
+    for place in others:
+        values[place] = None
+    return pa.array([_cell(value, kind) for value in values], data_type), others
+
+
+def _fits(value: Any, kind: Kind) -> bool:
+    """Whether a column of a kind can hold a value; any column can hold an empty text, which counts as null."""
+    if value is None:
+        return True
+    if isinstance(kind, tuple):
+        return type(value) is list and all(_fits(each, kind[0]) for each in value)
+    if isinstance(kind, dict) or type(value) in NESTED:
+        return isinstance(kind, dict) and type(value) is dict
+    return kind in (TEXT, NOTHING) or _merged(kind, _kind_of(value)) == kind
+
+
+def _cell(value: Any, kind: Kind) -> Any:
+    if value is None:
+        return None
+    if isinstance(kind, tuple):
+        if isinstance(kind[0], NESTED_KINDS):
+            return [None if each is None else True for each in value]
+        return [_cell(each, kind[0]) for each in value]
+    if kind in (TEXT, NOTHING):
+        # half a surrogate pair becomes a question mark, as in Spark
+        return value.encode(errors="replace") if isinstance(value, str) else _text(value)
+    if value == "":
+        return None
+    return _double(value) if kind == DOUBLE else Decimal(value) if kind == DIGITS else value
+
+
+def _double(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _text(value: Any) -> str:
+    """A number or boolean as Spark writes it into a feature that also has texts."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else java_double(value)
+
+
+def _records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each record of a batch with 0, or an empty record with the reason for refusing it."""
+    if not whole_files:
+        yield from (_of_line(line) for line in batch.column(0).view(pa.binary()).to_pylist())
+        return
+    contents = batch.column(0).view(pa.binary()).to_pylist()
+    for content, file in zip(contents, batch.column(1).to_pylist(), strict=True):
+        if content.strip():
+            yield from _of_document(content, file)
+
+
+def _of_line(line: bytes) -> tuple[dict[str, Any], int]:
+    try:
+        text = line.decode()
+        *values, _ = json_value(f"[{text},null]", too_long=float)
+    except UnicodeDecodeError:
+        return {}, Refusal.NOT_UTF_8
+    except (ValueError, RecursionError):
+        return {}, Refusal.NOT_A_JSON_OBJECT
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        return {}, Refusal.SEVERAL_JSON_OBJECTS
+    return _of_value(values[0] if len(values) == 1 else None, text)
+
+
+def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], int]]:
+    try:
+        text = content.decode("utf-8-sig")
+        value = json_value(text, too_long=float)
+    except (ValueError, RecursionError):
+        raise BadInput(
+            f"{file}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
+        ) from None
+    for each in value if isinstance(value, list) else [value]:
+        yield _of_value(each, text)
+
+
+def _of_value(value: Any, text: str) -> tuple[dict[str, Any], int]:
+    """text: the text that contains the value."""
+    may_be_deep = text.count("{") + text.count("[") > DEEPEST
+    if not isinstance(value, dict) or (may_be_deep and _is_deeper(value, DEEPEST)):
+        return {}, Refusal.NOT_A_JSON_OBJECT
+    if len(value) > MOST_COLUMNS:
+        return {}, Refusal.ANOTHER_SHAPE
+    if "\\u" in text and not all(map(is_writable, _names_in(value))):
+        return {}, Refusal.NOT_UTF_8
+    return value, 0
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether objects and arrays are nested deeper than `levels`; examines no deeper level."""
+    if not isinstance(value, NESTED):
+        return False
+    members = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in members)
+
+
+def _names_in(value: Any) -> Iterator[str]:
+    if isinstance(value, NESTED):
+        if isinstance(value, dict):
+            yield from value
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _names_in(each)
+
+
+def _kind_of(value: Any) -> Kind:
+    if isinstance(value, bool):
+        return BOOLEAN
+    if isinstance(value, int):
+        return LONG if -(2**63) <= value < 2**63 else DIGITS if abs(value) < 10**38 else DOUBLE
+    if isinstance(value, float):
+        return DOUBLE
+    return TEXT if value else NOTHING  # Spark reads an empty text as null here
+
+
+def _merged(one: Kind, other: Kind) -> Kind:
+    if one == other or other is NOTHING:
+        return one
+    if one is NOTHING:
+        return other
+    are_numbers = one in NUMBERS and other in NUMBERS
+    return max(one, other, key=NUMBERS.index) if are_numbers else TEXT

@@ -1,0 +1,377 @@
+"""Parses lines of JSON by Python and by Arrow: integers of any length, duplicate keys, Python literals, flat objects as
+columns, and templated records, which one program wrote: they have the same text except between some quotes. Executors
+import this module.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.records.arrays import (
+    Bytes,
+    Flags,
+    buffer_of,
+    bytes_of,
+    chunks,
+    places_of,
+    starts_of,
+    utf_8_flags,
+)
+
+
+def json_value(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> Any:
+    """The value of a JSON text. An integer that is too long for Python is replaced by `too_long` of its digits.
+
+    Arrow, which parses most lines, accepts such integers, so the result must not depend on the parser.
+    options: of `json.loads`. Raises ValueError or RecursionError if the text is not JSON, or is nested too deep.
+    """
+    try:
+        return json.loads(text, **options)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python reads up to 4,300 digits (sys.get_int_max_str_digits)
+
+        def whole(digits: str) -> str | float:
+            try:
+                return int(digits)
+            except ValueError:
+                return too_long(digits)
+
+        return json.loads(text, **options, parse_int=whole)
+
+
+def table_of_json(content: bytes | pa.Buffer, schema: pa.Schema | None, others: str = "ignore") -> pa.Table | None:
+    """The schema's members of the objects in a text, one row each, by Arrow's parser; None if it rejects an object.
+
+    others: Arrow's option for members that are not in the schema.
+    """
+    if schema is not None and not len(content):
+        return schema.empty_table()
+    try:
+        return pyarrow.json.read_json(
+            pa.BufferReader(content),
+            pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+            pyarrow.json.ParseOptions(schema, unexpected_field_behavior=others),
+        )
+    except (pa.ArrowException, UnicodeDecodeError):
+        return None
+
+
+OPENING, CLOSING = b"{}"
+OPENING_LIST = ord("[")
+MOST_OPENED = 100
+"""Maximum objects and lists in a line: Arrow's parser recurses into each, until a stack overflow ends the process."""
+
+READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that are not JSON
+ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # integers have no negative zero
+
+NAME = re.compile(rb'"([^"\\]*)"\s*:')
+MOST_CELLS, MEMBER_BYTES = 20_000_000, len('"a":1')
+"""The maximum cells of a table, including absent members: lines with few absent members have fewer."""
+LONGEST_LINES, LINES_OF_ALL = 16, 256
+
+
+def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | None:
+    """The members of all objects, or only those in a schema; None to leave the lines to `json_features`.
+
+    lines: without line ends. An object in lines that begin and end like objects can't span two lines: if there are as
+    many objects as lines, each line is one object.
+    """
+    ends = starts_of(lines)
+    letters = bytes_of(lines)
+    if not len(lines) or (np.diff(ends) < len("{}")).any():
+        return None
+    if (letters[ends[:-1]] != OPENING).any() or (letters[ends[1:] - 1] != CLOSING).any():
+        return None
+    texts, content = lines.view(pa.string()), letters.tobytes()
+    if content.count(b"{") + content.count(b"[") > len(lines):
+        opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
+        if np.diff(np.searchsorted(opened, ends)).max() > MOST_OPENED:
+            return None
+    if any(each in content for each in READ_ANOTHER_WAY) or utf_8_flags(texts) is not None:
+        return None
+    if b"-0" in content and ZERO_WITH_SIGN.search(content):
+        return None
+    if schema is None and _is_sparse(lines, ends):
+        return None
+    document = buffer_of(pc.binary_join_element_wise(texts, "", "\n"))
+    table = table_of_json(document, schema, "error" if schema else "infer")
+    return table if table is not None and len(table) == len(lines) else None
+
+
+def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
+    """Whether the lines have so many names, each in few lines, that a table would be too large. Examines the longest
+    lines and a sample.
+    """
+    if len(lines) * int(ends[-1] - ends[0]) < MOST_CELLS * MEMBER_BYTES:
+        return False
+    longest = np.argsort(np.diff(ends))[-LONGEST_LINES:]
+    places = np.union1d(longest, np.linspace(0, len(lines) - 1, LINES_OF_ALL).astype(np.int64))
+    some = lines.take(pa.array(places)).cast(pa.binary()).to_pylist()
+    return len({name for line in some for name in NAME.findall(line)}) * len(lines) > MOST_CELLS
+
+
+class JsonObject(list[tuple[str, Any]]):
+    """The members of a JSON object in order, including duplicates."""
+
+
+def python_literal(text: str) -> Any:
+    """The value of a literal. Raises ValueError if the text is not a literal.
+
+    Suppresses Python's warnings of odd backslashes, since they would show a record's value in a log.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.literal_eval(text)
+    except (SyntaxError, TypeError, RecursionError, MemoryError):
+        raise ValueError("no literal of Python's") from None
+
+
+Path: TypeAlias = tuple[str, ...]
+Positions: TypeAlias = NDArray[np.int64]
+
+BACKSLASH, SPACE = b"\\ "
+
+ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+"""The allowed escapes: whitespace such as line breaks, which end the payloads of many models."""
+
+_IS_ESCAPE = np.isin(np.arange(256), [ord(letter) for letter in ESCAPES])
+
+CHUNK_BYTES = 2**21
+"""Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
+
+LINES_LOOKED_AT = 32
+"""A text that is the same in so many lines, spread over all lines, is assumed to be the same in all."""
+
+LEAST_SHARE = 0.5  # the minimum share of lines with a common template for this to pay off
+
+
+class Member(Enum):
+    """The kind of a member that is not a text."""
+
+    OBJECT = "object"
+    NULL = "null"
+    OTHER = "number, true, false or array"
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A line without its values, which are the texts that differ between lines.
+
+    quotes: their number in a line. stretches: bytes before, between and after the values, with the values' quotes.
+    openings: index of each value's opening quote. members: for each, its opening quote's index, its text if that is
+    the same in all lines, or its other kind.
+    """
+
+    quotes: int
+    stretches: tuple[bytes, ...]
+    openings: tuple[int, ...]
+    members: Mapping[Path, int | str | Member]
+
+    def serves(self, fields: Sequence[pa.Field], above: Path = ()) -> bool:
+        """Whether all these members are absent, null, or have the fields' types: texts, or structs of texts."""
+        for field in fields:
+            path = (*above, field.name)
+            found, is_struct = self.members.get(path, Member.NULL), pa.types.is_struct(field.type)
+            if found is Member.OTHER or (found is not Member.NULL and is_struct != (found is Member.OBJECT)):
+                return False
+            if is_struct and not self.serves(list(field.type), path):
+                return False
+        return True
+
+
+def skeleton_of(lines: Sequence[bytes]) -> Skeleton | None:
+    """The skeleton of lines with equally many quotes and no unusual escape; texts that all share are not values.
+
+    None if the first line is not a JSON object, or is empty, or has a duplicate member.
+    """
+    split = [line.split(b'"') for line in lines]
+    pieces, differs = split[0], [len(set(same)) > 1 for same in zip(*split, strict=True)]
+    if not pieces[0].startswith(b"{") or len(pieces) % 2 == 0:
+        return None
+    # replace every text by the index of its opening quote, so that the parser identifies each text
+    numbered = b'"'.join(b"%d" % (at - 1) if at % 2 else piece for at, piece in enumerate(pieces))
+    try:
+        document = json.loads(numbered, object_pairs_hook=JsonObject, parse_constant=int)  # so that NaN is rejected
+        found = dict(_members(document, (), {at - 1: pieces[at].decode() for at in range(1, len(pieces), 2)}))
+        members = {
+            path: what if isinstance(what, Member) or differs[what + 1] else json.loads(b'"%s"' % pieces[what + 1])
+            for path, what in found.items()
+        }
+    except (ValueError, RecursionError):
+        return None
+    openings = sorted(what for what in members.values() if isinstance(what, int))
+    begins, ends = [0, *(opening + 2 for opening in openings)], [*(opening + 1 for opening in openings), len(pieces)]
+    between = [b'"'.join(pieces[begin:end]) for begin, end in zip(begins, ends, strict=True)]
+    stretches = b'"\n"'.join(between).split(b"\n")  # no piece contains a line end
+    return Skeleton(len(pieces) - 1, tuple(stretches), tuple(openings), members) if members else None
+
+
+def alike_lines(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
+    """Flags of lines that resemble their neighbours, and the schema's members of these lines, one row each.
+
+    schema: texts, and structs of texts. None if too few lines are alike.
+    """
+    flags, tables = np.zeros(len(lines), dtype=np.bool_), []
+    for start, end in chunks(lines, CHUNK_BYTES):
+        found = _alike_of_chunk(lines.slice(start, end - start), schema)
+        if found is not None:
+            flags[start:end], table = found
+            tables.append(table)
+    return (flags, pa.concat_tables(tables)) if tables else None
+
+
+_seen: dict[tuple[str, ...], Skeleton] = {}
+"""The skeletons of the last lines by requested member names: later lines mostly have the same skeleton."""
+
+
+def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa.Table] | None:
+    """The lines that match the previous skeleton, or else that of a line with the most frequent number of quotes."""
+    content, starts = bytes_of(lines), starts_of(lines)
+    if len(content) > CHUNK_BYTES:  # a single long line, for which a parser is as fast
+        return None
+    quotes = places_of(lines, b'"')
+    counts = np.diff(np.searchsorted(quotes, starts))
+    alike = _are_usual(lines, content, starts)
+    if not alike.any():
+        return None
+    most = np.bincount(counts[alike]).argmax()
+    alike &= counts == most
+    if not alike.all():
+        quotes = quotes[np.repeat(alike, counts)]
+    numbers = np.flatnonzero(alike)
+    quotes, begins, ends = quotes.reshape(len(numbers), most), starts[:-1][numbers], starts[1:][numbers]
+    seen = _seen.get(tuple(schema.names))
+    for skeleton in _skeletons(content, begins, ends, seen):
+        if not skeleton.serves(list(schema)) or skeleton.quotes != most:
+            continue
+        values = {opening: (quotes[:, opening] + 1, quotes[:, opening + 1]) for opening in skeleton.openings}
+        fits = _fit(content, begins, ends, list(values.values()), skeleton.stretches)
+        if fits.sum() >= LEAST_SHARE * len(lines) and (skeleton is not seen or fits.all()):
+            alike[numbers] = fits
+            if not fits.all():
+                values = {opening: (begins[fits], ends[fits]) for opening, (begins, ends) in values.items()}
+            columns = [_column(field, (), skeleton.members, lines, values, int(fits.sum())) for field in schema]
+            _seen[tuple(schema.names)] = skeleton
+            return alike, pa.table(columns, schema=schema)
+    return None
+
+
+def _skeletons(content: Bytes, begins: Positions, ends: Positions, before: Skeleton | None) -> Iterator[Skeleton]:
+    """Candidate skeletons of lines with equally many quotes. before: the skeleton of the previous lines."""
+    if before is not None:
+        yield before
+    spread = np.linspace(0, len(begins) - 1, LINES_LOOKED_AT).astype(np.int64)
+    bounds = zip(begins[spread].tolist(), ends[spread].tolist(), strict=True)
+    looked_at = [content[begin:end].tobytes() for begin, end in bounds]
+    for first in (0, LINES_LOOKED_AT // 2, LINES_LOOKED_AT - 1):
+        skeleton = skeleton_of([looked_at[first], *looked_at])
+        if skeleton is not None:
+            yield skeleton
+
+
+def _are_usual(lines: pa.StringArray, content: Bytes, starts: Positions) -> Flags:
+    """Flags of lines that are UTF-8, without control characters and unusual escapes."""
+    is_text = utf_8_flags(lines)
+    usual = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
+    odd = np.flatnonzero((content == BACKSLASH) | (content < SPACE))
+    behind = content[np.minimum(odd + 1, len(content) - 1)]
+    wrong = odd[(content[odd] != BACKSLASH) | ~_IS_ESCAPE[behind]]
+    usual[np.searchsorted(starts, wrong, side="right") - 1] = False
+    return usual
+
+
+def _fit(
+    content: Bytes,
+    line_starts: Positions,
+    line_ends: Positions,
+    values: Sequence[tuple[Positions, Positions]],
+    stretches: Sequence[bytes],
+) -> Flags:
+    """Flags of lines that have these stretches before, between and after their values."""
+    fits = np.ones(len(line_starts), dtype=np.bool_)
+    begins, ends = [line_starts, *(end for _, end in values)], [*(begin for begin, _ in values), line_ends]
+    for stretch, begin, end in zip(stretches, begins, ends, strict=True):
+        fits &= end - begin == len(stretch)
+        fits[fits] = _are_at(content, begin[fits], stretch)
+    return fits
+
+
+def _are_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
+    """Whether the text is at these positions, each of which has at least as many bytes after it."""
+    if not len(begins):
+        return np.ones(0, dtype=np.bool_)
+    # as many bytes from each position
+    windows: NDArray[np.void] = np.ndarray(
+        (len(content) - len(text) + 1,), f"V{len(text)}", buffer=content, strides=(1,)
+    )
+    equal = windows[begins].view(np.uint8).reshape(-1, len(text)) == np.frombuffer(text, np.uint8)
+    return np.ones(len(begins), dtype=np.bool_) if equal.all() else equal.all(axis=1)
+
+
+def _cut(lines: pa.StringArray, begins: Positions, ends: Positions) -> pa.StringArray:
+    """The text of one value in every line."""
+    if not len(begins):
+        return pa.array([], pa.string())
+    bounds = np.stack([begins, ends], axis=1).astype(np.int32)
+    # an array over the bytes of the lines, in which the texts alternate with the bytes between them
+    both = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), buffer_of(lines))
+    return _unescaped(both.take(pa.array(np.arange(0, bounds.size, 2))))
+
+
+def _unescaped(texts: pa.StringArray) -> pa.StringArray:
+    content = bytes_of(texts)
+    behind = content[np.flatnonzero(content == BACKSLASH) + 1]
+    for letter, meant in ESCAPES.items():
+        if (behind == ord(letter)).any():
+            texts = pc.replace_substring(texts, f"\\{letter}", meant)
+    return texts
+
+
+def _column(
+    field: pa.Field,
+    above: Path,
+    members: Mapping[Path, int | str | Member],
+    lines: pa.StringArray,
+    values: Mapping[int, tuple[Positions, Positions]],
+    rows: int,
+) -> pa.Array:
+    """A member of alike lines. values: bounds of the differing values, by the index of their opening quote."""
+    path = (*above, field.name)
+    found = members.get(path, Member.NULL)
+    if isinstance(found, str):
+        return pa.repeat(found, rows)
+    if found is Member.OBJECT:
+        inner = [_column(member, path, members, lines, values, rows) for member in field.type]
+        return pa.StructArray.from_arrays(inner, fields=list(field.type))
+    return _cut(lines, *values[found]) if isinstance(found, int) else pa.nulls(rows, field.type)
+
+
+def _members(value: Any, path: Path, texts: Mapping[int, str]) -> Iterator[tuple[Path, int | Member]]:
+    """Every member of a document in which numbers represent the texts. Raises ValueError for a duplicate member."""
+    if isinstance(value, JsonObject):
+        names = [texts[int(number)] for number, _ in value]
+        if len(set(names)) < len(names) or any("\\" in name for name in names):
+            raise ValueError("a member is there twice, or its name has to be read")
+        if path:
+            yield path, Member.OBJECT
+        for name, (_, member) in zip(names, value, strict=True):
+            yield from _members(member, (*path, name), texts)
+    elif isinstance(value, str):
+        yield path, int(value)
+    else:
+        yield path, Member.NULL if value is None else Member.OTHER

@@ -1,0 +1,86 @@
+"""The locations of records: columns with file and line, and numbers for files, since a path is longer than many a line.
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.records.arrays import Flags
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+
+LINE = "__line"
+FILE = "__file"
+BLOCK_START = "__block_start"
+"""A line, its file, and the byte offset of the block of the file in which Spark read it."""
+
+MAX_RECORD_BYTES = 256 * 2**20
+"""The default maximum bytes of a record's line, without its end."""
+
+FILE_KEY = "__file_key"  # a number for the file (`files_by_key`)
+
+PLACES = (LINE, FILE, BLOCK_START)
+PLACE_FIELDS = (pa.field(LINE, pa.string()), pa.field(FILE, pa.string()), pa.field(BLOCK_START, pa.int64()))
+
+FOLDERS_KEPT = 6
+"""The number of names kept from a path's end: enough for the hour in its folders (`windows.HOUR_FOLDER`)."""
+
+NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
+"""Characters that Java percent-encodes in the path of a URI; it leaves non-ASCII letters unchanged."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilesByKey:
+    """Paths of files, cut to their last names, by Spark's xxhash64 of the whole paths.
+
+    keys: sorted, shape (files,). paths: shape (files + 1,); the last one, for unknown keys, is empty.
+    """
+
+    keys: NDArray[np.int64]
+    paths: pa.StringArray
+
+    @classmethod
+    def of(cls, paths: Sequence[str]) -> FilesByKey:
+        keys = np.array(keys_of(paths), np.int64)
+        order = np.argsort(keys, kind="stable")
+        ends = ["/".join(paths[place].rsplit("/", FOLDERS_KEPT)[-FOLDERS_KEPT:]) for place in order.tolist()]
+        return cls(keys[order], pa.array([*ends, ""], pa.string()))
+
+    def behind(self, lines: pa.RecordBatch) -> pa.Array:
+        """The path of each line's file; empty if the lines have no FILE_KEY, or it is unknown."""
+        if FILE_KEY not in lines.schema.names:
+            return pa.repeat("", lines.num_rows)
+        places, known = places_among(self.keys, lines)
+        return pa.DictionaryArray.from_arrays(np.where(known, places, len(self.keys)).astype(np.int32), self.paths)
+
+
+def places_among(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
+    """The index of each line's FILE_KEY in sorted keys, and whether it is there at all."""
+    wanted = lines.column(FILE_KEY).to_numpy()
+    places = np.searchsorted(keys, wanted)
+    known = places < len(keys)
+    known[known] = keys[places[known]] == wanted[known]
+    return places, known
+
+
+def keys_of(paths: Sequence[str]) -> list[int]:
+    """The `FILE_KEY` of files with these paths in Spark."""
+    keys: list[int] = xxhash64_of_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
+    return keys
+
+
+def uri_of(path: str) -> str:
+    """A listed path as Spark's `_metadata.file_path` spells it."""
+    return NOT_IN_A_URI.sub(lambda found: f"%{ord(found[0]):02X}", path)
+
+
+_NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))
+"""One empty text. `pa.array` would load pandas, which takes 0.2 s."""
+
+NO_FILES = FilesByKey(np.empty(0, np.int64), _NO_PATH)  # for readers that don't need a line's file

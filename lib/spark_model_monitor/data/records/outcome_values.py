@@ -1,0 +1,261 @@
+"""Validates labels, predictions and probabilities for a scan, and gives the reasons for refusing a record.
+
+Validates them block by block, for every source (a table's columns, the payloads of merged records). Runs on executors:
+numpy and pyarrow only.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.records.arrays import joined, where
+from spark_model_monitor.data.records.decoded_rows import DecodedRows
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.statistics.states.outcomes import ClassKey, class_key
+
+Reasons: TypeAlias = NDArray[np.int32]
+Indices: TypeAlias = NDArray[np.int64]
+Numbers: TypeAlias = NDArray[np.float64]
+
+MISSING_TEXTS = pa.array(["", "NaN", "nan"])
+"""Texts that mean a missing value: pandas and Spark write a missing number as NaN."""
+
+DECIMAL = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+"""A decimal number; neither `0x1` nor Java's `1d`."""
+
+
+OF_CLASSES = pa.list_(pa.struct({"name": pa.string(), "share": pa.float64()}.items()))
+"""The probabilities by class name."""
+
+OUTCOMES = 3  # label, prediction and probability, the first columns of `DecodedRows`
+ROWS_AT_ONCE = 2**17  # rows that are validated together: a record may have millions
+NO_RECORDS = Reading(())  # for tables, which have no records
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureReading:
+    """The location of a record's features.
+
+    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects. columns: number, None for any.
+    names: names of the members of JSON objects, in order; without names, the order of the members counts.
+    """
+
+    path: str | None = None
+    columns: int | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReading:
+    """The parts of each outcome to read, and their locations.
+
+    label, prediction, probability: a column's name or index, or a JMESPath; None if not requested, or, for the label,
+    for the first cell. numeric: whether labels and predictions are numbers. binary: whether a probability is that of
+    the positive class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class.
+    with_label: whether a label is requested. classes: allowed labels and predictions; None for any. keeps_missing:
+    whether an outcome may lack its label or prediction, without an error. records: which records to take, the members
+    of `captureData` that may contain outcomes, and their CSV dialect.
+    features: location of the record's features; None if not requested.
+    """
+
+    label: str | None
+    prediction: str | None
+    probability: str | None
+    numeric: bool = False
+    binary: bool = False
+    positive_label: str | None = None
+    with_label: bool = True
+    classes: frozenset[ClassKey] | None = None
+    keeps_missing: bool = False
+    records: Reading = NO_RECORDS
+    features: FeatureReading | None = None
+
+    @property
+    def with_prediction(self) -> bool:
+        """Whether any part of the model's reply is requested."""
+        return self.prediction is not None or self.probability is not None
+
+    @property
+    def columns(self) -> int:
+        """The number of requested features."""
+        return 0 if self.features is None else self.features.columns or 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRows:
+    """Outcomes as `states.OutcomeBuilder` takes them, and refused records.
+
+    Rows with a reason above 0 are refused records, one row each, whose other members are meaningless. sources: index of
+    a row's record; the rows of a record are consecutive. features: texts, as many as requested. A label or prediction
+    that may be missing is null, and a score NaN. predictions, scores: None if not requested. of_classes: the
+    probabilities by class name, null if only that of the predicted class is known; None unless there are many classes.
+    """
+
+    labels: pa.Array
+    predictions: pa.Array | None
+    scores: Numbers | None
+    sources: Indices
+    reasons: Reasons
+    features: tuple[pa.Array, ...] = ()
+    of_classes: pa.ListArray | None = None
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """The rows that are not refused."""
+        kept: NDArray[np.bool_] = self.reasons == 0
+        return kept
+
+    @property
+    def is_first(self) -> NDArray[np.bool_]:
+        """The first row of each record."""
+        first: NDArray[np.bool_] = np.diff(self.sources, prepend=-1) != 0
+        return first
+
+    def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
+        """The rows selected by `mask`."""
+        return where(self, mask)
+
+
+def judged(found: DecodedRows, reading: OutcomeReading) -> OutcomeRows:
+    """The outcomes of decoded rows. A record is kept or refused as a whole, for the first error of its first bad row.
+
+    found: one row for each outcome and one for each refused record, with label, prediction, probability and features:
+    texts or numbers, null if missing or not requested.
+    """
+    parts = []
+    for start in range(0, max(1, len(found.lines)), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        label, prediction, probability = (column[some] for column in found.columns[:OUTCOMES])
+        parts.append(_judged(label, prediction, probability, found.lines[some], found.reasons[some], reading))
+    rows = joined(parts)
+    rows = replace(rows, reasons=_of_whole_records(rows.reasons, rows.sources), features=found.columns[OUTCOMES:])
+    return rows.where(rows.kept | rows.is_first)
+
+
+def _judged(
+    labels: pa.Array,
+    predictions: pa.Array,
+    probabilities: pa.Array,
+    sources: Indices,
+    reasons: Reasons,
+    reading: OutcomeReading,
+) -> OutcomeRows:
+    """The outcomes of rows without their features, and the first error of each row."""
+    scores = of_classes = None
+    if reading.numeric:
+        numbers, faults = _numbers(labels, Refusal.NO_LABEL, Refusal.LABEL_NOT_A_NUMBER)
+        labels, reasons = pa.array(numbers), _first(reasons, faults) if reading.with_label else reasons
+        if reading.prediction is not None:
+            numbers, faults = _numbers(predictions, Refusal.NO_PREDICTION, Refusal.PREDICTION_NOT_A_NUMBER)
+            predictions, reasons = pa.array(numbers), _first(reasons, faults)
+    else:
+        may_lack_label = reading.keeps_missing or not reading.with_label
+        labels, faults = _texts(labels, Refusal.NO_LABEL, keeps_missing=may_lack_label)
+        reasons = _first(reasons, faults)
+        if reading.prediction is not None:
+            predictions, faults = _texts(predictions, Refusal.NO_PREDICTION, keeps_missing=reading.keeps_missing)
+            reasons = _first(reasons, faults)
+        if reading.classes is not None:
+            asked = [labels] * reading.with_label + [predictions] * (reading.prediction is not None)
+            for column in asked:
+                reasons = _first(reasons, _of_other_classes(column, reading.classes))
+    if reading.probability is not None:
+        if not reading.numeric and not reading.binary:
+            probabilities, of_classes = _of_classes(probabilities, predictions)
+        scores, faults = _numbers(probabilities, Refusal.NO_PROBABILITY, Refusal.PROBABILITY_NOT_A_NUMBER)
+        if reading.keeps_missing:
+            is_missing = faults == Refusal.NO_PROBABILITY
+            scores, faults = np.where(is_missing, np.nan, scores), np.where(is_missing, np.int32(0), faults)
+        reasons = _first(reasons, faults)
+        outside = (scores < 0) | (scores > 1)
+        reasons = _first(reasons, np.where(outside, np.int32(Refusal.PROBABILITY_OUT_OF_RANGE), np.int32(0)))
+    told = None if reading.prediction is None else predictions
+    return OutcomeRows(labels, told, scores, sources, reasons, of_classes=of_classes)
+
+
+def _of_classes(column: pa.Array, predictions: pa.Array) -> tuple[pa.Array, pa.ListArray]:
+    """The probability of the predicted class, and those of all classes if the column has objects.
+
+    A probability of another class outside 0 to 1 replaces the first, so that the row is refused for it.
+    """
+    nothing = pa.nulls(len(column), OF_CLASSES)
+    if pa.types.is_floating(column.type) or not pc.any(pc.starts_with(column, "{"), min_count=0).as_py():
+        return column, nothing
+    texts, found = column.to_pylist(), nothing.to_pylist()
+    for row, (text, prediction) in enumerate(zip(texts, predictions.to_pylist(), strict=True)):
+        if text is None or not text.startswith("{"):
+            continue
+        try:
+            shares = {name.strip(): float(share) for name, share in json.loads(text).items()}
+        except (ValueError, TypeError, RecursionError, OverflowError):
+            continue
+        wrong = [share for share in shares.values() if not 0 <= share <= 1]
+        told = wrong[0] if wrong else shares.get(prediction or "", max(shares.values(), default=math.nan))
+        texts[row] = repr(told)
+        found[row] = None if wrong else [{"name": name, "share": share} for name, share in shares.items()]
+    return pa.array(texts, pa.string()), pa.array(found, OF_CLASSES)
+
+
+def _first(reasons: Reasons, faults: Reasons) -> Reasons:
+    return np.where(reasons > 0, reasons, faults)
+
+
+def _of_whole_records(reasons: Reasons, sources: Indices) -> Reasons:
+    bad = np.flatnonzero(reasons)
+    if not len(bad):
+        return reasons
+    records, first = np.unique(sources[bad], return_index=True)
+    of_record = np.zeros(int(sources[-1]) + 1, dtype=np.int32)
+    of_record[records] = reasons[bad[first]]
+    return of_record[sources]
+
+
+def _texts(column: pa.Array, missing: Refusal, *, keeps_missing: bool) -> tuple[pa.Array, Reasons]:
+    """Texts without surrounding blanks; missing texts are "", or null if that is not an error."""
+    texts = pc.utf8_trim_whitespace(column)
+    absent = pc.or_(pc.is_null(texts), pc.is_in(texts, MISSING_TEXTS))
+    if keeps_missing:
+        return pc.if_else(absent, None, texts), np.zeros(len(texts), np.int32)
+    faults = np.where(absent.to_numpy(zero_copy_only=False), np.int32(missing), np.int32(0))
+    return pc.fill_null(texts, "") if texts.null_count else texts, faults
+
+
+def _of_other_classes(texts: pa.Array, classes: frozenset[ClassKey]) -> Reasons:
+    known = [text for text in texts.unique().to_pylist() if text is not None and class_key(text) in classes]
+    others = pc.invert(pc.is_in(texts, pa.array(known, pa.string()))).to_numpy(zero_copy_only=False)
+    return np.where(others, np.int32(Refusal.THIRD_CLASS), np.int32(0))
+
+
+def _numbers(column: pa.Array, missing: Refusal, no_number: Refusal) -> tuple[Numbers, Reasons]:
+    """Finite numbers; 0 for other values."""
+    if pa.types.is_floating(column.type):
+        absent = pc.or_kleene(pc.is_null(column), pc.is_nan(column))
+        values = pc.fill_null(column.cast(pa.float64()), 0.0)
+    else:
+        texts = pc.utf8_trim_whitespace(column)
+        absent = pc.or_kleene(pc.is_null(texts), pc.equal(texts, ""))
+        values = _parsed(texts)
+    numbers = values.to_numpy(zero_copy_only=False)
+    absent = pc.fill_null(absent, True).to_numpy(zero_copy_only=False)
+    finite = np.isfinite(numbers)
+    faults = np.where(absent, np.int32(missing), np.where(finite, np.int32(0), np.int32(no_number)))
+    return np.where(finite, numbers, 0.0), faults
+
+
+def _parsed(texts: pa.Array) -> pa.Array:
+    """The texts as numbers, NaN for texts that are not numbers."""
+    try:
+        return pc.fill_null(texts.cast(pa.float64()), np.nan)
+    except pa.ArrowInvalid:
+        decimal = pc.fill_null(pc.match_substring_regex(texts, DECIMAL), False)
+        plain = pc.if_else(decimal, pc.utf8_ltrim(texts, characters="+"), pa.scalar(None, pa.string()))
+        return pc.fill_null(plain.cast(pa.float64()), np.nan)

@@ -1,0 +1,182 @@
+"""Reasons for refusing records, and their remedies: a refused record is counted and quarantined, and the run continues.
+
+Unforeseen errors don't end a run, either: a record on which a decoder raises is refused, and the others are decoded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from enum import IntEnum
+from typing import Any, TypeVar
+
+from spark_model_monitor.data.records.arrays import joined
+
+REASON = "__reason"
+
+CELLS = "__cells"
+"""The number of cells of a captured record, on its first row; 0 on its other rows and if cells weren't counted."""
+
+
+class Refusal(IntEnum):
+    """Reasons for refusing a record: the number is the value in column `REASON`, the text is used by ledger and log."""
+
+    text: str
+
+    def __new__(cls, number: int, text: str = "") -> Refusal:
+        reason = int.__new__(cls, number)
+        reason._value_, reason.text = number, text
+        return reason
+
+    WRONG_NUMBER_OF_CELLS = 1, "wrong number of cells"
+    NOT_UTF_8 = 2, "not UTF-8"
+    REPEATED_HEADER = 3, "repeated header line"
+    COLUMNS_IN_ANOTHER_ORDER = 4, "header with the columns in another order"
+    NOT_A_JSON_OBJECT = 5, "not a JSON object"
+    SEVERAL_JSON_OBJECTS = 6, "several JSON objects in one line"
+    SCRIPT_ERROR = 7, "script error"
+    OUTSIDE_WINDOW = 8, "outside the window"
+    SAMPLED_OUT = 9, "sampled out"
+    NOT_A_CAPTURE = 10, "not a captured record"
+    UNREADABLE_TIME = 11, "no readable inferenceTime"
+    NO_PAYLOAD = 12, "no captured data"
+    UNKNOWN_ENCODING = 13, "encoding is neither CSV, JSON nor BASE64"
+    ENCODING_MISMATCH = 14, "input and output of different encodings"
+    ANOTHER_ENCODING = 15, "another encoding than the first record's"
+    BASE64_WITHOUT_SCRIPT = 16, "BASE64 data without a preprocessor script"
+    BAD_BASE64 = 17, "bad base64"
+    UNEQUAL_NUMBERS_OF_ROWS = 18, "input and output with different numbers of rows"
+    PAYLOAD_NOT_JSON = 19, "captured data is not JSON objects"
+    NESTED_JSON = 20, "nested JSON in captured data"
+    UNFINISHED_QUOTE = 21, "a quote that does not end in its line"
+    NO_LABEL = 22, "no label"
+    LABEL_WITHOUT_PATH = 23, "a JSON label without ground_truth_attribute"
+    NO_PREDICTION = 24, "no prediction"
+    NO_PROBABILITY = 25, "no probability"
+    LABEL_NOT_A_NUMBER = 26, "label is not a number"
+    PREDICTION_NOT_A_NUMBER = 27, "prediction is not a number"
+    PROBABILITY_NOT_A_NUMBER = 28, "probability is not a number"
+    PROBABILITY_OUT_OF_RANGE = 29, "probability outside 0 to 1"
+    UNEQUAL_NUMBERS_OF_OUTCOMES = 30, "labels and predictions in different numbers"
+    NO_ID = 31, "no id to join by"
+    NOT_GROUND_TRUTH = 32, "not a ground-truth record"
+    WITHOUT_DATA = 33, "captured for its metadata alone"
+    UNREADABLE = 34, "unreadable"
+    UNREADABLE_ATTRIBUTE_ERROR = 35, "unreadable (AttributeError)"
+    UNREADABLE_INDEX_ERROR = 36, "unreadable (IndexError)"
+    UNREADABLE_KEY_ERROR = 37, "unreadable (KeyError)"
+    UNREADABLE_MEMORY_ERROR = 38, "unreadable (MemoryError)"
+    UNREADABLE_OVERFLOW_ERROR = 39, "unreadable (OverflowError)"
+    UNREADABLE_RECURSION_ERROR = 40, "unreadable (RecursionError)"
+    UNREADABLE_TYPE_ERROR = 41, "unreadable (TypeError)"
+    UNREADABLE_UNICODE_ERROR = 42, "unreadable (UnicodeError)"
+    UNREADABLE_VALUE_ERROR = 43, "unreadable (ValueError)"
+    TOO_LONG = 44, "longer than --max-record-size"
+    ANOTHER_SHAPE = 45, "of another shape than most records"
+    THIRD_CLASS = 46, "label or prediction of a third class"
+    STRAY = 47, "a cell of another kind than nearly all others of its column"
+    NOT_EXPLAINED = 48, "the model gives no finite answer for it"
+    TWO_VALUES = 49, "a member with two values"
+
+    @classmethod
+    def of(cls, error: Exception) -> Refusal:
+        """The reason for refusing a record on which our own code raised an unforeseen exception: by the exception's
+        class, never by its text, which may contain values."""
+        names = (kind.__name__ for kind in type(error).__mro__)
+        return next((UNFORESEEN[name] for name in names if name in UNFORESEEN), cls.UNREADABLE)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the record itself is bad; other records are left out on purpose and not quarantined."""
+        return self not in LEFT_OUT
+
+
+LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA})
+
+_UNREADABLE = "unreadable ("
+
+UNFORESEEN = {
+    reason.text.removeprefix(_UNREADABLE)[:-1]: reason for reason in Refusal if reason.text.startswith(_UNREADABLE)
+}
+"""Reasons by exception name, for exceptions with a number of their own; the most specific class counts."""
+
+
+def _read_by_spark(options: Mapping[str, object]) -> str:
+    """The flag to read CSV by Spark with these options; quotes inside quotes are doubled, as pandas writes them."""
+    reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}
+    return f"--dataset-format '{json.dumps({'spark': reader})}'"
+
+
+_IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a JSON member"
+
+REMEDIES = {
+    Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
+    Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {_read_by_spark({'multiLine': True})}",
+    Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
+    "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
+    Refusal.TWO_VALUES: "if input and output have members of one name choose a half by captureIndexNames (docs/data.md), or name "
+    "them apart by a --record-preprocessor-script",
+    Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
+    Refusal.NESTED_JSON: "if nested members are meant write --flatten-json",
+    Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
+    Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
+    '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',
+    Refusal.NO_PREDICTION: f"say where the prediction is by inference_attribute: {_IN_A_RECORD}",
+    Refusal.NO_PROBABILITY: f"say where the probability is by probability_attribute: {_IN_A_RECORD}",
+    Refusal.LABEL_WITHOUT_PATH: "name the member that is the label by ground_truth_attribute",
+    Refusal.THIRD_CLASS: "if there are more classes write problem_type MulticlassClassification; --positive-label names one",
+    Refusal.PROBABILITY_NOT_A_NUMBER: "write one number, of the positive class, with a point; of many classes an object by "
+    "class, or lists of probabilities beside lists of labels",
+    Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
+    Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
+}
+"""Remedies by reason, where there is another remedy than to correct the records."""
+
+
+def remedy(reasons: Collection[str]) -> str:
+    """The remedy for records that were refused for these reasons, given as texts."""
+    return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["mend them"])
+
+
+Part = TypeVar("Part")
+
+
+def by_parts(
+    ranges: Iterable[tuple[int, int]],
+    decode: Callable[[slice], Part],
+    refused: Callable[[int, Refusal], Part],
+    numbers: str = "",
+) -> Part:
+    """The results of `decode`, a dataclass of arrays, for elements in these ranges, of `refused` where `decode` raises.
+
+    numbers: the member with the number of each row's element, which `decode` counts from the beginning of its slice.
+    """
+
+    def decoded(start: int, end: int) -> Part:
+        found: Any = decode(slice(start, end))
+        shifted: Part = replace(found, **{numbers: getattr(found, numbers) + start}) if numbers else found
+        return shifted
+
+    return joined([part for bounds in [*ranges] or [(0, 0)] for part in parts_of(*bounds, decoded, refused)])
+
+
+def parts_of(
+    start: int, end: int, decode: Callable[[int, int], Part], refused: Callable[[int, Refusal], Part]
+) -> Iterator[Part]:
+    """The results of `decode` for the elements from `start` up to `end`: all at once, or in halves if it raises.
+
+    refused: the result for one element on which `decode` raises. Errors of `decode` on no elements are not caught.
+    """
+    try:
+        found = decode(start, end)
+    except Exception as error:
+        if start == end:
+            raise
+        if end - start > 1:
+            middle = (start + end) // 2
+            yield from parts_of(start, middle, decode, refused)
+            yield from parts_of(middle, end, decode, refused)
+            return
+        found = refused(start, Refusal.of(error))
+    yield found

@@ -1,0 +1,115 @@
+"""Time windows of runs, and the ids in a sample. Pure; standard library only, since DAGs import this module."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from spark_model_monitor.errors import BadConfiguration
+
+HOUR = timedelta(hours=1)
+
+TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-](?:0\d|1[0-7]):[0-5]\d)?", re.ASCII
+)
+"""The format of captured times. Spark's own cast would read `12:30` as today and `2022` as New Year's Day."""
+
+HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
+"""A file path that contains its hour: `…/2022/04/18/00/48-871-0b7b.jsonl`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time span from `start` (included) to `end` (excluded).
+
+    Parameters
+    ----------
+    start, end : datetime.datetime
+        Both with a time zone.
+
+    Raises
+    ------
+    BadConfiguration
+        If one of them has no time zone, or if the end is not after the start.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> from spark_model_monitor import Window
+    >>> hour = Window(datetime(2026, 1, 31, 22, tzinfo=timezone.utc), datetime(2026, 1, 31, 23, tzinfo=timezone.utc))
+    >>> datetime(2026, 1, 31, 23, tzinfo=timezone.utc) in hour
+    False
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise BadConfiguration(
+                f"the window {self.start} to {self.end} has no time zone; write 2026-01-31T22:00:00Z"
+            )
+        if not self.start < self.end:
+            raise BadConfiguration(
+                f"the window begins at {self.start.isoformat()} and ends at {self.end.isoformat()}; "
+                "the start has to be before the end"
+            )
+
+    def __contains__(self, time: datetime) -> bool:
+        return self.start <= time < self.end
+
+    def hours(self, *, later: int = 0) -> Iterator[datetime]:
+        """The starts of the hours that the window touches, and of `later` further hours."""
+        hour = self.start.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
+        while hour < self.end + later * HOUR:
+            yield hour
+            hour += HOUR
+
+
+def parse_time(text: str) -> datetime | None:
+    """A captured time in UTC, or None if invalid. The default zone is UTC; digits below microseconds are cut off."""
+    found = TIME.fullmatch(text)
+    if found is None:
+        return None
+    *numbers, fraction, zone = found.groups()
+    try:
+        time = datetime(*(int(number) for number in numbers), tzinfo=_zone(zone))  # type: ignore[misc, arg-type]
+        return time.astimezone(timezone.utc) + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
+    except (ValueError, OverflowError):
+        return None
+
+
+def duration(span: timedelta) -> str:
+    """A time span in ISO 8601: `PT3600S`."""
+    seconds = round(span.total_seconds())
+    return f"-PT{-seconds}S" if seconds < 0 else f"PT{seconds}S"
+
+
+def _zone(text: str | None) -> timezone:
+    if text is None or text == "Z":
+        return timezone.utc
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def hour_of_path(path: str) -> datetime | None:
+    """The hour in a file's folder; None if it contains none."""
+    found = re.fullmatch(HOUR_FOLDER, path, re.ASCII)
+    if found is None:
+        return None
+    try:
+        year, month, day, hour = (int(part) for part in found.groups())
+        return datetime(year, month, day, hour, tzinfo=timezone.utc)
+    except ValueError:
+        return None
+
+
+HASHES = 2**32  # number of values of CRC-32
+
+
+def is_sampled(event_id: bytes, fraction: float) -> bool:
+    """Whether this id is in the share `fraction` of all ids, selected by CRC-32."""
+    return zlib.crc32(event_id) < round(fraction * HASHES)

@@ -1,0 +1,201 @@
+"""Files that outlast runs: _alerts.json with monitored windows and notifications, people's decisions about alarms, and
+_promotions.json of versions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, whose
+from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
+
+
+class AlertStatus(Enum):
+    """Whether enough recent windows had violations, in the service's words."""
+
+    OK = "OK"
+    IN_ALERT = "InAlert"
+
+
+class MonitoredWindow(Section):
+    """One window that a run completed.
+
+    window: its identity: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended;
+    windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
+    recorded. told: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
+    the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
+    earlier days. lasting: whether an alarm of the previous window continues, though this window alone shows none.
+    """
+
+    window: Name
+    time: Name
+    violations: Count
+    run_id: Name
+    records: Count | None = None
+    told: tuple[Name, ...] = ()
+    since: Mapping[str, Name] | None = None
+    recurring: bool | None = None
+    lasting: bool | None = None
+
+
+class Transition(Section):
+    """A change of the alert. time, window: of the last window monitored when it changed."""
+
+    time: Name
+    window: Name
+    status: AlertStatus
+
+
+class Notified(Section):
+    """A sink's last notification. sink: its name and a hash of its target, which may be a secret. missed: changes that
+    it could not be notified of since then.
+    """
+
+    sink: Name
+    status: AlertStatus
+    missed: tuple[Transition, ...] | None = None
+
+
+class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring runs"):
+    """_alerts.json. windows: the most recent ones, in order of time. transitions: the oldest first."""
+
+    version: Number = 0.0
+    status: AlertStatus = AlertStatus.OK
+    windows: tuple[MonitoredWindow, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    told: tuple[Notified, ...] = ()
+
+    def since_before(self, time: str) -> Mapping[str, str]:
+        """The alarms of the last window that ended before a time, and when each began."""
+        return next((window.since or {} for window in reversed(self.windows) if window.time < time), {})
+
+    def told_of(self, sink: str) -> AlertStatus:
+        """The status that `sink` was last notified of; OK if it never was."""
+        return next((told.status for told in self.told if told.sink == sink), AlertStatus.OK)
+
+    def missed_by(self, sink: str) -> tuple[Transition, ...]:
+        """The changes that `sink` could not be notified of since its last notification, the oldest first."""
+        return next((told.missed or () for told in self.told if told.sink == sink), ())
+
+
+TWO_SIDED_95 = 1.96
+
+FARTHER = 0.25
+"""Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
+
+OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell", "filled"})
+
+
+class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
+    """_decisions/<time>-<run id>.json: a person looked at a run's alarms and accepted them.
+
+    window: its name in the history, None without one. features: the accepted ones; empty for all. alarms: the
+    violations at that time. by, why: who decided, and the reason, if given.
+    """
+
+    version: Number = 1.0
+    run_id: Name
+    window: Name | None = None
+    features: tuple[Name, ...] = ()
+    time: Name
+    by: Name | None = None
+    why: Name | None = None
+    alarms: tuple[CheckResult, ...]
+
+    def covers(self, result: CheckResult) -> bool:
+        """Whether a violation repeats one of the alarms: same subject, same direction, and not larger."""
+        return any(_is_again(result, alarm) for alarm in self.alarms)
+
+
+def accepted(results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
+    """The results; violations that a decision covers are not judged."""
+    return tuple(_unless_accepted(result, decisions) for result in results)
+
+
+def _unless_accepted(result: CheckResult, decisions: Sequence[Decision]) -> CheckResult:
+    covering = (each for each in decisions if result.status is CheckStatus.VIOLATED and each.covers(result))
+    decision = next(covering, None)
+    if decision is None:
+        return result
+    said = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
+    reason = " ".join(said) + (f": {decision.why}" if decision.why else "")
+    return result.model_copy(update={"status": CheckStatus.NOT_JUDGED, "reason": reason, "description": None})
+
+
+def _is_again(result: CheckResult, alarm: CheckResult) -> bool:
+    if whose(result) != whose(alarm) or _kind(result) != _kind(alarm):
+        return False
+    now, then, limit = _size(result), _size(alarm), 0.0 if alarm.distance is not None else alarm.threshold
+    if now is None or then is None or limit is None:
+        return now == then
+    low, high = _interval(alarm, then, limit)
+    return (limit <= now <= high) if then >= limit else (low <= now <= limit)
+
+
+def _kind(result: CheckResult) -> tuple[str | None, ...]:
+    """What identifies an alarm. Tests of values count as one: which of them detects a change first is chance."""
+    component = OF_VALUES if result.component in _TESTS_OF_VALUES else result.component
+    return result.check, result.against, component, result.direction
+
+
+def _size(result: CheckResult) -> float | None:
+    return result.observed if result.distance is None else result.distance
+
+
+def _interval(alarm: CheckResult, size: float, limit: float) -> tuple[float, float]:
+    """The plausible range of the true size: the interval of its distance, its own, or that of a share; else a quarter
+    of its distance from the limit on both sides, as later windows have other numbers of rows.
+    """
+    if alarm.distance_low is not None and alarm.distance_high is not None:
+        return alarm.distance_low, alarm.distance_high
+    if alarm.interval is not None:
+        return alarm.interval
+    if alarm.m and 0 <= size <= 1:
+        reach = TWO_SIDED_95 * math.sqrt(size * (1 - size) / alarm.m)
+        return size - reach, size + reach
+    reach = FARTHER * abs(size - limit)
+    return size - reach, size + reach
+
+
+class Promotion(Section):
+    """One promotion of a baseline version.
+
+    source: the output path of the run that it copies. taken_back: when it was rolled back, None if it wasn't.
+    """
+
+    model_version: Name
+    run_id: Name
+    source: Name
+    time: Name
+    taken_back: Name | None = None
+
+
+class Promotions(Document, file="_promotions.json", meant="_promotions.json of `spark-model-monitor promote`"):
+    """_promotions.json: promoted versions of a baseline, the oldest first; the last not rolled back is active."""
+
+    version: Number = 1.0
+    promotions: tuple[Promotion, ...] = ()
+
+    @property
+    def standing(self) -> tuple[Promotion, ...]:
+        """The promotions that were not rolled back; the last one is active."""
+        return tuple(promotion for promotion in self.promotions if promotion.taken_back is None)
+
+
+def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str | None = None) -> tuple[Hint, ...]:
+    """Hints for alarms of the previous window that are over in this one; each is reported once, in its first window.
+
+    since: when each cause's alarm began, from the previous window. began: when this window began.
+    """
+    judged: dict[str, bool] = {}
+    for each in results:
+        if each.status is not CheckStatus.NOT_JUDGED and since:
+            is_over = each.status is not CheckStatus.VIOLATED and each.since is None
+            judged[cause(each)] = judged.get(cause(each), True) and is_over
+    back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
+    over = ((name, start) for name, start in since.items() if judged.get(name, False))
+    return tuple(
+        Hint(hint="alarm_ended", features=(name,), description=f"{name}: {back} {start}") for name, start in over
+    )

@@ -1,0 +1,238 @@
+"""analysis_config.json: what a Clarify job analyses and how, for bias and explainability, and the columns it names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
+
+from spark_model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
+from spark_model_monitor.errors import BadConfiguration, did_you_mean
+
+LISTED = 20
+
+
+class NamedColumns:
+    """Finds columns by the names of a data set, and gathers errors for those not found."""
+
+    def __init__(self, names: tuple[str, ...], where: str) -> None:
+        self._names = names
+        self._where = where
+        self._faults: list[str] = []
+
+    def named(self, member: str, name_or_index: str | int) -> str:
+        """The column's name; the given text if there is no such column."""
+        if isinstance(name_or_index, str):
+            if name_or_index not in self._names:
+                self._faults.append(
+                    f"{self._where}: {member} is {name_or_index!r}, which is no column of the data; {self._near(name_or_index)}"
+                )
+            return name_or_index
+        if not -len(self._names) <= name_or_index < len(self._names):
+            self._faults.append(
+                f"{self._where}: {member} is {name_or_index}; the data has {len(self._names)} columns, "
+                f"so an index is at most {len(self._names) - 1}"
+            )
+            return str(name_or_index)
+        return self._names[name_or_index]
+
+    def require_all_found(self, column_types: Collection[str] = ()) -> None:
+        """Raise BadConfiguration with every column that was not found, including those of `--column-types`."""
+        faults = self._faults + [
+            f"--column-types names {name!r}, which is no column of the data; {self._near(name)}"
+            for name in column_types
+            if name not in self._names
+        ]
+        if faults:
+            raise BadConfiguration.gathered(faults)
+
+    def _near(self, name: str) -> str:
+        rest = " …" if len(self._names) > LISTED else ""
+        return did_you_mean(name, self._names, f"the columns are {', '.join(self._names[:LISTED])}{rest}", most=3)
+
+
+BEYOND_A_DOUBLE = 2**1024
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str | int | float) or (isinstance(value, int) and abs(value) >= BEYOND_A_DOUBLE):
+        raise ValueError("no scalar")
+    str(value).encode()  # a lone surrogate can't be encoded
+    return value
+
+
+def _name_or_index(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 0):
+        raise ValueError("neither name nor index")
+    return value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _listed(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """A list, or one item without brackets, which is written back that way."""
+    return read(value) if isinstance(value, list | tuple | dict) else Single(read([value]))
+
+
+Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar), Expected("a text, a number or a boolean")]
+NameOrIndex = Annotated[
+    str | int, BeforeValidator(_name_or_index), Expected("a column's name, its index from 0, or a JMESPath")
+]
+WholeNumber = Annotated[int, Strict(), Field(ge=1), Expected("a whole number above 0")]
+Seed = Annotated[int, Strict(), Expected("a whole number")]
+Scalars: TypeAlias = Annotated[tuple[Scalar, ...], WrapValidator(_listed)]
+
+
+class DatasetType(Enum):
+    """The format of the data set."""
+
+    CSV = "text/csv"
+    JSON_LINES = "application/jsonlines"
+    JSON = "application/json"
+    CAPTURE = "application/sagemakercapturejson"
+    PARQUET = "application/x-parquet"
+    IMAGE = "application/x-image"
+
+
+class ContentType(Enum):
+    """The format of a model's requests or answers."""
+
+    CSV = "text/csv"
+    JSON_LINES = "application/jsonlines"
+    JSON = "application/json"
+    JPEG = "image/jpeg"
+    PNG = "image/png"
+    NUMPY = "application/x-npy"
+
+
+class Aggregation(Enum):
+    """How local attributions are aggregated to global ones."""
+
+    MEAN_ABS = "mean_abs"
+    MEAN = "mean"  # in public configurations: read as mean_abs, Clarify's only mean
+    MEDIAN = "median"
+    MEAN_SQ = "mean_sq"
+
+
+class FacetConfig(StrictSection):
+    """A column with a sensitive group. value_or_threshold: its values, or its lower threshold; None: each value."""
+
+    name_or_index: NameOrIndex
+    value_or_threshold: Scalars | None = None
+
+
+class SegmentConfig(StrictSection):
+    """A column whose values divide the rows. segments: empty for one segment per value. display_aliases: the segments'
+    names, with or without that of the remaining rows.
+    """
+
+    config_name: Name | None = None
+    name_or_index: NameOrIndex
+    segments: tuple[Scalars, ...]
+    display_aliases: tuple[Name, ...] | None = None
+
+
+class BiasMethods(StrictSection):
+    """The metrics of one part: names, or "all"."""
+
+    methods: Annotated[tuple[Name, ...], WrapValidator(_listed)]
+
+
+class ShapMethod(StrictSection):
+    """Feature attributions. baseline: a path, rows, records or one JSON object; None: computed by clustering."""
+
+    baseline: Any = None
+    num_clusters: WholeNumber | None = None
+    use_logit: Flag | None = None
+    num_samples: WholeNumber | None = None
+    agg_method: Annotated[Aggregation, BeforeValidator(_lower)] | None = None
+    save_local_shap_values: Flag | None = None
+    seed: Seed | None = None
+    features_to_explain: tuple[NameOrIndex, ...] | None = None
+    text_config: Mapping[str, Any] | None = None
+    image_config: Mapping[str, Any] | None = None
+
+
+class PdpMethod(StrictSection):
+    """Partial dependence plots."""
+
+    grid_resolution: WholeNumber
+    features: tuple[NameOrIndex, ...] | None = None
+    top_k_features: WholeNumber | None = None
+
+
+class ReportMethod(StrictSection):
+    """The report. name: the stem of its files."""
+
+    name: Name = "report"
+    title: Name | None = None
+
+
+class MethodsConfig(StrictSection):
+    """The requested analyses."""
+
+    pre_training_bias: BiasMethods | None = None
+    post_training_bias: BiasMethods | None = None
+    shap: ShapMethod | None = None
+    pdp: PdpMethod | None = None
+    report: ReportMethod | None = None
+    asymmetric_shapley_value: Mapping[str, Any] | None = None
+
+
+class PredictorConfig(StrictSection):
+    """The model, if predictions are not in the data."""
+
+    endpoint_name: Name | None = None
+    endpoint_name_prefix: Name | None = None
+    model_name: Name | None = None
+    target_model: Name | None = None
+    instance_type: Name | None = None
+    initial_instance_count: WholeNumber | None = None
+    accelerator_type: Name | None = None
+    content_type: Annotated[ContentType, BeforeValidator(_lower)] | None = None
+    accept_type: Annotated[ContentType, BeforeValidator(_lower)] | None = None
+    label: NameOrIndex | None = None
+    probability: NameOrIndex | None = None
+    label_headers: Scalars | None = None
+    content_template: Any = None
+    record_template: Name | None = None
+    custom_attributes: Name | None = None
+    time_series_predictor_config: Mapping[str, Any] | None = None
+
+
+class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analysis_config.json", extra="forbid"):
+    """Clarify's analysis_config.json, for a job or a monitor.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import AnalysisConfig
+    >>> config = AnalysisConfig.from_json('{"label": "hired", "facet": [{"name_or_index": "sex"}]}')
+    >>> config.facet[0].name_or_index
+    'sex'
+    """
+
+    version: Annotated[str, Field(pattern=r"^1\.0$"), Expected('"1.0"')] | None = None
+    dataset_type: Annotated[DatasetType, BeforeValidator(_lower)] | None = None
+    dataset_uri: Name | None = None
+    headers: tuple[Name, ...] | None = None
+    label: NameOrIndex | None = None
+    predicted_label: NameOrIndex | None = None
+    features: Name | None = None
+    label_values_or_threshold: Scalars | None = None
+    probability_threshold: Share | None = None
+    facet: tuple[FacetConfig, ...] | None = None
+    group_variable: NameOrIndex | None = None
+    segment_config: tuple[SegmentConfig, ...] | None = None
+    facet_dataset_uri: Name | None = None
+    facet_headers: tuple[Name, ...] | None = None
+    predicted_label_dataset_uri: Name | None = None
+    predicted_label_headers: tuple[Name, ...] | None = None
+    joinsource_name_or_index: NameOrIndex | None = None
+    excluded_columns: tuple[NameOrIndex, ...] | None = None
+    time_series_data_config: Mapping[str, Any] | None = None
+    methods: MethodsConfig | None = None
+    predictor: PredictorConfig | None = None

@@ -1,0 +1,103 @@
+"""challenge.json: the comparison of two models, and which of them should serve. Ours."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+from spark_model_monitor.documents.document import (
+    Count,
+    Document,
+    Flag,
+    Name,
+    Number,
+    Section,
+    Share,
+    UndefinableNumber,
+)
+
+
+class Verdict(Enum):
+    """What a trial says so far."""
+
+    PROMOTE = "promote"
+    KEEP = "keep"
+    CANNOT_TELL = "cannot tell"
+
+
+class Design(Enum):
+    """How rows are assigned to the models: the same rows to both, or different rows to each."""
+
+    SHADOW = "shadow"
+    SPLIT = "split"
+
+
+class Difference(Section):
+    """One metric of both models. difference: challenger minus champion. interval: its ends, valid for all looks of the
+    trial together; None with too few rows. p: of this look alone. method: how the standard error was computed.
+    """
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"champion", "challenger", "difference", "interval"})
+
+    name: Name
+    champion: UndefinableNumber = None
+    challenger: UndefinableNumber = None
+    difference: UndefinableNumber = None
+    higher_is_better: Flag
+    interval: tuple[Number, Number] | None = None
+    standard_error: UndefinableNumber = None
+    p: UndefinableNumber = None
+    method: Name
+
+
+class ChallengeSide(Section):
+    """One of the two models. rows: the rows compared. refused: records that can't be used. unmatched: rows without a
+    label or, in a shadow trial, without a partner. repeated: duplicate records."""
+
+    path: Name
+    rows: Count
+    refused: Count = 0
+    unmatched: Count = 0
+    repeated: Count = 0
+
+
+class Segment(Section):
+    """Pairs in which the models disagree more, or less, than in others. feature, value: of the requests; a range for
+    numbers. rows: its pairs. disagreement: as for the whole trial, in these pairs. p: of the difference from the other
+    pairs, adjusted for all segments tried.
+    """
+
+    feature: Name
+    value: Name
+    rows: Count
+    disagreement: Number
+    p: Number
+
+
+class Challenge(Document, file="challenge.json", meant="challenge.json of a trial"):
+    """challenge.json. reason: of the verdict. rows: pairs, or rows of both sides together. rows_to_tell: the rows at
+    which the current difference would be significant; None if it is already, or if unknown. disagreement: the share of
+    pairs with different answers, for regression their mean distance; None for a split. segments: where they disagree
+    more or less than elsewhere, the clearest first. unfair: differences between both models' requests. metrics: the
+    deciding metric first.
+    """
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"rows_to_tell", "disagreement"})
+
+    version: Number = 0.0
+    verdict: Verdict
+    reason: Name
+    metric: Name
+    problem_type: Name
+    design: Design
+    rows: Count
+    planned_rows: Count
+    rows_to_tell: Count | None = None
+    least_gain: Number = 0.0
+    confidence: Share
+    champion: ChallengeSide
+    challenger: ChallengeSide
+    unfair: tuple[Name, ...] = ()
+    disagreement: UndefinableNumber = None
+    segments: tuple[Segment, ...] = ()
+    metrics: tuple[Difference, ...]

@@ -1,0 +1,427 @@
+"""The results of all checks of a run: checks.json, constraint_violations.json, summary rows, and alarms. An alarm is
+one change: all violations with one cause, in words. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from spark_model_monitor.documents.document import Count, Document, Name, Number, Section, UndefinableNumber
+
+
+class CheckStatus(Enum):
+    """The verdict of a check."""
+
+    VIOLATED = "violated"
+    PASSED = "passed"
+    NOT_JUDGED = "not judged"
+    CANNOT_TELL = "cannot tell"
+    """No limit is violated, but a change is possible that so few rows, or so little history, can't show."""
+
+
+WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
+
+
+BESIDE = frozenset({"attribution_change_check"})
+"""Checks that never count as violations of a run and never raise an alarm. Source: E6.2."""
+
+
+class SegmentPart(Section):
+    """A segment's contribution to a distance. cut: how rows are cut into segments. rows: its share of the window.
+
+    within: the part from changed values in the segment. mix: the part from its changed share of rows.
+    """
+
+    cut: Name
+    segment: Name
+    rows: Number
+    within: Number
+    mix: Number
+
+
+class Cause(Section):
+    """What the rows behind a change have in common. key: what distinguishes them: file, time, a capture's member, ….
+
+    words: a description without a value of any record. value: the value they share. share: their share of the change.
+    rows: their share of all rows. p: the p-value, adjusted for all keys tried.
+    """
+
+    key: Name
+    words: Name
+    value: Name | None = None
+    share: Number
+    rows: Number
+    p: Number
+
+
+class CheckResult(Section):
+    """The result of one check of one feature or metric.
+
+    feature: its name, or the name that violations of the whole data set have. metric: its name in statistics.json, if a
+    metric was checked. check: its `constraint_check_type`. observed: the share, distance, p-value or number compared
+    with `threshold`; None if there is none. interval: its ends, if it has one. threshold: None if the baseline left it
+    undefined. n, m: the numbers of baseline and current values. formula: how observed was computed. method: the drift
+    method, as in constraints.json. ties: `lost` if equal values were counted once, as the service did. statistic,
+    degrees_of_freedom: of a test that has them. reason: why the check is not judged, or a remark on its status.
+    description: the violation's text, None unless violated. against: the reference of a comparator.
+
+    If chance is allowed for: p: the p-value of the check's own test; adjusted_p: adjusted for the columns tested with
+    it. component: the column's test with the smallest p-value; effect: the size of its change, as a share. direction:
+    whether the mean of numbers went `up` or `down`; if one value replaces missing ones, its side of the baseline's
+    mean. distance: the largest gap between both distributions; distance_low, distance_high: the ends of its confidence
+    interval. smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for
+    texts a difference of shares; smallest_lasting: likewise for a change that lasts a day, if earlier windows tell.
+    fewest: the fewest values of the window that would violate a guard on a share; None if not even all would. same_as:
+    the metric that this one repeats in other units.
+
+    For a violation: alarm: the number of its alarm, shared by results with the same cause; 1 is the largest. words:
+    what was and what is, without a value of any record. values: the categories concerned, most frequent first. since:
+    when the first of the consecutive windows with it began; None if this is the first. With another status, the
+    previous window's alarm continues.
+
+    change: for a violation, what changed, in words that follow the name; for other drift, `smallest_change` in words.
+
+    impact: the severity, times the feature's share of attribution; None without attributions.
+
+    ids: the first records that break an expectation, if records have ids.
+
+    segment: the segment that was checked, or has the change. where: in words. parts: each segment's part of a distance.
+
+    guess: for a violation, the most likely explanation. cause: what its rows have in common, the clearest first.
+    hour: what earlier days say about drift at this hour: `usual`; `recurring`: an alarm that came at this hour before;
+    `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated.
+    """
+
+    feature: Name | None = None
+    metric: Name | None = None
+    check: Name
+    status: CheckStatus
+    observed: UndefinableNumber = None
+    interval: tuple[Number, Number] | None = None
+    threshold: UndefinableNumber
+    n: Count | None = None
+    m: Count | None = None
+    formula: Name | None = None
+    method: Name | None = None
+    ties: Name | None = None
+    statistic: UndefinableNumber = None
+    degrees_of_freedom: Count | None = None
+    p: UndefinableNumber = None
+    adjusted_p: UndefinableNumber = None
+    component: Name | None = None
+    effect: UndefinableNumber = None
+    direction: Name | None = None
+    distance: UndefinableNumber = None
+    distance_low: UndefinableNumber = None
+    distance_high: UndefinableNumber = None
+    smallest_change: UndefinableNumber = None
+    smallest_lasting: UndefinableNumber = None
+    fewest: Count | None = None
+    reason: Name | None = None
+    description: Name | None = None
+    against: Name | None = None
+    same_as: Name | None = None
+    alarm: Count | None = None
+    words: Name | None = None
+    change: Name | None = None
+    values: tuple[Name, ...] | None = None
+    since: Name | None = None
+    hour: Name | None = None
+    impact: UndefinableNumber = None
+    ids: tuple[Name, ...] | None = None
+    segment: Name | None = None
+    where: Name | None = None
+    parts: tuple[SegmentPart, ...] | None = None
+    guess: Name | None = None
+    cause: tuple[Cause, ...] | None = None
+
+    @property
+    def is_violation(self) -> bool:
+        """Whether it counts as a violation; results of the checks in BESIDE only appear in checks.json."""
+        return self.status is CheckStatus.VIOLATED and self.check not in BESIDE
+
+
+UNREAD_NAMED = 5  # the number of members that a hint names; the rest are counted
+
+
+class Hint(Section):
+    """Something that looks wrong but breaks no constraint. hint: the rule's name. features: those concerned, if any."""
+
+    hint: Name
+    features: tuple[Name, ...]
+    description: Name
+
+    @classmethod
+    def of_unread(cls, constraints: Document) -> tuple[Hint, ...]:
+        """A hint about members of the constraints that nothing reads; empty if all are known."""
+        found = [*constraints.unknown_members()]
+        more = f"; and {len(found) - UNREAD_NAMED} more" if len(found) > UNREAD_NAMED else ""
+        said = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(found[:UNREAD_NAMED])}{more}"
+        return (cls(hint="unknown_members", features=(), description=said),) if found else ()
+
+
+class Family(Section):
+    """Checks that share a part of the budget. level: that part. tests: the number of checks that share it."""
+
+    family: Name
+    level: Number
+    tests: Count
+
+
+class BudgetLedger(Section):
+    """How the budget of false alarms is divided: the families' levels add up to it. rows: as in constraints.json."""
+
+    false_alarm_budget: Number
+    rows: Name
+    families: tuple[Family, ...]
+
+    @classmethod
+    def of_one(cls, family: str, budget: float, tests: int) -> BudgetLedger:
+        """A ledger with one family, which has the whole budget, for independent rows. Source: D4.6."""
+        found = Family(family=family, level=budget, tests=tests)
+        return cls(false_alarm_budget=budget, rows="independent", families=(found,))
+
+
+class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
+    """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
+
+    budget: None if chance is not allowed for. hints: None if there are none.
+    """
+
+    version: Number = 0.0
+    budget: BudgetLedger | None = None
+    checks: tuple[CheckResult, ...]
+    hints: tuple[Hint, ...] | None = None
+
+
+class Violation(Section):
+    """One constraint that is not met.
+
+    feature_name: None in files of monitors that name a metric instead. description: the sentence that clients parse.
+    metric_name: in files of model quality, bias and explainability.
+    """
+
+    feature_name: Name | None = None
+    constraint_check_type: Name
+    description: Name
+    metric_name: Name | None = None
+
+
+class Violations(Document, file="constraint_violations.json", meant="constraint_violations.json of a monitoring run"):
+    """constraint_violations.json; an empty list without violations (C4.3, C11.7)."""
+
+    violations: tuple[Violation, ...] = ()
+
+
+FACET_VALUE = "facet_value"  # the member of a bias check's result with the facet's sensitive value
+LABEL = "label"  # the member of an attribution check's result with the model's output
+
+QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+
+Bins = Mapping[str, Sequence[Any]]
+"""The bins of a baseline's shares, by feature: the edges of 20 bins of equal width, or the most frequent values."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """A feature, a metric, a metric of a group, or a feature's attribution.
+
+    part: the metric's group as `facet=value`, or the output; else empty. kind: `number`, `category`, `metric`, `bias`
+    or `attribution`. quantiles: at `QUANTILES`; None if unknown. shares: in the baseline's bins; None if unknown.
+    value, low, high: of a metric.
+    """
+
+    name: str
+    part: str = ""
+    kind: str = "metric"
+    present: int | None = None
+    missing: int | None = None
+    distinct: int | None = None
+    mean: float | None = None
+    sd: float | None = None
+    min: float | None = None
+    max: float | None = None
+    quantiles: Sequence[float] | None = None
+    shares: Sequence[float] | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The summary of a run, in rows. bins: the baseline's bins, or its own without a baseline."""
+
+    rows: tuple[SummaryRow, ...] = ()
+    bins: Bins = field(default_factory=dict)
+
+
+def whose(result: CheckResult) -> tuple[str, str]:
+    """The name and the part that a check's result belongs to, as in summaries."""
+    members = result.model_extra or {}
+    value = members.get(FACET_VALUE)
+    part = str(members.get(LABEL, "")) if value is None else part_of(result.feature or "", str(value))
+    return result.metric or result.feature or "", part
+
+
+def name_of(result: CheckResult) -> str:
+    """The name that a check's result has in histories of runs."""
+    return shown_name(*whose(result))
+
+
+def shown_name(name: str, part: str) -> str:
+    """A summary's name and part as one text."""
+    return f"{name} ({part})" if part else name
+
+
+def part_of(facet: str, value: str) -> str:
+    """The name of a sensitive group."""
+    return f"{facet}={value}"
+
+
+COMPLETENESS = "completeness_check"
+EXPECTATION = "expectation_check"
+
+OF_THE_WINDOW = "the window"
+NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The violations with one cause, the clearest first."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def since(self) -> str | None:
+        """When the first of the consecutive windows with it began; None if this is the first."""
+        return min((result.since for result in self.results if result.since), default=None)
+
+    def sentence(self, *, with_values: bool = True) -> str:
+        """What was, what is, since when, without a full stop. with_values: whether to name values of records."""
+        first, *others = self.results
+        said = (first.words or plain_words(first)) + (_values(first) if with_values else "")
+        alike = [name for name in dict.fromkeys(map(cause, others)) if name != cause(first)]
+        also = {each.metric or check_in_words(each): _values(each) if with_values else "" for each in others}
+        also.pop(first.metric or check_in_words(first), None)
+        said += f"; the same of {some_of(alike)}" if alike else ""
+        said += f"; also {some_of([name + values for name, values in also.items()])}" if also else ""
+        return said + (f"; since {self.since}" if self.since else "")
+
+
+def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
+    """The results; violations get the number of their alarm (1 is the largest), words, and since when the alarm exists.
+
+    since: when each cause's alarm began, from the previous window.
+    """
+    results = tuple(results)
+    causes: dict[str, list[CheckResult]] = {}
+    for result in results:
+        if result.is_violation:
+            causes.setdefault(cause(result), []).append(result)
+    alarms: dict[Hashable, list[CheckResult]] = {}
+    for name, found in causes.items():
+        lacking = (each for each in found if each.check == COMPLETENESS)
+        # probably the same rows lack all of these features
+        key = next(((each.check, each.observed, each.m) for each in lacking), name)
+        alarms.setdefault(key, []).extend(found)
+    ordered = sorted(alarms.values(), key=lambda found: -max(map(excess, found)))
+    numbers = {id(result): number for number, found in enumerate(ordered, start=1) for result in found}
+
+    def told(result: CheckResult) -> CheckResult:
+        if result.status is not CheckStatus.VIOLATED:
+            return result.model_copy(update={"since": since.get(cause(result))}) if result.since else result
+        known = [time for time in (since.get(cause(result)), result.since) if time]
+        members: dict[str, Any] = {"since": min(known, default=None)}
+        if id(result) in numbers:
+            members |= {"alarm": numbers[id(result)], "words": result.words or plain_words(result)}
+        return result.model_copy(update=members)
+
+    return tuple(map(told, results))
+
+
+def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
+    """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
+    found = (each for each in results if each.status is CheckStatus.VIOLATED or each.since)
+    return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
+
+
+def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:
+    """The alarms of a run, the largest first."""
+    found: dict[int, list[CheckResult]] = {}
+    for result in results:
+        if result.alarm is not None:
+            found.setdefault(result.alarm, []).append(result)
+    return [Alarm(_first_said_first(found[number])) for number in sorted(found)]
+
+
+def cause(result: CheckResult) -> str:
+    """The name of what changed, the same in every window: a feature, or one of several equivalent metrics."""
+    name, part = whose(result)
+    name = result.same_as or name or OF_THE_WINDOW
+    return f"{name} of {part}" if part else name
+
+
+def by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
+    """The violations by cause, the largest first."""
+    found: dict[str, list[CheckResult]] = {}
+    violated = (each for each in results if each.status is CheckStatus.VIOLATED)
+    for each in sorted(violated, key=lambda each: (each.alarm or float("inf"), -excess(each))):
+        found.setdefault(cause(each), []).append(each)
+    return list(found.values())
+
+
+def excess(result: CheckResult) -> float:
+    """The severity: how far the observed number is beyond its threshold, relative to a threshold above 1, and at most
+    1, so that shares, distances and p-values are comparable. It is 1 without a number, the larger of distance and
+    effect for a test, and the impact if there are attributions.
+    """
+    if result.impact is not None:
+        return result.impact
+    if result.adjusted_p is not None:
+        return max(result.distance or 0.0, min(result.effect or 0.0, 1.0))
+    if result.observed is None or result.threshold is None:
+        return 1.0
+    return min(abs(result.observed - result.threshold) / max(1.0, abs(result.threshold)), 1.0)
+
+
+def plain_words(result: CheckResult) -> str:
+    """The finding of a violated check in words, from its own numbers."""
+    name, part = whose(result)
+    subject = " of ".join(word for word in (name or OF_THE_WINDOW, part) if word)
+    if result.check == EXPECTATION:
+        return f"{subject}: {result.reason}"
+    if result.observed is None or result.threshold is None:
+        return f"{subject}: {check_in_words(result)}"
+    now, asked = f"{result.observed:,.4g}", f"{result.threshold:,.4g}"
+    if result.check in _OPERATORS:
+        return f"{subject} is {now}, the baseline asks for {_OPERATORS[result.check]} {asked}"
+    if result.check == "bias_drift_check":
+        return f"{subject} is {now}, it was {asked} in the baseline"
+    return f"{subject}: {check_in_words(result)}, {now} where the baseline asks for {asked}"
+
+
+def check_in_words(result: CheckResult) -> str:
+    """`completeness` of `completeness_check`."""
+    return result.check.removesuffix("_check").replace("_", " ")
+
+
+_OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}
+
+
+def _first_said_first(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
+    """The results with what several features have in common first, else the largest first."""
+    common = len({*map(cause, alarm)}) > 1
+    return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, -excess(each))))
+
+
+def _values(result: CheckResult) -> str:
+    return f" ({', '.join(map(repr, result.values))})" if result.values else ""
+
+
+def some_of(names: Sequence[str], most: int = NAMED) -> str:
+    """The first names, and the number of the others."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

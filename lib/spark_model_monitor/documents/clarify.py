@@ -1,0 +1,190 @@
+"""Files of the service's Clarify container: analysis.json with bias metrics, and with attributions. Driver only, pure.
+
+Each is also the constraints file that later windows are compared with.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
+
+from spark_model_monitor.documents.document import Document, Expected, Name, Number, Section
+
+
+class ClarifyDocument(Document):
+    """A file that the service's Clarify container writes."""
+
+    version: Name = "1.0"
+
+    def to_json(self) -> str:
+        """The file's text, as Python's json module writes it with indent 4."""
+        return json.dumps(self.plain(), indent=4, allow_nan=False)
+
+
+OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explanations")
+"""One analysis.json may hold the results of both bias and explainability."""
+
+INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _metric_value(value: Any) -> float | None:
+    if isinstance(value, str) and value in INFINITIES:
+        return INFINITIES[value]
+    if value is None or value == "NaN":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise ValueError("no metric value")
+    return float(value)
+
+
+MetricNumber = Annotated[
+    float | None,
+    BeforeValidator(_metric_value),
+    Expected('a number, "Infinity", "-Infinity", or null if it is not defined'),
+]
+
+
+class BiasMetric(Section):
+    """One metric of one group. value: None if undefined; error then says why."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"value"})
+
+    name: Name
+    description: Name | None = None
+    value: MetricNumber = None
+    error: Name | None = None
+
+    def plain(self) -> dict[str, Any]:
+        texts = {number: text for text, number in INFINITIES.items()}
+        return {name: texts.get(member, member) for name, member in super().plain().items()}
+
+
+class SegmentMetrics(Section):
+    """The metrics of a group within one segment. Ours: no file of the service with segments is public."""
+
+    segmentation: Name
+    segment: Name
+    metrics: tuple[BiasMetric, ...]
+
+
+class GroupMetrics(Section):
+    """The metrics of one sensitive group. value_or_threshold: its values joined by commas, or its interval."""
+
+    value_or_threshold: Name
+    metrics: tuple[BiasMetric, ...]
+    segments: tuple[SegmentMetrics, ...] | None = None
+
+
+class BiasPart(Section):
+    """The pre-training or post-training metrics: by facet, for each of its groups."""
+
+    label: Name
+    facets: Mapping[str, tuple[GroupMetrics, ...]]
+    label_value_or_threshold: Name
+
+
+class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analysis.json"):
+    """analysis.json of a bias job or monitor. A part that was not requested is absent."""
+
+    BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
+
+    post_training_bias_metrics: BiasPart | None = None
+    pre_training_bias_metrics: BiasPart | None = None
+
+    @property
+    def parts(self) -> tuple[BiasPart, ...]:
+        """The parts that exist, in the file's order."""
+        return tuple(part for part in (self.post_training_bias_metrics, self.pre_training_bias_metrics) if part)
+
+
+class BiasViolation(Section):
+    """One metric that has drifted. facet_value: the configured values or threshold of the sensitive group."""
+
+    facet: Name
+    facet_value: Name
+    metric_name: Name
+    constraint_check_type: Name
+    description: Name
+
+
+class BiasViolations(
+    ClarifyDocument, file="constraint_violations.json", meant="bias monitor's constraint_violations.json"
+):
+    """constraint_violations.json of the bias monitor; the service omits it if there are none."""
+
+    LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
+
+    violations: tuple[BiasViolation, ...] = ()
+
+
+class OutputAttributions(Section):
+    """The attributions of the features for one output. expected_value: the output for the baseline rows."""
+
+    global_shap_values: Mapping[str, Number]
+    expected_value: Number
+
+
+class Dependence(Section):
+    """The partial dependence of the outputs on one feature. error: why it is missing."""
+
+    feature_name: Name
+    data_type: Name
+    feature_values: tuple[Any, ...] | None = None
+    model_predictions: tuple[tuple[Number, ...], ...] | None = None
+    data_distribution: tuple[Number, ...] | None = None
+    label_headers: tuple[Name, ...] | None = None
+    error: Name | None = None
+
+
+class Explanations(Section):
+    """The explanations of a model: attributions by output, and partial dependence by feature."""
+
+    kernel_shap: Mapping[str, OutputAttributions] | None = None
+    pdp: tuple[Dependence, ...] | None = None
+
+
+class AttributionReport(ClarifyDocument, file="analysis.json", meant="explainability job's analysis.json"):
+    """analysis.json of an explainability job or monitor."""
+
+    BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
+
+    explanations: Explanations
+
+    @property
+    def values(self) -> Mapping[str, Mapping[str, float]]:
+        """The global values of the features, by output."""
+        found = self.explanations.kernel_shap or {}
+        return {output: attributions.global_shap_values for output, attributions in found.items()}
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """The share of each feature in the sum of absolute global values, over all outputs."""
+        sums: dict[str, float] = {}
+        for values in self.values.values():
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + abs(value)
+        total = sum(sums.values()) or 1.0
+        return {name: value / total for name, value in sums.items()}
+
+
+class AttributionViolation(Section):
+    """One output whose attributions have drifted."""
+
+    label: Name
+    metric_name: Name
+    constraint_check_type: Name
+    description: Name
+
+
+class AttributionViolations(
+    ClarifyDocument, file="constraint_violations.json", meant="explainability monitor's constraint_violations.json"
+):
+    """constraint_violations.json of the explainability monitor; the service omits it if there are none."""
+
+    LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
+
+    violations: tuple[AttributionViolation, ...] = ()

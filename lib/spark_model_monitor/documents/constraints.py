@@ -1,0 +1,479 @@
+"""constraints.json of the data-quality jobs: the constraints of each feature, and how it is monitored.
+
+The models mirror the file, including old names and places, so that a file is written back unchanged.
+`Constraints.monitoring_of(feature)` interprets them: one `MonitoringSettings` without gaps. Model-quality constraints
+are another document. Driver only, pure.
+
+Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` of 2019, the guide's `comparion_method` and
+`monitoringConfigOverrides`, overrides inside `string_constraints`, `linf_simple` and `linf_robust`, and no
+`monitoring_config` at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any
+
+from pydantic import Field, Strict
+
+from spark_model_monitor.documents.document import (
+    Chance,
+    DataText,
+    Document,
+    Expected,
+    Flag,
+    Name,
+    Number,
+    Section,
+    Share,
+    Threshold,
+    named_in,
+)
+from spark_model_monitor.documents.expectations import DataSetExpectations, Expectations, FeatureRules
+from spark_model_monitor.documents.statistics import InferredType, feature_of
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
+from spark_model_monitor.statistics.drift.distances import Distance
+from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+
+OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
+"""The guide's other names of the service's methods -> the names used here (C4.2)."""
+
+COMPARISON_METHODS = {**{name: name for name in NUMERIC_METHODS}, **OTHER_NAMES}
+"""Each spelling of a `comparison_method` -> the name used here."""
+
+CATEGORICAL_DRIFT_METHODS = {name: name for name in CATEGORICAL_METHODS}
+"""Each spelling of a `categorical_drift_method` -> the name used here."""
+
+
+class Switch(Enum):
+    """On or off, in the files' spelling."""
+
+    ENABLED = "Enabled"
+    DISABLED = "Disabled"
+
+    @property
+    def is_on(self) -> bool:
+        return self is Switch.ENABLED
+
+    @classmethod
+    def of(cls, on: bool) -> Switch:
+        return cls.ENABLED if on else cls.DISABLED
+
+
+class Verdicts(Enum):
+    """Whether verdicts allow for chance."""
+
+    CALIBRATED = "calibrated"
+    NONE = "none"
+
+
+class Rows(Enum):
+    """How the rows of a window depend on each other. CLUSTERED: some belong together, like the rows of one user."""
+
+    CLUSTERED = "clustered"
+    INDEPENDENT = "independent"
+
+
+REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"  # what a window is compared with
+
+
+class Role(Enum):
+    """The role of a feature that is not an input of the model."""
+
+    PREDICTION = "prediction"
+
+
+ComparisonMethod = Annotated[str, Strict(), named_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
+"""The method that compares two numeric distributions."""
+
+CategoricalDriftMethod = Annotated[
+    str, Strict(), named_in(CATEGORICAL_DRIFT_METHODS), Expected.one_of(CATEGORICAL_DRIFT_METHODS)
+]
+"""The method that compares two distributions of categories."""
+
+
+class Comparator(Section):
+    """A distance with its threshold: ours, after TFDV's skew comparators. against: the reference."""
+
+    against: Annotated[
+        str,
+        Strict(),
+        Field(pattern=REFERENCE),
+        Expected(
+            '"baseline", "previous", "previous:8" (the 8 windows before) or "seasonal:24" (each 24th window before)'
+        ),
+    ]
+    distance: Annotated[str, Strict(), named_in(tuple(DISTANCES)), Expected.one_of(tuple(DISTANCES))]
+    threshold: Threshold
+
+
+class DistributionConstraints(Section):
+    """Drift of one feature's distribution; three members are old, read and kept.
+
+    Ours: reason: why the baseline suggests no comparison. comparators: distances that replace the others.
+    """
+
+    perform_comparison: Switch | None = None
+    reason: Name | None = None
+    comparison_threshold: Threshold | None = None
+    comparison_method: ComparisonMethod | None = None
+    categorical_comparison_threshold: Threshold | None = None
+    categorical_drift_method: CategoricalDriftMethod | None = None
+    enable_comparisons: Flag | None = None
+    min_domain_mass: Share | None = None
+    comparion_method: ComparisonMethod | None = None
+    comparators: tuple[Comparator, ...] | None = None
+
+
+class MonitoringConfig(Section):
+    """The settings in a file, for all features or as overrides for one; an absent member is not set here.
+
+    non_negative_check and the members after it are ours; the service has none of them.
+    """
+
+    evaluate_constraints: Switch | None = None
+    emit_metrics: Switch | None = None
+    datatype_check_threshold: Share | None = None
+    domain_content_threshold: Share | None = None
+    distribution_constraints: DistributionConstraints | None = None
+    non_negative_check: Switch | None = None
+    verdicts: Verdicts | None = None
+    false_alarm_budget: Chance | None = None
+    rows: Rows | None = None
+    segments: tuple[Name, ...] | None = None
+    group_column: Name | None = None
+
+
+class NumConstraints(Section):
+    """is_non_negative: the baseline's minimum was 0 or more."""
+
+    is_non_negative: Flag | None = None
+
+
+class StringConstraints(Section):
+    """domains: the distinct values, if there were few. The overrides are the feature's; old SDKs wrote them here."""
+
+    domains: tuple[DataText, ...] | None = None
+    monitoring_config_overrides: MonitoringConfig | None = None
+    monitoringConfigOverrides: MonitoringConfig | None = None  # noqa: N815 - the guide's spelling
+
+
+class FeatureConstraints(Section):
+    """One feature. completeness: the minimum share of present values; None: not checked. role, expectations: ours; role
+    is None for an input.
+    """
+
+    name: Name
+    inferred_type: InferredType
+    completeness: Share | None = None
+    num_constraints: NumConstraints | None = None
+    string_constraints: StringConstraints | None = None
+    monitoring_config_overrides: MonitoringConfig | None = None
+    monitoringConfigOverrides: MonitoringConfig | None = None  # noqa: N815 - the guide's spelling
+    role: Role | None = None
+    expectations: FeatureRules | None = None
+
+    @property
+    def domains(self) -> tuple[str, ...] | None:
+        """The allowed values; None: not checked."""
+        return self.string_constraints.domains if self.string_constraints else None
+
+    @property
+    def overrides(self) -> dict[str, MonitoringConfig]:
+        """The feature's own settings by their place in the file; a later one wins.
+
+        The feature's own member wins over the one in `string_constraints`, which only old SDKs wrote; in each place,
+        the SDK's spelling wins over the guide's.
+        """
+        if not (self.string_constraints or self.monitoring_config_overrides or self.monitoringConfigOverrides):
+            return {}
+        places = (("string_constraints.", self.string_constraints), ("", self))
+        spellings = ("monitoringConfigOverrides", "monitoring_config_overrides")
+        found = {f"{place}{name}": getattr(section, name, None) for place, section in places for name in spellings}
+        return {place: config for place, config in found.items() if config is not None}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How features of one kind are compared: the members of the file that set it, and the available methods."""
+
+    features: str
+    method: str
+    threshold: str
+    methods: Registry[Distance]
+
+    def is_ours(self, method: str) -> bool:
+        """Whether the service lacks this method."""
+        return self.methods.get(method).facts["service"] is None
+
+
+_NUMBERS = _Kind("numbers", "comparison_method", "comparison_threshold", NUMERIC_METHODS)
+_TEXTS = _Kind("texts", "categorical_drift_method", "categorical_comparison_threshold", CATEGORICAL_METHODS)
+_KINDS = (_NUMBERS, _TEXTS)
+
+
+@dataclass(frozen=True)
+class MonitoringSettings:
+    """How one feature is monitored, with every setting filled in; the defaults are the service's suggestions.
+
+    Parameters
+    ----------
+    evaluate_constraints : bool, default True
+        Whether anything is checked at all.
+    emit_metrics : bool, default True
+        Whether metrics are published.
+    datatype_check_threshold : float, default 1.0
+        Minimum share (0 to 1) of the present values that have the baseline's type.
+    domain_content_threshold : float, default 1.0
+        Minimum share (0 to 1) of the present values that are in the baseline's domain.
+    perform_comparison : bool, default True
+        Whether distributions are compared.
+    comparison_threshold : float, optional
+        Maximum distance of a numeric distribution; by default the method's usual threshold.
+    comparison_method : str, default "Robust"
+        Distance for numbers, a name in `drift.NUMERIC_METHODS`.
+    categorical_comparison_threshold : float, optional
+        Maximum distance of a text distribution; by default the method's usual threshold.
+    categorical_drift_method : str, default "LInfinity"
+        Distance for texts, a name in `drift.CATEGORICAL_METHODS`.
+    non_negative_check : bool, default False
+        Ours: whether `is_non_negative` is evaluated; the service only suggests it (C11.5).
+    verdicts : {"calibrated", "none"}
+        Ours: whether suggested limits and drift allow for chance (D4.6).
+    false_alarm_budget : float, default 1/720
+        Share (0 to 1) of healthy runs that may have any violation, if limits and drift allow for chance.
+    rows : {"clustered", "independent"}
+        Whether rows are independent of each other; if so, p-values of drift count.
+    left_out : str, optional
+        The reason why distributions are not compared, if a baseline suggested so.
+    comparators : tuple of Comparator, optional
+        Ours: distances that replace the ones above, each with its own threshold.
+    segments : tuple of str, optional
+        Ours: how rows are cut into segments: `plan` by value, `age:30:50` by range, `plan*age:40` by both. Drift is also judged
+        in each segment.
+    group_column : str, optional
+        Ours: the column that groups rows of a window that belong together, such as the user's id: its groups count, not its
+        rows. By default estimated from neighbouring rows.
+
+    Raises
+    ------
+    BadConfiguration
+        If a method or word is unknown, a budget or a share of values is not a share, or a threshold of drift is below 0.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import MonitoringSettings
+    >>> MonitoringSettings(domain_content_threshold=0.99).domain_content_threshold
+    0.99
+
+    Notes
+    -----
+    Source: C4.2, G12.
+    """
+
+    evaluate_constraints: bool = True
+    emit_metrics: bool = True
+    datatype_check_threshold: float = 1.0
+    domain_content_threshold: float = 1.0
+    perform_comparison: bool = True
+    comparison_threshold: float = None  # type: ignore[assignment]  # never None afterwards
+    comparison_method: str = "Robust"
+    categorical_comparison_threshold: float = None  # type: ignore[assignment]  # likewise
+    categorical_drift_method: str = "LInfinity"
+    non_negative_check: bool = False
+    verdicts: Verdicts | str = Verdicts.CALIBRATED
+    false_alarm_budget: float = BUDGET
+    rows: Rows | str = Rows.CLUSTERED
+    left_out: str | None = None
+    comparators: tuple[Comparator, ...] | None = None
+    segments: tuple[str, ...] = ()
+    group_column: str | None = None
+
+    @property
+    def is_calibrated(self) -> bool:
+        return self.verdicts is Verdicts.CALIBRATED
+
+    @property
+    def rows_are_independent(self) -> bool:
+        return self.rows is Rows.INDEPENDENT
+
+    def __post_init__(self) -> None:
+        for name, words in (("verdicts", Verdicts), ("rows", Rows)):
+            object.__setattr__(self, name, _word(name, words, getattr(self, name)))
+        for name in ("datatype_check_threshold", "domain_content_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write a share from 0 to 1 (95 % is 0.95)")
+        if not 0 < self.false_alarm_budget < 1:
+            budget = self.false_alarm_budget
+            raise BadConfiguration(f"false_alarm_budget is {budget!r}; write a share above 0 and below 1")
+        for kind in _KINDS:
+            written = getattr(self, kind.method)
+            method = kind.methods.get(OTHER_NAMES.get(written, written))
+            object.__setattr__(self, kind.method, method.name)
+            if getattr(self, kind.threshold) is None:
+                object.__setattr__(self, kind.threshold, method.facts["threshold"])
+            if not getattr(self, kind.threshold) >= 0:
+                raise BadConfiguration(
+                    f"{kind.threshold} is {getattr(self, kind.threshold)!r}; write a number, 0 or more"
+                )
+
+    def as_config(self) -> MonitoringConfig:
+        """All settings, as the newest containers write them; our own settings only if they are switched on."""
+        absent = set() if self.non_negative_check else {"non_negative_check"}
+        if not self.is_calibrated:
+            absent |= {"verdicts", "false_alarm_budget", "rows"}
+        if not self.segments:
+            absent |= {"segments"}
+        said = ((name, value) for name, value in vars(self).items() if name not in absent)
+        written: dict[str, Any] = {name: Switch.of(value) if isinstance(value, bool) else value for name, value in said}
+        drift, own = ({name: written[name] for name in names if name in written} for names in _MEMBERS.values())
+        return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift), **own)
+
+
+_MEMBERS = {
+    section: [name for name in section.model_fields if name in MonitoringSettings.__dataclass_fields__]
+    for section in (DistributionConstraints, MonitoringConfig)
+}
+"""The names of the settings in each section of the file."""
+
+
+def _word(name: str, words: type[Verdicts] | type[Rows], given: Any) -> Verdicts | Rows:
+    try:
+        return words(given)
+    except ValueError:
+        allowed = ", ".join(json.dumps(word.value) for word in words)
+        raise BadConfiguration(f"{name} is {given!r}; write one of: {allowed}") from None
+
+
+class Constraints(Document, file="constraints.json", meant="constraints.json of a data-quality baseline"):
+    """constraints.json of a data-quality job; features in the data's column order. expectations: ours, for all rows."""
+
+    version: Number = 0.0
+    features: tuple[FeatureConstraints, ...]
+    monitoring_config: MonitoringConfig | None = None
+    expectations: DataSetExpectations | None = None
+
+    @property
+    def all_expectations(self) -> Expectations:
+        """The rules of all features and of the rows, as a file of `--expectations` has them."""
+        rules = {feature.name: feature.expectations for feature in self.features if feature.expectations}
+        of_rows = self.expectations or DataSetExpectations()
+        return Expectations(rows=of_rows.rows, columns=of_rows.columns, row_rules=of_rows.row_rules, features=rules)
+
+    def feature(self, name: str) -> FeatureConstraints:
+        """The constraints of the feature called `name`. Raises BadDocument if there is none."""
+        return feature_of(self.FILE_NAME, self.features, name)
+
+    @property
+    def is_of_2019(self) -> bool:
+        """Whether the file has the November 2019 layout (C4.2a)."""
+        config = self.monitoring_config
+        drift = config.distribution_constraints if config else None
+        return drift is not None and drift.enable_comparisons is not None
+
+    @property
+    def monitoring(self) -> MonitoringSettings:
+        """The settings of the whole file, with defaults for absent members."""
+        return _settings([self.monitoring_config])
+
+    def monitoring_of(self, feature: str) -> MonitoringSettings:
+        """The settings of one feature: its overrides, then the file's settings, then the defaults.
+
+        Constraints switched off for the whole file stay off for every feature.
+
+        Raises BadDocument if there is no such feature.
+        Source: C4.2.
+        """
+        return _settings([self.monitoring_config, *self.feature(feature).overrides.values()])
+
+    def settings_by_feature(self) -> dict[str, MonitoringSettings]:
+        """`monitoring_of` for every feature, without searching for each."""
+        whole = self.monitoring
+        # of several features with one name, the first counts
+        configs = {feature.name: [*feature.overrides.values()] for feature in reversed(self.features)}
+        return {name: _settings([self.monitoring_config, *own]) if own else whole for name, own in configs.items()}
+
+    def contradictions(self) -> Iterator[str]:
+        """Overrides without effect, because they only name one of our distances for the other kind of feature."""
+        for index, feature in enumerate(self.features):
+            for place, config in feature.overrides.items():
+                for fault in _without_effect(feature.inferred_type, config.distribution_constraints):
+                    yield f"features[{index}].{place}.distribution_constraints.{fault}"
+        yield from self.all_expectations.contradictions()
+
+
+def _without_effect(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:
+    if drift is None or not (inferred_type.is_numeric or inferred_type is InferredType.STRING):
+        return
+    own, other = (_NUMBERS, _TEXTS) if inferred_type.is_numeric else (_TEXTS, _NUMBERS)
+    named = _methods_in(drift)
+    if other in named and own not in named and other.is_ours(named[other]):
+        yield (
+            f"{other.method} is {json.dumps(named[other])}, which compares {other.features}, and the feature is "
+            f"{inferred_type.value}; write {own.method}, one of {', '.join(map(json.dumps, own.methods))}"
+        )
+
+
+def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
+    """The settings from the whole file's config and then the overrides; a later one wins."""
+    known: dict[str, Any] = {}
+    switched_off = False
+    for index, config in enumerate(configs):
+        if config is not None:
+            known = _over(known, _set_in(config))
+            switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
+    is_of_service = not any(kind.is_ours(_method_of(kind, known)) for kind in _KINDS)
+    if is_of_service and "comparison_threshold" in known:  # the default of the categorical threshold
+        known.setdefault("categorical_comparison_threshold", known["comparison_threshold"])
+    if switched_off:
+        known["evaluate_constraints"] = False
+    return MonitoringSettings(**{"verdicts": Verdicts.NONE, **known})  # without the member, limits apply as written
+
+
+def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """`known`, overridden by later settings.
+
+    A threshold is kept when one method of the service replaces another, as in the service. It is dropped when a
+    distance of ours is chosen or replaced, because that has another scale.
+    """
+    kept = dict(known)
+    for kind in _KINDS:
+        before, after = _method_of(kind, known), _method_of(kind, {**known, **later})
+        if before != after and (kind.is_ours(before) or kind.is_ours(after)):
+            kept.pop(kind.threshold, None)
+    return kept | dict(later)
+
+
+def _method_of(kind: _Kind, known: Mapping[str, Any]) -> str:
+    method: str = known.get(kind.method, getattr(MonitoringSettings, kind.method))
+    return method
+
+
+def _methods_in(drift: DistributionConstraints) -> dict[_Kind, str]:
+    """The methods that a file names; a member's current name wins over an old one."""
+    written = {_NUMBERS: drift.comparison_method or drift.comparion_method, _TEXTS: drift.categorical_drift_method}
+    return {kind: OTHER_NAMES.get(method, method) for kind, method in written.items() if method is not None}
+
+
+_NO_DRIFT = DistributionConstraints()
+
+
+def _set_in(config: MonitoringConfig) -> dict[str, Any]:
+    """The settings in `config`, by their names in MonitoringSettings; the current name wins over an old one."""
+    drift = config.distribution_constraints or _NO_DRIFT
+    settings: dict[str, Any] = {
+        "domain_content_threshold": drift.min_domain_mass,
+        "perform_comparison": drift.enable_comparisons,
+        "left_out": drift.reason,
+    }
+    for section in (drift, config):
+        members = section.__dict__
+        settings |= {name: value for name in _MEMBERS[type(section)] if (value := members[name]) is not None}
+    settings |= {kind.method: method for kind, method in _methods_in(drift).items()}
+    known = {name: value for name, value in settings.items() if value is not None}
+    return {name: value.is_on if isinstance(value, Switch) else value for name, value in known.items()}

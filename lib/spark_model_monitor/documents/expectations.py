@@ -1,0 +1,292 @@
+"""A user's expectations of data, as rules: the file of `--expectations`, and our own members of constraints.json.
+
+    {"features": {"age": {"min": 0, "max": 120}}, "row_rules": ["start <= end"]}
+
+A rule needs no statistics and doesn't use the budget of false alarms. Driver only, pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from enum import Enum
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BeforeValidator, Field, Strict, TypeAdapter, create_model
+
+from spark_model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
+from spark_model_monitor.documents.row_rules import BadRule, rule_of
+from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+
+
+class Severity(Enum):
+    """What a rule that is not met is: a violation, or a hint."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class ValueType(Enum):
+    """What every present value has to be. A number is Fractional whether it has digits behind the point or not."""
+
+    INTEGRAL = "Integral"
+    FRACTIONAL = "Fractional"
+    BOOLEAN = "Boolean"
+    TIME = "Time"
+
+
+class Columns(Enum):
+    """Whether a data set may have other columns than those that have rules."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+def _searchable(pattern: str) -> str:
+    try:
+        pc.match_substring_regex(pa.array([""]), whole(pattern))
+    except pa.ArrowInvalid as fault:
+        raise ValueError("no expression of RE2") from fault
+    return pattern
+
+
+def whole(pattern: str) -> str:
+    """The RE2 expression for a match of the whole text."""
+    return rf"\A(?:{pattern})\z"
+
+
+def _rule(text: str) -> str:
+    try:
+        rule_of(text)
+    except BadRule as fault:
+        raise ValueError(str(fault)) from None
+    return text
+
+
+def _bounds(given: Any) -> Any:
+    return {"min": given, "max": given} if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+def _listed(given: Any) -> Any:
+    return [given] if isinstance(given, Mapping | StrictSection) else given
+
+
+def _ruled(given: Any) -> Any:
+    return {"rule": given} if isinstance(given, str) else given
+
+
+def _present(given: Any) -> Any:
+    return float(given) if isinstance(given, bool) else given
+
+
+_TIME = r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?|P(\d+D)?(T(\d+H)?(\d+M)?(\d+S)?)?)$"
+
+
+def time_span(text: str) -> timedelta:
+    """The span of `newer_than`, an ISO 8601 duration: P1D, PT2H."""
+    return TypeAdapter(timedelta).validate_python(text)
+
+
+Scalar = Annotated[
+    str | Annotated[bool, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False)],
+    Expected("a text, a number, true or false"),
+]
+
+
+class Bounds(StrictSection):
+    """From `min` to `max`, both included; None: no bound."""
+
+    min: Count | None = None
+    max: Count | None = None
+
+
+_Bounds = Annotated[Bounds, BeforeValidator(_bounds), Expected('a whole number, or {"min": 1, "max": 10}')]
+
+_WithDomain: Any = create_model(  # `in` can't be an attribute in a class statement
+    "_WithDomain",
+    __base__=StrictSection,
+    **{"in": (Annotated[tuple[Scalar, ...] | None, Expected("a list of texts, numbers, true or false")], None)},  # type: ignore[call-overload]
+)
+
+
+class FeatureExpectations(_WithDomain):  # type: ignore[misc]
+    """What is expected of the values of one column. A missing value is judged by `not_null` alone.
+
+    min, max: bounds, included, of numbers; a text that is no number breaks them. in: all allowed values. matches: what the
+    whole text has to match, an expression of RE2. not_null: true, or the least share that is present. unique: no present value
+    occurs twice. type: of every value. length: of texts in characters. max_share_of: by value, the largest share of the
+    present ones. newer_than: a time, or how long before the window's end, as P1D. share: the least share of the present values
+    that has to meet the others, all by default.
+    """
+
+    min: Number | None = None
+    max: Number | None = None
+    matches: (
+        Annotated[str, Strict(), BeforeValidator(_searchable), Expected("a regular expression in RE2's syntax")] | None
+    ) = None
+    not_null: Annotated[Share, BeforeValidator(_present)] | None = None
+    unique: Flag | None = None
+    type: ValueType | None = None
+    length: _Bounds | None = None
+    max_share_of: Mapping[Name, Share] | None = None
+    newer_than: (
+        Annotated[str, Strict(), Field(pattern=_TIME), Expected("a time such as 2026-01-31T08:00:00Z, or P1D, PT2H")]
+        | None
+    ) = None
+    share: Share | None = None
+    level: Severity = Severity.ERROR
+
+    @property
+    def domain(self) -> tuple[str | bool | float, ...] | None:
+        """The allowed values."""
+        return getattr(self, "in")  # type: ignore[no-any-return]
+
+
+class RowRule(StrictSection):
+    """One condition on the columns of a row, not judged where it is null. share: the least share of rows that meets it."""
+
+    rule: Annotated[
+        str,
+        Strict(),
+        BeforeValidator(_rule),
+        Expected("a rule such as start <= end, of columns, numbers, texts and comparisons; it calls no function"),
+    ]
+    share: Share | None = None
+    level: Severity = Severity.ERROR
+
+
+FeatureRules = Annotated[
+    tuple[FeatureExpectations, ...], BeforeValidator(_listed), Expected("an object with rules, or a list of them")
+]
+
+
+class DataSetExpectations(StrictSection):
+    """What is expected of the rows as a whole. rows: how many. columns: closed if no other column may be there."""
+
+    rows: _Bounds | None = None
+    columns: Columns | None = None
+    row_rules: tuple[Annotated[RowRule, BeforeValidator(_ruled)], ...] = ()
+
+
+class Expectations(
+    Document,
+    DataSetExpectations,
+    file="expectations.json",
+    meant="file of expectations",
+    title="Expectations of spark-model-monitor",
+):
+    """The file of `--expectations`. features: rules by column; a list where some of them are warnings."""
+
+    features: Mapping[Name, FeatureRules] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is expected."""
+        return not (self.rows or self.columns or self.row_rules or self.features)
+
+    @property
+    def digest(self) -> str:
+        """The identity of these rules: the sha256 of their content."""
+        return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()
+
+    def contradictions(self) -> Iterator[str]:
+        """Rules that no value, or no number of rows, can meet together."""
+        yield from _empty("rows", [self.rows])
+        for name, rules in self.features.items():
+            yield from _contradicting(f"features.{name}", [each for each in rules if each.share is None])
+            yield from _empty(f"features.{name}.length", [each.length for each in rules])
+
+    def beside(self, other: Expectations) -> Expectations:
+        """These rules together with others. Raises BadConfiguration if they contradict each other."""
+        names = dict.fromkeys([*self.features, *other.features])
+        both = Expectations(
+            rows=other.rows or self.rows,
+            columns=other.columns or self.columns,
+            row_rules=(*self.row_rules, *other.row_rules),
+            features={name: (*self.features.get(name, ()), *other.features.get(name, ())) for name in names},
+        )
+        if faults := [f"--expectations and constraints.json: {fault}" for fault in both.contradictions()]:
+            raise BadConfiguration.gathered(faults)
+        return both
+
+
+def _empty(where: str, bounds: list[Bounds | None]) -> Iterator[str]:
+    low = max((each.min for each in bounds if each and each.min is not None), default=0)
+    high = min((each.max for each in bounds if each and each.max is not None), default=None)
+    if high is not None and low > high:
+        yield f"{where}: min is {low} and max is {high}; no number is both, change one of them"
+
+
+def _contradicting(where: str, rules: list[FeatureExpectations]) -> Iterator[str]:
+    low = max((each.min for each in rules if each.min is not None), default=None)
+    high = min((each.max for each in rules if each.max is not None), default=None)
+    if low is not None and high is not None and low > high:
+        yield f"{where}: min is {low:g} and max is {high:g}; no number is both, change one of them"
+    domains = [set(map(_as_compared, each.domain)) for each in rules if each.domain is not None]
+    if not domains:
+        return
+    allowed = set.intersection(*domains)
+    numbers = {value for value in allowed if isinstance(value, float)}
+    texts = pa.array(sorted(allowed - numbers), pa.string())
+    for each in rules:
+        numbers = {value for value in numbers if each.type is not ValueType.INTEGRAL or value.is_integer()}
+        if each.type in (ValueType.INTEGRAL, ValueType.FRACTIONAL) or not (each.min is each.max is None):
+            texts = texts.slice(0, 0)
+        if each.matches is not None and len(texts):
+            texts = texts.filter(pc.match_substring_regex(texts, whole(each.matches)))
+    numbers = {value for value in numbers if (low is None or value >= low) and (high is None or value <= high)}
+    if not numbers and not len(texts):
+        yield f"{where}: no value of `in` meets the other rules of the column; change one of them"
+
+
+def _as_compared(value: str | bool | float) -> Any:
+    """The form in which a value of `in` is compared: a numeric text as the number."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def expectations_of(content: bytes | str, where: str) -> Expectations:
+    """The rules in a file: YAML if its name ends so, else JSON. where: its path.
+
+    Raises BadDocument with one line for each fault; MissingDependency for YAML without PyYAML.
+    """
+    if where.lower().endswith((".yaml", ".yml")):
+        content = json_of_yaml(content, where)
+    return Expectations.from_json(content, where)
+
+
+def json_of_yaml(content: bytes | str, where: str) -> str:
+    """The content as JSON. Raises BadDocument for a repeated member or bad YAML, MissingDependency without PyYAML."""
+    how = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
+    with needing(f"{where}: to read YAML PyYAML is needed; {how}"):
+        import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        """Refuses repeated names, which YAML's own loader accepts."""
+
+    def members(loader: Any, node: Any) -> dict[str, Any]:
+        names = [loader.construct_object(name) for name, _ in node.value]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise BadDocument(f"{where}: the member {json.dumps(str(twice))} stands twice; keep one of them")
+        values = [loader.construct_object(value, deep=True) for _, value in node.value]
+        return dict(zip(map(str, names), values, strict=True))
+
+    Loader.add_constructor("tag:yaml.org,2002:map", members)
+    try:
+        return json.dumps(
+            yaml.load(content, Loader),
+            default=lambda value: value.isoformat() if isinstance(value, date) else repr(value),
+        )
+    except (yaml.YAMLError, RecursionError) as fault:
+        mark = getattr(fault, "problem_mark", None)
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise BadDocument(f"{where}: {place}is no YAML; correct it there, or write JSON") from None

@@ -1,0 +1,357 @@
+"""A run in one sentence, for pages, mails, webhooks and the log: what changed, since when, by how much. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from spark_model_monitor.documents.check_results import (
+    BESIDE,
+    LABEL,
+    OF_THE_WINDOW,
+    Alarm,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    alarms_of,
+    by_cause,
+    cause,
+    plain_words,
+    some_of,
+    whose,
+)
+from spark_model_monitor.documents.page import Headline, Mark, counted, number_text, percent, short_name
+from spark_model_monitor.documents.run_description import RunWindow, time_of
+
+DATA_SET = frozenset({"Missing columns", "Extra columns"})
+"""The names that violations of the data set itself have in place of a feature."""
+
+ONE_SEGMENT = "one segment of "  # followed by the cut; the segment is named where values may be shown
+IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins for a segment's own result
+ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
+
+MUCH_LARGER = 1.5  # ratio of a feature's smallest change to that of other features
+OF_OUTPUTS = "what moves the predictions"
+DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
+CONCEPT_DRIFT = "concept_drift_check"
+FEWER_MISSING = "fewer_missing"  # a hint
+BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
+OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
+FINE = {
+    "feature": "look{s} as {they} did",
+    "attribution": "move{s} them as {they} did",
+    "metric": "hold{s}",
+    "bias metric": "show{s} no change",
+}
+SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
+
+KINDS = {
+    "DATA_QUALITY": "data quality",
+    "MODEL_QUALITY": "model quality",
+    "MODEL_BIAS": "bias",
+    "MODEL_EXPLAINABILITY": "feature attribution",
+    "ESTIMATED_QUALITY": "estimated model quality",
+}
+"""The names of the monitors on pages."""
+
+
+def headline_of(
+    results: Sequence[CheckResult],
+    window: RunWindow | None = None,
+    outputs: Collection[str] = (),
+    hints: Iterable[Hint] = (),
+    *,
+    with_values: bool = True,
+) -> Headline:
+    """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
+    with_values: whether to name values of records."""
+    bad, compared, unit = tally(results)
+    fewer = _fewer_missing(results, bad, hints)
+    alarms = alarms_of(results) or [Alarm((each,)) for each in results if each.is_violation]
+    of_window = [alarm for alarm in alarms if _subject(alarm.results[0]) in OF_ALL]
+    also = [f"{_capital(alarm.sentence(with_values=with_values))}." for alarm in of_window]
+    if not bad and not also:
+        return _without_a_change(results, compared, unit, fewer)
+    if not bad:
+        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(also[1:]), Mark.BAD)
+    calm = compared - len(bad) - len(fewer)
+    began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
+    since = since_text(began.since, window)
+    name, change = _subject(began), change_of(began, with_values=with_values)
+    whole = f"{len(bad):,} of {counted(compared, unit)}"
+    whole += " changed" if unit != "metric" else " is violated" if len(bad) == 1 else " are violated"
+    if unit == "attribution":
+        text = f"{_capital(OF_OUTPUTS)} changed{since and f', since {since}'}: {name} {change}."
+    elif len(bad) == 1:
+        text = f"{whole}{since and f', since {since}'}: {name} {change}."
+    elif since and any(each.since != began.since for each in bad):
+        alone = sum(each.since == began.since for each in bad) == 1
+        text = f"{whole}. It began at {since} with {name}, which {change}." if alone else ""
+        text = text or f"{whole}, the first of them since {since}. The largest of those is {name}, which {change}."
+    else:
+        text = f"{whole}{since and f', all since {since}'}. The largest is {name}, which {change}."
+    rest = [each for each in bad if each is not began]
+    followed = [each for each in rest if _subject(each) in outputs and name not in outputs]
+    others = [_subject(each) for each in rest if each not in followed]
+    detail = list(also)
+    if followed:
+        moved = "; ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
+        detail.append(f"The model's outputs followed: {moved}.")
+    if others:
+        detail.append(f"Also: {some_of(others)}.")
+    if calm:
+        fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
+        detail.append(f"The other {counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
+    detail += _said_of(fewer, not_compared(results, bad))
+    return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
+
+
+def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
+    """One result for each change, the largest first; the number of compared items; what they are, in the singular."""
+    unit = _unit(results)
+    found = _beside(results) if unit == "attribution" else []
+    found = found or [each for alike in by_cause(results) for each in alike if each.is_violation]
+    bad = _one_each(each for each in found if _subject(each) not in OF_ALL)
+    keys = {_key(each) for each in (*_judged(results, unit), *bad) if each.check not in BETWEEN_COLUMNS}
+    return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
+
+
+def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, fewer: Sequence[str]) -> Headline:
+    judged = _judged(results, unit)
+    if not judged:
+        reasons = {each.reason for each in results if unit == "metric"}
+        why = reasons.pop() if len(reasons) == 1 else None
+        nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
+        return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
+    count = counted(compared, unit)
+    unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
+    if unit == "feature":
+        told = [*_said_of(fewer), could_be_seen(results), *_said_of((), not_compared(results))]
+        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", " ".join(filter(None, told)), Mark.GOOD)
+    if unit == "attribution":
+        ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
+        calm = ""
+        if ends:
+            most = number_text(max(ends), 2)
+            calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
+        return Headline(f"No change seen in {OF_OUTPUTS}.", calm, Mark.GOOD)
+    said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
+    few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
+    limited = (each for each in judged if None not in (each.observed, each.threshold) and not each.where)
+    near = [*limited] if unit == "metric" else []
+    if near:
+        each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
+        asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"
+        few.append(f"The closest is {each.metric}: {number_text(each.observed)}, {asked} is asked for.")
+    return Headline(f"{count} checked: {said}.", " ".join(few), Mark.GOOD)
+
+
+def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
+    """The results that count as checked; for attributions, those of features."""
+    found = [each for each in results if each.status is not CheckStatus.NOT_JUDGED and _key(each) not in OF_ALL]
+    return [each for each in found if unit != "attribution" or not each.metric] or found
+
+
+def not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
+    """Results of features whose distributions were not compared, such as keys, except changed features."""
+    changed = set(map(_key, bad))
+    found = (each for each in results if each.check == DRIFT and each.status is CheckStatus.NOT_JUDGED)
+    return [each for each in found if _key(each) not in changed]
+
+
+def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], hints: Iterable[Hint]) -> list[str]:
+    """Features without a change in any check, but with fewer missing values."""
+    named = dict.fromkeys(short_name(name) for hint in hints if hint.hint == FEWER_MISSING for name in hint.features)
+    judged = set(map(_key, _judged(results, "feature"))).difference(map(_key, (*bad, *not_compared(results, bad))))
+    return [name for name in named if name in judged]
+
+
+def _said_of(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
+    told = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
+    are = "is" if len(left_out) == 1 else "are"
+    return [*told, f"{some_of([*map(_subject, left_out)])} {are} not compared."] if left_out else told
+
+
+def kind_of_change(results: Iterable[CheckResult]) -> str | None:
+    """Covariate shift or concept drift, in words; None without both labels and scores."""
+    return next((each.reason for each in results if each.check == CONCEPT_DRIFT and each.reason), None)
+
+
+def could_be_seen(results: Iterable[CheckResult]) -> str:
+    """The smallest detectable changes: in half of the features tested for drift, and in all of them."""
+    kinds: dict[bool, list[tuple[float, str]]] = {}
+    for each in results:
+        if each.smallest_change is not None and each.change:
+            kinds.setdefault(each.change.endswith("records"), []).append((each.smallest_change, each.change))
+    found = [sorted(kinds[kind]) for kind in sorted(kinds)]
+    if not found:
+        return ""
+    all_of_them = " or of ".join(each[-1][1] for each in found)
+    usual = " or of ".join(each[len(each) // 2][1] for each in found)
+    if any(each[-1][0] > MUCH_LARGER * each[len(each) // 2][0] for each in found):
+        return f"A change of {usual} would have been seen in half of them, one of {all_of_them} in all."
+    return f"A change of {all_of_them} would have been seen."
+
+
+def no_more_than(results: Iterable[CheckResult]) -> str:
+    """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared."""
+    for each in results:
+        ends = [abs(end - (0.0 if each.check in BESIDE else each.threshold or 0.0)) for end in each.interval or ()]
+        if each.smallest_change is not None and each.change:
+            return f"{each.change}{_if_it_stays(each)}"
+        if each.check in SIDES:
+            return f"{SIDES[each.check]}{number_text(each.threshold)} is asked for"
+        if ends and each.status is not CheckStatus.VIOLATED and (each.check in BESIDE or each.metric != "ndcg"):
+            return number_text(max(ends), 2)
+        if each.check == DRIFT and each.reason:
+            unjudged = each.status is CheckStatus.NOT_JUDGED
+            return f"{'not compared: ' if unjudged else ''}{each.reason.partition(';')[0]}"
+    return "–"
+
+
+def _if_it_stays(result: CheckResult) -> str:
+    """The smallest change detected after a day, if that is smaller."""
+    size, alone = result.smallest_lasting, result.smallest_change
+    if size is None or alone is None or size >= alone:
+        return ""
+    of_records = (result.change or "").endswith("records")
+    return f", {number_text(100 * size if of_records else size, 2)} if it stays for a day"
+
+
+def place_of(result: CheckResult, *, with_values: bool = True) -> str:
+    """The segment of a change and the origin of its rows, in words; empty if unknown, or if all rows are alike."""
+    where = result.where or ""
+    before, _, after = where.partition(ONE_SEGMENT)
+    told = after.partition(": ")[2]
+    named = f"{before}{result.segment}{told and f': {told}'}"
+    where = named if with_values and after and result.segment else where
+    first = result.cause[0] if result.cause else None
+    said = "" if first is None else first.words
+    if first is not None and first.value is not None and with_values:
+        said = said.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {first.value}")
+    return "; ".join(filter(None, (where, said)))
+
+
+def change_of(result: CheckResult, *, with_values: bool = True) -> str:
+    """What changed, in words that follow the name, and where."""
+    where = place_of(result, with_values=with_values)
+    if result.change:
+        changed = result.change
+        if with_values and result.values:
+            changed = changed.replace(ONE_VALUE, f"the value {result.values[0]}")
+        return f"{changed}, {where}" if where else changed
+    said = result.words or plain_words(result)
+    name = whose(result)[0]
+    return said.removeprefix(name).removeprefix(f" of {whose(result)[1]}").lstrip(": ")
+
+
+def since_text(since: str | None, window: RunWindow | None) -> str:
+    """When it began: `18:00`, with the day if it differs from the window's."""
+    if since is None:
+        return ""
+    began = time_of(since)
+    same_day = window is not None and time_of(window.start).date() == began.date()
+    return f"{began:%H:%M}" if same_day else f"{day_text(began)}, {began:%H:%M} UTC"
+
+
+def day_text(time: datetime) -> str:
+    """`4 March 2024`."""
+    return f"{time.day} {time:%B %Y}"
+
+
+def window_text(window: RunWindow | None) -> str:
+    """`4 March 2024, 20:00 to 21:00 UTC`."""
+    if window is None:
+        return ""
+    start, end = time_of(window.start), time_of(window.end)
+    until = f"{end:%H:%M}" if end.date() == start.date() else f"{day_text(end)}, {end:%H:%M}"
+    return f"{day_text(start)}, {start:%H:%M} to {until} UTC"
+
+
+def moved(before: float, now: float, deviation: float | None = None) -> tuple[str, str]:
+    """How a number moved, in words that follow its name, and short: `is about 95 times what it was`, `× 95`.
+
+    deviation: the baseline's standard deviation; a mean that is small relative to it is not a useful unit.
+    """
+    if not (math.isfinite(before) and math.isfinite(now)):
+        return f"went from {number_text(before, 3)} to {number_text(now, 3)}", ""
+    if deviation and abs(before) < deviation / 4:
+        apart = (now - before) / deviation
+        side = "higher" if apart > 0 else "lower"
+        return f"is {abs(apart):.2g} standard deviations {side}", f"{'+' if apart > 0 else '−'} {abs(apart):.2g} sd"
+    if not before or before * now <= 0:
+        return f"went from {number_text(before, 3)} to {number_text(now, 3)}", ""
+    ratio = now / before
+    if ratio >= 2:
+        return f"is about {_rough(ratio)} times what it was", f"× {_rough(ratio)}"
+    if ratio <= 0.5:
+        return f"is about 1/{_rough(1 / ratio)} of what it was", f"÷ {_rough(1 / ratio)}"
+    by = f"{abs(ratio - 1):.0%}".replace("%", " %") if abs(ratio - 1) >= 0.01 else f"{100 * abs(ratio - 1):.2g} %"
+    side, sign = ("higher", "+") if abs(now) > abs(before) else ("lower", "−")
+    return f"is {by} {side}", f"{sign} {by}"
+
+
+def evidence_of(result: CheckResult) -> str:
+    """Why a change is not noise, in one readable line."""
+    told = []
+    by_distance = result.statistic is None and result.method is not None
+    if by_distance and (result.observed or 0) > (result.threshold or 0):
+        told.append(f"distance {number_text(result.observed, 2)}, limit {number_text(result.threshold, 2)}")
+    elif result.distance is not None:
+        told.append(f"largest difference {percent(result.distance)} of the records")
+    elif result.observed is not None and result.threshold is not None:
+        what = "change" if result.check in BESIDE else "found"
+        told.append(f"{what} {number_text(result.observed, 3)}, limit {number_text(result.threshold, 3)}")
+    if (p := result.adjusted_p if result.adjusted_p is not None else result.p) is not None:
+        told.append(f"by chance alone: {once_in(p)}")
+    return " · ".join(told)
+
+
+NEVER = 1e-9  # once in 100,000 years of hourly windows
+
+
+def once_in(p: float) -> str:
+    """How often it happens by chance: `once in 700 windows`, `once in 20,000,000 windows`, `practically never`."""
+    if p < NEVER:
+        return "practically never"
+    return f"once in {float(f'{1 / p:.2g}'):,.0f} windows" if p < 0.5 else "every other window"
+
+
+def _rough(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+
+
+def _beside(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """Changes that are reported without being violations, the largest first."""
+    others = (each for each in results if each.status is CheckStatus.VIOLATED and each.change)
+    return sorted(others, key=lambda each: -abs(each.observed or 0.0))
+
+
+def _one_each(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """The first result of each feature, and of each set of equivalent metrics."""
+    found: dict[str, CheckResult] = {}
+    for each in results:
+        found.setdefault(_key(each), each)
+    return list(found.values())
+
+
+def _key(result: CheckResult) -> str:
+    return cause(result) if result.metric else _subject(result)
+
+
+def _subject(result: CheckResult) -> str:
+    name, part = whose(result)
+    return short_name(f"{name or OF_THE_WINDOW} of {part}" if part and result.metric else name or part or OF_THE_WINDOW)
+
+
+def _unit(results: Sequence[CheckResult]) -> str:
+    if any((each.model_extra or {}).get(LABEL) is not None for each in results):
+        return "attribution"
+    if any(each.metric for each in results):
+        return "bias metric" if any(each.feature for each in results) else "metric"
+    return "feature"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

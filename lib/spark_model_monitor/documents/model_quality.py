@@ -1,0 +1,244 @@
+"""Documents of the model-quality jobs: statistics.json, constraints.json, and metrics.json with uncertainties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import ClassVar
+
+from spark_model_monitor.documents.document import Count, Document, Name, Number, Section, Share, UndefinableNumber
+from spark_model_monitor.documents.statistics import Dataset
+
+
+class ComparisonOperator(Enum):
+    """When a metric violates its threshold; a metric equal to its threshold doesn't."""
+
+    LESS_THAN = "LessThanThreshold"
+    GREATER_THAN = "GreaterThanThreshold"
+
+    def is_broken(self, value: float, threshold: float) -> bool:
+        """Whether the value is on the wrong side of the threshold."""
+        return value < threshold if self is ComparisonOperator.LESS_THAN else value > threshold
+
+
+class MetricConstraint(Section):
+    """The limit of a metric. threshold: None, for a metric undefined in the baseline, is never violated."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"threshold"})
+
+    threshold: UndefinableNumber = None
+    comparison_operator: ComparisonOperator
+
+
+class ToleranceNote(Section):
+    """How the thresholds were derived from the baseline's values; ours.
+
+    rule: `interval`, or the user's rule. false_alarms: the share of healthy windows in which any metric may violate its
+    threshold by chance. window_rows: the fewest rows of a window. metrics: the thresholds that share false alarms.
+    """
+
+    rule: Name
+    false_alarms: Share | None = None
+    window_rows: Count | None = None
+    metrics: Count | None = None
+
+
+class ModelQualityConstraints(Document, file="constraints.json", meant="constraints.json of a model-quality baseline"):
+    """constraints.json of a model-quality job. segments: ours; how rows are cut into segments, None if they aren't."""
+
+    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the constraints.json of a data-quality job"}
+
+    version: Number = 0.0
+    regression_constraints: Mapping[str, MetricConstraint] | None = None
+    binary_classification_constraints: Mapping[str, MetricConstraint] | None = None
+    multiclass_classification_constraints: Mapping[str, MetricConstraint] | None = None
+    tolerance: ToleranceNote | None = None
+    segments: tuple[Name, ...] | None = None
+
+
+ConfusionMatrix = Mapping[str, Mapping[str, Count]]
+"""Rows by label, then by prediction; both have every class, including zero counts."""
+
+
+class Metric(Section):
+    """A metric. value: None if undefined. standard_deviation: over five samples of 80 %; None below 200 rows."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"value", "standard_deviation"})
+
+    value: UndefinableNumber = None
+    standard_deviation: UndefinableNumber = None
+
+
+class RocCurve(Section):
+    """Points of the receiver operating characteristic, by descending score."""
+
+    false_positive_rates: tuple[Number, ...]
+    true_positive_rates: tuple[Number, ...]
+
+
+class PrecisionRecallCurve(Section):
+    """Points of precision over recall, by descending score."""
+
+    precisions: tuple[Number, ...]
+    recalls: tuple[Number, ...]
+
+
+class RegressionMetrics(Section):
+    """Metrics of regression."""
+
+    mae: Metric | None = None
+    mse: Metric | None = None
+    rmse: Metric | None = None
+    r2: Metric | None = None
+
+
+class BinaryMetrics(Section):
+    """Metrics of binary classification; curves, auc and au_prc only with probabilities."""
+
+    confusion_matrix: ConfusionMatrix | None = None
+    recall: Metric | None = None
+    precision: Metric | None = None
+    accuracy: Metric | None = None
+    recall_best_constant_classifier: Metric | None = None
+    precision_best_constant_classifier: Metric | None = None
+    accuracy_best_constant_classifier: Metric | None = None
+    true_positive_rate: Metric | None = None
+    true_negative_rate: Metric | None = None
+    false_positive_rate: Metric | None = None
+    false_negative_rate: Metric | None = None
+    receiver_operating_characteristic_curve: RocCurve | None = None
+    precision_recall_curve: PrecisionRecallCurve | None = None
+    auc: Metric | None = None
+    au_prc: Metric | None = None
+    f0_5: Metric | None = None
+    f1: Metric | None = None
+    f2: Metric | None = None
+    f0_5_best_constant_classifier: Metric | None = None
+    f1_best_constant_classifier: Metric | None = None
+    f2_best_constant_classifier: Metric | None = None
+
+
+class MulticlassMetrics(Section):
+    """Metrics of multiclass classification, each class weighted by its share of the labels."""
+
+    confusion_matrix: ConfusionMatrix | None = None
+    accuracy: Metric | None = None
+    weighted_recall: Metric | None = None
+    weighted_precision: Metric | None = None
+    weighted_f0_5: Metric | None = None
+    weighted_f1: Metric | None = None
+    weighted_f2: Metric | None = None
+    accuracy_best_constant_classifier: Metric | None = None
+    weighted_recall_best_constant_classifier: Metric | None = None
+    weighted_precision_best_constant_classifier: Metric | None = None
+    weighted_f0_5_best_constant_classifier: Metric | None = None
+    weighted_f1_best_constant_classifier: Metric | None = None
+    weighted_f2_best_constant_classifier: Metric | None = None
+
+
+class ModelQualityStatistics(Document, file="statistics.json", meant="statistics.json of a model-quality baseline"):
+    """statistics.json of a model-quality job."""
+
+    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
+
+    version: Number = 0.0
+    dataset: Dataset | None = None  # absent in files of model cards
+    regression_metrics: RegressionMetrics | None = None
+    binary_classification_metrics: BinaryMetrics | None = None
+    multiclass_classification_metrics: MulticlassMetrics | None = None
+
+    @property
+    def metrics(self) -> RegressionMetrics | BinaryMetrics | MulticlassMetrics | None:
+        """The metrics, whatever the problem type."""
+        return self.binary_classification_metrics or self.multiclass_classification_metrics or self.regression_metrics
+
+    def scalars(self) -> Iterator[tuple[str, Metric]]:
+        """Name and metric of every scalar metric, in the file's order."""
+        metrics = self.metrics
+        for name in type(metrics).model_fields if metrics is not None else ():
+            metric = getattr(metrics, name)
+            if isinstance(metric, Metric):
+                yield name, metric
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """The classes of the confusion matrix; none for regression."""
+        return frozenset(getattr(self.metrics, "confusion_matrix", None) or ())
+
+
+class MeasuredMetric(Section):
+    """One metric.
+
+    value: None if undefined. standard_deviation: as in statistics.json, for the contract's metrics only. interval: its
+    ends, None with too few rows. method: how the interval was computed. n: rows behind the value. bound: the largest
+    possible difference from the value without binning; absent if there is none.
+    """
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"value", "interval"})
+
+    name: Name
+    value: UndefinableNumber = None
+    standard_deviation: UndefinableNumber = None
+    interval: tuple[Number, Number] | None = None
+    method: Name
+    n: Count
+    bound: UndefinableNumber = None
+
+
+class SegmentQuality(Section):
+    """The metrics of a segment's rows. cut: how rows are cut into segments."""
+
+    cut: Name
+    segment: Name
+    item_count: Count
+    metrics: tuple[MeasuredMetric, ...]
+
+
+class Metrics(Document, file="metrics.json", meant="metrics.json of a model-quality run"):
+    """metrics.json of a model-quality job. confidence: of each single interval. segments: None if there are none."""
+
+    version: Number = 0.0
+    problem_type: Name
+    item_count: Count
+    confidence: Share
+    metrics: tuple[MeasuredMetric, ...]
+    segments: tuple[SegmentQuality, ...] | None = None
+
+    def scalars(self) -> dict[str, float]:
+        """The values of defined metrics, by name."""
+        return {metric.name: metric.value for metric in self.metrics if metric.value is not None}
+
+
+class CalibrationNote(Section):
+    """How well the baseline's scores are calibrated, in tenths of its rows.
+
+    rows: of the baseline. error: the mean difference between score and share of positives; left: the same after
+    calibration. tenths: for each, rows, mean score, share of positives, and calibrated probability. problem: why there
+    is no estimate.
+    """
+
+    rows: Count
+    error: Number
+    left: Number
+    tenths: tuple[tuple[Number, Number, Number, Number], ...] = ()
+    problem: Name | None = None
+
+
+class EstimatedQuality(
+    Document, file="estimated_quality.json", meant="estimated_quality.json of a run of ESTIMATED_QUALITY"
+):
+    """estimated_quality.json. confidence: of the intervals for the metric once labels arrive. metrics: as in
+    metrics.json. confusion_matrix: expected rows by label, then by prediction; None without an estimate or with more
+    than two classes. classes: correct rows, labels and predictions of each class; None for two classes.
+    """
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"confusion_matrix"})
+
+    version: Number = 0.0
+    problem_type: Name
+    item_count: Count
+    confidence: Share
+    calibration: CalibrationNote
+    metrics: tuple[MeasuredMetric, ...] = ()
+    confusion_matrix: Mapping[str, Mapping[str, Number]] | None = None
+    classes: Mapping[str, Mapping[str, Number]] | None = None

@@ -1,0 +1,369 @@
+"""The content of a report page, without its look: headline, cards, tables and charts. Pure.
+
+Monitors make pages; `reports/page` renders them as HTML, notebook and PDF. All texts are plain text: a feature's name
+is shown literally, whatever it contains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, TypeAlias
+
+from spark_model_monitor.documents.check_results import CheckStatus
+
+
+class Mark(Enum):
+    """How a headline, a row or a point is highlighted."""
+
+    NONE = ""
+    GOOD = "passed"
+    BAD = "violated"
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The main result in words. detail: its consequences, and what is fine."""
+
+    text: str
+    detail: str = ""
+    mark: Mark = Mark.NONE
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.detail}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Two distributions over the same bins, as shares: the baseline's as bars, the window's as an outline.
+
+    current: empty for a baseline. words: the same in a sentence. ends: the axis labels at both ends, for numbers also
+    in the middle. names: the bars' categories, empty for numbers. beyond: what lies outside the baseline's range.
+    """
+
+    baseline: tuple[float, ...]
+    current: tuple[float, ...]
+    words: str
+    ends: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    beyond: str = ""
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A number for each window, as bars. values: None without a run. bad: which windows were violated. limit: drawn as
+    a line. times: the windows' labels.
+    """
+
+    values: tuple[float | None, ...]
+    bad: tuple[bool, ...]
+    words: str
+    limit: float | None = None
+    times: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A text that leads to another page. path: relative to this one."""
+
+    text: str
+    path: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell: TypeAlias = str | Overlay | Hours | Link
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. is_number: cells are right-aligned. is_name: cells are names, which may be long."""
+
+    title: str
+    is_number: bool = False
+    is_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a table, with a cell for each column. of: the name of its subject in histories, empty without one."""
+
+    cells: tuple[Cell, ...]
+    mark: Mark = Mark.NONE
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageTable:
+    """A table. caption: a sentence about it, or empty. shades: the shades of its counts, from 0 to 1, as in a confusion
+    matrix. of_all: whether it can be searched by all its text, however few rows it has.
+    """
+
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    caption: str = ""
+    shades: tuple[tuple[float, ...], ...] = ()
+    of_all: bool = False
+
+    def without_empty(self) -> PageTable:
+        """The table without its empty columns."""
+        places = range(len(self.columns))
+        kept = [place for place in places if any(line.cells[place] not in ("", "–") for line in self.lines)]
+        lines = tuple(replace(line, cells=tuple(line.cells[place] for place in kept)) for line in self.lines)
+        return replace(self, columns=tuple(self.columns[place] for place in kept), lines=lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a chart, a bar on its own line.
+
+    value: None if there is none. reference: the value it is compared with. interval: its ends.
+    """
+
+    name: str
+    value: float | None
+    reference: float | None = None
+    interval: tuple[float, float] | None = None
+    mark: Mark = Mark.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class PointChart:
+    """Values next to their references, each a bar from `neutral`. title: its name, which is not drawn in the chart.
+
+    span: the range of the axis; a value outside is drawn at its end, with an arrow.
+    """
+
+    title: str
+    points: tuple[Point, ...]
+    span: tuple[float, float] = (-1.0, 1.0)
+    neutral: float = 0.0
+    value_label: str = "this run"
+    reference_label: str = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class CurveChart:
+    """A curve between 0 and 1 on both axes. words: what it shows in a sentence. diagonal: whether to draw it for comparison."""
+
+    title: str
+    points: tuple[tuple[float, float], ...]
+    axes: tuple[str, str]
+    words: str
+    diagonal: bool = False
+
+    @classmethod
+    def of_numbers(
+        cls, title: str, names: tuple[str, str], x: Sequence[float], y: Sequence[float], words: str = ""
+    ) -> CurveChart:
+        """A curve of any numbers, with axes from minimum to maximum. names: of x and y. words: by default the axes'."""
+        axes = (_ends_of(names[0], x), _ends_of(names[1], y))
+        return cls(title, tuple(zip(_scaled(x), _scaled(y), strict=True)), axes, words or f"{axes[1]} over {axes[0]}")
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A number over the windows of a page. values: None without a run. marks: the highlight of each cell; empty for a
+    line. low, high: ends of its interval. threshold: drawn as a line. links: to the windows' own pages. expected: the
+    estimates from before the number was known, drawn dashed; empty without any.
+    """
+
+    title: str
+    note: str
+    values: tuple[float | None, ...]
+    marks: tuple[Mark, ...] = ()
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+    threshold: float | None = None
+    links: tuple[str, ...] = ()
+    expected: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """Numbers over the same windows. times: the windows' labels. changes: windows before which the baseline changed."""
+
+    title: str
+    times: tuple[str, ...]
+    tracks: tuple[Track, ...]
+    changes: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.title}: {len(self.times)} windows, {', '.join(track.title for track in self.tracks)}"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMap:
+    """Features × windows, drawn by a script on the page. data: plain JSON values, as in `assets/page.js`."""
+
+    title: str
+    data: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One thing that changed. since: when it began. said: what it was and is; by_how_much: in plain terms. picture: of
+    both. hints: possible explanations. evidence: why it is not noise. more: its checks, behind a click. of: its name in
+    histories, if not `name`.
+    """
+
+    name: str
+    said: str
+    by_how_much: str = ""
+    since: str = ""
+    picture: Overlay | PointChart | CurveChart | None = None
+    hints: tuple[str, ...] = ()
+    hours: Hours | None = None
+    evidence: str = ""
+    more: tuple[Block, ...] = ()
+    mark: Mark = Mark.BAD
+    of: str = ""
+
+    def __str__(self) -> str:
+        said = " ".join(part for part in (self.said, self.by_how_much) if part)
+        return ". ".join(part for part in (f"{self.name}: {said}", self.since, *self.hints, self.evidence) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """A card for each change, the largest first; those beyond `MOST_CARDS` fold. labels: of both sides of pictures."""
+
+    cards: tuple[Card, ...]
+    labels: tuple[str, str] = ("baseline", "this run")
+
+    @property
+    def has_overlays(self) -> bool:
+        return any(isinstance(card.picture, Overlay) for card in self.cards)
+
+    @property
+    def chart(self) -> PointChart | None:
+        """One of the cards' point charts, for its legend."""
+        return next((card.picture for card in self.cards if isinstance(card.picture, PointChart)), None)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.cards))
+
+
+Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureMap | Cards
+"""A part of a section; a text is a paragraph."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageSection:
+    """A part of the page. note: next to its heading. level: 2 (section) or 3 (subsection). folded: opens on click."""
+
+    heading: str
+    blocks: tuple[Block, ...]
+    level: int = 2
+    folded: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report. name: the stem of its files. facts: what it is about, as pairs of a word and a value. headline: the
+    main result. trail: model, monitor and window. links: to neighbouring pages, as pairs of a word and a relative path.
+    html_only: whether a run writes no notebook and no PDF of it.
+    """
+
+    name: str
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[PageSection, ...]
+    headline: Headline | None = None
+    trail: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    html_only: bool = False
+
+    @property
+    def has_script(self) -> bool:
+        """Whether the page has anything that a script draws or searches."""
+        blocks = [block for section in self.sections for block in section.blocks]
+        long = (each.of_all or len(each.lines) > MOST_LINES for each in blocks if isinstance(each, PageTable))
+        return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
+
+
+MOST_CARDS = 12  # the number of open cards; the rest fold
+MOST_LINES, LINES_SHOWN = 50, 20  # a longer table folds after LINES_SHOWN rows and can be searched
+
+VERDICTS = {
+    CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
+    CheckStatus.PASSED: (Mark.GOOD, "✓ passed"),
+    CheckStatus.CANNOT_TELL: (Mark.NONE, "no change seen"),
+    CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
+}
+"""How a page shows a check's verdict: colour, sign and word."""
+
+
+EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where this page lies."
+
+
+def number_text(value: float | None, digits: int = 4) -> str:
+    """A number for people: `0.1324`, `-36.69`, `∞`; `–` for none."""
+    if value is None:
+        return "–"
+    if value in (float("inf"), float("-inf")):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:,.{digits}g}".replace("-", "−")
+
+
+def count_text(count: float) -> str:
+    """A count for people: `1,203,441`."""
+    return f"{int(count):,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: `1 feature`, `1,203 features`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """A share for people: `29 %`."""
+    return f"{100 * share:.3g} %"
+
+
+def short_name(name: str, most: int = 60) -> str:
+    """A name; if it is long, its beginning and end."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
+
+
+def table_of(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:
+    """A plain table. numbers: titles of the columns that hold numbers."""
+    columns = tuple(Column(title, title in numbers) for title in titles)
+    return PageTable(columns, tuple(Line(tuple(row)) for row in rows))
+
+
+def _scaled(numbers: Sequence[float]) -> list[float]:
+    """The numbers rescaled from 0 (minimum) to 1 (maximum); 0.5 if all are equal."""
+    low, width = min(numbers), max(numbers) - min(numbers)
+    return [(number - low) / width if width else 0.5 for number in numbers]
+
+
+def _ends_of(name: str, numbers: Sequence[float]) -> str:
+    return f"{name}, {number_text(min(numbers))} to {number_text(max(numbers))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The neighbours of a run in an hour folder. hours: of each feature or metric, by its name in histories. links:
+    pairs of a word and a path from the run's page."""
+
+    hours: Mapping[str, Hours] = field(default_factory=dict)
+    links: tuple[tuple[str, str], ...] = ()
+
+
+NOTHING_AROUND = Around()

@@ -1,0 +1,112 @@
+"""The identity of the run in a folder: run.json, and baseline.json with the baseline that it was compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from functools import lru_cache
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Strict
+
+from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
+
+
+class BaselineReference(Document, file="baseline.json", meant="baseline.json of a monitoring run"):
+    """baseline.json. run_id, folder: of a baseline run, the folder below `_runs/`. constraints, statistics: the paths
+    of a baseline that was read from files. Paths are absolute.
+    """
+
+    version: Number = 0.0
+    run_id: Name | None = None
+    folder: Name | None = None
+    constraints: Name | None = None
+    statistics: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
+    options for reading its data, which a later job may reuse."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    model: str | None = None
+    schedule: str | None = None
+    report: bool = True
+    read_by: Mapping[str, str] | None = None
+
+    @property
+    def window(self) -> RunWindow | None:
+        if self.start is None or self.end is None:
+            return None
+        return RunWindow(start=moment(self.start), end=moment(self.end))
+
+
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+
+NOBODY_SAID = RunContext()
+
+
+def moment(time: datetime) -> str:
+    """A time in the format of the contract's files: 2021-05-06T22:00:00Z."""
+    return time.astimezone(timezone.utc).strftime(MOMENT)
+
+
+@lru_cache(1024)
+def time_of(text: str) -> datetime:
+    """The time that `moment` wrote. Raises ValueError for any other text."""
+    return datetime.strptime(text, MOMENT).replace(tzinfo=timezone.utc)
+
+
+_MOMENT = Expected("a time such as 2026-03-04T20:00:00Z")
+Moment = Annotated[str, Strict(), AfterValidator(lambda text: time_of(text) and text), _MOMENT]
+
+
+class RunWindow(Section):
+    """The times from `start` (included) to `end` (excluded): `2026-03-04T20:00:00Z`."""
+
+    start: Moment
+    end: Moment
+
+
+class RunDescription(Document, file="run.json", meant="run.json of a run"):
+    """run.json. model: its endpoint. settings: the thresholds and methods that judged the run, or that it suggests.
+    rows: rows of data, None if a merged run doesn't know. violations: None if nothing was judged. product: the release
+    that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or recognised.
+    deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
+    either. expectations: the sha256 that identifies the rules; None without rules.
+    """
+
+    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
+    NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {"window", "model", "schedule", "baseline_run_id", "rows", "violations", "deequ"}
+    )
+
+    version: Count = 1
+    job: Name
+    analysis_type: Name
+    window: RunWindow | None
+    model: Name | None
+    schedule: Name | None
+    baseline_run_id: Name | None
+    product: Name
+    settings: MonitoringConfig
+    rows: Count | None
+    violations: Count | None
+    read_by: Mapping[str, str] | None = None
+    deequ: Name | None = None
+    expectations: Name | None = None
+
+
+class AnalysisType(str, Enum):
+    """Which monitor a job runs (C1.1, C11c)."""
+
+    DATA_QUALITY = "DATA_QUALITY"
+    MODEL_QUALITY = "MODEL_QUALITY"
+    MODEL_BIAS = "MODEL_BIAS"
+    MODEL_EXPLAINABILITY = "MODEL_EXPLAINABILITY"
+    ESTIMATED_QUALITY = "ESTIMATED_QUALITY"

@@ -1,0 +1,154 @@
+"""A schedule entry, one per file, and NAME.executions.json: its runs, their status, and notices of missing runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated, ClassVar
+
+from pydantic import Strict
+
+from spark_model_monitor.documents.document import (
+    Count,
+    Document,
+    Expected,
+    Flag,
+    Name,
+    Number,
+    Section,
+    StrictSection,
+    named_in,
+)
+
+MOST_CAUGHT_UP = 24
+
+MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")  # in the service's words: C1.6
+
+MonitoringType = Annotated[str, Strict(), named_in(MONITORING_TYPES), Expected.one_of(MONITORING_TYPES)]
+
+
+class ScheduleStatus(Enum):
+    """A schedule's status in the service's words: runs are only due if it is Scheduled. Source: C1.6."""
+
+    PENDING = "Pending"
+    FAILED = "Failed"
+    SCHEDULED = "Scheduled"
+    STOPPED = "Stopped"
+
+
+class ScheduledWindow(StrictSection):
+    """A run's window, relative to its scheduled time: ISO 8601 durations, `-PT1H` and `PT0S` for the hour before."""
+
+    start_offset: Name
+    end_offset: Name
+
+
+class ScheduledJob(StrictSection):
+    """One job of a run; jobs run in order. env_file: the path of its variables, relative to the entry's folder.
+    variables: by name of option, in place of the file's or overriding them.
+
+    output_folder: is appended to the variable `output_path`: a strftime format of the scheduled time; None if the job
+    makes its own folders.
+    """
+
+    job: Name
+    env_file: Name | None = None
+    variables: Mapping[Name, Name] | None = None
+    output_folder: Name | None = None
+
+
+class Schedule(
+    Document,
+    file="schedule.json",
+    meant="schedule entry (docs/schedules.md), such as `spark-model-monitor import` writes",
+    extra="forbid",
+):
+    """One schedule.
+
+    schedule_expression: the service's; None if none was given: the service then chose an hour of the day. cron: the
+    same in crontab format, in UTC; None if it runs once. If both are given, cron counts. window: None for the period
+    before the run. starts: the time of the first run, None for the last one before the schedule was first processed.
+    delay: how long after its time a run begins, an ISO 8601 duration. catch_up: the most past runs made up for at once.
+    spark_options: options for spark-submit. sinks: as in `--sink`, notified of missing runs. owner, tags: search terms
+    on the page of all schedules.
+    """
+
+    FOREIGN: ClassVar[Mapping[str, str]] = {"MonitoringScheduleConfig": "a description of the service's API"}
+
+    version: Number = 1.0
+    name: Name
+    monitoring_type: MonitoringType
+    status: ScheduleStatus = ScheduleStatus.SCHEDULED
+    schedule_expression: Name | None = None
+    cron: Name | None = None
+    window: ScheduledWindow | None = None
+    starts: Name | None = None
+    delay: Name | None = None
+    catch_up: Count = MOST_CAUGHT_UP
+    max_runtime_seconds: Count | None = None
+    spark_options: tuple[Name, ...] = ()
+    sinks: Name | None = None
+    owner: Name | None = None
+    tags: tuple[Name, ...] = ()
+    jobs: tuple[ScheduledJob, ...]
+
+
+class ExecutionStatus(Enum):
+    """The status of a run: the service's `MonitoringExecutionStatus`."""
+
+    PENDING = "Pending"
+    COMPLETED = "Completed"
+    COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"
+    IN_PROGRESS = "InProgress"
+    FAILED = "Failed"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+
+    @property
+    def is_of_a_whole_run(self) -> bool:
+        """Whether the run completed, with or without violations."""
+        return self in (ExecutionStatus.COMPLETED, ExecutionStatus.COMPLETED_WITH_VIOLATIONS)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the run has not ended yet."""
+        return self in (ExecutionStatus.PENDING, ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
+
+
+class Execution(Section):
+    """One run of a schedule: its jobs, one after the other.
+
+    scheduled_time: identifies it. start_time, end_time: its window. job: the last one started. exit_message: that job's
+    message. attempts: how often the run was started. process_id, host: of the running job. processing_job: the job's
+    name in the SDK's classes; None for a run of `run-due`.
+    """
+
+    scheduled_time: Name
+    status: ExecutionStatus = ExecutionStatus.PENDING
+    start_time: Name
+    end_time: Name
+    creation_time: Name
+    last_modified_time: Name
+    job: Name | None = None
+    output_path: Name | None = None
+    exit_message: Name | None = None
+    attempts: Count = 1
+    process_id: Count | None = None
+    host: Name | None = None
+    processing_job: Name | None = None
+
+
+class Executions(Document, file="executions.json", meant="NAME.executions.json of `spark-model-monitor run-due`"):
+    """NAME.executions.json. executions: by scheduled time, the oldest first. since: when it was first processed.
+
+    without_data: the last time whose run found no data, if no earlier run found any. overdue: whether the sinks' last
+    notification was that runs are missing.
+    """
+
+    FOREIGN: ClassVar[Mapping[str, str]] = {"jobs": "a schedule entry"}
+
+    version: Number = 1.0
+    since: Name
+    without_data: Name | None = None
+    overdue: Flag = False
+    executions: tuple[Execution, ...] = ()

@@ -1,0 +1,292 @@
+"""statistics.json of the data-quality jobs: a profile's numbers by feature, also as flat rows; and requests.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, TypeVar
+
+from spark_model_monitor.documents.document import (
+    Count,
+    DataText,
+    Document,
+    Name,
+    Number,
+    Section,
+    Share,
+    SketchLevel,
+    UndefinableNumber,
+)
+from spark_model_monitor.errors import BadDocument, did_you_mean
+from spark_model_monitor.statistics.drift import NumericDistribution
+
+
+class InferredType(Enum):
+    """The type that a feature's values appear to have (C4.2). UNKNOWN: no value was present."""
+
+    INTEGRAL = "Integral"
+    FRACTIONAL = "Fractional"
+    STRING = "String"
+    UNKNOWN = "Unknown"
+
+    @property
+    def is_numeric(self) -> bool:
+        return self in (InferredType.INTEGRAL, InferredType.FRACTIONAL)
+
+
+class Dataset(Section):
+    """item_count: the number of rows."""
+
+    item_count: Count
+
+
+class Common(Section):
+    """The numbers of rows with and without a value; their sum is the data set's item_count."""
+
+    num_present: Count
+    num_missing: Count
+
+    @property
+    def completeness(self) -> float | None:
+        """The share of rows with a value; None for no rows."""
+        rows = self.num_present + self.num_missing
+        return self.num_present / rows if rows else None
+
+
+class Bucket(Section):
+    """Values from lower_bound (included) to upper_bound (excluded, but included in the last bucket).
+
+    count: the difference of two ranks of the KLL sketch, so not exact for large data (G5).
+    """
+
+    lower_bound: Number
+    upper_bound: Number
+    count: Number
+
+
+class SketchParameters(Section):
+    """c: how fast the levels' capacities shrink; k: the capacity of the largest (KLL's own names)."""
+
+    c: Number
+    k: Number
+
+
+class Sketch(Section):
+    """A KLL sketch. data: its levels; a value in level i stands for 2^i values (C4.1).
+
+    A level may be given as a numpy array; it is kept as a tuple.
+    """
+
+    parameters: SketchParameters
+    data: tuple[SketchLevel, ...]
+
+
+class Kll(Section):
+    """sketch: None if sketches are omitted from the document."""
+
+    buckets: tuple[Bucket, ...]
+    sketch: Sketch | None = None
+
+
+class CategoryBucket(Section):
+    """One value of a feature and its exact number of rows."""
+
+    value: DataText
+    count: Count
+
+
+class Categorical(Section):
+    """Every value of a feature with few distinct values."""
+
+    buckets: tuple[CategoryBucket, ...]
+
+
+class Distribution(Section):
+    """kll for numbers, categorical for texts of low cardinality."""
+
+    kll: Kll | None = None
+    categorical: Categorical | None = None
+
+
+class NumericalStatistics(Section):
+    """std_dev: population form. approximate_num_distinct_values, completeness: None in files before 2024."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset({"mean", "sum", "std_dev", "min", "max"})
+
+    common: Common
+    mean: UndefinableNumber = None
+    sum: UndefinableNumber = None
+    std_dev: UndefinableNumber = None
+    min: UndefinableNumber = None
+    max: UndefinableNumber = None
+    approximate_num_distinct_values: Count | None = None
+    completeness: Share | None = None
+    distribution: Distribution | None = None
+
+
+class StringStatistics(Section):
+    """distinct_count: approximate, a double in the files. completeness: None in files before 2024."""
+
+    common: Common
+    distinct_count: Number | None = None
+    completeness: Share | None = None
+    distribution: Distribution | None = None
+
+
+class VectorStatistics(Section):
+    """Statistics of a feature whose values are lists of numbers; ours, the service has none.
+
+    num_elements: of all present vectors together, including num_null_elements and num_nan_elements;
+    shortest, longest: lengths of vectors, None if no vector is present.
+    """
+
+    common: Common
+    completeness: Share | None = None
+    num_elements: Count
+    num_null_elements: Count
+    num_nan_elements: Count
+    shortest: Count | None = None
+    longest: Count | None = None
+
+
+class FeatureStatistics(Section):
+    """One feature, with at most one kind of statistics; none if nothing is known (C11.29).
+
+    column_metrics: ours, by name; for numeric features in runs that requested some.
+    """
+
+    name: Name
+    inferred_type: InferredType
+    numerical_statistics: NumericalStatistics | None = None
+    string_statistics: StringStatistics | None = None
+    vector_statistics: VectorStatistics | None = None
+    column_metrics: Mapping[str, UndefinableNumber] | None = None
+
+    @property
+    def common(self) -> Common | None:
+        """The numbers of present and missing rows, from whichever kind of statistics there is."""
+        statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
+        return statistics.common if statistics else None
+
+    @property
+    def completeness(self) -> float | None:
+        """The share of rows with a value: as stated in the file, else from `common`; None if neither is there."""
+        statistics = self.numerical_statistics or self.string_statistics or self.vector_statistics
+        if statistics is None:
+            return None
+        return statistics.common.completeness if statistics.completeness is None else statistics.completeness
+
+    @property
+    def distribution(self) -> Distribution | None:
+        statistics = self.numerical_statistics or self.string_statistics
+        return statistics.distribution if statistics else None
+
+    @property
+    def num_distinct(self) -> int | None:
+        """The approximate number of distinct values; None if the file doesn't have it."""
+        if self.numerical_statistics:
+            return self.numerical_statistics.approximate_num_distinct_values
+        distinct = self.string_statistics.distinct_count if self.string_statistics else None
+        return None if distinct is None else round(distinct)
+
+
+class Statistics(Document, file="statistics.json", meant="statistics.json of a data-quality baseline"):
+    """statistics.json of a data-quality job; features in the data's column order."""
+
+    version: Number = 0.0
+    dataset: Dataset
+    features: tuple[FeatureStatistics, ...]
+
+    def feature(self, name: str) -> FeatureStatistics:
+        """The statistics of the feature called `name`. Raises BadDocument if there is none."""
+        return feature_of(self.FILE_NAME, self.features, name)
+
+
+Named = TypeVar("Named", bound=Any)  # what has a `name`
+
+
+def feature_of(file: str, features: Sequence[Named], name: str) -> Named:
+    """The feature called `name` in a file. Raises BadDocument with the nearest names if there is none."""
+    found = next((feature for feature in features if feature.name == name), None)
+    if found is not None:
+        return found
+    hint = did_you_mean(name, (feature.name for feature in features), "name one that it has", most=3)
+    raise BadDocument(f"{file} has no feature {name!r} among its {len(features)}; {hint}")
+
+
+class LatencyStatistics(Section):
+    """Milliseconds from a request's arrival to the last byte of its answer; None without requests.
+
+    p50, p95, p99: quantiles of the sketch. rank_error: the largest error of their ranks, as a share of all requests.
+    """
+
+    p50: UndefinableNumber = None
+    p95: UndefinableNumber = None
+    p99: UndefinableNumber = None
+    mean: UndefinableNumber = None
+    max: UndefinableNumber = None
+    rank_error: Number = 0.0
+
+
+class RequestStatistics(Document, file="requests.json", meant="requests.json of a run"):
+    """requests.json. requests: the captured ones; estimated_requests: all, estimated from the capture percentage.
+    success_share: of captured requests, with a status below 400. client_errors, server_errors: statuses 4xx, and 500+.
+    """
+
+    version: Number = 0.0
+    requests: Count
+    estimated_requests: Number
+    success_share: Share
+    client_errors: Count
+    server_errors: Count
+    statuses: dict[str, Count]
+    latency_ms: LatencyStatistics
+
+
+QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with the same keys. rows_are: what rows stand for, in the plural. key: the key whose values name rows."""
+
+    rows_are: str
+    key: str
+    rows: tuple[dict[str, Any], ...]
+
+
+def as_rows(statistics: Statistics) -> list[dict[str, Any]]:
+    """One row per feature, in the document's order, all with the same keys; None where the document has no value.
+
+    completeness: a share; distinct: approximate; mean, std_dev (population form), min, p25, median, p75 (of the
+    sketch), max: for numeric features only, like the column metrics after them, if the document has any.
+    """
+    further = dict.fromkeys(name for feature in statistics.features for name in feature.column_metrics or {})
+    rows = []
+    for feature in statistics.features:
+        common, numbers = feature.common, feature.numerical_statistics
+        rows.append(
+            {
+                "feature": feature.name,
+                "inferred_type": feature.inferred_type.value,
+                "num_present": common and common.num_present,
+                "num_missing": common and common.num_missing,
+                "completeness": feature.completeness,
+                "distinct": feature.num_distinct,
+                "mean": numbers and numbers.mean,
+                "std_dev": numbers and numbers.std_dev,
+                "min": numbers and numbers.min,
+                **dict(zip(QUARTILES, _quartiles(feature.distribution), strict=True)),
+                "max": numbers and numbers.max,
+                **further,
+                **(feature.column_metrics or {}),
+            }
+        )
+    return rows
+
+
+def _quartiles(distribution: Distribution | None) -> Sequence[float | None]:
+    sketch = distribution.kll.sketch if distribution and distribution.kll else None
+    cdf = NumericDistribution(sketch.data).step_cdf() if sketch else None
+    return cdf.quantiles(tuple(QUARTILES.values())) if cdf and cdf.total else [None] * len(QUARTILES)

@@ -1,0 +1,316 @@
+"""The churn endpoint's captures, hour by hour, their later labels, and the example's files."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadConfiguration, OutputFailed
+from spark_model_monitor.integrations.demo import churn
+
+ENDPOINT = "churn"
+VARIANT = "AllTraffic"
+FILES_PER_HOUR = 4  # captures are delivered every quarter of an hour
+MISSING_IN_TRAFFIC = 0.03  # below churn.MISSING_IN_BASELINE, so that completeness is not a second fault
+
+LATE_SHARE = 0.04
+LATE_HOURS = 3
+NEVER_LABELLED_SHARE = 0.02
+LABELLED_TWICE_SHARE = 0.02
+
+CLIENTS = {"android-2.3.1": 0.7, "ios-2.3.0": 0.2, "web-7.2": 0.1}
+"""The senders of the requests, and their shares: the `client` named in a request's custom attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A feature that arrives from `client` multiplied by `factor`, from hour `first_hour` (counted from 0) of the traffic on."""
+
+    feature: str
+    client: str
+    factor: float
+    first_hour: int
+    sentence: str
+    follow_up: tuple[str, ...]  # features that change with it: the model's own output
+
+
+FAULT = Defect(
+    feature="monthly_charge_eur",
+    client="android-2.3.1",
+    factor=100.0,
+    first_hour=18,
+    sentence="android-2.3.1 sends monthly_charge_eur in cents instead of euros",
+    follow_up=(churn.LABEL, churn.SCORE),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The captured requests: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on.
+
+    fault: what goes wrong with them; None for traffic without a fault, otherwise the same to the last id.
+    """
+
+    hours: int = 24
+    per_hour: int = 200
+    seed: int = 7
+    start: datetime = datetime(2024, 3, 4, tzinfo=timezone.utc)
+    fault: Defect | None = FAULT
+
+    @property
+    def sound_hours(self) -> int:
+        """The number of hours before the fault begins."""
+        return self.hours if self.fault is None else min(self.fault.first_hour, self.hours)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCounts:
+    """The arrival of some requests' ground truth: `lines` = requests - never + twice; late ones are lines too."""
+
+    lines: int
+    late: int
+    never: int
+    twice: int
+
+
+def captures(traffic: Traffic) -> dict[str, str]:
+    """Capture JSON Lines: `<endpoint>/<variant>/yyyy/mm/dd/hh/MM-SS-mmm-<uuid>.jsonl` -> the file's text.
+
+    CSV payloads of one row. The output half is `prediction,probability`, the input half `churn.FEATURES`: together they
+    meet the columns of `churn.baseline_table` by position.
+    """
+    files: dict[str, str] = {}
+    for hour in _requests(traffic):
+        inputs = churn.to_csv(hour.sent, header=False).splitlines()
+        outputs = churn.to_csv(hour.answered, header=False).splitlines()
+        quarters = hour.milliseconds * FILES_PER_HOUR // _HOUR_MILLISECONDS
+        for quarter in range(FILES_PER_HOUR):
+            rows = np.flatnonzero(quarters == quarter)
+            if len(rows):
+                lines = [_capture_line(hour, row, inputs[row], outputs[row]) for row in rows]
+                files[_capture_path(hour, quarter, int(hour.milliseconds[rows[0]]))] = "".join(lines)
+    return files
+
+
+def ground_truth(traffic: Traffic) -> dict[str, str]:
+    """Ground-truth JSON Lines: `yyyy/mm/dd/hh/labels.jsonl` -> the file's text; the hour is when the label came in.
+
+    A label belongs to a request by its inference id. Most come in the hour of the request; of each hour's requests
+    `LATE_SHARE` come `LATE_HOURS` later, `NEVER_LABELLED_SHARE` never, `LABELLED_TWICE_SHARE` again in the next hour,
+    with the same value: `label_counts` has the numbers.
+    """
+    lines: defaultdict[datetime, list[str]] = defaultdict(list)
+    for hour in _requests(traffic):
+        shuffled = np.random.default_rng([traffic.seed, 2, hour.number]).permutation(traffic.per_hour)
+        never, late, twice, _ = map(set, np.split(shuffled, np.cumsum(_irregular(traffic.per_hour))))
+        for row in range(traffic.per_hour):
+            if row in never:
+                continue
+            line = _label_line(hour, row)
+            lines[hour.start + timedelta(hours=LATE_HOURS if row in late else 0)].append(line)
+            if row in twice:
+                lines[hour.start + timedelta(hours=1)].append(line)
+    return {f"{came_in:%Y/%m/%d/%H}/labels.jsonl": "".join(lines[came_in]) for came_in in sorted(lines)}
+
+
+def label_counts(traffic: Traffic) -> LabelCounts:
+    """The numbers of labels that are late, never arrive, or arrive twice in `ground_truth(traffic)`."""
+    never, late, twice = (traffic.hours * count for count in _irregular(traffic.per_hour))
+    return LabelCounts(lines=traffic.hours * traffic.per_hour - never + twice, late=late, never=never, twice=twice)
+
+
+def planted(traffic: Traffic) -> dict[str, object]:
+    """The content of `fault.json`: what a monitor should find in `traffic`, and where.
+
+    `fault` is null if there is none, or the traffic ends before it begins.
+    """
+    fault = traffic.fault if traffic.sound_hours < traffic.hours else None
+    return {
+        "traffic": {
+            "start": _timestamp(traffic.start),
+            "end": _timestamp(traffic.start + timedelta(hours=traffic.hours)),
+            "captures": traffic.hours * traffic.per_hour,
+        },
+        "fault": None
+        if fault is None
+        else {
+            "sentence": fault.sentence,
+            "feature": fault.feature,
+            "client": fault.client,
+            "factor": fault.factor,
+            "start": _timestamp(traffic.start + timedelta(hours=traffic.sound_hours)),
+            "captures": sum(
+                int((hour.clients == fault.client).sum())
+                for hour in _requests(traffic)
+                if hour.number >= traffic.sound_hours
+            ),
+            "follow_up": list(fault.follow_up),
+        },
+        "labels": asdict(label_counts(traffic)),
+    }
+
+
+_HOUR_MILLISECONDS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    """One hour's requests in the order of their times; every array and table has a row per request."""
+
+    number: int
+    start: datetime
+    milliseconds: NDArray[np.int64]  # since `start`, ascending
+    sent: pd.DataFrame  # as the caller sent it, the fault included
+    answered: pd.DataFrame  # prediction, probability
+    labels: NDArray[np.int64]
+    clients: NDArray[np.str_]
+    event_ids: tuple[UUID, ...]
+    inference_ids: tuple[UUID, ...]
+    file_ids: tuple[UUID, ...]  # one per quarter
+
+
+def _requests(traffic: Traffic) -> Iterator[_Hour]:
+    """Each hour has a random stream of its own, so that an hour is the same however many follow it."""
+    for number in range(traffic.hours):
+        rng = np.random.default_rng([traffic.seed, 1, number])
+        customers = churn.draw_customers(traffic.per_hour, rng, missing_share=MISSING_IN_TRAFFIC)
+        labels = churn.draw_labels(customers, rng)
+        choice = np.random.default_rng([traffic.seed, 3, number]).choice
+        clients = choice(list(CLIENTS), size=traffic.per_hour, p=list(CLIENTS.values()))
+        sent = customers
+        if traffic.fault is not None and number >= traffic.fault.first_hour:
+            sent = _with_fault(customers, clients == traffic.fault.client, traffic.fault)
+        scores = churn.score(sent)
+        yield _Hour(
+            number=number,
+            start=traffic.start + timedelta(hours=number),
+            milliseconds=np.sort(rng.integers(0, _HOUR_MILLISECONDS, traffic.per_hour)),
+            sent=sent,
+            answered=pd.DataFrame({"prediction": churn.decide(scores), "probability": scores}),
+            labels=labels,
+            clients=clients,
+            event_ids=_uuids(traffic.per_hour, rng),
+            inference_ids=_uuids(traffic.per_hour, rng),
+            file_ids=_uuids(FILES_PER_HOUR, rng),
+        )
+
+
+def _with_fault(customers: pd.DataFrame, hit: NDArray[np.bool_], fault: Defect) -> pd.DataFrame:
+    # A product of decimals has trailing digits (32.84 * 100 = 3284.0000000000005) that no caller would send.
+    faulty = (customers[fault.feature] * fault.factor).round(2)
+    sent: pd.DataFrame = customers.assign(**{fault.feature: faulty.where(hit, customers[fault.feature])})
+    return sent
+
+
+def _uuids(count: int, rng: np.random.Generator) -> tuple[UUID, ...]:
+    return tuple(UUID(bytes=rng.bytes(16), version=4) for _ in range(count))
+
+
+def _capture_path(hour: _Hour, quarter: int, first_millisecond: int) -> str:
+    minutes, rest = divmod(first_millisecond, 60_000)
+    seconds, milliseconds = divmod(rest, 1_000)
+    name = f"{minutes:02d}-{seconds:02d}-{milliseconds:03d}-{hour.file_ids[quarter]}.jsonl"
+    return f"{ENDPOINT}/{VARIANT}/{hour.start:%Y/%m/%d/%H}/{name}"
+
+
+def _capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str:
+    return _json_line(
+        {
+            "captureData": {
+                "endpointInput": _half("INPUT", "text/csv", sent),
+                "endpointOutput": _half("OUTPUT", "text/csv; charset=utf-8", answered),
+            },
+            "eventMetadata": {
+                "eventId": str(hour.event_ids[row]),
+                "inferenceId": str(hour.inference_ids[row]),
+                "inferenceTime": _timestamp(hour.start + timedelta(milliseconds=int(hour.milliseconds[row]))),
+                "customAttributes": [f"client={hour.clients[row]}"],
+            },
+            "eventVersion": "0",
+        }
+    )
+
+
+def _half(mode: str, content_type: str, data: str) -> dict[str, str]:
+    return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": "CSV"}
+
+
+def _label_line(hour: _Hour, row: int) -> str:
+    return _json_line(
+        {
+            "groundTruthData": {"data": str(hour.labels[row]), "encoding": "CSV"},
+            "eventMetadata": {"eventId": str(hour.inference_ids[row])},
+            "eventVersion": "0",
+        }
+    )
+
+
+def _irregular(per_hour: int) -> tuple[int, int, int]:
+    """Numbers of one hour's labels that never arrive, arrive late, arrive twice."""
+    never, late, twice = (int(share * per_hour) for share in (NEVER_LABELLED_SHARE, LATE_SHARE, LABELLED_TWICE_SHARE))
+    return never, late, twice
+
+
+def _json_line(record: Mapping[str, object]) -> str:
+    return json.dumps(record, separators=(",", ":")) + "\n"
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+BASELINE, VALIDATION = "baseline.csv", "validation.csv"
+CAPTURES = "captures"
+GROUND_TRUTH = "ground-truth"
+FAULT_HOUR = "fault.json"
+ANALYSIS = "analysis_config.json"
+HOURS, EXPLAINED = "hours", "explained"
+"""Later results on each hour: on its data, and on what moves the model."""
+
+
+def write_data_set(directory: Path, *, rows: int, traffic: Traffic) -> None:
+    """Writes a baseline of `rows` customers with the model's answers to them, the captures and labels of `traffic`, what was
+    planted in them, and what is asked of the model's explanation.
+
+    Raises BadConfiguration if `captures/` or `ground-truth/` already holds other files, which a job would read along;
+    OutputFailed if the directory can't be written.
+    """
+    baseline = churn.baseline_table(rows, traffic.seed)
+    files = {BASELINE: churn.to_csv(baseline, header=True)}
+    files[VALIDATION] = churn.to_csv(churn.validation_table(baseline), header=True)
+    files |= {f"{CAPTURES}/{path}": text for path, text in captures(traffic).items()}
+    files |= {f"{GROUND_TRUTH}/{path}": text for path, text in ground_truth(traffic).items()}
+    files[ANALYSIS] = json.dumps(churn.explanation(), indent=2) + "\n"
+    files[FAULT_HOUR] = json.dumps(planted(traffic), indent=2) + "\n"
+    _refuse_others(directory, files)
+    try:
+        for path, text in files.items():
+            target, content = directory / path, text.encode("utf-8")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # A job's ledger has its inputs' modification times: a file that is already correct keeps its own.
+            if not target.is_file() or target.read_bytes() != content:
+                target.write_bytes(content)
+    except OSError as error:
+        place, reason = error.filename or directory, error.strerror or type(error).__name__
+        raise OutputFailed(
+            f"{place} can't be written ({reason}); give a directory of your own with --output"
+        ) from error
+
+
+def _refuse_others(directory: Path, files: Mapping[str, str]) -> None:
+    for folder in (CAPTURES, GROUND_TRUTH):
+        for found in sorted((directory / folder).rglob("*.jsonl")):
+            if found.relative_to(directory).as_posix() not in files:
+                raise BadConfiguration(
+                    f"{found} is no file of this data set, and jobs would read it along; "
+                    f"remove {directory / folder} or give an empty directory with --output"
+                )

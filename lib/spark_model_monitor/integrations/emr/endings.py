@@ -1,0 +1,162 @@
+"""The ends of a job on EMR: AWS's refusals and secrets as sentences, and its message on S3 as an exit status."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from spark_model_monitor.errors import BadConfiguration, MonitorError, needing
+from spark_model_monitor.integrations.emr.runs import ENDED_WELL, Run, RunFailed, State
+from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
+from spark_model_monitor.spark.launch.request import Bucket, Kind, Target
+
+
+class AwsRefused(MonitorError):
+    """AWS did not do what was requested."""
+
+
+@contextmanager
+def error_sentences(target: Target) -> Iterator[None]:
+    """Converts boto3's errors to one sentence.
+
+    Raises MissingDependency without boto3, BadConfiguration for what the user can fix, AwsRefused for the rest.
+    """
+    with needing("--target needs boto3; install it: pip install 'spark-model-monitor[s3]'"):
+        from boto3.exceptions import S3UploadFailedError
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            EndpointConnectionError,
+            NoCredentialsError,
+            NoRegionError,
+        )
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise BadConfiguration(
+            "there are no AWS credentials here; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from error
+    except NoRegionError as error:
+        raise BadConfiguration(
+            "no AWS region is set; set AWS_DEFAULT_REGION to the one of the " + _noun(target)
+        ) from error
+    except EndpointConnectionError as error:
+        raise AwsRefused(
+            f"{error.kwargs.get('endpoint_url')} can't be reached; check the network, and whether AWS_DEFAULT_REGION names a "
+            "region that has the service"
+        ) from error
+    except ClientError as error:
+        raise _of_code(error.response.get("Error", {}), error.operation_name, target) from error
+    except BotoCoreError as error:
+        raise AwsRefused(f"AWS could not be asked ({type(error).__name__}: {error})") from error
+    except S3UploadFailedError as error:
+        raise AwsRefused(f"the package could not be put below s3://{target.package.name} ({error})") from error
+
+
+def _of_code(answer: dict[str, str], operation: str, target: Target) -> MonitorError:
+    code, said = answer.get("Code", "an unknown error"), answer.get("Message", "")
+    where = f"s3://{target.package.name}" if operation in ("HeadObject", "PutObject", "GetObject") else _noun(target)
+    if code in ("AccessDenied", "AccessDeniedException", "403", "UnauthorizedOperation"):
+        return AwsRefused(
+            f"{operation} on {where} is not allowed ({code}); docs/emr.md lists the permissions that are needed"
+        )
+    if code in ("NoSuchBucket",) or (code == "404" and operation == "HeadBucket"):
+        return BadConfiguration(
+            f"there is no bucket {target.package.name}; create it, or name another --package-location"
+        )
+    if code in ("301", "PermanentRedirect", "IllegalLocationConstraintException"):
+        return BadConfiguration(f"bucket {target.package.name} lies in another region; set AWS_DEFAULT_REGION to it")
+    if code in ("ResourceNotFoundException", "ClusterNotFound") or (
+        code == "InvalidRequestException" and "not valid" in said
+    ):
+        return BadConfiguration(
+            f"there is no {_noun(target)} in this region and account; look at the identifier and region"
+        )
+    if code in ("InvalidRequestException", "ValidationException", "ConflictException"):
+        flag = "--cluster-id" if target.kind is Kind.EMR else "--application-id"
+        return AwsRefused(f"the {_noun(target)} takes no job now ({said or code}); start it, or name another by {flag}")
+    return AwsRefused(f"{operation} on {where} failed ({code}: {said})")
+
+
+def _noun(target: Target) -> str:
+    kind = "EMR cluster" if target.kind is Kind.EMR else "EMR Serverless application"
+    return f"{kind} {target.identifier}"
+
+
+MESSAGE = "message"
+
+
+def exit_status_of(message: str, state: State, run: Run) -> int:
+    """The job's own exit status, as far as its message shows it: a service reports only success or failure.
+
+    Source: C1.6 for the texts; C11b for the statuses.
+    """
+    well = state.name in ENDED_WELL[run.kind]
+    if message.startswith(COMPLETED.partition(":")[0]):  # with violations, too
+        return ExitStatus.COMPLETED if well else ExitStatus.VIOLATIONS
+    if well:
+        return ExitStatus.FAILED  # the message is an error's: another process wrote there after the job
+    return status_of(message)
+
+
+def message_of(s3: Any, output: Bucket, since: datetime) -> str | None:
+    """The message that the job left beside its results; None if there is none, or only an earlier run's.
+
+    since: when the run was started, by this machine's clock.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = s3.get_object(Bucket=output.name, Key=output.key(MESSAGE))
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "AccessDenied"):
+            return None
+        raise
+    if answer["LastModified"] < since:
+        return None
+    text: str = answer["Body"].read().decode(errors="replace").strip()
+    return text
+
+
+def without_message(state: State, run: Run) -> RunFailed:
+    """The error of a run without a message: it was stopped, or never reached our code."""
+    reason = f" ({state.reason})" if state.reason else ""
+    return RunFailed(
+        f"{run.kind.value} run {run.identifier} of {run.of} ended as {state.name}{reason} and left no message beside its "
+        "results; its log says more (docs/emr.md, Logs)"
+    )
+
+
+_SECRET_NAME = re.compile(r"(?i)(secret|password|passwd|token|credential|access[._-]?key|private[._-]?key)")
+_PROVIDERS = re.compile(r"(?i)provider$")
+_ACCESS_KEY = re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b")
+_WITH_SECRET_PATH = ("webhook:",)
+
+
+def refuse_secrets(arguments: Sequence[str]) -> None:
+    """Accept arguments without secrets. Raises BadConfiguration naming the argument, never its value."""
+    for position, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        following = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
+        what = _secret_in(argument, name, following)
+        if what:
+            raise BadConfiguration(
+                f"argument {position + 1} ({what}) holds a secret, and EMR shows the arguments of a step to everyone who may "
+                "look at it; give the role of the job the permission instead, or set a variable on the cluster"
+            )
+
+
+def _secret_in(argument: str, name: str, following: str) -> str | None:
+    """The kind of secret in an argument; None for none."""
+    if _ACCESS_KEY.search(argument):
+        return "an access key"
+    if any(text.startswith(_WITH_SECRET_PATH) for text in re.split("[=,]", argument)):  # or one of several sinks
+        return "the address of a webhook"
+    if following and _SECRET_NAME.search(name) and not _PROVIDERS.search(name):
+        return name
+    password = urlsplit(argument.partition("=")[2] or argument).password if "://" in argument else None
+    return "a password in a URL" if password else None

@@ -1,0 +1,204 @@
+"""`spark-model-monitor import`: descriptions from files or from boto3; env files, schedule entries and DAGs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, needing
+from spark_model_monitor.integrations.imports.descriptions import (
+    NOT_NEEDED,
+    Definition,
+    Described,
+    ScheduleDescription,
+    capture_prefix_of,
+    definition_of,
+    described,
+    schedule_of,
+)
+from spark_model_monitor.integrations.imports.jobs import JobVariables, dag_text, entry_of, env_text, jobs_of, window_of
+from spark_model_monitor.storage import LocalStorage
+
+
+def sagemaker_client(region: str | None) -> Any:
+    """A client for the region, or for that of the user's own settings; boto3 finds the credentials.
+
+    Raises MissingDependency without boto3, BadInput if there is no region.
+    """
+    with needing("boto3 is not installed; write pip install 'spark-model-monitor[s3]'"):
+        import boto3
+        from botocore.exceptions import BotoCoreError
+    try:
+        return boto3.client("sagemaker", region_name=region)
+    except BotoCoreError as error:
+        raise BadInput(f"the account can't be asked: {error}; name a region with --region") from error
+
+
+def answers_on(client: Any, schedule: str) -> Iterator[Mapping[str, Any]]:
+    """The API's descriptions of a schedule, its job definition and its endpoint, as far as they exist.
+
+    Raises BadInput if the API does not answer.
+    """
+    from botocore import xform_name
+
+    described = _ask(client, "describe_monitoring_schedule", MonitoringScheduleName=schedule)
+    yield described
+    config = described["MonitoringScheduleConfig"]
+    if "MonitoringJobDefinitionName" in config:
+        kind = config.get("MonitoringType", "DataQuality")
+        method = xform_name(f"Describe{kind}JobDefinition")
+        definition = _ask(client, method, JobDefinitionName=config["MonitoringJobDefinitionName"])
+        yield definition
+        job_input = definition[f"{kind}JobInput"]
+    else:
+        job_input = config["MonitoringJobDefinition"]["MonitoringInputs"][0]
+    if "EndpointInput" in job_input:
+        yield _ask(client, "describe_endpoint", EndpointName=job_input["EndpointInput"]["EndpointName"])
+
+
+def _ask(client: Any, method: str, **named: str) -> Mapping[str, Any]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        answer: Mapping[str, Any] = getattr(client, method)(**named)
+    except (BotoCoreError, ClientError) as error:
+        raise BadInput(f"{method.replace('_', '-')} {' '.join(named.values())}: {error}") from error
+    return answer
+
+
+STOPPED = "Stopped"
+S3_ELSEWHERE = (
+    "without EMR, spark_options of the schedule entry have to open that (docs/s3.md), or name another output_path"
+)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One imported schedule: its files by name, and the remarks on it."""
+
+    name: str
+    files: Mapping[str, str]
+    remarks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The lines for people."""
+        lines = [self.name, f"  wrote {', '.join(self.files)}", *(f"  {remark}" for remark in self.remarks)]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def import_schedules(
+    answers: Iterable[tuple[str, Any]],
+    folder: Path,
+    out: TextIO,
+    *,
+    captures: str | None = None,
+    replace: bool = False,
+    dags_for: str | None = None,
+) -> None:
+    """Import every schedule among some answers of the API, and print what was imported and what wasn't.
+
+    answers: each with its name for errors. folder: for the files. captures: the prefix of the endpoints' captures;
+    None: from describe-endpoint. replace: whether existing files may be overwritten. dags_for: the
+    interpreter by which Airflow DAGs start the jobs; None for no DAGs.
+
+    Raises BadDocument for an invalid answer, or one whose name leads to files elsewhere, BadConfiguration if one is
+    missing or a file exists already, OutputFailed if a file can't be written.
+    """
+    moved = moved_over([described(content, where) for where, content in answers], captures, dags_for)
+    if apart := [each.name for each in moved if "/" in each.name]:
+        raise BadDocument(f"{', '.join(map(repr, apart))}: the name of a schedule names its files, and has no '/'")
+    there = [str(folder / name) for each in moved for name in each.files if (folder / name).exists()]
+    if there and not replace:
+        raise BadConfiguration(f"{', '.join(there)}: is there already; name another --output, or say --replace")
+    for each in moved:
+        for name, text in each.files.items():
+            LocalStorage().write(str(folder / name), text.encode())
+        out.write(str(each))
+
+
+def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """JSON files' paths and contents. Raises BadInput if a file can't be read, BadDocument if it isn't JSON."""
+    for path in paths:
+        content = LocalStorage().read(path)
+        try:
+            yield path, json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise BadDocument(f"{path}: is no JSON ({error}); give the output of aws sagemaker describe-…") from error
+
+
+def moved_over(answers: Sequence[Described], captures: str | None, dags_for: str | None = None) -> list[Moved]:
+    """Each schedule among the answers with its files; a job definition without a schedule has only an env file.
+
+    Raises BadConfiguration if a schedule's job definition is not among them.
+    """
+    schedules = [schedule_of(each.content) for each in answers if each.operation == "DescribeMonitoringSchedule"]
+    defined = (definition_of(each.content) for each in answers if each.operation.endswith("JobDefinition"))
+    definitions = {definition.name: definition for definition in defined}
+    prefixes = dict(capture_prefix_of(each.content) for each in answers if each.operation == "DescribeEndpoint")
+    unknown = [f"not known to botocore, left out: {path}" for each in answers for path in each.unknown]
+    moved = []
+    for schedule in schedules:
+        definition = schedule.inline or _named(definitions, schedule)
+        prefix = captures or prefixes.get(definition.source.endpoint or "")
+        moved.append(_moved(definition, schedule, prefix, dags_for))
+    for name in sorted(definitions.keys() - {schedule.definition_name for schedule in schedules}):
+        definition = definitions[name]
+        moved.append(_moved(definition, None, captures or prefixes.get(definition.source.endpoint or "")))
+    if not moved:
+        raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
+    first = moved[0]
+    return [Moved(first.name, first.files, (*first.remarks, *unknown)), *moved[1:]]
+
+
+def _named(definitions: Mapping[str, Definition], schedule: ScheduleDescription) -> Definition:
+    name = schedule.definition_name or ""
+    if name in definitions:
+        return definitions[name]
+    raise BadConfiguration(
+        f"the schedule {schedule.name} runs the job definition {name}, which is in none of the files; "
+        f"add the output of aws sagemaker describe-…-job-definition --job-definition-name {name}"
+    )
+
+
+def _moved(
+    definition: Definition, schedule: ScheduleDescription | None, captures: str | None, dags_for: str | None = None
+) -> Moved:
+    name = schedule.name if schedule else definition.name
+    jobs = jobs_of(definition, name, captures, window_of(schedule, definition) if schedule else None)
+    env_files = {job.job: f"{name}.env" if job.job == "monitor" else f"{name}.{job.job}.env" for job in jobs}
+    files = {}
+    for job in jobs:
+        title = f"{name}: {definition.monitoring_type}, the job {job.job}"
+        files[env_files[job.job]] = env_text(title, job.variables, job.missing)
+    if schedule:
+        entry = entry_of(schedule, definition, jobs, env_files)
+        files[f"{name}.schedule.json"] = entry.to_json() + "\n"
+        if dags_for is not None:
+            files[f"{name}_dag.py"] = dag_text(entry, jobs, dags_for)
+    return Moved(name, files, tuple(_remarks(definition, schedule, jobs, env_files)))
+
+
+def _remarks(
+    definition: Definition,
+    schedule: ScheduleDescription | None,
+    jobs: Sequence[JobVariables],
+    env_files: Mapping[str, str],
+) -> Iterator[str]:
+    for job in jobs:
+        for name, where in job.missing.items():
+            yield f"to fill in: {name} in {env_files[job.job]}; {where}"
+        for name in job.unused:
+            yield f"no job of ours reads the variable {name}"
+    if schedule is not None and definition.output_uri.startswith("s3://"):
+        yield f"results go to {definition.output_uri}; {S3_ELSEWHERE}"
+    if schedule is None:
+        yield "no describe-monitoring-schedule names it, so its hours and its window are not known"
+    elif schedule.status == STOPPED:
+        yield "the schedule is stopped in the service"
+    elif schedule.expression is None:
+        yield "it has no schedule expression: the service chose an hour of the day, the entry says midnight"
+    for member in definition.not_needed:
+        yield f"not carried over: {member} ({NOT_NEEDED[member]})"

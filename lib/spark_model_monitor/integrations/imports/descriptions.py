@@ -1,0 +1,240 @@
+"""A schedule and its job definition, for any kind of monitoring, in one form; validated by botocore's own model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spark_model_monitor.documents.schedule import MONITORING_TYPES
+from spark_model_monitor.errors import BadDocument, needing
+
+PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
+"""Members of a job definition, whose names begin with the kind of monitoring."""
+
+NOT_NEEDED = {
+    "JobResources": "where a job runs is told to spark-submit",
+    "MonitoringResources": "where a job runs is told to spark-submit",
+    "NetworkConfig": "the network is the cluster's",
+    "RoleArn": "jobs use the cluster's credentials",
+    "ContainerEntrypoint": "a container of your own runs other code than ours",
+    "ContainerArguments": "a container of your own runs other code than ours",
+}
+"""Members without a counterpart, with the reason, at any position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The monitored data: an endpoint, or the results of batch transforms below a prefix. None: not given.
+
+    attributes: the API's members that locate features, prediction, probability and label, by our variables' names.
+    """
+
+    endpoint: str | None = None
+    transform_prefix: str | None = None
+    transform_format: Mapping[str, Any] = field(default_factory=dict)
+    start_offset: str | None = None
+    end_offset: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A job definition: its inputs, its baseline, its outputs. settings: of its application, by our
+    options' names; "" for those not given.
+    """
+
+    name: str
+    monitoring_type: str
+    source: Source
+    output_uri: str
+    constraints: str | None = None
+    statistics: str | None = None
+    baselining_job: str | None = None
+    ground_truth: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    kms_key: str | None = None
+    max_runtime_seconds: int | None = None
+    not_needed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleDescription:
+    """A schedule. definition_name: of its job definition; inline: that of an old schedule, which contains it."""
+
+    name: str
+    status: str
+    expression: str | None
+    definition_name: str | None
+    inline: Definition | None = None
+    analysis_start: str | None = None
+    analysis_end: str | None = None
+
+
+def schedule_of(content: Mapping[str, Any]) -> ScheduleDescription:
+    """The schedule in an answer to DescribeMonitoringSchedule."""
+    config = content["MonitoringScheduleConfig"]
+    name = content["MonitoringScheduleName"]
+    times = config.get("ScheduleConfig", {})
+    inline = config.get("MonitoringJobDefinition")
+    kind = config.get("MonitoringType", content.get("MonitoringType", MONITORING_TYPES[0]))
+    return ScheduleDescription(
+        name,
+        content["MonitoringScheduleStatus"],
+        times.get("ScheduleExpression"),
+        config.get("MonitoringJobDefinitionName"),
+        _inline_definition(name, kind, inline) if inline else None,
+        times.get("DataAnalysisStartTime"),
+        times.get("DataAnalysisEndTime"),
+    )
+
+
+def definition_of(content: Mapping[str, Any]) -> Definition:
+    """The job definition in an answer to one of the four Describe…JobDefinition."""
+    kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
+    parts = {part: content.get(f"{kind}{part}", {}) for part in PARTS}
+    return _definition(content["JobDefinitionName"], kind, parts, content)
+
+
+def capture_prefix_of(content: Mapping[str, Any]) -> tuple[str, str | None]:
+    """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
+    prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
+    return content["EndpointName"], prefix
+
+
+def _inline_definition(name: str, kind: str, content: Mapping[str, Any]) -> Definition:
+    if len(content["MonitoringInputs"]) != 1:
+        raise BadDocument(
+            f"the schedule {name} has {len(content['MonitoringInputs'])} MonitoringInputs; the service takes 1"
+        )
+    parts = {
+        "BaselineConfig": content.get("BaselineConfig", {}),
+        "AppSpecification": {**content["MonitoringAppSpecification"], "Environment": content.get("Environment", {})},
+        "JobInput": content["MonitoringInputs"][0],
+        "JobOutputConfig": content["MonitoringOutputConfig"],
+    }
+    return _definition(name, kind, parts, content)
+
+
+def _definition(name: str, kind: str, parts: Mapping[str, Mapping[str, Any]], whole: Mapping[str, Any]) -> Definition:
+    baseline, application, job_input, output = (parts[part] for part in PARTS)
+    outputs = output["MonitoringOutputs"]
+    if not outputs:
+        raise BadDocument(f"the job definition {name} has no MonitoringOutputs, so there is no place for its results")
+    return Definition(
+        name,
+        kind,
+        _source(job_input),
+        outputs[0]["S3Output"]["S3Uri"].rstrip("/"),
+        constraints=baseline.get("ConstraintsResource", {}).get("S3Uri"),
+        statistics=baseline.get("StatisticsResource", {}).get("S3Uri"),
+        baselining_job=baseline.get("BaseliningJobName"),
+        ground_truth=job_input.get("GroundTruthS3Input", {}).get("S3Uri"),
+        settings={ours: application.get(name, "") for name, ours in SETTINGS.items()},
+        environment=dict(application.get("Environment", {})),
+        kms_key=output.get("KmsKeyId"),
+        max_runtime_seconds=whole.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"),
+        not_needed=tuple(member for member in NOT_NEEDED if member in {*whole, *application, *output}),
+    )
+
+
+SETTINGS = {
+    "RecordPreprocessorSourceUri": "record_preprocessor_script",
+    "PostAnalyticsProcessorSourceUri": "post_analytics_processor_script",
+    "ProblemType": "problem_type",
+    "ConfigUri": "analysis_config",
+}
+ATTRIBUTES = {
+    "FeaturesAttribute": "features_attribute",
+    "InferenceAttribute": "inference_attribute",
+    "ProbabilityAttribute": "probability_attribute",
+    "ProbabilityThresholdAttribute": "probability_threshold_attribute",
+    "ExcludeFeaturesAttribute": "exclude_features_attribute",
+}
+
+
+def _source(job_input: Mapping[str, Any]) -> Source:
+    endpoint, transform = job_input.get("EndpointInput"), job_input.get("BatchTransformInput")
+    members = endpoint or transform or {}
+    return Source(
+        endpoint=members.get("EndpointName"),
+        transform_prefix=members.get("DataCapturedDestinationS3Uri"),
+        transform_format=members.get("DatasetFormat", {}),
+        start_offset=members.get("StartTimeOffset"),
+        end_offset=members.get("EndTimeOffset"),
+        attributes={ours: str(members[name]) for name, ours in ATTRIBUTES.items() if name in members},
+    )
+
+
+# The required form of a description from the service's API, by botocore's own model. Needs no network.
+
+OPERATIONS = {
+    "MonitoringScheduleConfig": "DescribeMonitoringSchedule",
+    **{f"{kind}JobInput": f"Describe{kind}JobDefinition" for kind in MONITORING_TYPES},
+    "EndpointArn": "DescribeEndpoint",
+}
+"""A member that only one kind of answer has -> the operation that returns it."""
+
+_OF_BOTO3 = "ResponseMetadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One answer of the API. unknown: paths of members that botocore's model lacks, left out of `content`."""
+
+    operation: str
+    content: Mapping[str, Any]
+    unknown: tuple[str, ...] = ()
+
+
+def described(content: object, where: str) -> Described:
+    """`content` as an answer. where: its file, for errors.
+
+    Raises BadDocument if it can't be imported, or is not in an answer's form; MissingDependency without
+    botocore.
+    """
+    if not isinstance(content, Mapping):
+        found = type(content).__name__
+        raise BadDocument(f"{where} is {found}; it has to be a JSON object, as `aws sagemaker describe-…` prints it")
+    operation = next((name for member, name in OPERATIONS.items() if member in content), None)
+    if operation is None:
+        raise BadDocument(
+            f"{where} has none of the members {', '.join(OPERATIONS)}; give the output of aws sagemaker "
+            "describe-monitoring-schedule, of describe-data-quality-job-definition or one like it, or of describe-endpoint"
+        )
+    shape = _service_model().operation_model(operation).output_shape
+    unknown: list[str] = []
+    known = _known(content, shape, unknown)
+    if errors := _faults(known, shape):
+        raise BadDocument("\n".join(f"{where}: {error}" for error in errors))
+    return Described(operation, known, tuple(sorted(unknown)))
+
+
+def _service_model() -> Any:
+    with needing(
+        "the API's shapes are botocore's, which is not installed; write pip install 'spark-model-monitor[s3]'"
+    ):
+        from botocore.session import get_session
+    return get_session().get_service_model("sagemaker")
+
+
+def _faults(content: Mapping[str, Any], shape: Any) -> list[str]:
+    from botocore.validate import ParamValidator
+
+    report: str = ParamValidator().validate(content, shape).generate_report()
+    return report.splitlines()
+
+
+def _known(value: Any, shape: Any, unknown: list[str], path: str = "") -> Any:
+    """The value without null members, and without those that the shape lacks; their paths are added to `unknown`."""
+    if shape.type_name == "structure" and isinstance(value, Mapping):
+        unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _OF_BOTO3]
+        present = {name: member for name, member in value.items() if name in shape.members and member is not None}
+        return {
+            name: _known(member, shape.members[name], unknown, f"{path}{name}.") for name, member in present.items()
+        }
+    if shape.type_name == "list" and isinstance(value, list):
+        above = path.rstrip(".")
+        return [_known(item, shape.member, unknown, f"{above}[{index}].") for index, item in enumerate(value)]
+    return value

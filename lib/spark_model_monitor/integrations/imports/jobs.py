@@ -1,0 +1,317 @@
+"""The jobs of an imported schedule: their variables and env files, the schedule's entry, and an Airflow DAG."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from jinja2 import Environment
+
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduledWindow, ScheduleStatus
+from spark_model_monitor.integrations.imports.descriptions import Definition, ScheduleDescription
+from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.options import variable_of
+from spark_model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence, read_offset
+
+_COMPAT = variable_of("compat", OPTIONS["compat"])
+
+
+def env_text(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
+    """The file's text. missing: variables to be filled in, each with where its value may be found."""
+    lines = [f"# {title}", *(f"{name}={_quoted(value)}" for name, value in variables.items())]
+    for name, where in missing.items():
+        lines += ["", f"# To fill in; {where}", f"# {name}="]
+    alike = "# Alarms as the service had them, to the digit; remove the # for as long as you want that."
+    return "\n".join([*lines, "", alike, f"# {_COMPAT}=service", ""])
+
+
+def _quoted(value: str) -> str:
+    """In single quotes, in which neither # nor $ is special."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+HOUR_FOLDER = "%Y/%m/%d/%H"
+"""The folder of a run's results below the schedule's, by its scheduled time (C1.5)."""
+
+_ANALYSES = {
+    "DataQuality": AnalysisType.DATA_QUALITY,
+    "ModelQuality": AnalysisType.MODEL_QUALITY,
+    "ModelBias": AnalysisType.MODEL_BIAS,
+    "ModelExplainability": AnalysisType.MODEL_EXPLAINABILITY,
+}
+MODEL = variable_of("model", OPTIONS["model"])
+_WITH_GROUND_TRUTH = ("ModelQuality", "ModelBias")
+_HALVES = {"ModelQuality": ["endpointOutput"], "ModelBias": ["endpointInput", "endpointOutput"]}
+_TRANSFORM_OUTPUT = "batchTransformOutput"
+
+
+@dataclass(frozen=True, slots=True)
+class JobVariables:
+    """One job's variables. missing: variables that the description lacks, each with where its value may be found.
+
+    unused: entries of the description's Environment that none of our jobs reads. output_folder: as in `ScheduledJob`.
+    """
+
+    job: str
+    variables: Mapping[str, str]
+    missing: Mapping[str, str]
+    unused: tuple[str, ...] = ()
+    output_folder: str | None = None
+
+
+def jobs_of(
+    definition: Definition, schedule: str, captures: str | None, window: ScheduledWindow | None = None
+) -> tuple[JobVariables, ...]:
+    """The jobs of one run of a schedule, in order.
+
+    captures: the prefix of the endpoints' captures, None if unknown. window: of a run, relative to its scheduled time;
+    None if unknown.
+    Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
+    """
+    source = definition.source
+    common = {"s3_encryption": "SSE-KMS", "s3_kms_key": definition.kms_key} if definition.kms_key else {}
+    if window is not None:
+        common |= {"start_time_offset": window.start_offset, "end_time_offset": window.end_offset}
+    place = f"{source.endpoint}/{schedule}" if source.endpoint else schedule
+    missing: dict[str, str] = {}
+    if source.transform_prefix:
+        read, dataset_format = f"{source.transform_prefix.rstrip('/')}/output", json.dumps(source.transform_format)
+    else:
+        read, dataset_format = "", json.dumps({"sagemakerCaptureJson": {}})
+        if captures and source.endpoint:
+            read = f"{captures.rstrip('/')}/{source.endpoint}"
+        else:
+            missing["dataset_source"] = (
+                f"the captures of the endpoint {source.endpoint}: give the output of aws sagemaker describe-endpoint "
+                "as well, or --captures PREFIX"
+            )
+    monitoring = {
+        "analysis_type": _ANALYSES[definition.monitoring_type].value,
+        "dataset_source": read,
+        "dataset_format": dataset_format,
+        "output_path": f"{definition.output_uri}/{place}",
+        **common,
+        **_of_baseline(definition, missing),
+        **definition.settings,
+        "sagemaker_endpoint_name": source.endpoint or "",
+        "sagemaker_monitoring_schedule_name": schedule,
+        **source.attributes,
+    }
+    if definition.monitoring_type == "ModelExplainability" and MODEL not in definition.environment:
+        missing[MODEL] = "the model that is explained: its file, its address or module:function"
+    if definition.monitoring_type not in _WITH_GROUND_TRUTH:
+        return (_job("monitor", monitoring, missing, definition),)
+    merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
+    halves = [_TRANSFORM_OUTPUT] if source.transform_prefix else _HALVES[definition.monitoring_type]
+    labels = definition.ground_truth or ""
+    merging = {"dataset_source": read, "ground_truth_source": labels, "output_path": merged, **common}
+    monitoring |= {
+        "dataset_source": merged,
+        "dataset_format": json.dumps({"sagemakerMergeJson": {"captureIndexNames": halves}}),
+    }
+    of_captures = {name: missing.pop(name) for name in ("dataset_source",) if name in missing}
+    if not definition.ground_truth:
+        of_captures["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
+    return (JobVariables("merge", _given(merging), of_captures), _job("monitor", monitoring, missing, definition))
+
+
+def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
+    known = {variable_of(option, OPTIONS[option]) for option in OPTIONS}
+    passed = {key: text for key, text in definition.environment.items() if key not in texts}
+    unused = tuple(sorted(passed.keys() - known))
+    return JobVariables(name, _given({**texts, **passed}), missing, unused, HOUR_FOLDER)
+
+
+def _given(texts: Mapping[str, str]) -> dict[str, str]:
+    """The variables with a text, by the names that our jobs use."""
+    return {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in texts.items() if text}
+
+
+def _of_baseline(definition: Definition, missing: dict[str, str]) -> dict[str, str]:
+    if definition.constraints is None:
+        job = definition.baselining_job
+        missing["baseline_constraints"] = (
+            f"the results of the baselining job {job}: constraints.json at the output path that it was given"
+            if job
+            else "the description names no baseline; make one with jobs/baseline.py"
+        )
+        return {}
+    return {"baseline_constraints": definition.constraints, "baseline_statistics": definition.statistics or ""}
+
+
+AT_ITS_END = "PT0S"
+_ANY_HOUR = Recurrence(0, DAY_HOURS)
+"""For a schedule without an expression: the service then runs it daily, at an hour of its choice (C10a)."""
+
+
+def entry_of(
+    schedule: ScheduleDescription, definition: Definition, jobs: Sequence[JobVariables], env_files: Mapping[str, str]
+) -> Schedule:
+    """The entry. env_files: the file of each job's variables by the job's name.
+
+    Raises BadConfiguration for an expression or an offset that the service does not have.
+    """
+    recurrence = recurrence_of(schedule)
+    return Schedule(
+        name=schedule.name,
+        monitoring_type=definition.monitoring_type,
+        status=ScheduleStatus(schedule.status),
+        schedule_expression=schedule.expression,
+        cron=recurrence.cron if recurrence else None,
+        window=window_of(schedule, definition),
+        max_runtime_seconds=definition.max_runtime_seconds,
+        jobs=tuple(ScheduledJob(job=j.job, env_file=env_files[j.job], output_folder=j.output_folder) for j in jobs),
+    )
+
+
+def window_of(schedule: ScheduleDescription, definition: Definition) -> ScheduledWindow:
+    """The given offsets; without them the period before the run.
+
+    Raises BadConfiguration for an expression or an offset that the service does not have.
+    Source: C6.2b, C10b, C10c.
+    """
+    recurrence = recurrence_of(schedule)
+    before = f"-PT{recurrence.every_hours if recurrence else 1}H"
+    start = schedule.analysis_start or definition.source.start_offset or before
+    end = schedule.analysis_end or definition.source.end_offset or AT_ITS_END
+    read_offset(start, f"the start offset of {schedule.name}")
+    read_offset(end, f"the end offset of {schedule.name}")
+    return ScheduledWindow(start_offset=start, end_offset=end)
+
+
+def recurrence_of(schedule: ScheduleDescription) -> Recurrence | None:
+    """When it runs; None for once, at once."""
+    return _ANY_HOUR if schedule.expression is None else Recurrence.of(schedule.expression)
+
+
+OPERATORS = {"merge": "MergeOperator", "monitor": "MonitorOperator"}
+
+SAID_BY_ARGUMENTS = {
+    "merge": ("dataset_source", "ground_truth_source", "output_path"),
+    "monitor": ("analysis_type", "dataset_source", "dataset_format", "output_path"),
+}
+"""Options that are arguments of a job's operator; the others are its flags."""
+
+WINDOW = ("start_time_offset", "end_time_offset")  # set by length and lag
+
+GRACE = timedelta(minutes=5)
+"""Added to the longest run time, for a job that hangs before its own clock starts or while it ends."""
+
+MINUTE = "10"  # of the hour, at which runs begin: captures arrive late. Source: C10b, 0 to 20 minutes after it.
+
+TEMPLATE = '''\
+"""{{ monitoring_type }}, as the service's schedule {{ name | text }} had it.
+
+Written by `spark-model-monitor import --airflow`; yours to edit. docs/airflow.md says what else operators take.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.sdk import DAG{% if cron %}, CronTriggerTimetable{% endif %}
+
+from spark_model_monitor.airflow import LocalSpark, {{ operators | join(", ") }}
+
+with DAG(
+    {{ name | text }},
+{%- if cron %}
+    schedule=CronTriggerTimetable({{ cron | text }}, timezone="UTC"),
+{%- else %}
+    schedule=None,  # the service ran it once, at once
+{%- endif %}
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation={{ is_stopped }},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},
+):
+    where = LocalSpark(python={{ python | text }})  # or SparkConnection, EmrCluster, EmrServerless
+{%- for task in tasks %}
+    {{ task.job }} = {{ task.operator }}(
+        task_id={{ task.job | text }},
+        where=where,
+{%- for argument, value in task.arguments.items() %}
+        {{ argument }}={{ value | text }},
+{%- endfor %}
+{%- for name, place in task.missing.items() %}
+        {{ name }}=None,  # to fill in: {{ place | remark }}
+{%- endfor %}
+{%- if task.job == "monitor" %}
+        baseline=None,
+{%- endif %}
+        length=timedelta(seconds={{ length }}),
+        lag=timedelta(seconds={{ lag }}),
+{%- if timeout %}
+        execution_timeout=timedelta(seconds={{ timeout }}),
+{%- endif %}
+        flags={
+{%- for name, value in task.flags.items() %}
+            {{ name | text }}: {{ value | text }},
+{%- endfor %}
+{%- for name, place in task.missing_flags.items() %}
+            # to fill in: {{ name }}; {{ place | remark }}
+{%- endfor %}
+        },
+    )
+{%- endfor %}
+{%- if tasks | length > 1 %}
+    {{ tasks | map(attribute="job") | join(" >> ") }}
+{%- endif %}
+'''
+
+
+def dag_text(entry: Schedule, jobs: Sequence[JobVariables], python: str) -> str:
+    """The DAG's file. jobs: those of the entry, with their variables. python: the interpreter that has our package."""
+    start, end = _offsets(entry.window)
+    longest = entry.max_runtime_seconds
+    environment = Environment(autoescape=False, keep_trailing_newline=True)  # Python, in which & is literal
+    environment.filters |= {"text": _literal, "remark": lambda value: _literal(value)[1:-1]}
+    return environment.from_string(TEMPLATE).render(
+        name=entry.name,
+        monitoring_type=entry.monitoring_type,
+        cron=entry.cron and " ".join([MINUTE, *entry.cron.split()[1:]]),
+        is_stopped=entry.status is not ScheduleStatus.SCHEDULED,
+        python=python,
+        operators=sorted({OPERATORS[job.job] for job in jobs}),
+        length=round((end - start).total_seconds()),
+        lag=round(-end.total_seconds()),
+        timeout=None if longest is None else longest + round(GRACE.total_seconds()),
+        tasks=[_task(job, longest) for job in jobs],
+    )
+
+
+def _literal(text: str) -> str:
+    """A text as a literal of both Python and JSON, on one line whatever it contains."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]:
+    if window is None:
+        return timedelta(hours=-1), timedelta(0)
+    return read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")
+
+
+def _task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, object]:
+    texts = _by_option(job.variables)
+    arguments = SAID_BY_ARGUMENTS[job.job]
+    if longest_seconds is not None:
+        texts["max_runtime"] = f"PT{longest_seconds}S"
+    return {
+        "job": job.job,
+        "operator": OPERATORS[job.job],
+        "arguments": {name: texts[name] for name in arguments if name in texts},
+        "flags": {name: text for name, text in texts.items() if name not in (*arguments, *WINDOW)},
+        "missing": {name: where for name, where in job.missing.items() if name in arguments},
+        "missing_flags": {name: where for name, where in job.missing.items() if name not in arguments},
+    }
+
+
+def _by_option(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables that our jobs read, by the names of their options, without those of scripts."""
+    options = {variable_of(name, option): name for name, option in OPTIONS.items()}
+    return {options[variable]: text for variable, text in variables.items() if variable in options}

@@ -1,0 +1,215 @@
+"""Which cells of a column are chosen (the positive labels, or a facet's sensitive groups); the kind of a column; and
+why a choice or a metric is missing. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Set
+from dataclasses import dataclass
+from enum import Enum
+
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics.states.contingency import (
+    CellKind,
+    ColumnMetadata,
+    Key,
+    Standing,
+    ValuedColumn,
+    ValueKind,
+    number_of,
+    texts_of,
+)
+
+NO_THRESHOLD = "Threshold values must be provided for continuous features"
+NOT_A_THRESHOLD = "Facet/label value provided must be a single numeric threshold for continuous data"
+NO_POSITIVE_PREDICTION = (
+    "No Label values are present in the predicted Label Column,"
+    "Positive Predicted Index Series contains all False values"
+)  # fmt: skip
+LABEL_TYPES_DIFFER = "Predicted Label Column series datatype is not the same as Label Column series"
+NO_COMMON_LABEL = "No instance of common facet found, dataset may be too small"
+NO_GROUP_VARIABLE = "Group variable is empty or not provided"
+NO_POSITIVE_LABEL = "No positive labels in set"
+NO_NEGATIVE_LABEL = "No negative labels in set"
+ALL_FALSE_NEGATIVE = (
+    "All predicted labels are false negatives. There should be at least one prediction that is not false negative."
+)
+NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
+"""Our own text, for a case that the service doesn't have."""
+
+
+# The kind of a column, categories or a continuous number, is inferred from its values as in Clarify.
+
+
+CONTINUOUS_FROM = 0.05  # share of distinct values among those present from which an integer column is continuous
+
+
+class ValueType(Enum):
+    """The type that pandas would infer for a column."""
+
+    INTEGER = "integer"
+    FLOATING = "floating"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    OTHER = "other"
+
+
+def value_type(facts: ColumnMetadata) -> ValueType:
+    """The type of a column's values; integers with a missing value are floating, and so is a column without values."""
+    found = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
+    if found == {CellKind.INTEGRAL} and not facts.missing:
+        return ValueType.INTEGER
+    if found <= {CellKind.INTEGRAL, CellKind.FRACTIONAL}:
+        return ValueType.FLOATING
+    if found == {CellKind.BOOLEAN}:
+        return ValueType.BOOLEAN
+    return ValueType.OTHER if found == {CellKind.OTHER} else ValueType.TEXT
+
+
+def taken_as(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
+    """Whether the column's values are categories or continuous numbers.
+
+    Raises BadInput if that depends on the number of distinct values and only bounds of it are known, as in
+    merged runs.
+    """
+    at_least, at_most = _kind_bounds(column, facts)
+    if at_least is not at_most:
+        raise BadInput(
+            f"column {column.name!r} has between {facts.at_least:,} and {facts.at_most or facts.present:,} distinct values "
+            f"in {facts.present:,} rows, so it can't be told whether they are categories; write --column-types "
+            f"{column.name}=categorical or {column.name}=continuous"
+        )
+    return at_least
+
+
+def hangs_on_distinct_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
+    """Whether the kind of the column is unknown before its distinct values are counted."""
+    at_least, at_most = _kind_bounds(column, facts)
+    return at_least is not at_most
+
+
+def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind, ValueKind]:
+    """The kind of the column for the smallest and for the largest possible number of distinct values."""
+    if column.taken_as is not None:
+        return column.taken_as, column.taken_as
+    kind = value_type(facts)
+    are_integers = kind is ValueType.INTEGER or (kind is ValueType.TEXT and _kinds(facts) == {CellKind.INTEGER_TEXT})
+    shares = (0.0, 0.0)
+    if len(column.values) <= 1 and kind is ValueType.FLOATING:
+        shares = (1.0, 1.0)
+    elif len(column.values) <= 1 and are_integers:
+        shares = _share_bounds(facts)
+    low, high = (ValueKind.CONTINUOUS if each >= CONTINUOUS_FROM else ValueKind.CATEGORICAL for each in shares)
+    return low, high
+
+
+def _kinds(facts: ColumnMetadata) -> Set[CellKind]:
+    return {kind for kind, count in facts.kinds.items() if count}
+
+
+def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
+    """Bounds of the share of distinct values among those present; 0 without any.
+
+    There are at most as many distinct integers as between minimum and maximum; texts of integers may be padded.
+    """
+    present = facts.present
+    if not present:
+        return 0.0, 0.0
+    most = min(present, present if facts.at_most is None else facts.at_most)
+    if _kinds(facts) == {CellKind.INTEGRAL} and facts.minimum is not None and facts.maximum is not None:
+        most = min(most, int(facts.maximum) - int(facts.minimum) + 1)
+    return facts.at_least / present, max(most, facts.at_least) / present
+
+
+# Which cells of a column are chosen: the positive labels, the sensitive groups of a facet.
+
+
+MISSING_SHOWN = "nan"  # name of the entry of missing values for a facet without configured values
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice of a column's values.
+
+    shown: as in analysis.json, `F,X` or `(40, 75]`. configured: the configured values, by which later runs are matched;
+    their interval may have another end. kind: the kind of the column. error: why nothing can be chosen, None if it can.
+    """
+
+    shown: str
+    configured: str
+    keys: frozenset[Key]
+    kind: ValueKind
+    error: str | None = None
+
+
+def positives_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
+    """The positive cells of a label or prediction. keys: the keys of the column's counts."""
+    is_categorical = taken_as(column, facts) is ValueKind.CATEGORICAL
+    return (_of_values if is_categorical else _of_threshold)(column, facts, keys)
+
+
+def groups_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
+    """The sensitive groups of a facet: one for configured values or a threshold, otherwise one per value, by value."""
+    if column.values or taken_as(column, facts) is ValueKind.CONTINUOUS:
+        return (positives_of(column, facts, keys),)
+    return _one_versus_rest(facts, keys)
+
+
+def _of_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
+    as_text = value_type(facts) in (ValueType.TEXT, ValueType.OTHER)
+    wanted = Standing.SAME_TEXT if as_text else Standing.SAME_NUMBER
+    shown = texts_of(column.values)
+    return Choice(shown, shown, _with(wanted, keys), ValueKind.CATEGORICAL)
+
+
+def _of_threshold(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
+    configured = texts_of(column.values)
+    threshold = column.threshold
+    if threshold is None:
+        error = NOT_A_THRESHOLD if column.values else NO_THRESHOLD
+        return Choice(configured, configured, frozenset(), ValueKind.CONTINUOUS, error)
+    return Choice(_interval(column, facts, threshold), configured, _with(Standing.ABOVE, keys), ValueKind.CONTINUOUS)
+
+
+def _with(standing: Standing, keys: Collection[Key]) -> frozenset[Key]:
+    return frozenset(key for key in keys if isinstance(key, int) and key & standing)
+
+
+def _interval(column: ValuedColumn, facts: ColumnMetadata, threshold: float) -> str:
+    """`(40, 80]` from the threshold to the maximum; reversed for a threshold above it, empty for one at it."""
+    if facts.maximum is None:
+        return f"({column.values[0]}, {MISSING_SHOWN}]"
+    if threshold == facts.maximum:
+        return ""
+    numbers = column.values[0], facts.maximum
+    whole = value_type(facts) is not ValueType.FLOATING and all(isinstance(number, int) for number in numbers)
+    as_written: Callable[[float], int | float] = int if whole else float
+    low, high = sorted((as_written(threshold), as_written(facts.maximum)))
+    return f"({low}, {high}]"
+
+
+def _one_versus_rest(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
+    """Texts of one value (`1` and `01` for integers) are one group; missing values are no group, and marked as such."""
+    kind = value_type(facts)
+    values: dict[str, set[Key]] = {}
+    for key in keys:
+        if key is not None:
+            values.setdefault(_canonical(str(key), kind), set()).add(key)
+    choices = [
+        Choice(value, value, frozenset(values[value]), ValueKind.CATEGORICAL) for value in sorted(values, key=_by_value)
+    ]
+    if None in keys:
+        choices.append(Choice(MISSING_SHOWN, MISSING_SHOWN, frozenset(), ValueKind.CATEGORICAL))
+    return tuple(choices)
+
+
+def _canonical(text: str, kind: ValueType) -> str:
+    if kind is ValueType.INTEGER:
+        return str(int(text))
+    return str(text.lower() == "true") if kind is ValueType.BOOLEAN else text
+
+
+def _by_value(text: str) -> tuple[bool, float, str]:
+    """Numbers by size, then texts."""
+    number = number_of(text)
+    return number is None, number or 0.0, text

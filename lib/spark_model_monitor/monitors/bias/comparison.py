@@ -1,0 +1,294 @@
+"""One metric of a window and its baseline: the input of every bias check. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
+
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
+from spark_model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
+from spark_model_monitor.monitors.bias.choices import Choice
+from spark_model_monitor.monitors.bias.intervals import (
+    LEAST,
+    LEVEL,
+    RATIOS,
+    ROOTS,
+    Interval,
+    Spread,
+    fewest_groups,
+    from_even_scale,
+    intervals_of,
+    likeness_of,
+    on_even_scale,
+    spreads_of,
+)
+from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.statistics.drift.special_functions import student_above, student_quantile
+from spark_model_monitor.statistics.states.contingency import ValueKind, number_of
+from spark_model_monitor.statistics.states.segments import MISSING
+from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+
+Segment = tuple[str, str]  # the cut, and the segment's name
+
+NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
+_ENDS = re.compile(r"\((.+), (.+)\]")
+
+
+@dataclass(frozen=True)
+class BiasBaseline(StoredBaseline):
+    """What later data is compared with. groups: those of its counts, none if unavailable. group_column: column of the
+    rows that belong together, as it was counted. likeness: by facet and metric, how many rows of the window count as
+    one, estimated from neighbours. source: opens its rows again; None if unknown.
+    """
+
+    constraints: BiasReport
+    groups: tuple[GroupAnalysis, ...] = ()
+    group_column: str | None = None
+    likeness: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+
+    def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
+        return replace(self, source=source)
+
+    def without(self, excluded: Collection[str]) -> BiasBaseline:
+        kept = {
+            f"{stage}_bias_metrics": part.model_copy(
+                update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
+            )
+            for stage in STAGES
+            if (part := getattr(self.constraints, f"{stage}_bias_metrics")) is not None
+        }
+        return replace(self, constraints=self.constraints.model_copy(update=kept))
+
+    def values(
+        self, part: BiasPart | None, facet: str, choice: Choice, segment: Segment | None = None
+    ) -> Mapping[str, float | None] | None:
+        """The values of a group's metrics by name, None for an undefined one; None if the baseline lacks the group or
+        the segment, or has a value for what is a threshold here.
+        """
+        kinds = {
+            each.choice.kind
+            for each in self.groups
+            if (each.facet, each.choice.configured) == (facet, choice.configured)
+        }
+        if kinds and choice.kind not in kinds:
+            return None
+        group = _same(part.facets.get(facet, ()), choice) if part else None
+        found: GroupMetrics | SegmentMetrics | None = group
+        if group is not None and segment is not None:
+            of = (each for each in group.segments or () if (each.segmentation, each.segment) == segment)
+            found = next(of, None)
+        return None if found is None else {metric.name: metric.value for metric in found.metrics}
+
+
+def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
+    """The group with the same configured values. For intervals the threshold counts: the other end moves with the data.
+
+    A number that is a single value here, because every value has many rows, doesn't match the interval above it.
+    Source: B5.2.
+    """
+    for group in groups:
+        if group.value_or_threshold in (choice.shown, choice.configured):
+            return group
+    threshold = number_of(choice.configured) if choice.kind is ValueKind.CONTINUOUS else None
+    for group in groups:
+        ends = _ENDS.fullmatch(group.value_or_threshold)
+        if threshold is not None and ends is not None and threshold in map(number_of, ends.groups()):
+            return group
+        if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
+            return group  # the threshold was the maximum, so the interval is empty
+    return None
+
+
+def segment_label(cut: str, name: str) -> str:
+    """The name of a segment in results: `plan=business`, `30<=age<50`."""
+    column, _, bounds = cut.partition(":")
+    return name if bounds and name != MISSING else f"{column}={name}"
+
+
+STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
+"""The parts of analysis.json in its order, with their names in CloudWatch."""
+
+STAGE = "stage"  # a member of a bias check's result, besides `FACET_VALUE` and the common ones
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How bias metrics are judged; by default, chance does not count as bias.
+
+    Parameters
+    ----------
+    with_intervals : bool, default True
+        Whether a metric has drifted only if chance can't explain it. The service judges only the value.
+    min_rows : int, default 0
+        Minimum number of rows on each side for a verdict.
+    neutral_di : bool, default True
+        Whether disparate impact is measured from 1, its neutral value. The service measures from 0.
+    ranges : mapping of str to (float, float)
+        Ranges that metrics must stay in, whatever the baseline says.
+    false_alarm_budget : float, default 1/720
+        With intervals: share of healthy runs in which any metric may have drifted.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import Tolerances
+    >>> Tolerances(min_rows=100, ranges={"DPL": (-0.1, 0.1)}).min_rows
+    100
+    """
+
+    with_intervals: bool = True
+    min_rows: int = 0
+    neutral_di: bool = True
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    false_alarm_budget: float = BUDGET
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """A metric of one group.
+
+    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
+    neutral: the value that distances are measured from. interval: None if there is none, or if not requested. spread:
+    how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
+    flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
+    all rows. likeness: how many rows of the window count as one. groups: of the smaller side, of window or baseline.
+    """
+
+    stage: str
+    facet: str
+    facet_value: str
+    current: BiasMetric
+    baseline: float | None
+    in_baseline: bool
+    neutral: float
+    rows: tuple[int, int]
+    interval: Interval | None
+    tolerances: Tolerances
+    spread: Spread | None = None
+    of_baseline: Spread | None = None
+    tests: int = 1
+    segment: Segment | None = None
+    likeness: float = 1.0
+    groups: float = math.inf
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """By how much the value may be too high and too low, 19 times in 20, with the baseline's own error."""
+        assert self.spread is not None
+        of_baseline = self.of_baseline or self.spread  # assumes the same error if the counts are unknown
+        past = max(of_baseline.below, of_baseline.above)  # the larger one, as a distance ends at 0
+        return math.hypot(self.spread.below, past), math.hypot(self.spread.above, past)
+
+    @property
+    def chance(self) -> float | None:
+        """Probability that noise takes the value so far beyond the baseline's; None if unknown. Source: B5.3."""
+        name, value = self.current.name, self.current.value
+        if value is None or self.spread is None or self.baseline is None or math.isinf(value):
+            return None
+        value = value or self.spread.value if name in RATIOS else value
+        allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
+        highest, lowest = self.neutral + allowed, self.neutral - allowed
+        ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
+        here = on_even_scale(name, value)
+        far = [(here - on_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
+        if lowest > ends and name not in ROOTS:
+            far.append((on_even_scale(name, lowest) - here) / max(above, LEAST))
+        return min(1.0, 2 * student_above(max(far) * NORMAL, self.freedom))
+
+    @property
+    def beyond_noise(self) -> Interval | None:
+        """The interval of values that noise explains, including both errors, at the level of one among all tests.
+
+        Source: B5.3.
+        """
+        value = self.current.value
+        if value is None or self.spread is None:
+            return None
+        if math.isinf(value):  # it could have been arbitrarily large
+            return -math.inf, math.inf
+        level = self.tolerances.false_alarm_budget / self.tests / 2
+        wider = -student_quantile(self.freedom, level) / NORMAL
+        below, above = (wider * side for side in self.errors)
+        name = self.current.name
+        here = on_even_scale(name, value or self.spread.value if name in RATIOS else value)
+        return from_even_scale(name, here - below), from_even_scale(name, here + above)
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of Student's t: effective rows of the smaller side, or groups if fewer, less one."""
+        return int(max(min(min(self.rows) / self.likeness, self.groups) - 1, 1))
+
+
+_Place = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
+
+
+def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tolerances) -> Iterator[MetricComparison]:
+    """Every metric of the window, post-training ones first, by facet, group and name; then those of segments likewise.
+
+    If rows are divided, all rows have half of the budget, and their segments the other half.
+    Source: D4.6.
+    """
+    with_intervals = tolerances.with_intervals
+    before = dict(_rows_of(known.groups)) if with_intervals else {}
+    choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
+    found: list[MetricComparison] = []
+    for place, of in dict(_rows_of(analysis.groups)).items():
+        facet, configured, segment = place
+        if segment is not None and not with_intervals:
+            continue
+        neighbours, past, likeness = known.likeness.get(facet), before.get(place), dict[str, float]()
+        if with_intervals:
+            likeness = likeness_of(_named(of, past).counts, _defined(of), neighbours)
+        intervals, spreads = intervals_of(of.counts, likeness), spreads_of(of.counts, likeness)
+        of_baseline: Mapping[str, Spread | None] = {}
+        if past is not None:
+            of_baseline = spreads_of(past.counts, likeness_of(past.counts, _defined(past), neighbours))
+        rows = int(of.counts.d.rows), int(of.counts.a.rows)
+        groups = min(fewest_groups(side.counts) for side in (of, past) if side is not None)
+        for stage in STAGES:
+            part = getattr(known.constraints, f"{stage}_bias_metrics")
+            baseline = known.values(part, facet, choices[facet, configured], segment)
+            found += [
+                MetricComparison(
+                    *(stage, facet, configured, metric),
+                    baseline=(baseline or {}).get(metric.name),
+                    in_baseline=baseline is not None and metric.name in baseline,
+                    neutral=1.0 if tolerances.neutral_di and metric.name in RATIOS else 0.0,
+                    rows=rows,
+                    interval=intervals.get(metric.name),
+                    tolerances=tolerances,
+                    spread=spreads.get(metric.name),
+                    of_baseline=of_baseline.get(metric.name),
+                    segment=segment,
+                    likeness=likeness.get(metric.name, 1.0),
+                    groups=min(groups, min(rows) / max((neighbours or {}).values(), default=1.0)),
+                )
+                for metric in getattr(of, stage) or ()
+            ]
+    families = [[each for each in found if (each.segment is None) is whole] for whole in (True, False)]
+    share = 2 if any(each.interval is not None and each.in_baseline for each in families[1]) else 1
+    for family in families:
+        tests = share * max(1, sum(each.interval is not None for each in family))
+        yield from (replace(each, tests=tests) for stage in STAGES for each in family if each.stage == stage)
+
+
+def _rows_of(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_Place, MetricsOfRows]]:
+    for group in groups:
+        yield (group.facet, group.choice.configured, None), group
+        for each in group.segments:
+            yield (group.facet, group.choice.configured, (each.segmentation, each.name)), each
+
+
+def _named(of: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
+    """Whose rows show how many count as one: the baseline's if no row of the window has the name of a group."""
+    nameless = of.counts.blocks is not None and not of.counts.blocks[:-1].any()
+    return before if nameless and before is not None else of
+
+
+def _defined(of: MetricsOfRows) -> list[str]:
+    """The metrics with a value."""
+    return [metric.name for metric in of.metrics if metric.value is not None]

@@ -1,0 +1,360 @@
+"""The flip test, distributed: compares every row of a sensitive group with its neighbours in the rest, by scikit-learn.
+
+Executors pack the rows to search for neighbours, and test the others. No pyspark.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.protocol import PARTITION, Broadcast, Partitions
+from spark_model_monitor.data.profiling.contingency import Cells, CountTask, key_of, typed_cells
+from spark_model_monitor.data.profiling.row_sample import MISSING
+from spark_model_monitor.monitors.bias.metrics import FlipTest
+from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
+from spark_model_monitor.statistics.states.hashing import chained_hashes
+
+FEATURES, POSITIVE, SENSITIVE, DRAW, TEXTS = "features", "positive", "sensitive", "draw", "texts"
+
+NEIGHBOURS, NEIGHBOURS_OF_FEW, FEW = 5, 1, 9
+"""The service uses 5 neighbours, or 1 if the rest has at most 9 rows (B2.3)."""
+
+ROWS_AT_ONCE = 4096
+
+ROW_SCHEMA = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("texts", pa.int64()),
+        ("missing", pa.int64()),
+        ("packed", pa.binary()),
+    ]
+)
+FLIP_SCHEMA = pa.schema(
+    [("group", pa.int32()), ("to_negative", pa.int64()), ("to_positive", pa.int64()), ("tested", pa.int64())]
+)
+
+
+NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
+
+DRAWS = 2**31  # resolution of the random numbers for sampling rows
+
+
+@dataclass(frozen=True)
+class RowsOfKeys:
+    """Rows whose key in a column is one of these (`contingency.key_of`)."""
+
+    column: ValuedColumn
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlipGroup:
+    """One sensitive group to test. features: indexes of the columns that define neighbours.
+
+    neighbours, tested: shares of the rest's rows and of the group's own rows that are used.
+    """
+
+    features: tuple[int, ...]
+    neighbours: float
+    tested: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlipRows:
+    """Rows as numbers. features: shape (rows, features). sensitive: shape (rows, groups). draw: in [0, 1)."""
+
+    features: NDArray[np.float64]
+    positive: NDArray[np.bool_]
+    sensitive: NDArray[np.bool_]
+    draw: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch, groups: int) -> FlipRows:
+        rows = batch.num_rows
+        return cls(
+            batch.column(FEATURES).flatten().to_numpy(zero_copy_only=False).reshape(rows, -1),
+            batch.column(POSITIVE).to_numpy(zero_copy_only=False),
+            batch.column(SENSITIVE).flatten().to_numpy(zero_copy_only=False).reshape(rows, groups),
+            batch.column(DRAW).to_numpy(zero_copy_only=False),
+        )
+
+    def where(self, wanted: NDArray[np.bool_]) -> FlipRows:
+        return FlipRows(self.features[wanted], self.positive[wanted], self.sensitive[wanted], self.draw[wanted])
+
+    def packed(self) -> bytes:
+        """The rows as doubles, concatenated: features, positive, sensitive, draw."""
+        parts = [self.features, self.positive[:, None], self.sensitive, self.draw[:, None]]
+        return np.hstack([part.astype(np.float64) for part in parts]).tobytes()
+
+    @classmethod
+    def unpacked(cls, packed: bytes, features: int, groups: int) -> FlipRows:
+        numbers = np.frombuffer(packed, dtype=np.float64).reshape(-1, features + groups + 2)
+        return cls(
+            numbers[:, :features],
+            numbers[:, features].astype(bool),
+            numbers[:, features + 1 : -1].astype(bool),
+            numbers[:, -1],
+        )
+
+
+def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of one partition that may be neighbours, and how many cells of all rows are text or missing."""
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        rows = FlipRows.of(batch, len(groups))
+        shares = np.array([group.neighbours for group in groups])
+        wanted = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
+        texts, missing = int(batch.column(TEXTS).to_numpy().sum()), int(np.isnan(rows.features).sum())
+        values = (batch.column(PARTITION)[0].as_py(), texts, missing, rows.where(wanted).packed())
+        yield pa.RecordBatch.from_arrays(
+            [pa.array([value], field.type) for value, field in zip(values, ROW_SCHEMA, strict=True)], schema=ROW_SCHEMA
+        )
+
+
+def count_flips(
+    groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """How many rows of one partition are classified differently by their neighbours, by group."""
+    counts, known = np.zeros((3, len(groups)), np.int64), neighbours.value
+    learnt: dict[int, Any] = {}  # for groups with rows here
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        rows = FlipRows.of(batch, len(groups))
+        for place, group in enumerate(groups):
+            tested = rows.where(rows.sensitive[:, place] & (rows.draw < group.tested))
+            for start in range(0, len(tested.positive), ROWS_AT_ONCE):
+                if place not in learnt:
+                    learnt[place] = _learnt(group, place, known)
+                part = slice(start, start + ROWS_AT_ONCE)
+                positive = tested.positive[part]
+                decided = learnt[place].predict(tested.features[part][:, list(group.features)])
+                counts[:, place] += (positive & ~decided).sum(), (~positive & decided).sum(), len(positive)
+    columns = (np.arange(len(groups)), *counts)
+    yield pa.RecordBatch.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, FLIP_SCHEMA, strict=True)], schema=FLIP_SCHEMA
+    )
+
+
+def _learnt(group: FlipGroup, place: int, neighbours: FlipRows) -> Any:
+    """A classifier that predicts what the neighbours predict."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    rows = neighbours.where(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours))
+    asked = NEIGHBOURS if len(rows.positive) > FEW else NEIGHBOURS_OF_FEW
+    return KNeighborsClassifier(n_neighbors=asked).fit(rows.features[:, list(group.features)], rows.positive)
+
+
+# The rows of a flip test, prepared from typed Arrow batches; `spark/engine/contingency.py` does the same in SQL.
+
+
+SCHEMA = pa.schema(
+    [
+        (PARTITION, pa.int32()),
+        (FEATURES, pa.list_(pa.float64())),
+        (POSITIVE, pa.bool_()),
+        (SENSITIVE, pa.list_(pa.bool_())),
+        (DRAW, pa.float64()),
+        (TEXTS, pa.int64()),
+    ]
+)
+
+
+def flip_rows(
+    table: Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    features: Sequence[str],
+    positive: RowsOfKeys,
+    sensitive: Sequence[RowsOfKeys],
+    reason: str | None,
+) -> Partitions | None:
+    """The accepted rows in the form for `flip_partition`; None if the types show that a feature can't be a number."""
+    task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
+    schema = table.schema
+    cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
+    is_number = [cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells]
+    return table.numbered().mapped(task, SCHEMA) if cells and all(is_number) else None
+
+
+@dataclass(frozen=True)
+class FlipTask:
+    """Prepares those rows of a partition."""
+
+    count: CountTask
+    features: tuple[str, ...]
+    positive: RowsOfKeys
+    sensitive: tuple[RowsOfKeys, ...]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        reason = self.count.reason
+        for batch in batches:
+            yield self._rows(batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch)
+
+    def feature(self, values: pa.Array) -> Cells:
+        return typed_cells(values, untyped_texts=self.count.plan.untyped_texts)
+
+    def _rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        cells = [self.feature(batch.column(f"c{self.count.names.index(name)}")) for name in self.features]
+        numbers = [
+            np.zeros(len(cell)) if cell.number is None else np.where(cell.has_number, cell.number, 0.0)
+            for cell in cells
+        ]
+        known = [cell.has_number for cell in cells]
+        draw = (chained_hashes(numbers, known).view(np.int64) % DRAWS) / float(DRAWS)
+        texts = sum(
+            (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
+        )
+        is_sensitive = np.array([self.among(batch, group) for group in self.sensitive]).T
+        columns = [
+            batch.column(PARTITION),
+            _lists(np.array(numbers).T, ~np.array(known).T),
+            pa.array(self.among(batch, self.positive)),
+            _lists(is_sensitive),
+            pa.array(draw),
+            pa.array(texts, pa.int64()),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+    def among(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
+        keys = key_of(self.count.typed(batch, rows.column.name), rows.column)
+        wanted = pa.array([key for key in rows.keys if key is not None], keys.type)
+        found: NDArray[np.bool_] = pc.is_in(keys, wanted).to_numpy(zero_copy_only=False)
+        return found
+
+
+@dataclass(frozen=True)
+class Positive:
+    """Bin 3 for a row of the group, or of the rest, that is positive, or whose label and prediction differ; else 2.
+    task: identifies the group, then what is positive.
+    """
+
+    task: FlipTask
+    in_group: bool
+
+    bins = 4
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
+
+    def of_rows(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
+        group, first, *second = (self.task.among(rows, each) for each in self.task.sensitive)
+        found = first != second[0] if second else first
+        return np.where(group == self.in_group, 2 + found, MISSING).astype(np.int16)
+
+
+def _lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None) -> pa.ListArray:
+    """One list for each row. cells: shape (rows, elements)."""
+    rows, elements = cells.shape
+    flat = pa.array(cells.ravel(), mask=None if missing is None else missing.ravel())
+    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * elements, pa.int32()), flat)
+
+
+log = logging.getLogger(__name__)
+
+NOT_NUMERIC = "FlipTest does not support non-numeric columns"
+MISSING_VALUES = "FlipTest does not support missing values"
+NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
+
+SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are summed over the partitions
+
+
+@dataclass(frozen=True)
+class SensitiveGroup:
+    """A group to test. sensitive: its rows. features: the columns that define neighbours.
+
+    size, rest: number of rows in the group and outside it.
+    """
+
+    sensitive: RowsOfKeys
+    features: tuple[str, ...]
+    size: int
+    rest: int
+
+
+def flip_test(
+    table: Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    positive: RowsOfKeys,
+    groups: Sequence[SensitiveGroup],
+    *,
+    reason: str | None = None,
+) -> Sequence[FlipTest] | str:
+    """The flip test of each group, with predictions by neighbours, or why it can't be computed. Two Spark jobs.
+
+    names: of the first columns of the table. positive: the rows with a positive prediction.
+    """
+    if importlib.util.find_spec("sklearn") is None:
+        log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
+        return NO_LIBRARY
+    features = tuple(dict.fromkeys(name for group in groups for name in group.features))
+    prepared = table.engine.way(flip_rows)(
+        table, names, plan, features, positive, [group.sensitive for group in groups], reason
+    )
+    if prepared is None:
+        return NOT_NUMERIC
+    started = time.monotonic()
+    rows = plan.flip_rows
+    tested = tuple(
+        FlipGroup(
+            tuple(features.index(name) for name in group.features),
+            min(1.0, rows / max(group.rest, 1)),
+            min(1.0, rows / max(group.size, 1)),
+        )
+        for group in groups
+    )
+    neighbours = _collected(prepared, tested, len(features))
+    if isinstance(neighbours, str):
+        return neighbours
+    found = _tested(prepared, tested, neighbours, groups)
+    log.info(
+        "tested %s rows for flips, %.1f s", f"{sum(counts.tested for counts in found):,}", time.monotonic() - started
+    )
+    return found
+
+
+def _collected(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:
+    """The rows to search for neighbours: at most `rows` for each group, in the order of partitions."""
+    packed = _rows(prepared.mapped(partial(pack_rows, plan), ROW_SCHEMA))
+    if any(part["texts"] for part in packed):
+        return NOT_NUMERIC
+    if any(part["missing"] for part in packed):
+        return MISSING_VALUES
+    in_order = b"".join(part["packed"] for part in sorted(packed, key=itemgetter("partition")))
+    return FlipRows.unpacked(in_order, features, len(plan))
+
+
+def _tested(
+    prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
+) -> list[FlipTest]:
+    with prepared.sent(neighbours) as sent:
+        counted = _rows(prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA))
+    sums = np.zeros((len(plan), len(SUMMED)), np.int64)
+    for row in counted:
+        sums[row["group"]] += [row[name] for name in SUMMED]
+    found = []
+    for place, group in enumerate(plan):
+        looked_among = int(np.count_nonzero(~neighbours.sensitive[:, place] & (neighbours.draw < group.neighbours)))
+        flips = sums[place].astype(np.float64)
+        found.append(FlipTest(flips[0], flips[1], int(sums[place, 2]), looked_among, groups[place].rest))
+    return found
+
+
+def _rows(partitions: Partitions) -> list[dict[str, Any]]:
+    """A task's results for the partitions, one row or a few for each of them."""
+    return [row for batch in partitions.batches() for row in batch.to_pylist()]

@@ -1,0 +1,248 @@
+"""The noise of bias metrics: intervals from the counts alone, and how many rows count as one if rows belong together.
+
+Pure numpy.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.monitors.bias.metrics import (
+    POST_TRAINING,
+    PRE_TRAINING,
+    SAME_AS,
+    Counts,
+    FacetCounts,
+    FlipTest,
+    Metric,
+    Undefined,
+)
+from spark_model_monitor.registry import Entry
+from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
+from spark_model_monitor.statistics.verdicts.likeness import ROOM, rows_as_one
+
+LEVEL = 0.95
+RESAMPLES = 1000
+SEED = 20_261_120  # the same counts give the same interval in every run
+NUMBERS_AT_ONCE = 4_000_000  # 32 MB
+
+STEP = 1.2  # ratio between neighbouring numbers of rows that count as one: a quarter of the precision of 64 blocks
+LEAST = 1e-300  # the smallest error, instead of 0
+LEAST_DEFINED = 0.95  # share of the resamples in which a metric must be defined to have an interval
+
+PRIOR = 0.5
+"""Rows added to each cell before resampling, as in Jeffreys' prior of a share: few rows prove no cell empty."""
+
+RATIOS = frozenset({"DI"})
+"""Metrics that are neutral at 1. Their noise is measured in logarithms: half as much is as far as twice as much."""
+
+ROOTS = frozenset({"JS", "KL"})
+"""Metrics that grow with the square of a difference, positive by noise alone. Their noise is measured in roots."""
+
+Interval = tuple[float, float]
+
+
+def on_even_scale(name: str, value: float) -> float:
+    """The value on the scale on which noise is symmetric."""
+    if name in ROOTS:
+        return math.sqrt(max(value, 0.0))
+    return float(np.log(value)) if name in RATIOS else value
+
+
+def from_even_scale(name: str, value: float) -> float:
+    """The value at this position of the even scale."""
+    with np.errstate(over="ignore"):
+        return max(value, 0.0) ** 2 if name in ROOTS else float(np.exp(value)) if name in RATIOS else value
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The noise of a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: for `RATIOS` in
+    logarithms, for `ROOTS` in roots."""
+
+    value: float
+    below: float
+    above: float
+
+
+def spreads_of(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[str, Spread | None]:
+    """The spread of each metric; allows for cells with few rows, and for neighbours that count for many rows. None if
+    the metric has no interval. likeness: by metric, how many rows count as one.
+
+    Source: B5.3.
+    """
+    found: dict[str, Spread | None] = dict.fromkeys(likeness)
+    for fewer, of_these in _as_they_count(counts, likeness):
+        cautious = _cautious(fewer)
+        of_one = replace(cautious, cells=cautious.cells[None])
+        for name, interval in intervals_of(cautious, dict.fromkeys(of_these, 1.0)).items():
+            value = float(_values(_metric(name), of_one)[0])
+            if interval is not None and np.isfinite(value):
+                with np.errstate(divide="ignore"):
+                    low, middle, high = (on_even_scale(name, each) for each in (interval[0], value, interval[1]))
+                found[name] = Spread(value, middle - low, high - middle)
+    return found
+
+
+def likeness_of(
+    counts: FacetCounts, names: Sequence[str], of_neighbours: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """How many rows count as one, by metric: estimated from neighbours if no column says which rows belong together.
+
+    Adds up the effect of one more row of each kind on the metric, over the rows of each block of groups. The flip test,
+    whose outcomes no block has, uses the largest of all other metrics.
+    Source: B5.4.
+    """
+    if counts.blocks is None:
+        return {name: (of_neighbours or {}).get(name, 1.0) for name in names}
+    blocks = counts.blocks.reshape(len(counts.blocks), -1)
+    told, scores = _scores_of(counts, counts.blocks.sum(axis=0), names)
+    rows, alone = blocks.sum(axis=0), blocks[-1]
+    found = likeness_in_blocks(
+        scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
+    )
+    return _of_each(told, found, names)
+
+
+def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArray[np.int64]) -> dict[str, float]:
+    """The same for every metric, estimated from neighbours. kinds: of some rows, run after run: indexes into the cells
+    of all rows, with those without a subgroup separate. sizes: of the runs.
+
+    Source: B5.4.
+    """
+    names = [*PRE_TRAINING, *POST_TRAINING]
+    by_kind = np.stack([counts.cells[..., :-1].sum(axis=-1), counts.cells[..., -1]], axis=-1)
+    told, scores = _scores_of(counts, by_kind, names)
+    found, _ = rows_as_one(scores[:, kinds], sizes, answers=range(len(told))) if told else (np.zeros(0), None)
+    return _of_each(told, np.maximum(ROOM * found, 1.0), names)
+
+
+def _scores_of(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:
+    """The metrics that one more row of some kind changes, and each kind's effect, minus the mean of all rows."""
+    rows, kinds = by_kind.ravel(), by_kind.size
+    one_more = rows + PRIOR / 2 + np.concatenate([np.zeros((1, kinds)), np.eye(kinds)])
+    varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
+    asked = sorted({SAME_AS.get(name, name) for name in names})
+    values = np.array([_values(_metric(name), varied) for name in asked])
+    told = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
+    scores = values[told, 1:] - values[told, :1]
+    scores -= (scores @ rows)[:, None] / max(rows.sum(), 1)
+    return [*itertools.compress(asked, told)], scores
+
+
+def _of_each(told: Sequence[str], found: Counts, names: Sequence[str]) -> dict[str, float]:
+    found = STEP ** np.rint(np.log(found) / math.log(STEP))  # so that metrics share resamples
+    known = dict(zip(told, found.tolist(), strict=True))
+    most = max(known.values(), default=1.0)
+    return {name: known.get(SAME_AS.get(name, name), most) for name in names}
+
+
+def fewest_groups(counts: FacetCounts) -> float:
+    """Number of blocks with rows of the smaller side, each row without a group being one; infinite without groups."""
+    if counts.blocks is None:
+        return math.inf
+    of_sides = counts.blocks.sum(axis=(2, 3, 4))
+    return float((np.count_nonzero(of_sides[:-1], axis=0) + of_sides[-1]).min())
+
+
+def _as_they_count(counts: FacetCounts, likeness: Mapping[str, float]) -> Iterator[tuple[FacetCounts, list[str]]]:
+    """The counts divided by how many rows count as one, each time with the metrics that share that number."""
+    for rows in sorted(set(likeness.values())):
+        yield _divided(counts, rows) if rows > 1 else counts, [name for name in likeness if likeness[name] == rows]
+
+
+def _divided(counts: FacetCounts, rows: float) -> FacetCounts:
+    rows = min(rows, float(counts.cells.sum()))  # at least one remains
+    flips = counts.flips
+    if flips is not None:
+        tested, neighbours = (max(round(of / rows), 1) for of in (flips.tested, flips.neighbours))
+        to_negative, to_positive = (of * tested / flips.tested for of in (flips.to_negative, flips.to_positive))
+        flips = FlipTest(to_negative, to_positive, tested, neighbours, flips.of)
+    return replace(counts, cells=counts.cells / rows, flips=flips)
+
+
+def _cautious(counts: FacetCounts) -> FacetCounts:
+    """The counts with `PRIOR` more rows in each cell of side, label and prediction, divided among subgroups like all
+    rows; and with at most as many rows in the flip test as there are neighbours."""
+    of_subgroups = counts.cells.sum(axis=(0, 1, 2))
+    cells = counts.cells + PRIOR * of_subgroups / max(of_subgroups.sum(), 1)
+    flips = counts.flips
+    if flips is not None:
+        share = min(flips.tested, flips.neighbours) / max(flips.tested, 1)
+        flips = replace(
+            flips,
+            to_negative=flips.to_negative * share + PRIOR,
+            to_positive=flips.to_positive * share + PRIOR,
+            tested=round(flips.tested * share) + 1,
+        )
+    return replace(counts, cells=cells, flips=flips)
+
+
+def intervals_of(
+    counts: FacetCounts, likeness: Mapping[str, float], *, resamples: int = RESAMPLES
+) -> Mapping[str, Interval | None]:
+    """The percentile interval of each metric; its ends may be infinite. None if it is undefined in too many resamples.
+    likeness: by metric, how many rows count as one.
+    """
+    found: dict[str, list[Counts]] = {name: [] for name in likeness}
+    for fewer, of_these in _as_they_count(counts, likeness):
+        for resampled in _resamples(fewer, resamples):
+            for name in of_these:
+                found[name].append(_values(_metric(name), resampled))
+    return {name: _interval(np.concatenate(parts)) for name, parts in found.items()}
+
+
+def _metric(name: str) -> Entry[Metric]:
+    return (PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING).get(name)
+
+
+def _resamples(counts: FacetCounts, resamples: int) -> Iterator[FacetCounts]:
+    """The counts of resamples, in batches."""
+    rng = np.random.default_rng(SEED)
+    rows = round(float(counts.cells.sum()))
+    shares = counts.cells.ravel() / max(counts.cells.sum(), 1)
+    chunk = max(1, NUMBERS_AT_ONCE // len(shares))
+    for start in range(0, resamples if rows else 0, chunk):
+        size = min(chunk, resamples - start)
+        cells = rng.multinomial(rows, shares, size=size).reshape(size, *counts.cells.shape).astype(np.float64)
+        flips = _flips(counts.flips, rng, size) if counts.flips else None
+        yield replace(counts, cells=cells, flips=flips)
+
+
+def _flips(flips: FlipTest, rng: np.random.Generator, size: int) -> FlipTest:
+    outcomes = np.array([float(flips.to_negative), float(flips.to_positive), 0.0])
+    outcomes[2] = flips.tested - outcomes.sum()
+    drawn = rng.multinomial(flips.tested, outcomes / max(flips.tested, 1), size=size).astype(np.float64)
+    return replace(flips, to_negative=drawn[:, 0], to_positive=drawn[:, 1])
+
+
+def _values(metric: Entry[Metric], counts: FacetCounts) -> Counts:
+    """The values of a metric; NaN where it is undefined."""
+    size = len(counts.cells)
+    defined = np.ones(size, dtype=bool)
+    for holds in metric.facts["requires"].values():
+        defined = defined & holds(counts)
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.broadcast_to(metric(counts), size)
+    except Undefined:
+        values = np.full(size, np.nan)
+    undefined: Counts = np.where(defined, values, np.nan)
+    return undefined
+
+
+def _interval(values: NDArray[np.float64]) -> Interval | None:
+    defined = values[~np.isnan(values)]
+    if len(defined) < LEAST_DEFINED * len(values) or not len(values):
+        return None
+    tail = (1 - LEVEL) / 2
+    # take existing values: infinities can't be interpolated
+    low = np.quantile(defined, tail, method="lower")
+    high = np.quantile(defined, 1 - tail, method="higher")
+    return float(low), float(high)

@@ -1,0 +1,414 @@
+"""The bias metrics: each a registered function of counts, grouped by what it compares. Pure.
+
+Registered under its name in the files. Facts: `description`, the service's own text; `requires`, the error text of each
+condition without which the metric is undefined, and the condition; `neutral`, the value of no bias. A function returns
+a number for every data set, or resample, in its arrays; where a condition doesn't hold, the number has no meaning.
+
+Source: B2.2, which is what smclarify computes and real runs of the service show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.monitors.bias import choices
+from spark_model_monitor.registry import Registry
+
+Counts: TypeAlias = NDArray[np.float64]
+"""Shape (): one data set; (resamples,): each of its resamples. Not negative."""
+
+REST, SENSITIVE = 0, 1
+"""Indexes on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
+
+SAME_AS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
+"""Metrics that compare the same two shares of labels as another metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Rows of one side by observed and predicted label. Without predictions, all count as predicted negative."""
+
+    true_positives: Counts
+    false_positives: Counts
+    false_negatives: Counts
+    true_negatives: Counts
+
+    @property
+    def rows(self) -> Counts:
+        return self.positives + self.negatives
+
+    @property
+    def positives(self) -> Counts:
+        """Number of rows whose observed label is positive."""
+        return self.true_positives + self.false_negatives
+
+    @property
+    def negatives(self) -> Counts:
+        return self.true_negatives + self.false_positives
+
+    @property
+    def predicted_positives(self) -> Counts:
+        return self.true_positives + self.false_positives
+
+    @property
+    def predicted_negatives(self) -> Counts:
+        return self.true_negatives + self.false_negatives
+
+
+@dataclass(frozen=True, slots=True)
+class FlipTest:
+    """The result of letting neighbours in group a classify rows of group d.
+
+    to_negative: predicted positive, but negative by the neighbours; to_positive: the reverse. tested: rows of group d.
+    neighbours, of: how many rows of group a were searched, out of how many.
+    """
+
+    to_negative: Counts
+    to_positive: Counts
+    tested: int
+    neighbours: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """Rows by side, observed label, predicted label and subgroup.
+
+    cells: shape (…, 2, 2, 2, subgroups + 1): group d second, positive second, rows without a subgroup last. has_groups:
+    whether there is a group variable. flips: the flip test; if None, no_flips says why. blocks: the same for all
+    subgroups together, by blocks of rows that belong together, last the rows known to be in none; None without blocks.
+    """
+
+    cells: Counts
+    has_groups: bool = False
+    flips: FlipTest | None = None
+    no_flips: str = ""
+    blocks: Counts | None = None
+
+    @property
+    def a(self) -> Outcomes:
+        """The rest."""
+        return _outcomes(self.cells[..., REST, :, :, :])
+
+    @property
+    def d(self) -> Outcomes:
+        """The sensitive group."""
+        return _outcomes(self.cells[..., SENSITIVE, :, :, :])
+
+    @property
+    def all(self) -> Outcomes:
+        return _outcomes(self.cells.sum(axis=-4))
+
+    def by_label(self, *, predicted: bool) -> Counts:
+        """Shape (…, 2, 2, subgroups): rows by side and by observed or predicted label, if they have a subgroup."""
+        counts: Counts = self.cells[..., :-1].sum(axis=-3 if predicted else -2)
+        return counts
+
+
+def _outcomes(cells: Counts) -> Outcomes:
+    """cells: shape (…, label, prediction, subgroup)."""
+    rows = cells.sum(axis=-1)
+    return Outcomes(rows[..., 1, 1], rows[..., 0, 1], rows[..., 1, 0], rows[..., 0, 0])
+
+
+Metric = Callable[[FacetCounts], Counts]
+Condition = Callable[[FacetCounts], NDArray[np.bool_]]
+
+PRE_TRAINING: Registry[Metric] = Registry("pre-training bias metric")
+POST_TRAINING: Registry[Metric] = Registry("post-training bias metric")
+
+
+class Undefined(Exception):
+    """A metric has no value; the text is the error."""
+
+
+def some_in_a(counts: FacetCounts) -> NDArray[np.bool_]:
+    return counts.a.rows > 0
+
+
+def some_in_d(counts: FacetCounts) -> NDArray[np.bool_]:
+    return counts.d.rows > 0
+
+
+def both_sides(prefix: str = "", *, negated: str = "Negated Facet set is empty", end: str = "") -> dict[str, Condition]:
+    """Requires rows in the sensitive group and in the rest; metrics word it differently."""
+    return {f"{prefix}Facet set is empty{end}": some_in_d, f"{prefix}{negated}{end}": some_in_a}
+
+
+def quotient(x: Counts, y: Counts) -> Counts:
+    """x / y; 0 for 0/0, infinite with the sign of x for any other x/0."""
+    infinite = np.where(x == 0, 0.0, np.copysign(np.inf, x))
+    result: Counts = np.where(y == 0, infinite, x / np.where(y == 0, 1.0, y))
+    return result
+
+
+def difference(x: Counts, y: Counts) -> Counts:
+    """x - y; 0 where both are infinite."""
+    both = np.isposinf(x) & np.isposinf(y)
+    result: Counts = np.where(both, 0.0, x) - np.where(both, 0.0, y)
+    return result
+
+
+# How the model's acceptances and rejections compare with the observed labels, on either side.
+
+
+@POST_TRAINING.register("DCA", description="Difference in Conditional Acceptance (DCA)", requires=both_sides("DCO: "))
+def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
+    """Ratio of observed to predicted positives in the rest, minus that ratio in the sensitive group.
+
+    Infinite if one side has no positive prediction, 0 if both have none.
+    """
+    a, d = counts.a, counts.d
+    return difference(quotient(a.positives, a.predicted_positives), quotient(d.positives, d.predicted_positives))
+
+
+@POST_TRAINING.register("DCR", description="Difference in Conditional Rejection (DCR)", requires=both_sides("DCO: "))
+def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
+    """Ratio of observed to predicted negatives in the sensitive group, minus that ratio in the rest.
+
+    Infinite if one side has no negative prediction, 0 if both have none.
+    """
+    a, d = counts.a, counts.d
+    return difference(quotient(d.negatives, d.predicted_negatives), quotient(a.negatives, a.predicted_negatives))
+
+
+@POST_TRAINING.register("DAR", description="Difference in Acceptance Rates (DAR)", requires=both_sides("DLR: "))
+def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
+    """Precision in the rest minus precision in the sensitive group, -1 to 1."""
+    a, d = counts.a, counts.d
+    return quotient(a.true_positives, a.predicted_positives) - quotient(d.true_positives, d.predicted_positives)
+
+
+@POST_TRAINING.register("DRR", description="Difference in Rejection Rates (DRR)", requires=both_sides("DLR: "))
+def difference_in_rejection_rates(counts: FacetCounts) -> Counts:
+    """Share of negative predictions that are right: the sensitive group's minus the rest's, -1 to 1."""
+    a, d = counts.a, counts.d
+    return quotient(d.true_negatives, d.predicted_negatives) - quotient(a.true_negatives, a.predicted_negatives)
+
+
+# Whether the sensitive group has more of the rejections than of the acceptances, subgroup by subgroup. Rows without a
+# subgroup count in no sum.
+
+
+def has_groups(counts: FacetCounts) -> NDArray[np.bool_]:
+    return np.asarray(counts.has_groups)
+
+
+@PRE_TRAINING.register(
+    "CDDL",
+    description="Conditional Demographic Disparity in Labels (CDDL)",
+    requires={
+        choices.NO_GROUP_VARIABLE: has_groups,
+        choices.NO_POSITIVE_LABEL: lambda counts: counts.all.positives > 0,
+        choices.NO_NEGATIVE_LABEL: lambda counts: counts.all.negatives > 0,
+    },
+)
+def disparity_in_labels(counts: FacetCounts) -> Counts:
+    """Sensitive group's share of negative labels minus its share of positive labels, averaged over subgroups by size, -1 to 1.
+
+    A subgroup without negative (positive) labels has a share of 0 there.
+    """
+    return _disparity(counts.by_label(predicted=False))
+
+
+@POST_TRAINING.register(
+    "CDDPL",
+    description="Conditional Demographic Disparity in Predicted Labels (CDDPL)",
+    requires={
+        choices.NO_GROUP_VARIABLE: has_groups,
+        choices.NO_POSITIVE_LABEL: lambda counts: counts.all.predicted_positives > 0,
+        choices.NO_NEGATIVE_LABEL: lambda counts: counts.all.predicted_negatives > 0,
+    },
+)
+def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
+    """CDDL with predicted labels instead of observed labels."""
+    return _disparity(counts.by_label(predicted=True))
+
+
+def _disparity(rows: Counts) -> Counts:
+    """rows: shape (…, side, label, subgroup)."""
+    of_both = rows.sum(axis=-3)
+    shares = quotient(rows[..., SENSITIVE, :, :], of_both)
+    sizes = of_both.sum(axis=-2)
+    return quotient((sizes * (shares[..., 0, :] - shares[..., 1, :])).sum(axis=-1), np.asarray(sizes.sum(axis=-1)))
+
+
+# How often, and in which direction, the model is wrong on either side.
+
+
+@POST_TRAINING.register("RD", description="Recall Difference (RD)", requires=both_sides("DLA: "))
+def recall_difference(counts: FacetCounts) -> Counts:
+    """Recall in the rest minus recall in the sensitive group, -1 to 1."""
+    a, d = counts.a, counts.d
+    return quotient(a.true_positives, a.positives) - quotient(d.true_positives, d.positives)
+
+
+@POST_TRAINING.register("SD", description="Specificity Difference (SD)", requires=both_sides("DLA: "))
+def specificity_difference(counts: FacetCounts) -> Counts:
+    """Specificity in the sensitive group minus specificity in the rest, -1 to 1."""
+    a, d = counts.a, counts.d
+    return quotient(d.true_negatives, d.negatives) - quotient(a.true_negatives, a.negatives)
+
+
+@POST_TRAINING.register("AD", description="Accuracy Difference (AD)", requires=both_sides())
+def accuracy_difference(counts: FacetCounts) -> Counts:
+    """Accuracy in the rest minus accuracy in the sensitive group, -1 to 1."""
+    a, d = counts.a, counts.d
+    return (a.true_positives + a.true_negatives) / a.rows - (d.true_positives + d.true_negatives) / d.rows
+
+
+@POST_TRAINING.register("TE", description="Treatment Equality (TE)", requires=both_sides())
+def treatment_equality(counts: FacetCounts) -> Counts:
+    """Ratio of false negatives to false positives in the sensitive group, minus that ratio in the rest.
+
+    Infinite if one side has no false positive, which is common in small windows; 0 if both have none.
+    """
+    a, d = counts.a, counts.d
+    return difference(quotient(d.false_negatives, d.false_positives), quotient(a.false_negatives, a.false_positives))
+
+
+@POST_TRAINING.register("FT", description="Flip Test (FT)", requires=both_sides())
+def flip_test(counts: FacetCounts) -> Counts:
+    """Sensitive-group rows that their neighbours would have rejected, minus those they would have accepted, as a share.
+
+    Positive if the sensitive group is favoured: the service's sign, opposite to its guide.
+    Raises Undefined if the test could not be computed.
+    Source: B2.2 and B2.3.
+    """
+    if counts.flips is None:
+        raise Undefined(counts.no_flips)
+    return (counts.flips.to_negative - counts.flips.to_positive) / counts.flips.tested
+
+
+@POST_TRAINING.register(
+    "GE",
+    description="Generalized Entropy (GE)",
+    requires={choices.ALL_FALSE_NEGATIVE: lambda counts: counts.all.false_negatives < counts.all.rows},
+)
+def generalized_entropy(counts: FacetCounts) -> Counts:
+    """Generalized entropy index, α = 2, of the benefit prediction - label + 1 of every row: 0 if all rows benefit equally.
+
+    The metric doesn't depend on the facet.
+    """
+    everyone = counts.all
+    rows, more, less = everyone.rows, everyone.false_positives, everyone.false_negatives
+    mean = 1 + (more - less) / rows
+    # benefits are 2, 1 and 0; summed in this order, the last digits match the service's
+    squares = more * ((2 / mean) ** 2 - 1) + (rows - more - less) * ((1 / mean) ** 2 - 1) - less
+    return squares / (2 * rows)
+
+
+# Distances between the label distributions of the two sides. Only label values that both sides have count; with both
+# values on both sides TVD and KS are |DPL|, and LP is √2 times it.
+
+
+def _labels(counts: FacetCounts) -> tuple[Counts, Counts, NDArray[np.bool_]]:
+    """Shares of negative and positive labels in the rest and in the sensitive group, shape (…, 2), and which values
+    both sides have: the others are set to 1 on both sides, and so add no distance.
+    """
+    labels = np.array([[side.negatives, side.positives] for side in (counts.a, counts.d)])
+    rows = labels.sum(axis=1, keepdims=True)
+    a, d = np.moveaxis(labels / np.where(rows == 0, 1.0, rows), 1, -1)
+    common = (a > 0) & (d > 0)
+    return np.where(common, a, 1.0), np.where(common, d, 1.0), common
+
+
+_REQUIRES = {choices.NO_COMMON_LABEL: lambda counts: _labels(counts)[2].any(axis=-1)}
+
+
+@PRE_TRAINING.register("KL", description="Kullback-Liebler Divergence (KL)", requires=_REQUIRES)
+def kullback_leibler(counts: FacetCounts) -> Counts:
+    """Kullback-Leibler divergence of the rest's labels from the sensitive group's labels, in nats.
+
+    The divergence can be negative if a label value is left out.
+    """
+    a, d, _ = _labels(counts)
+    return np.asarray((a * np.log(a / d)).sum(axis=-1))
+
+
+@PRE_TRAINING.register("JS", description="Jensen-Shannon Divergence (JS)", requires=_REQUIRES)
+def jensen_shannon(counts: FacetCounts) -> Counts:
+    """Jensen-Shannon divergence between the two sides' labels, in nats: 0 to ln 2.
+
+    Reports from 2021 use a different formula (G21).
+    """
+    a, d, _ = _labels(counts)
+    middle = (a + d) / 2
+    return np.asarray((a * np.log(a / middle) + d * np.log(d / middle)).sum(axis=-1) / 2)
+
+
+@PRE_TRAINING.register("LP", description="L-p Norm (LP)", requires=_REQUIRES)
+def euclidean(counts: FacetCounts) -> Counts:
+    """Euclidean distance between the two sides' label shares, 0 to √2."""
+    a, d, _ = _labels(counts)
+    return np.asarray(np.sqrt(((a - d) ** 2).sum(axis=-1)))
+
+
+@PRE_TRAINING.register("TVD", description="Total Variation Distance (TVD)", requires=_REQUIRES)
+def total_variation(counts: FacetCounts) -> Counts:
+    """Half the sum of the absolute differences between the two sides' label shares, 0 to 1."""
+    a, d, _ = _labels(counts)
+    return np.asarray(np.abs(a - d).sum(axis=-1) / 2)
+
+
+@PRE_TRAINING.register("KS", description="Kolmogorov-Smirnov Distance (KS)", requires=_REQUIRES)
+def kolmogorov_smirnov(counts: FacetCounts) -> Counts:
+    """Largest difference between the two sides' label shares, 0 to 1."""
+    a, d, _ = _labels(counts)
+    return np.asarray(np.abs(a - d).max(axis=-1))
+
+
+# Sizes of the groups, and their shares of positive labels.
+
+
+@PRE_TRAINING.register(
+    "CI",
+    description="Class Imbalance (CI)",
+    requires={
+        "CI: facet set is empty. Check that x[facet] has non-zero length.": some_in_d,
+        "CI: negated facet set is empty. Check that x[~facet] has non-zero length.": some_in_a,
+    },
+)
+def class_imbalance(counts: FacetCounts) -> Counts:
+    """Difference in size between the rest and the sensitive group: (n_a - n_d) / (n_a + n_d), -1 to 1."""
+    a, d = counts.a.rows, counts.d.rows
+    return (a - d) / (a + d)
+
+
+@PRE_TRAINING.register(
+    "DPL",
+    description="Difference in Positive Proportions in Labels (DPL)",
+    requires=both_sides(negated="Negative facet set is empty", end="."),
+)
+def difference_in_labels(counts: FacetCounts) -> Counts:
+    """Share of positive observed labels in the rest minus that share in the sensitive group, -1 to 1."""
+    return counts.a.positives / counts.a.rows - counts.d.positives / counts.d.rows
+
+
+@POST_TRAINING.register(
+    "DPPL",
+    description="Difference in Positive Proportions in Predicted Labels (DPPL)",
+    requires=both_sides(negated="Negative facet set is empty", end="."),
+)
+def difference_in_predicted_labels(counts: FacetCounts) -> Counts:
+    """Share of positive predictions in the rest minus that share in the sensitive group, -1 to 1."""
+    return counts.a.predicted_positives / counts.a.rows - counts.d.predicted_positives / counts.d.rows
+
+
+@POST_TRAINING.register(
+    "DI",
+    description="Disparate Impact (DI)",
+    requires=both_sides(negated="Negated facet set is empty"),
+    neutral=1.0,
+)
+def disparate_impact(counts: FacetCounts) -> Counts:
+    """Share of positive predictions in the sensitive group divided by that share in the rest, 0 to infinity; 1 means no bias.
+
+    0 if neither side has a positive prediction, infinite if only the rest has none.
+    """
+    return quotient(counts.d.predicted_positives / counts.d.rows, counts.a.predicted_positives / counts.a.rows)

@@ -1,0 +1,351 @@
+"""The bias monitor: what to count, analysis.json, its rows for people, and what is published."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.check_results import (
+    FACET_VALUE,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    Summary,
+    SummaryRow,
+    part_of,
+)
+from spark_model_monitor.documents.clarify import (
+    BiasPart,
+    BiasReport,
+    BiasViolation,
+    BiasViolations,
+    GroupMetrics,
+    SegmentMetrics,
+)
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.headline import IN_SEGMENT
+from spark_model_monitor.documents.page import Page
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.monitors.bias.analysis import (
+    ALL_METHODS,
+    BiasAnalysis,
+    LabelTable,
+    analysis_of,
+    chosen_of,
+    rows_in_segments,
+)
+from spark_model_monitor.monitors.bias.checks import CHECKS, drift
+from spark_model_monitor.monitors.bias.comparison import (
+    STAGE,
+    STAGES,
+    BiasBaseline,
+    MetricComparison,
+    Tolerances,
+    comparisons_of,
+    segment_label,
+)
+from spark_model_monitor.monitors.bias.intervals import likeness_of_runs
+from spark_model_monitor.monitors.bias.measures import BiasMeasures
+from spark_model_monitor.monitors.bias.metrics import SAME_AS
+from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
+from spark_model_monitor.monitors.protocol import (
+    TOLD,
+    Finding,
+    Layout,
+    Monitor,
+    PublishedMetric,
+    Scanned,
+    violated,
+    violation_count,
+)
+from spark_model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
+from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.states import RowRuns, State
+from spark_model_monitor.statistics.states.contingency import (
+    FACET,
+    LABEL,
+    PREDICTION,
+    Cell,
+    Contingency,
+    ContingencyPlan,
+    Key,
+    places_of,
+)
+from spark_model_monitor.statistics.states.rows import values_of
+from spark_model_monitor.statistics.states.segments import fits
+from spark_model_monitor.statistics.verdicts.likeness import are_sorted, likeness_of_neighbours
+
+log = logging.getLogger(__name__)
+
+
+def metric_of(result: CheckResult) -> tuple[str, ...]:
+    """The subject of a result, whatever its rows are: check, stage, facet, facet value and metric."""
+    members = result.model_extra or {}
+    return result.check, members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
+
+
+def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
+    ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
+    value = metric.current.value
+    infinite = "the value is infinite" if value is not None and math.isinf(value) else None
+    n, m = metric.rows
+    whole = finding.but(observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
+    whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
+    name = metric.current.name
+    return whole.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
+
+
+def _are_of(keys: Collection[Key], places: Values, cells: Mapping[Cell, int], side: int) -> NDArray[np.int64]:
+    """For each row, whether its key is one of these. places: as in `first_runs`."""
+    among = np.array([key in keys for key in places_of(cells, side)], np.int64)
+    return among[places.astype(np.int64)]
+
+
+LARGEST_VALUE = 2.0**360
+"""The published value for infinity: the 2.348543e108 of C9.2, the largest that CloudWatch accepts."""
+
+
+def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
+    """Every defined metric as `bias_metric_<NAME>`, and the number of violations. Undefined metrics are left out."""
+    for part, stage in STAGES.items():
+        for group in analysis.groups:
+            dimensions = {
+                "BiasStage": stage,
+                "Label": analysis.label,
+                "LabelValue": analysis.positives.configured,
+                "Facet": group.facet,
+                "FacetValue": group.choice.configured,
+            }
+            for metric in getattr(group, part) or ():
+                if (value := metric.value) is not None:
+                    value = math.copysign(LARGEST_VALUE, value) if math.isinf(value) else value
+                    yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
+    yield violation_count(results)
+
+
+def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
+    if all(getattr(group, part) is None for group in analysis.groups):
+        return None
+    facets: dict[str, tuple[GroupMetrics, ...]] = {}
+    for group in analysis.groups:
+        segments = tuple(
+            SegmentMetrics(segmentation=each.segmentation, segment=each.name, metrics=getattr(each, part))
+            for each in group.segments
+        )
+        metrics, shown = getattr(group, part), group.choice.shown
+        found = GroupMetrics(value_or_threshold=shown, metrics=metrics, segments=segments or None)
+        facets[group.facet] = (*facets.get(group.facet, ()), found)
+    return BiasPart(label=analysis.label, facets=facets, label_value_or_threshold=analysis.positives.shown)
+
+
+@dataclass(frozen=True)
+class BiasMonitor(Monitor):
+    """Monitors bias: how a model and its training data treat a sensitive group compared with the rest.
+
+    Parameters
+    ----------
+    wanted : BiasMeasures, optional
+        What to count, and which metrics to compute. Without it, the monitor can't scan; it computes all metrics from existing
+        counts.
+    tolerances : Tolerances, optional
+        How the metrics are judged.
+    find_causes : bool, default True
+        Whether to read rows again if a metric is violated, to find the segment and the origin of the change.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline
+    >>> facet = '{"name_or_index": "sex", "value_or_threshold": ["f"]}'
+    >>> text = '{"label": "hired", "label_values_or_threshold": [1], "facet": [%s]}' % facet
+    >>> config = AnalysisConfig.from_json(text)
+    >>> people = pd.DataFrame({"sex": ["f", "f", "m", "m"], "hired": [0, 1, 1, 1]})
+    >>> baseline = run_baseline(people, BiasMonitor(BiasMeasures.of(config)))
+    >>> float(baseline.to_pandas().loc["CI", "value"])
+    0.0
+    """
+
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_BIAS
+    NAMESPACE: ClassVar[str] = "bias-metrics"
+    STATE: ClassVar[type[State]] = Contingency
+    CONSTRAINTS: ClassVar[type[Document]] = BiasReport
+
+    wanted: BiasMeasures | None = None
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    find_causes: bool = True
+
+    def measures(self) -> BiasMeasures:
+        if self.wanted is None:
+            raise ValueError("a bias monitor without measures has nothing to scan for")
+        return self.wanted
+
+    def expecting(
+        self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, *_: object
+    ) -> BiasMeasures:
+        """With the baseline's groups of rows and its cuts, if the data has the columns."""
+        asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
+        if known is None or asked.as_service:
+            return asked
+        configured = {each.config_name or each.name_or_index for each in asked.config.segment_config or ()}
+        cuts = (cut for cut in rows_in_segments(known.groups) if cut not in configured and fits(cut, dataset.names))
+        by_neighbours = self.tolerances.with_intervals and known.group_column is None
+        return replace(asked, segments=tuple(cuts), group_column=known.group_column, with_runs=by_neighbours)
+
+    def grouped(self, known: BiasBaseline, counts: Contingency, runs: Sequence[RowRuns]) -> BiasBaseline:
+        if not runs:
+            return known
+        plan, likeness = ContingencyPlan.from_text(counts.plan), {}
+        columns, chosen = [values_of(each.runs, numeric=True) for each in runs], chosen_of(counts, plan)
+        label, *prediction = columns[len(plan.facets) :]
+        answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
+        outcomes = [
+            _are_of(chosen.positives.keys, label[0], counts.tables[0], LABEL),
+            np.zeros(len(label[0]), np.int64),
+        ]
+        if chosen.predicted is not None:
+            outcomes[1] = _are_of(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
+        for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
+            looked_at = [(*each, False) for each in (column, label, *answers)]
+            if any(are_sorted(values) for values, *_ in looked_at) or likeness_of_neighbours(looked_at) == 1:
+                continue
+            table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
+            found: dict[str, float] = {}
+            for choice in choices:  # a value with few rows is in few groups, which have little evidence
+                side = _are_of(choice.keys, column[0], cells, FACET)
+                kinds = ((side * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
+                of_choice = likeness_of_runs(table.counts_of(choice), kinds, column[1])
+                found |= {name: max(rows, found.get(name, 1.0)) for name, rows in of_choice.items()}
+            likeness[facet.name] = found
+        return replace(known, likeness=likeness)
+
+    def hints(self, counts: Contingency, layout: Layout, known: BiasBaseline | None) -> tuple[Hint, ...]:
+        before = rows_in_segments(known.groups) if known is not None else {}
+        return tuple(hints_of_segments(before, rows_in_segments(self.metrics(counts).groups))) if before else ()
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        from spark_model_monitor.monitors.bias.scan import scanned
+
+        return scanned(measures, dataset, checks)
+
+    def refusing(self, found: Scanned, dataset: Dataset, known: BiasBaseline | None) -> Dataset | None:
+        """The data set without the records whose few cells would change the kind of a column."""
+        from spark_model_monitor.data.profiling.contingency import without_strays
+
+        if self.measures().as_service:
+            return None
+        plan = ContingencyPlan.from_text(found.state.plan)
+        rows = without_strays(dataset.table_with_lines, dataset.names, plan, found.state, dataset.cells)
+        return None if rows is None else replace(dataset, rows=rows, refusable=True)
+
+    def metrics(self, counts: Contingency) -> BiasAnalysis:
+        methods = self.wanted.methods if self.wanted else ALL_METHODS
+        plan = ContingencyPlan.from_text(counts.plan)
+        counts.require_of(plan)
+        return analysis_of(counts, plan, methods)
+
+    def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
+        """analysis.json, without parts that were not requested. Source: B3."""
+        parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
+        return (BiasReport(version="1.0", **parts),)
+
+    def known(self, constraints: BiasReport, _: None, state: State | None, *__: object) -> BiasBaseline:
+        if state is not None and not isinstance(state, Contingency):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
+        if state is None or not self.tolerances.with_intervals:
+            return BiasBaseline(constraints)
+        group_column = ContingencyPlan.from_text(state.plan).group_column
+        return BiasBaseline(constraints, self.metrics(state).groups, group_column)
+
+    def check(
+        self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        """The result of every check of every metric, in the order of analysis.json, post-training metrics first; then
+        the drift of each metric in each segment."""
+        compared = list(comparisons_of(analysis, known, self.tolerances))
+        found = [
+            (check.name, metric, finding)
+            for metric in compared
+            for check in CHECKS.values()
+            if metric.segment is None and (finding := check(metric)) is not None
+        ]
+        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
+        if unjudged:
+            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
+        by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
+        for metric in compared:
+            if metric.segment is not None and (finding := drift(metric)) is not None:
+                cut, name = metric.segment
+                result = _result(DRIFT_CHECK, metric, finding.but(p=metric.chance))
+                told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
+                by_segment.setdefault(metric_of(result), {})[cut, name] = told
+        return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
+
+    def pinned_down(
+        self, results: tuple[CheckResult, ...], counts: Contingency, known: BiasBaseline, data: Dataset, *_: object
+    ) -> tuple[CheckResult, ...]:
+        asked = self.wanted if self.find_causes and any(each.is_violation for each in results) else None
+        if asked is None or asked.as_service or asked.model is not None:  # a model is not called again
+            return results
+        from spark_model_monitor.monitors.bias.scan import pinned_down
+
+        return pinned_down(results, counts, known, data, self.tolerances.false_alarm_budget)
+
+    def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
+        found = (
+            BiasViolation(
+                facet=result.feature or "",
+                facet_value=(result.model_extra or {})[FACET_VALUE],
+                metric_name=result.metric or "",
+                constraint_check_type=result.check,
+                description=result.description or "",
+            )
+            for result in violated(results)
+        )
+        return BiasViolations(version="1.0", violations=tuple(found))
+
+    def published(
+        self, counts: Contingency, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(analysis, results))
+
+    def page(self, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object) -> Page:
+        page, asked = page_of(analysis, results), self.wanted.config.methods if self.wanted else None
+        report = asked.report if asked else None
+        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
+
+    def summary(self, counts: Contingency, analysis: BiasAnalysis, *_: object) -> Summary:
+        rows = []
+        for group in analysis.groups:
+            whose = part_of(group.facet, group.choice.configured)
+            parts = {f"{whose} in {segment_label(each.segmentation, each.name)}": each for each in group.segments}
+            for part, of in {whose: group, **parts}.items():
+                rows += [SummaryRow(each.name, part, "bias", value=each.value) for each in of.metrics]
+        return Summary(tuple(rows))
+
+    def table(self, documents: tuple[BiasReport]) -> Table:
+        """One row for each metric of each group, in the document's order."""
+        rows = (
+            {
+                "metric": metric.name,
+                "feature": facet,
+                "facet_value": group.value_or_threshold,
+                "value": metric.value,
+                "error": metric.error,
+                "description": metric.description,
+            }
+            for part in documents[0].parts
+            for facet, groups in part.facets.items()
+            for group in groups
+            for metric in group.metrics
+        )
+        return Table("metrics", "metric", tuple(rows))

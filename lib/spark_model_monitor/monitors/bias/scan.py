@@ -1,0 +1,249 @@
+"""The passes of the bias monitor over the rows: counts by kind; the flip test, once enough rows are known to be
+accepted; and the rows behind a change, read again. Driver only.
+
+Counting is one Spark job. A second one counts distinct values if they decide the kind of a column and its minimum and
+maximum don't settle it; the flip test is two more, whatever the number of groups.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.data.profiling.contingency import CountTask, count_distinct, count_rows, first_runs
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.outcomes import PREDICTION_COLUMN
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
+from spark_model_monitor.monitors.bias.analysis import (
+    BiasAnalysis,
+    Chosen,
+    Methods,
+    analysis_of,
+    chosen_of,
+    tests_flips,
+)
+from spark_model_monitor.monitors.bias.choices import Choice, hangs_on_distinct_values
+from spark_model_monitor.monitors.bias.comparison import BiasBaseline
+from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys, SensitiveGroup, flip_test
+from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
+from spark_model_monitor.monitors.bias.metrics import PRE_TRAINING, FlipTest
+from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.predictions import Labelling, with_predictions
+from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.protocol import Scanned, violated
+from spark_model_monitor.statistics.states import RowCounts
+from spark_model_monitor.statistics.states.contingency import FACET, Cell, Contingency, ContingencyPlan, ValuedColumn
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+
+log = logging.getLogger(__name__)
+
+
+def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The rows by kind. The flip test reads rows again, so the metrics are computed here.
+
+    If a model makes the predictions, they are made once for all passes, and released with the metrics.
+    """
+    plan, opened = plan_of(measures, dataset.names), ExitStack()
+    with opened:
+        if measures.model is not None:
+            dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
+        state, rows = scan_contingency(dataset, plan)
+        counted = _counted(dataset, plan)
+        asked = measures.with_runs
+        runs = first_runs(counted.table, counted.names, plan, dataset.reason, state) if asked else ()
+        held = opened.pop_all()
+    return Scanned(state, rows, partial(_analysed, held, dataset, plan, state, measures.methods), runs=runs)
+
+
+@contextmanager
+def _predicted(
+    measures: BiasMeasures, dataset: Dataset, plan: ContingencyPlan, model: Model
+) -> Iterator[tuple[Dataset, ContingencyPlan]]:
+    """The data set with the model's predictions as its last feature, and the plan for it.
+
+    Source: B1.1.
+    """
+    names, label = dataset.names, plan.label.name
+    features = [name for name in names if name not in (label, *plan.not_features)]
+    predictor = measures.config.predictor
+    how = Labelling(measures.threshold, None if predictor is None else predictor.label_headers)
+    model = replace(model, labels=model.tells_labels)
+    extra = [name for name in (dataset.reason, dataset.cells) if name is not None]
+    columns = [*(f"c{place}" for place in range(len(names))), *extra]
+    table = dataset.table.selected(columns, columns)
+    asked = replace(measures, label=label, prediction=len(names))
+    with with_predictions(table, names, features, label, model, how, dataset.reason) as rows:
+        yield (
+            replace(dataset, rows=rows, names=(*names, PREDICTION_COLUMN)),
+            plan_of(asked, (*names, PREDICTION_COLUMN)),
+        )
+
+
+def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
+    """The counts that `plan` requests, with enough facts about each column to tell its kind. One or two Spark jobs.
+
+    Raises BadInput if there are too many kinds of rows.
+    """
+    dataset = _counted(dataset, plan)
+    state, rows = count_rows(
+        dataset.table,
+        dataset.names,
+        plan,
+        reason=dataset.reason,
+        reasons=len(Refusal) if dataset.refusable else 0,
+        cells=dataset.cells,
+    )
+    hanging = [
+        place
+        for place, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
+        if hangs_on_distinct_values(column, facts)
+    ]
+    if hanging:
+        counted = count_distinct(dataset.table, dataset.names, plan, hanging, dataset.reason)
+        facts = tuple(
+            replace(fact, at_least=counted[place], at_most=counted[place]) if place in counted else fact
+            for place, fact in enumerate(state.facts)
+        )
+        state = replace(state, facts=facts)
+    return state, rows
+
+
+def _counted(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
+    return dataset.of_features([name for name in dataset.names if name in plan.columns])
+
+
+def _analysed(
+    held: ExitStack, dataset: Dataset, plan: ContingencyPlan, state: Contingency, methods: Methods
+) -> BiasAnalysis:
+    """The analysis of counted rows, with the flip test. No Spark job, or two. held: resources, released at the end."""
+    with held:
+        chosen = chosen_of(state, plan)
+        _log_choices(plan, chosen)
+        asked = plan.with_flip_test and tests_flips(methods, chosen)
+        tests = _flip_tests(dataset, plan, state, chosen) if asked else None
+    flips = None if tests is None else lambda facet, group: tests.get((facet, group), "")
+    return analysis_of(state, plan, methods, flips, chosen=chosen)
+
+
+def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
+    groups = [
+        f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
+        for facet, choices in zip(plan.facets, chosen.groups, strict=True)
+    ]
+    label, kind = plan.label.name, chosen.positives.kind.value
+    log.info("label %r taken as %s; %s", label, kind, "; ".join(groups))
+    otherwise = "--column-types COLUMN=categorical, or continuous, says otherwise"
+    if not chosen.positives.keys:
+        log.warning(
+            "no label is positive, so no group can differ from the rest; write label_values_or_threshold as the data has it. "
+            "%r is taken as %s; %s",
+            *(label, kind, otherwise),
+        )
+    if plan.prediction is not None and chosen.predicted is not None and chosen.error_of_predictions:
+        of = plan.prediction.name, chosen.predicted.kind.value, otherwise, chosen.error_of_predictions
+        log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *of)
+
+
+def _flip_tests(
+    dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen
+) -> Mapping[tuple[int, int], FlipTest | str]:
+    """The flip test of every group with rows on both sides, by the indexes of facet and group."""
+    tested = {
+        (facet, place): _sensitive(dataset, plan, plan.facets[facet], choice, state.tables[facet])
+        for facet, choices in enumerate(chosen.groups)
+        for place, choice in enumerate(choices)
+    }
+    tested = {place: group for place, group in tested.items() if group.size and group.rest}
+    if not tested or plan.prediction is None or chosen.predicted is None:
+        return {}
+    found = flip_test(
+        dataset.table,
+        dataset.names,
+        plan,
+        _rows_of(plan.prediction, chosen.predicted),
+        list(tested.values()),
+        reason=dataset.reason,
+    )
+    if isinstance(found, str):
+        return dict.fromkeys(tested, found)
+    for (facet, _), group, flips in zip(tested, tested.values(), found, strict=True):
+        if flips.tested < group.size or flips.neighbours < group.rest:
+            looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
+            log.warning(
+                "flip test of facet %r by sample: %s of %s rows beside %s of %s others",
+                *(plan.facets[facet].name, *(f"{rows:,}" for rows in looked_at)),
+            )
+    return dict(zip(tested, found, strict=True))
+
+
+def _sensitive(
+    dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
+) -> SensitiveGroup:
+    size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
+    left_out = {facet.name, plan.label.name, *plan.not_features}
+    left_out |= {plan.prediction.name} if plan.prediction is not None else set()
+    left_out |= {plan.group_column} if plan.group_column is not None else set()
+    features = tuple(name for name in dataset.names if name not in left_out)
+    return SensitiveGroup(_rows_of(facet, choice), features, size, sum(table.values()) - size)
+
+
+def _rows_of(column: ValuedColumn, choice: Choice) -> RowsOfKeys:
+    """The rows whose key in a column is chosen."""
+    return RowsOfKeys(column, tuple(sorted(choice.keys, key=str)))
+
+
+# The origin of the rows behind a change of bias: those of the group, or of all others, that are positive or misjudged.
+
+
+OF_ERRORS = frozenset({"AD", "RD", "SD", "TE", "DAR", "DRR", "DCA", "DCR"})
+"""Metrics of differences between answers and labels."""
+
+Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or the rest, of predictions, of errors
+
+
+def pinned_down(
+    results: tuple[CheckResult, ...], state: Contingency, known: BiasBaseline, data: Dataset, level: float
+) -> tuple[CheckResult, ...]:
+    """The results; violations with the segment and the origin of the change, if it has one. Source: D4.19."""
+    if (source := known.source) is None:
+        return results
+    plan = ContingencyPlan.from_text(state.plan)
+    chosen = chosen_of(state, plan)
+    groups = {
+        (facet.name, choice.configured): _rows_of(facet, choice)
+        for facet, choices in zip(plan.facets, chosen.groups, strict=True)
+        for choice in choices
+    }
+    positive = {False: RowsOfKeys(plan.label, tuple(chosen.positives.keys))}
+    if plan.prediction is not None and chosen.predicted is not None:
+        positive[True] = RowsOfKeys(plan.prediction, tuple(chosen.predicted.keys))
+    outcomes = frozenset(each.column.name for each in positive.values())
+
+    def about(result: CheckResult) -> Iterator[Part]:
+        facet, value = result.feature or "", (result.model_extra or {}).get(FACET_VALUE, "")
+        of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
+        for in_group in (True, False):
+            yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
+
+    def opened(part: Part, held: ExitStack) -> tuple[Marked, Marked]:
+        facet, value, in_group, of_predictions, of_errors = part
+        wanted = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
+
+        def marked(dataset: Dataset, rows: int) -> Marked:
+            task = FlipTask(CountTask(plan, dataset.names, None, None), (), wanted[1], tuple(wanted))
+            return Marked(dataset, Positive(task, in_group), rows, outcomes | {facet})
+
+        rows = sum(state.tables[0].values())
+        return marked(data, rows), marked(held.enter_context(source()), rows)
+
+    parts = {part for result in violated(results) for part in about(result) if part[:2] in groups}
+    return with_causes(
+        results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=False
+    )

@@ -1,0 +1,111 @@
+"""Features of the service's own files: their order of categories, and the words of the container of 2019. Pure.
+
+The order is that of Scala's maps: Deequ's ColumnProfiler counts pairs of column and value in one map, and converts it
+to a map of each column's values. A map of Scala 2.12 with more than four keys iterates in the order of a trie of their
+hashes, a smaller one in insertion order. Scala calls them HashMap, Map1 to Map4 and MurmurHash3. Source: G9a.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
+from spark_model_monitor.documents.statistics import (
+    Categorical,
+    Distribution,
+    FeatureStatistics,
+    InferredType,
+    Statistics,
+)
+from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.evaluation import DRIFT_CHECK
+
+LARGEST_IN_ORDER = 4  # keys of a map that keeps insertion order
+_ALL = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
+
+Listed = TypeVar("Listed", Statistics, Constraints)
+
+
+def listed_as_service(document: Listed) -> Listed:
+    """The same with the categories of each feature in the service's order, in buckets or in domains."""
+    return document.model_copy(update={"features": tuple(map(_listed, document.features))})
+
+
+def _listed(feature: FeatureStatistics | FeatureConstraints) -> FeatureStatistics | FeatureConstraints:
+    if isinstance(feature, FeatureConstraints):
+        of_texts = feature.string_constraints
+        if of_texts is None or of_texts.domains is None:
+            return feature
+        domains = tuple(in_order_of_service(feature.name, of_texts.domains))
+        return feature.model_copy(update={"string_constraints": of_texts.model_copy(update={"domains": domains})})
+    texts = feature.string_statistics
+    if texts is None or texts.distribution is None or texts.distribution.categorical is None:
+        return feature
+    buckets = {bucket.value: bucket for bucket in texts.distribution.categorical.buckets}
+    listed = tuple(buckets[value] for value in in_order_of_service(feature.name, buckets))
+    texts = texts.model_copy(update={"distribution": Distribution(categorical=Categorical(buckets=listed))})
+    return feature.model_copy(update={"string_statistics": texts})
+
+
+def in_order_of_service(feature: str, values: Iterable[str]) -> list[str]:
+    """The categories of a feature in the service's order."""
+    put_in = sorted(values, key=lambda value: _place(_pair_hash(_text_hash(feature), _text_hash(value))))
+    if len(put_in) <= LARGEST_IN_ORDER:
+        return put_in
+    return sorted(put_in, key=lambda value: _place(_text_hash(value)))
+
+
+def _text_hash(text: str) -> int:
+    """Java's String.hashCode, of UTF-16 code units."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    found = 0
+    for place in range(0, len(units), 2):
+        found = (31 * found + (units[place] << 8 | units[place + 1])) & _ALL
+    return found
+
+
+def _pair_hash(first: int, second: int) -> int:
+    """MurmurHash3.productHash of a pair."""
+    found = 0xCAFEBABE
+    for part in (first, second):
+        found ^= _rotated(part * 0xCC9E2D51 & _ALL, 15) * 0x1B873593 & _ALL
+        found = _rotated(found, 13) * 5 + 0xE6546B64 & _ALL
+    found ^= 2  # parts
+    found = (found ^ found >> 16) * 0x85EBCA6B & _ALL
+    found = (found ^ found >> 13) * 0xC2B2AE35 & _ALL
+    return found ^ found >> 16
+
+
+def _rotated(number: int, bits: int) -> int:
+    return (number << bits | number >> 32 - bits) & _ALL
+
+
+def _place(found: int) -> tuple[int, ...]:
+    """The position of a hash in the trie, which uses five bits at a time, the lowest first."""
+    found = found + ~(found << 9) & _ALL
+    found ^= found >> 14
+    found = found + (found << 4) & _ALL
+    found ^= found >> 10
+    return tuple(found >> bits & 31 for bits in range(0, 32, 5))
+
+
+def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
+    """The same results, violations in the words of the container of 2019; its words for drift of texts are not known.
+
+    Source: C4.4a.
+    """
+    texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
+
+    def put(result: CheckResult) -> CheckResult:
+        observed, threshold = result.observed, result.threshold
+        if result.status is not CheckStatus.VIOLATED or observed is None or threshold is None:
+            return result
+        if result.check == "data_type_check":
+            return result.model_copy(update={"description": messages.requirement_not_met(observed)})
+        if result.check == DRIFT_CHECK and result.feature not in texts:
+            return result.model_copy(update={"description": messages.numbers_drift_2019(observed, threshold)})
+        return result
+
+    return tuple(put(result) for result in results)

@@ -1,0 +1,21 @@
+"""The data-quality checks: each a registered function. Pure.
+
+Registered under its `constraint_check_type`. A check of features takes one feature and the threshold from its fact
+`threshold`: a function of the feature that returns None where no check is requested. A check of the data set takes the
+whole comparison and yields findings, each with its `feature_name`. Checks decide; they never log, raise for bad data or
+ask Spark. `evaluation.check_all` runs them all; a new file in this folder is discovered automatically.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.registry import Registry
+
+FeatureCheck = Callable[[FeatureComparison, float], Finding]
+DataSetCheck = Callable[[Comparison], Iterator[tuple[str, Finding]]]
+
+FEATURE_CHECKS: Registry[FeatureCheck] = Registry("check of features")
+DATA_SET_CHECKS: Registry[DataSetCheck] = Registry("check of the data set")

@@ -1,0 +1,134 @@
+"""baseline_drift_check: a feature is distributed as in the baseline. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.calibration import verdict
+from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distributions import (
+    BASELINE,
+    GROWS,
+    PREVIOUS,
+    RISING,
+    FeatureDistribution,
+    direction_of,
+)
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.statistics.drift import Comparison as DriftComparison
+from spark_model_monitor.statistics.drift import (
+    NumericDistribution,
+    Status,
+    Ties,
+    compare_categorical,
+    compare_numeric,
+    judge,
+)
+
+SWITCHED_OFF = "perform_comparison is Disabled"
+NOTHING = NumericDistribution(levels=())
+TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
+
+
+def threshold_of(feature: FeatureComparison) -> float | None:
+    """`comparison_threshold`, or `categorical_comparison_threshold` for a text; None if comparators are requested."""
+    settings = feature.settings
+    if settings.comparators is not None:
+        return None
+    if feature.baseline.inferred_type is InferredType.STRING:
+        return settings.categorical_comparison_threshold
+    return settings.comparison_threshold
+
+
+@FEATURE_CHECKS.register("baseline_drift_check", threshold=threshold_of)
+def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
+    """The distance from the baseline's distribution is at most the threshold; a p-value is at least the threshold.
+
+    Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
+    If chance is allowed for, `drift_verdict` gives the verdict.
+
+    Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
+    Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4 and D4.7; G16.
+    """
+    if not feature.settings.perform_comparison:
+        return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
+    baseline, current = feature.baseline, feature.now
+    reason = why_not_compared(baseline, current)
+    if reason:
+        return Finding.not_judged(threshold, reason)
+    if feature.growth and not feature.against and PREVIOUS in feature.judged_references:
+        return Finding.not_judged(threshold, GROWS)
+    if feature.calibration is not None and feature.rises and not feature.has_own_drift:
+        return Finding.not_judged(threshold, RISING)
+    settings, calibration = feature.settings, feature.calibration
+    methods = settings.comparison_method, settings.categorical_drift_method
+    compared = compared_by(baseline, current, *methods, feature.whole.ties)
+    direction = direction_of(baseline.mean, current.mean)
+    finding = judged(compared, threshold, baseline, current).but(direction=direction)
+    if calibration is None:
+        return finding
+    column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
+    return verdict(finding, threshold, column, calibration) if column is not None else finding
+
+
+def against(feature: FeatureComparison, reference: str) -> Finding:
+    """The same check against another reference of the feature."""
+    before, now = feature.sides(reference)
+    other = replace(feature, baseline=before, now=now, against=reference)
+    return replace(baseline_drift(other, threshold_of(other) or 0.0), against=reference)
+
+
+def judged(
+    compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
+) -> Finding:
+    """The verdict on a comparison of the two sides, by a threshold."""
+    status, reason = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
+    return Finding(
+        CheckStatus(status.value),
+        threshold,
+        compared.distance,
+        n=compared.n,
+        m=compared.m,
+        formula=compared.formula,
+        method=compared.method,
+        ties=None if compared.ties is Ties.SUMMED else compared.ties.value,
+        statistic=compared.statistic,
+        degrees_of_freedom=compared.degrees_of_freedom,
+        reason=reason,
+        description=_description(compared, threshold) if status is Status.VIOLATED else None,
+    )
+
+
+def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:
+    """Why the two can't be compared; None if they can."""
+    for side, distribution in (("baseline", baseline), ("current data", current)):
+        if distribution.reason:
+            return f"{side}: {distribution.reason}"
+    if baseline.present and current.present and baseline.is_numeric != current.is_numeric:
+        return TYPE_CHANGED.format(baseline=baseline.inferred_type.value, current=current.inferred_type.value)
+    return None
+
+
+def compared_by(
+    baseline: FeatureDistribution,
+    current: FeatureDistribution,
+    of_numbers: str,
+    of_texts: str,
+    ties: Ties = Ties.SUMMED,
+) -> DriftComparison:
+    """The comparison by a method for each kind; a side without values is an empty distribution."""
+    if baseline.numbers or current.numbers:
+        sides = baseline.numbers or NOTHING, current.numbers or NOTHING
+        return compare_numeric(*sides, method=of_numbers, ties=ties)
+    counts = baseline.categories or {}, current.categories or {}
+    return compare_categorical(*counts, method=of_texts)
+
+
+def _description(compared: DriftComparison, threshold: float) -> str:
+    observed = compared.distance
+    assert observed is not None  # without a distance there is no violation
+    return (messages.drift if compared.higher_is_more else messages.drift_p_value)(observed, threshold)

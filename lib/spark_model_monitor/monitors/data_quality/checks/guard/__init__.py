@@ -1,0 +1,232 @@
+"""The guards: checks for changes that no limit of constraints.json covers. Pure.
+
+A guard takes one feature, with the baseline's states, and returns the `Evidence` of its window, or None if it does not
+apply; it is skipped if the baseline lacks the state that it `needs`. It runs where noise is allowed for, within the
+budget of the family "contents"; a new file in this folder is discovered automatically. `same_as` names the checks that
+see the same change: the guard adds no second violation to theirs.
+
+Rows may belong together, like those of one user. Then what looks like many rows is a single event: evidence must hold
+even if rows come in groups of `GROUP`, unless the baseline's own parts show that rows are independent, or the change is
+of a kind that the baseline never had, and no healthy window would.
+
+Source: D4.9.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.documents import CONTENTS
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.registry import Entry, Registry
+from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
+from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
+
+Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
+
+GUARDS: Registry[Guard] = Registry("guard")
+
+
+def evidence_of(feature: FeatureComparison) -> Mapping[str, Evidence]:
+    """The evidence of the guards on a feature, by check name; empty if the baseline's states are unavailable."""
+    if not feature.evidence:
+        feature.evidence.append(dict(_seen_by_guards(feature)))
+    return feature.evidence[0]
+
+
+def _seen_by_guards(feature: FeatureComparison) -> Iterator[tuple[str, Evidence]]:
+    before = feature.before
+    if before is None or not feature.is_compared:
+        return
+    alone = feature.rows_stand_alone
+    for guard in _asked(before):
+        found = guard.function(feature, before)
+        if found is not None:
+            found.is_alien |= alone
+            yield guard.name, found
+
+
+@once
+def _asked(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
+    """The guards that apply to a feature with these states. needs: the state that a guard can't do without."""
+    found = ((guard, guard.facts.get("needs")) for guard in GUARDS.values())
+    return tuple(guard for guard, needs in found if needs is None or before.state(needs) is not None)
+
+
+# The evidence of a guard on one column and its baseline, and the verdict on it.
+
+
+GROUP = 40  # up to n rows may belong together, and be one value that is drawn once
+
+FEWEST_ALIEN, FEWEST_SEEN = 5, 10 * GROUP
+"""At least n rows of a window are not an accident, and a baseline of at least n rows would have had some."""
+
+LEAST_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
+FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is approximately normal
+
+GROUPS = (
+    f"groups of {GROUP} rows that belong together may do this by chance, and without earlier windows their "
+    "size is unknown"
+)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """The evidence of a guard. what: the quantity, `observed` in the window and `expected` by the baseline. n, m: their values.
+
+    p: for independent rows. grouped_p: for groups of rows. is_large: whether the change is relevant. is_alien: whether no group
+    of healthy rows would look so, and rows count singly. share: for a share, the baseline's count, and the alien part of a
+    window; None for a mean. reason: why there is no verdict; None if there is one.
+    """
+
+    what: str
+    observed: float
+    expected: float
+    n: int
+    m: int
+    p: float = 1.0
+    grouped_p: float = 1.0
+    is_large: bool = False
+    is_alien: bool = False
+    share: tuple[int, float] | None = None
+    reason: str | None = None
+
+    def judged(self, calibration: Calibration, family: str = CONTENTS) -> Finding:
+        """The verdict at the level of the family's tests."""
+        if self.reason is not None:
+            return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.what, reason=self.reason)
+        level, tests = calibration.share_of(family)
+        counts_as_is = calibration.rows_are_independent or self.is_alien
+        p = self.p if counts_as_is else max(self.p, self.grouped_p)
+        found = None
+        if self.share is not None:
+            found = fewest_of_share(*self.share, self.n, self.m, level / tests, counts_as_is=counts_as_is)
+        known: dict[str, Any] = {"n": self.n, "m": self.m, "formula": self.what, "p": min(p, 1.0), "fewest": found}
+        finding = Finding(CheckStatus.PASSED, self.expected, self.observed, **known)
+        if not self.is_large or self.p > level / tests:
+            return finding
+        if p > level / tests:
+            return finding.but(status=CheckStatus.CANNOT_TELL, reason=GROUPS)
+        text = messages.changed(self.what.capitalize(), self.observed, self.expected)
+        return finding.but(status=CheckStatus.VIOLATED, description=text)
+
+
+def of_share(
+    what: str, baseline: tuple[int, int], current: tuple[int, int], *, alien: float = math.inf, is_kind: bool = False
+) -> Evidence | None:
+    """Whether a share of a window is higher than by chance; None if a side has no values.
+
+    baseline, current: the count and the total. alien: the share from which a window is unlike any healthy one, if the
+    baseline has less than a hundredth of it. is_kind: whether any share is, if the baseline has none.
+    """
+    (b, n), (w, m) = baseline, current
+    if not n or not m:
+        return None
+    before, after = b / n, w / m
+    is_large = after - before >= LEAST_EFFECT or (w > 0 and after >= LEAST_RATIO * (b + 0.5) / n)
+    alien = 0.0 if is_kind and not b else alien
+    is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
+    groups, window = n // GROUP, m // GROUP
+    grouped = 1.0
+    if groups and w >= GROUP and not is_alien:
+        grouped = chance_of_more(min(math.ceil(b / GROUP), groups), groups, w // GROUP, window)
+    p = chance_of_more(b, n, w, m) if w else 1.0
+    return Evidence(what, after, before, n, m, p, grouped, is_large, is_alien, (b, alien))
+
+
+@lru_cache(4096)
+def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, counts_as_is: bool) -> int | None:
+    """The smallest violating number among the window's m values; None if not even all of them are."""
+
+    def is_found(w: int) -> bool:
+        found = of_share("", (b, n), (w, m), alien=alien)
+        assert found is not None  # there are values
+        return found.is_large and found.p <= level and (counts_as_is or found.is_alien or found.grouped_p <= level)
+
+    return fewest(m, is_found)
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of `count` numbers, and their variance."""
+
+    count: int
+    mean: float
+    variance: float
+
+
+def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
+    """Whether a mean differs by more than chance; None if a side has no values."""
+    if not baseline.count or not current.count:
+        return None
+    apart = abs(current.mean - baseline.mean)
+    spread = math.sqrt((baseline.variance + current.variance) / 2)
+    return Evidence(
+        what,
+        current.mean,
+        baseline.mean,
+        baseline.count,
+        current.count,
+        _chance_apart(apart, baseline, current, 1),
+        _chance_apart(apart, baseline, current, GROUP),
+        apart > 0 and apart >= LEAST_SHIFT * spread,
+    )
+
+
+def _chance_apart(apart: float, baseline: Mean, current: Mean, group: int) -> float:
+    """Two-sided tail of the difference of means, widened like that of numbers with a skewness of 2."""
+    fewest = min(baseline.count, current.count) // group
+    if not apart or fewest * group < FEWEST_OF_MEAN or fewest < 2:
+        return 1.0
+    error = math.sqrt(group * (baseline.variance / baseline.count + current.variance / current.count))
+    if not error:
+        return 0.0
+    z = apart / error
+    return 2 * normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(fewest))))
+
+
+def has_numbers(*sides: FeatureProfile) -> bool:
+    """Whether all sides are numeric and have finite values."""
+    return all(map(_has_numbers, sides))
+
+
+@once
+def _has_numbers(side: FeatureProfile) -> bool:
+    moments = side.moments
+    return side.is_numeric and side.kll is not None and moments is not None and moments.count > 0
+
+
+def beyond(feature: FeatureProfile, *, below: float = -math.inf, above: float = math.inf) -> tuple[int, int]:
+    """The number of finite numbers outside, and their total. If more lie there than the stored ends hold, or without
+    ends: the number that certainly does.
+    """
+    moments, sketch = feature.moments, feature.kll
+    assert moments is not None
+    assert sketch is not None
+    if below <= moments.minimum and moments.maximum <= above:
+        return 0, moments.count
+    ends = feature.state(Ends)
+    least, is_all = ends.beyond(below, above) if ends is not None else (1, False)
+    if is_all:
+        return least, moments.count
+    values, cumulative = sketch.step_cdf()
+    outside = np.diff(cumulative, prepend=0)[(values < below) | (values > above)].sum()
+    return max(least, int(outside - sketch.error * moments.count)), moments.count
+
+
+def exact_counts(feature: FeatureProfile) -> Frequencies | None:
+    """The counts of a text's values, if all of them were counted."""
+    counts = None if feature.is_numeric else feature.frequencies
+    return counts if counts is not None and counts.exact else None

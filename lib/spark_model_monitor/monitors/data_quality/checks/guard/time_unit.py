@@ -1,0 +1,84 @@
+"""time_unit_check, time_future_check and time_age_check: times as numbers keep their unit (seconds since 1970, or
+thousandths, millionths, billionths of them), and their age relative to the times of their rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compared
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distributions import unit_of_times
+from spark_model_monitor.statistics.states import FeatureProfile, Moments
+from spark_model_monitor.statistics.states.ages import HOUR, Ages
+from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
+from spark_model_monitor.statistics.states.vectors import VectorMoments
+
+NEARLY_ALL = 0.99  # of the values of a column of times are times
+TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
+SLACK, PART = HOUR / 4, 0.25  # the smallest relevant change of an age: absolute, and relative
+FAR, FAR_ALIEN = HOUR / 2, 0.2
+"""The distance beyond all ages of the baseline, in addition to PART of them; the share of a window that no group reaches."""
+WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
+
+
+@GUARDS.register("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
+def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """No number is a time in another unit, or no time, if all of the baseline's numbers are times of this century in one unit.
+
+    Source: D4.9.
+    """
+    unit, moments = unit_of_times(before), before.moments
+    if unit is None or moments is None or not has_numbers(before, feature.current):
+        return None
+    first, last = FIRST_SECOND * unit / WIDER, LAST_SECOND * unit * WIDER
+    current = beyond(feature.current, below=first, above=last)
+    return of_share("share of times in another unit", (0, moments.count), current, is_kind=True)
+
+
+def ages_of(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
+    """The ages on both sides; None if few of the baseline's values are times, or rows have no times to compare with."""
+    old, new = (each.state(Ages) for each in (before, current))
+    return (old, new) if old and new and old.total >= NEARLY_ALL * before.num_present and new.total else None
+
+
+@GUARDS.register("time_future_check", needs=Ages, same_as=("time_age_check",))
+def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of times that are more than a minute later than their rows is not above the baseline's; if that is 0, such times
+    are a new kind of value.
+
+    Source: D4.9.
+    """
+    if (sides := ages_of(before, feature.current)) is None:
+        return None
+    return of_share("share of times in the future", *((each.in_future, each.total) for each in sides), is_kind=True)
+
+
+@GUARDS.register("time_age_check", needs=Ages)
+def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """Times are as old as the baseline's, relative to their rows: the median, the newest tenth and the oldest tenth. No times are
+    far from all of the baseline's ages, as after a shift by whole hours.
+
+    Source: D4.9.
+    """
+    moments = before.state(VectorMoments), feature.current.state(VectorMoments)
+    sides, shares = ages_of(before, feature.current), np.array([*TENTHS.values()])
+    if sides is None or moments[0] is None or moments[1] is None:
+        return None
+    old, new = sides
+    young, oldest = old.quantiles(np.array([0.0, 1.0]))
+    ends = young - FAR - PART * abs(young), oldest + FAR + PART * abs(oldest)
+    far = of_share("share of times far from all ages", (0, old.total), (new.beyond(*ends), new.total), alien=FAR_ALIEN)
+    if far is not None and far.is_large and far.is_alien:
+        return far
+    found = compared("age", moments[0], moments[1])
+    was, now = old.quantiles(shares), new.quantiles(shares)
+    moved = np.abs(now - was) - SLACK - PART * np.abs(was) > 0
+    place = int(moved.argmax())
+    if found is None:
+        return None
+    told = f"{[*TENTHS][place]} in hours"
+    return replace(found, what=told, observed=now[place] / HOUR, expected=was[place] / HOUR, is_large=bool(moved.any()))

@@ -1,0 +1,183 @@
+"""Values differ as before: nearly all are distinct, or more than one is; none is newly frequent, repeated or unseen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from spark_model_monitor.monitors.data_quality.checks.guard import (
+    FEWEST_OF_MEAN,
+    GROUP,
+    GUARDS,
+    Evidence,
+    exact_counts,
+    of_share,
+)
+from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from spark_model_monitor.monitors.data_quality.distributions import PREVIOUS, growth_of, has_dates, new_values
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above
+from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
+from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
+
+LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
+UNIQUE, LEAST_DROP = 0.9, 0.2
+ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
+ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
+MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
+SELDOM = 0.05  # the probability that counts of independent new values vary so much
+
+
+@GUARDS.register("distinct_share_check")
+def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
+
+    The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature.
+    Source: D4.9.
+    """
+    current = feature.current
+    n, m = before.num_present, current.num_present
+    old, new = _different(before), _different(current)
+    if not old or not new or has_dates(before):
+        return None
+    share, after = min(old / n, 1.0), min(new / m, 1.0)
+    if share < UNIQUE:
+        return _of_one_value(before, current) if old > 1 else None
+    if m > LARGEST * n or m < FEWEST_OF_MEAN:
+        return None
+    error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
+    p = normal_above((share - after) / error)
+    return Evidence("share of different values", after, share, n, m, p, p, share - after >= LEAST_DROP)
+
+
+def _of_one_value(before: FeatureProfile, current: FeatureProfile) -> Evidence | None:
+    """The rows of the most frequent value, if the window has no other."""
+    n, m = before.num_present, current.num_present
+    often = _most_frequent(before) if _is_constant(current) else n
+    found = of_share("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
+    if found is not None:
+        found.share = None
+    return found  # a window with another value has no single value
+
+
+def _is_constant(feature: FeatureProfile) -> bool:
+    if feature.is_numeric:
+        moments = feature.moments
+        return moments is not None and moments.count == moments.present and moments.minimum == moments.maximum
+    counts = exact_counts(feature)
+    return counts is not None and len(counts.counts) == 1
+
+
+@once
+def _different(feature: FeatureProfile) -> int:
+    """The number of distinct values; 0 if unknown."""
+    counts = exact_counts(feature)
+    if counts is not None:
+        return len(counts.counts)
+    if feature.is_numeric and feature.kll is not None and not feature.kll.error:
+        return len(feature.kll.step_cdf()[0])
+    return feature.distinct.estimate() if feature.distinct is not None else 0
+
+
+@once
+def _most_frequent(feature: FeatureProfile) -> int:
+    """The largest possible number of rows with one value."""
+    if feature.is_numeric and feature.kll is not None:
+        weights = np.diff(feature.kll.step_cdf()[1], prepend=0)
+        return int(weights.max() + feature.kll.error * feature.num_present)
+    return max(feature.frequencies.counts.values(), default=0) + feature.frequencies.bound if feature.frequencies else 0
+
+
+@GUARDS.register("frequent_value_check", needs=Frequencies)
+def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """No single text has a larger share than in the baseline; for columns whose drift is not judged.
+
+    Above 4,096 values, only bounds are known: the window's share is at least the observed share, the baseline's at most.
+    Source: D4.9.
+    """
+    old, new = before.frequencies, feature.current.frequencies
+    if before.is_numeric or feature.current.is_numeric or has_dates(before):
+        return None
+    if old is None or new is None or not old.total or not new.counts:
+        return None
+    if old.exact and new.exact and feature.settings.perform_comparison:
+        return None
+    most = max(new.counts, key=lambda value: new.counts[value] - _at_most(old, value) * new.total / old.total)
+    count = new.counts[most]
+    sides = (_at_most(old, most), old.total), (count, new.total)
+    found = of_share("share of one text", *sides, alien=ALIEN if count > GROUP else math.inf)
+    if found is None:
+        return None
+    tried = 1 / LEAST_EFFECT  # texts that may have so large a share
+    is_large = found.observed - found.expected >= LEAST_EFFECT
+    return replace(found, p=found.p * tried, grouped_p=found.grouped_p * tried, is_large=is_large, share=None)
+
+
+def _at_most(frequencies: Frequencies, value: str) -> int:
+    return frequencies.counts.get(value, 0) + frequencies.bound
+
+
+@GUARDS.register(
+    "repeated_value_check", same_as=("distinct_share_check", "frequent_value_check", "repeated_rows_check")
+)
+def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.
+
+    Source: D4.9.
+    """
+    return _of_repeats("share of values that repeat", before.state(Repeats), feature.current.state(Repeats))
+
+
+def repeated_rows(comparison: Comparison) -> Evidence | None:
+    """The share of distinct rows that occur more than once, likewise; both sides must have the same columns.
+
+    Source: D4.9.
+    """
+    before, now = comparison.before, comparison.current
+    if before is None or [each.name for each in before.features] != [each.name for each in now.features]:
+        return None
+    sides = (side.features[0].state(RowRepeats) if side.features else None for side in (before, now))
+    return _of_repeats("share of rows that repeat", *sides)
+
+
+def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence | None:
+    """A larger window naturally has more repeats; one above twice the baseline's size is not judged."""
+    if old is None or new is None or not old.different or not new.different:
+        return None
+    larger = new.different * 2.0**new.level / (old.different * 2.0**old.level)
+    if old.repeated > MOST * old.different or larger > LARGEST:
+        return None
+    repeated = old.repeated if larger <= 1 else min(old.different, math.ceil((old.repeated + 1) * larger))
+    sides = (repeated, old.different), (new.repeated, new.different)
+    return of_share(what, *sides, alien=ALIEN, is_kind=True)
+
+
+@GUARDS.register("new_values_check")
+def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The number of new values, which neither the baseline nor the last eight windows have, is as usual: as in the same number
+    of rows of the baseline's second half and of earlier windows. Before there are eight windows, the age of the baseline is
+    unknown, and taken as up to the baseline's own length, unless most rows have new values.
+
+    Source: D4.20.
+    """
+    counts, growth = exact_counts(feature.current), feature.growth
+    if growth is None or counts is None or not counts.total:
+        return None
+    of_parts, rows_of_parts = growth[0], np.full(len(growth[0]), before.num_present / 2 / len(growth[0]))
+    of_windows, rows_of_windows = growth_of(feature.whole.history.get(PREVIOUS), feature.constraints.name) or ((), ())
+    new, rows = np.concatenate((of_parts, of_windows)), np.concatenate((rows_of_parts, rows_of_windows))
+    earlier = feature.references.get(PREVIOUS)
+    new_ones = new_values(feature.now, feature.baseline, earlier)
+    is_known = earlier is not None or 2 * sum(counts.counts[value] for value in new_ones) > counts.total
+    found, since = len(new_ones), 0 if is_known else before.num_present
+    expected = rows * (new.sum() / rows.sum())
+    squares = float(((new - expected) ** 2 / expected).sum()) if new.any() else 0.0
+    freedom = len(new) - 1
+    scatter = max(1.0, squares / freedom) if chi_square_above(squares, freedom) < SELDOM else 1.0
+    usual = counts.total * float(new.sum() / rows.sum())
+    numbers = -(-new.sum() // scatter), rows.sum() / scatter, found / scatter, (counts.total + since) / scatter
+    p = chance_of_more(*map(int, numbers))
+    is_large = found >= LEAST_RATIO * usual
+    return Evidence("number of new values", float(found), usual, before.num_present, counts.total, p, p, is_large, True)

@@ -1,0 +1,205 @@
+"""A feature's values against a limit of constraints.json: in the domain, present, of the type, not negative."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import partial
+from operator import attrgetter
+
+import pyarrow as pa
+
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distributions import GROWS, has_whole_numbers, why_lacking
+from spark_model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS
+from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, of_share
+from spark_model_monitor.statistics.states import DataTypeCounts, Frequencies, Moments
+
+FORMULA = "values in the domain / present values"
+AT_MOST = "there are more distinct values than can be counted exactly; the share is at most the one observed"
+AT_LEAST = "there are more distinct values than can be counted exactly; the share is at least the one observed"
+NOT_EXACT = "there are more distinct values than can be counted exactly; the share is between {least} and {most}"
+NOT_COUNTED = "the current data's column is not a text, so its values were not counted one by one"
+
+
+def required_share(feature: FeatureComparison) -> float | None:
+    """`domain_content_threshold`; None for a feature without a domain."""
+    return None if feature.constraints.domains is None else feature.settings.domain_content_threshold
+
+
+@FEATURE_CHECKS.register("categorical_values_check", threshold=required_share)
+def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
+    """The share of present values that are in `domains` is at least `domain_content_threshold`.
+
+    A feature without domains is not checked. Above the limit of exact counts, only bounds of the share are known; the share is
+    judged if both bounds are on the same side of the threshold. A suggested threshold allows for chance: the values that occur
+    once in the baseline show how many values the baseline lacks.
+    Source: C4.4, C11.1, D4.6.
+    """
+    present = feature.current.num_present
+    if not present:
+        return Finding.not_judged(threshold, NO_VALUES)
+    if feature.growth and feature.calibration is not None and "domain_content_threshold" in feature.suggested_limits:
+        return Finding.not_judged(threshold, GROWS)
+    bounds = _in_domain(feature)
+    if bounds is None:
+        return Finding.not_judged(threshold, why_lacking(feature.current, Frequencies) or NOT_COUNTED)
+    least, most = (count / present for count in bounds)
+    if most < threshold:
+        reason, text = AT_MOST if least < most else None, messages.requirement_not_met(most)
+        finding = Finding(
+            CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA, reason=reason, description=text
+        )
+        counts = feature.baseline.categories
+        if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
+            return finding
+        groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
+        rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
+        lacking, rows = round(rare * groups), feature.baseline.present
+        return feature.calibration.allowed_for(finding, CONTENTS, lacking, rows, groups=groups)
+    if least >= threshold:
+        reason = AT_LEAST if least < most else None
+        return Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)
+    return Finding.not_judged(threshold, NOT_EXACT.format(least=least, most=most))
+
+
+def _in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
+    """Bounds for the number of present values in the domain; None if unknown."""
+    domain, frequencies = feature.domain, feature.current.frequencies
+    if frequencies is not None:
+        return _bounds(frequencies, domain)
+    if feature.current.is_numeric and not _has_number(domain):
+        return 0, 0
+    return None
+
+
+def _bounds(frequencies: Frequencies, domain: frozenset[str]) -> tuple[int, int]:
+    """Counts are too small by `bound` at most. If inexact, distinct values exceeded the limit, each at least once."""
+    inside = sum(count for value, count in frequencies.counts.items() if value in domain)
+    if frequencies.exact:
+        return inside, inside
+    kept_outside = sum(frequencies.counts.values()) - inside
+    outside = max(kept_outside, frequencies.limit + 1 - len(domain))
+    return inside, min(inside + frequencies.bound * len(domain), frequencies.total - outside)
+
+
+def _has_number(texts: Iterable[str]) -> bool:
+    types = DataTypeCounts.of(pa.array(list(texts), pa.string()))
+    return types.integral + types.fractional > 0
+
+
+@FEATURE_CHECKS.register("completeness_check", threshold=attrgetter("constraints.completeness"))
+def completeness(feature: FeatureComparison, threshold: float) -> Finding:
+    """The share of values that are neither null nor NaN is at least the one in constraints.json.
+
+    A feature without a `completeness` entry is not checked. A suggested threshold allows for chance.
+    Source: C4.4, C11.6, D4.6.
+    """
+    baseline, current = feature.baseline, feature.current
+    finding = of_share(
+        current.num_present,
+        current.num_present + current.num_missing,
+        threshold,
+        formula="present values / rows",
+        description=messages.requirement_not_met,
+        no_values="the current data has no rows",
+    )
+    if feature.calibration is None or "completeness" not in feature.suggested_limits:
+        return finding
+    lacking, least = baseline.rows - baseline.present, 0.0
+    if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
+        least = feature.chance_of_missing
+    return feature.calibration.allowed_for(finding, COMPLETENESS, lacking, baseline.rows, least=least)
+
+
+TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
+FRACTIONAL = (
+    "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
+    "unless its type is Int64"
+)
+WHOLE = "all are whole numbers of a fractional type, as pandas makes of integers where one is missing, unless their type is Int64"
+
+
+@FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
+def data_type(feature: FeatureComparison, threshold: float) -> Finding:
+    """The share of present values that fit the feature's `inferred_type` is at least `datatype_check_threshold`.
+
+    A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `exact_classes`, a value counts only for its own type,
+    as in the service: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
+    allows for chance, and for the floats that pandas makes of integers when a first one is missing.
+    Source: C4.4, C11.1, C11.29, C11.32; G14; D4.6.
+    """
+    expected = feature.constraints.inferred_type
+    if expected is InferredType.UNKNOWN:
+        return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
+    types, exact = feature.current.data_types, feature.whole.exact_classes
+    finding = of_share(
+        _of_type(types, expected, exact=exact),
+        types.present,
+        threshold,
+        formula=f"values that {'are exactly' if exact else 'fit in'} {expected.value} / present values",
+        description=partial(messages.data_type, expected.value, threshold),
+    )
+    if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
+        groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
+        finding = feature.calibration.allowed_for(finding, CONTENTS, 0, feature.baseline.present, groups=groups)
+        is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
+        if is_violated and has_whole_numbers(feature.current):
+            return finding.but(status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
+    are_numbers = types.integral + types.fractional == types.present
+    if finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and are_numbers:
+        return finding.but(reason=FRACTIONAL)
+    return finding
+
+
+def _of_type(types: DataTypeCounts, expected: InferredType, *, exact: bool) -> int:
+    own = {
+        InferredType.INTEGRAL: types.integral,
+        InferredType.FRACTIONAL: types.fractional,
+        InferredType.STRING: types.text + types.boolean,
+    }
+    if exact:
+        return own[expected]
+    widening = list(own)
+    return sum(own[narrower] for narrower in widening[: widening.index(expected) + 1])
+
+
+NOT_NUMERIC = "the current data's values are not all numbers"
+
+
+def least_number(feature: FeatureComparison) -> float | None:
+    """0 where `non_negative_check` is Enabled and the constraints say `is_non_negative`; else None."""
+    constraints = feature.constraints.num_constraints
+    asked = feature.settings.non_negative_check and constraints is not None and constraints.is_non_negative
+    return 0.0 if asked else None
+
+
+@FEATURE_CHECKS.register("non_negative_check", threshold=least_number)
+def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
+    """The smallest number is at least 0; -inf is smaller than all numbers, and is not shown as a number.
+
+    The service suggests `is_non_negative` but never evaluates it, so `monitoring_config.non_negative_check` (ours) has to
+    be Enabled. A feature whose `is_non_negative` is false or absent is not checked.
+    Source: C11.5.
+    """
+    current, moments = feature.current, feature.current.moments
+    if not current.num_present:
+        return Finding.not_judged(threshold, NO_VALUES)
+    if moments is None or not current.is_numeric:
+        return Finding.not_judged(threshold, why_lacking(current, Moments) or NOT_NUMERIC)
+    minimum = moments.minimum if moments.count else math.inf
+    if moments.negative_infinite:
+        minimum = -math.inf
+    violated = minimum < threshold
+    return Finding(
+        CheckStatus.VIOLATED if violated else CheckStatus.PASSED,
+        threshold,
+        minimum if math.isfinite(minimum) else None,
+        m=current.num_present,
+        formula="minimum",
+        description=messages.negative(minimum) if violated else None,
+    )

@@ -1,0 +1,81 @@
+"""Drift of columns that follow the clock: comparison with the same hour on earlier days, and its excuses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.protocol import Finding, Violated
+from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, Season
+
+SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
+EXCUSED = ("baseline_drift_check", "range_check", "sign_check", "empty_text_check", "distinct_share_check", *SUGGESTED)
+"""Checks that see the same changes as the drift tests; none with a limit that a person wrote."""
+
+AS_USUAL = "as usual at this hour: so {how}"
+NOT_ACCEPTED = "so at this hour {how}; accept it or mend it"
+ON_DAYS = "on {days} earlier days since {since}"
+A_WEEK_AGO, ON_EARLIER_DAYS = "a week ago", "on earlier days"
+NOT_KNOWN = "its hours are known for less than a week"
+SAID = "beside this hour of earlier days it is violated, and this is the same change"
+OTHERWISE = "another hour or weekday is like it"
+USUAL, RECURRING, OPEN, TOLD = "usual", "recurring", "open", "said"  # values of `hour` in a result
+
+
+def is_usual(beside: Mapping[str, Finding], season: Season) -> bool:
+    """Whether a window is like its hour on earlier days or a week ago, or the next hour after clocks changed."""
+    of_the_hour = set(CLOCK) - season.unlike
+    return any(name in of_the_hour and found.status is not CheckStatus.VIOLATED for name, found in beside.items())
+
+
+def excused(findings: Mapping[str, Finding], feature: FeatureComparison, season: Season) -> dict[str, Finding]:
+    """The findings; those that the hour explains are no longer violations, or are reported as recurring for days."""
+    if not season.stands_out:
+        return dict(findings)
+    how = A_WEEK_AGO if season.weekly else ON_EARLIER_DAYS
+    if season.days:
+        how = ON_DAYS.format(days=season.days, since=season.since)
+
+    def told(check: str, finding: Finding) -> Finding:
+        asked = check in SUGGESTED and SUGGESTED[check] not in feature.suggested_limits
+        if finding.status is not CheckStatus.VIOLATED or check not in EXCUSED or asked:
+            return finding
+        if season.learnt or season.weekly:
+            return finding.unjudged(AS_USUAL.format(how=how), USUAL)
+        return finding.but(reason=NOT_ACCEPTED.format(how=how), since=season.since, hour=RECURRING)
+
+    return {check: told(check, finding) for check, finding in findings.items()}
+
+
+def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
+    """The hour's finding: an alarm once the column is known for a week, if no other reference is like the window."""
+
+    own = season.like if CLOCK_DAY in season.unlike else CLOCK_DAY
+
+    def told(name: str, finding: Finding) -> Finding:
+        if finding.status is not CheckStatus.VIOLATED:
+            return finding
+        if not season.learnt:
+            return finding.unjudged(NOT_KNOWN, OPEN)
+        return finding if name == own and not is_usual(beside, season) else finding.unjudged(OTHERWISE, OPEN)
+
+    return {name: told(name, finding) for name, finding in beside.items()}
+
+
+def is_recurring(result: CheckResult) -> bool:
+    """Whether the alarm also occurred at the same hour of earlier days."""
+    return result.hour == RECURRING
+
+
+def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:
+    """Alarms, also those that the hour excused, and alarms of the hour itself: not examples for later windows."""
+    found: set[Violated] = set()
+    for each in results:
+        name, violated = each.feature or "", each.status is CheckStatus.VIOLATED
+        if each.against in CLOCK:
+            if violated or each.hour == OPEN:
+                found.add((each.against or CLOCK_DAY, name))
+        elif violated or each.hour in (USUAL, TOLD):
+            found.add(name)
+    return found

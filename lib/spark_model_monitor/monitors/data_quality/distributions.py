@@ -1,0 +1,563 @@
+"""A feature's input to drift checks: its sketch or counts, whether its values are new by nature, and what a run leaves
+of the feature to later runs. Pure.
+
+Keys, row numbers and dates are recognised by their values.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import repeat
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
+from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.statistics.drift.distributions import Values, category_cells
+from spark_model_monitor.statistics.states import (
+    ColumnType,
+    DataTypeCounts,
+    Ends,
+    FeatureProfile,
+    Frequencies,
+    FrequenciesBuilder,
+    KllSketch,
+    Moments,
+    Profile,
+    RowGroups,
+    RowRuns,
+    Run,
+    State,
+)
+from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
+from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.ends import KEPT
+from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
+from spark_model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
+from spark_model_monitor.statistics.verdicts.parts import Parts
+from spark_model_monitor.statistics.verdicts.variation import (
+    FEWEST_WINDOWS,
+    FIELDS,
+    MOST_DISPERSED,
+    CellsTogether,
+    OnDemand,
+    Others,
+    PastWindows,
+    Raw,
+    beginnings,
+    of_categories,
+    of_missing,
+    of_numbers,
+)
+
+DATES = "its values are dates or times, and later ones are new by nature"
+ONCE = "most of its values occur once, as those of keys and free texts do"
+NUMBERED = "its values number the rows: whole numbers, nearly all different and without large gaps"
+RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
+EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
+
+FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
+
+LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
+"""Row numbers, even of a random half: at least the first fraction of them are different, and their range is at most the
+second times their count. Random numbers of so short a range would repeat: 82 % would be different."""
+
+MOST_GAPS = 10.0
+"""… where the ends show it: 64 random numbers at each end of so long a range are distinct once in 500 times (e^-6.3)."""
+
+ESTIMATED = 0.9
+"""… whose estimate of distinct values is at least this share, which is two of its standard deviations below."""
+
+MOST_UNEVEN = 0.1
+"""The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
+
+_YEAR, _MONTH, _DAY = r"(19|20)\d\d", r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
+_TIME = r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?( ?(Z|UTC|[-+]\d\d:?\d\d))?)?"
+DATE = re.compile(rf"({_YEAR}-{_MONTH}-{_DAY}|{_YEAR}/{_MONTH}/{_DAY}|{_DAY}\.{_MONTH}\.{_YEAR}){_TIME}")
+"""A day as in ISO 8601, with slashes, or like `31.12.2026`; a time may follow."""
+
+
+@once
+def why_always_new(feature: FeatureProfile) -> str | None:
+    """Why later values of the feature are new by nature; None if they are not."""
+    if not feature.num_present:
+        return None
+    if feature.is_numeric:
+        return EPOCH if unit_of_times(feature) else NUMBERED if _numbers_rows(feature) else None
+    if has_dates(feature):
+        return DATES
+    counts = feature.exact_domain
+    if counts is None:
+        return ONCE if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present else None
+    return ONCE if 2 * seen_once(counts) > feature.num_present else None
+
+
+@once
+def has_dates(feature: FeatureProfile) -> bool:
+    """Whether the values are dates or times, as far as they are counted."""
+    counts = feature.frequencies.counts if feature.frequencies is not None and not feature.is_numeric else {}
+    return feature.column_type in (ColumnType.DATE, ColumnType.TIMESTAMP) or (
+        bool(counts) and all(map(DATE.fullmatch, counts))
+    )
+
+
+def name_of_times(feature: FeatureProfile) -> str | None:
+    """The type name for values that are days or times."""
+    if not has_dates(feature):
+        return None
+    return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
+
+
+def seen_once(counts: Mapping[str, int]) -> int:
+    """The number of values that occur once."""
+    return sum(count == 1 for count in counts.values())
+
+
+@once
+def has_whole_numbers(feature: FeatureProfile) -> bool:
+    """Whether all numbers are integers, or were before pandas made them fractional because one is missing, as far as
+    the sketch keeps them."""
+    sketch = feature.kll
+    if feature.inferred_type == "Integral" or sketch is None or not feature.num_missing:
+        return feature.inferred_type == "Integral" and sketch is not None
+    values = sketch.step_cdf()[0]
+    return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
+
+
+@once
+def may_rise(feature: FeatureProfile) -> bool:
+    """Whether the values, if they rise by row, are keys: whole numbers, nearly all different and evenly spread."""
+    moments, sketch = feature.moments, feature.kll
+    if moments is None or sketch is None or not moments.count or not has_whole_numbers(feature):
+        return False
+    values, cumulative = sketch.step_cdf()
+    even = (values - moments.minimum) / max(moments.maximum - moments.minimum, 1.0)
+    return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
+
+
+@once
+def unit_of_times(feature: FeatureProfile) -> float | None:
+    """How many units make a second, if all numbers are times since 1970 in one unit; None otherwise."""
+    moments = feature.moments
+    if moments is None or not moments.count or not feature.is_numeric:
+        return None
+    low, high = moments.minimum, moments.maximum
+    return next((unit for unit in UNITS_OF_SECONDS if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
+
+
+def _numbers_rows(feature: FeatureProfile) -> bool:
+    moments, rows = feature.moments, feature.num_present
+    if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
+        return False
+    apart = (moments.maximum - moments.minimum + 1) / rows
+    if apart <= MOST_APART:
+        return _nearly_all_differ(feature)
+    ends = feature.state(Ends)
+    differ = ends is not None and all(bool((np.diff(side) > 0).all()) for side in (ends.smallest, ends.largest))
+    return differ and rows >= 2 * KEPT and apart <= MOST_GAPS and may_rise(feature)
+
+
+def _nearly_all_differ(feature: FeatureProfile) -> bool:
+    sketch, rows = feature.kll, feature.num_present
+    if sketch is not None and not sketch.error:
+        return len(sketch.step_cdf()[0]) >= LEAST_DIFFERENT * rows
+    return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * LEAST_DIFFERENT * rows
+
+
+NO_SKETCH = "statistics.json holds no sketch of it; give the states/ folder beside it, or make the baseline again --with-sketches"
+NOT_IN_SKETCH = (
+    "{missing:,} of its {present:,} values are in no sketch of statistics.json, as infinities are; "
+    "give the states/ folder beside it, which counts them"
+)
+NOT_LISTED = "statistics.json does not list its values one by one, they are too many; give the states/ folder beside it"
+NOT_EXACT = "it has more than {limit:,} distinct values, so their counts are not exact"
+NOT_COUNTED = "its values are neither numbers nor texts, and were not counted"
+LACKING = "its state {kind!r} is missing: not every run that was merged has it, or a later release wrote it"
+NOTHING_SAID = "statistics.json says nothing of its values"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDistribution:
+    """One feature's distribution.
+
+    rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
+    feature. reason: why there is no distribution, if there are values. text_share: the share of present values that are not
+    numbers, as far as states know it. mean: of a numeric feature, None if unknown. times: the type name of days and times.
+    """
+
+    inferred_type: InferredType
+    rows: int = 0
+    present: int = 0
+    numbers: NumericDistribution | None = None
+    categories: Mapping[str, int] | None = None
+    reason: str | None = None
+    text_share: float | None = None
+    mean: float | None = None
+    times: str | None = None
+
+    @property
+    def type_name(self) -> str:
+        """The type; for days and times, which are texts in the service's files, their own name."""
+        return self.times or self.inferred_type.value
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.inferred_type.is_numeric
+
+
+OF_NUMBERS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch))
+OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
+"""The states that `from_feature_profile` needs; for numbers it needs no frequencies."""
+
+
+def direction_of(before: float | None, after: float | None) -> str | None:
+    """The direction in which a number went: `up`, `down`, or None if unknown."""
+    if before is None or after is None or before == after:
+        return None
+    return "up" if after > before else "down"
+
+
+def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
+    """The distributions in a run's states, by feature."""
+    return {feature.name: from_feature_profile(feature) for feature in profile.features}
+
+
+def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
+    """The distribution in one feature's states."""
+    types, inferred_type = feature.data_types, InferredType(feature.inferred_type)
+    rows, present = feature.num_present + feature.num_missing, feature.num_present
+    share = (types.text + types.boolean) / types.present if types.present else None
+    found = partial(FeatureDistribution, inferred_type, rows, present, text_share=share, times=name_of_times(feature))
+    if not present:
+        return found()
+    if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
+        numbers = NumericDistribution.of(feature.kll, feature.moments)
+        mean = feature.moments.average
+        return found(numbers=numbers, mean=mean if math.isfinite(mean) else None)
+    needed = (KllSketch, Moments) if inferred_type.is_numeric else (Frequencies,)
+    if reason := why_lacking(feature, *needed):
+        return found(reason=reason)
+    if feature.frequencies is None:
+        return found(reason=NOT_COUNTED)
+    if not feature.frequencies.exact:
+        reason = NOT_EXACT.format(limit=feature.frequencies.limit)
+        return found(reason=reason)
+    return found(categories=feature.frequencies.counts)
+
+
+def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
+    """Why a result from these states can't be known, if the feature lacks one of them."""
+    return next((LACKING.format(kind=state.KIND) for state in needed if state.KIND in feature.lacking), None)
+
+
+def from_statistics(statistics: Statistics) -> dict[str, FeatureDistribution]:
+    """The distributions in a statistics.json, by feature; those of numbers only where it has their sketches."""
+    rows = statistics.dataset.item_count
+    return {feature.name: _from_feature_statistics(feature, rows) for feature in statistics.features}
+
+
+def as_counted(values: Iterable[str]) -> frozenset[str]:
+    """The values as the keys of `Frequencies` have them, which cut long texts."""
+    values = frozenset(values)
+    if max(map(len, values), default=0) <= SURELY_WHOLE:
+        return values
+    return frozenset(_frequencies(dict.fromkeys(values, 1)).counts)
+
+
+def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
+    present = feature.common.num_present if feature.common else rows
+    if not present:
+        return FeatureDistribution(feature.inferred_type, rows)
+    numbers = _numbers(feature.numerical_statistics) if feature.numerical_statistics else None
+    categorical = feature.distribution.categorical if feature.distribution else None
+    counts = {bucket.value: bucket.count for bucket in categorical.buckets} if categorical else {}
+    categories = _frequencies(counts).counts if counts else None
+    reason = None if numbers or categories else _why_nothing(feature)
+    if numbers and (missing := present - numbers.total):
+        numbers, reason = None, NOT_IN_SKETCH.format(missing=missing, present=present)
+    mean = feature.numerical_statistics.mean if feature.numerical_statistics else None
+    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, mean)
+
+
+def _numbers(statistics: NumericalStatistics) -> NumericDistribution | None:
+    kll = statistics.distribution.kll if statistics.distribution else None
+    if kll is None or kll.sketch is None:
+        return None
+    known = statistics.min, statistics.max, statistics.std_dev
+    return NumericDistribution(kll.sketch.data, 0, 0, *known)
+
+
+def _why_nothing(feature: FeatureStatistics) -> str:
+    if feature.common is None:
+        return NOTHING_SAID
+    if feature.inferred_type.is_numeric:
+        return NO_SKETCH
+    return NOT_LISTED if feature.inferred_type is InferredType.STRING else NOT_COUNTED
+
+
+def _frequencies(counts: Mapping[str, int]) -> Frequencies:
+    builder = FrequenciesBuilder(limit=max(len(counts), 1))
+    builder.update(list(counts), np.array(list(counts.values()), dtype=np.int64))
+    return builder.state()
+
+
+# What a run leaves to later ones: the raw statistics of each feature, compared with its reference. A baseline
+# leaves those of its parts, each compared with the others; a window those compared with its own references.
+
+
+BASELINE = "baseline"
+WINDOW = "window"  # the reference for what a window leaves of itself alone
+PREVIOUS = "previous:8"  # the default second reference for drift, after the baseline. Source: D4.2.
+
+GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
+LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
+GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
+MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
+
+VALUES_LOOKED_INTO = 2**16  # of columns together
+SURELY_WHOLE = 60  # characters of a text that is surely counted whole: up to four bytes each
+LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
+FEWEST_NEW = 4  # parts or windows that show how many values are new
+FEWEST_RUNS = 4  # of a window, that show how much missing values vary within it
+NEAR = 1.5  # the factor by which a column's groups may look smaller than others' by chance
+OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
+FREQUENT = 5  # values of a text that show whether the rows are sorted by it
+Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
+Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by feature
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """The raw statistics of some windows, by feature. unfit: features without any, with the reason."""
+
+    past: Past = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    _others: dict[Any, Others] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
+
+    def others(self, names: tuple[str, ...], effective: float) -> Others:
+        """How much windows of these features vary at that size: most windows are as large as the last one."""
+        if (names, effective) not in self._others:
+            self._others.clear()
+            self._others[names, effective] = Others([self.past[name] for name in names], effective)
+        return self._others[names, effective]
+
+
+def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
+    """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of
+    a run are neighbours in time, so that a column that looks sorted is one that changes with time.
+    """
+    alike: dict[tuple[bool, int], list[_Cut]] = {}
+    for feature, kept in zip(profile.features, runs, strict=False):
+        values, sizes = values_of(kept.runs, numeric=feature.is_numeric)
+        filled = sizes > 0
+        if np.count_nonzero(filled) >= FEWEST_WINDOWS:
+            apart = told_apart(values)
+            if feature.is_numeric or len(apart[0]) <= LARGEST_DOMAIN:
+                cut = _Cut(feature.name, kept.runs, apart, sizes, filled)
+                alike.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
+    past: dict[str, Raw] = {}
+    unfit: dict[str, str] = {}
+    for (is_numeric, _), cuts in alike.items():
+        each = max(1, VALUES_LOOKED_INTO // max(len(cut.apart[1]) for cut in cuts))
+        for first in range(0, len(cuts), each):
+            _look_into(cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
+    names = [feature.name for feature in profile.features]
+    return Variation(
+        {name: past[name] for name in names if name in past}, {name: unfit[name] for name in names if name in unfit}
+    )
+
+
+class _Cut(NamedTuple):
+    """A column's runs, distinct values with each value's index in them, run sizes, and which runs have values."""
+
+    name: str
+    runs: Sequence[Run]
+    apart: tuple[Values, NDArray[np.int64]]
+    sizes: NDArray[np.int64]
+    filled: NDArray[np.bool_]
+
+
+def _look_into(
+    cuts: Sequence[_Cut], past: dict[str, Raw], unfit: dict[str, str], *, is_numeric: bool, are_by_time: bool
+) -> None:
+    """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
+    sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
+    parts = Parts([cut.apart for cut in cuts], sizes, are_numbers=is_numeric)
+    raw, nothing = parts.raw(), np.full(sizes.shape[1], np.nan)
+    alike: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
+    between = alike if are_by_time else parts.between(FREQUENT)
+    for place, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
+        begun = None
+        if not is_numeric:
+            order = np.argsort(np.array([run.place for run in cut.runs])[cut.filled], kind="stable")
+            begun = beginnings(parts.counts(place)[order] > 0, may_end=are_by_time)
+        if begun is None and share > MOST_BETWEEN:
+            unfit[cut.name] = _why_unfit(values, sizes[place], is_numeric=is_numeric)
+            continue
+        rows = np.array([run.rows for run in cut.runs], dtype=float)[cut.filled]
+        missing: Values = rows - sizes[place]
+        found = {**of_missing(missing, rows, missing.sum(), rows.sum())} | {
+            name: each[place] for name, each in raw.items()
+        }
+        if begun is not None:
+            found["beyond"] = begun[np.argsort(order)]
+        past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
+
+
+def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
+    """How many rows of a window count as one, by feature, from runs of them: of its values, and of its missing ones,
+    which vary from run to run within the window. Empty for independent rows.
+
+    Where rows of one feature certainly belong together, those of others may, too. A column that only rises shows nothing.
+    """
+    if any(isinstance(own, RowGroups) for own in runs):
+        return _of_named_groups(profile, runs)
+    columns = {}
+    for feature, own in zip(profile.features, runs, strict=False):
+        values, sizes = values_of(own.runs, numeric=feature.is_numeric)
+        if len(values) >= 2 * FEWEST_ROWS and not (feature.is_numeric and _only_rise(values, sizes)):
+            columns[feature.name] = values, sizes, feature.is_numeric
+    likeness = dict(zip(columns, likenesses([*columns.values()]), strict=True))
+    found = {name: rows for name, (rows, _) in likeness.items()}
+    most = max((len(values) for values, *_ in columns.values()), default=0)
+    if not belong_together([certain for _, certain in likeness.values()], most):
+        return {}
+    grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
+    usual = float(np.mean(grouped or [1.0]))  # the same rows belong together in all features
+    lacking = {feature.name: _apart(kept.runs) for feature, kept in zip(profile.features, runs, strict=False)}
+    sure = ((rows, certain) for rows, certain in likeness.values() if rows > 2 * MOST_DISPERSED and certain > 0)
+    errors = [3 * (rows ** (1 / 3) - 1) / certain for rows, certain in sure]  # of logarithms
+    near = max(NEAR, math.exp(2 * float(np.median(errors or [0.0]))))
+    taken = {name: max(rows, min(usual, near * rows)) for name, rows in found.items()}
+    return {
+        name: (ROOM * rows if rows > 2 * MOST_DISPERSED or found[name] > MOST_DISPERSED else 1.0, lacking[name])
+        for name, rows in taken.items()
+    }
+
+
+def _of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
+    """The same for groups that a column names. Source: D4.21."""
+    from spark_model_monitor.statistics.verdicts.groups import likeness_in_groups
+
+    found = {}
+    for feature, own in zip(profile.features, runs, strict=False):
+        values, sizes = values_of(own.runs, numeric=feature.is_numeric)
+        rows = np.array([run.rows for run in own.runs])
+        is_missing = np.concatenate([~run.rows_present() for run in own.runs] or [np.zeros(0, bool)])
+        of_values = likeness_in_groups(values, sizes, are_numbers=feature.is_numeric)
+        of_missing = likeness_in_groups(is_missing, rows, are_numbers=False)
+        if max(of_values, of_missing) > 1:
+            found[feature.name] = of_values, of_missing
+    return found
+
+
+def _only_rise(values: Part, sizes: NDArray[np.int64]) -> bool:
+    """Whether numbers never fall within runs, like times and keys: neighbours are alike without belonging together."""
+    run = np.repeat(np.arange(len(sizes)), sizes)
+    return bool((values[1:] >= values[:-1])[run[1:] == run[:-1]].all())
+
+
+def _apart(runs: Sequence[Run]) -> float:
+    """The factor by which the missing counts of runs vary more than those of independent rows."""
+    rows = np.array([run.rows for run in runs], dtype=float)
+    missing = rows - [max(len(run.numbers), len(run.hashes)) // 8 for run in runs]
+    share = missing.sum() / max(rows.sum(), 1.0)
+    if len(runs) < FEWEST_RUNS or not 0 < share < 1:
+        return 1.0
+    return max(1.0, float(((missing - rows * share) ** 2 / rows).sum() / share / (1 - share) / (len(runs) - 1)))
+
+
+def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
+    """The raw statistics of a window compared with its reference; None if the two can't be compared."""
+    return of_windows([(before, after)])[0]
+
+
+def of_windows(sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
+    """The same for each column; cells of all columns are computed together."""
+    numbers, texts = CellsTogether(are_numbers=True), CellsTogether(are_numbers=False)
+    return [_beside(before, after, numbers, texts) for before, after in sides]
+
+
+def _beside(
+    before: FeatureDistribution, after: FeatureDistribution, numbers: CellsTogether, texts: CellsTogether
+) -> Mapping[str, float] | None:
+    if before.reason or after.reason or not before.present or not after.present:
+        return None
+
+    def lacking() -> Raw:
+        return of_missing(
+            np.array([float(after.rows - after.present)]),
+            np.array([float(after.rows)]),
+            before.rows + after.rows - before.present - after.present,
+            before.rows + after.rows,
+        )
+
+    found: Raw
+    if before.numbers is not None and after.numbers is not None:
+        found = of_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
+    elif before.categories is not None and after.categories is not None:
+        b, w = category_cells(before.categories, after.categories)
+        found = of_categories(b + w, w[None, :], texts.of(lambda: (b, w)))
+    else:
+        return None
+
+    def first(name: str) -> Mapping[str, float]:
+        known = lacking() if name in OF_MISSING else found
+        return {name: float(known[name][0]) if name in known else math.nan}
+
+    return OnDemand({name: partial(first, name) for name in FIELDS})
+
+
+def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
+    """The counts of new values of a text in parts or windows, and the rows of windows; None if too few are known."""
+    raw = variation.past.get(name) if variation is not None else None
+    if raw is None:
+        return None
+    found = ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])
+    if found.sum() < FEWEST_NEW:
+        return None
+    return raw["beyond"][found], raw["far"][found]
+
+
+def new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:
+    """The values of a text that none of the others has."""
+    known = [side.categories for side in before if side is not None and side.categories is not None]
+    return [value for value in now.categories or () if all(value not in each for each in known)]
+
+
+def among(side: FeatureDistribution, known: FeatureDistribution | None) -> FeatureDistribution:
+    """The rows of a text whose values the other side has."""
+    if known is None or known.categories is None or side.categories is None:
+        return side
+    kept = {value: count for value, count in side.categories.items() if value in known.categories}
+    lost = side.present - sum(kept.values())
+    return replace(side, rows=side.rows - lost, present=side.present - lost, categories=kept)
+
+
+def together(some: Past, others: Past) -> Past:
+    """The windows of both, by feature."""
+    both = {name: dict(raw) for name, raw in some.items()}
+    for name, raw in others.items():
+        mine = both.get(name)
+        both[name] = {key: np.concatenate((mine[key], raw[key])) for key in FIELDS} if mine else dict(raw)
+    return both
+
+
+def _why_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
+    """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them.
+
+    Sorted rows cross their mean once; a text has all its rows in one place. A column that does so more often goes up and down.
+    """
+    means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
+    crossings = np.count_nonzero(np.diff(means > values.mean()))
+    return LOOKS_SORTED if crossings <= (1 if is_numeric else 2) else GOES_UP_AND_DOWN

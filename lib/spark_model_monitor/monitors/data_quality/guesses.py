@@ -1,0 +1,396 @@
+"""Guesses at the cause of a violated feature, as a person would make first: another unit, a shifted clock, a filled gap. Pure.
+
+A guess is a registered rule: it changes the baseline as such a mistake would, and holds if the window looks like the result.
+Guesses are tried in order, the most specific first, and only for violated features.
+
+Source: D4.14.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from spark_model_monitor.documents.page import number_text, percent
+from spark_model_monitor.monitors.data_quality.checks.guard.time_unit import ages_of
+from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
+from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.states.ages import HOUR, Ages
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.filling import FILLING_TEXTS
+
+UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
+"""Factors between units that people confuse."""
+
+FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
+COMMA = re.compile(r"[-+]?\d+,\d+")
+HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
+NEAR = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
+MOST_HOURS = 14  # of a time zone relative to another
+FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are not hours of the day
+
+CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
+EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
+SWAPPED = 0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
+KNOWN = 0.75  # of the window's values that are the baseline's, times a factor
+HELD, HELD_TIMES = 0.1, 2  # the share of one value that is held, beyond this multiple of the largest one before
+STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
+FEWEST = 20  # rows of a side
+LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
+
+
+Sides: TypeAlias = tuple[StepCdf, StepCdf]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A violated feature on both sides. others: the other violated ones, by name. texts: a column's present texts.
+    ages: of times, relative to those of their rows.
+    """
+
+    name: str
+    before: FeatureDistribution
+    now: FeatureDistribution
+    texts: Mapping[str, int]
+    others: Mapping[str, tuple[FeatureDistribution, FeatureDistribution]]
+    with_values: bool = True
+    ages: tuple[Ages, Ages] | None = None
+
+    @property
+    def numbers(self) -> Sides | None:
+        """The finite numbers of both sides, if each has some."""
+        return _numbers(self.before, self.now)
+
+    @property
+    def categories(self) -> tuple[Counter[str], Counter[str]] | None:
+        sides = self.before.categories, self.now.categories
+        return (Counter(sides[0]), Counter(sides[1])) if sides[0] and sides[1] else None
+
+    @property
+    def filled(self) -> float:
+        """The share of the rows that lacked a value and no longer do."""
+        was, found = (1 - side.present / side.rows if side.rows else 0.0 for side in (self.before, self.now))
+        return was - found
+
+
+GUESSES: Registry[Callable[..., str | None]] = Registry("guess")
+"""In the order in which they are tried; a sentence, or None. of: optional members of a suspect that a rule takes."""
+
+
+def guess_of(suspect: Suspect) -> tuple[str, str] | None:
+    """The first rule that holds, and its sentence."""
+    if min(suspect.before.rows, suspect.now.rows) < FEWEST:
+        return None
+    for rule in GUESSES.values():
+        members = [getattr(suspect, name) for name in rule.facts.get("of", ())]
+        if None not in members and (told := rule(suspect, *members)):
+            return rule.name, told
+    return None
+
+
+def suspects_of(
+    names: Mapping[str, FeatureProfile],
+    known: Mapping[str, FeatureProfile],
+    before: Mapping[str, FeatureDistribution],
+    now: Mapping[str, FeatureDistribution],
+) -> Iterator[Suspect]:
+    """Suspects for violated features, by name with their states. known: states of the baseline, if available."""
+    both = {name: (before[name], now[name]) for name in names if name in before and name in now}
+    for name, (was, found) in both.items():
+        frequencies = names[name].frequencies
+        others = {other: pair for other, pair in both.items() if other != name}
+        ages = ages_of(known[name], names[name]) if name in known else None
+        yield Suspect(name, was, found, frequencies.counts if frequencies is not None else {}, others, ages=ages)
+
+
+@GUESSES.register("frozen")
+def frozen(suspect: Suspect) -> str | None:
+    """All values are the same, where there were several values."""
+    sides = suspect.numbers
+    counts = suspect.categories
+    if sides is not None and len(sides[1].values) == 1 < len(sides[0].values):
+        value = number_text(float(sides[1].values[0])) if suspect.with_values else "the same"
+        return f"all values are {value}: is it frozen?"
+    return "all values are the same: is it frozen?" if counts and len(counts[1]) == 1 < len(counts[0]) else None
+
+
+@GUESSES.register("decimal_comma")
+def decimal_comma(suspect: Suspect) -> str | None:
+    """Values are texts with a decimal comma, where there were numbers."""
+    if not suspect.before.is_numeric or not suspect.texts:
+        return None
+    commas = sum(count for text, count in suspect.texts.items() if COMMA.fullmatch(text.strip()))
+    return "numbers are written with a decimal comma?" if commas > 0.5 * sum(suspect.texts.values()) else None
+
+
+@GUESSES.register("swapped")
+def swapped(suspect: Suspect) -> str | None:
+    """Another violated feature looks like this feature did, and this feature looks like that one did."""
+    for other, (was, found) in suspect.others.items():
+        crossed = _numbers(was, suspect.now), _numbers(suspect.before, found)
+        own = suspect.numbers, _numbers(was, found)
+        pairs = [[side for side in pair if side is not None] for pair in (crossed, own)]
+        if all(len(pair) == 2 for pair in pairs):
+            across, apart = (sum(_gap(side[0].values, side) for side in pair) for pair in pairs)
+            if across < SWAPPED * apart and all(_looks(side[0].values, side) for side in pairs[0]):
+                return f"it looks like {other!r} did, and that like this: have they changed places?"
+        elif was.categories and suspect.now.categories and suspect.before.categories and found.categories:
+            own_gap = _apart(suspect.before.categories, suspect.now.categories)
+            gaps = _apart(was.categories, suspect.now.categories), _apart(suspect.before.categories, found.categories)
+            if own_gap > 0.5 and max(gaps) < EXPLAINED * own_gap:
+                return f"it looks like {other!r} did, and that like this: have they changed places?"
+    return None
+
+
+@GUESSES.register("rounded", of=("numbers",))
+def rounded(suspect: Suspect, sides: Sides) -> str | None:
+    """Numbers are rounded, to whole numbers or to some digits, and were not before."""
+    for step in STEPS:
+        scaled = [side.values / step for side in sides]
+        whole = [float((np.abs(each - np.rint(each)) < 1e-6 * np.maximum(1, np.abs(each))).mean()) for each in scaled]
+        if whole[1] == 1.0 and whole[0] < 0.5 and len(sides[1].values) > 2:
+            ways = np.rint, np.floor, np.ceil, np.trunc
+            if any(_looks(way(scaled[0]) * step, sides) for way in ways):
+                return f"all of them are whole {'number' if step == 1 else f'{step:,.7g}'}s: rounded?"
+    return None
+
+
+@GUESSES.register("filled")
+def filled(suspect: Suspect) -> str | None:
+    """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
+    texts = [text for text in suspect.texts if text.strip().lower() in FILLING_TEXTS]
+    known = suspect.before.categories or {}
+    share = sum(suspect.texts[text] for text in texts if text not in known) / max(suspect.now.rows, 1)
+    if texts and share >= LEAST_EFFECT:
+        return f"{percent(share)} of the values are a text that is written for missing ones"
+    sides = suspect.numbers
+    if sides is None or len(sides[0].values) <= 2:
+        return None
+    for value in FILLERS:
+        was, found = (_share_of(side, value) for side in sides)
+        is_new = value not in (0.0, -1.0) or value < float(sides[0].values[0])
+        is_new &= _share_of(sides[0], -value) < found / 2  # no other sign
+        if found - was < LEAST_EFFECT or not (suspect.filled > 0.5 * (found - was) or (is_new and not was)):
+            continue
+        if not suspect.with_values:
+            return "a value that is written for missing ones?"
+        return f"{number_text(value)} is in {percent(found)} of the values, {percent(was)} before: written for missing ones?"
+    return None
+
+
+@GUESSES.register("clock")
+def clock(suspect: Suspect) -> str | None:
+    """Times, or hours of the day, are shifted by some whole hours against the baseline."""
+    if suspect.ages is not None and (older := _hours_older(*suspect.ages)):
+        return f"all of them are about {_hours(abs(older))} {'older' if older > 0 else 'younger'}: another time zone?"
+    sides = suspect.numbers
+    if sides is None:
+        return None
+    before, now = sides
+    hours: Values = np.arange(24, dtype=np.float64)
+    if len(before.values) > FEW_HOURS and all(np.isin(side.values, hours).all() for side in sides):
+        was, found = (np.diff(side.shares_at(hours), prepend=0.0) for side in sides)
+        apart = [abs(np.roll(was, shift) - found).sum() for shift in range(24)]
+        best = int(np.argmin(apart))
+        told = f"{best} later" if best <= 12 else f"{24 - best} earlier"
+        fits = apart[best] < apart[0] / 3
+        return f"the hours of the day are those of the baseline, {told}: a shifted clock?" if fits else None
+    moves = [count * unit for unit in HOURS for count in range(-MOST_HOURS, MOST_HOURS + 1) if count]
+    _, move = min((_gap(before.values + move, sides), move) for move in moves)
+    at_ends = np.array([now.values[place] - before.values[place] for place in (0, -1)])
+    by_ends = [unit * round(float(at_ends.mean()) / unit) for unit in HOURS if np.ptp(at_ends) < NEAR * unit]
+    ends_moved = [each for each in by_ends if each in moves and np.abs(at_ends - each).max() < NEAR * 3600]
+    if ends_moved and _looks(before.values + ends_moved[0], sides):
+        move = ends_moved[0]
+    elif not _explains(before.values + move, sides):
+        return None
+    count = next(round(move / unit) for unit in reversed(HOURS) if abs(move) >= unit)
+    return f"all of them are about {_hours(abs(count))} {'later' if count > 0 else 'earlier'}: another time zone?"
+
+
+def _hours(count: int) -> str:
+    return f"{count} hour{'s' * (count > 1)}"
+
+
+def _hours_older(before: Ages, now: Ages) -> int | None:
+    """By how many whole hours the window's times are older than the baseline's, if that explains their ages."""
+    steps = [hours for hours in range(-MOST_HOURS, MOST_HOURS + 1) if hours]
+    gap, hours = min((before.gap_after(hours * HOUR, now), hours) for hours in steps)
+    noise = _noise(before.total, now.total) + LEAST_EFFECT / 2
+    return hours if gap <= min(noise, EXPLAINED * before.gap_after(0.0, now)) else None
+
+
+@GUESSES.register("sign", of=("numbers",))
+def sign(suspect: Suspect, sides: Sides) -> str | None:
+    """All numbers have the opposite sign."""
+    return "all of them have the other sign?" if _explains(-sides[0].values, sides, SWAPPED) else None
+
+
+@GUESSES.register("factor", of=("numbers",))
+def factor(suspect: Suspect, sides: Sides) -> str | None:
+    """All numbers are multiplied by one factor, as in another unit."""
+    if (found := unit_of(*sides)) is None:
+        return None
+    usual = f"{number_text(found, 4)} times" if found > 1 else f"1/{number_text(1 / found, 4)} of"
+    return f"all of them are about {usual} a usual one: another unit?"
+
+
+@GUESSES.register("clipped", of=("numbers",))
+def clipped(suspect: Suspect, sides: Sides) -> str | None:
+    """No number exceeds a bound any more, and as many numbers as exceeded it lie at the bound."""
+    before, now = sides
+    if len(now.values) <= 2:
+        return None
+    low, high = float(now.values[0]), float(now.values[-1])
+    at_ends = [_share_of(now, end) - _share_of(before, end) for end in (low, high)]
+    inside = [low > before.values[0], high < before.values[-1]]
+    if not any(share >= LEAST_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
+        return None
+    cuts = [share >= LEAST_EFFECT / 2 for share in at_ends]
+    found = np.clip(before.values, low if cuts[0] else -np.inf, high if cuts[1] else np.inf)
+    return "numbers beyond an end lie at the end: clipped?" if _looks(found, sides) else None
+
+
+@GUESSES.register("held", of=("numbers",))
+def held(suspect: Suspect, sides: Sides) -> str | None:
+    """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
+    if not sides[0].total > len(sides[1].values) > 2:
+        return None
+    place = int(np.diff(sides[1].cumulative, prepend=0).argmax())
+    value = float(sides[1].values[place])
+    was, found = (_share_of(side, value) for side in sides)
+    usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of the value with the most
+    if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
+        return None
+    what = number_text(value) if suspect.with_values else "one value"
+    return f"{what} is in {percent(found)} of the values, {percent(was)} before: held, or repeated?"
+
+
+@GUESSES.register("spelling", of=("categories",))
+def spelling(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
+    """Categories differ from the baseline's only in case, white space or Unicode form."""
+    before, now = sides
+    new, plain = _new(before, now), {_plain(text) for text in before}
+    known = sum(count for text, count in new.items() if _plain(text) in plain)
+    told = "new values differ from known ones in case, spaces or form of letters alone"
+    return told if new and known > 0.9 * new.total() else None
+
+
+@GUESSES.register("truncated", of=("categories",))
+def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
+    """Texts are beginnings of the baseline's texts, cut at the same length."""
+    before, now = sides
+    longest = max(map(len, now))
+    if longest >= max(map(len, before)) or not longest:
+        return None
+    cut: Counter[str] = Counter()
+    for text, count in before.items():
+        cut[text[:longest]] += count
+    fits = _apart(cut, now) <= _noise(before.total(), now.total()) * math.sqrt(len(cut)) and _new(before, now)
+    return f"texts end after {longest} characters: cut off?" if fits else None
+
+
+@GUESSES.register("renamed", of=("categories",))
+def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
+    """Each new value is as frequent as one value that disappeared."""
+    before, now = sides
+    n, m = before.total(), now.total()
+    gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
+    new = _new(before, now)
+    pairs = list(zip(gone.most_common(), new.most_common(), strict=False))
+    if not pairs or len(gone) != len(new):
+        return None
+    for (_, was), (_, found) in pairs:
+        share = (was + found) / (n + m)
+        if abs(was / n - found / m) > 3 * math.sqrt(share * (1 - share) * (1 / n + 1 / m)):
+            return None
+    what = "a value that is gone was" if len(pairs) == 1 else f"{len(pairs)} values that are gone were"
+    return f"{what} as frequent as {'a new one is' if len(pairs) == 1 else 'new ones are'}: another name?"
+
+
+def unit_of(before: StepCdf, now: StepCdf) -> float | None:
+    """The factor by which all numbers have changed, if it is one between units; None if no unit explains it.
+
+    Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
+    """
+    sides = before.finite(), now.finite()
+    if not all(side.total and np.abs(side.values[[0, -1]]).max() < LARGEST for side in sides):
+        return None
+    weights = np.diff(sides[0].cumulative, prepend=0)
+    mean = float(np.average(sides[0].values, weights=weights))
+    is_centred = abs(mean) < 0.5 * math.sqrt(float(np.average((sides[0].values - mean) ** 2, weights=weights)))
+    units = [
+        unit
+        for unit in (*UNITS, *(1 / unit for unit in UNITS))
+        if not is_centred or not 0.2 < unit < 5 or _are_known(sides[0].values * unit, sides[1].values)
+    ]
+    _, unit = min((_gap(sides[0].values * unit, sides), unit) for unit in units)
+    return unit if _explains(sides[0].values * unit, sides) else None
+
+
+def _numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
+    if before.numbers is None or now.numbers is None:
+        return None
+    sides = before.numbers.step_cdf().finite(), now.numbers.step_cdf().finite()
+    usable = min(side.total for side in sides) and max(np.abs(side.values[[0, -1]]).max() for side in sides) < LARGEST
+    return sides if usable else None
+
+
+def _gap(values: Values, sides: Sides) -> float:
+    """The largest gap between the window and the baseline with its values replaced by `values`."""
+    before, now = sides
+    order = np.argsort(values, kind="stable")
+    counts, values = np.diff(before.cumulative, prepend=0)[order].cumsum(), values[order]
+    points = np.concatenate((now.values, values))
+    points += 1e-9 * np.abs(points)  # the rounding error of products
+    shares = np.concatenate(([0], counts))[np.searchsorted(values, points, side="right")] / before.total
+    return float(np.abs(shares - now.shares_at(points)).max())
+
+
+def _noise(n: float, m: float) -> float:
+    return CHANCE * math.sqrt(1 / n + 1 / m)
+
+
+def _looks(values: Values, sides: Sides) -> bool:
+    """Whether the window looks like the baseline with these values."""
+    return _gap(values, sides) <= _noise(sides[0].total, sides[1].total) + LEAST_EFFECT / 2
+
+
+def _explains(values: Values, sides: Sides, most: float = EXPLAINED) -> bool:
+    """… and far more so than like the baseline itself."""
+    return _looks(values, sides) and _gap(values, sides) <= most * _gap(sides[0].values, sides)
+
+
+def _are_known(values: Values, now: Values) -> bool:
+    """Whether nearly all of the window's values are in `values`, which are sorted and differ by more than rounding."""
+    places = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
+    return bool((np.abs(values[places] - now) <= 2e-5 * np.abs(now)).mean() >= KNOWN)
+
+
+def _share_of(side: StepCdf, value: float) -> float:
+    below = np.nextafter(value, -np.inf)
+    return float(np.diff(side.shares_at(np.array([below, value])))[0])
+
+
+def _apart(before: Mapping[str, int], now: Mapping[str, int]) -> float:
+    """Half the sum of the differences between shares."""
+    n, m = sum(before.values()), sum(now.values())
+    names = before.keys() | now.keys()
+    return sum(abs(before.get(name, 0) / n - now.get(name, 0) / m) for name in names) / 2
+
+
+def _new(before: Mapping[str, int], now: Mapping[str, int]) -> Counter[str]:
+    return Counter({text: count for text, count in now.items() if text not in before})
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("_", " ").split())

@@ -1,0 +1,109 @@
+"""The layout of data and constraints: a header that is a record, shifted columns, unknown segments, unknown members."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from spark_model_monitor.documents.check_results import Hint
+from spark_model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
+
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
+NO_COUNTER = re.compile(r"-.*|.*[.eE].*")  # a negative number or a fraction; others number columns, or are years
+FEWEST_NUMBERS = 3  # fewer numbers may be in order by chance
+
+MOST_CATEGORIES = 100
+"""With more distinct values, or few rows for each, a text column's first value may be unique to that row."""
+ROWS_FOR_EACH = 5
+
+
+@HINTS.register("header_is_data")
+def header_is_data(seen: Seen) -> Said:
+    """Every cell of the header looks like the values of its column, and some cells are unlikely names.
+
+    Unlikely names are a text that is a value of its own column, beside another such text or a fraction; or numbers in no order
+    (levels and lags have an order) with a fraction or a negative number. The hint names no column: the names are record values.
+    Source: M16.
+    """
+    header, features = seen.layout.header, seen.profile.features
+    if len(header) != len(features) or not all(map(_may_be_value, header, features)):
+        return
+    pairs = list(zip(header, features, strict=True))
+    values = sum(cell in (feature.exact_domain or {}) for cell, feature in pairs if not feature.is_numeric)
+    numbers = [cell for cell, feature in pairs if feature.is_numeric and NUMBER.fullmatch(cell)]
+    if values + _certainty(numbers) >= 2:
+        said = f"the first row of the CSV looks like a record, not like the names of {len(header):,} columns"
+        yield (), f"{said}; write --dataset-format csv-without-header, or a header line"
+
+
+def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
+    """Whether a cell may be one of the column's values: an empty one is called `_c0` by now."""
+    if cell.startswith("_c"):
+        return True
+    if feature.is_numeric:
+        moments = feature.moments
+        if moments is None or not moments.count or not NUMBER.fullmatch(cell):
+            return False
+        width = moments.maximum - moments.minimum
+        return moments.minimum - width <= float(cell) <= moments.maximum + width
+    domain = feature.exact_domain or {}
+    is_small = 0 < len(domain) <= MOST_CATEGORIES and feature.num_present >= ROWS_FOR_EACH * len(domain)
+    return cell in domain or not is_small
+
+
+def _certainty(numbers: Sequence[str]) -> int:
+    """How certain it is that numbers in a header are values: 2 surely, 1 with other evidence, 0 they may be names."""
+    if not any(map(NO_COUNTER.fullmatch, numbers)):
+        return 0
+    in_order = sorted(map(float, numbers))
+    is_sorted = [float(number) for number in numbers] in (in_order, in_order[::-1])
+    return 1 if is_sorted or len(numbers) < FEWEST_NUMBERS else 2
+
+
+@HINTS.register("inputs_alone")
+def inputs_alone(seen: Seen) -> Said:
+    """Records have more columns than the baseline, which has as many as their inputs.
+
+    Source: M16.
+    """
+    compared = seen.compared
+    if not seen.layout.inputs_fit or compared is None or compared.is_matched:
+        return
+    if compared.num_current_columns > compared.num_baseline_columns:
+        said = f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the outputs"
+        inputs = '\'{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}\''
+        yield (), f"{said} stand before these; to compare inputs write --dataset-format {inputs}"
+
+
+@HINTS.register("segments")
+def segments(seen: Seen) -> Said:
+    """Rows can't be cut into the baseline's segments, or most rows are in none of them; in a baseline, some rows are in none.
+
+    Source: D4.13.
+    """
+    compared = seen.compared
+    first = compared.before if compared is not None else seen.profile
+    if first is not None and first.features and "segments" in first.features[0].states:
+        from spark_model_monitor.monitors.segments import hints_of_segments
+
+        found = hints_of_segments(None if compared is None else _rows_in(first), _rows_in(seen.profile))
+        yield from ((hint.features, hint.description) for hint in found)
+
+
+@HINTS.register("unknown_members")
+def unknown_members(seen: Seen) -> Said:
+    """`constraints.json` has members that no check reads; each is named with the nearest known member.
+
+    Source: C4.2.
+    """
+    unread = () if seen.compared is None else Hint.of_unread(seen.compared.constraints)
+    yield from ((hint.features, hint.description) for hint in unread)
+
+
+def _rows_in(profile: Profile) -> Mapping[str, Mapping[str, int]]:
+    found = profile.features[0].states.get("segments") if profile.features else None
+    return {
+        cut: {label: each.data_types.total for label, each in segments.items()}
+        for cut, segments in getattr(found, "cuts", {}).items()
+    }

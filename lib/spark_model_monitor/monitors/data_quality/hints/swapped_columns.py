@@ -1,0 +1,138 @@
+"""swapped_columns: two columns that are matched by position have changed places.
+
+Each one's values fit the other's baseline and not its own. Based on states and the baseline's distributions; no scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
+from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
+from spark_model_monitor.statistics.drift.distributions import StepCdf
+from spark_model_monitor.statistics.states import DataTypeCounts
+
+FEWEST_PRESENT = 30  # values of a column, on either side, below which it is ignored
+
+MISFIT = 0.6
+"""The smallest distance of a column from its own baseline. By chance one of 20,000 columns of 30 values has it."""
+
+FIT = 0.2  # the largest distance of a column from the other's baseline: a third of MISFIT
+
+FEW_DISTINCT = 10
+"""Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
+
+MOSTLY_TEXT = 0.9  # the smallest share of a text column's values that are not numbers; a mixed column is neither
+MOST_MISFITS = 50  # more columns than that have not changed places in pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One side of a column. numbers, texts: its distribution, as far as known; both None for too many texts."""
+
+    is_text: bool
+    numbers: StepCdf | None = None
+    texts: Mapping[str, int] | None = None
+
+    @classmethod
+    def of(cls, distribution: FeatureDistribution) -> Values | None:
+        """None for a column of unknown kind, or one with too few values."""
+        if distribution.present < FEWEST_PRESENT:
+            return None
+        if distribution.is_numeric:
+            numbers = distribution.numbers
+            return None if numbers is None else cls(False, numbers=numbers.step_cdf())
+        texts = distribution.categories
+        if distribution.inferred_type is not InferredType.STRING or (_text_share(distribution) or 0.0) < MOSTLY_TEXT:
+            return None
+        # for an id, or any feature with few repeated values, later values are new
+        return cls(True, texts=texts if texts and 2 * len(texts) <= distribution.present else None)
+
+    @property
+    def is_few_numbers(self) -> bool:
+        return self.numbers is not None and len(self.numbers.values) < FEW_DISTINCT
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the baseline with the one at its position in the current data. number: its position, from 1."""
+
+    number: int
+    name: str
+    baseline: Values
+    current: Values
+
+
+@HINTS.register("swapped_columns")
+def swapped_columns(seen: Seen) -> Said:
+    """Two columns that are matched by position are both far from their own baseline and close to the other's.
+
+    The distance of numbers is the largest gap between the cumulative distributions; of texts, and of numbers with few distinct
+    values, the share of values that the baseline lacks; of a text and a number, 1. Texts that hardly ever repeat are recognised
+    only as texts; the other column must then have numbers that fit.
+    Source: M15.
+    """
+    misfits = [each for each in _columns(seen) if (distance(each.baseline, each.current) or 0.0) >= MISFIT]
+    if len(misfits) > MOST_MISFITS:
+        return
+    pairs = [(gap, one, other) for one, other in combinations(misfits, 2) if (gap := _gap(one, other)) is not None]
+    taken: set[int] = set()
+    for _, one, other in sorted(pairs, key=lambda pair: (pair[0], pair[1].number, pair[2].number)):
+        if not taken & {one.number, other.number}:
+            taken |= {one.number, other.number}
+            both = f"columns {one.number} ({one.name!r}) and {other.number} ({other.name!r}) look swapped"
+            why = "the values of each fit the baseline of the other and not their own"
+            yield (one.name, other.name), f"{both}: {why}; write the columns in the baseline's order"
+
+
+def distance(baseline: Values, current: Values) -> float | None:
+    """From 0 (alike) to 1 (nothing in common); None if both are texts and it is unknown."""
+    if baseline.is_text != current.is_text:
+        return 1.0
+    if baseline.numbers is not None and current.numbers is not None:
+        if baseline.is_few_numbers and current.is_few_numbers:
+            weights = np.diff(current.numbers.cumulative, prepend=0)
+            is_new = ~np.isin(current.numbers.values, baseline.numbers.values)
+            return float(weights[is_new].sum() / current.numbers.total)
+        return l_infinity_numeric(baseline.numbers, current.numbers)
+    if baseline.texts is None or current.texts is None:
+        return None
+    new = sum(count for value, count in current.texts.items() if value not in baseline.texts)
+    return new / sum(current.texts.values())
+
+
+def _columns(seen: Seen) -> Iterator[Column]:
+    if seen.compared is None or not seen.layout.by_position:
+        return
+    for number, feature in enumerate(seen.compared.features, start=1):
+        if feature.unmatched is None:
+            sides = Values.of(feature.baseline), Values.of(feature.now)
+            if sides[0] is not None and sides[1] is not None:
+                yield Column(number, feature.constraints.name, sides[0], sides[1])
+
+
+def _gap(one: Column, other: Column) -> float | None:
+    """The sum of the distances from each other's baselines; None if they are not near."""
+    known = []
+    for baseline, current in ((one.baseline, other.current), (other.baseline, one.current)):
+        found = distance(baseline, current)
+        if found is not None and found > FIT:
+            return None
+        known += [] if found is None else [found]
+    return sum(known) if known else None
+
+
+def _text_share(distribution: FeatureDistribution) -> float | None:
+    """The share of the present values that are not numbers; None if unknown."""
+    if distribution.text_share is not None or not distribution.categories:
+        return distribution.text_share
+    values, counts = zip(*distribution.categories.items(), strict=True)
+    types = DataTypeCounts.of(pa.array(values, pa.string()), np.array(counts, dtype=np.int64))
+    return (types.present - types.integral - types.fractional) / types.present

@@ -1,0 +1,125 @@
+"""The look of values: texts that are dates or numbers, whole fractions, values that fill gaps, or follow the hour."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.headline import FEWER_MISSING
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distributions import DATE
+from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, NAMED, Said, Seen, listed
+from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.verdicts.clock import CLOCK_DAY
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
+
+NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
+NEARLY_CERTAIN = 1e-6  # the probability of so few missing values without a change
+
+
+@HINTS.register("dates_as_texts")
+def dates_as_texts(seen: Seen) -> Said:
+    """All values of a text column are dates.
+
+    Source: M16.
+    """
+    found = {
+        feature.name: (feature.data_types.text, feature.num_present)
+        for feature, counts in seen.texts()
+        if all(map(DATE.fullmatch, counts))
+    }
+    if found:
+        instead = "write numbers, such as the weekday, to have them watched"
+        yield found, f"dates are texts here, and later ones will be new values: {listed(found)}; {instead}"
+
+
+@HINTS.register("decimal_commas")
+def decimal_commas(seen: Seen) -> Said:
+    """All values of a text column are numbers with a decimal comma, not a thousands separator.
+
+    Source: M16.
+    """
+    found = {}
+    for feature, counts in seen.texts():
+        with_comma = [value for value in counts if "," in value]
+        are_enough = sum(counts[value] for value in with_comma) >= FEWEST_VALUES
+        if are_enough and all(map(NUMBER.fullmatch, counts)) and not all(map(THOUSANDS.fullmatch, with_comma)):
+            found[feature.name] = feature.data_types.text, feature.num_present
+    if found:
+        instead = "write 1.5 for 1,5 (pandas: read_csv with decimal=',', then to_csv)"
+        yield found, f"decimal commas make texts of numbers: {listed(found)}; {instead}"
+
+
+@HINTS.register("whole_fractions")
+def whole_fractions(seen: Seen) -> Said:
+    """A feature is Integral in the baseline, and now Fractional, although all its numbers are whole.
+
+    A column of many numbers is judged by the thousands of numbers in its sketch.
+    Source: M16.
+    """
+    expected = seen.expected_types()
+    found = {
+        feature.name: (feature.data_types.fractional, feature.num_present)
+        for feature in seen.profile.features
+        if feature.inferred_type == "Fractional"
+        and expected.get(feature.name) is InferredType.INTEGRAL
+        and feature.data_types.fractional >= FEWEST_VALUES
+        and _are_whole(feature)
+    }
+    if found:
+        said = f"whole numbers are written as fractions, where the baseline has integers: {listed(found)}"
+        yield found, f"{said}; write 81 for 81.0 (pandas: astype('Int64'))"
+
+
+def _are_whole(feature: FeatureProfile) -> bool:
+    if feature.kll is None or not feature.kll.count:
+        return False
+    return all(bool((np.floor(level) == level).all()) for level in feature.kll.levels)
+
+
+@HINTS.register(FEWER_MISSING)
+def fewer_missing(seen: Seen) -> Said:
+    """A smaller share of a feature's values is missing than in the baseline, by more than chance.
+
+    Source: D4.1.
+    """
+    found = {}
+    for feature in seen.compared.features if seen.compared is not None else ():
+        n, m = feature.baseline.rows, feature.now.rows
+        there = feature.baseline.present, n, feature.now.present, m
+        if n and m and there[2] / m - there[0] / n >= LEAST_EFFECT and chance_of_more(*there) <= NEARLY_CERTAIN:
+            found[feature.constraints.name] = (m - there[2], m)
+    if found:
+        said = f"fewer values are missing than in the baseline: {listed(found)}"
+        yield found, f"{said}; is there a default in their place?"
+
+
+@HINTS.register("follows_the_clock")
+def follows_the_clock(seen: Seen) -> Said:
+    """Features whose hours have differed for a week are compared with the same hour of earlier days.
+
+    Source: D4.18.
+    """
+    features = seen.compared.features if seen.compared is not None else ()
+    found = [each for each in features if each.season and each.season.learnt and each.season.stands_out]
+    names = [each.constraints.name for each in found]
+    if not names:
+        return
+    which = some_of([*map(repr, names)], NAMED)
+    said = f"held against this hour of earlier days, which the baseline is unlike: {which}"
+    moved = [each.constraints.name for each in found if each.season is not None and each.season.like != CLOCK_DAY]
+    if moved:
+        said += f"; {', '.join(map(repr, moved[:NAMED]))} at another hour than before: clocks were put forward or back, it seems"
+    alone = [each.constraints.name for each in found if _has_one_value(each)]
+    if alone:
+        said += f"; {', '.join(map(repr, alone[:NAMED]))} has one value at each hour: leave it out, it says nothing but the time"
+    yield names, said
+
+
+def _has_one_value(feature: FeatureComparison) -> bool:
+    numbers, categories = feature.now.numbers, feature.now.categories
+    return len(numbers.step_cdf().values) == 1 if numbers is not None else len(categories or ()) == 1

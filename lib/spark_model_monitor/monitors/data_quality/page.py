@@ -1,0 +1,229 @@
+"""The page of a data-quality run: changed features as cards, then every other feature on one line each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
+
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, check_in_words, excess
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.headline import (
+    ONE_VALUE,
+    SEGMENT_DRIFT,
+    evidence_of,
+    no_more_than,
+    not_compared,
+    place_of,
+)
+from spark_model_monitor.documents.page import (
+    EXPLAIN,
+    LINES_SHOWN,
+    MOST_LINES,
+    VERDICTS,
+    Block,
+    Card,
+    Cards,
+    Column,
+    Headline,
+    Line,
+    Page,
+    PageSection,
+    PageTable,
+    count_text,
+    counted,
+    number_text,
+    percent,
+)
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, why_always_new
+from spark_model_monitor.monitors.data_quality.pictures import overlay_of
+from spark_model_monitor.monitors.data_quality.words import DOMAIN, Said, Side, said_of, sides
+from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
+
+CHECKS = ("check", "verdict", "found", "limit", "how")
+READING = (
+    "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
+    "for all beyond. Of texts they are the most frequent values, the others, and those that are not in the baseline.",
+    "A distance is 0 for equal distributions and 1 for such that have nothing in common. By chance alone: how often a window in "
+    "which nothing changed looks like this one.",
+    "No change larger than: a change of that size would have been seen in nine windows of ten; a smaller one may be there. "
+    "checks.json has all numbers.",
+)
+
+
+def page_of(
+    profile: Profile,
+    results: Sequence[CheckResult],
+    known: QualityBaseline | None,
+    *,
+    max_domain_size: int = 0,
+    hide_values: bool = False,
+) -> Page:
+    """The page of a run. known: what it was compared with; None for a baseline. max_domain_size: the largest number of
+    categories whose names are shown."""
+    features = {feature.name: feature for feature in reversed(profile.features)}
+    now, most_named = from_profile(profile), 0 if hide_values else max_domain_size
+    if known is None and not results:
+        return _of_baseline(features, now)
+    known = known or QualityBaseline.made_of(Constraints(features=()), None, None)  # a person's own rules need none
+    by_name: dict[str, list[CheckResult]] = {}
+    for result in results:
+        by_name.setdefault(result.feature or "", []).append(result)
+    names = dict.fromkeys((*known.names, *now))
+    bad = [name for name, found in by_name.items() if any(violated(found))]
+    first = {name: min(violated(by_name[name]), key=lambda each: (each.alarm or 0, -excess(each))) for name in bad}
+    bad.sort(key=lambda name: (first[name].alarm or 0, -excess(first[name])))
+    apart = {name: first[name].distance or 0.0 for name in known.outputs if name in first}
+    bad.sort(key=lambda name: (name in apart, -apart.get(name, 0.0)))
+    cards = []
+    for name in bad:
+        said = said_of(first[name], features.get(name), known, max_domain_size)
+        before, after = sides(first[name], features.get(name), known)
+        cards.append(_card(name, first[name], said, by_name[name], before, after, known, most_named))
+    calm = [name for name in names if name not in first]
+    if len(calm) > MOST_LINES:
+        calm.sort(key=lambda name: -max((_size(each) for each in by_name.get(name, ())), default=0.0))
+    order = "the largest first, the model's outputs last" if 0 < len(apart) < len(bad) else "the largest first"
+    sections = [PageSection("Changed", (Cards(tuple(cards)),), note=order)] if cards else []
+    if calm:
+        lines = tuple(
+            _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), known) for name in calm
+        )
+        left_out = [each for each in not_compared(results) if each.feature in calm]
+        note = counted(len(lines) - len(left_out), "feature")
+        note += f", {len(left_out):,} not compared" if left_out else ""
+        note += f", the {LINES_SHOWN} with the largest differences first" if len(lines) > MOST_LINES else ""
+        table = PageTable(_CALM, lines)
+        sections.append(PageSection("No change seen", (table,), note=note))
+    rows = max((each.rows for each in known.distributions.values()), default=0)
+    return _page(sections, facts=(("baseline", f"{rows:,} rows"),) if rows else ())
+
+
+def _page(
+    sections: Sequence[PageSection], headline: Headline | None = None, facts: tuple[tuple[str, str], ...] = ()
+) -> Page:
+    return Page(
+        *("report", "Data quality", facts),
+        (*sections, PageSection("How to read this", READING, folded=True)),
+        headline,
+        html_only=True,
+    )
+
+
+def _card(
+    name: str,
+    first: CheckResult,
+    said: Said,
+    results: Sequence[CheckResult],
+    before: Side,
+    now: Side,
+    known: QualityBaseline,
+    most_named: int,
+) -> Card:
+    values = ", ".join(first.values or ())
+    short = said.short.replace(ONE_VALUE, values or ONE_VALUE) or said.words.removeprefix(f"{name}: ")
+    short += f": {values}" if values and first.check == DOMAIN else ""
+    also = [check_in_words(each) for each in violated(results) if each.check != first.check]
+    where = place_of(first, with_values=most_named > 0)
+    guess = first.guess or ("a new category, or another spelling of one?" if first.check == DOMAIN else "")
+    others = f"also: {', '.join(dict.fromkeys(also))}" if also else ""
+    output = "a model output: it follows its inputs" if name in known.outputs else ""
+    hints = filter(None, (output, where, guess, others))
+    picture = overlay_of(before, now, most_named) if before else overlay_of(now, None, most_named) if now else None
+    shown = (each for each in results if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED)
+    rows = (
+        (
+            check_in_words(each),
+            VERDICTS[each.status][1],
+            *map(number_text, (each.observed, each.threshold)),
+            each.formula or "",
+        )
+        for each in shown
+    )
+    columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
+    evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
+    checks = PageTable(columns, tuple(map(Line, rows)))
+    more: tuple[Block, ...] = (checks, *_tables(first), EXPLAIN.format(name=quote(name)))
+    return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
+
+
+def _tables(result: CheckResult) -> Iterable[PageTable]:
+    from spark_model_monitor.monitors.data_quality.segments import tables_of
+
+    return tables_of(result)
+
+
+_CALM = (
+    *(Column("feature", is_name=True), Column("type"), Column("baseline and this run")),
+    *(Column("before", is_number=True), Column("now", is_number=True)),
+    *(Column("no change larger than"), Column("missing", is_number=True)),
+)
+
+
+def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult], known: QualityBaseline) -> Line:
+    largest = no_more_than(results)
+    asked, drift = known.requested_threshold(name), next((each for each in results if each.smallest_change), None)
+    if drift is not None and asked is not None and (drift.distance_high or 0) > asked:
+        largest += f"; a distance above {number_text(asked)} was asked for, too few rows show that"
+    shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
+    picture = (overlay_of(before, now) if before and now else None) or "–"
+    lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))
+    return Line((name, shown, picture, _usual(before), _usual(now), largest, lacking), of=name)
+
+
+def _usual(side: Side) -> str:
+    """A feature in one number: its mean, or its number of values."""
+    if side is None:
+        return "–"
+    return f"{len(side.categories):,} values" if side.categories else number_text(side.mean)
+
+
+def _lacking(side: Side) -> str:
+    return percent(1 - side.present / side.rows) if side and side.rows else "–"
+
+
+def _size(result: CheckResult) -> float:
+    return result.impact if result.impact is not None else result.distance or 0.0
+
+
+def _of_baseline(features: Mapping[str, FeatureProfile], found: Mapping[str, FeatureDistribution]) -> Page:
+    columns = (
+        *(Column("feature", is_name=True), Column("type"), Column("distribution")),
+        *(Column(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
+        Column("what is odd, or not compared"),
+    )
+    odd = {name: _odd(features[name], each) for name, each in found.items()}
+    cells = (
+        (name, each.type_name, overlay_of(each, None) or "–", _usual(each), _median(each), _lacking(each), odd[name])
+        for name, each in found.items()
+    )
+    lines = tuple(map(Line, cells))
+    strange = [name for name in found if odd[name]]
+    rows = max((each.rows for each in found.values()), default=0)
+    text = f"{len(lines):,} features of {count_text(rows)} rows: later data is checked against what they are like."
+    told = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
+    more = f"; and {len(strange) - 3:,} more" if len(strange) > 3 else ""
+    detail = f"Look at them first: {told}{more}." if strange else "Nothing about them looks odd."
+    wide = [PageSection("What the data is like", (PageTable(columns, lines),), note=f"{len(lines):,} features")]
+    return _page(wide, Headline(text, detail))
+
+
+def _odd(feature: FeatureProfile, found: FeatureDistribution) -> str:
+    """What a person should know of a feature before later data is compared with it."""
+    if not found.present:
+        return "it has no value"
+    values = found.categories or (found.numbers.step_cdf().values if found.numbers else ())
+    if len(values) == 1:
+        return "it has one value alone"
+    lacking = f"{_lacking(found)} are missing" if found.present < found.rows / 2 else ""
+    return why_always_new(feature) or lacking or found.reason or ""
+
+
+def _median(side: Side) -> str:
+    cdf = side.numbers.step_cdf() if side and side.numbers else None
+    if cdf is None or not cdf.total:
+        return number_text(None)
+    low, middle, high = (number_text(value) for value in cdf.quantiles((0.25, 0.5, 0.75)))
+    return f"{middle} ({low} to {high})"

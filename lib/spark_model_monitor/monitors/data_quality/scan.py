@@ -1,0 +1,116 @@
+"""The data-quality scan: the profile of every feature, in one pass. Driver only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.data.engine.protocol import Partitions
+from spark_model_monitor.data.profiling.scan import Scan, scan
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.event_times import newest_time, times_of_lines
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.errors import NeedsSpark, no_group_column
+from spark_model_monitor.monitors.protocol import Judged, Scanned
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, metrics_of
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.profiling.segments import Cut
+    from spark_model_monitor.monitors.data_quality.expectations import Plan
+    from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+
+
+def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    """The profile of every feature. Deequ computes metrics from its states and evaluates the checks."""
+    engine = dataset.engine
+    deequ = engine.deequ  # known before the rows are read
+    asked = dict(checks.predicates) if checks else {}
+    is_baseline = measures.run_rows == FEWEST_ROWS
+    time = measures.time_column if is_baseline or measures.time_column in dataset.names else None
+    group = measures.group_column
+    if is_baseline and group is not None and group not in dataset.names:
+        raise no_group_column(group, dataset.names)
+    group = None if is_baseline or not measures.run_rows else group
+    lines = None if asked else dataset.lines
+    rows: Partitions = lines.raw if lines else dataset.table
+    predicates: dict[str, Any] = {}
+    if asked:
+        rows, predicates = engine.way(with_conditions)(dataset, asked)
+    found = scan(
+        rows,
+        dataset.names,
+        reason=dataset.reason,
+        reasons=len(Refusal) if dataset.refusable else 0,
+        cells=dataset.cells,
+        predicates=predicates,
+        counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
+        accept_exponents=measures.accept_exponents,
+        partitions_at_most=dataset.partitions_at_most,
+        column_groups=dataset.column_groups if group is None and (time is None or not measures.run_rows) else 1,
+        decode=lines.decoding if lines else None,
+        metadata=dataset.metadata,
+        column_metrics=measures.column_metrics,
+        run_rows=measures.run_rows,
+        time_column=time,
+        group_column=group,
+        newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
+        times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+        rules=measures.expected.rules if measures.expected else None,
+        cuts=_cuts(measures, dataset.names) if measures.segments else (),
+        pairs=_pairs(measures, dataset.names) if measures.pairs else (),
+    )
+    if measures.finds_pairs:
+        from spark_model_monitor.monitors.data_quality.pairs import with_pairs
+
+        found = replace(found, profile=with_pairs(found.profile, found.runs))
+    counts = found.rows
+    if time is not None:
+        counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
+    metrics = partial(engine.way(evaluated), dataset, found.profile)
+    results = None
+    if checks:
+        from spark_model_monitor.monitors.user_checks.suite import checked
+
+        results = partial(engine.way(checked), checks, dataset, found.profile, found.matches)
+    judge = partial(_judged, measures.expected, dataset, found) if measures.expected else None
+    return Scanned(found.profile, counts, metrics, results, found.requests, found.runs, deequ, judge)
+
+
+def _cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
+    from spark_model_monitor.data.profiling.segments import cuts_of
+
+    return cuts_of(measures.segments, names, measures.labels)
+
+
+def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    from spark_model_monitor.data.profiling.pairs import pairs_of
+
+    return pairs_of(measures.pairs, names)
+
+
+def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
+    """The results of a person's rules; `unique` takes a pass of its own."""
+    from spark_model_monitor.data.profiling.uniqueness import repeated_rows
+    from spark_model_monitor.monitors.data_quality.expectations import judged
+
+    assert found.offences is not None  # rules were counted
+    rows, present = found.profile.item_count, {at: found.profile.features[at].num_present for at in plan.unique}
+    return judged(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
+
+
+def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
+    """The newest time of a column; an engine that prints times in another time zone has a way of its own."""
+    return newest
+
+
+def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
+    """The metrics of every feature, from its states alone; where Deequ evaluates them, its metrics are equal."""
+    return metrics_of(profile)
+
+
+def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Any]]:
+    """The rows with a boolean column for each SQL expression over the features. Raises NeedsSpark: SQL is Spark's."""
+    raise NeedsSpark("a condition in SQL")

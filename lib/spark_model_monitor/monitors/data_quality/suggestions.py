@@ -1,0 +1,74 @@
+"""Rules that a baseline may suggest, for a person to choose from: domains, signs, bounds, keys, orderings. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from typing import Any
+
+from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.expectations import Expectations
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+
+FEWEST_ROWS = 100  # with fewer rows, nothing can be learnt about what never happens
+MOST_ORDERED = 20  # numeric columns whose orderings are tried
+NEARLY_ALL = 0.97  # the estimated share of distinct values from which a column is tried as a key
+
+
+def candidates(profile: Profile, constraints: Constraints) -> Expectations:
+    """Rules that the baseline may meet, each an entry of its own. A run of them shows which ones it does."""
+    rules = {feature.name: [*_of(feature, constraints)] for feature in profile.features}
+    numbers = [
+        feature
+        for feature in profile.features
+        if feature.is_numeric and feature.moments is not None and feature.moments.count >= FEWEST_ROWS
+    ][:MOST_ORDERED]
+    # where one range ends before the other begins an ordering says nothing about rows
+    ordered = [f"{_quoted(a)} <= {_quoted(b)}" for a, b in permutations(numbers, 2) if _may_be_ordered(a, b)]
+    features = {name: each for name, each in rules.items() if each}
+    return Expectations.model_validate({"features": features, "row_rules": ordered})
+
+
+def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
+    """The rules that hold, one entry for each column. results: of running them on the baseline."""
+    passed = iter([result.status is CheckStatus.PASSED for result in results if result.check == EXPECTATION])
+    features: dict[str, dict[str, Any]] = {}
+    for name, listed in tried.features.items():
+        for each in listed:
+            if next(passed):
+                features.setdefault(name, {}).update(each.model_dump(mode="json", exclude_unset=True))
+    row_rules = [each.rule for each in tried.row_rules if next(passed)]
+    return Expectations.from_json(json.dumps({"features": features, "row_rules": row_rules}))
+
+
+def _of(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str, Any]]:
+    if feature.column_type in (ColumnType.VECTOR, ColumnType.NESTED) or feature.num_present < FEWEST_ROWS:
+        return
+    if not feature.num_missing:
+        yield {"not_null": 1.0}
+    suggested = constraints.feature(feature.name)
+    moments = feature.moments
+    if feature.is_numeric and moments is not None and moments.count:
+        if feature.inferred_type == "Integral":
+            yield {"type": "Integral"}
+        if moments.minimum >= 0:
+            is_share = feature.inferred_type == "Fractional" and 0.5 < moments.maximum <= 1
+            yield {"min": 0.0, "max": 1.0} if is_share else {"min": 0.0}
+    elif suggested.domains:
+        yield {"in": list(suggested.domains)}
+    may_be_key = feature.inferred_type != "Fractional"  # measurements differ by their digits, and are not keys
+    if may_be_key and feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present:
+        yield {"unique": True}
+
+
+def _may_be_ordered(a: FeatureProfile, b: FeatureProfile) -> bool:
+    mine, other = a.moments, b.moments
+    assert mine is not None
+    assert other is not None
+    return mine.minimum <= other.minimum <= mine.maximum <= other.maximum and mine.average < other.average
+
+
+def _quoted(feature: FeatureProfile) -> str:
+    return feature.name if feature.name.isidentifier() else f"`{feature.name}`"

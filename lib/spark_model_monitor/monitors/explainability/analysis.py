@@ -1,0 +1,311 @@
+"""The results of attributions: each feature's global values with errors, and their comparison with a baseline. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.analysis_config import Aggregation
+from spark_model_monitor.documents.clarify import AttributionReport
+from spark_model_monitor.monitors.explainability.partition import Grid
+from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.statistics.drift.special_functions import student_quantile
+from spark_model_monitor.statistics.states import KllSketch
+from spark_model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
+from spark_model_monitor.statistics.states.blocks import BLOCKS
+from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
+from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Dependent:
+    """The mean answers over a feature's grid, shape (outputs, values)."""
+
+    feature: str
+    grid: Grid
+    answers: Numbers
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputAnalysis:
+    """The attributions for one output, by feature.
+
+    expected: the mean answer to the baseline rows. values: global values. errors: standard errors, None if unknown.
+    means: of the signed values.
+    """
+
+    name: str
+    expected: float
+    values: Mapping[str, float]
+    errors: Mapping[str, float | None]
+    means: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class AttributionAnalysis:
+    """A run's analysis of a model. exact: rows with all coalitions. files: what is stored besides the documents."""
+
+    rows: int
+    exact: int
+    aggregation: Aggregation
+    outputs: tuple[OutputAnalysis, ...]
+    dependence: tuple[Dependent, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    def largest(self, count: int) -> tuple[str, ...]:
+        """The features with the largest global values, on average over the outputs."""
+        names = list(self.outputs[0].values) if self.outputs else []
+        totals = {name: sum(abs(output.values[name]) for output in self.outputs) for name in names}
+        return tuple(sorted(names, key=lambda name: -totals[name])[:count])
+
+
+def analysis_of(state: Attributions) -> AttributionAnalysis:
+    """The analysis of summed attributions."""
+    aggregation = Aggregation(state.aggregation or Aggregation.MEAN_ABS.value)
+    outputs = tuple(_output(state, place) for place in range(len(state.outputs)))
+    return AttributionAnalysis(state.count, state.exact, aggregation, outputs)
+
+
+def aggregated(state: Attributions, output: int, weights: Numbers | None = None) -> Numbers | None:
+    """Global values of the features for an output, with each block weighted; None for medians.
+
+    weights: shape (blocks,) or (draws, blocks). Returns shape (features,) or (draws, features).
+    """
+    if state.aggregation == Aggregation.MEDIAN.value:
+        return None
+    sums = state.sums[SQUARED if state.aggregation == Aggregation.MEAN_SQ.value else ABSOLUTE, output]
+    taken = np.ones(len(state.rows)) if weights is None else weights
+    found: Numbers = (taken @ sums.T) / np.maximum(taken @ state.rows, 1)[..., None]
+    return found
+
+
+def _output(state: Attributions, place: int) -> OutputAnalysis:
+    values, errors = aggregated(state, place), errors_of(state, place)
+    if values is None:
+        sketches = state.sketches[place * len(state.features) : (place + 1) * len(state.features)]
+        values = np.array([_median(sketch) for sketch in sketches])
+    means = state.sums[SIGNED, place].sum(axis=1) / max(1, state.count)
+    expected = float(state.expected[place]) if len(state.expected) else 0.0
+    by_name = [dict(zip(state.features, found.tolist(), strict=True)) for found in (values, means)]
+    return OutputAnalysis(state.outputs[place], expected, by_name[0], errors, by_name[1])
+
+
+def _median(sketch: KllSketch) -> float:
+    """The middle value, or the mean of the two middle ones; exact unless the sketch was compacted."""
+    values, cumulative = sketch.step_cdf()
+    if not len(values):
+        return 0.0
+    middle = (int(cumulative[-1]) + 1) // 2, int(cumulative[-1]) // 2 + 1
+    return float(values[np.searchsorted(cumulative, middle)].mean())
+
+
+def errors_of(state: Attributions, place: int) -> Mapping[str, float | None]:
+    """Standard errors of an output's global values, from leaving out one block at a time.
+
+    Source: P17; Efron and Tibshirani 1993, "An introduction to the bootstrap".
+    """
+    filled = np.flatnonzero(state.rows)
+    without = aggregated(state, place, 1 - np.eye(len(state.rows))[filled])
+    if without is None or len(filled) < 2:
+        return dict.fromkeys(state.features)
+    spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0) * (len(filled) - 1) / len(filled)
+    return dict(zip(state.features, np.sqrt(spread).tolist(), strict=True))
+
+
+def ndcg(baseline: Mapping[str, float], live: Mapping[str, float]) -> float:
+    """From 0 to 1: 1 if the live values rank the features as the baseline does.
+
+    A feature's gain is its baseline value, its position that of its live value. Features with equal live values share
+    positions; negative values, which medians may be, count by amount. A feature that a side lacks has value 0 there.
+    Source: E6.1; Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques".
+    """
+    names = list(dict.fromkeys([*baseline, *live]))
+    gains = np.abs([baseline.get(name, 0.0) for name in names])
+    ranked_by = np.array([abs(live[name]) if name in live else -1.0 for name in names])
+    best = _discounted(gains, gains)
+    return _discounted(gains, ranked_by) / best if best else 1.0
+
+
+def _discounted(gains: NDArray[np.float64], ranked_by: NDArray[np.float64]) -> float:
+    """The gains, ranked by some values, each divided by the logarithm of its position; equal values share positions."""
+    _, place, counts = np.unique(-ranked_by, return_inverse=True, return_counts=True)
+    shared = np.bincount(place, gains) / counts
+    discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(len(gains)) + 2))])
+    ends = np.cumsum(counts)
+    return float((shared * (discounts[ends] - discounts[ends - counts])).sum())
+
+
+@dataclass(frozen=True)
+class AttributionBaseline(StoredBaseline):
+    """What later data is compared with. likeness: how many rows of the window count as one, by output and feature,
+    estimated from neighbours; None if unknown."""
+
+    constraints: AttributionReport
+    state: Attributions | None = None
+    likeness: Numbers | None = None
+
+    def without(self, excluded: Collection[str]) -> AttributionBaseline:
+        kept = {
+            output: attributions.model_copy(
+                update={
+                    "global_shap_values": {
+                        name: value for name, value in attributions.global_shap_values.items() if name not in excluded
+                    }
+                }
+            )
+            for output, attributions in (self.constraints.explanations.kernel_shap or {}).items()
+        }
+        explanations = self.constraints.explanations.model_copy(update={"kernel_shap": kept})
+        return replace(self, constraints=self.constraints.model_copy(update={"explanations": explanations}))
+
+
+RESAMPLES = 1000
+LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How attributions are judged.
+
+    threshold: of the normalised discounted cumulative gain. min_rows: minimum rows for a verdict. with_changes: whether
+    each feature's attribution is judged by itself: violated if the interval of its change lies wholly beyond `relative`
+    of its baseline value and `absolute` of the sum of all. budget: the share of healthy runs that may violate any.
+    """
+
+    threshold: float = 0.9
+    min_rows: int = 100
+    with_changes: bool = True
+    budget: float = BUDGET
+    relative: float = 0.25
+    absolute: float = 0.02
+
+
+@dataclass(frozen=True)
+class OutputComparison:
+    """One output. state: of the window. place: the output's index in it. baseline: None if that lacks the output.
+    neighbours: by feature, how many of them count as one; None if unknown.
+    """
+
+    current: OutputAnalysis
+    baseline: Mapping[str, float] | None
+    tolerances: Tolerances
+    state: Attributions
+    place: int
+    known: Attributions | None
+    neighbours: Numbers | None = None
+
+    @property
+    def rows(self) -> tuple[int | None, int]:
+        """Number of rows in the baseline, if known, and in the window."""
+        return (self.known.count if self.known else None), self.state.count
+
+    @cached_property
+    def likeness(self) -> float:
+        """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
+        if not self.state.group_column and self.neighbours is None:
+            return 1.0
+        found, squares = _in_blocks(self.state, self.place)
+        found = found if self.neighbours is None else self.neighbours
+        return float(np.average(found, weights=squares) if squares.any() else found.max(initial=1.0))
+
+    def _wider(self, state: Attributions, place: int) -> Mapping[str, float]:
+        """By feature, how much larger similar neighbours make errors than equal blocks of rows show. Source: E6.6."""
+        if self.neighbours is None:
+            return dict.fromkeys(state.features, 1.0)
+        found, _ = _in_blocks(state, place)
+        return dict(zip(state.features, np.sqrt(np.maximum(self.neighbours / found, 1)).tolist(), strict=True))
+
+    @cached_property
+    def _sides(self) -> list[tuple[Attributions, int]]:
+        """The states and the output's index in each: of the window, and of a baseline with both it and the features."""
+        sides, known, name = [(self.state, self.place)], self.known, self.current.name
+        if known is not None and name in known.outputs and known.features == self.state.features:
+            sides.append((known, known.outputs.index(name)))
+        return sides
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the errors: blocks less one; with groups, only non-empty blocks count."""
+        return min(np.count_nonzero(state.rows) if state.group_column else BLOCKS for state, _ in self._sides) - 1
+
+    @cached_property
+    def before(self) -> Mapping[str, float]:
+        """The baseline's values of the written features, in the document's order."""
+        return self.baseline or {}
+
+    @cached_property
+    def ndcg(self) -> float:
+        return ndcg(self.before, self.current.values)
+
+    @cached_property
+    def ndcg_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the gain, from resamples of the blocks of baseline and window; None for medians."""
+        names, random = self.state.features, np.random.default_rng(0)
+        drawn = [self._drawn(random, *side) for side in self._sides]
+        now, before = drawn[0], drawn[1] if len(drawn) > 1 else None
+        if now is None:
+            return None
+        if before is None:
+            before = np.tile([self.before.get(name, 0.0) for name in names], (RESAMPLES, 1))
+        gains = [
+            ndcg(*(dict(zip(names, side.tolist(), strict=True)) for side in sides))
+            for sides in zip(before, now, strict=True)
+        ]
+        low, high = np.percentile(gains, LEVEL)
+        return float(low), float(high)
+
+    @cached_property
+    def changes(self) -> Mapping[str, tuple[float, float]] | None:
+        """By feature the interval of its value minus the baseline's, at the family's level; None for medians.
+
+        Source: E6.2; Dunn 1961, "Multiple comparisons among means".
+        """
+        errors = [errors_of(*side) for side in self._sides]
+        if any(error is None for by_name in errors for error in by_name.values()):
+            return None
+        tests = len(self.state.outputs) * len(self.state.features)
+        reach = -student_quantile(self.freedom, self.tolerances.budget / tests / 2)
+        wider = [self._wider(*side) for side in self._sides]
+        found = {}
+        for name in self.state.features:
+            change = self.current.values[name] - self.before.get(name, 0.0)
+            apart = (by_name[name] or 0.0 for by_name in errors)
+            slack = reach * math.hypot(*(error * by[name] for error, by in zip(apart, wider, strict=True)))
+            found[name] = (change - slack, change + slack)
+        return found
+
+    def _drawn(self, random: np.random.Generator, state: Attributions, place: int) -> Numbers | None:
+        """Values in resamples of the state's blocks, shape (RESAMPLES, features); None for medians."""
+        weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1 / BLOCKS), RESAMPLES).astype(float)
+        found = aggregated(state, place, weights)
+        if found is None or self.neighbours is None:
+            return found
+        middle, wider = found.mean(axis=0), np.array([*self._wider(state, place).values()])
+        widened: Numbers = middle + (found - middle) * wider
+        return widened
+
+
+def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:
+    """How many rows count as one, by feature, estimated from blocks; and the sums of the amounts' squares."""
+    rows, sums, squares = max(state.count, 1), state.sums[ABSOLUTE, place], state.sums[SQUARED, place].sum(axis=1)
+    means = sums.sum(axis=1, keepdims=True) / rows
+    squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
+    return likeness_in_blocks(sums - means * state.rows, squares, state.rows), squares
+
+
+def comparisons_of(
+    state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, tolerances: Tolerances
+) -> Iterator[OutputComparison]:
+    """Every output of a window with its baseline."""
+    for place, output in enumerate(analysis.outputs):
+        values = known.constraints.values.get(output.name)
+        neighbours = None if known.likeness is None else known.likeness[place]
+        yield OutputComparison(output, values, tolerances, state, place, known.state, neighbours)

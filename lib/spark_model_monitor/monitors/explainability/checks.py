@@ -1,0 +1,100 @@
+"""The checks of attributions: each a registered function that compares one output with its baseline. Pure.
+
+Registered under its `constraint_check_type`. A check returns a `Finding` for each feature that it is about, with None
+as the feature for all of them together. It never logs and never raises because of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.explainability.analysis import OutputComparison
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.registry import Registry
+
+CHECKS: Registry[Callable[[OutputComparison], Iterator[tuple[str | None, Finding]]]] = Registry("attribution check")
+
+DRIFT = "Feature attribution drift {ndcg} exceeds threshold {threshold}"
+"""The service says "exceeds" for a score below its threshold. Source: E6.1; G25."""
+
+CHANGE = "Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between {low:.4g} and {high:.4g}"
+GAIN = "normalised discounted cumulative gain of the window's ranking, gains being the baseline's values"
+LIMIT = (
+    "the interval of the change beside {relative:g} of the feature's baseline value and {absolute:g} of the sum of all"
+)
+
+
+@CHECKS.register("feature_attribution_drift_check")
+def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
+    """The normalised discounted cumulative gain of an output's ranking is at least the threshold.
+
+    Source: E6.1.
+    """
+    threshold = output.tolerances.threshold
+    unjudged = _unjudged(output, threshold)
+    if unjudged is None and len(output.before) < 2:
+        unjudged = Finding.not_judged(threshold, "one feature alone has no ranking")
+    if unjudged is not None:
+        yield None, unjudged
+        return
+    ndcg, (n, m) = output.ndcg, output.rows
+    found = Finding(CheckStatus.PASSED, threshold, ndcg, output.ndcg_interval, n=n, m=m, formula=GAIN)
+    if ndcg < threshold:
+        found = found.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
+    yield None, found
+
+
+@CHECKS.register("attribution_change_check")
+def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
+    """The change of each feature's global value is within the limit, as far as chance allows a verdict. Ours.
+
+    Violated if the change's whole interval, at the level of the family, lies beyond the limit, passed if it lies within the
+    limit, and otherwise `cannot tell`.
+    Source: E6.2.
+    """
+    tolerances = output.tolerances
+    if not tolerances.with_changes:
+        return
+    unjudged = _unjudged(output, None)
+    if unjudged is None and output.changes is None:
+        of_one = bool(output.state.group_column) and not output.freedom
+        why = "one group of rows alone has no interval" if of_one else "medians have no intervals"
+        unjudged = Finding.not_judged(None, why)
+    total = sum(map(abs, output.before.values()))
+    formula = LIMIT.format(relative=tolerances.relative, absolute=tolerances.absolute)
+    for name in output.state.features:
+        if unjudged is not None:
+            yield name, unjudged
+            continue
+        now, before = output.current.values[name], output.before.get(name, 0.0)
+        (low, high), (n, m) = (output.changes or {})[name], output.rows
+        limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
+        found = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
+        if low > limit or high < -limit:
+            said = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
+            change = _in_words(output.current.name, now, before)
+            found = found.but(status=CheckStatus.VIOLATED, change=change, description=said)
+        elif not (-limit <= low and high <= limit):
+            found = found.but(status=CheckStatus.CANNOT_TELL, reason="the interval reaches across the limit")
+        yield name, found
+
+
+def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:
+    """The verdict on an output that the baseline lacks, or that has too few rows; None if it can be judged."""
+    if output.baseline is None:
+        return Finding.not_judged(threshold, "the baseline does not have this output")
+    if output.known is not None and output.known.baseline != output.state.baseline:
+        return Finding.not_judged(threshold, "the baseline's attributions are held against other baseline rows")
+    least, (_, rows) = output.tolerances.min_rows, output.rows
+    if rows < least * output.likeness:
+        alike = f", which say as much as {rows / output.likeness:,.0f} by themselves" if output.likeness > 1 else ""
+        reason = f"{rows:,} rows{alike}; at least {least:,} are asked for"
+        return Finding(CheckStatus.CANNOT_TELL, threshold, m=rows, reason=reason)
+    return None
+
+
+def _in_words(output: str, now: float, before: float) -> str:
+    """The change as text, to follow the feature's name."""
+    times = f" {abs(now / before):.2g} times as much:" if before else ""
+    return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"

@@ -1,0 +1,344 @@
+"""Kernel SHAP for many rows at once, and the designs of coalitions: which of k players join each call of a game. Pure.
+
+The synthetic rows of all of them share one buffer and one call of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics.states.scores import logarithms
+
+Masks = NDArray[np.bool_]  # shape (coalitions, players)
+Weights = NDArray[np.float64]
+
+DEFAULT_SAMPLES = 2048  # coalitions by default, besides two per feature (E3.1)
+
+DRAWS_PER_COALITION = 4
+"""Number of draws per coalition that is still needed; a coalition drawn twice counts twice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """Coalitions of some players, and the projection from the coalitions' worth to the players' values.
+
+    masks: who takes part, shape (coalitions, players); neither all nor none. of_coalitions: shape (players, coalitions).
+    of_all: shape (players,). is_exact: whether it has all coalitions. is_singular: whether it can't tell players apart.
+
+    With y a coalition's worth above nobody's and total everybody's, the values are of_coalitions @ y + of_all * total.
+    """
+
+    masks: Masks
+    of_coalitions: NDArray[np.float64]
+    of_all: NDArray[np.float64]
+    is_exact: bool
+    is_singular: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        return self.masks.nbytes + self.of_coalitions.nbytes
+
+
+def samples_of(asked: int | None, features: int) -> int:
+    """Number of coalitions for a row, for all features of a data set.
+
+    Source: E3.1.
+    """
+    everything: int = 2**features - 2
+    return max(0, min(everything, asked or 2 * features + DEFAULT_SAMPLES))
+
+
+def design_of(players: int, samples: int, seed: int) -> Design:
+    """The design for some players, with at most this many coalitions; deterministic.
+
+    Source: E3.2; Lundberg and Lee 2017, "A unified approach to interpreting model predictions".
+    """
+    is_exact = players < 2 or 2**players - 2 <= samples
+    masks, weights = _everything(players) if is_exact else _outside_in(players, samples, seed)
+    return _projected(masks, weights, is_exact=is_exact)
+
+
+def _projected(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
+    """Weighted least squares with values that add up to the total: the last player gets the remainder."""
+    coalitions, players = masks.shape
+    last = masks[:, -1:].astype(np.float64) if players else np.zeros((coalitions, 0))
+    apart = masks[:, :-1] - last
+    weighted = apart.T * weights
+    values, vectors = np.linalg.eigh(weighted @ apart)
+    seen = values > 1e-12 * max(1.0, values.max(initial=0.0))
+    solved = (vectors[:, seen] / values[seen]) @ (vectors[:, seen].T @ weighted)
+    shares = -solved @ last
+    return Design(
+        masks,
+        np.vstack([solved, -solved.sum(axis=0, keepdims=True)])[:players],
+        np.vstack([shares, 1 - shares.sum(axis=0, keepdims=True)])[:players].reshape(-1),
+        is_exact,
+        not bool(seen.all()),
+    )
+
+
+def _everything(players: int) -> tuple[Masks, Weights]:
+    sizes = range(1, players)
+    masks = [_all_of_size(players, size) for size in sizes]
+    weights = [np.full(comb(players, size), _weight(players, size) / comb(players, size)) for size in sizes]
+    return np.vstack([np.zeros((0, players), bool), *masks]), np.concatenate([np.zeros(0), *weights])
+
+
+def _outside_in(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
+    """Whole sizes while they fit, smallest and largest first; then draws from other sizes, in complementary pairs.
+
+    Source: E3.2.
+    """
+    sizes = list(range(1, players // 2 + 1))
+    shares = np.array([_weight(players, size) * (1 if 2 * size == players else 2) for size in sizes])
+    shares /= shares.sum()
+    masks, weights, left = [], [], samples
+    while sizes:
+        both = 1 if 2 * sizes[0] == players else 2
+        whole = both * comb(players, sizes[0])
+        if left * shares[0] / shares.sum() < whole * (1 - 1e-8):
+            break
+        some = _all_of_size(players, sizes[0])
+        masks.append(np.vstack([some, ~some][:both]))
+        weights.append(np.full(whole, shares[0] / whole))
+        left -= whole
+        sizes, shares = sizes[1:], shares[1:]
+    if sizes and left > 0:
+        drawn, counts = _drawn(players, sizes, shares / shares.sum(), left, seed)
+        masks.append(drawn)
+        weights.append(counts * (shares.sum() / counts.sum()))
+    return np.vstack(masks), np.concatenate(weights)
+
+
+def _drawn(players: int, sizes: list[int], shares: Weights, wanted: int, seed: int) -> tuple[Masks, Weights]:
+    """Up to this many coalitions of these sizes with their complements, and how often each was drawn."""
+    random = np.random.default_rng([seed, players])
+    pairs = max(1, wanted // 2)
+    size = random.choice(sizes, DRAWS_PER_COALITION * pairs, p=shares)
+    drawn = random.random((len(size), players)).argsort(axis=1).argsort(axis=1) < size[:, None]
+    alike = np.packbits(drawn ^ drawn[:, :1], axis=1)  # the same for a coalition and its complement
+    _, first, place = np.unique(alike, axis=0, return_index=True, return_inverse=True)
+    end = np.sort(first)[pairs] if len(first) > pairs else len(size)
+    counts = np.bincount(place.reshape(-1)[:end], minlength=len(first))
+    order = np.sort(first[first < end])
+    kept = drawn[order]
+    found = counts[place.reshape(-1)[order]].astype(np.float64)
+    return np.vstack([kept, ~kept]), np.concatenate([found, found])
+
+
+def _all_of_size(players: int, size: int) -> Masks:
+    members = np.array(list(combinations(range(players), size)))
+    masks = np.zeros((len(members), players), bool)
+    np.put_along_axis(masks, members, True, axis=1)
+    return masks
+
+
+def _weight(players: int, size: int) -> float:
+    """The kernel's weight of all coalitions of a size together, up to a constant factor."""
+    return (players - 1) / (size * (players - size))
+
+
+class Designs:
+    """The designs by number of players; drops the least recently used ones when they get too large together."""
+
+    LIMIT = 256 * 2**20
+
+    def __init__(self, samples: int, seed: int) -> None:
+        self._samples = samples
+        self._seed = seed
+        self._made: dict[int, Design] = {}
+
+    def of(self, players: int) -> Design:
+        design = self._made.pop(players, None) or design_of(players, self._samples, self._seed)
+        self._made[players] = design
+        while len(self._made) > 1 and sum(made.nbytes for made in self) > self.LIMIT:
+            del self._made[next(iter(self._made))]
+        return design
+
+    def __iter__(self) -> Iterator[Design]:
+        return iter(self._made.values())
+
+
+Cells = NDArray[np.generic]  # shape (rows, features): doubles, or objects with None for missing cells
+Answers = NDArray[np.float64]  # shape (rows, outputs)
+
+BUFFER_ROWS = 100_000
+BUFFER_BYTES = 64 * 2**20
+CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has log-odds
+
+
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """Local values of rows, shape (rows, outputs, features), and the number of rows with exact ones."""
+
+    values: NDArray[np.float64]
+    exact: int
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The means to explain rows.
+
+    predict: the model's answers to rows. baseline: rows that represent a feature's absence. samples, seed: of designs.
+    with_logit: whether to attribute log-odds. exactly: computes the values directly, if the model needs no coalitions.
+    """
+
+    predict: Callable[[Cells], Answers]
+    baseline: Cells
+    samples: int
+    seed: int = 0
+    with_logit: bool = False
+    exactly: Callable[[Cells], NDArray[np.float64]] | None = None
+
+    @cached_property
+    def designs(self) -> Designs:
+        return Designs(self.samples, self.seed)
+
+    @cached_property
+    def expected(self) -> NDArray[np.float64]:
+        """The worth of the empty coalition: the mean answer to the baseline rows after the link, shape (outputs,)."""
+        return self._linked(self.predict(self.baseline).mean(axis=0))
+
+    def explained(self, rows: Cells) -> Attributed:
+        """The attributions of all features for some rows.
+
+        Raises BadInput if log-odds are requested for answers outside 0 to 1.
+        """
+        totals = self._linked(self.predict(rows)) - self.expected
+        if self.exactly is not None:
+            return Attributed(self.exactly(rows), len(rows))
+        differs = np.any([_differs(rows, other) for other in self.baseline], axis=0)
+        values = np.zeros((len(rows), len(self.expected), rows.shape[1]))
+        waiting: list[_Piece] = []
+        size = 0
+        for piece in self._pieces(differs):
+            if size + piece.size(self.baseline) > self._room and waiting:
+                self._play(rows, waiting, values)
+                waiting, size = [], 0
+            waiting.append(piece)
+            size += piece.size(self.baseline)
+        self._play(rows, waiting, values)
+        players = differs.sum(axis=1)
+        exact = int((players == 0).sum())
+        for count in np.unique(players[players > 0]):
+            design, alike = self.designs.of(int(count)), np.flatnonzero(players == count)
+            places = np.nonzero(differs[alike])[1].reshape(len(alike), -1)
+            shares = totals[alike][:, :, None] * design.of_all
+            values[alike[:, None], :, places] += shares.transpose(0, 2, 1)
+            exact += len(alike) * design.is_exact
+        return Attributed(values, exact)
+
+    @property
+    def _room(self) -> int:
+        """Number of synthetic rows in a buffer."""
+        return max(1, min(BUFFER_ROWS, BUFFER_BYTES // (8 * max(1, self.baseline.shape[1]))))
+
+    @cached_property
+    def _buffer(self) -> Cells:
+        """A reusable buffer for a call's synthetic rows: allocating memory each time takes longer than filling it."""
+        kind = np.result_type(self.baseline, np.float64)
+        return np.empty((max(self._room, len(self.baseline)), self.baseline.shape[1]), kind)
+
+    def _pieces(self, differs: NDArray[np.bool_]) -> Iterator[_Piece]:
+        """Groups of rows that differ in the same features, few features first; split when a buffer is full.
+
+        A row that needs more than a buffer is split between its coalitions, at positions independent of other rows.
+        """
+        packed = np.hstack(
+            [differs.sum(axis=1).astype(">u4").view(np.uint8).reshape(-1, 4), np.packbits(differs, axis=1)]
+        )
+        place = np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1)
+        order = np.argsort(place, kind="stable")
+        for rows in filter(len, np.split(order, np.cumsum(np.bincount(place))[:-1])):
+            columns = np.flatnonzero(differs[rows[0]])
+            if len(columns) < 2:
+                continue
+            design = self.designs.of(len(columns))
+            coalitions = len(design.masks)
+            at_once = max(1, self._room // len(self.baseline))
+            if coalitions > at_once:
+                for row in rows:
+                    for start in range(0, coalitions, at_once):
+                        yield _Piece(np.array([row]), columns, design, start, min(start + at_once, coalitions))
+                continue
+            step = max(1, at_once // coalitions)
+            for start in range(0, len(rows), step):
+                yield _Piece(rows[start : start + step], columns, design, 0, coalitions)
+
+    def _play(self, rows: Cells, pieces: list[_Piece], values: NDArray[np.float64]) -> None:
+        """Add the worth of the coalitions of some pieces to the values. One call of the model."""
+        if not pieces:
+            return
+        end = 0
+        for piece in pieces:
+            start, end = end, end + piece.size(self.baseline)
+            piece.fill(self._buffer[start:end], rows, self.baseline)
+        answers = self.predict(self._buffer[:end])
+        answers = answers.reshape(-1, len(self.baseline), answers.shape[1]).mean(axis=1)
+        worth = self._linked(answers) - self.expected
+        start = 0
+        for piece in pieces:
+            end = start + len(piece.rows) * (piece.stop - piece.start)
+            piece.add(worth[start:end], values)
+            start = end
+
+    def _linked(self, answers: Answers) -> Answers:
+        if not self.with_logit:
+            return answers
+        if answers.size and not (answers.min() >= 0 and answers.max() <= 1):
+            raise BadInput(
+                "use_logit asks for probabilities, and the model's answers lie outside of 0 to 1; leave use_logit out"
+            )
+        inside = np.clip(answers, CLIP, 1 - CLIP)
+        return logarithms(inside / (1 - inside))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Rows that differ in the same columns, and the part of a design's coalitions to evaluate for them."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    design: Design
+    start: int
+    stop: int
+
+    def size(self, baseline: Cells) -> int:
+        return len(self.rows) * (self.stop - self.start) * len(baseline)
+
+    def fill(self, synthetic: Cells, rows: Cells, baseline: Cells) -> None:
+        """Fill in each row, with baseline cells for players absent from a coalition: by row, coalition, baseline row.
+
+        A row's own cells and all of the baseline's are put side by side, and taken by index.
+        """
+        width, count = rows.shape[1], len(self.rows)
+        absent = np.zeros((self.stop - self.start, 1, width), bool)
+        absent[:, 0, self.columns] = ~self.design.masks[self.start : self.stop]
+        own, of_others = np.arange(width), np.arange(width, width + baseline.size).reshape(baseline.shape)
+        places = np.where(absent, of_others, own)
+        others = np.broadcast_to(baseline.reshape(-1), (count, baseline.size))
+        cells = np.hstack([rows[self.rows], others]).astype(synthetic.dtype, copy=False)
+        np.take(cells, places.reshape(-1), axis=1, out=synthetic.reshape(count, -1), mode="clip")
+
+    def add(self, worth: Answers, values: NDArray[np.float64]) -> None:
+        """Each row separately, so that a row's sums don't depend on the rows around it."""
+        of_coalitions = self.design.of_coalitions[:, self.start : self.stop]
+        by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)
+        found = np.matmul(of_coalitions, by_row)  # rows, players, outputs
+        values[self.rows[:, None], :, self.columns[None, :]] += found
+
+
+def _differs(rows: Cells, other: Cells) -> NDArray[np.bool_]:
+    """Where cells differ from those of another row; missing cells are equal."""
+    apart: NDArray[np.bool_] = np.asarray(rows != other, dtype=bool)
+    if rows.dtype == np.float64:
+        apart &= ~(np.isnan(rows) & np.isnan(other))
+    return apart

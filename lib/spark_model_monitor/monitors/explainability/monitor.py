@@ -1,0 +1,258 @@
+"""The explainability monitor: combines what to explain, all checks, its page and its constraints on later data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.check_results import (
+    LABEL,
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Summary,
+    SummaryRow,
+)
+from spark_model_monitor.documents.clarify import (
+    AttributionReport,
+    AttributionViolation,
+    AttributionViolations,
+    Dependence,
+    Explanations,
+    OutputAttributions,
+)
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.page import Page
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.monitors.explainability.analysis import (
+    AttributionAnalysis,
+    AttributionBaseline,
+    Dependent,
+    Tolerances,
+    analysis_of,
+    comparisons_of,
+)
+from spark_model_monitor.monitors.explainability.checks import CHECKS
+from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
+from spark_model_monitor.monitors.explainability.page import page_of
+from spark_model_monitor.monitors.protocol import (
+    TOLD,
+    Layout,
+    Monitor,
+    PublishedMetric,
+    Scanned,
+    violated,
+    violation_count,
+)
+from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+from spark_model_monitor.statistics.states import RowRuns, State
+from spark_model_monitor.statistics.states.attributions import Attributions
+from spark_model_monitor.statistics.states.rows import values_of
+from spark_model_monitor.statistics.verdicts.likeness import ROOM, likeness_of_neighbours, rows_as_one
+
+log = logging.getLogger(__name__)
+
+ATTRIBUTIONS = "attributions"
+METRIC, NDCG = "shap", "ndcg"  # the name in the service's violations, and the check of all features together
+METHOD = "KernelShap"  # the name in the service's metrics
+
+
+def _warn_of_other_features(analysis: AttributionAnalysis, known: AttributionBaseline) -> None:
+    for output in analysis.outputs:
+        before = known.constraints.values.get(output.name, {})
+        apart = sorted(set(before) ^ set(output.values))
+        if before and apart:
+            log.warning("%d features are in the baseline or in the window only; the first is %r", len(apart), apart[0])
+            return
+
+
+def _dependence(found: Dependent) -> Dependence:
+    return Dependence(
+        feature_name=found.feature,
+        data_type="numerical" if found.grid.is_numeric else "categorical",
+        feature_values=found.grid.values,
+        model_predictions=tuple(map(tuple, found.answers.tolist())),
+        data_distribution=found.grid.shares,
+        label_headers=found.outputs,
+    )
+
+
+@dataclass(frozen=True)
+class ExplainabilityMonitor(Monitor):
+    """Monitors explainability: which features move a model's output, by how much, and whether that changes.
+
+    Parameters
+    ----------
+    wanted : AttributionMeasures, optional
+        What to explain, and how. Without it, the monitor can't scan; it interprets existing attributions.
+    tolerances : Tolerances, optional
+        How attributions are judged.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import AnalysisConfig, AttributionMeasures, ExplainabilityMonitor, run_baseline
+    >>> config = AnalysisConfig.from_json('{"methods": {"shap": {"baseline": [[0, 0]]}}}')
+    >>> rows = pd.DataFrame({"age": [1.0, 3.0], "income": [2.0, 2.0]})
+    >>> measures = AttributionMeasures.of(config, lambda frame: 2 * frame["age"] + frame["income"])
+    >>> baseline = run_baseline(rows, ExplainabilityMonitor(measures))
+    >>> baseline.to_pandas()["value"].to_dict()
+    {'age': 4.0, 'income': 2.0}
+    """
+
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_EXPLAINABILITY
+    NAMESPACE: ClassVar[str] = "explainability-metrics"
+    STATE: ClassVar[type[State]] = Attributions
+    CONSTRAINTS: ClassVar[type[Document]] = AttributionReport
+
+    wanted: AttributionMeasures | None = None
+    tolerances: Tolerances = field(default_factory=Tolerances)
+
+    def measures(self) -> AttributionMeasures:
+        if self.wanted is None:
+            raise ValueError("an explainability monitor without measures has nothing to scan for")
+        return self.wanted
+
+    def expecting(
+        self, measures: Any, expectations: Any, dataset: Dataset, known: AttributionBaseline | None, *_: object
+    ) -> AttributionMeasures:
+        """The measures with the baseline's groups of rows."""
+        asked: AttributionMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
+        if known is None or known.state is None or not self.tolerances.with_changes:
+            return asked
+        group = known.state.group_column
+        return replace(asked, group_column=group or None, with_runs=not group)
+
+    def grouped(self, known: AttributionBaseline, state: Attributions, runs: Sequence[RowRuns]) -> AttributionBaseline:
+        columns = [(*values_of(each.runs, numeric=True), True) for each in runs]
+        if likeness_of_neighbours(columns) == 1:
+            return known
+        found, _ = rows_as_one(np.array([values for values, *_ in columns]), columns[0][1], answers=range(len(columns)))
+        return replace(known, likeness=np.maximum(ROOM * found, 1).reshape(len(state.outputs), -1))
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        from spark_model_monitor.monitors.explainability.scan import scanned
+
+        return scanned(measures, dataset, checks)
+
+    def refusing(self, found: Scanned, dataset: Dataset, known: Any) -> Dataset | None:
+        """The data set without the records for which the model has no finite answer."""
+        refused = found.rows.refused
+        if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
+            return None
+        from spark_model_monitor.monitors.explainability.scan import answered
+
+        return answered(self.measures(), dataset)
+
+    def metrics(self, state: Attributions) -> AttributionAnalysis:
+        return analysis_of(state)
+
+    def documents(self, state: Attributions, analysis: AttributionAnalysis) -> tuple[AttributionReport]:
+        """analysis.json; features and outputs in their order. Source: B3; E5."""
+        outputs = {
+            output.name: OutputAttributions(global_shap_values=dict(output.values), expected_value=output.expected)
+            for output in analysis.outputs
+            if output.values
+        }
+        dependence = tuple(map(_dependence, analysis.dependence))
+        return (AttributionReport(explanations=Explanations(kernel_shap=outputs or None, pdp=dependence or None)),)
+
+    def files(self, analysis: AttributionAnalysis) -> Mapping[str, bytes]:
+        return analysis.files
+
+    def known(self, constraints: AttributionReport, _: None, state: State | None, *__: object) -> AttributionBaseline:
+        if state is not None and not isinstance(state, Attributions):
+            raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of explainability")
+        return AttributionBaseline(constraints, state)
+
+    def check(
+        self, state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        """The result of every check of every output."""
+        results = tuple(
+            finding.result(
+                check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name}
+            )
+            for output in comparisons_of(state, analysis, known, self.tolerances)
+            for check in CHECKS.values()
+            for feature, finding in check(output)
+        )
+        _warn_of_other_features(analysis, known)
+        alarming = [result for result in results if result.feature is None]
+        unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
+        if unsure:
+            log.warning("%d of %d rankings could not be judged; checks.json says why", unsure, len(alarming))
+        return results
+
+    def budget(self, state: Attributions, known: AttributionBaseline) -> BudgetLedger | None:
+        """How the changes share the budget; None if they are not judged. Source: E6.2."""
+        if not self.tolerances.with_changes:
+            return None
+        return BudgetLedger.of_one(ATTRIBUTIONS, self.tolerances.budget, len(state.outputs) * len(state.features))
+
+    def violations(self, results: tuple[CheckResult, ...]) -> AttributionViolations:
+        found = (
+            AttributionViolation(
+                label=(result.model_extra or {})[LABEL],
+                metric_name=METRIC,
+                constraint_check_type=result.check,
+                description=result.description or "",
+            )
+            for result in violated(results)
+        )
+        return AttributionViolations(version="1.0", violations=tuple(found))
+
+    def published(
+        self, state: Attributions, analysis: AttributionAnalysis, results: tuple[CheckResult, ...], *_: object
+    ) -> tuple[PublishedMetric, ...]:
+        """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
+        found = []
+        for output in analysis.outputs:
+            whose = {"ExplainabilityMethod": METHOD, "Label": output.name}
+            of_feature, of_baseline = ({**whose, "ValueType": kind} for kind in ("GlobalShapValues", "ExpectedValue"))
+            found += [
+                PublishedMetric(f"feature_{name}", value, dimensions=of_feature)
+                for name, value in output.values.items()
+            ]
+            found.append(PublishedMetric("ExpectedValue", output.expected, dimensions=of_baseline))
+        found += [
+            PublishedMetric(each.metric, each.observed, dimensions={"Label": (each.model_extra or {})[LABEL]})
+            for each in results
+            if each.metric is not None and each.observed is not None
+        ]
+        return (*found, violation_count(results))
+
+    def page(
+        self,
+        analysis: AttributionAnalysis,
+        results: tuple[CheckResult, ...],
+        _: object,
+        known: AttributionBaseline | None,
+    ) -> Page:
+        page, asked = page_of(analysis, results, known), self.wanted.config.methods if self.wanted else None
+        report = asked.report if asked else None
+        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
+
+    def summary(self, state: Attributions, analysis: AttributionAnalysis, *_: object) -> Summary:
+        rows = (
+            SummaryRow(name, output.name, "attribution", value=value)
+            for output in analysis.outputs
+            for name, value in output.values.items()
+        )
+        return Summary(tuple(rows))
+
+    def table(self, documents: tuple[AttributionReport]) -> Table:
+        rows = tuple(
+            {"feature": feature, "label": output, "value": value}
+            for output, values in documents[0].values.items()
+            for feature, value in values.items()
+        )
+        return Table("attributions", "feature", rows)

@@ -1,0 +1,173 @@
+"""Attributions as a page: each output's features, the largest first, compared with the baseline's. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
+from shlex import quote
+
+from spark_model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
+from spark_model_monitor.documents.headline import moved as moved_by
+from spark_model_monitor.documents.headline import no_more_than
+from spark_model_monitor.documents.page import (
+    EXPLAIN,
+    Block,
+    Card,
+    Cards,
+    Column,
+    CurveChart,
+    Headline,
+    Line,
+    Mark,
+    Page,
+    PageSection,
+    PageTable,
+    Point,
+    PointChart,
+    count_text,
+    number_text,
+)
+from spark_model_monitor.monitors.explainability.analysis import (
+    AttributionAnalysis,
+    AttributionBaseline,
+    Dependent,
+    OutputAnalysis,
+)
+
+TITLE, NAME = "Analysis Report", "report"  # the service's SDK's names for the report and its files
+MOST_FEATURES = 20  # features in a chart; the table has all of them
+
+HOW_TO_READ = (
+    "No change larger than: that is where the interval of the change ends. A change counts if its whole interval lies beyond its "
+    "limit: a share of the feature's baseline value (25 % by default), for small ones a share of all together (2 %).",
+    "A global value says how much a feature moves the model's output, on average over the rows, away from what the baseline "
+    "rows get. It says what moves the model, not what is true of the world. Two features that say the same share what they do.",
+)
+
+
+def page_of(analysis: AttributionAnalysis, results: Sequence[CheckResult], known: AttributionBaseline | None) -> Page:
+    """The report of an analysis. results: of its checks, none for a baseline."""
+    facts = (("method", how(analysis)), ("aggregation", analysis.aggregation.value))
+    headline = None if results else _of_baseline(analysis)
+    return Page(NAME, TITLE, facts, tuple(_sections(analysis, results, known)), headline)
+
+
+def _of_baseline(analysis: AttributionAnalysis) -> Headline:
+    largest = [
+        max((abs(value), name) for name, value in each.values.items())[1] for each in analysis.outputs if each.values
+    ]
+    said = f"{largest[0]} moves {analysis.outputs[0].name} most: later data is checked against that." if largest else ""
+    return Headline(said or "There is nothing to be checked.", f"{count_text(analysis.rows)} rows were looked at.")
+
+
+def how(analysis: AttributionAnalysis) -> str:
+    """How the attributions were computed."""
+    if analysis.exact == analysis.rows:
+        return "exact"
+    return f"sampled coalitions; {count_text(analysis.exact)} of {count_text(analysis.rows)} rows exact"
+
+
+def _sections(
+    analysis: AttributionAnalysis, results: Sequence[CheckResult], known: AttributionBaseline | None
+) -> Iterator[PageSection]:
+    found = {((each.model_extra or {})[LABEL], each.feature): each for each in results}
+    moved = sorted(
+        (each for each in results if each.status is CheckStatus.VIOLATED), key=lambda each: -abs(each.observed or 0.0)
+    )
+    outputs = {each.name: each for each in analysis.outputs}
+    cards = [_card(each, outputs[(each.model_extra or {})[LABEL]], known) for each in moved if each.feature]
+    said = [_ranking(each) for each in moved if not each.feature]
+    if cards or said:
+        yield PageSection("Changed", (*((Cards(tuple(cards)),) if cards else ()), *said), note="the largest first")
+    for output in analysis.outputs:
+        before = _before(known, output.name)
+        of_output = {name: each for name in output.values if (each := found.get((output.name, name))) is not None}
+        changed = {name for name, each in of_output.items() if each in moved}
+        blocks: tuple[Block, ...] = (_chart(output, before, changed), _table(output, before, of_output))
+        yield PageSection(f"What moves {output.name}", blocks, note="the largest first")
+    for dependent in analysis.dependence:
+        blocks = (*_curves(dependent), _dependence(dependent))
+        yield PageSection(f"Partial dependence on {dependent.feature}", blocks, folded=True)
+    yield PageSection("How to read this", HOW_TO_READ, folded=True)
+
+
+def _before(known: AttributionBaseline | None, output: str) -> Mapping[str, float]:
+    return known.constraints.values.get(output, {}) if known else {}
+
+
+def _card(result: CheckResult, output: OutputAnalysis, known: AttributionBaseline | None) -> Card:
+    """A feature's present and previous effect on an output."""
+    name, limit = result.feature or "", number_text(result.threshold, 3)
+    now, before = output.values[name], _before(known, output.name).get(name, 0.0)
+    chart = _chart(output, {name: before}, {name}, [name])
+    points = (replace(chart.points[0], name="this run"), Point("baseline", before))
+    said = f"moves {output.name} by {number_text(before, 3)} → {number_text(now, 3)} on average"
+    ends = f"the change is {' to '.join(number_text(end, 3) for end in result.interval or ())}, limit {limit}"
+    hint = "see in the page of data quality whether its values changed"
+    more = (EXPLAIN.format(name=quote(name)),)
+    by, of = moved_by(before, now)[1], f"{name} ({output.name})"
+    return Card(name, said, by, result.since or "", replace(chart, points=points), (hint,), None, ends, more, of=of)
+
+
+def _ranking(result: CheckResult) -> str:
+    found, asked = number_text(result.observed), number_text(result.threshold)
+    return f"The features' ranking: {result.metric} {found} where at least {asked} is asked for; 1 is that of the baseline."
+
+
+def _chart(
+    output: OutputAnalysis, known: Mapping[str, float], changed: Collection[str], chosen: Sequence[str] = ()
+) -> PointChart:
+    names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
+    values = [abs(value) for name in names for value in (output.values[name], known.get(name, 0.0))]
+    # infinite if a value is too large to be squared
+    errors = {name: error for name in names if (error := output.errors[name]) is not None and isfinite(error)}
+    top = max(values, default=0.0) + max((2 * error for error in errors.values()), default=0.0) or 1.0
+    least = -top if min((output.values[name] for name in names), default=0.0) < 0 else 0.0
+    ends = {
+        name: (output.values[name] - 1.96 * error, output.values[name] + 1.96 * error) for name, error in errors.items()
+    }
+    marks = {name: Mark.BAD if name in changed else Mark.NONE for name in names}
+    points = tuple(Point(name, output.values[name], known.get(name), ends.get(name), marks[name]) for name in names)
+    return PointChart(f"By how much each feature moves {output.name}, on average", points, span=(least, top))
+
+
+def _table(output: OutputAnalysis, known: Mapping[str, float], results: Mapping[str, CheckResult]) -> PageTable:
+    total = sum(map(abs, output.values.values())) or 1.0
+    columns = [
+        Column("feature", is_name=True),
+        *(Column(title, is_number=True) for title in ("share", "signed", "before", "now")),
+    ]
+    columns += [Column("limit", is_number=True), Column("no change larger than")] if results else []
+    lines = []
+    for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
+        numbers = map(number_text, (output.means[name], known.get(name), value))
+        result = results.get(name)
+        is_bad = result is not None and result.status is CheckStatus.VIOLATED
+        told = (
+            (number_text(result.threshold, 3), "changed" if is_bad else no_more_than([result]))
+            if result
+            else ("–", "–")
+        )
+        cells = (name, f"{abs(value) / total:.1%}", *numbers, *(told if results else ()))
+        lines.append(Line(cells, Mark.BAD if is_bad else Mark.NONE, f"{name} ({output.name})"))
+    return PageTable(tuple(columns), tuple(lines), f"Baseline rows get {number_text(output.expected)}.")
+
+
+def _curves(found: Dependent) -> Iterator[CurveChart]:
+    """The mean answer over the values of a number, for each output; both axes from the smallest to the largest."""
+    values = found.grid.values
+    if not found.grid.is_numeric or len(values) < 2:
+        return
+    for output, answers in zip(found.outputs, found.answers.tolist(), strict=True):
+        yield CurveChart.of_numbers(f"{output} over {found.feature}", (found.feature, output), values, answers)
+
+
+def _dependence(found: Dependent) -> PageTable:
+    outputs = (Column(name, is_number=True) for name in found.outputs)
+    columns = (Column("Value"), Column("Share of rows", is_number=True), *outputs)
+    lines = [
+        Line((str(value), f"{share:.1%}", *map(number_text, answers)))
+        for value, share, answers in zip(found.grid.values, found.grid.shares, found.answers.T.tolist(), strict=True)
+    ]
+    return PageTable(columns, tuple(lines), "The mean answer if every row had the value.")

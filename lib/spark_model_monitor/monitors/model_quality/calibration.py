@@ -1,0 +1,169 @@
+"""The meaning of a score: the share of rows with each score in which the event happened, in a baseline. Pure numpy.
+
+The event is the positive class in binary problems, a right prediction in problems of many classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above
+from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
+
+Numbers = NDArray[np.float64]
+
+GROUPS = 256
+"""At most so many groups of about equal rows determine a calibration's error; more change it by less than 1 %."""
+
+FEWEST_ROWS = 100  # in a baseline, to calibrate its scores
+TENTHS = 10  # groups in which scores are compared with their calibration
+MUCH = 0.02  # mean distance, besides the test's level, from which scores are not probabilities
+LEVEL = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The probability of each score: constant between two scores of a pair, linear to the next pair.
+
+    scores: ascending, shape (knots,). probabilities: not decreasing, shape (knots,).
+    """
+
+    scores: Numbers
+    probabilities: Numbers
+
+    @classmethod
+    def of(cls, counts: ScoreCounts, prior: float = 0.0) -> Calibration:
+        """The isotonic regression of the event on the score, by pooling adjacent violators.
+
+        prior: rows of each class that are added to every block, so that no block is certain.
+
+        Source: Barlow et al. 1972, "Statistical Inference under Order Restrictions", pool adjacent violators; Zadrozny
+        and Elkan 2002, "Transforming classifier scores into accurate multiclass probability estimates".
+        """
+        if not len(counts.scores):
+            return cls(np.zeros(1), np.zeros(1))  # a class that never occurred
+        blocks = np.array([*_blocks(counts)], dtype=np.int64).reshape(-1, 4)
+        ends = np.stack([blocks[:, 0], blocks[:, 1] - 1], axis=1)
+        shares = (blocks[:, 2] + prior) / (blocks[:, 3] + 2 * prior)
+        return cls(counts.scores[ends].ravel(), np.repeat(shares, 2))
+
+    def __call__(self, scores: Numbers) -> Numbers:
+        """The probability of each score; beyond the ends, that of the end."""
+        return np.interp(scores, self.scores, self.probabilities)
+
+
+def _blocks(counts: ScoreCounts) -> list[tuple[int, int, int, int]]:
+    """For each block of equal probability: its first score, the one after its last, rows with the event, all rows."""
+    stack: list[tuple[int, int, int, int]] = []
+    rows = (counts.negatives + counts.positives).tolist()
+    for place, (hits, of) in enumerate(zip(counts.positives.tolist(), rows, strict=True)):
+        first, last = place, place + 1
+        while stack and stack[-1][2] * of >= hits * stack[-1][3]:
+            first, _, more, many = stack.pop()
+            hits, of = hits + more, of + many
+        stack.append((first, last, hits, of))
+    return stack
+
+
+def compact(counts: ScoreCounts, groups: int = GROUPS) -> ScoreCounts:
+    """The same rows at fewer scores, with the same isotonic regression: blocks keep both ends, and pool the rest."""
+    most = max(1, int((counts.negatives + counts.positives).sum()) // groups)
+    rows = np.cumsum(counts.negatives + counts.positives)
+    starts: list[int] = []
+    for first, last, *_ in _blocks(counts):
+        starts.append(first)
+        if last - first > 2:
+            inner = np.arange(first + 1, last - 1)
+            number = (rows[inner] - rows[first]) // most
+            starts += inner[np.flatnonzero(np.diff(number, prepend=-1))].tolist()
+        if last - first > 1:
+            starts.append(last - 1)
+    if not starts:
+        return counts
+    negatives, positives = (np.add.reduceat(side, starts) for side in (counts.negatives, counts.positives))
+    return replace(counts, scores=counts.scores[starts], negatives=negatives, positives=positives, limit=0)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationCheck:
+    """How a baseline's scores compare with probabilities, in tenths of its rows; equal scores stay together.
+
+    rows, scores, shares, expected: for each tenth its rows, its mean score, the share with the event, and the
+    calibrated probability. error: mean distance of score and share. left: of calibration and share. problem: why these
+    scores allow no estimates; None if they do.
+    """
+
+    rows: Numbers = field(default_factory=lambda: np.zeros(0))
+    scores: Numbers = field(default_factory=lambda: np.zeros(0))
+    shares: Numbers = field(default_factory=lambda: np.zeros(0))
+    expected: Numbers = field(default_factory=lambda: np.zeros(0))
+    problem: str | None = None
+
+    @property
+    def error(self) -> float:
+        return self._apart(self.scores)
+
+    @property
+    def left(self) -> float:
+        return self._apart(self.expected)
+
+    def _apart(self, promised: Numbers) -> float:
+        return float(np.average(np.abs(promised - self.shares), weights=self.rows)) if len(self.rows) else 0.0
+
+
+TOO_MANY = "the baseline has more than {most} classes with probabilities; estimates are made of so many at most"
+NO_SCORES = "the baseline has no scores; make it with --probability-attribute"
+TOO_FEW = "the baseline has {rows:,} rows with a score; an estimate takes {needed:,}"
+ONE_CLASS = "all labels of the baseline are of one class, so that its scores say nothing of the other"
+NO_PROBABILITIES = (
+    "the scores are no probabilities: the share of positive labels does not rise with them (it is {left:.3f} from the best "
+    "rising curve on average, p {p:.1g})"
+)
+
+
+def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
+    """Whether scores carry probabilities: a higher score must be at least as likely.
+
+    Tenths of the rows are compared with their isotonic regression by Pearson's chi-square test, which is conservative
+    because the regression was fitted to them.
+    """
+    rows = (counts.negatives + counts.positives).astype(np.float64)
+    total, hits = float(rows.sum()), float(counts.positives.sum())
+    if not total or total < FEWEST_ROWS:
+        return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=FEWEST_ROWS) if total else NO_SCORES)
+    middles = np.cumsum(rows) - rows / 2
+    tenth = np.minimum((middles / total * TENTHS).astype(np.int64), TENTHS - 1)
+    _, places = np.unique(tenth, return_inverse=True)
+    probability = Calibration.of(counts)(counts.scores)
+    sums = [np.bincount(places, rows * each).astype(np.float64) for each in (1.0, counts.scores, probability)]
+    variance = np.bincount(places, rows * probability * (1 - probability))
+    happened = np.bincount(places, counts.positives.astype(np.float64))
+    scores, expected = sums[1] / sums[0], sums[2] / sums[0]
+    found = CalibrationCheck(sums[0], scores, happened / sums[0], expected)
+    if hits in (0.0, total):
+        return replace(found, problem=ONE_CLASS)
+    apart = (happened - sums[2]) ** 2
+    statistic = float((apart[variance > 0] / variance[variance > 0]).sum())
+    p = chi_square_above(statistic, len(scores))
+    if p < LEVEL and found.left > MUCH:
+        return replace(found, problem=NO_PROBABILITIES.format(left=found.left, p=p))
+    return found
+
+
+def check_classes(counts: ClassScores) -> CalibrationCheck:
+    """The same for many classes: tenths are of all classes together, and a problem of one class is one of all."""
+    each = tuple(counts.of_class.values())
+    rows = sum(int(one.positives.sum()) for one in each)
+    pooled = sum(each[1:], each[0]) if each else ScoreCounts()
+    checked = check_calibration(pooled)
+    if counts.overflowed:
+        return replace(checked, problem=TOO_MANY.format(most=MOST_SCORED))
+    if each and rows < FEWEST_ROWS:
+        return replace(checked, problem=TOO_FEW.format(rows=rows, needed=FEWEST_ROWS))
+    if each and sum(one.positives.any() for one in each) < 2:
+        return replace(checked, problem=ONE_CLASS)
+    problems = (check_calibration(one).problem for one in each if one.positives.any())
+    return replace(checked, problem=next((found for found in (checked.problem, *problems) if found), None))

@@ -1,0 +1,288 @@
+"""Which feature's shift explains a loss, and whether a new model pays for itself. Pure numpy and pandas.
+
+Rows with known losses are reweighted to the distribution of later rows, feature by feature. `concept_drift` answers a
+different question: whether the same inputs still have the same answers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadConfiguration, BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Numbers = NDArray[np.float64]
+Places = NDArray[np.int64]  # shape (rows,), the bin of each
+
+BINS, MOST_TEXTS = 10, 20  # per feature: for numbers with about equal rows, for texts the most frequent ones
+ROUNDS, STEPS = 50, 24  # of raking, and points on the path from known to later rows
+FEWEST_ROWS = 100
+FEWEST_ALIKE = 30.0  # effective number of known rows that resemble later ones; with fewer, no result
+SHOWN = 3  # features in a sentence
+LEAST = 0.002  # a fifth of a percentage point; smaller parts are not reported
+
+
+@dataclass(frozen=True, slots=True)
+class LossByFeature:
+    """What the shift of each feature costs.
+
+    Parameters
+    ----------
+    before, after : float
+        Mean loss of the known rows, as they are and spread as the later ones; of these the one that is given.
+    by_feature : mapping of str to float
+        The part of each feature, the largest first.
+    together : float
+        What no feature's spread explains by itself: how they go together, and what the model sees beside them; 0 where nobody
+        says what the whole is. With the parts of all features it is `after` less `before`.
+    alike : float
+        How many known rows say what is said of later ones (Kish's effective sample size).
+    """
+
+    before: float
+    after: float
+    by_feature: Mapping[str, float]
+    together: float
+    alike: float
+
+    def sentence(self, reason: str) -> str:
+        """The reason of `concept_drift_check`, and which features moved the loss; in points, hundredths of it."""
+        if self.alike < FEWEST_ALIKE:
+            return f"{reason} Which feature it was can't be told: {self.alike:.0f} known rows are as later ones are."
+        if max(map(abs, (self.together, *self.by_feature.values()))) < LEAST:
+            return f"{reason} No feature's shift explains a loss."
+        parts = [f"{name} {100 * part:+.1f}" for name, part in [*self.by_feature.items()][:SHOWN]]
+        rest = sum([*self.by_feature.values()][SHOWN:])
+        others = [f"all others {100 * rest:+.1f}"] if len(self.by_feature) > SHOWN else []
+        others += [f"what no feature explains by itself {100 * self.together:+.1f}"] if self.together else []
+        whole = f"{100 * (self.after - self.before):+.1f} points"
+        return f"{reason} The loss of {whole} by feature: {', '.join(parts + others)}."
+
+
+def loss_by_feature(
+    known: pd.DataFrame, later: pd.DataFrame, loss: str, *, after: float | None = None
+) -> LossByFeature:
+    """How much of a loss the shift of each feature explains.
+
+    Parameters
+    ----------
+    known : pandas.DataFrame
+        Rows of the baseline, with known losses: features, and a column of the losses.
+    later : pandas.DataFrame
+        Rows with the same features; no labels are needed.
+    loss : str
+        The column of `known` with the loss of each row: 1 for a wrong answer and 0 for a right one, or an absolute error.
+    after : float, optional
+        Mean loss of the later rows, estimated or realised: the total that is divided among features. By default what the
+        features explain.
+
+    Returns
+    -------
+    LossByFeature
+        The parts, which add up to the total.
+
+    Raises
+    ------
+    BadConfiguration
+        If the column is missing, or `later` lacks a feature.
+    BadInput
+        If a loss is not a number, or one side has fewer than 100 rows.
+
+    Notes
+    -----
+    Weights are exp(f1 + f2 + …), a function of each feature, so that every feature is spread as in the later rows (raking). On
+    the way there the mean loss changes by its covariance with f1, with f2, …: a feature's part is the sum of its own.
+
+    Source: Deming and Stephan 1940, "On a least squares adjustment of a sampled frequency table"; Aumann and Shapley 1974,
+    "Values of non-atomic games".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import loss_by_feature
+    >>> known = pd.DataFrame({"plan": ["a", "b"] * 200, "wrong": [0, 0, 0, 1] * 100})
+    >>> later = pd.DataFrame({"plan": ["a", "b", "b", "b"] * 100})
+    >>> round(loss_by_feature(known, later, "wrong").by_feature["plan"], 2)
+    0.12
+    """
+    if loss not in known.columns:
+        raise BadConfiguration(f"loss is {loss!r}, which is no column of the known rows")
+    names = [str(name) for name in known.columns if name != loss]
+    absent = [name for name in names if name not in later.columns]
+    if absent:
+        raise BadConfiguration(
+            f"the later rows have no {', '.join(map(repr, absent))}; give both sides the same features"
+        )
+    losses: Numbers = np.asarray(_numbers(known[loss]), dtype=np.float64)
+    if not np.isfinite(losses).all():
+        raise BadInput(f"{int((~np.isfinite(losses)).sum()):,} losses are no numbers; leave these rows out")
+    for side, rows in (("known", len(known)), ("later", len(later))):
+        if rows < FEWEST_ROWS:
+            raise BadInput(f"there are {rows:,} {side} rows; to tell features apart takes {FEWEST_ROWS:,}")
+    binned = [_places(known[name], later[name]) for name in names]
+    exponents = _raked([here for here, _ in binned], [_shares(*sides) for sides in binned])
+    parts, weights = _parts(losses, exponents), _weights(sum(exponents, np.zeros(len(losses))))
+    ordered = sorted(zip(names, parts.tolist(), strict=True), key=lambda each: -abs(each[1]))
+    before = float(losses.mean())
+    explained = before + float(parts.sum())
+    whole = explained if after is None else after
+    return LossByFeature(before, whole, dict(ordered), whole - explained, float(1 / np.sum(weights**2)))
+
+
+def _numbers(column: Any) -> Any:
+    import pandas as pd
+
+    return pd.to_numeric(column, errors="coerce")
+
+
+def _places(known: Any, later: Any) -> tuple[Places, Places]:
+    """The bin of each row: of numbers by the known rows' quantiles, of texts the text; missing ones have their own."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known):
+        sides = [np.asarray(_numbers(side), dtype=np.float64) for side in (known, later)]
+        present = sides[0][np.isfinite(sides[0])]
+        edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1])) if len(present) else np.zeros(0)
+        found = [np.where(np.isnan(side), len(edges) + 1, np.searchsorted(edges, side, side="left")) for side in sides]
+        return found[0].astype(np.int64), found[1].astype(np.int64)
+    frequent = known.astype("string").value_counts().index[:MOST_TEXTS]
+    places = {text: place for place, text in enumerate(frequent)} | {None: MOST_TEXTS + 1}
+    texts = [[None if pd.isna(text) else text for text in side.astype("string")] for side in (known, later)]
+    here, there = (np.array([places.get(text, MOST_TEXTS) for text in side], np.int64) for side in texts)
+    return here, there
+
+
+def _shares(known: Places, later: Places) -> Numbers:
+    """The later rows' share of each bin with known rows; bins without known rows are left out."""
+    size = int(max(known.max(), later.max())) + 1
+    counted = np.bincount(later, minlength=size) + 0.5  # a bin that happens to be empty is not impossible
+    counted = np.where(np.bincount(known, minlength=size) > 0, counted, 0.0)
+    shares: Numbers = counted / counted.sum()
+    return shares
+
+
+def _raked(places: Sequence[Places], wanted: Sequence[Numbers]) -> list[Numbers]:
+    """For each feature the exponent of each row's weight that gives every feature its wanted shares."""
+    exponents = [np.zeros(len(shares)) for shares in wanted]
+    total = np.zeros(len(places[0]))
+    for _ in range(ROUNDS):
+        moved = 0.0
+        for place, shares, exponent in zip(places, wanted, exponents, strict=True):
+            here = np.bincount(place, _weights(total), minlength=len(shares))
+            step = np.log(np.divide(shares, here, out=np.ones_like(shares), where=here > 0))
+            exponent += step
+            total += step[place]
+            moved = max(moved, float(np.abs(step).max()))
+        if moved < 1e-9:
+            break
+    return [exponent[place] for place, exponent in zip(places, exponents, strict=True)]
+
+
+def _weights(exponents: Numbers) -> Numbers:
+    weights = np.exp(exponents - exponents.max())
+    shares: Numbers = weights / weights.sum()
+    return shares
+
+
+def _parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
+    """For each feature the integral of the covariance of its exponent and the loss, along the path to the weights."""
+    steps, lengths = np.polynomial.legendre.leggauss(STEPS)
+    total, parts = sum(exponents, np.zeros(len(losses))), np.zeros(len(exponents))
+    for step, length in zip((steps + 1) / 2, lengths / 2, strict=True):
+        weights = _weights(step * total)
+        apart = weights * (losses - weights @ losses)
+        parts += length * np.array([float(apart @ exponent) for exponent in exponents])
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """Whether a new model pays for itself. verdict: `retrain`, `keep` or `cannot tell`. lines: the arithmetic, each
+    number by name; `pays_after` in days, infinite if never.
+    """
+
+    verdict: str
+    lines: Mapping[str, float]
+
+
+def retraining(
+    loss: float,
+    interval: tuple[float, float],
+    *,
+    rows_a_day: float,
+    cost_of_loss: float,
+    cost_of_retraining: float,
+    days: float,
+    regained: float = 1.0,
+) -> Retraining:
+    """Compares the cost of a loss with the cost of a new model. Plain arithmetic.
+
+    Parameters
+    ----------
+    loss : float
+        How much worse the model is than in its baseline, estimated or realised (0.03 is three points of accuracy).
+    interval : tuple of float
+        Both ends of the loss.
+    rows_a_day : float
+        Predictions per day.
+    cost_of_loss : float
+        Cost of a loss of 1: one wrong answer, or one unit of error.
+    cost_of_retraining : float
+        Cost of data, labels, computing and people, in the same unit.
+    days : float
+        How long the new model would serve.
+    regained : float, default 1
+        The share of the loss that a new model would win back, 0 to 1.
+
+    Returns
+    -------
+    Retraining
+        `retrain` if the low end of the loss costs more than a new model, `keep` if the high end costs less.
+
+    Raises
+    ------
+    BadConfiguration
+        If a number is impossible for its meaning.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import retraining
+    >>> found = retraining(
+    ...     0.03, (0.02, 0.04), rows_a_day=1000, cost_of_loss=5, cost_of_retraining=4000, days=90
+    ... )
+    >>> found.verdict, round(found.lines["pays_after"], 1)
+    ('retrain', 26.7)
+    """
+    numbers = {
+        "rows_a_day": rows_a_day,
+        "cost_of_loss": cost_of_loss,
+        "cost_of_retraining": cost_of_retraining,
+        "days": days,
+    }
+    for name, number in numbers.items():
+        if not (math.isfinite(number) and number >= 0):
+            raise BadConfiguration(f"{name} is {number!r}; it has to be a number from 0")
+    low, high = interval
+    if not low <= loss <= high:
+        raise BadConfiguration(f"interval is {interval!r}, and the loss {loss!r} is not in it; write its low end first")
+    if not 0 <= regained <= 1:
+        raise BadConfiguration(f"regained is {regained!r}; it has to be a share from 0 to 1")
+    a_day = {name: each * rows_a_day * cost_of_loss for name, each in (("", loss), ("_low", low), ("_high", high))}
+    won = {name: cost * regained * days for name, cost in a_day.items()}
+    verdict = "cannot tell"
+    if won["_low"] > cost_of_retraining:
+        verdict = "retrain"
+    elif won["_high"] <= cost_of_retraining:
+        verdict = "keep"
+    lines = {f"loss_a_day{name}": cost for name, cost in a_day.items()}
+    lines |= {f"won_back{name}": cost for name, cost in won.items()}
+    pays = a_day[""] * regained
+    return Retraining(verdict, lines | {"pays_after": cost_of_retraining / pays if pays > 0 else math.inf})

@@ -1,0 +1,420 @@
+"""The monitor of estimated quality: compares predictions without labels with a baseline of model quality."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.outcomes import OutcomeDataset, outcomes
+from spark_model_monitor.data.records.outcome_records import Unlabelled
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.model_quality import (
+    CalibrationNote,
+    EstimatedQuality,
+    ModelQualityConstraints,
+    ModelQualityStatistics,
+)
+from spark_model_monitor.documents.page import CurveChart, Page, PageSection
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.model_quality.calibration import (
+    FEWEST_ROWS,
+    CalibrationCheck,
+    check_calibration,
+    check_classes,
+    compact,
+)
+from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
+from spark_model_monitor.monitors.model_quality.estimated.estimation import (
+    BUSINESS_VALUE,
+    Estimation,
+    estimated,
+    estimated_of_classes,
+)
+from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, Scale, quotient
+from spark_model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    Evidence,
+    MulticlassEvidence,
+    RegressionEvidence,
+    class_table,
+    scores_of_classes,
+)
+from spark_model_monitor.monitors.model_quality.measurement import (
+    Measured,
+    Measurement,
+    metrics_of,
+    published_of,
+    summary_of,
+    table_of,
+)
+from spark_model_monitor.monitors.model_quality.metrics import METRICS
+from spark_model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, page_of
+from spark_model_monitor.monitors.predictors.errors import NO_ERROR_MODEL
+from spark_model_monitor.monitors.protocol import (
+    TOLD,
+    Finding,
+    Layout,
+    Monitor,
+    PublishedMetric,
+    Scanned,
+    violation_count,
+)
+from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+from spark_model_monitor.statistics.states import State
+from spark_model_monitor.statistics.states.blocks import BlockSums
+from spark_model_monitor.statistics.states.estimated import (
+    APART,
+    APART_2,
+    ERRORS_2,
+    EXPECTED_2,
+    ROWS,
+    EstimatedOutcomes,
+)
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType, class_key
+from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
+from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+
+PREFIX = "estimated_"
+"""Prefix of estimates' names, wherever a metric from labels might appear next to them."""
+
+IN_WORDS = {
+    ProblemType.BINARY_CLASSIFICATION: "binary problem",
+    ProblemType.MULTICLASS_CLASSIFICATION: "problem of many classes",
+    ProblemType.REGRESSION: "problem of numbers",
+}
+FEWEST_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
+OF_ERRORS, DIRECT = frozenset({"mae", "mse", "rmse"}), "model of errors"
+
+READING = (
+    "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
+    "lie 95 times in 100 once the labels have come, if a score is still worth the same. Whether it is, labels alone tell.",
+)
+
+READING_NUMBERS = (
+    "A model that has learnt errors where labels were known says what to expect of each row. The interval is where the metric "
+    "will lie 95 times in 100 once the labels have come, if errors are what they were for such rows. Whether they are, labels "
+    "alone tell.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedMeasurement:
+    """measurement: of the estimates, empty if `calibration` says why."""
+
+    measurement: Measurement
+    calibration: CalibrationCheck
+    reference_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedQualityMonitor(Monitor):
+    """Estimates model quality before labels arrive, from the scores or from a model of the errors.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The problem type, and what the rows contain besides the label. Scores are needed (with many classes, of all classes); for
+        regression, a data set with `errors`.
+    false_alarm_budget : float, default 1/720
+        Share of healthy windows in which any metric may be violated.
+    min_samples : int, default 0
+        Minimum number of rows for a verdict on a metric.
+    costs : mapping of str to float, optional
+        Value of a true positive, a false positive, a true and a false negative, as `tp`, `fp`, `tn`, `fn`. Adds the metric
+        `business_value`, a mean per row. For two classes only.
+    hide_values : bool, default False
+        Don't name classes anywhere except in the documents.
+
+    Raises
+    ------
+    BadConfiguration
+        If the problem can't be estimated, or a cost has another name.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from spark_model_monitor import EstimatedQualityMonitor, ModelQualityMonitor, OutcomePlan, ProblemType
+    >>> from spark_model_monitor import outcomes, run_baseline, run_monitoring
+    >>> plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
+    >>> scores = np.tile([0.1, 0.3, 0.7, 0.9], 100)
+    >>> known = pd.DataFrame({"score": scores, "churned": (np.arange(400) % 10 < scores * 10).astype(int)})
+    >>> data = outcomes(known, plan, label="churned", probability="score")
+    >>> baseline = run_baseline(data, ModelQualityMonitor(plan))
+    >>> later = outcomes(known[["score"]], plan, label=None, probability="score")
+    >>> findings = run_monitoring(later, EstimatedQualityMonitor(plan), baseline)
+    >>> round(findings.current.state.predictions.item_count)
+    400
+    """
+
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.ESTIMATED_QUALITY
+    NAMESPACE: ClassVar[str] = "estimated-metrics"
+    STATE: ClassVar[type[State]] = EstimatedOutcomes
+    BASELINE_STATE: ClassVar[type[State]] = Outcomes
+    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
+    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+
+    plan: OutcomePlan
+    false_alarm_budget: float = BUDGET
+    min_samples: int = 0
+    costs: Mapping[str, float] | None = None
+    hide_values: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.plan.with_scores and not self.plan.is_regression:
+            raise BadConfiguration(
+                "probability_attribute is missing; an estimate is made of scores: name their column, index or JSON path"
+            )
+        unknown = sorted(set(self.costs or {}) - {"tp", "fp", "tn", "fn"})
+        if unknown:
+            raise BadConfiguration(f"cost_matrix names {unknown[0]!r}; write tp, fp, tn and fn, such as tp:40,fp:-5")
+        if self.costs and not self.plan.is_binary:
+            raise BadConfiguration("cost_matrix is of two classes; leave it out for many")
+        if self.plan.values:
+            raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
+
+    def measures(self) -> Any:
+        """The measures without the baseline's rows by score, which `expecting` adds."""
+        return self.plan, None
+
+    def measures_of_baseline(self) -> Any:
+        raise BadConfiguration(
+            "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY here, and "
+            "name its output path as --baseline of later windows"
+        )
+
+    def expecting(self, measures: Any, expectations: Any, dataset: Dataset, known: Any, *_: object) -> Any:
+        """The measures with the baseline's rows by score and label."""
+        Monitor.expecting(self, measures, expectations, dataset, known, None)
+        evidence = known.evidence if isinstance(known, ModelBaseline) else None
+        if evidence is None or evidence.PROBLEM_TYPE is not self.plan.problem_type:
+            raise BadConfiguration(
+                f"the baseline has no states of a {IN_WORDS[self.plan.problem_type]} with labels; name the output path of a "
+                "baselining job of MODEL_QUALITY"
+            )
+        if not isinstance(evidence, RegressionEvidence) and evidence.scores is None:
+            raise BadConfiguration(
+                "the baseline has no scores; make it anew with --probability-attribute, as the estimate rests on them"
+                if evidence.probabilities is None or self.plan.is_binary
+                else f"the baseline has no probabilities of all classes, or more than {MOST_SCORED} classes; make it anew where "
+                "predictions and probabilities are arrays of all classes, or the probabilities an object by class"
+            )
+        return self.plan, evidence
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
+        plan, evidence = measures
+        assert evidence is not None  # ensured by `expecting`, as are the scores
+        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
+        of_numbers, errors = isinstance(evidence, RegressionEvidence), data.errors
+        if of_numbers and errors is None:
+            raise BadConfiguration(NO_ERROR_MODEL)
+        decoder = data.decoder if of_numbers else Unlabelled(data.decoder, plan.threshold, evidence.classes)
+        task = OutcomeTask(plan, decoder, len(Refusal))
+        found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        if of_numbers and errors is not None:
+            return Scanned(EstimatedOutcomes(found.outcomes, of_errors=errors.worth), found.rows)
+        assert evidence.scores is not None
+        if isinstance(evidence, BinaryEvidence):
+            return Scanned(EstimatedOutcomes(found.outcomes, compact(evidence.scores)), found.rows)
+        if found.outcomes.item_count and not found.outcomes.class_scores.of_class:
+            raise BadInput(
+                f"the window has the probability of one class a row, or of more than {MOST_SCORED} classes; an estimate takes "
+                "those of all: give arrays of labels and of probabilities, or an object by class"
+            )
+        known = {name: compact(each) for name, each in zip(evidence.classes, evidence.scores, strict=True)}
+        return Scanned(EstimatedOutcomes(found.outcomes, of_classes=ClassScores(known)), found.rows)
+
+    def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
+        predictions = state.predictions
+        if self.plan.is_regression:
+            return _of_numbers(state)
+        classes = class_table(predictions.confusion, predictions.plan).classes
+        if self.plan.is_binary:
+            checked = check_calibration(state.reference)
+            rows = int((state.reference.negatives + state.reference.positives).sum())
+        else:
+            checked = check_classes(state.of_classes)
+            rows = sum(int(each.positives.sum()) for each in state.of_classes.of_class.values())
+        named: dict[str, Measured] = {}
+        nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
+        evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
+        if checked.problem is None and predictions.item_count:
+            scores, reference = predictions.scores, state.reference
+            binary = self.plan.is_binary
+            found = estimated(scores, reference, classes, self.costs) if binary else _of_classes(state)
+            evidence = replace(found.evidence, probabilities=None)
+            known = METRICS[self.plan.problem_type]
+            for name, each in found.estimates.items():
+                ours = name == BUSINESS_VALUE or bool(known.get(name).facts.get("ours", False))
+                named[PREFIX + name] = Measured(PREFIX + name, each, ours=ours)
+        measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
+        return EstimatedMeasurement(measurement, checked, rows)
+
+    def documents(self, state: EstimatedOutcomes, found: EstimatedMeasurement) -> tuple[Document, ...]:
+        check, matrix = found.calibration, found.measurement.evidence
+        tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
+        note = CalibrationNote(
+            rows=found.reference_rows,
+            error=check.error if not self.plan.is_regression else _mean_distance(state.of_errors),
+            left=check.left,
+            tenths=tuple(map(tuple, tenths)),
+            problem=check.problem,
+        )
+        members = metrics_of(found.measurement)
+        names = (each.model_copy(update={"name": each.name.removeprefix(PREFIX)}) for each in members.metrics)
+        by_label, by_class = {}, {}
+        if isinstance(matrix, MulticlassEvidence) and matrix.estimated is not None:
+            parts = zip(matrix.classes, matrix.estimated.T.tolist(), strict=True)
+            by_class = {name: dict(zip(PARTS_OF_A_CLASS, each, strict=True)) for name, each in parts}
+        elif isinstance(matrix, BinaryEvidence) and found.measurement.metrics:
+            cells = zip(matrix.classes, np.asarray(matrix.matrix, np.float64).tolist(), strict=True)
+            by_label = {label: dict(zip(matrix.classes, row, strict=True)) for label, row in cells}
+        document = EstimatedQuality(
+            problem_type=members.problem_type,
+            item_count=members.item_count,
+            confidence=members.confidence,
+            calibration=note,
+            metrics=tuple(names),
+            confusion_matrix=by_label or None,
+            classes=by_class or None,
+        )
+        return (document,)
+
+    def known(
+        self,
+        constraints: ModelQualityConstraints,
+        statistics: ModelQualityStatistics | None,
+        state: State | None,
+        suggested: ModelQualityConstraints | None = None,
+    ) -> ModelBaseline:
+        known = ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
+        return replace(known, segments={})  # estimates are for all rows only
+
+    def check(
+        self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        if self.plan.is_regression:
+            known = _of_errors_alone(known)
+        if found.calibration.problem is not None:
+            return tuple(
+                Finding.not_judged(entry.threshold, f"nothing is estimated: {found.calibration.problem}").result(
+                    entry.comparison_operator.value, metric=PREFIX + name
+                )
+                for name, entry in known.of(self.plan.problem_type).items()
+            )
+        plain = {name.removeprefix(PREFIX): measured for name, measured in found.measurement.metrics.items()}
+        results = check_all(
+            replace(found.measurement, metrics=plain),
+            known,
+            budget=self.false_alarm_budget,
+            min_samples=self.min_samples,
+            hide_values=self.hide_values,
+        )
+        return tuple(_as_estimate(result) for result in results)
+
+    def budget(self, state: EstimatedOutcomes, known: ModelBaseline) -> BudgetLedger | None:
+        known = _of_errors_alone(known) if self.plan.is_regression else known
+        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
+
+    def violations(self, results: tuple[CheckResult, ...]) -> Violations:
+        return violations_of(results)
+
+    def published(
+        self, state: EstimatedOutcomes, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object
+    ) -> tuple[PublishedMetric, ...]:
+        """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
+        return (*published_of(found.measurement), violation_count(results))
+
+    def page(self, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object) -> Page:
+        page = page_of(found.measurement, results, hide_values=self.hide_values)
+        *sections, _reading = page.sections
+        check = found.calibration
+        if check.problem is not None:
+            sections.insert(0, PageSection("No estimate", (f"Nothing is estimated: {check.problem}.",)))
+        if len(check.rows):
+            points = tuple(zip(check.scores.tolist(), check.shares.tolist(), strict=True))
+            words = (
+                f"positive labels of the baseline by tenths of its rows, on average {check.error:.3f} from the diagonal and "
+                f"{check.left:.3f} from the calibration that the estimate rests on"
+            )
+            chart = CurveChart(
+                "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
+            )
+            sections.append(PageSection("What a score is worth", (chart,)))
+        how = READING_NUMBERS if self.plan.is_regression else READING
+        reading = PageSection("How to read this", how, folded=True)
+        return replace(page, title="Estimated model quality", sections=(*sections, reading))
+
+    def summary(self, state: EstimatedOutcomes, found: EstimatedMeasurement, *_: object) -> Summary:
+        return summary_of(found.measurement)
+
+    def table(self, documents: tuple[EstimatedQuality]) -> Table:
+        return table_of(documents[0].metrics, "value", "interval", "n")
+
+
+def _of_errors_alone(known: ModelBaseline) -> ModelBaseline:
+    """The baseline without metrics that have no estimate."""
+    return known.without(set(known.of(ProblemType.REGRESSION)) - OF_ERRORS)
+
+
+def _as_estimate(result: CheckResult) -> CheckResult:
+    """The result under the estimate's name."""
+    name = result.metric or ""
+    told = (result.description or "").replace(f"Metric {name}", f"Metric {PREFIX}{name}", 1)
+    twin = result.same_as and PREFIX + result.same_as
+    return result.model_copy(update={"metric": PREFIX + name, "description": told or None, "same_as": twin})
+
+
+def _of_numbers(state: EstimatedOutcomes) -> EstimatedMeasurement:
+    """The expected errors. Their error is that of actual about expected errors, in the window and in the rows that test
+    the model of errors. Squared errors exceed the squares of expectations by the same factor as in those rows.
+    """
+    worth, window = state.of_errors, state.predictions.regression
+    known, rows = (float(worth.of(ROWS).sum()) if worth.names else 0.0), float(window.rows.sum())
+    here, checked = RegressionEvidence(window), CalibrationCheck()
+    named: dict[str, Measured] = {}
+    if known < FEWEST_ROWS:
+        checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(known), needed=FEWEST_ROWS))
+    elif rows:
+        once_more = math.sqrt(1 + known / rows)  # the error of the known rows, and that of the window
+        error, mae = math.sqrt(float(worth.of(APART_2).sum())) / known, float(window.absolute.sum()) / rows
+        ratio = quotient(worth.of(ERRORS_2), worth.of(EXPECTED_2), rows=worth.of(ROWS))
+        squares = float(window.squared.sum()) / rows
+        mse, error_2 = ratio.value * squares, ratio.standard_error * squares
+        rmse = math.sqrt(mse)
+        for name, value, off, freedom in (
+            ("mae", mae, error, known - 1),
+            ("mse", mse, error_2, ratio.freedom),
+            ("rmse", rmse, error_2 / (2 * rmse) if rmse else 0.0, ratio.freedom),
+        ):
+            estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, DIRECT)
+            named[PREFIX + name] = Measured(PREFIX + name, estimate)
+    measurement = Measurement(ProblemType.REGRESSION, here, state.predictions.item_count, named)
+    return EstimatedMeasurement(measurement, checked, int(known))
+
+
+def _mean_distance(worth: BlockSums) -> float:
+    """The mean distance between errors and their expected values."""
+    return float(worth.of(APART).sum() / max(worth.of(ROWS).sum(), 1.0)) if worth.names else 0.0
+
+
+def _of_classes(state: EstimatedOutcomes) -> Estimation:
+    """The estimates for many classes: the baseline's and the window's."""
+    predictions = state.predictions
+    table = class_table(predictions.confusion, predictions.plan)
+    keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
+    classes = tuple(keys.values())
+    predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}
+    here, known = (scores_of_classes(each, classes) for each in (predictions.class_scores, state.of_classes))
+    rows = np.array([predicted.get(key, 0) for key in keys], np.int64)
+    return estimated_of_classes(here or (), known or (), classes, rows)

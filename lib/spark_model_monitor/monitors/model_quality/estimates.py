@@ -1,0 +1,305 @@
+"""Estimates: a metric's value with its error, from which intervals and thresholds are computed. Pure.
+
+There are two kinds. A `FractionEstimate` is between 0 and 1 and behaves like a share of independent trials, so that its
+interval has a width at 0 and 1 too. A `JackknifeEstimate` is any function of sums of blocks of rows. Both have:
+
+value: the metric, NaN if undefined. n: number of rows. method: how intervals are computed. bound: by how much the value
+may differ from the one without binning, None without binning. end: of the interval, beyond which the true value lies
+with probability `level`. limit: beyond it lies the value of other such rows, `growth` times as many, with that
+probability. Either is None if it can't be computed. units: equivalent rows, with the root of whose number the error
+falls. unit_variance: variance of one unit, 0 if unknown. freedom: degrees of freedom of that variance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
+from spark_model_monitor.statistics.verdicts.components import chance_of_more
+
+Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
+Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice
+
+CONFIDENCE = 0.95  # of each interval in metrics.json, on its own
+
+
+class Side(Enum):
+    """Which end of an interval is meant."""
+
+    LOW = -1
+    HIGH = 1
+
+    @property
+    def opposite(self) -> Side:
+        return Side(-self.value)
+
+
+def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
+    """The probability that a window of the baseline's kind has a value this far on this side of the baseline's.
+
+    Exact for plain shares. For all others the larger of both variances counts: a few rows without rare large errors
+    contain no information on them, and a window that has one shows how uncertain that makes it.
+    Source: D4.12.
+    """
+    uncertain = max(baseline, window, key=lambda each: each.unit_variance)
+    freedom = uncertain.freedom
+    if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
+        if baseline.is_count or not uncertain.unit_variance:
+            exact = chance_of_more(*baseline.beyond(side), *window.beyond(side))
+            blocks = min(baseline.blocks, window.blocks)
+            if math.isinf(blocks) or not 0 < exact < 0.5:
+                return exact
+            return student_above(-normal_quantile(exact), blocks - 1) if blocks > 1 else 1.0
+        freedom = min(baseline.freedom, window.freedom)
+    apart = side.value * (window.value - baseline.value)
+    if apart <= 0 or freedom <= 0:
+        return 1.0
+    error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
+    return student_above(apart / error, freedom) if error else 0.0
+
+
+def can_be_apart(baseline: Estimate, window: Estimate, side: Side, level: float) -> bool:
+    """Whether the worst possible value of the window's rows has a probability of at most `level`."""
+    if not isinstance(window, FractionEstimate):
+        return True
+    return p_apart(baseline, replace(window, value=float(side is Side.HIGH)), side) <= level
+
+
+def interval_of(estimate: Estimate) -> tuple[float, float] | None:
+    """Both ends of the interval; None if it can't be computed."""
+    low, high = (estimate.end(side, (1 - CONFIDENCE) / 2) for side in Side)
+    return None if low is None or high is None else (low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class FractionEstimate:
+    """A metric from 0 to 1.
+
+    trials: number of independent trials that make a share as uncertain; for a plain share its denominator, else
+    value·(1 - value) / variance. units: as above; 0 for a plain share. blocks: that show how many rows count as one.
+    """
+
+    value: float
+    n: int
+    trials: float
+    method: str = "Wilson"
+    bound: float | None = None
+    units: float = 0.0
+    blocks: float = math.inf
+
+    @classmethod
+    def of_count(cls, hits: float, rows: float, *, without_rows: float = math.nan) -> FractionEstimate:
+        """A share of rows. without_rows: its value if there are no rows."""
+        return cls(hits / rows if rows else without_rows, int(rows), rows)
+
+    @classmethod
+    def of_variance(
+        cls,
+        value: float,
+        variance: float,
+        n: int,
+        *,
+        method: str,
+        fallback: float,
+        bound: float | None = None,
+        units: float | None = None,
+    ) -> FractionEstimate:
+        """A metric with known variance. fallback: the trials if value or variance leave them undefined, and the units
+        unless these are given."""
+        trials = fallback
+        if 0 < value < 1 and variance > 0:
+            trials = min(value * (1 - value) / variance, n)
+        return cls(value, n, trials, method, bound, fallback if units is None else units)
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it is a share of its rows."""
+        return self.trials == self.n and not self.units
+
+    @property
+    def variance(self) -> float:
+        return self.value * (1 - self.value) / self.trials if self.trials else 0.0
+
+    @property
+    def unit_variance(self) -> float:
+        return self.variance * self.units
+
+    @property
+    def freedom(self) -> float:
+        return min(self.units, self.blocks) - 1
+
+    def beyond(self, side: Side) -> tuple[int, int]:
+        """How many of the rows, or units, make the value what it is on this side, and out of how many."""
+        of = self.n if self.is_count else int(self.units)
+        return round((self.value if side is Side.HIGH else 1 - self.value) * of), of
+
+    def of_groups(self, rows: float, blocks: float = math.inf) -> FractionEstimate:
+        """The same estimate if this many rows count as one. blocks: as above."""
+        n = int(self.n / rows)
+        trials = float(n) if self.is_count else self.trials / rows
+        of_fewer = self if rows == 1 else replace(self, n=n, trials=trials, units=self.units / rows)
+        return replace(of_fewer, blocks=min(blocks, self.blocks))
+
+    def complement(self) -> FractionEstimate:
+        """The estimate of 1 - value."""
+        return replace(self, value=1 - self.value)
+
+    def end(self, side: Side, level: float) -> float | None:
+        """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
+        if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
+            return None
+        if self.value == (1.0 if side is Side.HIGH else 0.0):
+            return self.value
+        z = -normal_quantile(level)
+        spread = z * z / self.trials
+        middle = (self.value + spread / 2) / (1 + spread)
+        reach = math.sqrt(max(self.value * (1 - self.value), 0.0) * spread + spread * spread / 4) / (1 + spread)
+        return min(max(middle + side.value * reach, 0.0), 1.0)
+
+    def limit(self, side: Side, level: float, growth: float) -> float | None:
+        """The value t of the other rows at which a score test of equal shares has this level.
+
+        Solves (value - t)² = z²·p(1 - p)·(1/n + 1/m) with the pooled p = (n·value + m·t)/(n + m), n and m the trials.
+        Source: Krishnamoorthy and Peng 2011, "Improved closed-form prediction intervals for binomial and Poisson
+        distributions", of joint sampling.
+        """
+        if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
+            return None
+        z = -normal_quantile(level)
+        n, m = self.trials, self.trials * growth
+        spread = z * z * (n + m) / (n * m)
+        here, there = n * self.value / (n + m), m / (n + m)
+        square = 1 + spread * there * there
+        linear = 2 * self.value + spread * there * (1 - 2 * here)
+        constant = self.value**2 - spread * here * (1 - here)
+        root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
+        found = min(max((linear + side.value * root) / (2 * square), 0.0), 1.0)
+        return (min if side is Side.LOW else max)(found, self.value)  # rounded, it may be beyond by a last digit
+
+
+class Scale(Enum):
+    """The scale on which an estimate's errors are symmetric. COMPLEMENT: the logarithm of 1 - value, which is > 0."""
+
+    LINEAR = "linear"
+    LOG = "logarithm"
+    COMPLEMENT = "logarithm of the complement"
+
+
+@dataclass(frozen=True, slots=True)
+class JackknifeEstimate:
+    """A metric from blocks of rows.
+
+    standard_error: NaN for fewer than two blocks. degrees_of_freedom: of the standard error, number of blocks less one
+    or fewer.
+    """
+
+    value: float
+    n: int
+    standard_error: float
+    degrees_of_freedom: float
+    scale: Scale = Scale.LINEAR
+    method: str = "jackknife"
+    bound: float | None = None
+
+    @property
+    def units(self) -> float:
+        return self.n
+
+    def of_groups(self, rows: float, _: float = math.inf) -> JackknifeEstimate:
+        """The same estimate if this many rows count as one."""
+        return replace(self, standard_error=self.standard_error * math.sqrt(rows))
+
+    @property
+    def unit_variance(self) -> float:
+        return self.standard_error**2 * self.n if math.isfinite(self.standard_error) else 0.0
+
+    @property
+    def freedom(self) -> float:
+        return self.degrees_of_freedom
+
+    def end(self, side: Side, level: float) -> float | None:
+        return self._reached(side, level, self.standard_error)
+
+    def limit(self, side: Side, level: float, growth: float) -> float | None:
+        return self._reached(side, level, self.standard_error * math.sqrt(1 + 1 / growth))
+
+    def _reached(self, side: Side, level: float, error: float) -> float | None:
+        if not (math.isfinite(self.value) and math.isfinite(error)):
+            return None
+        if not error:
+            return self.value
+        distance = side.value * -student_quantile(self.degrees_of_freedom, level) * error
+        place = 1 - self.value if self.scale is Scale.COMPLEMENT else self.value
+        if self.scale is Scale.LINEAR:
+            return _told(self.value + distance)
+        if place <= error:  # errors of such a small value are not symmetric on the scale: they end where it does
+            end = self.value + distance
+            return _told(max(end, 0.0) if self.scale is Scale.LOG else min(end, 1.0))
+        downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale decreases as the value increases
+        end = math.exp(
+            min(math.log(place) + downward * (distance * (1 / place)), 700.0)
+        )  # beyond it there is no double
+        return _told(end if self.scale is Scale.LOG else 1 - end)
+
+
+Estimate: TypeAlias = FractionEstimate | JackknifeEstimate
+
+
+def _told(end: float) -> float | None:
+    """An end of an interval; None if it is too huge or too tiny for a float."""
+    return end if math.isfinite(end) else None
+
+
+def jackknifed(
+    statistic: Statistic, rows: NDArray[np.float64], kept: Kept | None = None, scale: Scale = Scale.LINEAR
+) -> JackknifeEstimate:
+    """A statistic of blocks of rows, with its error from leaving out each block in turn.
+
+    rows: of each block; empty blocks don't count. kept: the blocks that the statistic includes; None: all. If a few
+    blocks make most of the error, as with rare large values, the error is uncertain and has fewer degrees of freedom.
+    Source: Kott 2001, "The delete-a-group jackknife"; Satterthwaite 1946, with Var(s²)/s⁴ = 2/(g - 1) + excess kurtosis/g.
+    """
+    kept = np.ones(len(rows), dtype=bool) if kept is None else kept
+    blocks = np.flatnonzero(kept & (rows > 0))
+    groups = len(blocks)
+    left_out = groups if groups > 1 else 0
+    choices = np.tile(kept, (left_out + 1, 1))  # all blocks first, then without each one in turn
+    choices[np.arange(1, left_out + 1), blocks[:left_out]] = False
+    with np.errstate(all="ignore"):  # undefined values are NaN, and sums of huge values are infinite
+        value, *parts = statistic(choices).tolist()
+        if not left_out:
+            return JackknifeEstimate(value, int(rows[kept].sum()), math.nan, 0, scale)
+        squares = (np.array(parts) - np.mean(parts)) ** 2
+        error = float(np.sqrt((groups - 1) / groups * squares.sum()))
+        kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3 if error else 0.0
+    freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
+    return JackknifeEstimate(value, int(rows[kept].sum()), error, freedom, scale)
+
+
+def quotient(
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    *,
+    rows: NDArray[np.float64] | None = None,
+    kept: Kept | None = None,
+    scale: Scale = Scale.LOG,
+) -> JackknifeEstimate:
+    """The quotient of two sums over blocks; NaN if the divisor is 0. rows: `below` if None. kept: all if None."""
+
+    def statistic(choices: Kept) -> NDArray[np.float64]:
+        return chosen(choices, above) / chosen(choices, below)
+
+    return jackknifed(statistic, below if rows is None else rows, kept, scale)
+
+
+def chosen(kept: Kept, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum over each choice's blocks. kept: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
+    total: NDArray[np.float64] = np.where(kept, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
+    return total

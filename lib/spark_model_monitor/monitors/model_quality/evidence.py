@@ -1,0 +1,369 @@
+"""Evidence: the states of a scan as metrics use them, one class per type of problem, and its sets of labels. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.model_quality.estimates import Kept
+from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
+from spark_model_monitor.statistics.states.kll import KllSketch
+from spark_model_monitor.statistics.states.outcomes import (
+    ABOVE,
+    DEFAULT_POSITIVES,
+    ClassKey,
+    OutcomePlan,
+    Outcomes,
+    ProblemType,
+    class_key,
+)
+from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
+
+Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by prediction
+
+_NEGATIVE_OF: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
+_POSITIVE_OF: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
+ENOUGH_TO_TELL = 30  # rows in which labels and predictions must have something in common if they have the same classes
+_MOST_SHOWN, _LONGEST_SHOWN = 10, 40
+
+
+class ClassTable(NamedTuple):
+    """The confusion matrix of some classes: the negative class before the positive one, or many in sort order."""
+
+    classes: tuple[str, ...]
+    matrix: Matrix
+
+
+def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
+    """The classes in the counts and their confusion matrix.
+
+    Raises BadInput, with both sets described, if labels and predictions have nothing in common, if a binary problem has
+    more than two classes or no positive one, or if there are too many texts to be classes.
+    """
+    if counts.overflowed:
+        raise BadInput(
+            f"the labels and the predictions have more than {counts.limit:,} different values, which are no classes; if the "
+            "prediction is a probability give it as probability_attribute, if it is a number the problem is a Regression"
+        )
+    if not plan.is_binary:
+        return _many_classes(counts, plan)
+    predictions = counts.predictions if plan.with_predictions else frozenset()
+    positive, negative = _two_classes(counts.labels, predictions, plan)
+    return ClassTable((negative, positive), _matrix_of(counts, (negative, positive), plan))
+
+
+def _matrix_of(counts: ConfusionCounts, classes: tuple[str, ...], plan: OutcomePlan) -> Matrix:
+    places = {class_key(name): place for place, name in enumerate(classes)}
+    matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    for (label, prediction), rows in counts.counts.items():
+        predicted = places[class_key(prediction)] if plan.with_predictions else int(prediction == ABOVE)
+        matrix[places[class_key(label)], predicted] += rows
+    return matrix
+
+
+def classes_meant(
+    counts: ConfusionCounts, plan: OutcomePlan, known: frozenset[str] | None = None
+) -> frozenset[ClassKey] | None:
+    """The two intended classes of a binary problem if some labels or predictions are others; None if none are, or if
+    the intended two can't be identified. known: the baseline's classes."""
+    if not plan.is_binary or counts.overflowed:
+        return None
+    rows: Counter[ClassKey] = Counter()
+    for (label, prediction), count in counts.counts.items():
+        rows.update({class_key(text): count for text in ((label, prediction) if plan.with_predictions else (label,))})
+    predictions = set(map(class_key, counts.predictions)) if plan.with_predictions else rows.keys()
+    if len(rows) > 2 and not predictions & set(map(class_key, counts.labels)):
+        return None
+    meant = frozenset(map(class_key, known)) if known and len(known) == 2 else _usual_classes(rows, plan)
+    share = sum(count for key, count in rows.items() if key in meant) / max(1, rows.total())
+    return meant if rows.keys() - meant and share > MEANT_SHARE else None
+
+
+MEANT_SHARE = 0.5  # minimum share of the labels and predictions that are intended classes
+
+
+def _usual_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[ClassKey]:
+    """The positive class and its usual opposite, or else the most frequent other class; empty if none occurs."""
+    positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
+    positive = next((key for key in map(class_key, positives) if key in rows), None)
+    if positive is None and plan.positive_label is None:
+        pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_OF.items() if key in rows]
+        return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
+    positive = class_key(positives[0]) if positive is None else positive
+    opposite = class_key(_NEGATIVE_OF.get(positive, ""))
+    others = sorted((-count, str(key), key) for key, count in rows.items() if key != positive)
+    return frozenset((positive, opposite if opposite in rows else others[0][-1])) if others else frozenset((positive,))
+
+
+def in_order(classes: tuple[str, ...]) -> list[int]:
+    """The indexes of the classes in sort order: numbers by size, then texts."""
+    return sorted(range(len(classes)), key=lambda place: _sort_key(classes[place]))
+
+
+def shown(labels: Iterable[str]) -> str:
+    """Labels for a sentence of a document: sorted, at most ten."""
+    names = sorted(labels, key=_sort_key)
+    texts = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…") for name in names[:_MOST_SHOWN]]
+    rest = len(names) - len(texts)
+    return ", ".join(texts) + (f" and {rest:,} more" if rest else "")
+
+
+def described(labels: Iterable[str]) -> str:
+    """What labels look like, without naming any: `2 numbers and 1 text of 10 letters`."""
+    texts, numbers = [], 0
+    for label in labels:
+        if isinstance(class_key(label), float):
+            numbers += 1
+        else:
+            texts.append(len(label))
+    parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"] if numbers else []
+    if texts:
+        letters = f"{min(texts):,}" if min(texts) == max(texts) else f"{min(texts):,} to {max(texts):,}"
+        parts.append(f"{len(texts):,} text{'' if len(texts) == 1 else 's'} of {letters} letters")
+    return " and ".join(parts) or "none"
+
+
+def _many_classes(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
+    names = _named(counts.labels | counts.predictions)
+    if counts.total >= ENOUGH_TO_TELL and not set(_named(counts.labels)) & set(_named(counts.predictions)):
+        raise _apart(counts.labels, counts.predictions)
+    ordered = tuple(sorted(names.values(), key=_sort_key))
+    return ClassTable(ordered, _matrix_of(counts, ordered, plan))
+
+
+def _two_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
+    """The names of the positive and of the negative class. A window may lack one of them."""
+    names = _named(labels | predictions)
+    if len(names) > 2:
+        if predictions and not set(_named(labels)) & set(_named(predictions)):
+            raise _apart(labels, predictions)
+        raise BadInput(
+            f"a binary problem has two classes, but the labels are {described(labels)}"
+            + (f" and the predictions {described(predictions)}" if predictions else "")
+            + "; give the label's attribute, or problem_type MulticlassClassification"
+        )
+    positives = DEFAULT_POSITIVES if plan.positive_label is None else (plan.positive_label,)
+    positive = next((key for key in map(class_key, positives) if key in names), None)
+    others = [name for key, name in names.items() if key != positive]
+    if positive is not None:
+        return names[positive], others[0] if others else _NEGATIVE_OF.get(positive, f"not {names[positive]}")
+    if not others:
+        return positives[0], _NEGATIVE_OF.get(class_key(positives[0]), f"not {positives[0]}")
+    if len(others) == 1 and plan.positive_label is not None:
+        return plan.positive_label, others[0]
+    if len(others) == 1 and class_key(others[0]) in _POSITIVE_OF:
+        return _POSITIVE_OF[class_key(others[0])], others[0]
+    raise BadInput(
+        f"the classes are {described(names.values())}, and none of them is the positive one, "
+        f"{' or '.join(map(repr, positives))}; name the positive class with --positive-label"
+    )
+
+
+def _named(labels: Iterable[str]) -> dict[ClassKey, str]:
+    """The name of each class: the shortest of its spellings."""
+    names: dict[ClassKey, str] = {}
+    for label in labels:
+        key = class_key(label)
+        names[key] = min(names.get(key, label), label, key=lambda text: (len(text), text))
+    return names
+
+
+def _apart(labels: frozenset[str], predictions: frozenset[str]) -> BadInput:
+    return BadInput(
+        f"the labels are {described(labels)} and the predictions {described(predictions)}: nothing is in both, so every metric "
+        "would be 0; give the attributes that hold the same classes"
+    )
+
+
+def _sort_key(label: str) -> tuple[bool, float, str]:
+    key = class_key(label)
+    return (True, 0.0, key) if isinstance(key, str) else (False, key, label)
+
+
+DRAWN_SHARE = 0.8  # share of the rows in a draw. Source: C11.12.
+_MOST_BALLS = 10**9  # limit of numpy's multivariate_hypergeometric
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryEvidence:
+    """The evidence of two classes.
+
+    matrix: rows by label, then by prediction; fractions of rows if estimated. classes: the negative one, the positive
+    one. scores, probabilities: None without probabilities. as_service: compute the area under the ROC curve as the
+    service does. others: for each block with rows, the evidence of all other rows, if a column names groups.
+    """
+
+    PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.BINARY_CLASSIFICATION
+
+    matrix: Matrix
+    classes: tuple[str, ...] = ("0", "1")
+    scores: ScoreCounts | None = None
+    probabilities: BlockSums | None = None
+    values: BlockSums = field(default_factory=BlockSums)
+    as_service: bool = False
+    others: tuple[BinaryEvidence, ...] = ()
+
+    @property
+    def true_positives(self) -> float:
+        return float(self.matrix[1, 1])
+
+    @property
+    def false_positives(self) -> float:
+        return float(self.matrix[0, 1])
+
+    @property
+    def true_negatives(self) -> float:
+        return float(self.matrix[0, 0])
+
+    @property
+    def false_negatives(self) -> float:
+        return float(self.matrix[1, 0])
+
+    @property
+    def rows(self) -> int:
+        return int(self.matrix.sum())
+
+    def constant(self) -> BinaryEvidence:
+        """The same rows with the more frequent class predicted for all; the higher class if both are as frequent.
+
+        Source: C11.11.
+        """
+        labels = self.matrix.sum(axis=1)
+        answer = in_order(self.classes)[1] if labels[0] == labels[1] else int(labels[1] > labels[0])
+        matrix = np.zeros((2, 2), dtype=np.int64)
+        matrix[:, answer] = labels
+        return BinaryEvidence(matrix, self.classes)
+
+    def redrawn(self, random: np.random.Generator) -> BinaryEvidence:
+        """The evidence of a random 80 % of the rows."""
+        scores = self.scores
+        if scores is not None:
+            drawn = _drawn(np.stack([scores.negatives, scores.positives]), random)
+            kept = drawn.any(axis=0)
+            scores = replace(scores, scores=scores.scores[kept], negatives=drawn[0, kept], positives=drawn[1, kept])
+        return replace(self, matrix=_drawn(self.matrix, random), scores=scores)
+
+
+@dataclass(frozen=True, slots=True)
+class MulticlassEvidence:
+    """The evidence of many classes.
+
+    matrix: rows by label, then by prediction, in the order of `classes`. scores: of each class against the rest; None
+    unless rows have the probabilities of all. estimated: if estimated, for each class its right rows, labels and
+    predictions, shape (3, classes); the labels of `matrix` are then the predictions. others: as in `BinaryEvidence`.
+    """
+
+    PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.MULTICLASS_CLASSIFICATION
+
+    matrix: Matrix
+    classes: tuple[str, ...]
+    probabilities: BlockSums | None = None
+    values: BlockSums = field(default_factory=BlockSums)
+    scores: tuple[ScoreCounts, ...] | None = None
+    estimated: NDArray[np.float64] | None = None
+    others: tuple[MulticlassEvidence, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return int(self.matrix.sum())
+
+    def constant(self) -> MulticlassEvidence:
+        """The same rows with the most frequent class predicted for all; the last of equally frequent ones.
+
+        Source: C11.11.
+        """
+        labels = self.matrix.sum(axis=1)
+        matrix = np.zeros_like(self.matrix)
+        if len(labels):
+            matrix[:, len(labels) - 1 - int(np.argmax(labels[::-1]))] = labels
+        return MulticlassEvidence(matrix, self.classes)
+
+    def redrawn(self, random: np.random.Generator) -> MulticlassEvidence:
+        """The evidence of a random 80 % of the rows."""
+        return replace(self, matrix=_drawn(self.matrix, random))
+
+
+@dataclass(frozen=True, slots=True)
+class RegressionEvidence:
+    """The evidence of predicted numbers. kept: the blocks of rows that count. residuals: None if any are unknown."""
+
+    PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.REGRESSION
+
+    sums: RegressionSums
+    kept: Kept = field(default_factory=lambda: np.ones(BLOCKS, dtype=bool))
+    values: BlockSums = field(default_factory=BlockSums)
+    residuals: KllSketch | None = None
+
+    @property
+    def rows(self) -> int:
+        return int(self.sums.rows[self.kept].sum())
+
+    def redrawn(self, random: np.random.Generator) -> RegressionEvidence:
+        """The evidence of 80 % of the blocks; blocks are random rows."""
+        filled = np.flatnonzero(self.sums.rows > 0)
+        kept = np.zeros(BLOCKS, dtype=bool)
+        kept[random.choice(filled, math.ceil(DRAWN_SHARE * len(filled)), replace=False)] = True
+        return replace(self, kept=kept)
+
+
+Evidence: TypeAlias = BinaryEvidence | MulticlassEvidence | RegressionEvidence
+
+
+def evidence_of(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
+    """The evidence of a scan.
+
+    Raises BadInput, with both sets shown, if labels and predictions don't match or don't suit the type of problem.
+    """
+    plan = outcomes.plan
+    if plan.is_regression:
+        residuals = outcomes.residuals if outcomes.has_residuals else None
+        return RegressionEvidence(outcomes.regression, values=outcomes.values, residuals=residuals)
+    table = class_table(outcomes.confusion, plan)
+    probabilities = outcomes.probabilities if plan.with_scores else None
+    by_block = [_matrix_of(each, table.classes, plan) for each in outcomes.confusions]
+    others = [table.matrix - each for each in by_block if each.any()]
+    if not plan.is_binary:
+        scored = scores_of_classes(outcomes.class_scores, table.classes)
+        of_others = tuple(MulticlassEvidence(each, table.classes) for each in others)
+        return MulticlassEvidence(table.matrix, table.classes, probabilities, outcomes.values, scored, others=of_others)
+    scores = outcomes.scores if plan.with_scores else None
+    found = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
+    left = without_each(outcomes.coarse_scores) if scores is not None else [None] * len(others)
+    each = zip(others, left, strict=True)
+    return replace(found, others=tuple(BinaryEvidence(matrix, table.classes, rest) for matrix, rest in each))
+
+
+def without_each(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
+    """For each block with rows, the scores of all other rows."""
+    scores = np.unique(np.concatenate([each.scores for each in by_block])) if by_block else np.zeros(0)
+    counts = np.zeros((len(by_block), 2, len(scores)), np.int64)
+    for block, each in zip(counts, by_block, strict=True):
+        block[:, np.searchsorted(scores, each.scores)] = each.negatives, each.positives
+    rest = counts.sum(axis=0) - counts[counts.any(axis=(1, 2))]
+    return [ScoreCounts(scores[there], *each[:, there]) for each in rest for there in [each.any(axis=0)]]
+
+
+def scores_of_classes(counts: ClassScores, classes: tuple[str, ...]) -> tuple[ScoreCounts, ...] | None:
+    """The scores of each class against the rest; None without scores. A class without scores has empty ones."""
+    if not counts.of_class:
+        return None
+    found: dict[ClassKey, ScoreCounts] = {}
+    for name, scores in counts.of_class.items():
+        found[class_key(name)] = found[class_key(name)] + scores if class_key(name) in found else scores
+    return tuple(found.get(class_key(name), ScoreCounts()) for name in classes)
+
+
+def _drawn(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    """The counts of a random 80 % of the rows, without replacement; above 10^9, each row is drawn independently."""
+    total = int(counts.sum())
+    if total >= _MOST_BALLS:
+        return random.binomial(counts, DRAWN_SHARE)
+    drawn = random.multivariate_hypergeometric(counts.ravel(), round(DRAWN_SHARE * total), method="marginals")
+    return drawn.reshape(counts.shape)

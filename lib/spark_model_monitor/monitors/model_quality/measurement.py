@@ -1,0 +1,460 @@
+"""Measuring: every metric of some evidence with its standard deviation, documents, and suggested thresholds. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import Summary, SummaryRow
+from spark_model_monitor.documents.model_quality import (
+    BinaryMetrics,
+    ComparisonOperator,
+    MeasuredMetric,
+    MetricConstraint,
+    Metrics,
+    ModelQualityConstraints,
+    ModelQualityStatistics,
+    MulticlassMetrics,
+    PrecisionRecallCurve,
+    RegressionMetrics,
+    RocCurve,
+    SegmentQuality,
+    ToleranceNote,
+)
+from spark_model_monitor.documents.model_quality import Metric as DocumentMetric
+from spark_model_monitor.documents.statistics import Dataset, Table
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.model_quality.estimates import (
+    CONFIDENCE,
+    Estimate,
+    FractionEstimate,
+    Scale,
+    Side,
+    interval_of,
+    quotient,
+)
+from spark_model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    Evidence,
+    MulticlassEvidence,
+    RegressionEvidence,
+    evidence_of,
+    in_order,
+)
+from spark_model_monitor.monitors.model_quality.metrics import METRICS, Metric, metrics_given
+from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve
+from spark_model_monitor.monitors.protocol import PublishedMetric
+from spark_model_monitor.registry import Entry
+from spark_model_monitor.statistics.states.blocks import BlockSums
+from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
+from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
+
+FALSE_ALARMS = 0.05  # share of healthy windows that may break any threshold
+
+RESERVE = 2
+"""Safety factor of the thresholds: errors are estimated, and heavy tails make their estimates too small."""
+
+_AMOUNT = re.compile(r"(absolute):(\d*\.?\d+)|(relative):(\d*\.?\d+) ?%")
+
+WORSE_SIDE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER_THAN: Side.HIGH}
+"""The side of the worse values of a metric, by its operator."""
+
+
+class Rule(Enum):
+    """How a threshold is computed. NONE is the service's rule."""
+
+    NONE = "none"
+    INTERVAL = "interval"
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a suggested threshold lies from the baseline's value: a rule and an amount.
+
+    Parameters
+    ----------
+    rule : Rule
+        How the threshold is computed; `Tolerance.parse` reads it from text.
+    amount : float, default 0.0
+        For ABSOLUTE, in the metric's unit; for RELATIVE, a share (0 to 1) of the baseline's value.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import Tolerance
+    >>> Tolerance.parse("absolute:0.02").amount
+    0.02
+    """
+
+    rule: Rule
+    amount: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Tolerance:
+        """Parse a tolerance: `none`, `interval`, `absolute:0.02` or `relative:5%`.
+
+        Raises BadConfiguration showing the text and the four forms.
+        """
+        given = text.strip().lower()
+        if given in (Rule.NONE.value, Rule.INTERVAL.value):
+            return cls(Rule(given))
+        amount = _AMOUNT.fullmatch(given)
+        if not amount:
+            raise BadConfiguration(
+                f"tolerance is {text!r}; write none, interval, absolute:0.02 (in the metric's unit) or relative:5%"
+            )
+        absolute, number, _, percentage = amount.groups()
+        return cls(Rule.ABSOLUTE, float(number)) if absolute else cls(Rule.RELATIVE, float(percentage) / 100)
+
+    def __str__(self) -> str:
+        if self.rule is Rule.ABSOLUTE:
+            return f"absolute:{self.amount:g}"
+        return f"relative:{self.amount * 100:g}%" if self.rule is Rule.RELATIVE else self.rule.value
+
+    def threshold(
+        self, estimate: Estimate, operator: ComparisonOperator, *, metrics: int, window_rows: int, rows: int
+    ) -> float:
+        """The threshold for later windows, from the baseline's estimate of a defined metric.
+
+        metrics: number of thresholds that share the false alarms. window_rows: rows of a window. rows: of the baseline.
+        """
+        side, value = WORSE_SIDE[operator], estimate.value
+        if self.rule is Rule.INTERVAL:
+            limit = estimate.limit(side, level_of_each(FALSE_ALARMS, metrics), window_rows / rows)
+            return value if limit is None else limit
+        slack = self.amount * abs(value) if self.rule is Rule.RELATIVE else self.amount
+        return value + side.value * slack
+
+
+BARE, INTERVAL = Tolerance(Rule.NONE), Tolerance(Rule.INTERVAL)
+
+
+def level_of_each(false_alarms: float, metrics: int) -> float:
+    """How often one of several metrics may break its threshold, by Bonferroni's inequality.
+
+    Source: Dunn 1961, "Multiple comparisons among means".
+    """
+    return false_alarms / RESERVE / metrics
+
+
+DRAWS = 5  # draws for a standard deviation. Source: C11.12.
+FEWEST_ROWS = 200  # rows below which there is no standard deviation. Source: C5.1.
+SEED = 20  # of the draws, so that a repeated run writes the same bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One metric of a run. standard_deviation: None without one. ours: whether the service lacks this metric. likeness:
+    how many rows count as one, for rows in the groups that a column names."""
+
+    name: str
+    estimate: Estimate
+    standard_deviation: float | None = None
+    ours: bool = False
+    likeness: float = 1.0
+    rows: int = 0
+
+    @property
+    def counted(self) -> str:
+        """The rows behind it, as text."""
+        if self.likeness == 1:
+            return f"{self.estimate.n:,} rows"
+        return f"{self.rows:,} rows, which count as {max(self.estimate.n, 1):,},"
+
+    @property
+    def value(self) -> float | None:
+        """The metric, None if undefined."""
+        return self.estimate.value if math.isfinite(self.estimate.value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """All metrics of a run. evidence: what they were computed from. rows: their number. segments: measurements of its
+    rows by cut and segment.
+    """
+
+    problem_type: ProblemType
+    evidence: Evidence
+    rows: int
+    metrics: Mapping[str, Measured]
+    segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
+
+
+def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
+    """All metrics by cut and segment, without standard deviations; without segments whose classes are unknown."""
+    found: dict[str, dict[str, Measurement]] = {}
+    likeness = Likeness.of(evidence_of(outcomes)) if outcomes.confusions else Likeness()
+    for cut, segments in outcomes.segments.items():
+        found[cut] = {}
+        for label, rows in segments.items():
+            with suppress(BadInput):
+                found[cut][label] = measure(evidence_of(rows), seed=None, likeness=likeness)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How many rows count as one, by metric, if a column names groups; and the number of blocks behind that."""
+
+    rows: Mapping[str, float] = field(default_factory=dict)
+    blocks: float = math.inf
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Likeness:
+        """Estimated from metrics without one block each; the largest of the others for metrics where that fails.
+        Metrics of sums by block allow for it themselves.
+
+        Source: D4.21.
+        """
+        if isinstance(evidence, RegressionEvidence) or not evidence.others:
+            return cls()
+        others = np.array([each.rows for each in evidence.others], np.float64)
+        scores, squares = dict[str, Any](), list[float]()
+        for metric in metrics_given(evidence):
+            estimate = metric(evidence)
+            if isinstance(estimate, FractionEstimate):
+                values = np.array([metric(each).value for each in evidence.others])
+                scores[metric.name] = (estimate.value - values) * others
+                squares.append(estimate.variance * evidence.rows**2)
+        told = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
+        sums, squared = np.where(told[:, None], [*scores.values()], 0), np.where(told, squares, 0)
+        rows = evidence.rows - others
+        found = likeness_in_blocks(sums, squared, rows)
+        found[~told] = found.max()
+        return cls(dict(zip(scores, found.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
+
+
+def as_alike_as(measurement: Measurement, likeness: Likeness) -> Measurement:
+    """The measurement, with at least as many rows counting as one for each metric."""
+    found = {}
+    for name, each in measurement.metrics.items():
+        more = max(likeness.rows.get(name, 1.0) / each.likeness, 1.0)
+        fewer = each.estimate.of_groups(more, likeness.blocks)
+        found[name] = replace(each, estimate=fewer, likeness=each.likeness * more)
+    segments = {
+        cut: {label: as_alike_as(each, likeness) for label, each in of_cut.items()}
+        for cut, of_cut in measurement.segments.items()
+    }
+    return replace(measurement, metrics=found, segments=segments)
+
+
+def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness | None = None) -> Measurement:
+    """Every metric that the evidence allows: those of the contract, ours, and the user's own.
+
+    seed: of the draws for standard deviations; None for none. likeness: by default the evidence's own.
+    """
+    likeness = likeness or Likeness.of(evidence)
+    found, draws = {}, list[Evidence]()
+    if seed is not None and evidence.rows >= FEWEST_ROWS:
+        random = np.random.default_rng(seed)
+        draws = [evidence.redrawn(random) for _ in range(DRAWS)]
+    for metric in metrics_given(evidence):
+        ours, estimate = metric.facts.get("ours", False), metric(evidence)
+        deviation = None if ours else _standard_deviation(metric, draws)
+        rows = likeness.rows.get(metric.name, 1.0)
+        of_groups = estimate.of_groups(rows, likeness.blocks)
+        found[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
+    found |= {name: Measured(name, estimate, ours=True) for name, estimate in _of_user(evidence.values)}
+    return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, found)
+
+
+def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float | None:
+    """Population standard deviation of the metric over the draws; None without draws, or if it is undefined in one.
+
+    Source: C5.1, C11.12.
+    """
+    values = [metric(draw).value for draw in draws]
+    return float(np.std(values)) if values and all(map(math.isfinite, values)) else None
+
+
+def _of_user(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
+    """The user's own metrics: the mean over the outcomes that have a value."""
+    for name in (name.removesuffix(".sum") for name in values.names[::2]):
+        yield name, quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)
+
+
+# A measurement as documents: statistics.json as the service writes it, metrics.json with everything known.
+
+
+CURVE_POINTS = 1000  # approximate number of points on a curve with many scores. Source: G20; MLlib's default.
+
+
+def statistics_of(measurement: Measurement) -> ModelQualityStatistics:
+    """The statistics of a measurement: the contract's metrics only.
+
+    Source: C5.1, G20.
+    """
+    dataset = Dataset(item_count=measurement.rows)
+    evidence = measurement.evidence
+    members: dict[str, Any] = {
+        name: DocumentMetric(value=measured.value, standard_deviation=measured.standard_deviation)
+        for name, measured in measurement.metrics.items()
+        if not measured.ours
+    }
+    if isinstance(evidence, BinaryEvidence):
+        members |= {"confusion_matrix": _confusion_matrix(evidence), **_curves(evidence)}
+        return ModelQualityStatistics(dataset=dataset, binary_classification_metrics=BinaryMetrics(**members))
+    if isinstance(evidence, MulticlassEvidence):
+        members["confusion_matrix"] = _confusion_matrix(evidence)
+        return ModelQualityStatistics(dataset=dataset, multiclass_classification_metrics=MulticlassMetrics(**members))
+    return ModelQualityStatistics(dataset=dataset, regression_metrics=RegressionMetrics(**members))
+
+
+def metrics_of(measurement: Measurement, *, hide_values: bool = False) -> Metrics:
+    """Every metric of a measurement with its interval, those of the contract first. hide_values: name no segment."""
+    segments = tuple(
+        SegmentQuality(cut=cut, segment=label, item_count=each.rows, metrics=_in_order(each))
+        for cut, of_cut in measurement.segments.items()
+        for label, each in of_cut.items()
+    )
+    return Metrics(
+        problem_type=measurement.problem_type.value,
+        item_count=measurement.rows,
+        confidence=CONFIDENCE,
+        metrics=_in_order(measurement),
+        segments=None if hide_values else segments or None,
+    )
+
+
+def _in_order(measurement: Measurement) -> tuple[MeasuredMetric, ...]:
+    return tuple(map(_measured, sorted(measurement.metrics.values(), key=lambda measured: measured.ours)))
+
+
+def published_of(measurement: Measurement) -> Iterator[PublishedMetric]:
+    """The defined metrics."""
+    for name, measured in measurement.metrics.items():
+        if measured.value is not None:
+            yield PublishedMetric(name, measured.value)
+
+
+def summary_of(measurement: Measurement, *, hide_values: bool = False) -> Summary:
+    """The metrics for a history, including those of segments, whose names are values."""
+    rows = []
+    for name, measured in measurement.metrics.items():
+        low, high = interval_of(measured.estimate) or (None, None)
+        rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
+    by_segment = () if hide_values else measurement.segments.values()
+    for label, each in (pair for segments in by_segment for pair in segments.items()):
+        rows += [SummaryRow(name, label, value=measured.value) for name, measured in each.metrics.items()]
+    return Summary(tuple(rows))
+
+
+def table_of(metrics: Iterable[MeasuredMetric], *columns: str) -> Table:
+    """The metrics as a table for users."""
+    rows = ({"metric": each.name, **{name: getattr(each, name) for name in columns}} for each in metrics)
+    return Table("metrics", "metric", tuple(rows))
+
+
+def _measured(measured: Measured) -> MeasuredMetric:
+    estimate = measured.estimate
+    return MeasuredMetric(
+        name=measured.name,
+        value=measured.value,
+        standard_deviation=measured.standard_deviation,
+        interval=interval_of(estimate),
+        method=estimate.method,
+        n=estimate.n,
+        bound=estimate.bound,
+    )
+
+
+def _confusion_matrix(evidence: BinaryEvidence | MulticlassEvidence) -> dict[str, dict[str, int]]:
+    """Rows by label, then by prediction, classes in sort order, zeros written."""
+    places = in_order(evidence.classes)
+    names = [evidence.classes[place] for place in places]
+    return {
+        evidence.classes[place]: dict(zip(names, evidence.matrix[place, places].tolist(), strict=True))
+        for place in places
+    }
+
+
+def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCurve]:
+    """Both curves, if there are probabilities; even for a single class, as the service writes them."""
+    if evidence.scores is None:
+        return {}
+    curve = Curve.of(evidence.scores)
+    if not len(curve.true_positives):
+        return {}
+    thinned = curve.thinned(CURVE_POINTS)
+    false_positive_rates, true_positive_rates = thinned.roc()
+    recalls, precisions = thinned.precision_recall()
+    return {
+        "receiver_operating_characteristic_curve": RocCurve(
+            false_positive_rates=tuple(false_positive_rates.tolist()),
+            true_positive_rates=tuple(true_positive_rates.tolist()),
+        ),
+        "precision_recall_curve": PrecisionRecallCurve(
+            precisions=tuple(precisions.tolist()), recalls=tuple(recalls.tolist())
+        ),
+    }
+
+
+# A measurement as constraints.json: a threshold for each of the contract's metrics.
+
+
+CONSTRAINED: Mapping[ProblemType, tuple[str, ...]] = {
+    ProblemType.REGRESSION: ("mae", "mse", "rmse", "r2"),
+    ProblemType.BINARY_CLASSIFICATION: (
+        *("recall", "precision", "accuracy", "true_positive_rate", "true_negative_rate"),
+        *("false_positive_rate", "false_negative_rate", "auc", "f0_5", "f1", "f2"),
+    ),
+    ProblemType.MULTICLASS_CLASSIFICATION: (
+        *("accuracy", "weighted_recall", "weighted_precision", "weighted_f0_5", "weighted_f1", "weighted_f2"),
+    ),
+}
+"""The metrics that get a threshold, in the file's order. Source: G20."""
+
+MEMBERS: Mapping[ProblemType, str] = {
+    ProblemType.REGRESSION: "regression_constraints",
+    ProblemType.BINARY_CLASSIFICATION: "binary_classification_constraints",
+    ProblemType.MULTICLASS_CLASSIFICATION: "multiclass_classification_constraints",
+}
+"""The member of the file that has the constraints, by type of problem."""
+
+
+def suggest(
+    measurement: Measurement, tolerance: Tolerance = INTERVAL, *, window_rows: int | None = None
+) -> ModelQualityConstraints:
+    """Thresholds that healthy windows meet. An undefined metric gets null, which is never violated.
+
+    window_rows: minimum rows of a window; None: as many as the baseline. For the `interval` rule only.
+    """
+    registry = METRICS[measurement.problem_type]
+    names = [name for name in CONSTRAINED[measurement.problem_type] if name in measurement.metrics]
+    defined = [name for name in names if measurement.metrics[name].value is not None]
+    families = len({registry.get(name).facts["family"] for name in defined})
+    window_rows = window_rows or measurement.rows
+    constraints: dict[str, MetricConstraint] = {}
+    for name in names:
+        operator = registry.get(name).facts["operator"]
+        threshold = None
+        if name in defined:
+            threshold = tolerance.threshold(
+                measurement.metrics[name].estimate,
+                operator,
+                metrics=families,
+                window_rows=window_rows,
+                rows=measurement.rows,
+            )
+        constraints[name] = MetricConstraint(threshold=threshold, comparison_operator=operator)
+    members: dict[str, Any] = {MEMBERS[measurement.problem_type]: constraints}
+    return ModelQualityConstraints(**members, tolerance=_note(tolerance, families, window_rows))
+
+
+def _note(tolerance: Tolerance, families: int, window_rows: int) -> ToleranceNote | None:
+    """The note in constraints.json about the rule; None for the service's rule."""
+    if tolerance.rule is Rule.NONE:
+        return None
+    if tolerance.rule is Rule.INTERVAL:
+        return ToleranceNote(
+            rule=str(tolerance), false_alarms=FALSE_ALARMS, window_rows=window_rows, metrics=max(families, 1)
+        )
+    return ToleranceNote(rule=str(tolerance))

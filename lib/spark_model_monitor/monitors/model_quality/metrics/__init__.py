@@ -1,0 +1,39 @@
+"""The metrics of model quality: each a registered function from the evidence of a scan to an estimate. Pure.
+
+Registered for a type of problem, under its name in statistics.json or metrics.json. Facts: `operator`, which side of a threshold
+is worse; `family`, a name that metrics share which tell the same (recall and the false negative rate); `ours` for what the
+service has not; `given`, a function of the evidence that is false where the metric can't be. A metric that is not defined is
+NaN. A new file in this folder is found by being there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from spark_model_monitor.monitors.model_quality.estimates import Estimate
+from spark_model_monitor.monitors.model_quality.evidence import Evidence
+from spark_model_monitor.registry import Entry, Registry, import_all
+from spark_model_monitor.statistics.states.outcomes import ProblemType
+
+Metric = Callable[[Any], Estimate]
+
+BINARY: Registry[Metric] = Registry("binary metric")
+MULTICLASS: Registry[Metric] = Registry("multiclass metric")
+REGRESSION: Registry[Metric] = Registry("regression metric")
+
+METRICS: Mapping[ProblemType, Registry[Metric]] = {
+    ProblemType.BINARY_CLASSIFICATION: BINARY,
+    ProblemType.MULTICLASS_CLASSIFICATION: MULTICLASS,
+    ProblemType.REGRESSION: REGRESSION,
+}
+
+
+def metrics_given(evidence: Evidence) -> list[Entry[Metric]]:
+    """Those that the evidence is enough for."""
+    known = METRICS[evidence.PROBLEM_TYPE].values()
+    return [each for each in known if "given" not in each.facts or each.facts["given"](evidence)]
+
+
+import_all(sys.modules[__name__])

@@ -1,0 +1,263 @@
+"""Metrics of classes, from the confusion matrix. Pure.
+
+As in Spark's MLlib, precision is 0 where nothing was predicted to be of a class, and F is 0 where precision and recall are. A
+rate of a class without rows is not defined, and a class that is no label has no weight.
+
+Source: C5.1, G20.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+
+from spark_model_monitor.documents.model_quality import ComparisonOperator
+from spark_model_monitor.monitors.model_quality.estimates import Estimate, FractionEstimate
+from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, Metric
+from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics.states.blocks import Numbers
+
+LESS, GREATER = ComparisonOperator.LESS_THAN, ComparisonOperator.GREATER_THAN
+
+
+@BINARY.register("recall", operator=LESS, family="recall")
+def recall(evidence: BinaryEvidence) -> FractionEstimate:
+    """Share of the positive rows that were predicted positive."""
+    return _share_of_positives_found(evidence)
+
+
+@BINARY.register("precision", operator=LESS, family="precision")
+def precision(evidence: BinaryEvidence) -> FractionEstimate:
+    """Share of the rows predicted positive that are positive; 0 if no row was predicted positive."""
+    hits = evidence.true_positives
+    return FractionEstimate.of_count(hits, hits + evidence.false_positives, without_rows=0.0)
+
+
+@BINARY.register("accuracy", operator=LESS, family="accuracy")
+def accuracy(evidence: BinaryEvidence) -> FractionEstimate:
+    """Share of the rows that were predicted correctly."""
+    return FractionEstimate.of_count(evidence.true_positives + evidence.true_negatives, evidence.rows)
+
+
+@BINARY.register("true_positive_rate", operator=LESS, family="recall")
+def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
+    """Another name for recall."""
+    return recall(evidence)
+
+
+@BINARY.register("true_negative_rate", operator=LESS, family="true_negative_rate")
+def true_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
+    """Specificity: share of the negative rows that were predicted negative; 1 - false positive rate, computed so."""
+    return _share_of_negatives_missed(evidence).complement()
+
+
+@BINARY.register("false_positive_rate", operator=GREATER, family="true_negative_rate")
+def false_positive_rate(evidence: BinaryEvidence) -> FractionEstimate:
+    """Share of the negative rows that were predicted positive."""
+    return _share_of_negatives_missed(evidence)
+
+
+@BINARY.register("false_negative_rate", operator=GREATER, family="recall")
+def false_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
+    """Share of the positive rows that were predicted negative: 1 - recall, computed so."""
+    return _share_of_positives_found(evidence).complement()
+
+
+@BINARY.register("f0_5", operator=LESS, family="f0_5")
+def f0_5(evidence: BinaryEvidence) -> FractionEstimate:
+    """Harmonic mean of precision and recall, with more weight on precision."""
+    return f_score(evidence, 0.5)
+
+
+@BINARY.register("f1", operator=LESS, family="f1")
+def f1(evidence: BinaryEvidence) -> FractionEstimate:
+    """Harmonic mean of precision and recall."""
+    return f_score(evidence, 1.0)
+
+
+@BINARY.register("f2", operator=LESS, family="f2")
+def f2(evidence: BinaryEvidence) -> FractionEstimate:
+    """Harmonic mean of precision and recall, with more weight on recall."""
+    return f_score(evidence, 2.0)
+
+
+def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
+    """F for a beta; not defined without positive rows. Its variance is that of the delta method under multinomial counts.
+
+    F = (1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP), so that its derivatives are (1 + β²)(1 - F)/D, -β²·F/D and -F/D.
+    """
+    hits, found_falsely, missed = evidence.true_positives, evidence.false_positives, evidence.false_negatives
+    rows, square = hits + found_falsely + missed, beta * beta
+    share, exactness = recall(evidence).value, precision(evidence).value
+    weighted = square * exactness + share
+    value = 0.0 if weighted == 0 else (1 + square) * exactness * share / weighted
+    whole = (1 + square) * hits + square * missed + found_falsely
+    if not whole:
+        return FractionEstimate(value, 0, 0, "delta method")
+    slopes = ((1 + square) * (1 - value), -square * value, -value)
+    counts = (hits, missed, found_falsely)
+    variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / whole**2
+    units = hits + min(found_falsely, missed)
+    return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
+
+
+def _share_of_positives_found(evidence: BinaryEvidence) -> FractionEstimate:
+    hits = evidence.true_positives
+    return FractionEstimate.of_count(hits, hits + evidence.false_negatives)
+
+
+def _share_of_negatives_missed(evidence: BinaryEvidence) -> FractionEstimate:
+    misses = evidence.false_positives
+    return FractionEstimate.of_count(misses, misses + evidence.true_negatives)
+
+
+# Many classes: each against the rest, weighted by its share of the labels. Variances are those of the delta method under
+# multinomial counts.
+
+
+@MULTICLASS.register("accuracy", operator=LESS, family="accuracy")
+def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Share of the rows that were predicted correctly."""
+    if evidence.estimated is not None:
+        return FractionEstimate.of_count(float(evidence.estimated[0].sum()), evidence.rows)
+    return FractionEstimate.of_count(int(np.trace(evidence.matrix)), evidence.rows)
+
+
+@MULTICLASS.register("weighted_recall", operator=LESS, family="accuracy")
+def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
+    """Recall of each class, weighted by its share of the labels; equal to accuracy."""
+    return accuracy_of_classes(evidence)
+
+
+@MULTICLASS.register("weighted_precision", operator=LESS, family="weighted_precision")
+def weighted_precision(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Precision of each class, weighted by its share of the labels."""
+    return _mean_of_classes(evidence, of_labels=0, by_labels=True)
+
+
+@MULTICLASS.register("weighted_f0_5", operator=LESS, family="weighted_f0_5")
+def weighted_f0_5(evidence: MulticlassEvidence) -> FractionEstimate:
+    """F0.5 of each class (more weight on precision), weighted by the class's share of the labels."""
+    return _mean_of_classes(evidence, of_labels=0.25, by_labels=True)
+
+
+@MULTICLASS.register("weighted_f1", operator=LESS, family="weighted_f1")
+def weighted_f1(evidence: MulticlassEvidence) -> FractionEstimate:
+    """F1 of each class, weighted by the class's share of the labels."""
+    return _mean_of_classes(evidence, of_labels=1, by_labels=True)
+
+
+@MULTICLASS.register("weighted_f2", operator=LESS, family="weighted_f2")
+def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
+    """F2 of each class (more weight on recall), weighted by the class's share of the labels."""
+    return _mean_of_classes(evidence, of_labels=4, by_labels=True)
+
+
+@MULTICLASS.register("macro_f1", operator=LESS, family="macro_f1", ours=True)
+def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Mean of the F1 of each class that is a label or a prediction, however rare."""
+    hits, labels, predictions = _shares(evidence)
+    whole = labels + predictions
+    weights = _of_equal_weight(labels, predictions)
+    of_class = _divided(2 * hits, whole)
+    at_either = -_divided(weights * of_class, whole)
+    at_hit = _divided(2 * weights, whole)
+    return _weighted(evidence, weights, of_class, at_label=at_either, at_hit=at_hit, at_prediction=at_either)
+
+
+@MULTICLASS.register("macro_precision", operator=LESS, family="macro_precision", ours=True)
+def macro_precision(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Mean of the precision of each class that is a label or a prediction, however rare."""
+    return _mean_of_classes(evidence, of_labels=0, by_labels=False)
+
+
+@MULTICLASS.register("macro_recall", operator=LESS, family="macro_recall", ours=True)
+def macro_recall(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Mean of the recall of each class that is a label or a prediction, however rare."""
+    return _mean_of_classes(evidence, of_labels=1, of_predictions=0, by_labels=False)
+
+
+def _of_equal_weight(labels: Numbers, predictions: Numbers) -> Numbers:
+    there = labels + predictions > 0
+    weights: Numbers = there / max(np.count_nonzero(there), 1)
+    return weights
+
+
+def _mean_of_classes(
+    evidence: MulticlassEvidence, *, of_labels: float, of_predictions: float = 1, by_labels: bool
+) -> FractionEstimate:
+    """The mean of F of each class: its hits over labels and predictions, weighted so. With 0 and 1 it is precision, with 1 and 0
+    recall. by_labels: whether a class counts by its share of the labels, or all alike.
+    """
+    hits, labels, predictions = _shares(evidence)
+    weights = labels if by_labels else _of_equal_weight(labels, predictions)
+    whole = of_labels * labels + of_predictions * predictions
+    of_class, per_row = _divided((of_labels + of_predictions) * hits, whole), _divided(weights, whole)
+    return _weighted(
+        *(evidence, weights, of_class),
+        at_label=of_class * (by_labels - of_labels * per_row),
+        at_hit=(of_labels + of_predictions) * per_row,
+        at_prediction=-of_class * of_predictions * per_row,
+    )
+
+
+def _weighted(
+    evidence: MulticlassEvidence,
+    weights: Numbers,
+    of_class: Numbers,
+    *,
+    at_label: Numbers,
+    at_hit: Numbers,
+    at_prediction: Numbers,
+) -> FractionEstimate:
+    """The mean of a metric of each class, and its variance.
+
+    at_label, at_hit, at_prediction: by how much the mean grows with the share of rows that have the class as a label, are
+    right, or have it as a prediction; shape (classes,).
+    """
+    rows = evidence.rows
+    if not rows:
+        return FractionEstimate(math.nan, 0, 0, "delta method")
+    value = float(np.sum(weights * of_class))
+    left, right = np.nonzero(evidence.matrix)
+    shares = evidence.matrix[left, right] / rows
+    influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
+    spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
+    return FractionEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
+
+
+def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
+    """Of each class the shares of all rows that are right, have it as a label, have it as a prediction."""
+    if evidence.estimated is not None:
+        hits, labels, predictions = evidence.estimated / max(evidence.rows, 1)
+        return hits, labels, predictions
+    shares = evidence.matrix / max(evidence.rows, 1)
+    return np.diagonal(shares), shares.sum(axis=1), shares.sum(axis=0)
+
+
+def _divided(numerator: Numbers, denominator: Numbers) -> Numbers:
+    """Quotients, 0 where nothing is to be divided by."""
+    return np.divide(numerator, denominator, out=np.zeros_like(denominator), where=denominator > 0)
+
+
+def _register_best_constants(registry: Registry[Metric], names: Collection[str]) -> None:
+    def register(metric: Metric, name: str) -> None:
+        @registry.register(f"{name}_best_constant_classifier")
+        def best_constant(evidence: BinaryEvidence | MulticlassEvidence) -> Estimate:
+            """The same metric for a classifier that always predicts the most frequent class.
+
+            Source: C11.11.
+            """
+            return metric(evidence.constant())
+
+    for name in names:
+        register(registry.get(name).function, name)
+
+
+_register_best_constants(BINARY, ("recall", "precision", "accuracy", "f0_5", "f1", "f2"))
+_register_best_constants(
+    MULTICLASS, ("accuracy", *("weighted_recall", "weighted_precision", "weighted_f0_5", "weighted_f1", "weighted_f2"))
+)

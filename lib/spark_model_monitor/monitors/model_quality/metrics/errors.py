@@ -1,0 +1,158 @@
+"""Metrics of how far predictions are off: of numbers, and of probabilities, whether they mean what they say. Pure.
+
+All are made of sums of blocks of rows, and not defined (NaN) where there is nothing to divide by. Those of probabilities are
+ours: the service has none of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spark_model_monitor.monitors.model_quality.estimates import (
+    JackknifeEstimate,
+    Kept,
+    Scale,
+    chosen,
+    jackknifed,
+    quotient,
+)
+from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence, RegressionEvidence
+from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, REGRESSION
+from spark_model_monitor.monitors.model_quality.metrics.classes import GREATER, LESS
+from spark_model_monitor.statistics.states.blocks import BlockSums, Numbers
+from spark_model_monitor.statistics.states.scores import LOG_LOSS, SQUARED_ERROR, calibration
+
+
+def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
+    """Whether the rows came with probabilities."""
+    return evidence.probabilities is not None
+
+
+@BINARY.register("log_loss", operator=GREATER, family="log_loss", ours=True, given=has_probabilities)
+def log_loss(evidence: BinaryEvidence) -> JackknifeEstimate:
+    """Mean of -ln(probability of the actual label), in nats; a probability of 0 counts as 2.2e-16, as in scikit-learn."""
+    return _mean(_sums(evidence), LOG_LOSS)
+
+
+@BINARY.register("brier_score", operator=GREATER, family="brier_score", ours=True, given=has_probabilities)
+def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
+    """Mean squared difference between the probability and the label (1 or 0).
+
+    Source: Brier 1950, "Verification of forecasts expressed in terms of probability", in its form for two classes.
+    """
+    return _mean(_sums(evidence), SQUARED_ERROR)
+
+
+@BINARY.register(
+    "normalized_entropy", operator=GREATER, family="normalized_entropy", ours=True, given=has_probabilities
+)
+def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
+    """Log loss divided by the log loss of always predicting the share of positives: 1 minus the relative information gain.
+
+    Below 1, the model is better than that constant prediction. Not defined if all rows have the same class.
+    Source: He et al. 2014, "Practical lessons from predicting clicks on ads at Facebook".
+    """
+    sums = _sums(evidence)
+    rows, hits, _ = (part.sum(axis=0) for part in calibration(sums))
+
+    def statistic(kept: Kept) -> Numbers:
+        total, share = chosen(kept, rows), chosen(kept, hits) / chosen(kept, rows)
+        entropy = -(share * np.log(share) + (1 - share) * np.log1p(-share))  # NaN for one class
+        normalized: Numbers = chosen(kept, sums.of(LOG_LOSS)) / total / entropy
+        return normalized
+
+    return jackknifed(statistic, rows, scale=Scale.LOG)
+
+
+@BINARY.register("calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities)
+def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
+    """Expected calibration error: gap between probability and share of positives, averaged over ten bins, weighted by rows.
+
+    Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning".
+    """
+    return _expected_calibration_error(_sums(evidence))
+
+
+@MULTICLASS.register(
+    "calibration_error", operator=GREATER, family="calibration_error", ours=True, given=has_probabilities
+)
+def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstimate:
+    """Expected calibration error of the predicted class: gap between its probability and the share of correct predictions.
+
+    Source: Guo et al. 2017, "On calibration of modern neural networks", section 2.
+    """
+    return _expected_calibration_error(_sums(evidence))
+
+
+def _expected_calibration_error(sums: BlockSums) -> JackknifeEstimate:
+    rows, hits, scores = calibration(sums)
+    by_block = rows.sum(axis=0)
+
+    def statistic(kept: Kept) -> Numbers:
+        apart = np.abs(chosen(kept, hits) - chosen(kept, scores))
+        error: Numbers = apart.sum(axis=0) / chosen(kept, by_block)
+        return error
+
+    return jackknifed(statistic, by_block, scale=Scale.LOG)
+
+
+def _mean(sums: BlockSums, name: str) -> JackknifeEstimate:
+    rows, _, _ = calibration(sums)
+    return quotient(sums.of(name), rows.sum(axis=0))
+
+
+def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
+    assert evidence.probabilities is not None  # `given` says so
+    return evidence.probabilities
+
+
+# Of numbers.
+
+
+@REGRESSION.register("mae", operator=GREATER, family="mae")
+def mae(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Mean of |label - prediction|."""
+    return quotient(evidence.sums.absolute, evidence.sums.rows, kept=evidence.kept)
+
+
+@REGRESSION.register("mse", operator=GREATER, family="mse")
+def mse(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Mean of (label - prediction)²."""
+    return quotient(evidence.sums.squared, evidence.sums.rows, kept=evidence.kept)
+
+
+@REGRESSION.register("rmse", operator=GREATER, family="mse")
+def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Square root of the mean squared error."""
+    sums = evidence.sums
+
+    def statistic(kept: Kept) -> Numbers:
+        return np.sqrt(chosen(kept, sums.squared) / chosen(kept, sums.rows))
+
+    return jackknifed(statistic, sums.rows, evidence.kept, Scale.LOG)
+
+
+@REGRESSION.register("r2", operator=LESS, family="r2")
+def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """1 - sum of squared errors / sum of the labels' squared deviations from their mean. Not defined if all labels are equal."""
+    sums = evidence.sums
+
+    def statistic(kept: Kept) -> Numbers:
+        middle = chosen(kept, sums.rows * sums.label_mean) / chosen(kept, sums.rows)
+        apart = sums.rows * (sums.label_mean - middle[:, np.newaxis]) ** 2
+        spread = chosen(kept, sums.label_m2) + np.where(kept, apart, 0.0).sum(axis=-1)
+        return np.where(spread > 0, 1 - chosen(kept, sums.squared) / spread, np.nan)
+
+    return jackknifed(statistic, sums.rows, evidence.kept, Scale.COMPLEMENT)
+
+
+@REGRESSION.register("mape", operator=GREATER, family="mape", ours=True)
+def mape(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Mean of |label - prediction| / |label| over the rows whose label is not 0; a share, 0.05 is 5 %."""
+    return quotient(evidence.sums.relative, evidence.sums.nonzero, kept=evidence.kept)
+
+
+@REGRESSION.register("wape", operator=GREATER, family="wape", ours=True)
+def wape(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Sum of |label - prediction| over the sum of |label|; a share, 0.05 is 5 %. Not defined if all labels are 0."""
+    return quotient(evidence.sums.absolute, evidence.sums.absolute_label, rows=evidence.sums.rows, kept=evidence.kept)

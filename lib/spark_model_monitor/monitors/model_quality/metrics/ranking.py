@@ -1,0 +1,236 @@
+"""Metrics from the scores: how well they rank the rows. Areas under curves, their errors, and what binning can matter. Pure.
+
+Only where there are probabilities. Everything is made of counts by score, the scores ascending (`states.scores`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate
+from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
+from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS
+from spark_model_monitor.monitors.model_quality.metrics.classes import LESS
+from spark_model_monitor.statistics.states.blocks import Numbers
+from spark_model_monitor.statistics.states.scores import ScoreCounts
+
+SERVICE_BINS = 1000  # points of the curves that the service computes its areas from. Source: G20; MLlib's default.
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Confusion counts at every threshold, the highest first: rows at or above it, of each class."""
+
+    true_positives: Numbers
+    false_positives: Numbers
+
+    @classmethod
+    def of(cls, scores: ScoreCounts) -> Curve:
+        """One point for each distinct score."""
+        return cls(
+            np.cumsum(scores.positives[::-1]).astype(np.float64), np.cumsum(scores.negatives[::-1]).astype(np.float64)
+        )
+
+    @property
+    def positives(self) -> float:
+        return float(self.true_positives[-1]) if len(self.true_positives) else 0.0
+
+    @property
+    def negatives(self) -> float:
+        return float(self.false_positives[-1]) if len(self.false_positives) else 0.0
+
+    def thinned(self, points: int) -> Curve:
+        """About so many of the points, as Spark's MLlib thins a curve: of every so many points the last is kept.
+
+        A curve of fewer than twice so many points stays as it is.
+        Source: numBins of BinaryClassificationMetrics, Spark 3.5 (org/apache/spark/mllib/evaluation).
+        """
+        size = len(self.true_positives)
+        grouping = size // points
+        if grouping < 2:
+            return self
+        kept = np.unique(np.append(np.arange(grouping - 1, size, grouping), size - 1))
+        return Curve(self.true_positives[kept], self.false_positives[kept])
+
+    def roc(self) -> tuple[Numbers, Numbers]:
+        """False and true positive rates, from (0, 0) to (1, 1), both ends added as MLlib does; a class without rows has rate 0.
+
+        Source: C5.1; BinaryClassificationMetrics.roc of Spark.
+        """
+        false_rates = self.false_positives / max(self.negatives, 1.0)
+        true_rates = self.true_positives / max(self.positives, 1.0)
+        return np.concatenate([[0.0], false_rates, [1.0]]), np.concatenate([[0.0], true_rates, [1.0]])
+
+    def precision_recall(self) -> tuple[Numbers, Numbers]:
+        """Recalls and precisions, from recall 0 with the first precision on; no points for no rows.
+
+        Source: C5.1; BinaryClassificationMetrics.pr of Spark.
+        """
+        precisions = self.true_positives / (self.true_positives + self.false_positives)
+        recalls = self.true_positives / max(self.positives, 1.0)
+        return np.concatenate([[0.0], recalls])[: len(recalls) + 1], np.concatenate([precisions[:1], precisions])
+
+
+def trapezoids(horizontal: Numbers, vertical: Numbers) -> float:
+    """The area under a curve, added up in its order as MLlib's AreaUnderCurve does; 0 for fewer than two points."""
+    if len(horizontal) < 2:
+        return 0.0
+    return float(np.add.accumulate(np.diff(horizontal) * (vertical[1:] + vertical[:-1]) / 2.0)[-1])
+
+
+def area_under_roc(scores: ScoreCounts) -> float:
+    """The share of pairs of a positive and a negative row in which the positive one has the higher score, ties half.
+
+    NaN if a class has no rows. The scores of a bin are taken as equal.
+    """
+    positives, negatives = float(scores.positives.sum()), float(scores.negatives.sum())
+    if not (positives and negatives):
+        return math.nan
+    below = np.cumsum(scores.negatives) - scores.negatives
+    return float(np.dot(scores.positives.astype(np.float64), below + scores.negatives / 2) / (positives * negatives))
+
+
+def bound_of_roc(scores: ScoreCounts) -> float | None:
+    """Most that binning can have changed the area; None if nothing was binned.
+
+    The pairs of a bin count half each, and are worth nothing or all in truth.
+    Source: P16.
+    """
+    if not scores.binned:
+        return None
+    positives, negatives = float(scores.positives.sum()), float(scores.negatives.sum())
+    within = np.dot(scores.positives.astype(np.float64), scores.negatives.astype(np.float64))
+    return float(within / (2 * positives * negatives)) if positives and negatives else None
+
+
+def variance_of_roc(scores: ScoreCounts) -> float:
+    """Variance of the area under the ROC curve; NaN if a class has fewer than two rows.
+
+    Rows of equal score have equal components, so counts by score are enough.
+    Source: DeLong, DeLong and Clarke-Pearson 1988, "Comparing the areas under two or more correlated receiver operating
+    characteristic curves".
+    """
+    p, n = scores.positives.astype(np.float64), scores.negatives.astype(np.float64)
+    positives, negatives = p.sum(), n.sum()
+    if positives < 2 or negatives < 2:
+        return math.nan
+    of_positives = (np.cumsum(n) - n / 2) / negatives
+    of_negatives = (positives - np.cumsum(p) + p / 2) / positives
+    area = np.dot(p, of_positives) / positives
+    spread_of_positives = np.dot(p, (of_positives - area) ** 2) / (positives - 1)
+    spread_of_negatives = np.dot(n, (of_negatives - area) ** 2) / (negatives - 1)
+    return float(spread_of_positives / positives + spread_of_negatives / negatives)
+
+
+def area_under_precision_recall(scores: ScoreCounts) -> float:
+    """The area under precision over recall, by trapezoids; NaN without positive rows."""
+    curve = Curve.of(scores)
+    return trapezoids(*curve.precision_recall()) if curve.positives else math.nan
+
+
+def bound_of_precision_recall(scores: ScoreCounts) -> float | None:
+    """Most that binning can have changed the area under precision over recall; None if nothing was binned.
+
+    Within a bin that begins at (t0, f0) true and false positives and ends at (t1, f1), precision at t true positives lies
+    between t/(t + f1) and t/(t + f0). Both are concave in t: trapezoids lie above the chord of the first and below the integral
+    of the second, (t1 - t0) - f0·ln((t1 + f0)/(t0 + f0)).
+    """
+    curve = Curve.of(scores)
+    if not scores.binned or not curve.positives:
+        return None
+    t1, f1 = curve.true_positives, curve.false_positives
+    t0, f0 = np.concatenate([[0.0], t1[:-1]]), np.concatenate([[0.0], f1[:-1]])
+    chords = (t1 - t0) * (t1 / (t1 + f1) + t0 / np.maximum(t0 + f1, 1.0)) / 2
+    before = np.maximum(t0 + f0, 1.0)  # where it is 0, f0 is 0 too
+    arches = (t1 - t0) - f0 * np.log(np.maximum(t1 + f0, 1.0) / before)
+    area = trapezoids(*curve.precision_recall())
+    return float(max(arches.sum() / curve.positives - area, area - chords.sum() / curve.positives, 0.0))
+
+
+# The metrics.
+
+
+def has_scores(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
+    """Whether the rows came with probabilities, of many classes with those of all."""
+    return evidence.scores is not None
+
+
+@BINARY.register("auc", operator=LESS, family="auc", given=has_scores)
+def auc(evidence: BinaryEvidence) -> FractionEstimate:
+    """Area under the ROC curve: share of pairs of a positive and a negative row in which the positive row has the higher score.
+
+    Not defined without rows of both classes. The service computes it from MLlib's thinned curve.
+    Source: C5.1, C11.9; DeLong, DeLong and Clarke-Pearson 1988 for the variance.
+    """
+    scores = _scores(evidence)
+    thinned = Curve.of(scores).thinned(SERVICE_BINS) if evidence.as_service else None
+    value = area_under_roc(scores) if thinned is None else trapezoids(*thinned.roc())
+    positives, negatives = int(scores.positives.sum()), int(scores.negatives.sum())
+    return FractionEstimate.of_variance(
+        value,
+        variance_of_roc(scores),
+        positives + negatives,
+        method="DeLong",
+        fallback=min(positives, negatives),
+        bound=bound_of_roc(scores),
+    )
+
+
+@BINARY.register("au_prc", operator=LESS, family="au_prc", given=has_scores)
+def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
+    """Area under the precision-recall curve, by trapezoids. Not defined without positive rows.
+
+    The interval is the interval of a share of the positive rows.
+    Source: C5.1; Boyd, Eng and Page 2013, "Area under the precision-recall curve: point estimates and
+    confidence intervals".
+    """
+    scores = _scores(evidence)
+    thinned = Curve.of(scores).thinned(SERVICE_BINS) if evidence.as_service else None
+    value = area_under_precision_recall(scores) if thinned is None else trapezoids(*thinned.precision_recall())
+    rows, positives = int(scores.positives.sum() + scores.negatives.sum()), int(scores.positives.sum())
+    return FractionEstimate(value, rows, positives, "binomial", bound_of_precision_recall(scores))
+
+
+@MULTICLASS.register("macro_auc", operator=LESS, family="macro_auc", ours=True, given=has_scores)
+def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Mean one-vs-rest area under the ROC curve, over the classes that some but not all labels have.
+
+    Source: scikit-learn's roc_auc_score, `multi_class="ovr"`, `average="macro"`. The errors of the areas are taken as fully
+    correlated, so that the interval is never too short.
+    """
+    return _mean_area(evidence, by_labels=False)
+
+
+@MULTICLASS.register("weighted_auc", operator=LESS, family="weighted_auc", ours=True, given=has_scores)
+def weighted_auc(evidence: MulticlassEvidence) -> FractionEstimate:
+    """Mean one-vs-rest area under the ROC curve, each class weighted by its share of the labels.
+
+    Source: scikit-learn's roc_auc_score, `multi_class="ovr"`, `average="weighted"`.
+    """
+    return _mean_area(evidence, by_labels=True)
+
+
+def _mean_area(evidence: MulticlassEvidence, *, by_labels: bool) -> FractionEstimate:
+    both = [each for each in evidence.scores or () if each.positives.sum() and each.negatives.sum()]
+    if not both:
+        return FractionEstimate(math.nan, 0, 0, "DeLong")
+    labels = np.array([each.positives.sum() for each in both], np.float64)
+    weights = labels / labels.sum() if by_labels else np.full(len(both), 1 / len(both))
+    areas, variances = (np.array([of(each) for each in both]) for of in (area_under_roc, variance_of_roc))
+    bounds = [bound_of_roc(each) for each in both]
+    return FractionEstimate.of_variance(
+        float(weights @ areas),
+        float(weights @ np.sqrt(variances)) ** 2,
+        evidence.rows,
+        method="DeLong",
+        fallback=float(labels.min()),
+        bound=sum(w * (b or 0.0) for w, b in zip(weights.tolist(), bounds, strict=True)) if any(bounds) else None,
+    )
+
+
+def _scores(evidence: BinaryEvidence) -> ScoreCounts:
+    assert evidence.scores is not None  # `given` says so
+    return evidence.scores

@@ -1,0 +1,297 @@
+"""The model-quality monitor: combines its plan, its scan, its page, its suggestions and its published metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.outcomes import OutcomeDataset, OutcomeMark, outcomes
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
+from spark_model_monitor.documents.page import Page, percent
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.model_quality.checks import (
+    ModelBaseline,
+    check_all,
+    check_segments,
+    ledger_of,
+    level_of,
+    violations_of,
+)
+from spark_model_monitor.monitors.model_quality.estimated import concept_drift
+from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, classes_meant, evidence_of
+from spark_model_monitor.monitors.model_quality.measurement import (
+    BARE,
+    INTERVAL,
+    SEED,
+    Measurement,
+    Tolerance,
+    as_alike_as,
+    measure,
+    measured_by_segment,
+    metrics_of,
+    published_of,
+    statistics_of,
+    suggest,
+    summary_of,
+    table_of,
+)
+from spark_model_monitor.monitors.model_quality.metrics import METRICS
+from spark_model_monitor.monitors.model_quality.page import page_of
+from spark_model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violation_count
+from spark_model_monitor.monitors.segments import hints_of_segments
+from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+from spark_model_monitor.statistics.states import RowRuns, State
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
+from spark_model_monitor.statistics.states.rows import values_of
+from spark_model_monitor.statistics.states.scores import UNLIMITED
+from spark_model_monitor.statistics.verdicts.groups import rows_a_name
+from spark_model_monitor.statistics.verdicts.likeness import likeness_of_neighbours
+from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
+
+Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
+
+NOT_IN_GROUPS = (
+    "group_column: rows count by {name!r} here, and this data set was made without it; give `outcomes` a plan with "
+    "group_column={name!r}"
+)
+LOSS = "loss"  # the rows behind any metric are read again once: all metrics use the same answers
+PARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # multiples of the baseline's RMSE, as limits for counting errors
+MISSES_NAMES = (
+    "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
+)
+OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQualityMonitor(Monitor):
+    """Monitors model quality: compares predictions with their labels, once the labels are known.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The problem type, and what the rows contain.
+    tolerance : Tolerance, optional
+        How thresholds are suggested. By default `interval`; with `as_service`, the bare value of the baseline.
+    window_rows : int, optional
+        Minimum number of rows in a window, for `interval`. By default the number of the baseline.
+    false_alarm_budget : float, default 1/720
+        Share of healthy windows in which any metric may be violated, if thresholds are suggested by `interval`.
+    min_samples : int, default 0
+        Minimum number of rows for a verdict on a metric.
+    as_service : bool, default False
+        Compute and judge like the service: area under a curve of 1,000 points, f0_5 never reported.
+    hide_values : bool, default False
+        Don't name classes anywhere except in the statistics.
+    seed : int
+        Seed of the draws for standard deviations.
+    find_causes : bool, default True
+        Whether to read rows again if a metric is violated, to find the segment and the origin of the loss.
+
+    Raises
+    ------
+    BadConfiguration
+        If one of the user's metrics has the name of one of ours.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import ModelQualityMonitor, OutcomePlan, ProblemType, Tolerance
+    >>> plan = OutcomePlan(ProblemType.REGRESSION)
+    >>> str(ModelQualityMonitor(plan, tolerance=Tolerance.parse("relative:5%")).tolerance)
+    'relative:5%'
+    """
+
+    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_QUALITY
+    NAMESPACE: ClassVar[str] = "model-metrics"
+    STATE: ClassVar[type[State]] = Outcomes
+    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
+    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+
+    plan: OutcomePlan
+    tolerance: Tolerance | None = None
+    window_rows: int | None = None
+    false_alarm_budget: float = BUDGET
+    min_samples: int = 0
+    as_service: bool = False
+    hide_values: bool = False
+    seed: int = SEED
+    find_causes: bool = True
+
+    def __post_init__(self) -> None:
+        taken = sorted(set(self.plan.values) & set(METRICS[self.plan.problem_type]))
+        if taken:
+            raise BadConfiguration(
+                f"metrics: {', '.join(map(repr, taken))} is the name of one of the metrics that are there; choose another"
+            )
+
+    def measures(self) -> OutcomePlan:
+        """The plan of the scan; a replay of the service keeps every distinct score, which its bins are made of."""
+        return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
+
+    def expecting(
+        self, measures: Any, expectations: Any, dataset: Dataset, known: ModelBaseline | None, *_: object
+    ) -> OutcomePlan:
+        plan: OutcomePlan = Monitor.expecting(self, measures, expectations, dataset, known, None)
+        if known is None:
+            return plan
+        plan = replace(plan, group_column=known.group_column)
+        labels = {cut: tuple(segments) for cut, segments in known.segments.items()}
+        return replace(plan, segments=tuple(labels), labels=labels) if labels or known.group_column else plan
+
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+        """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
+        data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
+        if measures.group_column not in (None, data.group_column):
+            raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))
+        cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
+        task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
+        found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        return Scanned(found.outcomes, found.rows, runs=(found.runs,))
+
+    def grouped(self, known: ModelBaseline, outcomes: Outcomes, runs: Sequence[RowRuns]) -> ModelBaseline:
+        found = values_of([run for each in runs for run in each.runs], numeric=True)
+        groups = (
+            1.0
+            if self.as_service or known.group_column
+            else likeness_of_neighbours([(*found, self.plan.is_regression)])
+        )
+        return replace(known, groups=groups)
+
+    def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
+        """The data set without the records of a third class, in a binary problem."""
+        classes = None if known is None else known.classes
+        meant = None if self.as_service else classes_meant(found.state.confusion, self.plan, classes)
+        if meant is None:
+            return None
+        return self._outcomes(dataset).of_classes(meant)
+
+    def metrics(self, outcomes: Outcomes) -> Measurement:
+        whole = measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+        return replace(whole, segments=measured_by_segment(outcomes)) if outcomes.segments else whole
+
+    def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
+        tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
+        constraints = suggest(measurement, tolerance, window_rows=self.window_rows)
+        constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
+        return statistics_of(measurement), constraints, metrics_of(measurement, hide_values=self.hide_values)
+
+    def known(
+        self,
+        constraints: ModelQualityConstraints,
+        statistics: ModelQualityStatistics | None,
+        state: State | None,
+        suggested: ModelQualityConstraints | None = None,
+    ) -> ModelBaseline:
+        return ModelBaseline.made_of(constraints, statistics, state, None if self.as_service else suggested)
+
+    def check(
+        self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
+    ) -> tuple[CheckResult, ...]:
+        judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
+        misses_names = known.misses_names(outcomes)
+        measurement = as_alike_as(measurement, known.likeness) if misses_names else measurement
+        results = check_all(
+            measurement,
+            known,
+            budget=self.false_alarm_budget,
+            beside=int(judges_drift),
+            min_samples=self.min_samples,
+            as_service=self.as_service,
+            hide_values=self.hide_values,
+        )
+        ledger = self.budget(outcomes, known)
+        least, hide = self.min_samples, self.hide_values
+        results = tuple(check_segments(measurement, known, results, ledger, min_samples=least, hide_values=hide))
+        if not judges_drift:
+            return results
+        level = level_of(ledger)
+        assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
+        assert isinstance(measurement.evidence, concept_drift.Scored)
+        sides = [measurement.evidence, *[known.evidence] * misses_names]
+        groups = known.groups if known.group_column is None else max(map(concept_drift.likeness_of, sides))
+        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, groups))
+
+    def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
+        judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))
+        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget, int(judges_drift))
+
+    def hints(self, outcomes: Outcomes, layout: Layout, known: ModelBaseline | None) -> tuple[Hint, ...]:
+        found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
+        if known is None:
+            of_names = outcomes.plan.group_column is not None
+            each_has_one = of_names and rows_a_name(outcomes.rows_by_block) <= MOST_DISPERSED
+            told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
+            return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
+        before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
+        hints = (*hints_of_segments(before, found), *(() if self.as_service else Hint.of_unread(known.constraints)))
+        if known.has_fewer_names(outcomes):
+            now, of_known = map(percent, (outcomes.share_named, known.named))
+            hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)
+        elif known.misses_names(outcomes):
+            hints += (_of_groups(OWN_NAMES.format(name=known.group_column, how="as in the baseline, where it did")),)
+        return hints
+
+    def pinned_down(
+        self, results: tuple[CheckResult, ...], state: Outcomes, known: ModelBaseline, data: Dataset, *_: object
+    ) -> tuple[CheckResult, ...]:
+        """The results; violations with the segment and the origin of the loss, if it has one: of wrong answers, or of
+        large errors. Source: D4.19."""
+        source, evidence, cuts = known.source, known.evidence, tuple[float, ...]()
+        asked = self.find_causes and not self.as_service and any(each.is_violation for each in results)
+        if not asked or source is None or evidence is None:
+            return results
+        if isinstance(evidence, RegressionEvidence):
+            rmse = METRICS[self.plan.problem_type].get("rmse")(evidence).value or 1.0
+            cuts = tuple(part * rmse for part in PARTS)
+
+        def marked(side: OutcomeDataset, rows: int) -> Marked:
+            if (where := side.source) is None:
+                raise BadInput("prepared outcomes are not read again")
+            mark = OutcomeMark(side.decoder, self.plan, where.columns, side.raw.schema, cuts)
+            names = where.dataset.names
+            return Marked(where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values()))
+
+        def opened(held: ExitStack) -> tuple[Marked, Marked]:
+            now = self._outcomes(data)
+            before = held.enter_context(source())
+            addresses: Any = now.source.addresses if now.source is not None else {}
+            return marked(now, state.item_count), marked(self._outcomes(before, **addresses), known.rows or 0)
+
+        level, hide = self.false_alarm_budget, self.hide_values
+        return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=hide)
+
+    def _outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
+        """The outcomes of a data set. A data set that was not prepared must have the column names of `outcomes`."""
+        return data if isinstance(data, OutcomeDataset) else outcomes(data, self.plan, **columns)
+
+    def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
+        return violations_of(outcomes)
+
+    def published(
+        self, state: Outcomes, measurement: Measurement, results: tuple[CheckResult, ...], *_: object
+    ) -> tuple[PublishedMetric, ...]:
+        """The defined metrics, by their names in statistics.json and metrics.json."""
+        return (*published_of(measurement), violation_count(results))
+
+    def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
+        return page_of(measurement, results, hide_values=self.hide_values)
+
+    def summary(self, outcomes: Outcomes, measurement: Measurement, *_: object) -> Summary:
+        return summary_of(measurement, hide_values=self.hide_values)
+
+    def table(self, documents: Documents) -> Table:
+        return table_of(documents[2].metrics, "value", "standard_deviation", "interval", "n")
+
+
+def _of_groups(description: str) -> Hint:
+    return Hint(hint="group_column", features=(), description=description)

@@ -1,0 +1,70 @@
+"""Models that are called without an endpoint of the service: each flavour is a registered loader in its own file.
+
+A loader takes a `Model` and returns a function from a pandas frame to one score or several per row, or to labels if
+those are requested. It is called once per Python worker, and imports its library then. Imported by executors: neither
+pyspark nor pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from spark_model_monitor.monitors.predictors.sums import Sum
+from spark_model_monitor.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Predict: TypeAlias = Callable[["pd.DataFrame"], Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """The facts about a model that are needed to load it.
+
+    flavour: its loader. name: its path, address or `module:function`, as given. content: the bytes of its file.
+    function: for the flavour `callable`. allows_pickle: whether a file may run code when loaded. trusted: types that a
+    skops file may contain besides those that we know. request: the form of an endpoint's requests and responses, as the
+    members of `predictor`. labels: whether to return labels instead of scores. sha256: the required digest of the file,
+    in hexadecimal digits; None: any.
+    """
+
+    flavour: str
+    name: str
+    content: bytes = field(default=b"", repr=False)
+    function: Callable[..., Any] | None = None
+    allows_pickle: bool = False
+    trusted: tuple[str, ...] = ()
+    request: Mapping[str, Any] = field(default_factory=dict)
+    labels: bool = False
+    sha256: str | None = None
+
+    @property
+    def tells_labels(self) -> bool:
+        """Whether its answers have labels; an endpoint may return them along with scores."""
+        told = self.request.get("label") is not None
+        return told and (self.flavour == "http" or self.request.get("probability") is None)
+
+
+@dataclass
+class Summing:
+    """A model's function with the model as a sum. found: returns the sum, None if the model isn't one."""
+
+    predict: Predict
+    found: Callable[[], Sum | None]
+
+    def __call__(self, frame: pd.DataFrame) -> Any:
+        return self.predict(frame)
+
+    @cached_property
+    def sum(self) -> Sum | None:
+        return self.found()
+
+
+FLAVOURS = ("callable", "http", "sklearn", "xgboost")  # the kinds of models
+
+PREDICTORS: Registry[Callable[[Model], Predict]] = Registry("flavour of models")
+"""Facts: `endings` of the files of this flavour; `library`, the package to install."""

@@ -1,0 +1,218 @@
+"""A model of another model's error: how far its predictions are likely to be off, given their inputs.
+
+Trained on the driver where labels are known; applied to each row of a window by the scan, without labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.casts import is_number
+from spark_model_monitor.errors import BadConfiguration, BadInput, needing
+from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.statistics.states.blocks import BlockSums, blocks_of
+from spark_model_monitor.statistics.states.estimated import worth_of_errors
+from spark_model_monitor.storage import storage_here
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Numbers = NDArray[np.float64]
+
+FEWEST_ROWS = 100  # for training
+MOST_ROWS = 100_000  # more improve it little, and take time on the driver
+MOST_TEXTS = 200  # distinct texts of a feature; histograms have 255 bins
+SEED = 20
+NO_ERROR_MODEL = (
+    "error_model is missing; the quality of predicted numbers is estimated by a model of their errors: have the baseline of "
+    "model quality learn one, with --learn-errors errors.skops, and name that file"
+)
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """A model of how far predicted numbers are likely to be off, learnt from rows with known labels.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The columns that the model uses: features, and the prediction.
+    texts : mapping of str to tuple of str
+        For text columns, the texts that are distinguished, in the order of their errors.
+    content : bytes
+        The fitted model, a skops file, which runs no code.
+    worth : BlockSums
+        Actual errors beside expected errors, for rows that were not used for learning.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from spark_model_monitor import ErrorModel
+    >>> known = pd.DataFrame({"rooms": np.arange(400) % 5, "price": 0.0, "predicted": np.arange(400) % 5 * 10.0})
+    >>> errors = ErrorModel.learnt(known, label="price", prediction="predicted")
+    >>> errors.names
+    ('rooms', 'predicted')
+    """
+
+    names: tuple[str, ...]
+    texts: Mapping[str, tuple[str, ...]]
+    content: bytes = field(repr=False)
+    worth: BlockSums = field(repr=False)
+
+    @classmethod
+    def learnt(cls, rows: pd.DataFrame, *, label: str, prediction: str) -> ErrorModel:
+        """Learn errors from rows with labels, preferably of the validation set, not of the training data.
+
+        rows: one column per name; columns with anything but numbers count as texts. From more rows, 100,000 are drawn.
+
+        Returns
+        -------
+        ErrorModel
+            For each half of the rows, a model of the other half measures its worth; the model itself is learnt from all rows.
+
+        Raises
+        ------
+        BadConfiguration
+            If a column is missing.
+        BadInput
+            If a label or a prediction is not a number, or there are fewer than 100 rows.
+        MissingDependency
+            If scikit-learn and skops, which the extra `sklearn` installs, are missing.
+        """
+        for option, name in (("label", label), ("prediction", prediction)):
+            if name not in rows.columns:
+                raise BadConfiguration(f"{option} is {name!r}, which is no column of the data")
+        rows = rows.sample(MOST_ROWS, random_state=SEED) if len(rows) > MOST_ROWS else rows
+        if len(rows) < FEWEST_ROWS:
+            raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {FEWEST_ROWS:,}")
+        columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
+        off = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
+        if not np.isfinite(off).all():
+            raise BadInput(
+                f"{int((~np.isfinite(off)).sum()):,} labels or predictions are no numbers; leave these rows out"
+            )
+        texts = {name: _texts_of(column, off) for name, column in columns.items() if not _holds_numbers(column)}
+        cells = _cells(columns, tuple(columns), texts)
+        half = np.random.default_rng(SEED).permutation(len(off)) % 2 == 0
+        expected = np.empty(len(off))
+        for learns in (half, ~half):
+            expected[~learns] = _fitted(cells[learns], off[learns]).predict(cells[~learns])
+        blocks = blocks_of(np.arange(len(off), dtype=np.uint64))
+        return cls(
+            tuple(columns),
+            texts,
+            _saved(_fitted(cells, off)),
+            worth_of_errors(off, np.maximum(expected, 0.0), blocks),
+        )
+
+    def write(self, path: str) -> None:
+        """Write the model to a file that ends in .skops, at any location that runs can read."""
+        parts = {"names": list(self.names), "texts": {name: list(each) for name, each in self.texts.items()}}
+        storage_here(path).write(path, _saved({**parts, "model": self.content, "worth": self.worth.to_bytes()}))
+
+    @classmethod
+    def read(cls, path: str) -> ErrorModel:
+        """Read a model that `write` wrote. Raises BadConfiguration for any other file."""
+        found = _opened(path, storage_here(path).read(path))
+        if not isinstance(found, dict) or set(found) != {"names", "texts", "model", "worth"}:
+            raise BadConfiguration(
+                f"error_model is {path!r}, which is no model of errors; write one by ErrorModel.learnt"
+            )
+        texts = {name: tuple(each) for name, each in found["texts"].items()}
+        return cls(tuple(found["names"]), texts, found["model"], BlockSums.from_bytes(found["worth"]))
+
+    def __call__(self, columns: Mapping[str, pa.Array]) -> Numbers:
+        """The expected error of each row, 0 or more. columns: by name, at least those of `names`."""
+        estimator = _loaded(self.content)
+        expected: Numbers = estimator.predict(_cells(columns, self.names, self.texts))
+        return np.maximum(expected, 0.0)
+
+
+def _fitted(cells: Numbers, off: Numbers) -> Any:
+    with needing("errors are learnt by scikit-learn, which can't be imported; install spark-model-monitor[sklearn]"):
+        from sklearn.ensemble import HistGradientBoostingRegressor
+        from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # a single thread is faster than threads that wait for each other, if others are busy
+        return HistGradientBoostingRegressor(early_stopping=False, random_state=SEED).fit(cells, off)
+
+
+def _saved(what: Any) -> bytes:
+    with needing("models of errors are files of skops, which can't be imported; install spark-model-monitor[sklearn]"):
+        from skops import io
+
+    saved: bytes = io.dumps(what)
+    return saved
+
+
+def _opened(name: str, content: bytes) -> Any:
+    from spark_model_monitor.monitors.predictors.sklearn import (
+        opened,  # the order of imports decides the order of flavours
+    )
+
+    try:
+        with needing(f"{name} is a file of skops, which can't be imported; install spark-model-monitor[sklearn]"):
+            return opened(Model("sklearn", name, content))
+    except BadConfiguration:
+        raise
+    except Exception as error:
+        raise BadConfiguration(
+            f"error_model is {name!r}, which is no model of errors ({type(error).__name__}); write one by ErrorModel.learnt"
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _loaded(content: bytes) -> Any:
+    return _opened("the model of errors", content)
+
+
+def _are_numbers(column: pa.Array) -> bool:
+    return is_number(column.type) or pa.types.is_boolean(column.type)
+
+
+def _holds_numbers(column: pa.Array) -> bool:
+    """Whether all cells are numbers, or texts of numbers as in a CSV file."""
+    if _are_numbers(column):
+        return True
+    present = column.drop_null()
+    return len(present) > 0 and not np.isnan(_as_numbers(present)).any()
+
+
+def _as_numbers(column: pa.Array) -> Numbers:
+    """Numbers, NaN for other cells."""
+    if not _are_numbers(column):
+        texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+        decimal = pc.fill_null(pc.match_substring_regex(texts, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
+        column = pc.utf8_ltrim(pc.if_else(decimal, texts, None), characters="+")
+    numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _texts_of(column: pa.Array, off: Numbers) -> tuple[str, ...]:
+    """The most frequent texts of a column, ordered by mean error, so that a tree splits them by one threshold."""
+    encoded = pc.cast(column, pa.string()).dictionary_encode()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
+    rows, sums = np.bincount(codes)[1:], np.bincount(codes, off)[1:]
+    kept = np.argsort(-rows, kind="stable")[:MOST_TEXTS]
+    ordered = kept[np.argsort(sums[kept] / rows[kept], kind="stable")]
+    return tuple(encoded.dictionary.take(pa.array(ordered)).to_pylist())
+
+
+def _cells(columns: Mapping[str, pa.Array], names: Sequence[str], texts: Mapping[str, tuple[str, ...]]) -> Numbers:
+    """Shape (rows, columns): numbers, and indexes of texts; NaN for missing or unknown cells."""
+    found = []
+    for name in names:
+        if name in texts:
+            places = pc.index_in(pc.cast(columns[name], pa.string()), pa.array(texts[name], pa.string()))
+            found.append(_as_numbers(places))
+        else:
+            found.append(_as_numbers(columns[name]))
+    return np.column_stack(found)

@@ -1,0 +1,278 @@
+"""Models behind an HTTP address, which get the same requests as an endpoint of the service.
+
+Source: E4.4.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict
+from spark_model_monitor.stopping import within
+
+CSV, JSON_LINES, JSON = "text/csv", "application/jsonlines", "application/json"
+FEATURES_TEMPLATE = '{"features":$features}'
+
+_NAMED = re.compile(r'"?\$\{([^}]+)\}"?')
+
+
+class Request:
+    """The format of requests and responses.
+
+    Raises BadConfiguration for invalid templates.
+    """
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self.content_type = members.get("content_type") or CSV
+        self.accept_type = members.get("accept_type") or self.content_type
+        self._content = _text(members.get("content_template"))
+        self._record = _text(members.get("record_template"))
+        self._label, self._probability = members.get("label"), members.get("probability")
+        self._scores = self._label if self._probability is None else self._probability
+        errors = list(self._errors())
+        if errors:
+            raise BadConfiguration.gathered([f"predictor.{error}" for error in errors])
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether each request has a single record."""
+        return self.content_type == JSON and "$records" not in self._content
+
+    def body(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+        """The body of the request for some rows."""
+        plain = [[_plain(cell) for cell in row] for row in rows]
+        if self.content_type == CSV:
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(
+                ["" if cell is None else cell for cell in row] for row in plain
+            )
+            return text.getvalue().encode()
+        if self.content_type == JSON_LINES:
+            template = self._content or FEATURES_TEMPLATE
+            return "\n".join(_filled(template, names, row) for row in plain).encode()
+        records = [_filled(self._record, names, row) for row in plain]
+        if self.one_at_a_time:
+            return self._content.replace("$record", records[0]).encode()
+        return self._content.replace("$records", f"[{','.join(records)}]").encode()
+
+    def scores(self, body: bytes) -> list[Any]:
+        """The scores in a response, one item per row.
+
+        Raises ValueError if the response can't be parsed, or has no scores at their location.
+        """
+        if self.accept_type == CSV and not isinstance(self._scores, int):
+            return [[float(cell) for cell in row] for row in _rows(body)]
+        found = self._at(self._scores, body)
+        return [cell if isinstance(cell, list) else float(cell) for cell in found] if self.accept_type == CSV else found
+
+    def labels(self, body: bytes) -> list[Any]:
+        """The labels in a response, one item per row; if a row has a list of them, the one with the highest score.
+
+        Raises ValueError if the response can't be parsed, has no labels at their location, or lacks scores for a list.
+        """
+        found = self._at(self._label, body)
+        if not any(isinstance(label, list) for label in found):
+            return found
+        return [_best(*pair) for pair in zip(found, self._at(self._probability, body), strict=True)]
+
+    def _at(self, place: Any, body: bytes) -> list[Any]:
+        """The content at a location of a response, one item per row."""
+        if self.accept_type == CSV:
+            from spark_model_monitor.data.records.outcome_payloads import list_in
+
+            return [list_in(row[place]) for row in _rows(body)]
+        text = body.decode("utf-8")
+        if self.accept_type == JSON_LINES:
+            return [_found(place, json.loads(line)) for line in text.splitlines() if line.strip()]
+        found = _found(place, json.loads(text))
+        return found if isinstance(found, list) and not self.one_at_a_time else [found]
+
+    def _errors(self) -> Any:
+        known = (CSV, JSON_LINES, JSON)
+        for member, kind in (("content_type", self.content_type), ("accept_type", self.accept_type)):
+            if kind not in known:
+                yield f"{member} is {kind!r}; write one of {', '.join(known)}"
+        if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
+            yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
+        if self.content_type == JSON and "$record" not in self._content:
+            yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
+        if self.content_type == JSON and "$" not in self._record:
+            yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
+        for member, place in (("label", self._label), ("probability", self._probability)):
+            if self.accept_type == CSV and isinstance(place, str):
+                yield f"{member} is {place!r}; of CSV write the index of its column"
+
+
+def _rows(body: bytes) -> list[list[str]]:
+    return [row for row in csv.reader(io.StringIO(body.decode("utf-8"))) if row]
+
+
+def _found(place: Any, document: Any) -> Any:
+    import jmespath
+
+    found = document if place is None else jmespath.search(str(place), document)
+    if found is None:
+        raise ValueError(f"nothing is at {place}")
+    return found
+
+
+def _best(labels: Any, scores: Any) -> Any:
+    """The label with the highest score, the first one if several are equal."""
+    if not isinstance(scores, list) or len(labels) != len(scores) or not all(map(math.isfinite, scores)):
+        raise ValueError("a list of labels has no score for each")
+    return labels[scores.index(max(scores))]
+
+
+def _filled(template: str, names: Sequence[str], row: Sequence[Any]) -> str:
+    by_name = dict(zip(names, row, strict=True))
+    text = template.replace("$features_kvp", _json(by_name)).replace("$feature_names", _json(list(names)))
+    text = text.replace("$features", _json(list(row)))
+    return _NAMED.sub(lambda named: _json(by_name[named.group(1)]), text)
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as JSON: integers without a decimal point, null for a missing cell."""
+    if not isinstance(cell, float):
+        return cell
+    if math.isnan(cell):
+        return None
+    return int(cell) if cell.is_integer() and abs(cell) < 2**53 else cell
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _text(template: Any) -> str:
+    """A template as text; if given as JSON, its placeholders are in quotes."""
+    if template is None or isinstance(template, str):
+        return template or ""
+    return _json(template).replace('"$records"', "$records").replace('"$record"', "$record")
+
+
+TRIES = 5
+CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 20.0
+ROWS_AT_ONCE = 1000
+MOST_BYTES = 5 * 2**20  # limit of a request; the service's own is 6 MB
+
+TRY_AGAIN = frozenset({408, 429, *range(500, 600)})
+TOO_LARGE = 413
+
+
+@PREDICTORS.register("http", remedy="install spark-model-monitor[http]")
+def of_http(model: Model) -> Predict:
+    """An endpoint; `predictor` in the configuration describes its answers."""
+    return Endpoint(model.name, model.request, labels=model.labels).predict
+
+
+class Unanswered(Exception):
+    """One attempt failed."""
+
+
+class Endpoint:
+    """An address, its requests and its responses.
+
+    labels: whether to return labels instead of scores. waits, reads: seconds before the second attempt, and time limit
+    of a response.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        members: Any,
+        *,
+        labels: bool = False,
+        waits: float = FIRST_WAIT_SECONDS,
+        reads: float = READ_SECONDS,
+    ) -> None:
+        import urllib3
+
+        parts = urlsplit(address)
+        self._shown = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        self._address = address
+        self._request = Request(members)
+        self._read, self._kind = (self._request.labels, object) if labels else (self._request.scores, np.float64)
+        self._waits, self._longest = waits, CONNECT_SECONDS + reads
+        self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
+        if members.get("custom_attributes"):
+            self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
+        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=reads))
+
+    def predict(self, frame: Any) -> Any:
+        """The scores, or the labels, of all rows.
+
+        Raises BadInput if the endpoint doesn't respond, or with something invalid.
+        """
+        names, rows = list(frame.columns), frame.to_numpy(dtype=object)
+        at_once = 1 if self._request.one_at_a_time else ROWS_AT_ONCE
+        scores: list[Any] = []
+        for start in range(0, len(rows), at_once):
+            scores += self._scores(names, rows[start : start + at_once])
+        return np.array(scores, dtype=self._kind)
+
+    def _scores(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:
+        body = self._request.body(names, rows)
+        answer = self._answer(body) if len(body) <= MOST_BYTES or len(rows) == 1 else None
+        if answer is None:
+            if len(rows) == 1:
+                raise BadInput(f"the model at {self._shown} takes no request of {len(body):,} bytes, which is one row")
+            half = len(rows) // 2
+            return [*self._scores(names, rows[:half]), *self._scores(names, rows[half:])]
+        if self._request.accept_type == CSV and b"\n" not in answer.strip() and answer.count(b",") == len(rows) - 1:
+            answer = answer.replace(b",", b"\n")  # one line with a cell for each row, as the built-in XGBoost answers
+        try:
+            found = self._read(answer)
+            np.array(found, dtype=self._kind)
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise BadInput(
+                f"the model at {self._shown} answered something else than {self._read.__name__} ({type(error).__name__}); "
+                "accept_type, probability and label of predictor say what its answer is"
+            ) from None
+        if len(found) != len(rows):
+            raise BadInput(f"the model at {self._shown} gave {len(found):,} answers for {len(rows):,} rows")
+        return found
+
+    def _answer(self, body: bytes) -> bytes | None:
+        """The response, after at most five attempts; None if the request is too large."""
+        from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+        tries = Retrying(
+            stop=stop_after_attempt(TRIES),
+            wait=wait_random_exponential(self._waits, LONGEST_WAIT_SECONDS),
+            retry=retry_if_exception_type(Unanswered),
+        )
+        try:
+            answer: bytes | None = tries(self._try, body)
+        except RetryError as error:
+            raise BadInput(
+                f"the model at {self._shown} did not answer in {TRIES} tries ({error.last_attempt.exception()})"
+            ) from None
+        return answer
+
+    def _try(self, body: bytes) -> bytes | None:
+        import urllib3
+
+        ask = partial(self._pool.request, "POST", self._address, body=body, headers=self._headers)
+        try:
+            answer = within(self._longest, ask)
+        except (urllib3.exceptions.HTTPError, TimeoutError) as error:
+            raise Unanswered(type(error).__name__) from None
+        if answer.status == TOO_LARGE:
+            return None
+        if answer.status in TRY_AGAIN:
+            raise Unanswered(f"status {answer.status}")
+        if answer.status != 200:
+            raise BadInput(f"the model at {self._shown} answered with status {answer.status}")
+        return bytes(answer.data)

@@ -1,0 +1,327 @@
+"""Loads a model once per process, and calls it: every row gets finite numbers, or an error says why not."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+import spark_model_monitor.monitors.predictors
+from spark_model_monitor.data.engine.casts import is_number
+from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
+from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.plugins import cloudpickle
+from spark_model_monitor.registry import function_of, import_all
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spark_model_monitor.storage import Storage
+
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@PREDICTORS.register("callable")
+def of_callable(model: Model) -> Predict:
+    """A function from a pandas frame to scores, or a function without parameters that returns such a function."""
+    import inspect
+
+    assert model.function is not None  # whoever names a callable provides it
+    if not inspect.signature(model.function).parameters:
+        made: Predict = model.function()
+        return made
+    return model.function
+
+
+def cells_of(columns: Sequence[pa.Array], names: Sequence[str], numeric: Sequence[bool]) -> NDArray[Any]:
+    """The cells of some columns of numbers or texts, shape (rows, columns). numeric: which columns are numbers.
+
+    Raises UnansweredRows with the name of a feature that must be a number and has another cell.
+    """
+    found = [
+        _numbers(column, name) if is_numeric else _texts(column)
+        for column, name, is_numeric in zip(columns, names, numeric, strict=True)
+    ]
+    if all(numeric):
+        return np.column_stack(found)
+    cells = np.empty((len(found[0]), len(found)), dtype=object)
+    for place, (column, is_numeric) in enumerate(zip(found, numeric, strict=True)):
+        cells[:, place] = np.where(np.isnan(column), np.array(None), column.astype(object)) if is_numeric else column
+    return cells
+
+
+def are_numbers(column: pa.Array) -> bool:
+    """Whether all cells of a column are numbers, or look like them; a column without cells counts as numbers."""
+    return bool(number_flags(column).all())
+
+
+def number_flags(column: pa.Array) -> NDArray[np.bool_]:
+    """Which cells are numbers, or look like them; missing cells do."""
+    try:
+        _numbers(column, "")
+    except BadInput:
+        if len(column) == 1:
+            return np.zeros(1, bool)
+        encoded = column.dictionary_encode()
+        distinct, middle = encoded.dictionary, len(encoded.dictionary) // 2
+        parts = (distinct[:middle], distinct[middle:]) if middle else (pa.array([column[0].as_py()]),)
+        of_texts = np.concatenate([*map(number_flags, parts), [True]])
+        flags: NDArray[np.bool_] = of_texts[pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)]
+        return flags
+    return np.ones(len(column), bool)
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """Cells as doubles or texts."""
+    kind = column.type
+    if pa.types.is_boolean(kind) or is_number(kind):
+        return pc.cast(column, pa.float64(), safe=False)
+    return column if pa.types.is_string(kind) else pc.cast(column, pa.string())
+
+
+def texts_of(cells: NDArray[Any]) -> list[str | None]:
+    """Cells as texts in a file: integers without a decimal point, None for missing cells."""
+
+    def text(cell: Any) -> str | None:
+        if cell is None or cell != cell:
+            return None
+        return str(int(cell)) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53 else str(cell)
+
+    return list(map(text, cells.tolist()))
+
+
+def _numbers(column: pa.Array, name: str) -> NDArray[np.float64]:
+    if pa.types.is_string(column.type):
+        trimmed = pc.utf8_trim_whitespace(column)
+        present = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+        try:
+            column = pc.cast(present, pa.float64())
+        except pa.ArrowInvalid:
+            raise UnansweredRows(
+                f"feature {name!r} has a text where its baseline rows have numbers; leave it out by excluded_columns, or give "
+                "baseline rows with its texts"
+            ) from None
+    found: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return found.astype(np.float64)
+
+
+def _texts(column: pa.Array) -> NDArray[Any]:
+    """Texts; an empty text counts as missing, as in a file."""
+    found: NDArray[Any] = np.array(column.to_pylist(), dtype=object)
+    found[found == ""] = None
+    return found
+
+
+import_all(spark_model_monitor.monitors.predictors)
+
+log = logging.getLogger(__name__)
+
+WORDS_OF_A_MODEL = 200  # characters of a model's own message to repeat
+
+_loaded: dict[tuple[object, ...], Predict] = {}
+
+
+def flavour_of(name: str) -> str:
+    """The flavour of a model, from its name.
+
+    Raises BadConfiguration if it is unclear.
+    """
+    if name.startswith(("http://", "https://")):
+        return "http"
+    for entry in PREDICTORS.values():
+        if name.lower().endswith(entry.facts.get("endings", ())):
+            return entry.name
+    module, _, function = name.rpartition(":")
+    if module and "/" not in name and function.isidentifier():
+        return "callable"
+    endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts.get("endings", ()))
+    raise BadConfiguration(
+        f"--model is {name!r}, of which nobody can tell the flavour; write a file that ends in {', '.join(endings)}, an address, "
+        f"module:function, or --model-flavour {'|'.join(sorted(PREDICTORS))}"
+    )
+
+
+def loaded(model: Model) -> Predict:
+    """The model's function, loaded on first use in this process.
+
+    Raises MissingDependency if its library is absent, BadConfiguration if it is not such a model or may not be loaded.
+    """
+    key = (model.flavour, model.name, model.content, model.function, repr(model.request), model.labels)
+    if key not in _loaded:
+        entry = PREDICTORS.get(model.flavour)
+        try:
+            found = entry(model)
+        except ImportError as error:
+            raise MissingDependency(
+                f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
+                f"{entry.facts.get('remedy', 'install it where the jobs and their executors run')}"
+            ) from error
+        except MonitorError:
+            raise
+        except Exception as error:
+            raise BadConfiguration(
+                f"the model {model.name} can't be loaded as {model.flavour} ({said_by(error)}); save it again, or write "
+                "--model-flavour"
+            ) from error
+        _loaded.clear()  # only one model at a time: they may be large
+        _loaded[key] = found
+    return _loaded[key]
+
+
+def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
+    """A model from any way of naming it. request: the members of `predictor`. facts: further members of `Model`."""
+    if isinstance(model, Model):
+        return replace(model, request=model.request or request)
+    if callable(model):
+        return Model("callable", getattr(model, "__name__", "callable"), function=model, request=request, **facts)
+    flavour = facts.pop("flavour", None) or flavour_of(str(model))
+    if flavour == "callable":
+        facts["function"] = function_of(str(model), "--model")
+    return Model(flavour, str(model), request=request, **facts)
+
+
+def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
+    """The bytes of a model's file, which is opened on the driver only; logs what will be loaded.
+
+    Raises BadConfiguration if the file is not the required one.
+    """
+    if model.flavour in ("callable", "http"):
+        if model.sha256 is not None:
+            raise BadConfiguration(f"--model-sha256 is of a file, and {model.name} is none; leave it out")
+        place, how = model.name, f"imported from {getattr(model.function, '__module__', 'nowhere')}"
+        if model.flavour == "http":
+            parts = urlsplit(model.name)
+            place, how = f"{parts.scheme}://{parts.hostname}{parts.path}", "asked over HTTP"
+        log.info("model: %s, %s", place, how)
+        return model.content
+    content = model.content or storage(model.name).read(model.name)
+    digest = sha256(content).hexdigest()
+    if model.sha256 not in (None, digest):
+        raise BadConfiguration(
+            f"--model-sha256 is {model.sha256}, and {model.name} has {digest}; it is not loaded: name the file that was meant, "
+            "or its digest"
+        )
+    log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)
+    return content
+
+
+def shipped(model: Model) -> Model:
+    """The model in the form sent with tasks: with a function's module, so that only the driver needs the file."""
+    module = sys.modules.get(getattr(model.function, "__module__", ""))
+    if module is not None and not module.__name__.startswith("spark_model_monitor."):
+        cloudpickle().register_pickle_by_value(module)
+    return replace(model, content=b"")
+
+
+def said_by(error: BaseException) -> str:
+    """The class and the first words of an exception's message."""
+    words = " ".join(str(error).split())[:WORDS_OF_A_MODEL]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+@dataclass
+class Caller:
+    """A loaded model as a function of cells.
+
+    names: of the columns. numeric: which of them are numbers. says_why: whether an error repeats the model's message,
+    which may contain values of rows. outputs: scores per row, known after the first call. rows: number of rows so far.
+    """
+
+    model: Model
+    names: Sequence[str]
+    numeric: Sequence[bool]
+    says_why: bool = False
+    outputs: int | None = None
+    rows: int = 0
+
+    def __call__(self, cells: NDArray[Any]) -> NDArray[np.float64]:
+        """The scores of some rows, shape (rows, outputs).
+
+        Raises BadInput if the model raises, or returns anything but finite numbers for each row.
+        """
+        found = self._numbers(self._answers(cells), len(cells))
+        if self.outputs not in (None, found.shape[1]):
+            raise self._error(f"gives {found.shape[1]} scores a row, and gave {self.outputs} before")
+        self.outputs = found.shape[1]
+        self.rows += len(cells)
+        return found
+
+    def labels(self, cells: NDArray[Any]) -> NDArray[np.object_]:
+        """The labels of some rows, as the model returns them: numbers or texts.
+
+        Raises BadInput if the model raises, or doesn't return a label for each row.
+        """
+        found = np.asarray(self._answers(cells), dtype=object)
+        if found.shape not in ((len(cells),), (len(cells), 1)):
+            raise self._error(
+                f"gives an array of shape {found.shape} for {len(cells):,} rows; it has to give a label for each"
+            )
+        found = found.reshape(-1)
+        missing = sum(label is None or label != label for label in found.tolist())
+        if missing:
+            raise self._error(f"gives no label for {missing:,} of {len(cells):,} rows")
+        return found
+
+    def _answers(self, cells: NDArray[Any]) -> Any:
+        try:
+            return loaded(self.model)(self._frame(cells))
+        except MonitorError:
+            raise
+        except Exception as error:
+            told = said_by(error) if self.says_why else type(error).__name__
+            kind = BadInput if self.model.flavour == "http" else UnansweredRows
+            raise self._error(f"raised {told}, called with {len(cells):,} rows", kind) from None
+
+    def exactly(
+        self, baseline: NDArray[Any], *, with_logit: bool
+    ) -> Callable[[NDArray[Any]], NDArray[np.float64]] | None:
+        """A function for local values without coalitions, for a model that is a sum, if the results are the same.
+
+        For log-odds only with a single baseline row; the mean of probabilities has other values.
+        Source: E3.6.
+        """
+        model = loaded(self.model)
+        found = model.sum if isinstance(model, Summing) and baseline.dtype == np.float64 else None
+        if found is None or found.of_log_odds != with_logit or (with_logit and len(baseline) > 1):
+            return None
+        names = list(self.names)
+        order = [names.index(name) for name in found.names] if set(found.names) == set(names) else [*range(len(names))]
+        back, attributed = np.argsort(order), found.parts.beside(baseline[:, order])
+        return lambda rows: attributed(rows[:, order])[:, :, back]
+
+    def _frame(self, cells: NDArray[Any]) -> pd.DataFrame:
+        import pandas as pd
+
+        if cells.dtype == np.float64:
+            return pd.DataFrame(cells, columns=list(self.names), copy=False)
+        columns = zip(self.names, self.numeric, cells.T, strict=True)
+        typed = [column.astype(np.float64) if is_numeric else column for _, is_numeric, column in columns]
+        return pd.DataFrame(dict(enumerate(typed))).set_axis(list(self.names), axis=1)
+
+    def _numbers(self, answers: Any, rows: int) -> NDArray[np.float64]:
+        found = np.asarray(answers)
+        if found.dtype.kind not in "fiub":
+            raise self._error(f"gives {found.dtype} where scores are wanted; let it give numbers")
+        if found.ndim not in (1, 2) or (found.ndim == 2 and not found.shape[1]):
+            raise self._error(
+                f"gives an array of shape {found.shape}; it has to give a number, or a list of them, for each row"
+            )
+        if len(found) != rows:
+            raise self._error(f"gave {len(found):,} answers for {rows:,} rows")
+        found = found.reshape(rows, -1).astype(np.float64)
+        infinite = ~np.isfinite(found).all(axis=1)
+        if infinite.any():
+            raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows", UnansweredRows)
+        return found
+
+    def _error(self, what: str, kind: type[BadInput] = BadInput) -> BadInput:
+        return kind(f"the model {self.model.name} ({self.model.flavour}) {what}")

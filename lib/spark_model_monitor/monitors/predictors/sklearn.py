@@ -1,0 +1,124 @@
+"""Scikit-learn models: skops files, which run no code, and pickles, which do."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
+
+SKOPS, PICKLES = (".skops",), (".pkl", ".pickle", ".joblib")
+
+TRUSTED = frozenset(
+    {
+        *("collections.OrderedDict", "sklearn.tree._tree.Tree"),
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        *("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor"),
+        *("lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor"),
+    }
+)
+"""Types that skops doesn't know, and that contain a model's parameters and nothing that runs."""
+
+
+LINEAR = ("LinearRegression", "Ridge")
+FORESTS = tuple(
+    f"{forest}{task}"
+    for forest in ("DecisionTree", "ExtraTree", "RandomForest", "ExtraTrees")
+    for task in ("Regressor", "Classifier")
+)
+"""Models whose answers are sums."""
+
+
+@PREDICTORS.register(
+    "sklearn",
+    endings=(*SKOPS, *PICKLES),
+    remedy="install spark-model-monitor[sklearn], and what else the model was made with",
+)
+def of_sklearn(model: Model) -> Predict:
+    """A scikit-learn model; calls predict_proba, else decision_function, else predict. For two classes, the second one's score.
+
+    The labels are the output of predict.
+    """
+    estimator = _unpickled(model) if model.name.lower().endswith(PICKLES) else opened(model)
+    for name in ("predict",) if model.labels else ("predict_proba", "decision_function", "predict"):
+        scores = getattr(estimator, name, None)
+        if scores is not None:
+            break
+    else:
+        raise BadConfiguration(f"{model.name}: {type(estimator).__name__} has no predict; save a fitted model")
+    by_name = hasattr(estimator, "feature_names_in_")
+
+    def predict(frame: Any) -> Any:
+        found = scores(frame if by_name else frame.to_numpy())
+        return found[:, 1] if name == "predict_proba" and found.shape[1] == 2 else found
+
+    return Summing(predict, partial(_sum_of, estimator))
+
+
+def _sum_of(estimator: Any) -> Sum | None:
+    """The weights of a linear model, or the leaves of trees; log-odds are a sum for two classes only."""
+    if type(estimator).__module__.startswith("xgboost.") and np.isnan(estimator.missing):
+        from spark_model_monitor.monitors.predictors.xgboost import sum_of_booster
+
+        booster = estimator.get_booster()
+        best = booster.attr("best_iteration")  # the last iteration that it uses, if training stopped early
+        return sum_of_booster(booster if best is None else booster[: int(best) + 1])
+    kind = type(estimator).__name__ if type(estimator).__module__.startswith("sklearn.") else ""
+    names = tuple(getattr(estimator, "feature_names_in_", ()))
+    classes = len(getattr(estimator, "classes_", ()))
+    if kind in LINEAR:
+        return Sum(Linear(np.atleast_2d(estimator.coef_)), names)
+    if kind == "LogisticRegression" and classes == 2 and getattr(estimator, "multi_class", "") != "multinomial":
+        return Sum(Linear(estimator.coef_), names, of_log_odds=True)
+    is_boosted = kind == "GradientBoostingRegressor" or (
+        kind == "GradientBoostingClassifier" and classes == 2 and estimator.loss == "log_loss"
+    )
+    if is_boosted and estimator.init in (None, "zero"):
+        leaves = Leaves.of(_tree(each, estimator.learning_rate) for each in estimator.estimators_.ravel())
+        return Sum(leaves, names, of_log_odds=classes == 2) if leaves else None
+    if kind in FORESTS and estimator.n_outputs_ == 1:
+        grown = getattr(estimator, "estimators_", [estimator])
+        leaves = Leaves.of(_tree(each, 1 / len(grown), classes) for each in grown)
+        return Sum(leaves, names) if leaves else None
+    return None
+
+
+def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
+    """A tree whose leaves have this many classes, or one number. In sklearn, cells equal to the threshold go left."""
+    tree = estimator.tree_
+    values = tree.value[:, 0, :]
+    if classes:
+        values = values / values.sum(axis=1, keepdims=True)
+    missing = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count)).astype(bool)
+    below = np.nextafter(tree.threshold, np.inf)
+    values = scale * (values[:, 1:] if classes == 2 else values)
+    left, right, columns = tree.children_left, tree.children_right, tree.feature
+    return Tree(left.tolist(), right.tolist(), columns.tolist(), below.tolist(), missing.tolist(), values)
+
+
+def opened(model: Model) -> Any:
+    from skops import io as skops
+
+    unknown = set(skops.get_untrusted_types(data=model.content)) - TRUSTED - set(model.trusted)
+    if unknown:
+        names = sorted(unknown)
+        raise BadConfiguration(
+            f"{model.name} holds {', '.join(names)}, which may run code; if you trust it, write --trust-type {','.join(names)}"
+        )
+    return skops.loads(model.content, trusted=sorted(TRUSTED | set(model.trusted)))
+
+
+def _unpickled(model: Model) -> Any:
+    if not model.allows_pickle:
+        raise BadConfiguration(
+            f"{model.name} is a pickle, and a pickle runs code when it is loaded; save the model by skops, or write "
+            "--allow-pickle if you trust whoever can write the file"
+        )
+    import joblib
+
+    return joblib.load(io.BytesIO(model.content))

@@ -1,0 +1,87 @@
+"""XGBoost models, in its own file formats."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
+
+MEMBER = "xgboost-model"  # the model's name in the archive of the service's container
+PICKLE = b"\x80"  # first byte of a pickle, which containers before 1.3 wrote
+
+
+SUMS = {"reg:squarederror": False, "binary:logistic": True}
+"""Objectives whose answers, or their log-odds (True), are the sum of the trees."""
+
+
+@PREDICTORS.register(
+    "xgboost",
+    endings=(".json", ".ubj", ".bst", ".tar.gz"),
+    remedy="install spark-model-monitor[xgboost], which brings xgboost-cpu, and not beside xgboost: they are the same files",
+)
+def of_xgboost(model: Model) -> Predict:
+    """A booster; predicts as its objective defines, on one thread."""
+    import xgboost
+
+    booster, content = xgboost.Booster(), _unpacked(model)
+    if not content:  # on which xgboost 3 ends the process
+        raise BadConfiguration(f"the model {model.name} is empty; save it again")
+    try:
+        booster.load_model(bytearray(content))
+    except xgboost.core.XGBoostError as error:
+        if content.lstrip().startswith(b"{"):
+            raise
+        way = "with xgboost 1.7 call Booster(model_file='…').save_model('model.json')"
+        if content.startswith(PICKLE):
+            way = f"pickle.load it with the version that wrote it, save_model('model.bst'), and of that file {way}"
+        raise BadConfiguration(
+            f"the model {model.name} is {'a pickle, and ' * content.startswith(PICKLE)}neither JSON nor UBJSON, which xgboost "
+            f"{xgboost.__version__} reads; if an older version saved it, {way}"
+        ) from error
+    booster.set_param({"nthread": 1})
+    names = booster.feature_names
+
+    def predict(frame: Any) -> Any:
+        wanted = frame[names] if names and set(names) == set(frame.columns) else frame
+        return booster.inplace_predict(np.ascontiguousarray(wanted.to_numpy(), dtype=np.float32))
+
+    return Summing(predict, partial(sum_of_booster, booster))
+
+
+def sum_of_booster(booster: Any) -> Sum | None:
+    """The leaves of the trees, if one number is predicted from numbers only."""
+    learner = json.loads(booster.save_raw("json"))["learner"]
+    of_log_odds, grown = SUMS.get(learner["objective"]["name"]), learner["gradient_booster"]
+    if of_log_odds is None or grown["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
+        return None
+    trees = grown["model"]["trees"]
+    if any(any(tree["split_type"]) for tree in trees):
+        return None
+    leaves = Leaves.of(map(_tree, trees))
+    return Sum(leaves, tuple(booster.feature_names or ()), of_log_odds) if leaves else None
+
+
+def _tree(tree: Any) -> Tree:
+    at = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # for a leaf, its value
+    goes_left = [bool(left) for left in tree["default_left"]]
+    left, right, columns = tree["left_children"], tree["right_children"], tree["split_indices"]
+    return Tree(left, right, columns, at.tolist(), goes_left, at[:, None])
+
+
+def _unpacked(model: Model) -> bytes:
+    if not model.name.lower().endswith(".tar.gz"):
+        return model.content
+    with tarfile.open(fileobj=io.BytesIO(model.content)) as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            if file is not None and member.name.rpartition("/")[2].startswith(MEMBER):
+                return file.read()
+    raise BadConfiguration(f"{model.name}: the archive has no file {MEMBER}; write the model's own file")

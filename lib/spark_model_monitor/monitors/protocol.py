@@ -1,0 +1,398 @@
+"""What all kinds of monitoring share: the class `Monitor`, its baseline and its findings. Pure.
+
+Runs, results, baselines of the past and jobs use a monitor through this class alone. To add a kind, write a package
+with a subclass.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from spark_model_monitor.documents.check_results import (
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    Summary,
+    Violation,
+    Violations,
+)
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.page import Page
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.statistics import Table
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.documents.expectations import Expectations
+    from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+    from spark_model_monitor.monitors.user_checks.suite import SuiteResults
+
+Violated: TypeAlias = "str | tuple[str, str]"
+"""A feature with an alarm; for an alarm relative to one reference, the reference and the feature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A summary of many numbers for a metrics platform, which can still compute their average."""
+
+    count: int
+    total: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMetric:
+    """What a run publishes under one name: a number, or the spread of many.
+
+    unit: `Count`, `Milliseconds` or `None`, as in CloudWatch. dimensions: in addition to those of all metrics of a run.
+    Source: C9.1.
+    """
+
+    name: str
+    value: float | Spread
+    unit: str = "None"
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the columns of a data set got their names.
+
+    header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no
+    names, so that their columns match the baseline's only by position. is_matched: whether columns are matched with the
+    baseline's. newest: the time of the latest row, if known. inputs_fit: as in `reading.dataset.Dataset`.
+    """
+
+    header: tuple[str, ...] = ()
+    by_position: bool = False
+    is_matched: bool = True
+    newest: datetime | None = None
+    inputs_fit: bool = False
+
+
+TOLD = Layout()  # for columns with their own names
+
+
+class StoredBaseline:
+    """What a monitor knows about the baseline for comparing later data: a frozen dataclass with `constraints`."""
+
+    __slots__ = ()
+
+    constraints: Any  # the baseline's constraints on later data
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features in the order of the baseline's columns; empty if columns are matched in another way."""
+        return ()
+
+    def without(self, excluded: Collection[str]) -> StoredBaseline:
+        """The same baseline without some of its features."""
+        raise NotImplementedError
+
+    def with_parts(self, parts: Any) -> StoredBaseline:
+        """The same baseline with the variation of its own parts (`Monitor.variation`)."""
+        return self
+
+    def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
+        """The same baseline with a function that opens its rows again."""
+        return self
+
+    def raw_statistics(
+        self, state: Any, violated: Collection[Violated] | None = None, age: timedelta | None = None, /
+    ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
+        """What a window leaves for later ones: reference, feature, and raw statistics relative to it; None if nothing.
+
+        violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
+        newest row at the end of the window, if known.
+        """
+        return None
+
+
+class Monitor(ABC):
+    """One kind of monitoring: states -> metrics -> documents, and the verdict against a baseline. All methods are pure.
+
+    `Any` stands for the monitor's own types: its state, its metrics, its documents, its `StoredBaseline`. A kind keeps
+    the defaults of methods that it doesn't need.
+    """
+
+    __slots__ = ()
+
+    ANALYSIS_TYPE: ClassVar[AnalysisType]  # the name of this kind of monitoring in a configuration
+    NAMESPACE: ClassVar[str]  # the last part of the service's own namespace for its metrics (C9.2)
+    STATE: ClassVar[Any]  # the type of the state that its scan computes and its runs store
+    BASELINE_STATE: ClassVar[Any] = None  # the type of its baselines' state, if that is different
+    CONSTRAINTS: ClassVar[type[Document]]  # the document of constraints on later data
+    STATISTICS: ClassVar[type[Document] | None] = None
+    """A document that a baseline may have in addition to its constraints."""
+
+    @property
+    def exact_columns(self) -> bool:
+        """Whether differing names are matched by position, and nothing is judged if the number of columns differs."""
+        return False
+
+    @abstractmethod
+    def measures(self) -> Any:
+        """What the monitor's scan must compute."""
+
+    def expecting(
+        self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, end: datetime | None, /
+    ) -> Any:
+        """The measures with the user's own rules, including those of the baseline. end: of the window.
+
+        Raises BadConfiguration for rules that don't fit the data, or this kind of monitor.
+        """
+        if expectations is not None:
+            raise BadConfiguration(
+                f"expectations are of data quality, not of {self.ANALYSIS_TYPE.value}; leave them out"
+            )
+        return measures
+
+    def answered(
+        self, judged: Judged | None, checks: SuiteResults | None, /
+    ) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
+        """The results and hints of the user's own rules and Deequ checks."""
+        return (), ()
+
+    def measures_of_baseline(self) -> Any:
+        """What the scan of a baseline must compute."""
+        return self.measures()
+
+    @abstractmethod
+    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
+        """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
+
+    def refusing(self, found: Scanned, dataset: Dataset, known: Any, /) -> Dataset | None:
+        """The data set with further records refused, if a scan has shown that they are unusable; otherwise None."""
+        return None
+
+    @abstractmethod
+    def metrics(self, state: Any, /) -> Any:
+        """The metrics of a state."""
+
+    @abstractmethod
+    def documents(self, state: Any, metrics: Any, /) -> tuple[Document, ...]:
+        """The documents of a run without its verdicts: a description of the data, and constraints on later data."""
+
+    def files(self, metrics: Any, /) -> Mapping[str, bytes]:
+        """Further files of a run: content by file name relative to the output path."""
+        return {}
+
+    def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
+        """How the parts of a baseline vary. runs: of its rows, for every feature. None if they show nothing."""
+        return None
+
+    def grouped(self, known: Any, state: Any, runs: Sequence[RowRuns], /) -> Any:
+        """The baseline, adapted to a window whose rows may come in groups, as their runs show."""
+        return known
+
+    @abstractmethod
+    def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
+        """The `StoredBaseline`, from its documents (CONSTRAINTS; STATISTICS or None) and its state, if there is one.
+
+        suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown.
+        Raises BadState for the state of another kind of monitor.
+        """
+
+    @abstractmethod
+    def check(self, state: Any, metrics: Any, known: Any, layout: Layout = TOLD, /) -> tuple[CheckResult, ...]:
+        """The result of every check of a window with this column layout, against a baseline."""
+
+    def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
+        """The results of a window, with violations in words."""
+        return results
+
+    def pinned_down(
+        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, output_path: str | None, /
+    ) -> tuple[CheckResult, ...]:
+        """The results; violations with the origin of their rows. dataset: the window, to be read again."""
+        return results
+
+    def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:
+        """How the checks share the false-alarm budget; None if false positives are not controlled."""
+        return None
+
+    def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
+        """What looks wrong with a data set, besides the checks. known: its baseline; None without one."""
+        return ()
+
+    @abstractmethod
+    def violations(self, results: tuple[CheckResult, ...], /) -> Any:
+        """The document with the violations among the results, in its member `violations`."""
+
+    @abstractmethod
+    def published(
+        self, state: Any, metrics: Any, results: tuple[CheckResult, ...], constraints: Any, /
+    ) -> tuple[PublishedMetric, ...]:
+        """What a run publishes. constraints: the constraints that the window was compared with."""
+
+    @abstractmethod
+    def page(self, metrics: Any, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> Page:
+        """The report of a run; its last section explains how to read it. results: the results of its checks. known: its
+        baseline. A baseline's own report has neither.
+        """
+
+    @abstractmethod
+    def summary(self, state: Any, metrics: Any, known: Any, /) -> Summary:
+        """A summary of every feature or metric. known: the baseline; None without one."""
+
+    @abstractmethod
+    def table(self, documents: Any, /) -> Table:
+        """The documents for people: one row for each feature or metric."""
+
+
+# What a check of any monitor found, independent of which check it was: a status with the numbers behind it.
+
+
+NO_VALUES = "no value is present in the current data"
+TOO_LARGE = "some values are too large to compute with"
+NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's own rule; the service has none
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check's result, with the members of `CheckResult`. It stores only the members given, since most are not."""
+
+    status: CheckStatus
+    threshold: float | None
+    observed: float | None = None
+    interval: tuple[float, float] | None = None
+    n: int | None = None
+    m: int | None = None
+    formula: str | None = None
+    method: str | None = None
+    ties: str | None = None
+    statistic: float | None = None
+    degrees_of_freedom: int | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+    component: str | None = None
+    effect: float | None = None
+    direction: str | None = None
+    distance: float | None = None
+    distance_low: float | None = None
+    distance_high: float | None = None
+    smallest_change: float | None = None
+    smallest_lasting: float | None = None
+    fewest: int | None = None
+    change: str | None = None
+    reason: str | None = None
+    description: str | None = None
+    against: str | None = None
+    since: str | None = None
+    hour: str | None = None
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, status, threshold, observed=None, interval=None, **members):
+            self.__dict__.update(status=status, threshold=threshold, observed=observed, interval=interval, **members)
+
+    def but(self, **members: Any) -> Finding:
+        """The same finding with other members."""
+        return Finding(**{**self.__dict__, **members})
+
+    @classmethod
+    def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
+        return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
+
+    def result(self, check: str, **whose: str | None) -> CheckResult:
+        """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
+        own = {name: value for name, value in self.__dict__.items() if value is not None}
+        try:
+            return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
+        except ValueError:
+            endless: dict[str, Any] = {name: None for name, value in own.items() if not _is_finite(value)}
+            if not endless:
+                raise
+            return self.unjudged(TOO_LARGE).but(**endless).result(check, **whose)
+
+    def unjudged(self, reason: str, hour: str | None = None) -> Finding:
+        """The same numbers, without a verdict."""
+        return self.but(status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
+
+
+def _is_finite(value: object) -> bool:
+    return all(isfinite(each) for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, float))
+
+
+def of_share(
+    matching: int,
+    total: int,
+    threshold: float,
+    *,
+    formula: str,
+    description: Callable[[float], str],
+    no_values: str = NO_VALUES,
+) -> Finding:
+    """Violated if the share of matching values among `total` is below the threshold; not judged if there are no values.
+
+    description: the violation's text for a share.
+    """
+    if not total:
+        return Finding.not_judged(threshold, no_values)
+    share = matching / total
+    if share < threshold:
+        return Finding(CheckStatus.VIOLATED, threshold, share, m=total, formula=formula, description=description(share))
+    return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
+
+
+def violation_count(results: Iterable[CheckResult]) -> PublishedMetric:
+    """The number of violations, as every kind of monitoring publishes it. Source: C9.2."""
+    return PublishedMetric("total_number_of_violations", sum(1 for _ in violated(results)), "Count")
+
+
+def violated(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """The results that are violations, in their order."""
+    return (result for result in results if result.is_violation)
+
+
+def violations_of(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
+    """The violations among the results, in their order. displayed: the name of a metric in the file."""
+    return Violations(
+        violations=tuple(
+            Violation(
+                feature_name=result.feature,
+                constraint_check_type=result.check,
+                description=result.description or "",
+                metric_name=None if result.metric is None else displayed(result.metric),
+            )
+            for result in violated(results)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The outcome of a user's own rules: results of errors, hints of warnings, and a digest of the rules."""
+
+    results: tuple[CheckResult, ...] = ()
+    hints: tuple[Hint, ...] = ()
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The result of one scan: the state of the accepted rows, and the counts of all rows.
+
+    metrics: an engine's own metrics of the state, instead of the monitor's. checks: the results of the user's checks.
+    judged: the outcome of the user's rules. These are requested once enough rows are known to be accepted; None if
+    there are none. requests: the requests behind captured records; None if unknown. runs: runs of neighbouring rows of
+    every column, if requested. deequ: the version of Deequ that computed the metrics and results.
+    """
+
+    state: Any
+    rows: RowCounts
+    metrics: Callable[[], Any] | None = None
+    checks: Callable[[], SuiteResults] | None = None
+    requests: Requests | None = None
+    runs: Sequence[RowRuns] = ()
+    deequ: str | None = None
+    judged: Callable[[], Judged] | None = None

@@ -1,0 +1,181 @@
+"""What a user's checks ask of our states, as Deequ sees a value: NaN is present, and so on. Pure.
+
+Deequ's view is followed to the letter, since a user who writes a Deequ check means it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.monitors.user_checks.checks import SECOND_SCAN_FLAG, Served
+from spark_model_monitor.statistics.states.data_types import DataTypeCounts
+from spark_model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
+from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.moments import Moments
+from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
+
+if TYPE_CHECKING:
+    from spark_model_monitor.statistics.states.kll import KllSketch
+
+NULL_VALUE = "NullValue"
+"""What Deequ's Histogram counts nulls as. Source: Histogram.NullFieldReplacement of Deequ 2.1.0."""
+
+
+class NeedsSecondScan(Exception):
+    """The scan's states turned out not to answer an analyzer; the text says why."""
+
+
+def matching_and_counted(served: Served, profile: Profile, matches: Mapping[str, int]) -> tuple[int, int] | None:
+    """Rows that an analyzer served from PREDICATES counts, and those among which it does; None if it has none to judge."""
+
+    def rows(predicate: str | None) -> int:
+        return profile.item_count if predicate is None else matches[predicate]
+
+    if not profile.item_count or (
+        served.analyzer.name != "Size" and not (rows(served.counted) and rows(served.judged))
+    ):
+        return None
+    return rows(served.matching), rows(served.counted)
+
+
+def sure_sketch(served: Served, feature: FeatureProfile) -> KllSketch:
+    """The sketch of a numeric feature. Raises NeedsSecondScan if it is less sure than requested."""
+    wanted = served.analyzer.relative_error or 0.0
+    assert feature.kll is not None  # a numeric feature has moments and a sketch
+    if feature.kll.error > wanted:
+        raise NeedsSecondScan(f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {wanted}")
+    return feature.kll
+
+
+def counts_by_value(served: Served, feature: FeatureProfile, rows: int) -> dict[str, int]:
+    """How often each value occurs among `rows` rows. Raises NeedsSecondScan if they were not counted apart.
+
+    Deequ's Histogram counts nulls as a value; its grouping analyzers leave them out, of the number of rows too.
+    """
+    counts = _as_spark_prints(_counts_of(feature), feature)
+    nulls = rows - sum(counts.values())
+    if served.analyzer.name == "Histogram" and nulls:
+        counts[NULL_VALUE] = counts.get(NULL_VALUE, 0) + nulls
+    return counts
+
+
+def deequ_moments(moments: Moments) -> Moments:
+    """Of all values that are not null, NaN and infinities put back in, as Spark's aggregates have them.
+
+    Source: Spark 3.5's sum, stddev_pop, min and max, for which NaN is larger than any other value.
+    """
+    if not (moments.positive_infinite or moments.negative_infinite or moments.nan):
+        return moments
+    total = math.nan
+    if not moments.nan and not (moments.positive_infinite and moments.negative_infinite):
+        total = math.inf if moments.positive_infinite else -math.inf
+    inside = [moments.minimum, moments.maximum] if moments.count else []
+    ends = [-math.inf] * (moments.negative_infinite > 0) + inside + [math.inf] * (moments.positive_infinite > 0)
+    least, largest = min(ends, default=math.nan), math.nan if moments.nan else max(ends)
+    return replace(
+        moments, count=rows_of(moments), sum=total, mean=math.nan, m2=math.nan, minimum=least, maximum=largest
+    )
+
+
+def rows_of(moments: Moments) -> int:
+    """Values that are not null."""
+    return moments.present + moments.nan
+
+
+def _nan_of(feature: FeatureProfile) -> int:
+    """NaN among the cells. Moments of texts count what is not a number as NaN, which is present."""
+    return feature.moments.nan if feature.moments is not None and feature.column_type is ColumnType.FRACTIONAL else 0
+
+
+def present_and_rows(feature: FeatureProfile) -> tuple[int, int]:
+    """Cells that are not null, and all of them."""
+    rows = feature.data_types.total
+    return rows - feature.num_missing + _nan_of(feature), rows  # NaN is not a null
+
+
+def registers_of(feature: FeatureProfile) -> DistinctRegisters:
+    """What the distinct values of a feature are estimated from. Raises NeedsSecondScan if they were not looked at."""
+    distinct = feature.distinct
+    if distinct is None:
+        if feature.data_types.total:
+            raise _not_counted(feature)
+        distinct = DistinctRegisters()
+    if _nan_of(feature):  # the scan leaves NaN out, Deequ counts it as one value
+        nan = DistinctBuilder()
+        nan.update(xxhash64_of(np.array([math.nan])))
+        distinct += nan.state()
+    return distinct
+
+
+def types_of(feature: FeatureProfile) -> DataTypeCounts:
+    """Deequ looks at the texts that cells of other types are cast to; NaN and Infinity are no numbers there."""
+    counts, moments = feature.data_types, feature.moments
+    if feature.column_type is ColumnType.FRACTIONAL and moments is not None:
+        return DataTypeCounts(
+            missing=moments.missing,
+            fractional=moments.count,
+            text=moments.nan + moments.positive_infinite + moments.negative_infinite,
+        )
+    return counts
+
+
+def _counts_of(feature: FeatureProfile) -> Mapping[str, int]:
+    """The exact counts of a feature's values. Raises NeedsSecondScan if there are none."""
+    if feature.frequencies is None and feature.data_types.total:
+        raise _not_counted(feature)
+    if feature.frequencies is None:
+        return {}
+    if not feature.frequencies.exact:
+        limit = feature.frequencies.limit
+        raise NeedsSecondScan(f"{feature.name!r} has more than {limit:,} distinct values, too many to count apart")
+    return feature.frequencies.counts
+
+
+def _not_counted(feature: FeatureProfile) -> NeedsSecondScan:
+    return NeedsSecondScan(f"the values of {feature.name!r}, a {feature.column_type.value} column, are not counted")
+
+
+def _as_spark_prints(counts: Mapping[str, int], feature: FeatureProfile) -> dict[str, int]:
+    """Counts by value with the text that Spark casts the value to, NaN among them."""
+    if feature.column_type is not ColumnType.FRACTIONAL:
+        return dict(counts)
+    printed = {java_double(float(key)): count for key, count in counts.items()}
+    if _nan_of(feature):
+        printed["NaN"] = _nan_of(feature)
+    return printed
+
+
+def with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """All values in order, NaN last, and how many each of them stands for."""
+    values, cumulative = sketch.step_cdf()
+    weights = np.diff(cumulative, prepend=0)
+    values = np.concatenate(([-np.inf], values, [np.inf, np.nan]))
+    weights = np.concatenate(([moments.negative_infinite], weights, [moments.positive_infinite, moments.nan]))
+    occurring = weights > 0
+    return values[occurring], weights[occurring]
+
+
+def second_scan_refused(reason: NeedsSecondScan) -> str:
+    """The failure of an analyzer that would need one."""
+    return f"{reason}; allow another scan by {SECOND_SCAN_FLAG}"
+
+
+def plain_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """Other names for those of `columns` that Deequ's scan takes for a path (`a.b`), unlike any of the `taken` ones."""
+    names = set(taken)
+    aliases: dict[str, str] = {}
+    for column in sorted({column for column in columns if re.search(r"[.`]", column)}):
+        alias = re.sub(r"[.`]", "_", column)
+        while alias in names:
+            alias += "_"
+        names.add(alias)
+        aliases[column] = alias
+    return aliases

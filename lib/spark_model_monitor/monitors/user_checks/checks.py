@@ -1,0 +1,217 @@
+"""A user's checks before the scan: where the metric of every analyzer that a user's checks need will come from.
+
+A check runs on states only if its analyzers have them (P14), so each analyzer is given one of four sources,
+and what the scan has to gather for it is known before the scan starts; `suite.py` judges the checks after it. Pure
+Python, driver only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from spark_model_monitor.errors import BadConfiguration, did_you_mean
+
+SECOND_SCAN_FLAG = "--allow-second-scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzer:
+    """One of Deequ's analyzers with its parameters; those that it does not have are None.
+
+    where: rows it looks at, a SQL condition. instance, expression: of Compliance. pattern: of PatternMatch, a Java regular
+    expression. quantile, relative_error: of ApproxQuantile. special: what else a Check asked for that states can't give.
+    """
+
+    name: str
+    columns: tuple[str, ...] = ()
+    where: str | None = None
+    instance: str | None = None
+    expression: str | None = None
+    pattern: str | None = None
+    quantile: float | None = None
+    relative_error: float | None = None
+    special: str | None = None
+
+    def __str__(self) -> str:
+        parameters = [*self.columns, self.instance, self.expression, self.pattern, self.quantile, self.special]
+        shown = ", ".join(dict.fromkeys(str(parameter) for parameter in parameters if parameter is not None))
+        return f"{self.name}({shown})" + (f" where {self.where}" if self.where else "")
+
+
+class Checks(Protocol):
+    """A user's checks, whatever they were written in."""
+
+    @property
+    def analyzers(self) -> tuple[Analyzer, ...]:
+        """The analyzers whose metrics the checks need, each once."""
+
+
+class Source(Enum):
+    """Where an analyzer's metric comes from."""
+
+    STATES = "states"
+    PREDICATES = "rows counted in the scan"
+    FREQUENCIES = "exact frequencies"
+    SECOND_SCAN = "second scan"
+
+
+FROM_STATES = frozenset(
+    [
+        "Size",
+        "Completeness",
+        "Mean",
+        "Sum",
+        "StandardDeviation",
+        "Minimum",
+        "Maximum",
+        "ApproxCountDistinct",
+        "DataType",
+        "KLLSketch",
+        "ApproxQuantile",
+    ]
+)
+"""Analyzers that the profile's states answer when they look at all rows."""
+
+FROM_PREDICATES = frozenset({"Size", "Completeness", "Compliance", "PatternMatch"})
+"""Analyzers that count rows, so that a condition (`where`) only makes them count other rows."""
+
+FROM_FREQUENCIES = frozenset(
+    ["Uniqueness", "Distinctness", "UniqueValueRatio", "CountDistinct", "Entropy", "Histogram"]
+)
+"""Analyzers that a column's counts by value answer, if they look at one column and all rows."""
+
+SMALLEST_RELATIVE_ERROR = 0.005
+"""ApproxQuantile with a smaller one needs a second scan: so sure is a KLL sketch of size 2,048 up to 80 million values.
+
+Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How one analyzer is served.
+
+    matching, counted, judged: for PREDICATES the names of the conditions that are true in the rows that count, in the rows it
+    looks at, and in those where its own condition is not null; None stands for all rows.
+    """
+
+    analyzer: Analyzer
+    source: Source
+    matching: str | None = None
+    counted: str | None = None
+    judged: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """What the scan gathers for a user's checks, and how each of their analyzers is served.
+
+    predicates: name -> SQL condition over the user's column names, whose true rows the scan counts. frequency_columns:
+    columns whose values the scan counts apart. second_scan_allowed: whether the user wrote --allow-second-scan.
+    """
+
+    checks: Checks
+    served: Mapping[Analyzer, Served]
+    predicates: Mapping[str, str]
+    frequency_columns: frozenset[str]
+    second_scan_allowed: bool
+
+    @property
+    def second_scan(self) -> tuple[Analyzer, ...]:
+        """The analyzers that are known before the scan to need another one."""
+        return tuple(analyzer for analyzer, served in self.served.items() if served.source is Source.SECOND_SCAN)
+
+
+def plan(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = False) -> CheckPlan:
+    """The plan for `checks` on a frame with these columns.
+
+    Raises BadConfiguration, one line for each fault: a column that is not there, an analyzer that needs a second scan.
+    """
+    faults = list(dict.fromkeys(_missing_columns(checks.analyzers, columns)))
+    predicates: dict[str, str] = {}  # conditions, each once, and their names
+    served = {analyzer: _serve(analyzer, predicates) for analyzer in checks.analyzers}
+    if not second_scan_allowed:
+        faults += [
+            f"--checks: {analyzer} can't be answered from one scan; allow another one by {SECOND_SCAN_FLAG}, or leave it out"
+            for analyzer, each in served.items()
+            if each.source is Source.SECOND_SCAN
+        ]
+    if faults:
+        raise BadConfiguration.gathered(faults)
+    return CheckPlan(
+        checks,
+        served,
+        {name: condition for condition, name in predicates.items()},
+        frozenset(analyzer.columns[0] for analyzer, each in served.items() if each.source is Source.FREQUENCIES),
+        second_scan_allowed,
+    )
+
+
+def beyond_states(checks: Checks) -> list[Analyzer]:
+    """The analyzers that take more than the states of a scan: a condition in SQL, or another scan."""
+    of_states = (Source.STATES, Source.FREQUENCIES)
+    return [analyzer for analyzer in checks.analyzers if _serve(analyzer, {}).source not in of_states]
+
+
+def _serve(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
+    if analyzer.special is not None:
+        return Served(analyzer, Source.SECOND_SCAN)
+    if analyzer.name in FROM_STATES and analyzer.where is None:
+        too_exact = analyzer.relative_error is not None and analyzer.relative_error < SMALLEST_RELATIVE_ERROR
+        return Served(analyzer, Source.SECOND_SCAN if too_exact else Source.STATES)
+    if analyzer.name in FROM_PREDICATES:
+        return _counted_in_the_scan(analyzer, predicates)
+    if analyzer.name in FROM_FREQUENCIES and analyzer.where is None and len(analyzer.columns) == 1:
+        return Served(analyzer, Source.FREQUENCIES)
+    return Served(analyzer, Source.SECOND_SCAN)
+
+
+def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
+    def name_of(condition: str | None) -> str | None:
+        return None if condition is None else predicates.setdefault(condition, f"check_{len(predicates)}")
+
+    holds, where = criterion_of(analyzer), analyzer.where
+    if holds is None:
+        return Served(analyzer, Source.PREDICATES, name_of(where))
+    judged = f"({holds}) IS NOT NULL" if analyzer.name == "Compliance" else None
+    if where is not None:
+        holds = f"({where}) AND ({holds})"
+        judged = f"({where}) AND {judged}" if judged else None
+    return Served(analyzer, Source.PREDICATES, *map(name_of, (holds, where, judged)))
+
+
+def criterion_of(analyzer: Analyzer) -> str | None:
+    """The SQL condition that holds in the rows which `analyzer` counts, its `where` aside; None for Size, all rows.
+
+    Source: `aggregationFunctions` of Completeness, Compliance and PatternMatch in Deequ 2.1.0.
+    """
+    if analyzer.name == "Completeness":
+        return f"{quoted(analyzer.columns[0])} IS NOT NULL"
+    if analyzer.name == "PatternMatch":
+        return f"regexp_extract({quoted(analyzer.columns[0])}, {sql_text(analyzer.pattern or '')}, 0) != ''"
+    return analyzer.expression
+
+
+def quoted(column: str) -> str:
+    """A column's name in SQL, whatever characters it has."""
+    return "`" + column.replace("`", "``") + "`"
+
+
+def sql_text(text: str) -> str:
+    """A text in Spark SQL, as a raw literal: the same whatever spark.sql.parser.escapedStringLiterals says."""
+    parts = [f"r'{part}'" for part in text.split("'")]
+    return parts[0] if len(parts) == 1 else f"concat({', char(39), '.join(parts)})"
+
+
+def _missing_columns(analyzers: Sequence[Analyzer], columns: Sequence[str]) -> list[str]:
+    known = set(columns)
+    faults = []
+    for analyzer in analyzers:
+        for column in analyzer.columns:
+            if column not in known:
+                instead = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
+                faults.append(f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {instead}")
+    return faults

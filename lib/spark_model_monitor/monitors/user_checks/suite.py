@@ -1,0 +1,263 @@
+"""What became of a user's checks: one result for each constraint, the document `checks_deequ.json`, and the metrics behind them
+where Deequ is not. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus, Hint
+from spark_model_monitor.documents.json_text import java_double
+from spark_model_monitor.errors import NeedsSpark
+from spark_model_monitor.monitors.protocol import NOT_EXPECTED, Finding
+from spark_model_monitor.monitors.user_checks.answers import (
+    NeedsSecondScan,
+    counts_by_value,
+    deequ_moments,
+    matching_and_counted,
+    plain_names,
+    present_and_rows,
+    registers_of,
+    rows_of,
+    second_scan_refused,
+    sure_sketch,
+    types_of,
+    with_extremes,
+)
+from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Served, Source
+from spark_model_monitor.monitors.user_checks.loading import DATA_TYPES, FORMS, JsonCheck, JsonChecks, Level
+from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.statistics.states.moments import Moments
+
+
+SUCCESS, WARNING, ERROR, FAILURE = "Success", "Warning", "Error", "Failure"
+"""Deequ's words: the first three are a check's status, Success and Failure a constraint's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintResult:
+    """One constraint of one check. The fields that pydeequ's `checkResultsAsDataFrame` has too have its names.
+
+    metric: the number that was judged, None if there is none or it is not a single number. served_by: where it came from.
+    """
+
+    check: str
+    check_level: str
+    check_status: str
+    constraint: str
+    constraint_status: str
+    constraint_message: str
+    metric: float | None
+    served_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResults:
+    """The results of all checks, in the user's order."""
+
+    constraints: tuple[ConstraintResult, ...]
+
+    @property
+    def status(self) -> str:
+        """The worst status of a check: Error before Warning before Success."""
+        found = {result.check_status for result in self.constraints}
+        return next((status for status in (ERROR, WARNING) if status in found), SUCCESS)
+
+    @property
+    def failed(self) -> tuple[ConstraintResult, ...]:
+        """The constraints that do not hold."""
+        return tuple(result for result in self.constraints if result.constraint_status == FAILURE)
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """What checks_deequ.json holds. A metric that is not finite is null."""
+        return {
+            "status": self.status,
+            "constraints": [
+                {
+                    **asdict(each),
+                    "metric": each.metric if each.metric is not None and math.isfinite(each.metric) else None,
+                }
+                for each in self.constraints
+            ],
+        }
+
+
+NOT_MET = "Value: {value} does not meet the constraint requirement!"  # Source: AnalysisBasedConstraint of Deequ 2.1.0
+
+
+def judged(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
+    """fault: why there is no number."""
+    failed = number is None or not check.assertion.holds(number)
+    message = fault if number is None else NOT_MET.format(value=java_double(number))
+    status = (ERROR if check.level is Level.ERROR else WARNING) if failed else SUCCESS
+    return ConstraintResult(
+        check=check.hint or str(check),
+        check_level=check.level.value,
+        check_status=status,
+        constraint=str(check),
+        constraint_status=FAILURE if failed else SUCCESS,
+        constraint_message=" ".join(filter(None, [message, check.hint])) if failed else "",
+        metric=number,
+        served_by=served_by,
+    )
+
+
+def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mapping[str, int]) -> SuiteResults:
+    """The results of the plan's checks on the profile of the scan that it was made for, by the twin of Deequ.
+
+    matches: rows in which each of `plan.predicates` was true. Where a fitting Deequ is loaded, an engine asks that.
+    """
+
+    def result(check: JsonCheck) -> ConstraintResult:
+        served = plan.served[check.analyzer]
+        try:
+            return judged(check, number_of(served, profile, matches, check.data_type), "", served.source.value)
+        except NoMetric as fault:
+            return judged(check, None, str(fault), served.source.value)
+        except NeedsSecondScan as fault:
+            if plan.second_scan_allowed:
+                raise NeedsSpark(f"--checks: {check.analyzer}: {fault}: a second scan") from fault
+            return judged(check, None, second_scan_refused(fault), Source.SECOND_SCAN.value)
+
+    assert isinstance(plan.checks, JsonChecks)  # the others are Deequ's own
+    return SuiteResults(tuple(map(result, plan.checks.checks)))
+
+
+def answers_of(found: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
+    """The constraints as results, those of checks of level Error that don't hold as violations, and hints of level Warning."""
+    results = []
+    for each in found.constraints:
+        if each.check_level == Level.ERROR.value:
+            finding = Finding(CheckStatus.PASSED, None, each.metric, component="deequ")
+            if each.constraint_status == FAILURE:
+                reason = each.constraint_message or "does not hold"
+                said = NOT_EXPECTED.format(f"{each.constraint}: {reason}")
+                violated = {"reason": reason, "change": f"is not met: {reason}", "description": said}
+                finding = finding.but(status=CheckStatus.VIOLATED, **violated)
+            results.append(finding.result(EXPECTATION, feature=each.constraint))
+    warned = (each for each in found.failed if each.check_level != Level.ERROR.value)
+    hints = (
+        Hint(hint="expectation", features=(), description=f"{each.constraint}: {each.constraint_message}")
+        for each in warned
+    )
+    return tuple(results), tuple(hints)
+
+
+# The metrics of a user's checks where Deequ is not: from the same states by its formulas, and without one in its words.
+# Deequ lists the numeric types in another order in every process, here they have one. Source: `computeMetricFrom` and
+# `preconditions` of the analyzers of Deequ 2.1.0.
+
+
+_NUMERIC = "LongType,org.apache.spark.sql.types.DecimalType,IntegerType,DoubleType,ByteType,FloatType,ShortType"
+_NESTED = {ColumnType.VECTOR: "ArrayType(DoubleType,true)", ColumnType.NESTED: "ArrayType(StringType,true)"}
+_OTHERS = {ColumnType.BOOLEAN: "BooleanType", ColumnType.DATE: "DateType", ColumnType.TIMESTAMP: "TimestampType"}
+_WITH_OPTIONS = {"Completeness", "Minimum", "Maximum", "Uniqueness", "UniqueValueRatio", "Compliance", "PatternMatch"}
+
+
+class NoMetric(Exception):
+    """An analyzer has no metric; the text is Deequ's failure."""
+
+
+def number_of(served: Served, profile: Profile, matches: Mapping[str, int], data_type: str | None) -> float:
+    """The metric of an analyzer. data_type: of DataType, the type whose share it is.
+
+    Raises NoMetric where Deequ's metric is a failure, NeedsSecondScan if the states turn out not to answer it.
+    """
+    name, columns = served.analyzer.name, served.analyzer.columns
+    if served.source is Source.PREDICATES:
+        counts = matching_and_counted(served, profile, matches)
+        if counts is None:
+            raise _empty(served.analyzer, profile)
+        return float(counts[0]) if name == "Size" else counts[0] / counts[1]
+    if name == "Size":
+        return float(profile.item_count)
+    feature = profile.feature(columns[0])
+    if name == "ApproxCountDistinct":
+        return float(registers_of(feature).estimate_of_deequ())
+    if served.source is Source.FREQUENCIES:
+        counted = counts_by_value(served, feature, profile.item_count)
+        if not counted and name not in ("CountDistinct", "Histogram"):
+            raise _empty(served.analyzer, profile)
+        return _OF_COUNTS[name](np.array(list(counted.values())))
+    if name in ("Completeness", "DataType"):
+        return _share(feature, profile, data_type)
+    _require_number(feature, profile)
+    if feature.moments is None or not rows_of(feature.moments):
+        raise _empty(served.analyzer, profile)
+    if name == "ApproxQuantile":
+        return _quantile(served, feature)
+    return _OF_MOMENTS[name](deequ_moments(feature.moments))
+
+
+def _share(feature: FeatureProfile, profile: Profile, data_type: str | None) -> float:
+    if found := _NESTED.get(feature.column_type):
+        raise NoMetric(f"Unsupported nested column type of column {_name_in_deequ(feature.name, profile)}: {found}!")
+    if data_type is None:
+        present, rows = present_and_rows(feature)
+        return present / rows
+    each = types_of(feature)
+    counts = (each.missing, each.fractional, each.integral, each.boolean, each.text)
+    return counts[DATA_TYPES.index(data_type)] / each.total
+
+
+def _quantile(served: Served, feature: FeatureProfile) -> float:
+    """The first value whose rank is as near as the values' weights allow. Source: QuantileSummaries.query of Spark 3.5."""
+    wanted, error = served.analyzer.quantile or 0.0, served.analyzer.relative_error or 0.0
+    assert feature.moments is not None
+    values, weights = with_extremes(sure_sketch(served, feature), feature.moments)
+    if wanted <= error or len(values) == 1:
+        return float(values[0])
+    ranks, off = np.cumsum(weights), int(weights.max()) // 2
+    near = np.flatnonzero(np.abs(ranks - math.ceil(wanted * int(ranks[-1]))) <= off)
+    return float(values[near[0]] if len(near) and wanted < 1 - error else values[-1])
+
+
+def _require_number(feature: FeatureProfile, profile: Profile) -> None:
+    if feature.is_numeric or feature.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
+        return
+    name, found = _name_in_deequ(feature.name, profile), {**_NESTED, **_OTHERS}.get(feature.column_type, "StringType")
+    raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {found} instead!")
+
+
+def _empty(analyzer: Analyzer, profile: Profile) -> NoMetric:
+    column = "".join(_name_in_deequ(column, profile) for column in analyzer.columns)
+    numbers = [java_double(each) for each in (analyzer.quantile, analyzer.relative_error) if each is not None]
+    of = [
+        analyzer.instance,
+        f"List({column})" if "columns" in FORMS[analyzer.name].required else column or analyzer.expression,
+    ]
+    where = f"Some({analyzer.where})" if analyzer.where else "None"
+    options = ["List()"] * (analyzer.name == "Compliance") + ["None"] * (analyzer.name in _WITH_OPTIONS)
+    shown = ",".join(each for each in [*of, analyzer.pattern, *numbers, where, *options] if each is not None)
+    return NoMetric(f"Empty state for analyzer {analyzer.name}({shown}), all input values were NULL.")
+
+
+def _name_in_deequ(column: str, profile: Profile) -> str:
+    return plain_names([column], [feature.name for feature in profile.features]).get(column, column)
+
+
+_OF_MOMENTS: Mapping[str, Callable[[Moments], float]] = {
+    "Mean": lambda found: found.sum / found.count,
+    "Sum": lambda found: found.sum,
+    "StandardDeviation": lambda found: math.sqrt(found.m2 / found.count),
+    "Minimum": lambda found: found.minimum,
+    "Maximum": lambda found: found.maximum,
+}
+
+_OF_COUNTS: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
+    "Uniqueness": lambda counts: float((counts == 1).sum() / counts.sum()),
+    "Distinctness": lambda counts: float(len(counts) / counts.sum()),
+    "UniqueValueRatio": lambda counts: float((counts == 1).mean()),
+    "CountDistinct": lambda counts: float(len(counts)),
+    "Entropy": lambda counts: float(-(counts / counts.sum() * np.log(counts / counts.sum())).sum()),
+    "Histogram": lambda counts: float(len(counts)),
+}

@@ -1,0 +1,303 @@
+"""Alerts: where `--sink` sends them, when each sink is due, and the history of windows that decides.
+
+There is an alert if n of the last m monitored windows had violations. The history of runs in
+hour folders (`…/yyyy/mm/dd/hh`) is stored above them, the history of any other output path in it. A rerun replaces the
+entry of its window, so it changes nothing. A failed delivery to one sink doesn't keep the report from the others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from itertools import groupby
+from statistics import median
+
+from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Notified, Transition
+from spark_model_monitor.errors import BadDocument, MonitorError
+from spark_model_monitor.registry import Entry, import_all
+from spark_model_monitor.reports import sinks
+from spark_model_monitor.reports.notices import Report
+from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
+from spark_model_monitor.reports.sinks import SINKS, Environment, Sink
+from spark_model_monitor.stopping import within
+from spark_model_monitor.storage import holding, join, storage_of
+from spark_model_monitor.storage.lease import WAIT, Lease
+
+log = logging.getLogger(__name__)
+
+import_all(sinks)
+
+SPELLINGS = ", ".join(SINKS.get(name).facts["spelling"] for name in sorted(SINKS))
+"""The spelling of each kind of sink in `--sink`, independent of what was imported first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A sink and its target. The target may be a secret (a webhook's URL), so it is in neither `str` nor `repr`."""
+
+    name: str
+    target: str
+
+    @property
+    def sink(self) -> Entry[Sink]:
+        return SINKS.get(self.name)
+
+    @property
+    def every_run(self) -> bool:
+        """Whether it gets a report of every run, whatever the alert."""
+        return bool(self.sink.facts["every_run"])
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether numbers that are sent twice count twice."""
+        return bool(self.sink.facts["adds_up"])
+
+    @property
+    def key(self) -> str:
+        """Its name in the alerts' file: the sink's name and a hash of the target."""
+        return f"{self.name}:{sha256(self.target.encode()).hexdigest()[:12]}"
+
+    def require_ready(self, environment: Environment) -> None:
+        """Raises BadConfiguration if the sink lacks something that it needs."""
+        self.sink.facts["ready"](self.target, environment)
+
+    def __repr__(self) -> str:
+        return f"Destination({self.key})"
+
+    __str__ = __repr__
+
+
+def read_destinations(text: str) -> tuple[Destination, ...]:
+    """The destinations of `webhook:https://a.example/x,cloudwatch`, without duplicates, in their order.
+
+    Raises ValueError for the first invalid one, with what to write instead.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return tuple(dict.fromkeys(_read(part, place) for place, part in enumerate(parts, start=1)))
+
+
+def _read(text: str, place: int) -> Destination:
+    """One destination. Errors don't repeat invalid text: it may be a URL with a secret in it, or part of one."""
+    name, _, target = text.partition(":")
+    if name not in SINKS:
+        raise ValueError(f"names no sink at place {place}; write one of {SPELLINGS} (a comma inside a target is %2C)")
+    try:
+        return Destination(name, SINKS.get(name).facts["examined"](target.strip()))
+    except ValueError as error:
+        raise ValueError(f"names the sink {name} with a target that {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Which destinations got the report, and a sentence for each one that didn't."""
+
+    reached: tuple[Destination, ...]
+    failures: tuple[str, ...]
+
+
+def deliver(report: Report, destinations: Iterable[Destination], environment: Environment) -> Delivery:
+    """Send the report to each destination. Raises nothing; an unexpected error is reported by its type only."""
+    reached, failures = [], []
+    for destination in destinations:
+        try:
+            send = partial(destination.sink, report, destination.target, environment)
+            within(environment.whole_seconds, send)
+        except TimeoutError:
+            late = f"its server had not answered after {environment.whole_seconds:g} s"
+            failures.append(f"the sink {destination.name} was not notified: {late}")
+        except MonitorError as error:
+            failures.append(f"the sink {destination.name} was not notified: {error}")
+        except Exception as error:
+            failures.append(f"the sink {destination.name} was not notified: unexpected {type(error).__name__}")
+        else:
+            reached.append(destination)
+            log.info("notified the sink %s", destination.name)
+    return Delivery(tuple(reached), tuple(failures))
+
+
+MOST_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
+
+MOST_TRANSITIONS = 100
+
+MOST_MISSED = 24  # changes that could not be sent to a sink, kept until it is reachable
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """There is an alert if datapoints_to_alert of the last evaluation_period windows have violations.
+
+    Source: C10e, DatapointsToAlert and EvaluationPeriod.
+    """
+
+    datapoints_to_alert: int = 1
+    evaluation_period: int = 1
+
+    def violated(self, windows: Iterable[MonitoredWindow]) -> int:
+        """How many of the last windows had violations: new ones, or alarms that continue."""
+        found = [False]
+        for window in windows:
+            is_news = window.violations > 0 and not window.recurring
+            found.append(is_news or (found[-1] and bool(window.violations or window.lasting)))
+        return sum(found[1:][-self.evaluation_period :])
+
+    def status(self, windows: Iterable[MonitoredWindow]) -> AlertStatus:
+        """Whether there is an alert, even if there are fewer windows than the evaluation period."""
+        return AlertStatus.IN_ALERT if self.violated(windows) >= self.datapoints_to_alert else AlertStatus.OK
+
+
+def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
+    """The alerts after a window was monitored, the first time or again; remembers which sinks have its numbers."""
+    before = next((window for window in alerts.windows if window.window == monitored.window), None)
+    if before is not None and before.run_id == monitored.run_id:
+        monitored = monitored.model_copy(update={"told": before.told})
+    others = [window for window in alerts.windows if window.window != monitored.window]
+    windows = tuple(sorted([*others, monitored], key=lambda window: window.time)[-MOST_WINDOWS:])
+    status = rule.status(windows)
+    transitions = alerts.transitions
+    if status is not alerts.status:
+        latest = windows[-1]
+        transitions = (*transitions, Transition(time=latest.time, window=latest.window, status=status))
+    return alerts.model_copy(
+        update={"status": status, "windows": windows, "transitions": transitions[-MOST_TRANSITIONS:]}
+    )
+
+
+def is_due(to: Destination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
+    """Whether a destination gets a report of the window, which `alerts` already contains. every: what `--every` says.
+
+    Series of numbers are due in every run, but not twice for the same run if they add up. A message is due if the last
+    one to this destination had a different status of the alert, or of the traffic (OK if none was sent); or if one has
+    failed since: an alert that has come and gone is reported too.
+    """
+    if to.every_run:
+        return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
+    is_newest = window.time == max(each.time for each in alerts.windows)
+    is_news = alerts.told_of(to.key) is not alerts.status or (is_newest and bool(alerts.missed_by(to.key)))
+    return every or is_news or traffic_turned(to, alerts, traffic)
+
+
+def traffic_turned(to: Destination, alerts: Alerts, traffic: AlertStatus) -> bool:
+    """Whether the destination takes messages and its last one had a different status of the traffic."""
+    return not to.every_run and alerts.told_of(_of_traffic(to)) is not traffic
+
+
+def after_delivery(
+    alerts: Alerts,
+    window: MonitoredWindow,
+    traffic: AlertStatus,
+    reached: Sequence[Destination],
+    missed: Sequence[Destination] = (),
+) -> Alerts:
+    """The alerts after `reached` got the report of the window, and `missed` did not."""
+    turned = [_of_traffic(to) for to in reached if traffic_turned(to, alerts, traffic)]
+    noted = _with_status(alerts, [to.key for to in reached if not to.every_run], alerts.status)
+    noted = _with_status(noted, turned, traffic)
+    noted = _with_missed(noted, window, [to.key for to in missed if not to.every_run])
+    return _with_numbers(noted, window.window, [to.key for to in reached if to.adds_up])
+
+
+def _of_traffic(to: Destination) -> str:
+    """The name, in the alerts' file, of the last traffic status sent to a sink."""
+    return f"{to.key}:traffic"
+
+
+def _with_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
+    now = {sink: Notified(sink=sink, status=status) for sink in sinks}
+    kept = (told for told in alerts.told if told.sink not in now)
+    return alerts.model_copy(update={"told": (*kept, *now.values())})
+
+
+def _with_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
+    missed = Transition(time=window.time, window=window.window, status=alerts.status)
+    for sink in sinks:
+        before = [each for each in alerts.missed_by(sink) if each.window != window.window]
+        in_order = sorted([*before, missed], key=lambda each: each.time)
+        changes = [next(alike) for _, alike in groupby(in_order, key=lambda each: each.status)]
+        now = Notified(sink=sink, status=alerts.told_of(sink), missed=tuple(changes[-MOST_MISSED:]))
+        kept = (told for told in alerts.told if told.sink != sink)
+        alerts = alerts.model_copy(update={"told": (*kept, now)})
+    return alerts
+
+
+def _with_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
+    told = tuple(sinks)
+    windows = tuple(
+        window.model_copy(update={"told": tuple(dict.fromkeys((*window.told, *told)))})
+        if window.window == name
+        else window
+        for window in alerts.windows
+    )
+    return alerts.model_copy(update={"windows": windows})
+
+
+def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
+    return any(window.window == name and sink in window.told for window in alerts.windows)
+
+
+def holding_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
+    """Inside this context no other run changes the alerts; required for reading them and writing them back changed.
+
+    Raises as `storage.holding`.
+    """
+    folder = path_of(output_path).removesuffix(Alerts.FILE_NAME)
+    return holding(storage_of(folder), folder, wait)
+
+
+def read_alerts(output_path: str) -> Alerts:
+    """The alerts of the runs that `output_path` belongs to; empty if no run was monitored there.
+
+    An invalid file is left aside with a warning, and a new history begins.
+    Raises BadInput if it can't be read.
+    """
+    path = path_of(output_path)
+    storage = storage_of(path)
+    if not storage.exists(path):
+        return Alerts()
+    try:
+        return Alerts.from_json(storage.read(path), path)
+    except BadDocument as error:
+        log.warning("%s; the history of windows begins anew with this run", error)
+        return Alerts()
+
+
+def write_alerts(alerts: Alerts, output_path: str) -> None:
+    """Store the alerts next to the runs.
+
+    Raises OutputFailed if they can't be written.
+    """
+    path = path_of(output_path)
+    storage_of(path).write(path, alerts.to_json().encode())
+
+
+def path_of(output_path: str) -> str:
+    """The path of the alerts of the runs below `output_path`."""
+    hours = HOUR_FOLDERS.match(output_path)
+    return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
+
+
+FEWEST_WINDOWS = 3  # how many earlier windows must be known before anything is called usual
+_HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
+
+
+def usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
+    """The median number of records of the earlier windows that ended at the same hour of the day as `time`.
+
+    Of all earlier windows if there are fewer than `FEWEST_WINDOWS` at that hour; None if all are fewer, too.
+    """
+    counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
+    at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
+    of_all = [records for _, records in counted]
+    known = at_that_hour if len(at_that_hour) >= FEWEST_WINDOWS else of_all
+    return float(median(known)) if len(known) >= FEWEST_WINDOWS else None
+
+
+def traffic_status(monitored: MonitoredWindow, usual: float | None, least_share: float | None) -> AlertStatus:
+    """InAlert if the window has less than this share of the usual records; OK if that or the share is unknown."""
+    if monitored.records is None or usual is None or least_share is None:
+        return AlertStatus.OK
+    return AlertStatus.IN_ALERT if monitored.records < least_share * usual else AlertStatus.OK

@@ -1,0 +1,400 @@
+"""How a number in checks.json was computed: `spark-model-monitor explain FEATURE --run DIR`, from a run's files, no JVM.
+
+Two distributions compared, the largest gap, the formula, and the verdict; as text for people, and as JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from spark_model_monitor.documents.check_results import QUANTILES, CheckResult, CheckResults
+from spark_model_monitor.documents.run_description import BaselineReference
+from spark_model_monitor.errors import BadInput, did_you_mean
+from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_feature_profile
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.history.archive import StoredProfile, path_of
+from spark_model_monitor.reports.outputs.files import Run, current_run, document_of
+from spark_model_monitor.reports.outputs.printable import printable, text_table
+from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
+from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, tie_losing_cdf
+from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf
+from spark_model_monitor.statistics.drift.histograms import decile_edges
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.storage import join, storage_of
+
+WIDTH = 120  # columns of the text
+MOST_CATEGORIES = 20  # categories shown one by one in a table, largest difference first; the others are summed
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table.
+
+    label: the category, or the range of numbers that is counted. up_to: the upper end of the range, inclusive; None for
+    categories. shares: for numbers the cumulative shares up to `up_to`, for categories the category's shares.
+    """
+
+    label: str
+    up_to: float | None
+    baseline: int
+    current: int
+    baseline_share: float
+    current_share: float
+
+    @property
+    def gap(self) -> float:
+        """The difference between the two shares."""
+        return abs(self.baseline_share - self.current_share)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Two distributions, row by row.
+
+    kind: `numbers` or `categories`. largest: the row with the largest gap, one of `rows`. n, m: number of values in the
+    baseline and in the current data, as the distance counts them.
+    """
+
+    kind: str
+    rows: tuple[Row, ...]
+    largest: Row
+    n: int
+    m: int
+
+
+def of_numbers(baseline: NumericDistribution, current: NumericDistribution, *, ties_lost: bool = False) -> Table | None:
+    """The cumulative shares at the deciles of the baseline, at the largest gap, and at the end; None if a side has no values.
+
+    ties_lost: count each distinct value once, as `--compat service` does.
+    """
+    if ties_lost:
+        before, after = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
+    else:
+        before, after = baseline.step_cdf(), current.step_cdf()
+    if not (before.total and after.total):
+        return None
+    values = np.union1d(before.values, after.values)
+    widest = values[np.abs(before.shares_at(values) - after.shares_at(values)).argmax()]
+    edges = np.unique(np.concatenate((decile_edges(before), [widest, values[-1]])))
+    rows = tuple(_ranges(edges, before, after))
+    return Table("numbers", rows, next(row for row in rows if row.up_to == widest), before.total, after.total)
+
+
+def of_categories(baseline: CategoryCounts, current: CategoryCounts) -> Table | None:
+    """The shares of the categories, largest difference first; None if a side has no values."""
+    n, m = sum(baseline.values()), sum(current.values())
+    if not (n and m):
+        return None
+    rows = [
+        Row(name, None, before, after, before / n, after / m)
+        for name in sorted(baseline.keys() | current.keys())
+        for before, after in [(baseline.get(name, 0), current.get(name, 0))]
+    ]
+    rows.sort(key=lambda row: -row.gap)
+    shown, others = rows[:MOST_CATEGORIES], rows[MOST_CATEGORIES:]
+    if others:
+        before, after = sum(row.baseline for row in others), sum(row.current for row in others)
+        shown.append(Row(f"({len(others):,} others)", None, before, after, before / n, after / m))
+    return Table("categories", tuple(shown), rows[0], n, m)
+
+
+def _ranges(edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf, after: StepCdf) -> list[Row]:
+    """One row for each range of values between neighbouring edges, from the lowest up."""
+    sides = [cdf.ranks_at(edges) for cdf in (before, after)]
+    counts = [np.diff(ranks, prepend=0) for ranks in sides]
+    return [
+        Row(
+            f"{edges[place - 1]:g} to {edges[place]:g}" if place else f"up to {edges[place]:g}",
+            float(edges[place]),
+            int(counts[0][place]),
+            int(counts[1][place]),
+            float(sides[0][place] / before.total),
+            float(sides[1][place] / after.total),
+        )
+        for place in range(len(edges))
+    ]
+
+
+class Underivable(Exception):
+    """Why a number can't be recomputed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How a distance was computed.
+
+    method: as in constraints.json; None if the check compared nothing. computed: the distance recomputed from the two
+    distributions; None if there is none. correction: what is subtracted from the largest gap for noise, 0 if the method
+    subtracts nothing; None if the distance is not a gap. quantiles: for numbers, at `summary.QUANTILES`, by side.
+    """
+
+    table: Table
+    method: str | None = None
+    computed: float | None = None
+    correction: float | None = None
+    quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything known about one feature, or metric, of a run.
+
+    results: its checks. derivation: of its drift check; if None, no_derivation says why. types: number of cells of the
+    current data by apparent type; for a feature only. lacking: kinds of states that only some of the merged runs have.
+    run, baseline: their locations.
+    """
+
+    name: str
+    run: str
+    results: tuple[CheckResult, ...]
+    derivation: Derivation | None = None
+    no_derivation: str | None = None
+    types: Mapping[str, int] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
+    baseline: str | None = None
+
+    @property
+    def drift(self) -> CheckResult | None:
+        """The drift check; None for a feature or metric without one."""
+        return next((result for result in self.results if result.check == "baseline_drift_check"), None)
+
+    @property
+    def is_reproduced(self) -> bool | None:
+        """Whether the recomputed distance equals the one in checks.json; None if one of them is absent."""
+        computed, observed = self.derivation and self.derivation.computed, self.drift and self.drift.observed
+        return None if computed is None or observed is None else computed == observed
+
+    def plain(self) -> dict[str, Any]:
+        """The explanation as a JSON object."""
+        derivation = self.derivation
+        return {
+            "name": self.name,
+            "run": self.run,
+            "baseline": self.baseline,
+            "checks": [result.plain() for result in self.results],
+            "types": dict(self.types),
+            "lacking": list(self.lacking),
+            "derivation": None if derivation is None else _plain(derivation, reproduced=self.is_reproduced),
+            "no_derivation": self.no_derivation,
+        }
+
+
+def derivation_of(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
+    """How the drift check computed its number. Raises Underivable."""
+    for side, distribution in (("baseline", baseline), ("current data", current)):
+        if distribution.reason:
+            raise Underivable(f"{side}: {distribution.reason}")
+    method, distance = result.method, None
+    if baseline.numbers and current.numbers:
+        ties = Ties.LOST if result.ties == Ties.LOST.value else Ties.SUMMED
+        table = of_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
+        if method and table:
+            distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
+    elif baseline.categories and current.categories:
+        table = of_categories(baseline.categories, current.categories)
+        if method and table:
+            distance = compare_categorical(baseline.categories, current.categories, method=method).distance
+    else:
+        raise Underivable("the two sides have no values of the same kind to compare")
+    if table is None:
+        raise Underivable("a side has no values")
+    sides = {"baseline": baseline.numbers, "current": current.numbers} if table.kind == "numbers" else {}
+    quantiles = {name: side.step_cdf().quantiles(QUANTILES) for name, side in sides.items() if side}
+    return Derivation(table, method, distance, _correction(method, table), quantiles)
+
+
+def _correction(method: str | None, table: Table) -> float | None:
+    """What the method subtracts for noise in samples of these sizes. Source: D3.1."""
+    if method in ("Robust", "LInfinity"):
+        return CRITICAL_VALUE * math.sqrt((table.n + table.m) / (table.n * table.m))
+    return 0.0 if method == "Simple" else None
+
+
+def _plain(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Any]:
+    table = derivation.table
+    return {
+        "kind": table.kind,
+        "method": derivation.method,
+        "n": table.n,
+        "m": table.m,
+        "table": [_plain_row(row) for row in table.rows],
+        "quantiles": {
+            name: dict(zip(map(str, QUANTILES), found, strict=True)) for name, found in derivation.quantiles.items()
+        },
+        "largest_gap": {**_plain_row(table.largest), "gap": table.largest.gap},
+        "correction": derivation.correction,
+        "computed": derivation.computed,
+        "reproduced": reproduced,
+    }
+
+
+def _plain_row(row: Row) -> dict[str, Any]:
+    """The row without infinite ends of ranges, which JSON numbers can't express; the label shows them."""
+    members = {name: value for name, value in asdict(row).items() if value is not None}
+    return members if math.isfinite(row.up_to or 0.0) else members | {"up_to": None}
+
+
+def as_text(explanation: Explanation) -> str:
+    """The checks, then how the drift check computed its distance, each step with its numbers."""
+    return "".join(f"{printable(line)}\n" for line in _lines(explanation))
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    yield f"{explanation.name} in {explanation.run}"
+    if explanation.baseline:
+        yield f"held against {explanation.baseline}"
+    if explanation.types:
+        yield "cells: " + ", ".join(f"{count:,} {name}" for name, count in explanation.types.items())
+    if explanation.lacking:
+        yield f"lacks {', '.join(explanation.lacking)}: not every run that was merged has it"
+    for result in explanation.results:
+        yield ""
+        yield from _check(result)
+        if result is explanation.drift and explanation.derivation is not None:
+            yield ""
+            yield from _derivation(explanation.derivation, result, reproduced=explanation.is_reproduced)
+        elif result is explanation.drift and explanation.no_derivation:
+            yield f"  no table: {explanation.no_derivation}"
+
+
+def _check(result: CheckResult) -> Iterator[str]:
+    yield f"{result.check}: {result.status.value}"
+    if result.observed is not None:
+        threshold = "undefined" if result.threshold is None else repr(result.threshold)
+        yield f"  observed {result.observed!r}, threshold {threshold}"
+    if result.interval is not None:
+        yield f"  interval {result.interval[0]!r} to {result.interval[1]!r}"
+    if result.formula:
+        yield f"  = {result.formula}"
+    counts = [
+        f"{name} = {value:,}"
+        for name, value in (("n", result.n), ("m", result.m), ("degrees of freedom", result.degrees_of_freedom))
+        if value is not None
+    ]
+    if result.statistic is not None:
+        counts.append(f"statistic = {result.statistic!r}")
+    if counts:
+        yield "  with " + ", ".join(counts)
+    if result.reason:
+        yield f"  because {result.reason}"
+
+
+def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
+    table, numbers = derivation.table, derivation.table.kind == "numbers"
+    shares = ("F_baseline", "F_current") if numbers else ("p_baseline", "p_current")
+    if derivation.quantiles:
+        sides: list[list[str | float]] = [[name, *found] for name, found in derivation.quantiles.items()]
+        yield from text_table(("quantile", *(f"{share:.0%}" for share in QUANTILES)), sides, width=WIDTH).splitlines()
+        yield ""
+    header = ("value" if numbers else "category", "baseline", "current", *shares, "gap", "")
+    rows = [
+        (row.label, row.baseline, row.current, row.baseline_share, row.current_share, row.gap, _mark(row, table))
+        for row in table.rows
+    ]
+    yield from text_table(header, rows, width=WIDTH).splitlines()
+    yield ""
+    largest = table.largest
+    place = f"at {largest.up_to!r}" if numbers else f"of {largest.label!r}"
+    yield f"largest gap {place}: |{largest.baseline_share!r} - {largest.current_share!r}| = {largest.gap!r}"
+    if derivation.correction:
+        yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
+        yield f"  n = {table.n:,} values of the baseline, m = {table.m:,} of the current data"
+    if derivation.computed is not None and result.threshold is not None:
+        more = result.threshold < derivation.computed
+        yield f"{derivation.method}: {derivation.computed!r}, {'above' if more else 'not above'} {result.threshold!r}"
+    if result.adjusted_p is not None:
+        yield f"the verdict is its test's, whatever the threshold: p = {result.p!r}, {result.adjusted_p!r} among all features"
+    if reproduced is False:
+        yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
+
+
+def _mark(row: Row, table: Table) -> str:
+    is_new = table.kind == "categories" and row.current > 0 and not row.baseline
+    remarks = ["largest gap"] * (row == table.largest) + ["not in the baseline"] * is_new
+    return f"<- {', '.join(remarks)}" if remarks else ""
+
+
+def explain(name: str, run_path: str, baseline_path: str | None = None) -> Explanation:
+    """How the checks of a feature, or metric, reached their results in the run published below `run_path`.
+
+    baseline_path: output path of the baseline's run, or a folder with its two files; None: the one that the run names.
+    Raises BadInput if no monitoring run was published there, or if it has no check with this name.
+    """
+    run = current_run(run_path)
+    checks = document_of(run, CheckResults) if run else None
+    if run is None or checks is None:
+        raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
+    results = _results_of(name, run, checks.checks)
+    profile = _profile_of(name, run.folder)
+    lacking = tuple(sorted(profile.lacking)) if profile else ()
+    explanation = Explanation(name, run.folder, results, types=_types(profile), lacking=lacking)
+    drift = explanation.drift
+    if profile is None or drift is None:
+        return explanation
+    reference = baselines.to_run(baseline_path) if baseline_path else document_of(run, BaselineReference)
+    explanation = replace(explanation, baseline=_place(reference) if reference else None)
+    try:
+        baseline, current = _baseline_of(name, reference), from_feature_profile(profile)
+        return replace(explanation, derivation=derivation_of(drift, baseline, current))
+    except Underivable as reason:
+        return replace(explanation, no_derivation=str(reason))
+
+
+def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    found = tuple(check for check in checks if name in (check.feature, check.metric))
+    if not found:
+        names = list(dict.fromkeys(known for check in checks if (known := check.feature or check.metric)))
+        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", most=3)
+        path = join(run.folder, CheckResults.FILE_NAME)
+        raise BadInput(f"{path}: has no check of {name!r} among its {len(checks)}; {hint}")
+    return found
+
+
+def _baseline_of(name: str, reference: BaselineReference | None) -> FeatureDistribution:
+    """The baseline's distribution of the feature. Raises Underivable if there is none."""
+    if reference is None:
+        raise Underivable("the run does not say which baseline it was held against; name it with --baseline")
+    found: FeatureDistribution | None
+    if reference.folder is None:
+        found = baselines.of_files(reference.constraints or "", reference.statistics).distributions.get(name)
+    elif storage_of(reference.folder).exists(join(reference.folder, path_of(Profile))):
+        profile = _profile_of(name, reference.folder)
+        found = from_feature_profile(profile) if profile else None
+    else:
+        raise Underivable(f"{reference.folder} has no states/ of features")
+    if not found:
+        raise Underivable(f"{_place(reference)} has no feature of this name")
+    return found
+
+
+def _profile_of(name: str, folder: str) -> FeatureProfile | None:
+    """The feature's states below the folder of a run; None if there are none, as for a model's metrics."""
+    path = join(folder, path_of(Profile))
+    storage = storage_of(path)
+    stored = StoredProfile.read(storage.read(path), path) if storage.exists(path) else None
+    return None if stored is None else stored.features((name,)).get(name)
+
+
+def _types(profile: FeatureProfile | None) -> dict[str, int]:
+    """The number of cells of the current data by apparent type, for types that occur."""
+    if profile is None:
+        return {}
+    types = profile.data_types
+    counts = {
+        "Integral": types.integral,
+        "Fractional": types.fractional,
+        "Boolean": types.boolean,
+        "String": types.text,
+        "Unknown": types.unknown,
+        "missing": types.missing,
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _place(reference: BaselineReference) -> str:
+    return reference.folder or reference.statistics or reference.constraints or ""

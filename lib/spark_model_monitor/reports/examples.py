@@ -1,0 +1,60 @@
+"""The rows behind a violation: their ids as the run kept them, and the rows themselves if the data is readable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.profiling.row_sample import rows_with_ids
+from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.run_description import RunDescription
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.reports.history.archive import table_in
+from spark_model_monitor.reports.outputs.files import current_run, document_of
+from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.storage import join, opening_session, storage_of
+
+EXAMPLES = "examples.parquet"
+
+
+def rows_behind(run_path: str, feature: str, source: str | None = None) -> Iterator[str]:
+    """One line for each row that a run kept of a violated feature: its id and its file; with a source its cells, with
+    those of features that it is an example of between `>` and `<`.
+
+    Raises BadInput if the run kept no such row, or the source has none of them; BadState if the file can't be read.
+    """
+    path = join(run_path, EXAMPLES)
+    storage = storage_of(path)
+    if not storage.exists(path):
+        if current_run(run_path) is None:
+            raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
+        raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
+    table = table_in(storage.read(path), path)
+    kept = table.filter(pc.equal(table["feature"], feature)).to_pylist()
+    if not kept:
+        there = ", ".join(sorted(set(table["feature"].to_pylist()))) or "none"
+        raise BadInput(f"{path}: has no row of {feature!r}; it has rows of: {there}")
+    if source is None:
+        yield from ("\t".join(map(printable, filter(None, (row["id"], row["file"])))) for row in kept)
+        return
+    bad: dict[str, set[str]] = {}
+    for row in table.to_pylist():
+        bad.setdefault(row["id"], set()).add(row["feature"])
+    run = current_run(run_path)
+    described, constraints = (document_of(run, kind) if run else None for kind in (RunDescription, Constraints))
+    names = tuple(each.name for each in constraints.features) if isinstance(constraints, Constraints) else None
+    read_by = (described.read_by if isinstance(described, RunDescription) else None) or {}
+    id_column = (table.schema.metadata or {}).get(b"id_column", b"").decode() or None
+    with read_data(source, read_by.get("dataset_format"), names=names, spark=opening_session()) as dataset:
+        if id_column is not None and id_column not in dataset.names:
+            raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")
+        position = None if id_column is None else dataset.names.index(id_column)
+        rows = rows_with_ids(dataset, {row["id"] for row in kept}, position)
+        if not rows:
+            raise BadInput(f"{source}: has none of the {len(kept)} rows; name the data that this run has read")
+        for of, cells in rows:
+            shown = zip(dataset.names, ("" if cell is None else cell for cell in cells), strict=True)
+            marked = (f"{name}=>{cell}<" if name in bad[of] else f"{name}={cell}" for name, cell in shown)
+            yield f"{printable(of)}\t{printable(', '.join(marked))}"

@@ -1,0 +1,342 @@
+"""The Parquet files that a run leaves for later runs: its state, by kind, below `states/`; how a baseline's parts vary;
+and the requests behind its records, with their document and their sum over runs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spark_model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.monitors.data_quality.distributions import Past, Variation
+from spark_model_monitor.monitors.protocol import PublishedMetric
+from spark_model_monitor.reports.outputs.files import current_run
+from spark_model_monitor.reports.outputs.result_tables import parquet_of
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
+from spark_model_monitor.statistics.states.encoding import MALFORMED, contradiction_in
+from spark_model_monitor.statistics.verdicts.variation import FIELDS, LATER
+from spark_model_monitor.storage import join, storage_of
+
+log = logging.getLogger(__name__)
+
+FOLDER = "states"
+PROFILE = "states/profile.parquet"
+VERSION = 1
+METADATA = b"model_monitor"
+
+MOST_ROWS, MOST_BYTES = 10_000_000, 2**32
+"""Limits of a file: a million features with ten states each, and four gigabytes."""
+
+LACKING = "lacking"
+SCHEMA = pa.schema(
+    [
+        ("position", pa.int32()),
+        ("feature", pa.string()),
+        ("column_type", pa.string()),
+        ("kind", pa.string()),
+        ("state", pa.binary()),
+    ]
+)
+
+
+def path_of(kind: type[State]) -> str:
+    """The path of a run's state of this type, relative to its output path."""
+    return f"{FOLDER}/{kind.KIND}.parquet"
+
+
+def to_parquet(state: State) -> bytes:
+    """A state as bytes; deterministic."""
+    header: dict[str, Any]
+    if isinstance(state, Profile):
+        rows = _rows_of_profile(state)
+        header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
+        if lacking := {str(place): sorted(each.lacking) for place, each in enumerate(state.features) if each.lacking}:
+            header[LACKING] = lacking
+    else:
+        rows = [{"kind": state.KIND, "state": state.to_bytes()}]
+        header = {"version": VERSION, "kind": state.KIND}
+    schema = SCHEMA.with_metadata({METADATA: json.dumps(header).encode()})
+    return parquet_of(pa.Table.from_pylist(rows, schema=schema))
+
+
+def from_parquet(content: bytes, where: str) -> State:
+    """The state that `to_parquet` wrote. where: the file, for errors.
+
+    Raises BadState for other content, or for a version that this release does not read.
+    """
+    with _told(where):
+        table, header = _read(content, where)
+        rows = table.to_pylist()
+        return decode(rows[0]["state"]) if "kind" in header else _profile_of(rows, header, where)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """A profile in a file, which decodes only the requested features. names: of all its features, in their order."""
+
+    item_count: int
+    names: tuple[str, ...]
+    _table: pa.Table
+    _header: Mapping[str, Any]
+    _where: str
+
+    @classmethod
+    def read(cls, content: bytes, where: str) -> StoredProfile | None:
+        """The profile that `to_parquet` wrote; None if it was another state.
+
+        Raises BadState as `from_parquet` does; so does `features`.
+        """
+        with _told(where):
+            table, header = _read(content, where)
+            if "kind" in header:
+                return None
+            return cls(header["item_count"], tuple(dict.fromkeys(table["feature"].to_pylist())), table, header, where)
+
+    def features(self, names: Collection[str], kinds: Collection[str] | None = None) -> dict[str, FeatureProfile]:
+        """The features with these names; of columns with the same name, the first one. kinds: the kinds of states to
+        decode, if not all.
+        """
+        with _told(self._where):
+            told = zip(self._table["feature"].to_pylist(), self._table["kind"].to_pylist(), strict=True)
+            places = [
+                place for place, (name, kind) in enumerate(told) if name in names and (kinds is None or kind in kinds)
+            ]
+            rows = [self._table.slice(place, 1) for place in places]  # `take` would load pandas
+            found = _profile_of(pa.concat_tables(rows).to_pylist(), self._header, self._where).features if rows else ()
+            return {feature.name: feature for feature in reversed(found)}
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Turns any error about the file's content into a sentence that begins with its path."""
+    try:
+        yield
+    except BadState as error:
+        raise error if str(error).startswith(where) else BadState(f"{where}: {error}") from error
+    except MALFORMED as error:
+        raise BadState(f"{where}: is not a file of states that a run of ours wrote ({type(error).__name__})") from error
+
+
+def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
+    """The file's rows and its header."""
+    table = table_in(content, where)
+    header: dict[str, Any] = json.loads(table.schema.metadata[METADATA])
+    version = header["version"]
+    if version != VERSION:
+        raise BadState(
+            f"{where}: has version {version!r} of the states' layout, which another release wrote; this one reads version "
+            f"{VERSION}"
+        )
+    if any(field.name in SCHEMA.names and field.type != SCHEMA.field(field.name).type for field in table.schema):
+        raise BadState(f"{where}: has other columns than a file of states; restore it or scan the data again")
+    return table, header
+
+
+def table_in(content: bytes, where: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of one of our Parquet files, whoever wrote it. columns: the columns to read, if present; None: all.
+
+    Raises BadState if it can't be read, or announces more than any of our files has.
+    """
+    try:
+        # pq.read_table first loads pyarrow.dataset and pandas; exiting while Arrow's threads start aborts the process.
+        file = pq.ParquetFile(pa.BufferReader(content))
+        _require_bounds(file.metadata, where)
+        table = file.read(columns, use_threads=False)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, *MALFORMED) as error:
+        raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
+    return table
+
+
+def _require_bounds(announced: pq.FileMetaData, where: str) -> None:
+    """Check announced sizes before reading: a few bytes can announce any number of rows. Limits fit wide data sets."""
+    size = sum(announced.row_group(number).total_byte_size for number in range(announced.num_row_groups))
+    if announced.num_rows > MOST_ROWS or not 0 <= size <= MOST_BYTES:
+        raise BadState(
+            f"{where}: announces {announced.num_rows:,} rows of {size:,} bytes, which no states of ours have"
+        )
+
+
+def _rows_of_profile(profile: Profile) -> list[dict[str, Any]]:
+    return [
+        {
+            "position": position,
+            "feature": feature.name,
+            "column_type": feature.column_type.value,
+            "kind": state.KIND,
+            "state": state.to_bytes(),
+        }
+        for position, feature in enumerate(profile.features)
+        for state in feature.states.values()
+    ]
+
+
+def _profile_of(rows: list[dict[str, Any]], header: Mapping[str, Any], where: str) -> Profile:
+    blobs: dict[tuple[int, str, str], list[bytes]] = {}
+    for row in rows:
+        key = (row["position"], row["feature"], row["column_type"])
+        blobs.setdefault(key, []).append(row["state"])
+    noted = header.get(LACKING, {})
+    features = tuple(
+        FeatureProfile.decoded(name, ColumnType(column_type), found, noted.get(str(place), ()))
+        for (place, name, column_type), found in sorted(blobs.items())
+    )
+    unread = {row["kind"] for row in rows}.difference(*(feature.states for feature in features))
+    if unread:
+        log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
+    profile = Profile(header["item_count"], features, header["header"])
+    if error := contradiction_in(profile):
+        raise BadState(f"{where}: {error}; restore the file or scan the data again")
+    return profile
+
+
+# How a baseline varies: `parts.parquet`, the raw statistics of its parts, each compared with the others. Layout:
+# docs/files.md.
+
+
+PARTS = "parts.parquet"
+
+OF_FEATURE = [("feature", pa.string()), *((name, pa.float32()) for name in FIELDS)]
+"""A feature's raw statistics as columns."""
+
+_PARTS = pa.schema(OF_FEATURE)
+
+
+def parts_file(variation: Variation) -> dict[str, bytes]:
+    """parts.parquet by name."""
+    rows = {name: [] for name in _PARTS.names}  # type: dict[str, list[object]]
+    for feature, raw in variation.past.items():
+        rows["feature"] += [feature] * len(raw["rows"])
+        for name in FIELDS:
+            rows[name] += raw[name].tolist()
+    told = {"unfit": json.dumps(dict(variation.unfit))}
+    return {PARTS: parts_to_parquet(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(told)))}
+
+
+def parts_of(content: bytes, where: str) -> Variation:
+    """The content that `parts_file` wrote. where: the file, for errors.
+
+    Raises BadState for other content.
+    """
+    table = read_table(content, where, _PARTS, complete=("feature",))
+    try:
+        unfit = {name: str(reason) for name, reason in json.loads(table.schema.metadata[b"unfit"]).items()}
+        "".join(unfit.values()).encode()  # half a surrogate pair can't be encoded
+    except MALFORMED as error:
+        raise BadState(f"{where}: is no {PARTS} of ours ({type(error).__name__}); make the baseline again") from error
+    return Variation(by_feature(table), unfit)
+
+
+def by_feature(table: pa.Table) -> Past:
+    """The raw statistics of each feature."""
+    encoded = table["feature"].combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))[:-1]
+    columns = {name: table[name].to_numpy().astype(np.float64)[order] for name in FIELDS}
+    split = {name: np.split(column, ends) for name, column in columns.items()}
+    names: Iterator[str] = iter(encoded.dictionary.to_pylist())
+    return {name: {field: split[field][place] for field in FIELDS} for place, name in enumerate(names)}
+
+
+def parts_to_parquet(table: pa.Table) -> bytes:
+    """The table as a file: the same bytes for the same table, whether it was read or computed."""
+    return parquet_of(table.replace_schema_metadata(table.schema.metadata or None))
+
+
+def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
+    """The columns of a schema, from a file; columns of later releases may be absent. complete: columns without nulls.
+
+    Raises BadState if that isn't so.
+    """
+    table = table_in(content, where, schema.names)
+    for name in schema.names:
+        if name in LATER and name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), pa.float32()))
+    try:
+        table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
+    except (pa.ArrowException, *MALFORMED) as error:
+        raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
+    for name in complete:
+        if table[name].null_count:
+            raise BadState(f"{where}: is no such file of ours (its column {name} has no value somewhere)")
+    return table
+
+
+FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
+"""The lowest HTTP status of a request that was not answered, and the lowest that is the server's error."""
+
+
+def request_statistics(requests: Requests) -> RequestStatistics:
+    """The document for a state of at least one request."""
+    server_errors = _from(requests, FIRST_SERVER_ERROR)
+    errors = _from(requests, FIRST_CLIENT_ERROR)
+    latencies, moments = requests.latencies, requests.moments
+    return RequestStatistics(
+        requests=requests.count,
+        estimated_requests=requests.estimated,
+        success_share=(requests.count - errors) / requests.count,
+        client_errors=errors - server_errors,
+        server_errors=server_errors,
+        statuses={str(status): count for status, count in requests.statuses.items()},
+        latency_ms=LatencyStatistics(
+            p50=latencies.quantile(0.50),
+            p95=latencies.quantile(0.95),
+            p99=latencies.quantile(0.99),
+            mean=moments.average,
+            max=moments.maximum,
+            rank_error=latencies.error,
+        ),
+    )
+
+
+def published_requests(statistics: RequestStatistics) -> tuple[PublishedMetric, ...]:
+    """The numbers for a metrics platform, without undefined ones."""
+    latency = statistics.latency_ms
+    numbers = (
+        ("request_count", float(statistics.requests), "Count"),
+        ("request_success_share", statistics.success_share, "None"),
+        ("request_latency_p50", latency.p50, "Milliseconds"),
+        ("request_latency_p95", latency.p95, "Milliseconds"),
+        ("request_latency_p99", latency.p99, "Milliseconds"),
+    )
+    return tuple(PublishedMetric(name, value, unit) for name, value, unit in numbers if value is not None)
+
+
+def _from(requests: Requests, first: int) -> int:
+    return sum(count for status, count in requests.statuses.items() if status >= first)
+
+
+def request_files(requests: Requests) -> dict[str, bytes]:
+    """The document and the state, by name relative to the output path. requests: at least one."""
+    document = request_statistics(requests)
+    return {document.FILE_NAME: document.to_json().encode(), path_of(Requests): to_parquet(requests)}
+
+
+def sum_of_requests(paths: Sequence[str]) -> Requests:
+    """The sum of the requests of all runs, in this order; runs whose records have no metadata add nothing.
+
+    paths: output paths on this machine.
+    """
+    return sum((_requests_of(path) for path in paths), Requests())
+
+
+def _requests_of(path: str) -> Requests:
+    run = current_run(path)
+    if run is None or path_of(Requests) not in run.digests:
+        return Requests()
+    where = join(run.folder, path_of(Requests))
+    state = from_parquet(storage_of(where).read(where), where)
+    assert isinstance(state, Requests)  # guaranteed by the file's name
+    return state

@@ -1,0 +1,250 @@
+"""Baselines from files: a run's output path, or the two documents that the service's jobs keep; and their locations."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Monitor
+from spark_model_monitor.reports.history.archive import PARTS, from_parquet, parts_of, path_of
+from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, current_run, document_of, file_at, run_before
+from spark_model_monitor.statistics.states import State
+from spark_model_monitor.storage import Storage, join, opened_by, opening_session, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from spark_model_monitor.data.reading.dataset import Dataset
+
+
+log = logging.getLogger(__name__)
+
+HOUR_LEVELS = 4
+LEDGER = "ledger.json"
+MOST_BYTES = 2**30  # of a baseline's files that are read again for a window with alarms
+
+DATA_QUALITY = DataQualityMonitor()
+
+
+def read_baseline(
+    path: str | os.PathLike[str], monitor: Monitor = DATA_QUALITY, spark: SparkSession | None = None
+) -> Any:
+    """Read a written baseline, for `run_monitoring`.
+
+    Parameters
+    ----------
+    path : path
+        The output path of a baselining job, of `Baseline.write`, or of any other run; or a folder with the service's documents.
+        Edited constraints count as they are now.
+    monitor : Monitor, default DataQualityMonitor()
+        The monitor that will compare data with the baseline.
+    spark : pyspark.sql.SparkSession, optional
+        The session that opens the path; without a session, the path must be local.
+
+    Returns
+    -------
+    StoredBaseline
+        What the monitor knows of the baseline: its constraints, the names of its features, its distributions.
+
+    Raises
+    ------
+    BadInput
+        If there is no baseline at the path.
+    BadDocument, BadState
+        If one of its files can't be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline
+    >>> run = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor()).write("items-baseline")
+    >>> read_baseline("items-baseline").names
+    ('items',)
+    """
+    with opened_by(spark):
+        return of_run(os.fspath(path), monitor)
+
+
+def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
+    """The baseline from the run published below `path`; any run can be one, including a monitoring run.
+
+    Raises BadInput if no run was published there, BadDocument or BadState if one of its files can't be read.
+    """
+    run = current_run(path)
+    if run is None:
+        # a folder from the service, or a copy of one: documents only
+        storage, constraints = storage_of(path), join(path, monitor.CONSTRAINTS.FILE_NAME)
+        if not storage.exists(constraints):
+            raise BadInput(
+                f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
+                "baselining job"
+            )
+        return of_files(constraints, _statistics_below(path, storage, monitor), monitor)
+    return _of_published(path, run, monitor, edits=True)
+
+
+def of_files(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
+    """The baseline from a file of constraints, one of statistics, and the state next to the latter if there is one.
+
+    Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
+    """
+    constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
+    run = run_before(constraints_path.rpartition("/")[0] or ".")
+    suggested = document_of(run, monitor.CONSTRAINTS) if run is not None else None
+    if statistics_path is None or monitor.STATISTICS is None:
+        return monitor.known(constraints, None, None, suggested)
+    storage = storage_of(statistics_path)
+    statistics = _document(monitor.STATISTICS, storage, statistics_path)
+    folder = statistics_path.rpartition("/")[0] or "."
+    known = monitor.known(constraints, statistics, state_below(folder, storage, monitor), suggested)
+    return _with_parts(known, run) if run is not None else known
+
+
+def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
+    """The run before the one that will be published below `output_path`; None if there was none.
+
+    It is the run published at the same path, or for a path that ends in yyyy/mm/dd/hh that of the latest earlier hour.
+    """
+    run = run_before(output_path)
+    if run is not None:
+        return _of_published(output_path, run, monitor, edits=False)
+    earlier = earlier_hour(output_path)
+    return of_run(earlier, monitor) if earlier else None
+
+
+def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
+    """edits: whether to use constraints edited at `path` after the run was published; users tune thresholds there."""
+    storage, name = storage_of(run.folder), monitor.CONSTRAINTS.FILE_NAME
+    suggested = document_of(run, monitor.CONSTRAINTS)
+    if suggested is None:
+        raise BadInput(
+            f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
+        )
+    edited = edited_file(name, path, run) if edits else None
+    constraints = _document(monitor.CONSTRAINTS, storage_of(edited), edited) if edited else suggested
+    known = monitor.known(constraints, None, state_below(run.folder, storage, monitor), suggested)
+    return _with_parts(known.with_source(partial(_rows_of, run, known.names, opening_session())), run)
+
+
+def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
+    """The rows that a run has read. Raises BadInput for too many to read again, or for a special way of reading."""
+    from spark_model_monitor.data.reading.data import read_data
+
+    with opened_by(spark):
+        described, path = document_of(run, RunDescription), join(run.folder, LEDGER)
+        files = json.loads(storage_of(path).read(path))["files"]
+    read_by = dict((described.read_by if described is not None else None) or {})
+    data_format = read_by.pop("dataset_format", None)
+    if read_by or not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
+        raise BadInput(f"{path}: its files are not read again")
+    return read_data([file["path"] for file in files], data_format, names=names or None, spark=spark)
+
+
+def _with_parts(known: Any, run: Run) -> Any:
+    """The baseline with the variation of its parts, if the run stored it."""
+    if PARTS not in run.digests or not isinstance(known, QualityBaseline):
+        return known
+    path = join(run.folder, PARTS)
+    return known.with_parts(parts_of(storage_of(path).read(path), path))
+
+
+def edited_file(name: str, path: str, run: Run) -> str | None:
+    """The file at `path` if it was edited after the run was published."""
+    storage, copy = storage_of(path), join(path, name)
+    if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):
+        return None
+    log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
+    return copy
+
+
+def _document(kind: type[Document], storage: Storage, path: str) -> Document:
+    return kind.from_json(storage.read(path), path)
+
+
+def _statistics_below(path: str, storage: Storage, monitor: Monitor) -> str | None:
+    if monitor.STATISTICS is None:
+        return None
+    statistics = join(path, monitor.STATISTICS.FILE_NAME)
+    return statistics if storage.exists(statistics) else None
+
+
+def state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+    """The state in a run's folder; None without one."""
+    path = join(folder, path_of(monitor.BASELINE_STATE or monitor.STATE))
+    return from_parquet(storage.read(path), path) if storage.exists(path) else None
+
+
+def earlier_hour(output_path: str) -> str | None:
+    """The latest hour folder before `output_path` in which a run was published; searched from the latest down."""
+    matched = HOUR_FOLDERS.match(output_path)
+    if matched is None:
+        return None
+    storage = storage_of(output_path)
+    top = matched["top"]
+    now = output_path.rstrip("/")[len(top) :]
+    if not storage.exists(top):
+        return None
+    for hour in hours_from_the_latest(storage, top):
+        if hour < now and run_before(top + hour) is not None:
+            return top + hour
+    return None
+
+
+def hours_from_the_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:
+    """`/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first; lists only as many folders as needed."""
+    if below.count("/") == HOUR_LEVELS:
+        yield below
+        return
+    for name in reversed(storage.list_folders(top + below)):
+        if name.isdecimal():
+            yield from hours_from_the_latest(storage, top, f"{below}/{name}")
+
+
+def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
+    """The run published below `path`, or the files there with the names of `monitor`'s documents."""
+    run = current_run(path)
+    if run is None:
+        statistics = join(path, monitor.STATISTICS.FILE_NAME) if monitor.STATISTICS else None
+        return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), statistics)
+    return BaselineReference(run_id=run.run_id, folder=_resolved(run.folder))
+
+
+def to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
+    """The file of constraints and, if there is one, of statistics."""
+    statistics = None
+    if statistics_path is not None and storage_of(statistics_path).exists(statistics_path):
+        statistics = _resolved(statistics_path)
+    return BaselineReference(constraints=_resolved(constraints_path), statistics=statistics)
+
+
+def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference | None:
+    """The run before the one that will be published below `output_path`; None if there was none."""
+    if run_before(output_path) is not None:
+        return to_run(output_path, monitor)
+    earlier = earlier_hour(output_path)
+    return to_run(earlier, monitor) if earlier else None
+
+
+def _resolved(path: str) -> str:
+    return storage_of(path).resolved(path)
+
+
+def shares_at(path: str) -> Mapping[str, float]:
+    """The shares by feature. path: an analysis.json, the output path of a run with one, or a folder of promoted runs.
+
+    Raises BadInput if it can't be read, BadDocument if it has no attributions.
+    """
+    from spark_model_monitor.documents.clarify import AttributionReport
+
+    file = path if path.endswith(".json") else file_at(path, AttributionReport.FILE_NAME)
+    return AttributionReport.from_json(storage_of(file).read(file), file).shares

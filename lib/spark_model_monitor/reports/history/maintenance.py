@@ -1,0 +1,326 @@
+"""Deletes what is no longer needed, and rebuilds history.parquet from the states of runs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
+from spark_model_monitor.documents.check_results import CheckResults
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, moment
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
+from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
+from spark_model_monitor.reports.history.baselines import hours_from_the_latest
+from spark_model_monitor.reports.history.decisions import read_decisions
+from spark_model_monitor.reports.history.variation import Entry, History, new_history, write_history
+from spark_model_monitor.reports.outputs.files import (
+    CURRENT,
+    HOUR_FOLDERS,
+    RUNS,
+    UNFINISHED,
+    Run,
+    document_of,
+    forget_unfinished,
+    run_before,
+)
+from spark_model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
+from spark_model_monitor.storage.lease import PREFIX
+
+log = logging.getLogger(__name__)
+
+
+def rebuild_history(folder: str) -> History:
+    """Write the history of the monitoring runs in the hour folders below `folder`, from their states.
+
+    A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
+    """
+    storage, history, known = storage_of(folder), new_history(folder), {}
+    with holding(storage, folder):
+        for hour in reversed([*hours_from_the_latest(storage, folder)]):
+            path = join(folder, hour.lstrip("/"))
+            run = run_before(path)
+            if run is None or PROFILE not in run.digests:
+                continue
+            try:
+                reference = document_of(run, BaselineReference)
+                described = document_of(run, RunDescription)
+                if reference is None or described is None:
+                    raise BadInput("it does not say which baseline it was compared with")
+                if (run_id := reference.run_id or reference.constraints) not in known:
+                    known[run_id] = _baseline(reference)
+                entry = _entry(folder, path, run, described, str(run_id))
+                history = _with_run(history, entry, known[run_id], run)
+            except MonitorError as error:
+                log.warning("%s: is left out of the history: %s", path, error)
+        if not history.table.num_rows:
+            raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
+        for decision in read_decisions(folder):
+            history = history.accepted(decision.window or "", decision.features)
+        write_history(history)
+    log.info("the history of %s has %d windows", folder, len(history.entries))
+    return history
+
+
+def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
+    where = join(run.folder, PROFILE)
+    state = from_parquet(storage_of(where).read(where), where)
+    beside: Any = history.beside(known, entry.time, entry.baseline)
+    checks = document_of(run, CheckResults)
+    violated = None if checks is None else examples_lost(checks.checks)
+    return history.with_window(entry, beside.raw_statistics(state, violated))
+
+
+def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:
+    window, hour = described.window, hour_of_path(join(path, ""))
+    name, time = (
+        (f"{window.start}/{window.end}", window.end) if window else (moment(hour), moment(hour)) if hour else ("", "")
+    )
+    below = run.folder.removeprefix(join(folder, ""))
+    return Entry(time, name, run.run_id, below, baseline, bool(described.violations))
+
+
+def _baseline(reference: BaselineReference) -> Any:
+    if reference.folder is not None:
+        return baselines.of_run(reference.folder)
+    return baselines.of_files(reference.constraints or "", reference.statistics)
+
+
+Found = TypeVar("Found")
+
+QUARANTINE = "quarantine"
+PENDING = "pending"
+PAGE = "report.html"
+
+_PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
+_LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
+
+
+class Kind(Enum):
+    """What can be pruned; the value is its name for users."""
+
+    CAPTURES = "captures"
+    MERGED = "merged"
+    QUARANTINE = "quarantine"
+    PENDING = "pending"
+    PAGES = "pages"
+    WINDOWS = "windows"
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """A file or folder that can be pruned. time: the start of its age. output: the output path of the runs that
+    wrote it; None for captures."""
+
+    kind: Kind
+    path: str
+    time: datetime
+    files: int
+    size_bytes: int
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them.
+
+    pages: whether to prune the pages of runs in hour folders. keep_windows: how many of each schedule's latest runs to
+    keep; the others are pruned with all their files. None: keep all.
+    """
+
+    captures: Sequence[str] = ()
+    merged: Sequence[str] = ()
+    reports: Sequence[str] = ()
+    pages: bool = False
+    keep_windows: int | None = None
+
+
+def prunable(trees: Trees, before: datetime) -> list[Prunable]:
+    """Everything there that ended before a time. Without a session paths must be on this machine.
+
+    Raises BadInput for an absent folder, BadConfiguration if hours of captures or merged records are those of runs.
+    """
+    found = [
+        *(each for path in trees.captures for each in _of_hours(Kind.CAPTURES, path, storage_of(path))),
+        *(each for path in trees.merged for each in _of_merge(path, storage_of(path))),
+        *(each for path in trees.reports for each in _quarantines(path, storage_of(path))),
+    ]
+    if trees.pages or trees.keep_windows is not None:
+        found += [each for path in trees.reports for each in _of_runs(trees, path, storage_of(path))]
+    going = [each for each in found if each.time <= before]
+    whole = tuple(join(each.path, "") for each in going if each.kind is Kind.WINDOWS)
+    return [each for each in going if not each.path.startswith(whole)] if whole else going
+
+
+def prune(items: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
+    """Delete the items, and the folders of days, months and years that become empty.
+
+    outputs: also finish, at and below these paths, a prune that was killed, even if it left nothing to do, and clean up
+    hour folders of runs that were stopped.
+    Raises OutputHeld if a run holds an output for longer than the wait.
+    """
+    for output, group in groupby(items, attrgetter("output")):
+        found = list(group)
+        with holding(storage_of(output), output) if output else nullcontext():
+            for item in found:
+                storage = storage_of(item.path)
+                _delete(storage, item)
+                if item.kind in (Kind.CAPTURES, Kind.MERGED):
+                    _delete_empty_above(storage, item.path)
+        for item in found:
+            if item.kind is Kind.WINDOWS:
+                _delete_if_empty(storage_of(item.path), item.path)
+    for output in outputs:
+        _let_go(output)
+    log.info("deleted %d folders and files", len(items))
+
+
+def _let_go(top: str) -> None:
+    """Briefly hold every held output, which cleans it up if its run is dead or left that to the next run there; an hour
+    folder may never see another run.
+    """
+    storage = storage_of(top)
+    files = storage.walk(top, hidden=True) if storage.exists(top) else ()
+    left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
+    for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
+        with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
+            if HOUR_FOLDERS.match(folder):
+                forget_unfinished(folder)
+
+
+def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:
+    """Number of files and bytes of each kind."""
+    return {
+        kind: (
+            sum(item.files for item in items if item.kind is kind),
+            sum(item.size_bytes for item in items if item.kind is kind),
+        )
+        for kind in Kind
+    }
+
+
+def _of_hours(kind: Kind, top: str, storage: Storage) -> Iterator[Prunable]:
+    for folder, hour in _hour_folders(storage, top):
+        if storage.exists(join(folder, CURRENT)):
+            raise BadConfiguration(
+                f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
+            )
+        output = top if kind is Kind.MERGED else None
+        yield _item(kind, folder, hour + HOUR, [*_unless_gone(storage.list_files, folder, storage)], output)
+
+
+def _of_merge(top: str, storage: Storage) -> Iterator[Prunable]:
+    yield from _of_hours(Kind.MERGED, top, storage)
+    yield from _quarantines(top, storage)
+    folder = join(top, PENDING)
+    for file in storage.list_files(folder) if storage.exists(folder) else ():
+        named = _PENDING_HOUR.fullmatch(file.path)
+        if named is not None and (hour := parse_time(f"{named[1]}:00:00")) is not None:
+            yield _item(Kind.PENDING, file.path, hour + HOUR, [file], top)
+
+
+def _quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
+    """The quarantines at and below a folder: dated by the hour of an hourly output path, or by the youngest file."""
+    for folder in _folders(storage, top):
+        if folder.rpartition("/")[2] != QUARANTINE:
+            yield from _unless_gone(partial(_quarantines, storage=storage), folder, storage)
+            continue
+        files = [*_unless_gone(storage.list_files, folder, storage)]
+        hour = hour_of_path(folder)
+        youngest = max((file.modified_ms for file in files), default=0) / 1000
+        time = hour + HOUR if hour else datetime.fromtimestamp(youngest, timezone.utc)
+        yield _item(Kind.QUARANTINE, folder, time, files, top)
+
+
+def _hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
+    for folder in _folders(storage, top):
+        hour = hour_of_path(join(folder, ""))
+        if hour is None:
+            yield from _unless_gone(partial(_hour_folders, storage), folder, storage)
+        else:
+            yield folder, hour
+
+
+def _folders(storage: Storage, top: str) -> Iterator[str]:
+    """The folders in a folder, without links: the user didn't name their targets."""
+    for folder in (join(top, name) for name in storage.list_folders(top)):
+        if not (is_local(folder) and local_path(folder).is_symlink()):
+            yield folder
+
+
+def _unless_gone(look: Callable[[str], Iterable[Found]], folder: str, storage: Storage) -> Iterator[Found]:
+    """What is found in a folder; nothing if another prune has deleted it in the meantime."""
+    try:
+        yield from look(folder)
+    except BadInput:
+        if storage.exists(folder):
+            raise
+
+
+def _item(kind: Kind, path: str, time: datetime, files: Sequence[StoredFile], output: str | None) -> Prunable:
+    return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
+
+
+def _of_runs(trees: Trees, top: str, storage: Storage) -> Iterator[Prunable]:
+    """The pages of runs in hour folders, and runs that are not among the latest of their schedule."""
+    schedules: dict[str, list[tuple[datetime, str]]] = {}
+    for folder, hour in _hour_folders(storage, top):
+        if storage.exists(join(folder, CURRENT)):
+            schedule = folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
+            schedules.setdefault(schedule, []).append((hour, folder))
+    for runs in schedules.values():
+        latest_first = sorted(runs, reverse=True)
+        kept = len(runs) if trees.keep_windows is None else trees.keep_windows
+        for hour, folder in latest_first[kept:]:
+            yield _item(
+                Kind.WINDOWS,
+                folder,
+                hour,
+                [*_unless_gone(partial(_files_of, storage=storage), folder, storage)],
+                folder,
+            )
+        for hour, folder in latest_first[:kept] if trees.pages else ():
+            for file in _unless_gone(partial(_files_of, storage=storage), folder, storage):
+                if file.name == PAGE:
+                    yield _item(Kind.PAGES, file.path, hour, [file], folder)
+
+
+def _files_of(folder: str, storage: Storage) -> list[StoredFile]:
+    """All files of a run, half of them in a hidden folder, with the commit last."""
+    return sorted(storage.walk(folder, hidden=True), key=lambda file: (file.name == CURRENT, file.path))
+
+
+def _delete(storage: Storage, item: Prunable) -> None:
+    """Delete an item. A run's folder contains the lease on it, which is removed when the lease's context ends."""
+    if item.kind is not Kind.WINDOWS:
+        storage.delete(item.path)
+        return
+    for file in _files_of(item.path, storage):
+        if not file.name.startswith(PREFIX):
+            storage.delete(file.path)
+
+
+def _delete_if_empty(storage: Storage, window: str) -> None:
+    if storage.exists(window) and not any(_unless_gone(partial(_files_of, storage=storage), window, storage)):
+        storage.delete(window)
+        _delete_empty_above(storage, window)
+
+
+def _delete_empty_above(storage: Storage, hour: str) -> None:
+    folder = hour
+    for _ in range(_LEVELS_ABOVE_AN_HOUR):
+        folder = folder.rpartition("/")[0]
+        looks = (storage.list_folders, storage.list_files)
+        if not storage.exists(folder) or any(any(_unless_gone(look, folder, storage)) for look in looks):
+            return
+        storage.delete(folder)

@@ -1,0 +1,408 @@
+"""How the data has varied so far: `history.parquet` of the monitored windows.
+
+It has the raw statistics of each feature, one row per window and reference. The history of runs in hour folders is
+stored above them, like their alerts, the history of any other output path in it; it keeps the last `MOST_WINDOWS`. A
+rerun replaces the rows of its window. Layout: docs/files.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.documents.run_description import time_of
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.monitors.data_quality.distributions import BASELINE, OF_DISTRIBUTIONS, OF_NUMBERS, WINDOW, Past
+from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
+from spark_model_monitor.reports.alerts import path_of
+from spark_model_monitor.reports.history.archive import (
+    OF_FEATURE,
+    PROFILE,
+    StoredProfile,
+    by_feature,
+    parts_to_parquet,
+    read_table,
+)
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.verdicts.clock import (
+    CLOCK,
+    CLOCK_DAY,
+    CLOCK_WEEK,
+    DAY,
+    LOOKED_BACK,
+    PastHours,
+    Season,
+    beside_its_hour,
+    like_this_hour,
+)
+from spark_model_monitor.statistics.verdicts.memory import SIGNED, Memory
+from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage.files import Named, is_ours
+
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+
+log = logging.getLogger(__name__)
+
+HISTORY = "history.parquet"
+
+MOST_WINDOWS = 336  # Source: D4.2
+FEWEST_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
+
+_HISTORY = pa.schema(
+    [
+        *((name, pa.string()) for name in ("window", "time", "run_id", "folder", "reference", "baseline")),
+        ("alarmed", pa.bool_()),
+        *OF_FEATURE,
+    ]
+)
+
+
+_SIGNED = {b"signed": b"true"}  # marks files whose scores have the sign of the change; earlier ones don't
+_HISTORY = _HISTORY.with_metadata(_SIGNED)
+_TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")  # columns that are never null
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """A monitored window. time: its end. folder: its run's, relative to the history's folder. baseline: the run id of
+    the baseline it was compared with, empty without one. alarmed: whether it had violations that nobody accepted.
+    """
+
+    time: str
+    window: str
+    run_id: str
+    folder: str
+    baseline: str = ""
+    alarmed: bool = False
+
+
+@dataclass(frozen=True)
+class History:
+    """The windows so far. folder: its location."""
+
+    folder: str
+    table: pa.Table
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Every window, ordered by time."""
+        names = list(Entry.__dataclass_fields__)
+        told = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")]) if self.table.num_rows else self.table
+        told = told.rename_columns([name.removesuffix("_max") for name in told.column_names])
+        return sorted(Entry(**{name: row[name] for name in names}) for row in told.select(names).to_pylist())
+
+    def before(self, time: str) -> History:
+        """The windows that ended before a time."""
+        if not self.table.num_rows or pc.max(self.table["time"]).as_py() < time:
+            return self
+        return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
+
+    def past(
+        self,
+        reference: str,
+        baseline: str | None = None,
+        suspects: Mapping[str, str] | None = None,
+        instead: Mapping[str, str] | None = None,
+    ) -> Past:
+        """The raw statistics relative to a reference, of windows without an alarm. baseline: only windows compared with
+        it. suspects: features that drift away from it, with the first such window: from there on windows are excluded.
+        instead: features whose windows count relative to another reference, if they have that.
+        """
+        kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
+        if baseline is not None:
+            kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
+        for name, since in (suspects or {}).items():
+            later = pc.and_(pc.equal(self.table["feature"], name), pc.greater_equal(self.table["window"], since))
+            kept = pc.and_(kept, pc.invert(later))
+        for name, other in (instead or {}).items():
+            mine = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
+            theirs = pc.and_(mine, pc.equal(self.table["reference"], other))
+            moved = pc.and_(mine, pc.is_in(self.table["window"], self.table["window"].filter(theirs)))
+            kept = pc.or_(pc.and_(kept, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"])))
+        return by_feature(self.table.filter(kept))
+
+    def memory(self, baseline: str, seasonal: Mapping[str, str] | None = None) -> Memory | None:
+        """What all windows compared with a baseline show together, by time; None if there are none. seasonal: features
+        with known hours, by the reference for their hour: a window counts relative to that if it has it, otherwise
+        relative to `clock:day`.
+        """
+        names = seasonal or {}
+        place = pc.index_in(self.table["feature"], pa.array([*names], pa.string()))
+        own = pc.fill_null(pc.take(pa.array([*names.values()], pa.string()), place), BASELINE)
+        usual = pc.if_else(pc.equal(own, BASELINE), BASELINE, CLOCK_DAY)
+        kept = pc.or_(pc.equal(self.table["reference"], own), pc.equal(self.table["reference"], usual))
+        kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
+        table = self.table.append_column("own", pc.equal(self.table["reference"], own)).filter(kept)
+        table = table.sort_by(
+            [("time", "ascending"), ("window", "ascending"), ("own", "ascending")]
+        )  # the last one wins
+        if not table.num_rows or _SIGNED.items() - (self.table.schema.metadata or {}).items():
+            return None
+        windows = list(dict.fromkeys(table["window"].to_pylist()))
+        columns = list(dict.fromkeys(table["feature"].to_pylist()))
+        places = tuple(
+            pc.index_in(table[name], pa.array(values)).to_numpy()
+            for name, values in (("window", windows), ("feature", columns))
+        )
+
+        def matrix(values: Any, nothing: float) -> Any:
+            found = np.full((len(windows), len(columns)), nothing)
+            found[places] = values.to_numpy()
+            return found
+
+        scores = {name: matrix(table[name], math.nan) for name in SIGNED}
+        rows, effective = (matrix(table[name], math.nan) for name in ("rows", "effective"))
+        fine = matrix(table["alarmed"], 1.0) == 0
+        begins = (window.partition("/")[0] for window in windows)
+        return Memory(tuple(begins), tuple(columns), scores, rows, effective, fine)
+
+    def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
+        """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
+        an alarm.
+        """
+        kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
+        table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
+        times, ages = map(time_of, table["time"].to_pylist()), table["far"].fill_null(0.0).to_pylist()
+        return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
+
+    def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
+        """The history with a window, replacing its earlier rows. found: reference, feature, its raw statistics, and
+        whether it was an alarm if that differs from the window.
+        """
+        whole = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
+        rows = [{**whole, "reference": reference, "feature": name, **raw} for reference, name, raw in found]
+        others = self.table.filter(pc.not_equal(self.table["window"], entry.window))
+        if rows:
+            others = pa.concat_tables([others, pa.Table.from_pylist(rows, schema=_HISTORY)])
+        return replace(self, table=others)._bounded()
+
+    def accepted(self, window: str, features: Iterable[str] = ()) -> History:
+        """The history in which a window, or some features of it, count as without an alarm."""
+        fine = pc.equal(self.table["window"], window)
+        if named := [*features]:
+            fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
+        alarmed = pc.and_(self.table["alarmed"], pc.invert(fine))
+        place = self.table.schema.get_field_index("alarmed")
+        return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
+
+    def profiles(self, references: Iterable[str], time: str) -> dict[str, Profile]:
+        """The result of `profile` for each reference whose windows exist."""
+        found = {name: self.profile(name, time) for name in references}
+        return {name: profile for name, profile in found.items() if profile is not None}
+
+    def beside(self, known: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
+        """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
+        references made of their states.
+        """
+        before = self.before(time)
+        references = before.profiles(known.wanted_references, time)
+        past = {name: before.past(name) for name in references}
+        hours, seasons = before.clock(baseline, time) if known.follows_the_clock else ({}, {})
+        memory = before.memory(baseline, {name: season.like for name, season in seasons.items() if season.learnt})
+        past[BASELINE] = before.past(BASELINE, baseline, memory.suspects() if memory is not None else {})
+        moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
+        past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
+        return known.with_history({**references, **hours}, past, memory, seasons)
+
+    def clock(self, baseline: str, time: str) -> tuple[dict[str, Profile], dict[str, Season]]:
+        """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
+        states by reference, and what is known about each.
+        """
+        ended = time_of(time)
+        entries = {(ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries}
+        entries = {back: entry for back, entry in entries.items() if back <= LOOKED_BACK * DAY + 60}
+        if len({back % DAY for back in entries}) < FEWEST_HOURS:
+            return {}, {}
+        back_of = {entry.window: back for back, entry in entries.items()}
+        told = {reference: self._told(reference, baseline, back_of) for reference in (BASELINE, *CLOCK)}
+        may = {name: each for name, each in told[BASELINE].items() if each.may_be_seasonal}
+        wanted: dict[tuple[str, str], tuple[int, ...]] = {}
+        like: dict[str, str] = {}
+        unlike: dict[str, frozenset[str]] = {}
+        for name in may:
+            hours = {of: each[name] for of, each in told.items() if name in each}
+            like[name], unlike[name], beside = beside_its_hour(hours, ended)
+            weeks = told[CLOCK_WEEK].get(name)
+            odd = () if weeks is None else set(weeks.back[weeks.alarmed].tolist())
+            found_of = like_this_hour(beside, ended, entries, odd, weekly=may[name].weekdays_differ)
+            wanted |= {(of, name): back for of, back in found_of.items() if of == CLOCK_DAY or of not in unlike[name]}
+        backs = {each for found in wanted.values() for each in found}.intersection(entries)
+        read = {back: self._features(entries[back], may) for back in backs}
+        sums: dict[str, list[FeatureProfile]] = {}
+        for (reference, name), found in wanted.items():
+            parts = [read[back][name] for back in found if name in read.get(back, ())][:MOST_SEASONS]
+            whole = _sum(parts, reference)
+            if whole is not None:
+                sums.setdefault(reference, []).append(whole)
+        season_of = {feature.name: may[feature.name].season(ended) for feature in sums.get(CLOCK_DAY, ())}
+        began = {entry_back: entry.window.partition("/")[0] for entry_back, entry in entries.items()}
+        seasons = {
+            name: replace(each, since=began.get(each.back), like=like[name], unlike=unlike[name])
+            if like[name] in sums
+            else replace(each, since=began.get(each.back))
+            for name, each in season_of.items()
+        }
+        return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons
+
+    def _told(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
+        """The windows relative to a reference, by feature."""
+        kept = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
+        table = self.table.filter(pc.and_(kept, pc.is_in(self.table["window"], pa.array([*back_of], pa.string()))))
+        table = table.sort_by("feature")
+        names, counts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
+        ends = np.cumsum(counts)[:-1]
+        back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
+        scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SIGNED]))
+        columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
+        return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
+
+    def profile(self, reference: str, time: str) -> Profile | None:
+        """The sum of the states behind distributions, over the windows that a reference names for the window ending at
+        `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out for that
+        feature: otherwise a repair would look like a change.
+        """
+        wanted, count = _named(reference, self.before(time).entries, time)
+        alarmed = self._alarmed() if ":" in reference else {}
+        parts: dict[str, list[StoredProfile]] = {}
+        rows, names = 0, ()  # type: int, tuple[str, ...]
+        for entry in wanted:
+            found = self._profile(entry)
+            if found is None:
+                return None
+            rows, names = rows + found.item_count, names or found.names
+            for name in found.names:
+                kept = parts.setdefault(name, [])
+                if len(kept) < count and name not in alarmed.get(entry.window, ()):
+                    kept.append(found)
+            if all(len(kept) == count for kept in parts.values()):
+                break
+        enough = count if reference.startswith("previous") else 1
+        parts = {name: kept for name, kept in parts.items() if len(kept) >= enough and name in names}
+        whole = _sums(parts, OF_NUMBERS, reference)
+        texts = {name: kept for name, kept in parts.items() if name in whole and not whole[name].is_numeric}
+        whole |= _sums(texts, OF_DISTRIBUTIONS, reference)
+        return Profile(rows, tuple(whole.values())) if whole else None
+
+    def _alarmed(self) -> dict[str, set[str]]:
+        """The features with an alarm, by window."""
+        found: dict[str, set[str]] = {}
+        rows = self.table.filter(self.table["alarmed"]).select(["window", "feature"])
+        for window, feature in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):
+            found.setdefault(window, set()).add(feature)
+        return found
+
+    def _features(self, entry: Entry, names: Collection[str]) -> dict[str, FeatureProfile]:
+        found = self._profile(entry)
+        return {} if found is None else found.features(names, OF_DISTRIBUTIONS)
+
+    def _profile(self, entry: Entry) -> StoredProfile | None:
+        """A window's states; None if they are gone."""
+        path = join(self.folder, entry.folder, PROFILE)
+        if not is_ours(entry.folder, Named.BELOW):
+            return None
+        storage = storage_of(path)
+        if not storage.exists(path):
+            log.warning("%s: is gone, and with it the window %s", path, entry.window)
+            return None
+        return StoredProfile.read(storage.read(path), path)
+
+    def _bounded(self) -> History:
+        kept = [entry.window for entry in self.entries[-MOST_WINDOWS:]]
+        table = self.table.filter(pc.is_in(self.table["window"], pa.array(kept, pa.string())))
+        return replace(self, table=table.sort_by([(name, "ascending") for name in ("time", "reference")]))
+
+
+def new_history(folder: str) -> History:
+    """A history without windows."""
+    return History(folder, _HISTORY.empty_table())
+
+
+def read_history(output_path: str) -> History:
+    """The history of the runs that `output_path` belongs to; a new one if it is absent, or damaged (with a warning)."""
+    folder = path_of(output_path).rpartition("/")[0] or "."
+    path = join(folder, HISTORY)
+    storage = storage_of(path)
+    if storage.exists(path):
+        try:
+            return History(folder, _windows_in(storage.read(path), path))
+        except BadState as error:
+            log.warning(
+                "%s; the history of windows begins anew; merge-states --history makes it of their states", error
+            )
+    return new_history(folder)
+
+
+@lru_cache(1)  # a run that has compared its window with the history then adds it
+def _windows_in(content: bytes, path: str) -> pa.Table:
+    table = read_table(content, path, _HISTORY, complete=_TOLD)
+    try:
+        for time in table["time"].unique().to_pylist():
+            time_of(time)
+    except ValueError as error:
+        raise BadState(f"{path}: has a window at a time that is none of ours") from error
+    return table
+
+
+def write_history(history: History) -> None:
+    """Store the history next to the runs.
+
+    Raises OutputFailed if it can't be written.
+    """
+    path = join(history.folder, HISTORY)
+    storage_of(path).write(path, parts_to_parquet(history.table))
+
+
+MOST_SEASONS = 14  # Source: D4.3
+LOOKED_AT = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
+
+
+def _named(reference: str, entries: list[Entry], time: str) -> tuple[list[Entry], int]:
+    """The windows that a reference of the window that ends at `time` may use, the latest first, and the most that it
+    does use; none if there are too few. `previous` is the window before, even if it had an alarm.
+    """
+    kind, _, number = reference.partition(":")
+    count = int(number or 1)
+    if kind == "previous":
+        looked_at = LOOKED_AT * count if number else 1
+        return (entries[: -looked_at - 1 : -1] if len(entries) >= count else []), count
+    by_time = {time_of(entry.time): entry for entry in entries}
+    times = [*sorted(by_time), time_of(time)]
+    step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
+    wanted = (times[-1] - season * count * step for season in range(1, MOST_SEASONS + 1))
+    return [by_time[each] for each in dict.fromkeys(wanted) if each in by_time], MOST_SEASONS
+
+
+def _sums(
+    parts: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
+) -> dict[str, FeatureProfile]:
+    """The sum of the states of these kinds over the windows of each feature."""
+    names_of: dict[int, set[str]] = {}
+    stored = {id(each): each for kept in parts.values() for each in kept}
+    for name, kept in parts.items():
+        for each in kept:
+            names_of.setdefault(id(each), set()).add(name)
+    found = {place: each.features(names_of[place], kinds) for place, each in stored.items()}
+    sums = {name: _sum([found[id(each)][name] for each in kept], reference) for name, kept in parts.items()}
+    return {name: whole for name, whole in sums.items() if whole is not None}
+
+
+def _sum(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:
+    """The sum of the windows' states; a state of another kind is left out with a warning."""
+    total: FeatureProfile | None = None
+    for part in parts:
+        try:
+            total = part if total is None else total + part
+        except BadState as error:
+            log.warning("%s: %s; the window is left out", reference, error)
+    return total

@@ -1,0 +1,242 @@
+"""`spark-model-monitor report`: the page of one run, or of the history of many."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import time
+import webbrowser
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TextIO
+
+from spark_model_monitor.documents.check_results import CheckResults, whose
+from spark_model_monitor.documents.constraints import Constraints, Role
+from spark_model_monitor.documents.document import DocumentType
+from spark_model_monitor.documents.run_description import BaselineReference
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from spark_model_monitor.reports.history_page.history import History, Series, read_history
+from spark_model_monitor.reports.history_page.page import PageContext, page_of
+from spark_model_monitor.reports.history_page.past_run import PastRun, read_run
+from spark_model_monitor.reports.outputs.files import current_run, document_of
+from spark_model_monitor.reports.page.files import Report
+from spark_model_monitor.storage import holding, join, storage_of
+
+MOST_BYTES = "5MB"
+OUTPUT = "history.html"
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
+_POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
+
+
+@dataclass(frozen=True)
+class Request:
+    """The content of the page. folders: output paths, or folders above them. since, until: limits of the windows'
+    starts, in ISO 8601. last: number of windows. features: patterns of names; empty for all.
+    """
+
+    folders: Sequence[str]
+    since: str | None = None
+    until: str | None = None
+    last: int | None = None
+    features: Sequence[str] = ()
+    title: str | None = None
+    most_bytes: str = MOST_BYTES
+
+
+def report_of(request: Request) -> Report:
+    """The page of the runs at and below some folders.
+
+    Raises BadInput if there are no runs, BadConfiguration for an invalid time or size.
+    """
+    return _report(_history(request), request)
+
+
+def report(
+    *folders: str | os.PathLike[str],
+    since: str | None = None,
+    until: str | None = None,
+    last: int | None = None,
+    features: Sequence[str] = (),
+    title: str | None = None,
+    max_size: str = MOST_BYTES,
+) -> Report:
+    """Show the history of many runs as one page, in a notebook too.
+
+    Parameters
+    ----------
+    folders : str or os.PathLike
+        Output paths of runs, or folders above their hour folders; from this package or from the service.
+    since, until : str, optional
+        Only windows that start at or after `since` and before `until`: ISO 8601, in UTC unless the text has a time zone.
+    last : int, optional
+        Only the latest windows, this many.
+    features : sequence of str, optional
+        Patterns of names, such as ``"age*"``; by default all names.
+    title : str, optional
+        Title of the page; by default the model.
+    max_size : str, optional
+        Maximum size of the page, such as ``"5MB"``. The page says what is left out.
+
+    Returns
+    -------
+    Report
+        ``.save(path)`` writes it as one HTML file, ``.html`` is its text, ``.size`` its bytes.
+
+    Raises
+    ------
+    BadInput
+        If there is no run, or no name matches.
+    BadConfiguration
+        If a time or a size can't be read.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, report, run_baseline, run_monitoring
+    >>> baseline = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor())
+    >>> later = pd.DataFrame({"items": [1, 2]})
+    >>> _ = run_monitoring(later, DataQualityMonitor(), baseline).write("reports/2026/03/04/10")
+    >>> report("reports", title="shop").page.title
+    'shop'
+    """
+    given = [os.fspath(folder) for folder in folders]
+    return report_of(Request(given, since, until, last, tuple(features), title, max_size))
+
+
+def main(request: Request, output: str | None, out: TextIO, *, shown: bool = False) -> int:
+    """Write the page, print its path. output: by default history.html in the first folder. shown: open a browser."""
+    started = time.monotonic()
+    history = _history(request)
+    path = output or join(request.folders[0], OUTPUT)
+    report = _report(history, request, _links(history, path))
+    with holding(storage_of(path), os.path.dirname(path) or "."):  # removes drafts of killed runs
+        report.save(path)
+    runs = sum(len(series.runs) for series in history.series)
+    seconds = time.monotonic() - started
+    out.write(f"{path}: {runs:,} runs in {len(history.windows):,} windows, {report.size:,} bytes, {seconds:.1f} s\n")
+    if shown:
+        webbrowser.open(Path(path).resolve().as_uri())
+    return 0
+
+
+def _history(request: Request) -> History:
+    if request.last is not None and request.last < 1:
+        raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
+    times = (_time(request.since, "--since"), _time(request.until, "--until"))
+    found = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
+    if not request.features:
+        return found
+    series = tuple(_only(each, request.features) for each in found.series)
+    kept = tuple(each for each in series if each.names)
+    if not kept:
+        raise BadInput(f"--features is {','.join(request.features)!r}, which no feature or metric matches")
+    return replace(found, series=kept)
+
+
+def _report(history: History, request: Request, links: Mapping[str, str] | None = None) -> Report:
+    models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
+    title = request.title or (", ".join(models) if models else "Model monitoring")
+    judged = [_judged(series, request.features) for series in history.series]
+    known = PageContext(_baselines(history), _outputs(history), links or {})
+    return Report(page_of(history, title, known, _bytes(request.most_bytes), judged))
+
+
+def _links(history: History, page: str) -> dict[str, str]:
+    """The links from a page to the pages of runs below it, by the runs' folders."""
+    top = page.rpartition("/")[0]
+    found = {}
+    for series in history.series:
+        for run in series.runs.values():
+            path = join(run.folder, "report.html")
+            if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
+                found[run.folder] = path.removeprefix(f"{top}/")
+    return found
+
+
+def _judged(series: Series, patterns: Sequence[str]) -> CheckResults:
+    """The check results of the last run; empty for runs without checks.json, or with one of an older release."""
+    found = _published(series.last[1].folder, CheckResults) or CheckResults(checks=())
+    named = (
+        each for each in found.checks if any(fnmatch.fnmatchcase(whose(each)[0], name) for name in patterns or ("*",))
+    )
+    return found.model_copy(update={"checks": tuple(named)})
+
+
+def _only(series: Series, patterns: Sequence[str]) -> Series:
+    return replace(series, runs={place: _narrowed(run, patterns) for place, run in series.runs.items()})
+
+
+def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
+    kept = [place for place, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, each) for each in patterns)]
+    names = tuple(run.names[place] for place in kept)
+    return replace(
+        run,
+        names=names,
+        is_metric=run.is_metric[kept],
+        numbers={name: column[kept] for name, column in run.numbers.items()},
+        statuses=run.statuses[kept],
+        violated={name: checks for name, checks in run.violated.items() if name in names},
+        violations=sum(len(checks) for name, checks in run.violated.items() if name in names),
+        shares=None if run.shares is None else run.shares[kept],
+    )
+
+
+def _baselines(history: History) -> dict[str, PastRun]:
+    """The baselines by their runs' ids, if their folders can be read from here."""
+    found: dict[str, PastRun | None] = {}
+    for series in history.series:
+        for run in series.runs.values():
+            if run.baseline_run_id and run.baseline_run_id not in found:
+                found[run.baseline_run_id] = _baseline_of(run)
+    return {run_id: run for run_id, run in found.items() if run is not None}
+
+
+def _baseline_of(run: PastRun) -> PastRun | None:
+    reference = _published(run.folder, BaselineReference)
+    if reference is None or not reference.folder:
+        return None
+    try:
+        return read_run(reference.folder.rpartition("/_runs/")[0])
+    except (BadDocument, BadInput):
+        return None
+
+
+def _outputs(history: History) -> frozenset[str]:
+    """The outputs of the models, if the constraints of their baselines can be read."""
+    found: set[str] = set()
+    for series in history.series:
+        reference = _published(series.last[1].folder, BaselineReference)
+        if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
+            known = _published(reference.folder.rpartition("/_runs/")[0], Constraints)
+            found |= {each.name for each in known.features if each.role is Role.PREDICTION} if known else set()
+    return frozenset(found)
+
+
+def _published(folder: str, kind: type[DocumentType]) -> DocumentType | None:
+    """A document of the current run in a folder; None if it has none, or one of an older release."""
+    run = current_run(folder)
+    try:
+        return document_of(run, kind) if run else None
+    except (BadDocument, BadInput):
+        return None
+
+
+def _time(text: str | None, flag: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise BadConfiguration(f"{flag} is {text!r}; write a time such as 2026-03-01 or 2026-03-01T06:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _bytes(text: str) -> int:
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise BadConfiguration(f"--max-size is {text!r}; write a size such as 5MB")
+    return int(float(found[1]) * _POWER[found[2].upper()])

@@ -1,0 +1,243 @@
+"""The page of all: models × monitors, the worst first, each cell a link to its page; and common causes. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from spark_model_monitor.documents.headline import KINDS
+from spark_model_monitor.documents.page import (
+    Block,
+    Cell,
+    Column,
+    Headline,
+    Hours,
+    Line,
+    Link,
+    Mark,
+    Page,
+    PageSection,
+    PageTable,
+    Point,
+    PointChart,
+    Track,
+    Tracks,
+    short_name,
+)
+
+WINDOWS = 24  # in each line, and in the drawings over time
+NAMED = 3
+MOST_CAUSES = 8
+MOST_LINES = 3_000  # models; the page says how many more there are
+LONGEST = 100  # length of a sentence in characters, so that a line stays low
+
+HOW = (
+    "A line is a model, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, red "
+    "where the window had some.",
+    "In alert: the last windows had violations. Not checked: the last run failed, the entry can't be run, or no run has "
+    "completed for two periods.",
+)
+
+
+class State(Enum):
+    """The state of a monitor; the worst first. The value is the page's text."""
+
+    IN_ALERT = "✗ in alert"
+    FAILED = "! not checked"
+    WAITING = "– no run yet"
+    OK = "✓ no alert"
+
+    @property
+    def rank(self) -> int:
+        return list(State).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWindow:
+    """A monitored window. time: its end. causes: names whose changes were violations, the largest first."""
+
+    time: str
+    violations: int
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A monitor of a model. kind: `DATA_QUALITY`, …; empty for an unreadable entry. since: start of the state. fault:
+    why it was not checked. windows: the last ones. page: the last run's, relative to the page of all. source: its data.
+    note: other news of the last run.
+    """
+
+    name: str
+    state: State
+    kind: str = ""
+    model: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    since: str = ""
+    fault: str = ""
+    windows: tuple[SeenWindow, ...] = ()
+    page: str = ""
+    source: str = ""
+    note: str = ""
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The changes that the alert is about."""
+        return self.windows[-1].causes if self.state is State.IN_ALERT and self.windows else ()
+
+    @property
+    def said(self) -> str:
+        """What is wrong, in one line, or other news."""
+        changed = f"{_listed(self.causes)} changed" if self.causes else ""
+        return "; ".join(filter(None, (changed, self.fault, self.note)))
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What several monitors have in common: a column and a window, a source and a window, or one fault."""
+
+    said: str
+    of: tuple[Watched, ...]
+
+
+def causes_of(news: Iterable[Watched]) -> list[Cause]:
+    """The monitors, each once, grouped by their most likely common cause: first the changed column that most share,
+    with the same start, then the same source, then the same fault; the rest stay alone.
+    """
+    left, found = list(news), []
+    while left:
+        shared: dict[tuple[str, ...], list[Watched]] = {}
+        for each in left:
+            for key in _keys(each):
+                shared.setdefault(key, []).append(each)
+        key = max(shared, key=lambda key: (len(shared[key]), -list(shared).index(key)))
+        together = shared[key]
+        found.append(Cause(_said(key, together), tuple(together)))
+        left = [each for each in left if each not in together]
+    return found
+
+
+def _keys(each: Watched) -> list[tuple[str, ...]]:
+    if each.state is State.IN_ALERT:
+        columns: list[tuple[str, ...]] = [("column", cause, each.since) for cause in each.causes]
+        return [*columns, ("source", each.source or each.name, each.since)]
+    return [("fault", re.sub(rf"\b{re.escape(each.name)}\b", "…", each.fault)), ("alone", each.name)]
+
+
+def _said(key: Sequence[str], of: Sequence[Watched]) -> str:
+    names = _listed([each.name for each in of])
+    many = f"{len(of):,} monitors" if len(of) > 1 else "1 monitor"
+    if key[0] == "fault" or of[0].state is not State.IN_ALERT:
+        return f"{many} could not check ({names}): {of[0].fault}"
+    what = key[1] if key[0] == "column" else _listed(of[0].causes) or "the data"
+    return f"{what} changed in {many} since {_time(of[0].since)} ({names})"
+
+
+def page_of_all(watched: Sequence[Watched], title: str, budget: str = "each schedule's own") -> Page:
+    """watched: the monitors of all models, in any order. budget: of false alarms, as text."""
+    models: dict[str, list[Watched]] = {}
+    for each in sorted(watched, key=_worst_first):
+        models.setdefault(each.model or each.name, []).append(each)
+    kinds = [kind for kind in (*KINDS, "") if any(each.kind == kind for each in watched)]
+    lines = tuple(_line(name, of, kinds) for name, of in list(models.items())[:MOST_LINES])
+    columns = (
+        Column("model", is_name=True),
+        *(Column(KINDS.get(kind, "entry")) for kind in kinds),
+        *map(Column, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
+    )
+    left = len(models) - MOST_LINES
+    more = f"{left:,} more models, of which none is worse, are left out." if left > 0 else ""
+    sections = []
+    bad = [each for each in watched if each.state is State.IN_ALERT]
+    if bad:
+        sections.append(PageSection("What changed", (_common(bad),), note="models in which a column changed"))
+    table = PageTable(columns, lines, more, of_all=True).without_empty()
+    sections.append(PageSection("All models", (table,), note="the worst first"))
+    times = sorted({window.time for each in watched for window in each.windows})[-WINDOWS:]
+    if times:
+        sections.append(PageSection("Over time", (_over_time(watched, times),)))
+    sections.append(PageSection("How to read this", tuple[Block, ...](HOW), folded=True))
+    counts = ((state.value[2:], f"{sum(each.state is state for each in watched):,}") for state in State)
+    facts = (*counts, ("false alarms allowed", budget))
+    return Page("index", title, facts, tuple(sections), _headline(models, bad), trail=(title,), html_only=True)
+
+
+def _worst_first(each: Watched) -> tuple[int, str, int, str]:
+    last = each.windows[-1].violations if each.windows else 0
+    return each.state.rank, each.since or "~", -last, each.name
+
+
+def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headline:
+    many = f"{len(models):,} models" if len(models) != 1 else "1 model"
+    failed = [name for name, of in models.items() if any(each.state is State.FAILED for each in of)]
+    unchecked = f"Not checked: {_listed(failed)}." if failed else ""
+    if not bad:
+        text = f"No alert in {many}" if not failed else f"No alert, but {len(failed):,} of {many} could not be checked"
+        return Headline(f"{text}.", unchecked, Mark.NONE if failed else Mark.GOOD)
+    alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
+    times = sorted({each.since for each in bad if each.since})
+    verb = "is" if len(alerting) == 1 else "are"
+    began = f", {'since' if len(times) == 1 else 'the first since'} {_time(times[0])}" if times else ""
+    first, *others = causes_of(bad)
+    detail = [f"{first.said}."]
+    if others:
+        detail.append(f"{len(others):,} further cause{'s' if len(others) > 1 else ''}.")
+    said = " ".join(filter(None, (*detail, unchecked)))
+    return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Mark.BAD)
+
+
+def _common(bad: Sequence[Watched]) -> PointChart:
+    """How many models have each change, compared with the window before."""
+    now = Counter(cause for each in bad for cause in dict.fromkeys(each.causes))
+    before = Counter(cause for each in bad for window in each.windows[-2:-1] for cause in dict.fromkeys(window.causes))
+    counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
+    points = tuple(Point(cause, float(count), float(before[cause]), mark=Mark.BAD) for cause, count in counts)
+    top = max(point.value or 1.0 for point in points)
+    return PointChart(
+        "Models by what changed", points, (0.0, top), value_label="the last window", reference_label="the window before"
+    )
+
+
+def _over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
+    seen = [{window.time: bool(window.violations) for window in each.windows} for each in watched]
+    counts = [sum(each.get(time, False) for each in seen) for time in times]
+    ran = [any(time in each for each in seen) for time in times]
+    values = tuple(float(count) if there else None for count, there in zip(counts, ran, strict=True))
+    marks = tuple(
+        Mark.BAD if count else Mark.GOOD if there else Mark.NONE for count, there in zip(counts, ran, strict=True)
+    )
+    note = f"windows with violations, of {len(watched):,} monitors"
+    return Tracks("Over time", tuple(_time(time) for time in times), (Track("violations", note, values, marks),))
+
+
+def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
+    worst = of[0]
+    cells: list[Cell] = [short_name(name)]
+    for kind in kinds:
+        each = next((each for each in of if each.kind == kind), None)
+        text = each.state.value if each else "–"
+        cells.append(Link(text, each.page) if each and each.page else text)
+    bars = Hours(
+        tuple(float(window.violations) for window in worst.windows),
+        tuple(window.violations > 0 for window in worst.windows),
+        f"violations of {worst.name} by window",
+    )
+    owners, tags = (
+        dict.fromkeys(filter(None, texts)) for texts in ([o.owner for o in of], [t for o in of for t in o.tags])
+    )
+    cells += [_time(worst.since), short_name(worst.said, LONGEST), bars if worst.windows else "–"]
+    cells += [", ".join(owners), ", ".join(tags)]
+    return Line(tuple(cells), Mark.BAD if worst.state is State.IN_ALERT else Mark.NONE)
+
+
+def _time(text: str) -> str:
+    return text[:16].replace("T", " ")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(short_name(name) for name in names[:NAMED]) + more

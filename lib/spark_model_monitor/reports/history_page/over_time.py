@@ -1,0 +1,181 @@
+"""Numbers over windows: a history as bars, lines and strips over time, and the hours around a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+
+from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.documents.page import (
+    NOTHING_AROUND,
+    Around,
+    Hours,
+    Mark,
+    Track,
+    Tracks,
+    count_text,
+    number_text,
+)
+from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.reports.history_page.history import History, Series, Window
+from spark_model_monitor.reports.history_page.past_run import of_summary
+from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
+from spark_model_monitor.reports.outputs.result_tables import SUMMARY
+from spark_model_monitor.storage import Storage, join, storage_of
+
+MOST_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
+MOST_BARS, MOST_TICKS = 120, 40  # bars over time in a card and in a cell; with more windows, several share a bar
+
+
+def hours_of(series: Series, row: int, times: Sequence[str], most: int = MOST_BARS) -> Hours:
+    """A feature's distances, or a metric's values, by window; the limit if it separates violated ones from others."""
+    is_metric, bad, name = series.is_metric[row], series.is_violated[row], series.names[row]
+    drawn, limits = (series.of(each)[row] for each in ("value" if is_metric else "distance", "threshold"))
+    known = limits[~np.isnan(limits)]
+    limit = float(known[-1]) if len(known) and (not is_metric or series.analysis_type == "MODEL_QUALITY") else None
+    beyond = drawn[bad] - (limit or 0.0)
+    if not ((beyond >= 0).all() or (beyond <= 0).all()):  # the violations are of a different limit
+        limit = None
+    words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
+    return thinned(Hours(_values(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most)
+
+
+def thinned(hours: Hours, most: int) -> Hours:
+    """The same with fewer bars: each shows the largest of neighbours, violated if one of them is."""
+    step = -(-len(hours.values) // most)
+    starts = range(0, len(hours.values), step)
+    parts = [[value for value in hours.values[start : start + step] if value is not None] for start in starts]
+    bad = tuple(any(hours.bad[start : start + step]) for start in starts)
+    return replace(hours, values=tuple(max(part, default=None) for part in parts), bad=bad)
+
+
+def records_of(history: History) -> list[float | None]:
+    """Rows of data by window, from the first monitor that has them."""
+    for series in history.series:
+        found = [series.runs[place].rows if place in series.runs else None for place in range(len(history.windows))]
+        if any(count is not None for count in found):
+            return [None if count is None else float(count) for count in found]
+    return []
+
+
+def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
+    """Violations, records, and the metrics violated most often; tables and cards show the others."""
+    counts = history.run_violations()
+    marks = tuple(Mark.NONE if count is None else Mark.BAD if count else Mark.GOOD for count in counts)
+    note = f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows"
+    runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
+    found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
+    drawn = [Track("violations", note, tuple(counts), marks, links=found)]
+    records = records_of(history)
+    if records:
+        note = f"{count_text(sum(count or 0 for count in records))} in all"
+        drawn.append(Track("records", note, tuple(records), (Mark.NONE,) * len(records)))
+    estimates = {track.title: track for track in _before_labels(history)}
+    drawn += [track for series in history.series for track in _metrics(series) if track.title not in estimates]
+    drawn += estimates.values()
+    ids = [
+        next((run.baseline_run_id for series in history.series if (run := series.runs.get(place))), None)
+        for place in range(len(times))
+    ]
+    known = [(place, run_id) for place, run_id in enumerate(ids) if run_id]
+    changes = tuple(place for (_, before), (place, now) in pairwise(known) if before != now)
+    return Tracks("Over time", tuple(times), tuple(drawn), changes)
+
+
+def _metrics(series: Series) -> list[Track]:
+    """The metrics with a threshold that were violated most often; estimates have their own lines."""
+    if series.analysis_type == "ESTIMATED_QUALITY":
+        return []
+    of_change, found = is_of_changes(series), []
+    rows = np.flatnonzero(
+        series.is_metric & series.is_violated.any(axis=1) & ~np.isnan(series.of("threshold")).all(axis=1)
+    )
+    for row in sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))[:MOST_FIRST]:
+        limits = series.of("threshold")[row]
+        threshold = None if of_change else _or_none(limits[~np.isnan(limits)][-1])
+        low, high, value = (_values(series.of(name)[row]) for name in ("low", "high", "value"))
+        note = "attribution" if of_change else f"threshold {number_text(threshold)}"
+        found.append(Track(series.names[row], note, value, (), *(((), ()) if of_change else (low, high)), threshold))
+    return found
+
+
+ESTIMATED, FIRST_ESTIMATES = "estimated_", ("accuracy", "auc", "macro_auc", "mae")
+DASHED = "dashed: estimated before labels"
+
+
+def _before_labels(history: History) -> Iterator[Track]:
+    """Accuracy, area and mean error as they were estimated, and as computed since from labels."""
+    for series in history.series:
+        if series.analysis_type != "ESTIMATED_QUALITY":
+            continue
+        of_labels = [each for each in history.series if each.analysis_type == "MODEL_QUALITY"]
+        realised = next((each for each in of_labels if each.model == series.model), None)
+        for name in FIRST_ESTIMATES:
+            if ESTIMATED + name not in series.names:
+                continue
+            row = series.names.index(ESTIMATED + name)
+            low, high, expected = (_values(series.of(each)[row]) for each in ("low", "high", "value"))
+            values: tuple[float | None, ...] = (None,) * len(expected)
+            if realised is not None and name in realised.names:
+                values = _values(realised.of("value")[realised.names.index(name)])
+            limits = series.of("threshold")[row]
+            threshold = next((float(limit) for limit in limits[::-1] if not np.isnan(limit)), None)
+            yield Track(name, DASHED, values, (), low, high, threshold, expected=expected)
+
+
+def is_of_changes(series: Series) -> bool:
+    """Whether thresholds and intervals apply to the change of a value, not to the value."""
+    return series.analysis_type == "MODEL_EXPLAINABILITY"
+
+
+def _or_none(number: float) -> float | None:
+    return None if np.isnan(number) else float(number)
+
+
+def _values(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]:  # type: ignore[type-arg]
+    return tuple(_or_none(number) for number in numbers)
+
+
+MOST_AROUND = 24  # windows on a run's page, including its own
+HOUR, PAGE, HISTORY = "%Y/%m/%d/%H", "report.html", "history.html"
+
+
+def around(output_path: str, described: RunDescription, summary: bytes) -> Around:
+    """summary: the run's own. Nothing for a run without a window, or outside the folder of its hour (the start or the
+    end of its window, as for the other runs).
+    """
+    found, hour = HOUR_FOLDERS.match(output_path), hour_of_path(join(output_path, ""))
+    if found is None or hour is None or described.window is None:
+        return NOTHING_AROUND
+    top, storage = found["top"], storage_of(output_path)
+    start, end = time_of(described.window.start), time_of(described.window.end)
+    length = end - start
+    windows = [(start - place * length, end - place * length) for place in reversed(range(MOST_AROUND))]
+    runs = {MOST_AROUND - 1: of_summary(summary, output_path, output_path, described, as_drawn=True)}
+    for place, (began, _) in enumerate(windows[:-1]):
+        path = join(top, f"{began + (hour - start):{HOUR}}", SUMMARY)
+        try:
+            runs[place] = of_summary(storage.read(path), path, path, described, as_drawn=True)
+        except MonitorError:  # it is absent, or can't be read
+            continue
+    first = min(runs)
+    series = Series(described.analysis_type, tuple(windows[first:]), {at - first: run for at, run in runs.items()})
+    times = [f"{began:%H:%M}" if length < timedelta(days=1) else f"{began:%Y-%m-%d}" for began, _ in series.windows]
+    hours = {name: hours_of(series, row, times) for row, name in enumerate(series.names)} if len(runs) > 1 else {}
+    return Around(hours, tuple(_links(top, hour, (start, end), storage)))
+
+
+def _links(top: str, hour: datetime, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
+    start, end = window
+    length = end - start
+    for word, beside in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
+        if storage.exists(join(top, path := f"{beside:{HOUR}}/{PAGE}")):
+            yield word, f"../../../../{path}"
+    for word, folder, up in (("all windows", top, ""), ("the model", top.rpartition("/")[0], "../")):
+        if folder and storage.exists(join(folder, HISTORY)):
+            yield word, f"../../../../{up}{HISTORY}"

@@ -1,0 +1,367 @@
+"""A past run as a few columns of numbers: its window, and its results for every feature or metric.
+
+Our runs are read from `run.json` and `summary.parquet`. Older runs, and folders of the service, are read from
+`statistics.json`, `analysis.json`, `checks.json` and `constraint_violations.json`. Driver only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.documents.check_results import (
+    QUANTILES,
+    WORST_FIRST,
+    CheckResult,
+    CheckResults,
+    CheckStatus,
+    Violations,
+    name_of,
+    part_of,
+    shown_name,
+)
+from spark_model_monitor.documents.clarify import BiasReport
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, time_of
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.errors import BadDocument
+from spark_model_monitor.reports.history.archive import read_table
+from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, current_run, document_of
+from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, bins_of
+from spark_model_monitor.statistics.states.encoding import MALFORMED
+from spark_model_monitor.storage import join, storage_of
+
+Numbers = NDArray[np.float64]
+Rows = dict[str, dict[str, float | None]]  # numbers by column, by the name of a feature or metric
+T = TypeVar("T")
+
+NONE = len(WORST_FIRST)  # the status of names without a check
+VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
+
+COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "value", "low", "high")
+
+_DISTANCE = re.compile(r"distance: (\S+) exceeds (\S+?) threshold")  # in a violation's text. Source: C8.
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """The results of a run. folder: its location. start, end: of its window; None if unknown.
+
+    names: features, metrics, `metric (facet=value)` for bias. is_metric: which of them are metrics. numbers: COLUMNS,
+    with NaN for missing numbers. statuses: indexes into WORST_FIRST, NONE without a check. violated: violated checks by
+    name. shares: shares of the values in the baseline's bins, NaN if unknown. bins: the baseline's bins, by name.
+    """
+
+    folder: str
+    analysis_type: str
+    names: tuple[str, ...]
+    is_metric: NDArray[np.bool_]
+    numbers: Mapping[str, Numbers]
+    statuses: NDArray[np.uint8]
+    violated: Mapping[str, tuple[str, ...]]
+    violations: int
+    start: datetime | None = None
+    end: datetime | None = None
+    rows: int | None = None
+    model: str | None = None
+    schedule: str | None = None
+    run_id: str | None = None
+    baseline_run_id: str | None = None
+    shares: NDArray[np.float32] | None = None
+    bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """The end of its folder's path, which shows the window and nothing about the machine."""
+        return place_of(self.folder)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The index of each name in the columns."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    def number(self, column: str, name: str) -> float | None:
+        """A number of COLUMNS; None if unknown."""
+        place = self.places.get(name)
+        found = np.nan if place is None else float(self.numbers[column][place])
+        return None if np.isnan(found) else found
+
+    def shares_of(self, name: str) -> list[float] | None:
+        """The shares of a feature's values in the baseline's bins; None if unknown."""
+        place = self.places.get(name)
+        if self.shares is None or place is None or np.isnan(self.shares[place]).any():
+            return None
+        found: list[float] = self.shares[place].tolist()
+        return found
+
+    def results(self) -> list[CheckResult]:
+        """What is known about its checks without a checks.json: the worst status of each name."""
+        return [
+            CheckResult(
+                feature=None if self.is_metric[place] else name,
+                metric=name if self.is_metric[place] else None,
+                check=next(iter(self.violated.get(name, ())), "check"),
+                status=WORST_FIRST[self.statuses[place]],
+                observed=self.number("value" if self.is_metric[place] else "distance", name),
+                threshold=self.number("threshold", name),
+            )
+            for name, place in self.places.items()
+            if self.statuses[place] < NONE
+        ]
+
+
+def place_of(folder: str) -> str:
+    """The end of a path, for pages that leave this machine."""
+    return "…/" + "/".join(folder.rstrip("/").split("/")[-4:])
+
+
+def is_run(folder: str) -> bool:
+    """Whether a monitoring run, or a baseline, was published in this folder, by our jobs or by the service."""
+    storage = storage_of(folder)
+    names = (CURRENT, VIOLATIONS, Statistics.FILE_NAME, BiasReport.FILE_NAME)
+    return any(storage.exists(join(folder, name)) for name in names)
+
+
+def read_run(folder: str) -> PastRun:
+    """The current run in a folder.
+
+    Raises BadInput if a file can't be read, BadDocument if one is damaged.
+    """
+    run = current_run(folder)
+    place = run.folder if run else folder
+    described = document_of(run, RunDescription) if run and SUMMARY in run.digests else None
+    if run and described:
+        path = join(place, SUMMARY)
+        return of_summary(storage_of(path).read(path), path, folder, described, run.run_id)
+    return _of_documents(folder, place, run.run_id if run else None)
+
+
+def of_summary(
+    content: bytes,
+    path: str,
+    folder: str,
+    described: RunDescription,
+    run_id: str | None = None,
+    *,
+    as_drawn: bool = False,
+) -> PastRun:
+    """The content of a summary.parquet. path: the file, for errors. described: the run's, or another one's of its kind.
+
+    as_drawn: read only what bars of windows show.
+    Raises BadDocument or BadState if it is damaged.
+    """
+    table = read_table(content, path, _DRAWN if as_drawn else SUMMARY_COLUMNS, complete=("name", "kind"))
+    shares: NDArray[np.float32] | None = None
+    bins: Mapping[str, Sequence[Any]] = {}
+    try:
+        if not as_drawn:
+            table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
+            shares, bins = _shares(table.column("shares").combine_chunks()), bins_of(content)
+        numbers = dict.fromkeys(COLUMNS, np.full(len(table), np.nan)) | {
+            name: table.column(name).cast(pa.float64(), safe=False).to_numpy()
+            for name in COLUMNS
+            if name in table.column_names
+        }
+    except (pa.ArrowException, zlib.error, *MALFORMED) as fault:
+        raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
+    names = tuple(map(shown_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
+    violated = table.column("violated").to_pylist()
+    window = described.window
+    start, end = (time_of(window.start), time_of(window.end)) if window else _hour(folder)
+    return PastRun(
+        folder,
+        described.analysis_type,
+        names,
+        np.array([kind not in ("number", "category") for kind in table.column("kind").to_pylist()], bool),
+        numbers,
+        np.array([_STATUSES.get(status, NONE) for status in table.column("status").to_pylist()], np.uint8),
+        {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
+        described.violations or 0,
+        start,
+        end,
+        described.rows,
+        described.model,
+        described.schedule,
+        run_id,
+        described.baseline_run_id,
+        shares,
+        bins,
+    )
+
+
+def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
+    """The run from files that the service writes as well, and from checks.json if present."""
+    storage = storage_of(place)
+
+    def read(document: type[Document], of: Callable[[bytes, str], T] | None = None) -> T | Any:
+        path = join(place, document.FILE_NAME)
+        return (of or document.from_json)(storage.read(path), path) if storage.exists(path) else None
+
+    rows, item_count = read(Statistics, _of_statistics) or ({}, None)
+    analysed, explains = read(BiasReport, _of_analysis) or ({}, False)
+    checks, violations = read(CheckResults), read(Violations)
+    rows |= analysed
+    results = checks.checks if checks is not None else tuple(_results(violations)) if violations is not None else ()
+    statuses = dict.fromkeys(rows, NONE)
+    violated: dict[str, tuple[str, ...]] = {}
+    for result in results:
+        name = name_of(result)
+        row = rows.setdefault(name, {})
+        statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(result.status))
+        if result.status is CheckStatus.VIOLATED:
+            violated[name] = (*violated.get(name, ()), result.check)
+        if result.metric is not None:
+            row |= {"value": result.observed, "threshold": result.threshold}
+        elif "drift" in result.check and result.observed is not None:
+            row |= {"distance": result.observed, "threshold": result.threshold}
+    start, end = _hour(folder)
+    return PastRun(
+        folder,
+        _analysis_type(rows, analysed, explains=explains),
+        tuple(rows),
+        np.array([row.get("value") is not None for row in rows.values()], bool),
+        {name: np.array([_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
+        np.array([statuses[name] for name in rows], np.uint8),
+        violated,
+        sum(map(len, violated.values())),
+        start,
+        end,
+        item_count,
+        run_id=run_id,
+    )
+
+
+def _of_statistics(content: bytes, where: str) -> tuple[Rows, int | None]:
+    """The needed parts of statistics.json: with classes, a month of runs with 1,000 features would take minutes."""
+    try:
+        found = json.loads(content)
+        rows = _features(found) | _metrics(found)
+        return rows, int(found["dataset"]["item_count"]) if "dataset" in found else None
+    except MALFORMED as fault:
+        raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
+
+
+def _features(statistics: Mapping[str, Any]) -> Rows:
+    found: Rows = {}
+    for feature in statistics.get("features", ()):
+        of_kind = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
+        common = of_kind.get("common", {})
+        found[str(feature.get("name"))] = {
+            "mean": _number(of_kind.get("mean")),
+            "present": _number(common.get("num_present")),
+            "missing": _number(common.get("num_missing")),
+        }
+    return found
+
+
+def _metrics(statistics: Mapping[str, Any]) -> Rows:
+    """The metrics of model quality, for any problem type."""
+    return {
+        metric: {"value": _number(measured["value"])}
+        for section, metrics in statistics.items()
+        if section.endswith("_metrics")
+        for metric, measured in metrics.items()
+        if isinstance(measured, Mapping) and "value" in measured
+    }
+
+
+def _of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
+    """The needed parts of Clarify's analysis.json: bias, attributions or both; and whether it has attributions."""
+    try:
+        found = json.loads(content)
+        attributions = found.get("explanations", {}).get("kernel_shap", {})
+        rows: Rows = dict(_groups(found)) | {
+            shown_name(feature, label): {"value": _number(value)}
+            for label, values in attributions.items()
+            for feature, value in values["global_shap_values"].items()
+        }
+    except MALFORMED as fault:
+        raise BadDocument(f"{where}: is no analysis.json ({type(fault).__name__})") from fault
+    return rows, bool(attributions)
+
+
+def _groups(analysis: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, float | None]]]:
+    """The bias metrics of each group, named as in a summary."""
+    for section in ("pre_training_bias_metrics", "post_training_bias_metrics"):
+        for facet, groups in analysis.get(section, {}).get("facets", {}).items():
+            for group in groups:
+                for metric in group["metrics"]:
+                    name = shown_name(metric["name"], part_of(facet, group["value_or_threshold"]))
+                    yield name, {"value": _number(metric["value"])}
+
+
+def _analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
+    if analysed:
+        found = AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS
+    else:
+        has_metrics = any("value" in row for row in rows.values())
+        found = AnalysisType.MODEL_QUALITY if has_metrics else AnalysisType.DATA_QUALITY
+    return str(found.value)
+
+
+def _results(violations: Violations) -> list[CheckResult]:
+    """The violations of the service as results, with the distance from their texts."""
+    found = []
+    for violation in violations.violations:
+        told = _DISTANCE.search(violation.description)
+        observed, threshold = (_float(told[1]), _float(told[2])) if told else (None, None)
+        name = violation.feature_name or violation.metric_name
+        found.append(
+            CheckResult(
+                feature=name,
+                check=violation.constraint_check_type,
+                status=CheckStatus.VIOLATED,
+                observed=observed,
+                threshold=threshold,
+            )
+        )
+    return found
+
+
+def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
+    """A row of shares for each feature, NaN if unknown."""
+    lengths = lists.value_lengths().fill_null(0).to_numpy()
+    known = lengths > 0
+    if not known.any():
+        return None
+    found = np.full((len(lists), int(lengths.max())), np.nan, np.float32)
+    found[known] = lists.flatten().to_numpy().reshape(int(known.sum()), -1) / np.float32(FULL_SHARE)
+    return found
+
+
+_DRAWN = pa.schema(
+    [
+        SUMMARY_COLUMNS.field(name)
+        for name in ("name", "part", "kind", "value", "distance", "threshold", "status", "violated")
+    ]
+)
+_STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
+
+
+def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
+    """The hour in the folder's name."""
+    start = hour_of_path(join(folder, ""))
+    return (None, None) if start is None else (start, start + timedelta(hours=1))
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else np.nan
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

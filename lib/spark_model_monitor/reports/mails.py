@@ -1,0 +1,176 @@
+"""Mails by SMTP. The sink `email` imports this module when it sends a report."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from enum import Enum
+
+from spark_model_monitor.errors import BadConfiguration, SinkFailed
+from spark_model_monitor.reports.notices import Report, headline, text
+from spark_model_monitor.reports.sinks import SMTP_VARIABLES, Environment, PassingFailure, attempt
+
+HOST, SECURITY, SENDER, USER, PASSWORD = SMTP_VARIABLES
+
+
+class Security(Enum):
+    """How the connection is protected; the value is that of the variable."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+    @property
+    def port(self) -> int:
+        """The usual port. Source: RFC 6409 and RFC 8314; for 25 RFC 5321."""
+        return {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """The mail server from the environment. password: never in repr, errors or logs."""
+
+    host: str
+    port: int
+    security: Security
+    sender: str
+    user: str | None
+    password: str | None
+
+    @classmethod
+    def of(cls, environment: Environment) -> MailServer:
+        """The server from the variables MODEL_MONITOR_SMTP_….
+
+        Raises BadConfiguration with everything that is missing or wrong.
+        """
+        errors: list[str] = []
+        security = _security(environment.variable(SECURITY), errors)
+        host, port = _host(environment.variable(HOST), security, errors)
+        user, password = environment.variable(USER), environment.variable(PASSWORD)
+        sender = _sender(environment.variable(SENDER) or user, errors)
+        if (user is None) != (password is None):
+            errors.append(f"only one of {USER} and {PASSWORD} is set; set both, or none")
+        elif password is not None and security is Security.NONE:
+            errors.append(f"{SECURITY} is 'none', which would send the password in clear text; write starttls or tls")
+        if errors:
+            raise BadConfiguration.gathered(errors)
+        return cls(host, port, security, sender, user, password)
+
+    def __repr__(self) -> str:
+        return f"MailServer({self.host}:{self.port}, {self.security.value})"
+
+
+def examined(address: str) -> str:
+    """Raises ValueError for an invalid address."""
+    try:
+        found = Address(addr_spec=address)
+    except (ValueError, IndexError, MessageError):
+        found = Address()
+    if not (found.username and found.domain):
+        raise ValueError("is no address; write email:NAME@DOMAIN")
+    return address
+
+
+def sent(report: Report, address: str, environment: Environment) -> None:
+    """Send the mail; retries if the server is unreachable or refuses temporarily (4xx). Raises SinkFailed."""
+    server = MailServer.of(environment)
+    message = mail(report, server.sender, address)
+    attempt(lambda: _send(message, server, environment.timeout_seconds), environment)
+
+
+def mail(report: Report, sender: str, address: str) -> EmailMessage:
+    """The report as a mail; its id is the same in every attempt, so a mailbox can drop a duplicate."""
+    message = EmailMessage()
+    message["Subject"] = headline(report)
+    message["From"] = sender
+    message["To"] = address
+    message["Date"] = format_datetime(report.time)
+    message["Message-ID"] = f"<{report.delivery_id}@spark-model-monitor.invalid>"
+    message["Auto-Submitted"] = "auto-generated"  # prevents out-of-office replies
+    message.set_content(text(report))
+    return message
+
+
+def _send(message: EmailMessage, server: MailServer, timeout_seconds: float) -> None:
+    try:
+        with _connection(server, timeout_seconds) as connection:
+            if server.security is Security.STARTTLS:
+                connection.starttls(context=ssl.create_default_context())
+            if server.user and server.password:
+                connection.login(server.user, server.password)
+            connection.send_message(message)
+    except smtplib.SMTPException as error:
+        raise _refusal(server, error) from None
+    except ssl.SSLCertVerificationError:
+        raise SinkFailed(
+            f"{server.host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE"
+        ) from None
+    except OSError as error:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
+        raise PassingFailure(f"{server.host}:{server.port} could not be reached ({reason})") from None
+
+
+def _connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP:
+    if server.security is Security.TLS:
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=timeout_seconds, context=context)
+    return smtplib.SMTP(server.host, server.port, timeout=timeout_seconds)
+
+
+def _refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
+    """The meaning of the server's response. Its own text is left out: it may repeat what was sent."""
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return SinkFailed(f"{server.host} does not offer what {SECURITY} or the login needs; write tls or none")
+    code = _code(error)
+    if isinstance(error, smtplib.SMTPAuthenticationError) and not _is_passing(code):
+        return SinkFailed(f"{server.host} refused the login ({code}); check {USER} and {PASSWORD}")
+    if code is None:
+        return PassingFailure(f"{server.host} ended the conversation ({type(error).__name__})")
+    whom = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
+    what = whom.get(type(error), "the mail")
+    refusal = f"{server.host} refused {what} ({code})"
+    return PassingFailure(refusal) if _is_passing(code) else SinkFailed(f"{refusal}; check the addresses")
+
+
+def _code(error: smtplib.SMTPException) -> int | None:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return next(iter(code for code, _ in error.recipients.values()), None)
+    return error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
+
+
+def _is_passing(code: int | None) -> bool:
+    """Whether an SMTP code is temporary. Source: RFC 5321, 4.2.1: 4xx may be tried again."""
+    return code is not None and 400 <= code < 500
+
+
+def _security(text_: str | None, errors: list[str]) -> Security:
+    try:
+        return Security(text_.lower()) if text_ else Security.STARTTLS
+    except ValueError:
+        errors.append(f"{SECURITY} is {text_!r}; write starttls, tls or none")
+        return Security.STARTTLS
+
+
+def _host(text_: str | None, security: Security, errors: list[str]) -> tuple[str, int]:
+    if text_ is None:
+        errors.append(f"{HOST} is not set; write the mail server's name, or NAME:PORT")
+        return "", 0
+    name, colon, port = text_.partition(":")
+    if not name or (colon and not (port.isdigit() and 0 < int(port) < 65536)):
+        errors.append(f"{HOST} is {text_!r}; write the mail server's name, or NAME:PORT")
+        return "", 0
+    return name, int(port) if colon else security.port
+
+
+def _sender(text_: str | None, errors: list[str]) -> str:
+    try:
+        return examined(text_ or "")
+    except ValueError:
+        found = "not set" if text_ is None else repr(text_)
+        errors.append(f"{SENDER} is {found}; write the address that the mail comes from")
+        return ""

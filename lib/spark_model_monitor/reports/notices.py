@@ -1,0 +1,219 @@
+"""What a sink reports about a run: a small typed `Report`, its text, and the JSON of webhooks and topics. Pure."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, excess
+from spark_model_monitor.documents.page import Headline
+from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.reports.outputs.printable import in_json, printable
+
+log = logging.getLogger(__name__)
+
+MOST_VIOLATIONS = 5  # violations that a report names one by one; the others are counted
+
+TRAFFIC_FELL = "TrafficFell"
+TRAFFIC_IS_BACK = "TrafficIsBack"
+OVERDUE = "Overdue"
+ON_TIME = "OnTime"
+DATA_HINT = "DataHint"
+MISSED = "Missed"
+ALERTS = "Alerts"
+ALERTS_OVER = "AlertsOver"  # kinds of notices
+
+COMPLETED = "Completed"
+COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # the service's name for an execution's status (C1.6)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReport:
+    """The state of the alert after the run.
+
+    changed: whether this run changed it. violated: how many of the last `evaluation_period` windows had violations;
+    an alert needs `datapoints_to_alert`.
+    """
+
+    status: AlertStatus
+    changed: bool = False
+    violated: int = 0
+    datapoints_to_alert: int = 1
+    evaluation_period: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message about the monitoring itself. kind: one of the words above. text: the sentence that people read."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One monitoring run; without a `run_id` only notices, about a schedule without runs.
+
+    analysis_type: which monitor. namespace: the last part of the service's own namespace for its metrics; None if there is
+    none. endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations:
+    their number. worst: at most `MOST_VIOLATIONS` of them as in constraint_violations.json, the worst first. paths:
+    full paths of the run's files, by kind. alarms: at most `MOST_VIOLATIONS` as text, the largest first. alarm_count:
+    number of all alarms. metrics: as CloudWatch's objects (C9.1). time: time of the report. notices: messages besides
+    the alert. said: the sentence of the run's page.
+    """
+
+    analysis_type: str
+    run_id: str
+    time: datetime
+    alert: AlertReport
+    violations: int = 0
+    namespace: str | None = None
+    worst: tuple[Mapping[str, Any], ...] = ()
+    endpoint: str | None = None
+    schedule: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Mapping[str, Any], ...] = ()
+    notices: tuple[Notice, ...] = ()
+    alarms: tuple[str, ...] = ()
+    alarm_count: int = 0
+    said: Headline | None = None
+
+    @property
+    def largest(self) -> str | None:
+        """The largest alarm as text; None if there is none."""
+        return self.alarms[0] if self.alarms else None
+
+    @property
+    def is_of_a_run(self) -> bool:
+        """Whether there was a run that decided about the alert."""
+        return bool(self.run_id)
+
+    @property
+    def status(self) -> str:
+        """The status of the execution."""
+        return COMPLETED_WITH_VIOLATIONS if self.violations else COMPLETED
+
+    @property
+    def delivery_id(self) -> str:
+        """The same id for every attempt to send the same report, so that a receiver can drop duplicates."""
+        window = f"{self.start}/{self.end}" if self.start else ""
+        parts = (
+            *(self.analysis_type, self.endpoint, self.schedule, window, self.run_id, self.alert.status.value),
+            *(notice.kind for notice in self.notices),
+            *(() if self.is_of_a_run else (self.time.isoformat(),)),
+        )
+        return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
+
+
+def worst_of(violations: Sequence[Mapping[str, Any]], outcomes: Iterable[CheckResult]) -> tuple[Mapping[str, Any], ...]:
+    """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
+
+    `documents.check_results.excess` says how bad; a monitor without an outcome for each violation keeps their order.
+    """
+    violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+    if len(violated) != len(violations):
+        return tuple(violations[:MOST_VIOLATIONS])
+    places = sorted(range(len(violations)), key=lambda place: -excess(violated[place]))
+    return tuple(violations[place] for place in places[:MOST_VIOLATIONS])
+
+
+def sendable(metrics: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The metrics whose numbers are all finite; the others are counted in the log."""
+    given = list(metrics)
+    finite = [metric for metric in given if all(map(math.isfinite, _numbers(metric)))]
+    if len(finite) < len(given):
+        log.warning("left out %d metrics that are not finite numbers", len(given) - len(finite))
+    return finite
+
+
+def _numbers(metric: Mapping[str, Any]) -> list[float]:
+    return [metric["Value"]] if "Value" in metric else list(metric["StatisticValues"].values())
+
+
+# A report as text, and as the JSON document of webhooks and topics. Names of features and endpoints may contain line
+# breaks and other characters that a line of a mail, or its subject, may not contain.
+
+
+VERSION = 1  # version of the JSON document; within a version, members are only added
+
+
+def headline(report: Report) -> str:
+    """One line: the state of the alert, its model, the number of violations, and the notices."""
+    noted = "; ".join(notice.text for notice in report.notices)
+    if not report.is_of_a_run:
+        return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_whose(report)}, {noted}")
+    many = "1 violation" if report.violations == 1 else f"{report.violations:,} violations"
+    line = f"{report.alert.status.value}: {_whose(report)}, {many}"
+    if report.start and report.end:
+        line += f" from {moment(report.start)} to {moment(report.end)}"
+    if report.said is not None:
+        line += f": {report.said.text}"
+    return printable(f"{line}; {noted}" if noted else line)
+
+
+def text(report: Report) -> str:
+    """The report as text: headline, alert, what happened, paths."""
+    places = [f"{what}: {printable(path)}" for what, path in report.paths.items()]
+    if not report.is_of_a_run:
+        return "\n".join([headline(report), "", *places]) + "\n"
+    alert = report.alert
+    turned = "changed by this run" if alert.changed else "as before"
+    lines = [
+        headline(report),
+        f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
+        f"violations, {alert.datapoints_to_alert} make an alert.",
+        "",
+        *([printable(str(report.said)), ""] if report.said is not None else []),
+        *(f"- {printable(alarm)}" for alarm in report.alarms),
+    ]
+    if report.alarm_count > len(report.alarms):
+        lines.append(f"and {report.alarm_count - len(report.alarms):,} more")
+    lines += ["", *places, f"run: {report.run_id}"]
+    return "\n".join(lines) + "\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as a JSON object; docs/alerts.md describes its members. Chat servers show `text`."""
+    return {
+        "version": VERSION,
+        "text": headline(report)
+        + (f"; the largest: {printable(report.largest)}" if report.largest and not report.said else ""),
+        "headline": None if report.said is None else str(report.said),
+        "analysis_type": report.analysis_type,
+        "model": report.endpoint,
+        "schedule": report.schedule,
+        "window": {"start": moment(report.start), "end": moment(report.end)} if report.start and report.end else None,
+        "status": report.status if report.is_of_a_run else None,
+        "notices": [{"kind": notice.kind, "text": notice.text} for notice in report.notices],
+        "alert": {
+            "status": report.alert.status.value,
+            "changed": report.alert.changed,
+            "violated_windows": report.alert.violated,
+            "datapoints_to_alert": report.alert.datapoints_to_alert,
+            "evaluation_period": report.alert.evaluation_period,
+        },
+        "violations": {"count": report.violations, "worst": [dict(violation) for violation in report.worst]},
+        "largest": report.largest,
+        "alarms": {"count": report.alarm_count, "largest": list(report.alarms)},
+        "paths": dict(report.paths),
+        "run_id": report.run_id or None,
+    }
+
+
+def document_bytes(report: Report) -> bytes:
+    """The JSON document as sent."""
+    return in_json(json.dumps(document(report), ensure_ascii=False, allow_nan=False)).encode()
+
+
+def _whose(report: Report) -> str:
+    names = " / ".join(name for name in (report.endpoint, report.schedule) if name)
+    return f"{report.analysis_type} of {names}" if names else report.analysis_type

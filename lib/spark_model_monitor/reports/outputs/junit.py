@@ -1,0 +1,37 @@
+"""The checks of a run as JUnit XML, which CI servers show next to the tests. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from spark_model_monitor.documents.check_results import OF_THE_WINDOW, Alarm, CheckResult, CheckStatus, whose
+from spark_model_monitor.reports.outputs.printable import printable
+
+SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
+
+
+def junit_xml(results: Iterable[CheckResult], analysis_type: str) -> bytes:
+    """One test case per check: violations are failures; checks that can't tell are skipped, with the reason."""
+    from xml.etree import ElementTree  # not needed without `--junit`
+
+    suite = ElementTree.Element("testsuite", name=f"spark-model-monitor {analysis_type}", errors="0")
+    for result in results:
+        name, part = whose(result)
+        case = ElementTree.SubElement(suite, "testcase", classname=_text(f"{analysis_type}.{name or OF_THE_WINDOW}"))
+        case.set("name", _text(f"{result.check} of {part}" if part else result.check))
+        if result.is_violation:
+            failure = ElementTree.SubElement(case, "failure", message=_text(Alarm((result,)).sentence()))
+            failure.set("type", result.check)
+            failure.text = _text(result.description or "")
+        elif result.status in SKIPPED:
+            ElementTree.SubElement(case, "skipped", message=_text(result.reason or result.status.value))
+    for name, found in {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}.items():
+        suite.set(name, str(len(suite.findall(found))))
+    suites = ElementTree.Element("testsuites")
+    suites.append(suite)
+    return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))
+
+
+def _text(words: str) -> str:
+    """The text on one line, without characters that XML 1.0 doesn't allow."""
+    return printable(words).translate({0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"})

@@ -1,0 +1,54 @@
+"""The metrics of a run as CloudWatch's JSON Lines file, which the platform publishes. Pure; driver only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from spark_model_monitor.monitors.protocol import PublishedMetric, Spread
+
+METRICS_FILE = "cloudwatch_metrics.jsonl"  # name of the file, below `opt/ml/output/metrics/cloudwatch/` in a container
+
+
+@dataclass(frozen=True, slots=True)
+class MetricContext:
+    """What all metrics of a run have in common.
+
+    time: the window's start, with its time zone. endpoint: None for batch transform, which has no such dimension. schedule:
+    None outside a schedule.
+    """
+
+    time: datetime
+    endpoint: str | None = None
+    schedule: str | None = None
+
+
+def cloudwatch_metrics(metrics: Iterable[PublishedMetric], context: MetricContext) -> list[dict[str, Any]]:
+    """The metrics as CloudWatch's objects: name, time stamp, dimensions, and `Value` or `StatisticValues`."""
+    return [{**_head(metric, context), **_numbers(metric), "Unit": metric.unit} for metric in metrics]
+
+
+def metric_lines(metrics: Iterable[Mapping[str, Any]]) -> bytes:
+    """The bytes of `METRICS_FILE`: one JSON object per line."""
+    return "".join(json.dumps(metric, ensure_ascii=False, allow_nan=False) + "\n" for metric in metrics).encode()
+
+
+def _head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
+    dimensions = (("Endpoint", context.endpoint), ("MonitoringSchedule", context.schedule), *metric.dimensions.items())
+    return {
+        "MetricName": metric.name,
+        "Timestamp": context.time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions if value is not None],
+    }
+
+
+def _numbers(metric: PublishedMetric) -> dict[str, Any]:
+    """One number, or the numbers from which Average, Sum, Min, Max and SampleCount can be computed."""
+    many = metric.value
+    if not isinstance(many, Spread):
+        return {"Value": float(many)}
+    numbers = {"SampleCount": float(many.count), "Sum": many.total, "Minimum": many.minimum, "Maximum": many.maximum}
+    return {"StatisticValues": numbers}

@@ -1,0 +1,147 @@
+"""A run's results as Parquet: `summary.parquet`, one row per feature or metric, and `checks.parquet`, one per check.
+
+The same results give the same bytes. Layout: docs/files.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spark_model_monitor.documents.check_results import WORST_FIRST, Bins, CheckResult, CheckStatus, Summary, whose
+from spark_model_monitor.documents.run_description import RunDescription, time_of
+
+SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
+VERSION = "1"
+FULL_SHARE = 65_535  # the encoding of a share of 1
+MOST_BYTES_OF_BINS = 2**26  # decompressed, as few bytes can expand to many; a wide data set has a megabyte
+
+_OF_RUN = ("job", "analysis_type", "model", "schedule", "baseline_run_id")
+_SHARES = pa.list_(pa.int32())
+
+SUMMARY_COLUMNS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("name", "part", "kind")),
+        *((name, pa.int64()) for name in ("present", "missing", "distinct")),
+        *((name, pa.float64()) for name in ("mean", "sd", "min", "max")),
+        ("quantiles", pa.list_(pa.float32())),
+        ("shares", pa.list_(pa.uint16())),
+        *((name, pa.float64()) for name in ("value", "low", "high", "distance", "threshold")),
+        ("status", pa.string()),
+        ("violated", pa.list_(pa.string())),
+    ]
+)
+_CHECKS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("name", "part", "check", "against", "method")),
+        *((name, pa.float64()) for name in ("observed", "threshold")),
+        *((name, pa.int64()) for name in ("n", "m")),
+        *((name, pa.float64()) for name in ("p", "adjusted_p")),
+        ("component", pa.string()),
+        *((name, pa.float64()) for name in ("effect", "distance", "distance_low", "distance_high", "low", "high")),
+        ("smallest_change", pa.float64()),
+        *((name, pa.string()) for name in ("status", "reason", "segment", "where")),
+    ]
+)
+
+
+def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
+    """summary.parquet by name. results: the results of the run's checks, none for a baseline."""
+    found: dict[tuple[str, str], list[CheckResult]] = {}
+    for result in results:
+        found.setdefault(whose(result), []).append(result)
+    rows = []
+    for row in summary.rows:
+        members = {member.name: getattr(row, member.name) for member in fields(row)}
+        members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
+        rows.append(members | _judged(found.get((row.name, row.part), []), members))
+    return {SUMMARY: _parquet(rows, SUMMARY_COLUMNS, {"bins": _packed(summary.bins)})}
+
+
+def checks_file(results: Sequence[CheckResult]) -> dict[str, bytes]:
+    """checks.parquet by name."""
+    rows = []
+    for result in results:
+        low, high = result.interval or (None, None)
+        name, part = whose(result)
+        known = result.model_dump() | {"name": name, "part": part, "low": low, "high": high}
+        rows.append(known | {"status": result.status.value})
+    return {CHECKS: _parquet(rows, _CHECKS, {})}
+
+
+def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
+    """The rows of a summary.parquet or a checks.parquet, each with its run: job, model, window, …
+
+    Times are in UTC, without a zone. The types are readable by every engine.
+    """
+    rows, window = pq.read_table(pa.BufferReader(content)), run.window
+    told: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
+    for end in ("start", "end"):
+        time = window and time_of(getattr(window, end)).replace(tzinfo=None)
+        told[f"window_{end}"] = time, pa.timestamp("us")
+    columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in told.items()}
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        columns[name] = column.cast(_SHARES) if name == "shares" else column
+    return pa.table(columns)
+
+
+def parquet_of(table: pa.Table) -> bytes:
+    """The table as a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def bins_of(content: bytes) -> dict[str, list[Any]]:
+    """The bins of the shares in a summary.parquet, by feature.
+
+    Raises zlib.error, ValueError and other Python errors for invalid content.
+    """
+    metadata = pq.read_schema(pa.BufferReader(content)).metadata
+    text = zlib.decompressobj().decompress(base64.b64decode(metadata[b"bins"]), MOST_BYTES_OF_BINS)
+    found: dict[str, list[Any]] = json.loads(text)
+    for ends in found.values():
+        if set(map(type, ends)) - {str} and (len(ends) != 2 or not all(map(math.isfinite, ends))):
+            raise ValueError("neither names nor two ends")
+    return found
+
+
+def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The checks' verdict on a row: the worst status, and the distance that belongs to it."""
+    ordered = sorted(results, key=lambda each: WORST_FIRST.index(each.status))
+    if not ordered:
+        return {}
+    of_distance = [each for each in ordered if each.method is not None or each.distance is not None]
+    measured = next((each for each in (*of_distance, *ordered) if each.status is not CheckStatus.NOT_JUDGED), None)
+    low, high = next((each.interval for each in ordered if each.interval), (None, None))
+    found: dict[str, Any] = {
+        "status": ordered[0].status.value,
+        "violated": [each.check for each in ordered if each.status is CheckStatus.VIOLATED],
+        "low": low if row["low"] is None else row["low"],
+        "high": high if row["high"] is None else row["high"],
+    }
+    if of_distance and measured in of_distance and measured is not None:
+        distance = measured.observed if measured.statistic is None else measured.distance
+        return found | {"distance": distance, "threshold": measured.threshold}
+    if row["value"] is not None and measured is not None:
+        return found | {"threshold": measured.threshold}
+    return found
+
+
+def _parquet(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, told: Mapping[str, str]) -> bytes:
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
+    return parquet_of(pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **told})))
+
+
+def _packed(bins: Bins) -> str:
+    text = json.dumps({name: list(found) for name, found in bins.items()}, ensure_ascii=False, allow_nan=False)
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()

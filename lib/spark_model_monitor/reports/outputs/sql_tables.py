@@ -1,0 +1,101 @@
+"""The results of runs as tables for SQL, partitioned by run: `--results-table`. docs/sql.md."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from spark_model_monitor.documents.run_description import RunDescription
+from spark_model_monitor.plugins import plugin
+from spark_model_monitor.reports.outputs.files import Run, document_of
+from spark_model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, parquet_of, rows_of_run
+from spark_model_monitor.storage import join, opening_session, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+log = logging.getLogger(__name__)
+
+
+_VIEW = "model_monitor_rows_of_a_run"
+
+
+def is_of_catalog(place: str) -> bool:
+    """Whether this is the name of a table, such as `churn` or `quality.churn`, not a path."""
+    return re.fullmatch(r"\w+(\.\w+){0,2}", place, re.ASCII) is not None
+
+
+def catalog_settings(place: str | None) -> dict[str, str]:
+    """Settings for a job's own Spark session so that a table in its catalog persists; empty for a folder."""
+    of_hive = place is not None and is_of_catalog(place) and place.count(".") < 2
+    return {"spark.sql.catalogImplementation": "hive"} if of_hive else {}
+
+
+def write_results_table(run: Run, place: str | None) -> None:
+    """Write the summary and the checks of a published run to the tables, replacing earlier results of the same window.
+
+    place: a folder, or the tables' name in Spark's catalog; None: nowhere. Raises OutputFailed if writing fails.
+    """
+    described = document_of(run, RunDescription)
+    if place is None or described is None:
+        return
+    superseded = _superseded(run, described)
+    for file in (SUMMARY, CHECKS):
+        if file in run.digests:
+            table = _table(place, file.removesuffix(".parquet"))
+            table.put(run.run_id, rows_of_run(storage_of(run.folder).read(join(run.folder, file)), described))
+            if superseded is not None:
+                table.drop(superseded)
+    log.info("wrote the results of run %s to the tables of %s", run.run_id, place)
+
+
+def _superseded(run: Run, described: RunDescription) -> str | None:
+    """The run that this one replaces: the previous one, if it has the same window."""
+    before = run.before
+    known = document_of(before, RunDescription) if before and before.run_id != run.run_id else None
+    if before is None or known is None or described.window is None:
+        return None
+    same = ("job", "analysis_type", "window", "model", "schedule")
+    return before.run_id if all(getattr(known, name) == getattr(described, name) for name in same) else None
+
+
+def _table(place: str, what: str) -> _Folder | _Catalog:
+    spark = opening_session()
+    if spark is not None and is_of_catalog(place):
+        return _Catalog(f"{place}_{what}", spark)
+    return _Folder(join(place, what), f"{what}.parquet")
+
+
+class _Folder:
+    """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each replaced as a whole."""
+
+    def __init__(self, path: str, file: str) -> None:
+        self._storage, self._path, self._file = storage_of(path), path, file
+
+    def put(self, run_id: str, rows: pa.Table) -> None:
+        self._storage.write(join(self._path, f"run_id={run_id}", self._file), parquet_of(rows))
+
+    def drop(self, run_id: str) -> None:
+        self._storage.delete(join(self._path, f"run_id={run_id}"))
+
+
+class _Catalog:
+    """A table in Spark's catalog: `NAME_checks`."""
+
+    def __init__(self, name: str, spark: SparkSession) -> None:
+        self._spark, self._name = spark, name
+
+    def put(self, run_id: str, rows: pa.Table) -> None:
+        frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)
+        columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
+        layout = f"({columns}, run_id string) USING parquet PARTITIONED BY (run_id)"
+        self._spark.sql(f"CREATE TABLE IF NOT EXISTS {self._name} {layout}")
+        frame.createOrReplaceTempView(_VIEW)
+        self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT * FROM {_VIEW}")
+        self._spark.catalog.dropTempView(_VIEW)
+
+    def drop(self, run_id: str) -> None:
+        self._spark.sql(f"ALTER TABLE {self._name} DROP IF EXISTS PARTITION (run_id = '{run_id}')")

@@ -1,0 +1,210 @@
+"""A page as files: self-contained HTML, and on request a notebook and a PDF; notebooks show it, and it can be saved.
+
+Styles and charts are inside the HTML, and nothing in it runs. The templates in `assets/` escape every text. The content
+security policy in its head makes browsers refuse anything that gets in nevertheless.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.util import cache_from_source
+from typing import Any
+
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
+from markupsafe import Markup
+
+from spark_model_monitor.documents.page import (
+    LINES_SHOWN,
+    MOST_CARDS,
+    MOST_LINES,
+    Block,
+    Cards,
+    FeatureMap,
+    Page,
+    PageSection,
+    PageTable,
+    PointChart,
+    Tracks,
+    number_text,
+    percent,
+    short_name,
+)
+from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.page import svg
+from spark_model_monitor.storage import storage_of
+
+log = logging.getLogger(__name__)
+
+
+def html_of(page: Page) -> str:
+    """The page as HTML; deterministic."""
+    script = _SCRIPT if page.has_script else ""
+    allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
+    return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
+
+
+def part_of(page: Page) -> str:
+    """The same as part of another page, with its styles, which don't affect the rest of that page."""
+    return f"<style>{_STYLE}</style>\n{_MACROS.body(page)}\n"
+
+
+def block_html(block: Block) -> Markup:
+    """One block as HTML."""
+    if isinstance(block, PageTable):
+        return Markup(_MACROS.table(block))
+    if isinstance(block, str):
+        return Markup(_MACROS.paragraph(block))
+    if isinstance(block, PointChart):
+        return Markup(_MACROS.chart(block.title, svg.description_of(block), points_svg(block), _MACROS.legend(block)))
+    if isinstance(block, Tracks):
+        return Markup(_MACROS.tracks(block))
+    if isinstance(block, Cards):
+        return Markup(_MACROS.cards(block))
+    if isinstance(block, FeatureMap):
+        island = json.dumps(block.data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+        return Markup(_MACROS.map(block, Markup(island)))
+    return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
+
+
+def points_svg(chart: PointChart) -> Markup:
+    """A chart of points as a standalone SVG element."""
+    return Markup(_MACROS.points(chart))
+
+
+class _Compiled(FileSystemBytecodeCache):
+    """The templates as Python code, next to the modules' bytecode; recompiled by each process if it isn't writable."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                super().dump_bytecode(bucket)
+
+
+_TEMPLATES = Environment(
+    bytecode_cache=_Compiled(os.path.dirname(cache_from_source(__file__))),
+    loader=PackageLoader("spark_model_monitor", "reports/page/assets"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=lambda value: printable(value) if type(value) is str else value,  # but not text that is already markup
+)
+_STYLE, _SCRIPT = (
+    Markup(_TEMPLATES.loader.get_source(_TEMPLATES, name)[0])  # type: ignore[union-attr]
+    for name in ("page.css", "page.js")
+)
+_TEMPLATES.globals |= {
+    "style": _STYLE,
+    "rendered": block_html,
+    "svg": svg,
+    "number_text": number_text,
+    "percent": percent,
+    "short_name": short_name,
+    "most_cards": MOST_CARDS,
+    "most_lines": MOST_LINES,
+    "lines_shown": LINES_SHOWN,
+    "pairs": lambda columns, cells: zip(columns, cells, strict=True),
+}
+_MACROS: Any = _TEMPLATES.get_template("blocks.html").module
+
+
+def notebook_of(page: Page) -> str:
+    """The page as a notebook; deterministic."""
+    said = f"**{_escaped(str(page.headline))}**\n\n" if page.headline else ""
+    facts = "  \n".join(f"{_escaped(word)}: **{_escaped(value)}**" for word, value in page.facts)
+    head = f"# {_escaped(page.title)}\n\n{said}{facts}"
+    cells = [_markdown(head), *(cell for section in page.sections for cell in _cells(section))]
+    for place, cell in enumerate(cells):
+        cell["id"] = sha256(f"{place}".encode()).hexdigest()[:8]
+    metadata = {"language_info": {"name": "python"}}
+    notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
+
+
+def _cells(section: PageSection) -> Iterator[dict[str, Any]]:
+    text = [f"{'#' * section.level} {_escaped(section.heading)}"]
+    for block in section.blocks:
+        if isinstance(block, PointChart):
+            yield _markdown("\n\n".join([*text, _escaped(block.title), _escaped(svg.legend(block))]))
+            yield _chart(block)
+            text = []
+        else:
+            text.append(_escaped(block) if isinstance(block, str) else str(block_html(block)))
+    if text:
+        yield _markdown("\n\n".join(text))
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
+
+
+def _chart(chart: PointChart) -> dict[str, Any]:
+    shown = {"image/svg+xml": points_svg(chart), "text/plain": printable(svg.description_of(chart))}
+    data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
+    output = {"output_type": "display_data", "data": data, "metadata": {}}
+    return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [output], "source": []}
+
+
+def _escaped(text: str) -> str:
+    """The text, escaped for Markdown and HTML: only letters, digits and a few signs stand for themselves."""
+    return "".join(
+        sign if sign.isalnum() or sign in " .,:;%()'/=–−∞" else f"&#{ord(sign)};" for sign in printable(text)
+    )
+
+
+def report_files(page: Page) -> dict[str, bytes]:
+    """Every file of a report by name."""
+    files = {f"{page.name}.html": html_of(page).encode()}
+    if page.html_only:
+        return files
+    from spark_model_monitor.reports.page import pdf
+
+    files[f"{page.name}.ipynb"] = notebook_of(page).encode()
+    if pdf.is_available():
+        files[f"{page.name}.pdf"] = pdf.pdf_of(page)
+    else:
+        log.info("%s.pdf is left out: install its libraries by pip install 'spark-model-monitor[report]'", page.name)
+    return files
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """A run's report, which a notebook can show. Created by `Findings.report` and `Baseline.report`."""
+
+    page: Page
+
+    @property
+    def html(self) -> str:
+        """One self-contained HTML file."""
+        return html_of(self.page)
+
+    @property
+    def size(self) -> int:
+        """Size of the HTML file in bytes."""
+        return len(self.html.encode())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the HTML file. Raises OutputFailed if it can't be written; an existing file then stays unchanged."""
+        storage_of(os.fspath(path)).write(os.fspath(path), self.html.encode())
+
+    def __repr__(self) -> str:
+        return f"<Report: {self.page.title}, {self.size:,} bytes>"
+
+    @property
+    def part(self) -> str:
+        """HTML for embedding, for example in a notebook."""
+        return part_of(self.page)
+
+    def _repr_html_(self) -> str:
+        return self.part

@@ -1,0 +1,163 @@
+"""A page as PDF, with reportlab (extra `report`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from spark_model_monitor.documents.page import Block, Cards, Mark, Page, PageTable, PointChart, number_text, short_name
+from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.page import svg
+
+FONT, BOLD = "DejaVuSans", "DejaVuSans-Bold"
+"""They come with matplotlib and cover Latin, Greek, Cyrillic and Arabic letters; a PDF's own fonts cover Latin only."""
+
+MARGIN = 40  # points
+WIDTH = 595 - 2 * MARGIN  # of A4
+BAD, BAD_BACKGROUND = "#b3261e", "#fdf3f2"
+
+FEWEST_LETTERS, MOST_LETTERS = 7, 44
+"""Table columns share the width in proportion to the letters of their longest cells, within these limits."""
+
+
+def is_available() -> bool:
+    """Whether reportlab and matplotlib are installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("reportlab", "matplotlib"))
+
+
+def pdf_of(page: Page) -> bytes:
+    """The page as PDF bytes; deterministic. Only if `is_available`."""
+    from reportlab.lib.pagesizes import A4
+    from reportlab.platypus import Paragraph, SimpleDocTemplate
+
+    styles = _styles()
+    story: list[Any] = [Paragraph(_plain(page.title), styles["title"])]
+    facts = " · ".join(f"{_plain(word)}: <b>{_plain(value)}</b>" for word, value in page.facts)
+    story += [Paragraph(_plain(str(page.headline)), styles["h3"])] if page.headline else []
+    story.append(Paragraph(facts, styles["text"]))
+    for section in page.sections:
+        story.append(Paragraph(_plain(section.heading), styles[f"h{section.level}"]))
+        story += [flowable for block in section.blocks for flowable in _flowables(block, styles)]
+    buffer = io.BytesIO()
+    margins = {f"{side}Margin": MARGIN for side in ("left", "right", "top", "bottom")}
+    SimpleDocTemplate(buffer, pagesize=A4, title=printable(page.title), invariant=1, **margins).build(story)
+    return buffer.getvalue()
+
+
+def _styles() -> dict[str, Any]:
+    import matplotlib  # only for its fonts
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for name in (FONT, BOLD):
+        if name not in pdfmetrics.getRegisteredFontNames():
+            pdfmetrics.registerFont(TTFont(name, str(fonts / f"{name}.ttf")))
+    pdfmetrics.registerFontFamily(FONT, normal=FONT, bold=BOLD, italic=FONT, boldItalic=BOLD)
+    text = ParagraphStyle("text", fontName=FONT, fontSize=8.5, leading=12, spaceAfter=4, splitLongWords=1)
+    return {
+        "text": text,
+        "cell": ParagraphStyle("cell", text, fontSize=7, leading=9, spaceAfter=0),
+        "number": ParagraphStyle("number", text, fontSize=7, leading=9, spaceAfter=0, alignment=2),
+        "title": ParagraphStyle("title", text, fontName=BOLD, fontSize=16, leading=20, spaceAfter=8),
+        "h2": ParagraphStyle("h2", text, fontName=BOLD, fontSize=12, leading=15, spaceBefore=12),
+        "h3": ParagraphStyle("h3", text, fontName=BOLD, fontSize=10, leading=13, spaceBefore=8),
+    }
+
+
+def _flowables(block: Block, styles: dict[str, Any]) -> Iterator[Any]:
+    from reportlab.platypus import Paragraph
+
+    if isinstance(block, PageTable):
+        if block.caption:
+            yield Paragraph(_plain(block.caption), styles["text"])
+        yield _table(block, styles)
+    elif isinstance(block, PointChart):
+        yield Paragraph(_plain(block.title), styles["text"])
+        yield _drawing(block)
+        yield Paragraph(_plain(svg.legend(block)), styles["text"])
+    elif isinstance(block, Cards):
+        for card in block.cards:
+            yield Paragraph(_plain(str(card)), styles["text"])
+            if isinstance(card.picture, PointChart):
+                yield _drawing(card.picture)
+    else:
+        yield Paragraph(_plain(str(block)), styles["text"])
+
+
+def _drawing(chart: PointChart) -> Any:
+    from reportlab.graphics.shapes import Drawing, Line, String
+    from reportlab.lib.colors import HexColor
+
+    (left, right), pitch = svg.axis(chart), svg.pitch(chart)
+    height = pitch * len(chart.points)
+    scale = WIDTH / (right + svg.NUMBERS)
+    drawing = Drawing(WIDTH, height * scale)
+    drawing.scale(scale, scale)
+
+    def line(x: float, y: float, to: float, end: float, colour: str, width: float = 1) -> None:
+        drawing.add(Line(x, y, to, end, strokeColor=HexColor(colour), strokeWidth=width))
+
+    def text(x: float, y: float, words: str, anchor: str) -> None:
+        look = {"fontName": FONT, "fontSize": 11, "textAnchor": anchor, "fillColor": HexColor("#1f2933")}
+        drawing.add(String(x, y - 4, printable(words), **look))
+
+    neutral = svg.place(chart.neutral, chart)
+    line(neutral, 0, neutral, height, "#d9e0e6")
+    for number, point in enumerate(chart.points):
+        y = height - pitch * (number + 0.5)
+        text(left - 8, y, short_name(point.name, svg.MOST_LETTERS), "end")
+        text(right + 8, y, svg.arrow(point, chart) + number_text(point.value), "start")
+        if point.value is not None:
+            start, wide = svg.bar(point, chart)
+            line(start, y, start + wide, y, BAD if point.mark is Mark.BAD else "#7fa3cc", 10)
+        if point.interval is not None:
+            low, high = (svg.place(end, chart) for end in point.interval)
+            line(low, y, high, y, "#5b6875", 2)
+        if point.reference is not None:
+            place = svg.place(point.reference, chart)
+            line(place, y - 8, place, y + 8, "#17202a", 2)
+    return drawing
+
+
+def _table(table: PageTable, styles: dict[str, Any]) -> Any:
+    from reportlab.lib import colors
+    from reportlab.platypus import Paragraph, Table
+
+    head = [
+        Paragraph(f"<b>{_plain(column.title)}</b>", styles["number" if column.is_number else "cell"])
+        for column in table.columns
+    ]
+    rows = [
+        [
+            Paragraph(_plain(str(cell)), styles["number" if column.is_number else "cell"])
+            for column, cell in zip(table.columns, line.cells, strict=True)
+        ]
+        for line in table.lines
+    ]
+    longest = (
+        max(map(len, (column.title, *(str(line.cells[place]) for line in table.lines))))
+        for place, column in enumerate(table.columns)
+    )
+    shares = [min(max(letters, FEWEST_LETTERS), MOST_LETTERS) for letters in longest]
+    widths = [WIDTH * share / sum(shares) for share in shares]
+    lines: list[Any] = [
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.HexColor("#d9e0e6")),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ]
+    lines += [
+        ("BACKGROUND", (0, place), (-1, place), colors.HexColor(BAD_BACKGROUND))
+        for place, line in enumerate(table.lines, start=1)
+        if line.mark is Mark.BAD
+    ]
+    return Table([head, *rows], colWidths=widths, repeatRows=1, style=lines)
+
+
+def _plain(text: str) -> str:
+    """A text as reportlab's markup for it, without characters that XML doesn't allow."""
+    return escape(printable(text))

@@ -1,0 +1,247 @@
+"""The elements of drawings: positions of values, bars and outlines as paths, and the same as text. Templates and the
+PDF draw them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from spark_model_monitor.documents.page import (
+    Hours,
+    Mark,
+    Overlay,
+    Point,
+    PointChart,
+    Track,
+    number_text,
+    percent,
+    short_name,
+)
+
+WIDTH, HEIGHT = 340, 124  # of a card's overlay of two distributions, without its axis
+MINI = 130, 26  # of an overlay in a table cell
+HOURS = 276, 30
+TICKS = 120, 14
+NAMES, BAR = 118, 24  # width of category names, and height of each bar
+MOST_NAMED = 8  # categories in a chart; those with the largest change
+SIDE = 200  # side length of a curve's square
+BARS, NUMBERS, LINE = (
+    210,
+    60,
+    26,
+)  # of a chart of points: minimum length of its axis, room to its right, and height of each line
+LEAST = 100  # minimum height of a chart of points
+LETTERS, MOST_LETTERS = 20, 34  # that fit before the axis of categories, and of points
+
+TRACK, HIGH = 720, 36  # size of a drawing over time
+MOST_NUMBERS = 36  # up to this many windows, cells show a number
+MOST_TICKS = 8
+
+
+def bars(shares: Sequence[float], top: float, width: float, height: float) -> str:
+    """A path of bars with a gap between them."""
+    step = width / max(1, len(shares))
+    return "".join(
+        f"M{place * step + 0.5:.4g} {height}v-{share / top * height:.4g}h{step - 1:.4g}V{height}z"
+        for place, share in enumerate(shares)
+        if share > 0
+    )
+
+
+def outline(shares: Sequence[float], top: float, width: float, height: float) -> str:
+    """A path of steps of equal width, closed at the bottom of the drawing."""
+    step = width / max(1, len(shares))
+    path = "".join(f"V{height - share / top * height:.4g}h{step:.4g}" for share in shares)
+    return f"M0 {height}{path}V{height}z"
+
+
+def steps(shares: Sequence[float], top: float) -> str:
+    """The same in whole pixels, for a table cell."""
+    width, height = MINI
+    step = f"h{width / len(shares):.3g}" if shares else ""
+    return f"M0 {height}{''.join(f'V{height - share / top * height:.0f}{step}' for share in shares)}V{height}z"
+
+
+def top_of(overlay: Overlay) -> float:
+    return max((*overlay.baseline, *overlay.current), default=0.0)
+
+
+def named(overlay: Overlay) -> list[tuple[str, float, float | None, str]]:
+    """Categories with name, both shares and label; if there are many, those with the largest change."""
+    rows = [
+        (name, before, overlay.current[place] if overlay.current else None)
+        for place, (name, before) in enumerate(zip(overlay.names, overlay.baseline, strict=True))
+    ]
+    kept = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])[:MOST_NAMED]
+    return [
+        (name, before, now, percent(before) if now is None else f"{percent(before)} → {percent(now)}")
+        for name, before, now in rows
+        if (name, before, now) in kept and (before or now or name not in ("new", "others"))
+    ]
+
+
+def hours(of: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
+    """The bars of windows without and with a violation, and the height of the limit's line."""
+    width, height = size
+    known = [abs(value) for value in (*of.values, of.limit) if value is not None]
+    top = max(known, default=0.0) or 1.0
+    step = width / max(1, len(of.values))
+    paths = {False: "", True: ""}
+    for place, (value, bad) in enumerate(zip(of.values, of.bad, strict=True)):
+        if value is not None or bad:
+            tall = max(abs(value) / top * height if value is not None else height, 2.0)
+            paths[bad] += f"M{place * step:.4g} {height}v-{tall:.4g}h{max(step - 1, step / 2):.4g}V{height}z"
+    return paths[False], paths[True], None if of.limit is None else round(height - of.limit / top * height, 1)
+
+
+def curve(points: Sequence[tuple[float, float]]) -> str:
+    """A path through points in the unit square."""
+    return "M" + "L".join(f"{x * SIDE:.4g} {(1 - y) * SIDE:.4g}" for x, y in points)
+
+
+def axis(chart: PointChart) -> tuple[float, float]:
+    """Start and end of the axis of a chart of points: to the right of the longest name."""
+    left = 14 + 6.4 * min(max((len(point.name) for point in chart.points), default=0), MOST_LETTERS)
+    return left, max(left + BARS, WIDTH)
+
+
+def place(value: float, chart: PointChart) -> float:
+    """The position of a value on its chart's axis; values beyond the axis are put at its ends."""
+    (low, high), (left, right) = chart.span, axis(chart)
+    return round(left + (right - left) * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
+
+
+def pitch(chart: PointChart) -> float:
+    """The height of each value's line; a few lines fill the drawing, too."""
+    return round(max(LINE, LEAST / max(1, len(chart.points))), 1)
+
+
+def bar(point: Point, chart: PointChart) -> tuple[float, float]:
+    """Start and width of a value's bar."""
+    start, end = sorted((place(chart.neutral, chart), place(point.value or 0.0, chart)))
+    return start, max(round(end - start, 1), 1.0)
+
+
+def arrow(point: Point, chart: PointChart) -> str:
+    """The arrow for a value beyond the axis."""
+    low, high = chart.span
+    value = low if point.value is None else point.value
+    return "▶" if value > high else "◀" if value < low else ""
+
+
+def legend(chart: PointChart) -> str:
+    """The meaning of the signs in a chart."""
+    beyond = ", an arrow is a value beyond the axis" if any(arrow(point, chart) for point in chart.points) else ""
+    band = ", a thin line the 95 % interval" if any(point.interval for point in chart.points) else ""
+    reference = any(point.reference is not None for point in chart.points)
+    return f"A bar is {chart.value_label}{f', a stroke is {chart.reference_label}' if reference else ''}{band}{beyond}."
+
+
+def description_of(chart: PointChart) -> str:
+    """The chart as text, for readers who can't see it."""
+    return f"{chart.title}: " + "; ".join(_in_words(point, chart) for point in chart.points)
+
+
+def _in_words(point: Point, chart: PointChart) -> str:
+    words = f"{point.name} {number_text(point.value)}"
+    if point.reference is not None:
+        words += f", {chart.reference_label} {number_text(point.reference)}"
+    return f"{words}, {point.mark.value}" if point.mark.value else words
+
+
+def cut(text: str) -> str:
+    """A name, shortened to fit before an axis."""
+    return short_name(text, LETTERS)
+
+
+class Drawn(NamedTuple):
+    """A number over time: its path, its interval's path, the height of its threshold, and the expected value's path."""
+
+    path: str
+    band: str
+    limit: float | None
+    expected: str
+
+
+def line_of(track: Track) -> Drawn:
+    """A line through the windows."""
+    low, high = track.low, track.high
+    known = [each for each in (*track.values, *track.expected, *low, *high, track.threshold) if each is not None]
+    bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
+    span = (top - bottom) or 1.0
+    step = TRACK / max(1, len(track.values))
+
+    def height(value: float) -> float:
+        return round(HIGH - 2 - (HIGH - 4) * (value - bottom) / span, 1)
+
+    def path_of(values: Sequence[float | None]) -> str:
+        path, pen = "", "M"
+        for number, value in enumerate(values):
+            if value is None:
+                pen = "M"
+                continue
+            alone = pen == "M" and (number + 1 == len(values) or values[number + 1] is None)
+            path += f"{pen}{(number + 0.5) * step:.4g} {height(value)}" + ("h.1" if alone else "")
+            pen = "L"
+        return path
+
+    ends = [
+        (number, a, b) for number, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
+    ]
+    band = "".join(f"M{number * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for number, a, b in ends)
+    limit = None if track.threshold is None else height(track.threshold)
+    return Drawn(path_of(track.values), band, limit, path_of(track.expected))
+
+
+def column(number: int, count: int) -> float:
+    """The start position of a window."""
+    return round(number * TRACK / count, 2)
+
+
+def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
+    """The cells of each mark as one path. Cells without a mark are as high as their number."""
+    width, top = TRACK / count, max((value or 0 for value in track.values), default=0) or 1
+    gap = min(1.0, width / 8)
+    for mark in dict.fromkeys(track.marks):
+        path = ""
+        for number, (value, of_cell) in enumerate(zip(track.values, track.marks, strict=True)):
+            if of_cell is mark and value is not None:
+                height = HIGH * value / top if mark is Mark.NONE else HIGH
+                path += f"M{number * width + gap / 2:.2f} {HIGH}v-{height:.4g}h{width - gap:.4g}v{height:.4g}z"
+        yield mark, path
+
+
+def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Mark, str, str]]:
+    """The mark of each window, the text of its cell, and both in words; empty for a window without a run."""
+    for value, mark, time in zip(track.values, track.marks, times, strict=True):
+        if value is None:
+            yield Mark.NONE, "", f"{time}: no run"
+        else:
+            yield mark, f"{value:.0f}" if value else "✓", f"{time}: {value:.0f} {track.title}"
+
+
+def ticks(times: Sequence[str], most: int = MOST_TICKS) -> list[str]:
+    """Some of the windows' names, evenly spaced, without the day if all have the same."""
+    step = max(1, -(-len(times) // most))
+    days = {time.rpartition(" ")[0] for time in times}
+    return [time.rpartition(" ")[2] if len(days) == 1 else time for time in times[::step]]
+
+
+def tick(place: int, times: Sequence[str], most: int = MOST_TICKS) -> float:
+    """The start position of the window of one of `ticks`, as a share of the width."""
+    return place * max(1, -(-len(times) // most)) / max(1, len(times))
+
+
+def words_of(track: Track, times: Sequence[str]) -> str:
+    """A track as text."""
+    known = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
+    if track.expected:
+        told = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)
+        return f"{words_of(replace(track, expected=()), times)}; {told}"
+    if not known:
+        return f"{track.title}: nothing"
+    (least, at_least), (most, at_most) = min(known), max(known)
+    span = f"{number_text(least)} ({at_least}) to {number_text(most)} ({at_most})"
+    return f"{track.title}: {span}, last {number_text(known[-1][0])}"

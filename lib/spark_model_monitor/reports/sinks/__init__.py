@@ -1,0 +1,145 @@
+"""Sinks: where a monitoring run sends its results. Each is one registered function in its own file. Driver only.
+
+A sink is a function of (report, target, environment). `Report` is all that it may send, target is the text after its
+name in `--sink NAME:TARGET`, `Environment` is all that it may use. It raises `SinkFailed` if the report did not arrive;
+its error messages never contain a secret, nor a URL's path, which may be one. Facts of each:
+
+spelling: how `--sink` names it, with a word for the target.
+examined: returns the target as it will be used; raises ValueError with what to write instead.
+ready: called before any data is read; raises BadConfiguration for what is missing (a variable, a library, a region).
+every_run: True for series of numbers, with a point for every run; False for messages, which are sent when the alert
+changes unless `--every` asks for more.
+adds_up: True if numbers that are sent twice count twice, so that a rerun must not send them again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.errors import BadConfiguration, SinkFailed, needing
+from spark_model_monitor.registry import Registry
+from spark_model_monitor.reports.notices import Report
+from spark_model_monitor.storage import LocalStorage, is_local
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+log = logging.getLogger(__name__)
+
+SMTP_VARIABLES = tuple(f"MODEL_MONITOR_SMTP_{name}" for name in ("HOST", "SECURITY", "FROM", "USER", "PASSWORD"))
+WEBHOOK_SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable with the secret that signs the document
+
+AWS_MOST_ATTEMPTS = 5  # for one request, including the first; boto3's standard mode waits longer each time, up to 20 s
+
+NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[s3]'"
+NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
+
+
+def aws_client(service: str, region: str | None = None) -> Any:
+    """A client that retries by itself when it is throttled or the service is unavailable.
+
+    region: None for the region that boto3 finds in the environment or its configuration.
+    Raises MissingDependency without boto3, BadConfiguration if no region is known.
+    """
+    with needing(NO_BOTO3.format(service=service)):
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import NoRegionError
+    retries = {"mode": "standard", "total_max_attempts": AWS_MOST_ATTEMPTS}
+    settings = Config(retries=retries, connect_timeout=10, read_timeout=20)
+    try:
+        # a session of its own: boto3's shared session would keep the first credentials that it found
+        return boto3.session.Session().client(service, region_name=region, config=settings)
+    except NoRegionError as error:
+        raise BadConfiguration(NO_REGION.format(service=service)) from error
+
+
+@contextmanager
+def refused_by_aws(service: str) -> Iterator[None]:
+    """Turns exceptions of boto3 into one sentence: the service's error code, or the type of the client's own error.
+
+    Raises SinkFailed.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "an unknown error")
+        raise SinkFailed(f"{service} refused it ({code}); check the job's permissions and the target") from error
+    except BotoCoreError as error:
+        why = f"({type(error).__name__}); check credentials, region and network"
+        raise SinkFailed(f"{service} could not be asked {why}") from error
+
+
+TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for each response
+WHOLE_SECONDS = 60.0  # limit for a whole delivery, including further attempts, however slow the receiver is
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """variables: the environment's, with secrets and servers. aws: (service, region or None) -> client. pause: waits
+    so many seconds between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and WHOLE_SECONDS.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    aws: Callable[[str, str | None], Any] = aws_client
+    pause: Callable[[float], None] = time.sleep
+    timeout_seconds: float = TIMEOUT_SECONDS
+    whole_seconds: float = WHOLE_SECONDS
+
+    def variable(self, name: str) -> str | None:
+        """The variable's text, None if it is absent or blank."""
+        return self.variables.get(name, "").strip() or None
+
+
+Sink = Callable[[Report, str, Environment], None]
+
+SINKS: Registry[Sink] = Registry("sink")
+
+
+def page_here(report: Report) -> str | None:
+    """The path of the run's page on this machine, for sinks that send the file itself; None if it is elsewhere."""
+    page = report.paths.get("page")
+    return page if page and is_local(page) and LocalStorage().exists(page) else None
+
+
+MOST_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s and 2 s between them
+
+
+class PassingFailure(SinkFailed):
+    """A failure that may be temporary."""
+
+
+def attempt(send: Callable[[], None], environment: Environment) -> None:
+    """Call `send`, and again after a pause while it raises PassingFailure, at most `MOST_ATTEMPTS` times in all.
+
+    Raises the last exception of `send`.
+    """
+    from tenacity import (  # takes 0.1 s to import
+        Retrying,
+        retry_if_exception_type,
+        stop_after_attempt,
+        wait_exponential,
+    )
+
+    # The library's own retries of HTTP (urllib3, requests) log the whole URL, whose path may be a secret.
+    Retrying(
+        retry=retry_if_exception_type(PassingFailure),
+        stop=stop_after_attempt(MOST_ATTEMPTS),
+        wait=wait_exponential(multiplier=1),
+        sleep=environment.pause,
+        before_sleep=_tell,
+        reraise=True,
+    )(send)
+
+
+def _tell(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.info("%s; trying again", error)

@@ -1,0 +1,79 @@
+"""apprise:URL: a message to whatever Apprise has a URL for: Slack, Teams, PagerDuty, Telegram and a hundred others."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.errors import BadConfiguration, needing
+from spark_model_monitor.reports.notices import Report, text
+from spark_model_monitor.reports.sinks import SINKS, Environment, PassingFailure, attempt, page_here
+
+NO_SERVICE = (
+    "the sink apprise: Apprise has no service for the URL that begins with {scheme}://, or the URL lacks a part; "
+    "apprise --details lists what each service asks for"
+)
+
+
+def _examined(url: str) -> str:
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9.+-]*://\S+", url) is None or not url.isprintable():
+        raise ValueError("is no URL of Apprise; write apprise:SERVICE://…, such as apprise:slack://TOKEN/CHANNEL")
+    return url
+
+
+def _ready(url: str, environment: Environment) -> None:
+    with needing("the sink apprise needs apprise; install it: pip install 'spark-model-monitor[apprise]'"):
+        import apprise  # noqa: F401
+    _service(url)
+
+
+@SINKS.register("apprise", spelling="apprise:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
+def apprise(report: Report, url: str, environment: Environment) -> None:
+    """A message through Apprise, to Slack, Teams, PagerDuty or a hundred other services: headline, alarms in words, page.
+
+    The page is attached if it is on this machine and the service accepts files; the text has its path.
+    Apprise doesn't report why it failed, so every failure is retried.
+
+    Raises SinkFailed.
+    """
+    from apprise import Apprise
+
+    service, outbox = _service(url), Apprise()
+    outbox.add(service)
+    first, _, rest = text(report).partition("\n")
+    message: dict[str, Any] = {
+        "title": first,
+        "body": rest.strip() or first,
+        "notify_type": _kind(report),
+        "body_format": "text",
+        "attach": page_here(report) if service.attachment_support else None,
+    }
+
+    def send() -> None:
+        if not outbox.notify(**message):
+            raise PassingFailure(f"Apprise reached nobody by {_scheme(url)}://; check the URL and the service")
+
+    attempt(send, environment)
+
+
+def _service(url: str) -> Any:
+    """Apprise's object for the URL. Raises BadConfiguration if Apprise has no such service."""
+    from apprise import Apprise
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its failure messages may repeat the URL, a secret
+    service = Apprise.instantiate(url, suppress_exceptions=True)
+    if service is None:
+        raise BadConfiguration(NO_SERVICE.format(scheme=_scheme(url)))
+    return service
+
+
+def _kind(report: Report) -> str:
+    if not report.is_of_a_run:
+        return "info"
+    return "warning" if report.alert.status is AlertStatus.IN_ALERT else "success"
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0]

@@ -1,0 +1,125 @@
+"""cloudwatch[:NAMESPACE]: the run's metrics, by PutMetricData."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote_plus
+
+from spark_model_monitor.errors import SinkFailed
+from spark_model_monitor.monitors.protocol import PublishedMetric
+from spark_model_monitor.reports.notices import Report, sendable
+from spark_model_monitor.reports.outputs.metrics import MetricContext, cloudwatch_metrics
+from spark_model_monitor.reports.sinks import SINKS, Environment, refused_by_aws
+
+log = logging.getLogger(__name__)
+
+MOST_METRICS = 1_000
+MOST_BYTES = 1_000_000  # for one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB.
+LONGEST_NAME = 255  # characters of a metric's name or a namespace. Source: CloudWatch's API model.
+
+NUMBER_OF_VIOLATIONS = "total_number_of_violations"
+LAST_RUN = "last_run_timestamp_seconds"  # end of the last run, the same as for Prometheus
+
+
+def _examined(namespace: str) -> str:
+    if namespace.startswith("AWS/"):
+        raise ValueError("is a namespace of AWS's own; write another, or cloudwatch alone")
+    is_plain = namespace.isprintable() and namespace.isascii()
+    if len(namespace) > LONGEST_NAME or namespace.startswith(":") or not is_plain:
+        raise ValueError(f"is no namespace; write at most {LONGEST_NAME} ASCII characters, or cloudwatch alone")
+    return namespace
+
+
+def _ready(namespace: str, environment: Environment) -> None:
+    environment.aws("cloudwatch", None)
+
+
+@SINKS.register(
+    "cloudwatch", spelling="cloudwatch[:NAMESPACE]", examined=_examined, ready=_ready, every_run=True, adds_up=True
+)
+def cloudwatch(report: Report, namespace: str, environment: Environment) -> None:
+    """The run's metrics, with the service's names and dimensions; always the number of violations (even 0) and the time.
+
+    The default namespace is the service's, so existing alarms keep working. Numbers that CloudWatch doesn't accept (NaN,
+    infinity) and metrics whose name or dimensions it refuses are left out and counted in the log.
+
+    Raises SinkFailed.
+    Source: C9.2.
+    """
+    client = environment.aws("cloudwatch", None)
+    metrics = sendable(_complete(report))
+    accepted = [metric for metric in metrics if _is_accepted(metric)]
+    if len(accepted) < len(metrics):
+        log.warning("left out %d metrics whose names CloudWatch does not take", len(metrics) - len(accepted))
+    with refused_by_aws("CloudWatch"):
+        for batch in batches(accepted):
+            client.put_metric_data(Namespace=namespace or namespace_of(report), MetricData=batch)
+
+
+def namespace_of(report: Report) -> str:
+    """The service's namespace: for an endpoint's schedule, or without an endpoint for a batch transform's.
+
+    Raises SinkFailed for an analysis without a namespace of the service.
+    """
+    if report.namespace is None:
+        raise SinkFailed(f"the service has no namespace for {report.analysis_type}; write cloudwatch:NAMESPACE")
+    place = "Endpoints" if report.endpoint else "ModelMonitoring"
+    return f"aws/sagemaker/{place}/{report.namespace}"
+
+
+def batches(metrics: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """The metrics in their order, divided so that each batch is one request within CloudWatch's limits."""
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for metric in metrics:
+        added = _size_bytes(metric)
+        if batch and (len(batch) == MOST_METRICS or size + added > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(metric)
+        size += added
+    if batch:
+        yield batch
+
+
+def _complete(report: Report) -> list[Mapping[str, Any]]:
+    """The number of violations first, added if the run's metrics lack it (`emit_metrics` may be Disabled).
+
+    Second comes the time of the run, stamped with that time: its absence raises an alarm, whatever the window.
+    """
+    known = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
+    violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.violations), "Count")
+    total = known or _of_run(report, violations, report.start or report.time)
+    last_run = _of_run(report, PublishedMetric(LAST_RUN, report.time.timestamp(), "Seconds"), report.time)
+    return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
+
+
+def _of_run(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[str, Any]:
+    [made] = cloudwatch_metrics([metric], MetricContext(time, report.endpoint, report.schedule))
+    return made
+
+
+def _is_accepted(metric: Mapping[str, Any]) -> bool:
+    """Checks the name: a single refused metric makes CloudWatch refuse the whole request."""
+    values = (dimension["Value"] for dimension in metric["Dimensions"])
+    are_plain = all(value.isascii() and value.isprintable() and value.strip() for value in values)
+    return are_plain and len(metric["MetricName"]) <= LONGEST_NAME
+
+
+def _size_bytes(metric: Mapping[str, Any]) -> int:
+    """Bytes of the metric in a form-encoded request before compression; the longest format that CloudWatch accepts."""
+    return sum(len(f"&MetricData.member.{MOST_METRICS}.{key}={quote_plus(text)}") for key, text in _leaves(metric, ""))
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value, start=1):
+            yield from _leaves(inner, f"{key}.member.{place}")
+    else:
+        yield key, str(value)

@@ -1,0 +1,32 @@
+"""email:ADDRESS: a mail by SMTP. (The module is not called email, which is the standard library's.)"""
+
+from __future__ import annotations
+
+from spark_model_monitor.reports.notices import Report
+from spark_model_monitor.reports.sinks import SINKS, Environment
+
+
+def _examined(address: str) -> str:
+    from spark_model_monitor.reports.mails import examined  # without mails, a run does not need the mail libraries
+
+    return examined(address)
+
+
+def _ready(address: str, environment: Environment) -> None:
+    from spark_model_monitor.reports.mails import MailServer
+
+    MailServer.of(environment)
+
+
+@SINKS.register("email", spelling="email:ADDRESS", examined=_examined, ready=_ready, every_run=False, adds_up=False)
+def email(report: Report, address: str, environment: Environment) -> None:
+    """A plain-text mail: the alert, the five largest alarms in words, and where to find the files.
+
+    MODEL_MONITOR_SMTP_HOST names the server; the connection uses STARTTLS unless MODEL_MONITOR_SMTP_SECURITY says otherwise.
+    The mail is sent again if the server is unreachable or answers with a temporary refusal (4xx).
+
+    Raises SinkFailed.
+    """
+    from spark_model_monitor.reports.mails import sent
+
+    sent(report, address, environment)

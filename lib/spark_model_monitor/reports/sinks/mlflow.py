@@ -1,0 +1,107 @@
+"""mlflow[:EXPERIMENT]: the run as a run of MLflow, with its numbers, its verdict and its page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.errors import SinkFailed, needing
+from spark_model_monitor.reports.notices import Report, sendable
+from spark_model_monitor.reports.sinks import SINKS, Environment, page_here
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "spark-model-monitor"
+RUN, EXPERIMENT_NAME = "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"  # MLflow's own variables
+
+NO_SIGN_OF_A_NAME = re.compile(r"[^\w/. -]")
+"""Characters that a metric's name may not contain on every system (`validate_param_and_metric_name` of MLflow)."""
+
+METRICS_PER_REQUEST = 1000  # limit of MLflow's REST API, Runs Log Batch
+
+OF_EVERY_METRIC = ("Endpoint", "MonitoringSchedule")  # dimensions with the same value in a whole run
+
+
+def _examined(experiment: str) -> str:
+    if not experiment.isprintable():
+        raise ValueError("is no name of an experiment; write mlflow or mlflow:EXPERIMENT")
+    return experiment
+
+
+def _ready(experiment: str, environment: Environment) -> None:
+    with needing(
+        "the sink mlflow needs mlflow or mlflow-skinny; install it: pip install 'spark-model-monitor[mlflow]'"
+    ):
+        import mlflow  # noqa: F401
+
+
+@SINKS.register(
+    "mlflow", spelling="mlflow[:EXPERIMENT]", examined=_examined, ready=_ready, every_run=True, adds_up=True
+)
+def mlflow(report: Report, experiment: str, environment: Environment) -> None:
+    """A run in MLflow: metrics, the verdict as tags, the page as an artifact.
+
+    MLFLOW_TRACKING_URI names the server, as usual; if MLFLOW_RUN_ID is set, the numbers go to that run.
+
+    Raises SinkFailed.
+    """
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, RunTag
+    from mlflow.exceptions import MlflowException
+
+    time = int(report.time.timestamp() * 1000)
+    tags = [RunTag(f"model_monitor.{name}", text) for name, text in _verdict(report).items()]
+    found = iter([Metric(name, value, time, 0) for name, value in dict(_numbers(report)).items()])
+    try:
+        client = MlflowClient()
+        given = environment.variable(RUN)
+        run_id = given or _begun(client, experiment or environment.variable(EXPERIMENT_NAME) or EXPERIMENT, report)
+        client.log_batch(run_id, tags=tags)
+        while some := list(islice(found, METRICS_PER_REQUEST)):
+            client.log_batch(run_id, metrics=some)
+        if page := page_here(report):
+            client.log_artifact(run_id, page)
+        if given is None:
+            client.set_terminated(run_id)
+    except MlflowException as error:
+        raise SinkFailed(f"MLflow didn't take it ({error.error_code}); check MLFLOW_TRACKING_URI and {RUN}") from error
+
+
+def _begun(client: MlflowClient, name: str, report: Report) -> str:
+    """The id of a new run in the experiment, which is created if it doesn't exist."""
+    known = client.get_experiment_by_name(name)
+    experiment_id = client.create_experiment(name) if known is None else known.experiment_id
+    run_name = f"{report.schedule or report.analysis_type} {moment(report.start or report.time)}"
+    return str(client.create_run(experiment_id, run_name=run_name).info.run_id)
+
+
+def _verdict(report: Report) -> dict[str, str]:
+    said = {
+        "run_id": report.run_id,
+        "analysis_type": report.analysis_type,
+        "model": report.endpoint,
+        "schedule": report.schedule,
+        "window": f"{moment(report.start)}/{moment(report.end)}" if report.start and report.end else None,
+        "status": report.status,
+        "alert": report.alert.status.value,
+        "headline": None if report.said is None else str(report.said),
+        "report": report.paths.get("page"),
+    }
+    return {name: text for name, text in said.items() if text}
+
+
+def _numbers(report: Report) -> Iterator[tuple[str, float]]:
+    for metric in sendable(report.metrics):
+        parts = (each["Value"] for each in metric["Dimensions"] if each["Name"] not in OF_EVERY_METRIC)
+        name = NO_SIGN_OF_A_NAME.sub("_", "/".join([metric["MetricName"], *parts]))
+        many = metric.get("StatisticValues")
+        if many is None:
+            yield name, metric["Value"]
+        else:
+            yield f"{name}/mean", many["Sum"] / many["SampleCount"]
+            yield f"{name}/min", many["Minimum"]
+            yield f"{name}/max", many["Maximum"]

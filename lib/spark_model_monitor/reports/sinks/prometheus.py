@@ -1,0 +1,118 @@
+"""prometheus:PATH: a text file for the node exporter's textfile collector."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.errors import OutputFailed, SinkFailed, needing
+from spark_model_monitor.reports.notices import Report, sendable
+from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.sinks import SINKS, Environment
+from spark_model_monitor.storage import LocalStorage, is_local
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+
+def _examined(path: str) -> str:
+    if not is_local(path) or not path.endswith(".prom"):
+        raise ValueError("is no local path that ends in .prom, which is all that the node exporter reads")
+    return path
+
+
+def _ready(path: str, environment: Environment) -> None:
+    with needing(
+        "the sink prometheus needs prometheus-client; install it: pip install 'spark-model-monitor[prometheus]'"
+    ):
+        import prometheus_client  # noqa: F401
+
+
+@SINKS.register(
+    "prometheus", spelling="prometheus:PATH", examined=_examined, ready=_ready, every_run=True, adds_up=False
+)
+def prometheus(report: Report, path: str, environment: Environment) -> None:
+    """A text file for the node exporter with the run's numbers, on the driver's machine; each run replaces the whole file.
+
+    One gauge each for the number of violations, the alert (1 or 0) and the time of the run, and `model_monitor_metric` for
+    the metrics, labelled by name. Numbers that are not finite are left out and counted in the log.
+
+    Raises SinkFailed.
+    """
+    from prometheus_client import generate_latest
+
+    metrics = sendable(report.metrics)
+    content = generate_latest(_Collected([*_of_run(report), _of_metrics(metrics, report)]))
+    try:
+        LocalStorage().write(path, content)
+    except OutputFailed as error:
+        raise SinkFailed(str(error)) from error
+
+
+class _Collected:
+    """Finished metrics, in the form that generate_latest expects."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _of_run(report: Report) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    labels = _labels_of_run(report)
+    numbers = {
+        "violations": ("Violations of the last monitoring run.", float(report.violations)),
+        "alert": ("1 while the alert is InAlert.", float(report.alert.status is AlertStatus.IN_ALERT)),
+        "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
+    }
+    for name, (meaning, number) in numbers.items():
+        gauge = GaugeMetricFamily(f"model_monitor_{name}", meaning, labels=list(labels))
+        gauge.add_metric([printable(label) for label in labels.values()], number)
+        yield gauge
+
+
+def _of_metrics(metrics: Iterable[Mapping[str, Any]], report: Report) -> Metric:
+    """One gauge for all metrics; a label that a metric lacks is empty."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    rows = [
+        ({**_labels_of_run(report), **_labels_of(metric), "statistic": statistic}, number)
+        for metric in metrics
+        for statistic, number in _numbers(metric)
+    ]
+    names = list(dict.fromkeys(name for labels, _ in rows for name in labels)) or ["metric"]
+    gauge = GaugeMetricFamily("model_monitor_metric", "A metric of the last monitoring run.", labels=names)
+    for labels, number in rows:
+        gauge.add_metric([printable(labels.get(name, "")) for name in names], number)
+    return gauge
+
+
+def _labels_of_run(report: Report) -> dict[str, str]:
+    return {
+        "analysis_type": report.analysis_type,
+        "endpoint": report.endpoint or "",
+        "monitoring_schedule": report.schedule or "",
+    }
+
+
+def _labels_of(metric: Mapping[str, Any]) -> dict[str, str]:
+    dimensions = {_label(dimension["Name"]): dimension["Value"] for dimension in metric["Dimensions"]}
+    return {**dimensions, "metric": metric["MetricName"]}
+
+
+def _label(dimension: str) -> str:
+    """`monitoring_schedule` of `MonitoringSchedule`."""
+    return re.sub(r"\W", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", dimension), flags=re.ASCII).lower()
+
+
+def _numbers(metric: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    if "Value" in metric:
+        yield "value", metric["Value"]
+    else:
+        for name, number in metric["StatisticValues"].items():
+            yield _label(name), number

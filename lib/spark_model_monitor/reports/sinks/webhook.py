@@ -1,0 +1,116 @@
+"""webhook:URL: one JSON document by POST, signed if there is a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from spark_model_monitor import __version__
+from spark_model_monitor.errors import SinkFailed
+from spark_model_monitor.reports.notices import Report, document_bytes
+from spark_model_monitor.reports.sinks import SINKS, WEBHOOK_SECRET, Environment, PassingFailure, attempt
+
+if TYPE_CHECKING:
+    from urllib.request import Request
+
+TIMESTAMP_HEADER = "X-Signature-Timestamp"
+SIGNATURE_HEADER = "X-Signature-SHA256"
+
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # responses that may be temporary
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def _examined(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or not url.isprintable() or " " in url or not url.isascii():
+        raise ValueError("is no URL; write webhook:https://HOST/PATH")
+    if parts.username is not None:
+        raise ValueError(f"has a user or password in it; leave them out, and sign with the variable {WEBHOOK_SECRET}")
+    return url
+
+
+def _ready(url: str, environment: Environment) -> None:
+    """Nothing to check: the secret is optional, and the server is contacted only when there is something to send."""
+
+
+@SINKS.register("webhook", spelling="webhook:URL", examined=_examined, ready=_ready, every_run=False, adds_up=False)
+def webhook(report: Report, url: str, environment: Environment) -> None:
+    """A POST of one JSON document: model, window, status, alert, the five largest alarms, paths.
+
+    The document is signed if MODEL_MONITOR_WEBHOOK_SECRET is set, and delivered if the answer is 2xx. It is sent again after
+    408, 425, 429, 500, 502, 503, 504, a timeout or a refused connection; redirects are not followed.
+
+    Raises SinkFailed.
+    """
+    from urllib.request import Request  # not needed in a run without alerts
+
+    body = document_bytes(report)
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": f"spark-model-monitor/{__version__}",
+        "Idempotency-Key": report.delivery_id,
+        **_signed(body, environment.variable(WEBHOOK_SECRET), str(int(report.time.timestamp()))),
+    }
+    request = Request(url, data=body, headers=headers, method="POST")
+    attempt(lambda: _post(request, environment.timeout_seconds), environment)
+
+
+def signature_of(body: bytes, secret: str, timestamp: str) -> str:
+    """HMAC-SHA256 in hexadecimal of the timestamp, a full stop and the body, with the secret as key."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def _signed(body: bytes, secret: str | None, timestamp: str) -> dict[str, str]:
+    if secret is None:
+        return {}
+    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: signature_of(body, secret, timestamp)}
+
+
+def _post(request: Request, timeout_seconds: float) -> None:
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import HTTPRedirectHandler, build_opener
+
+    class NoRedirects(HTTPRedirectHandler):
+        """Refuses redirects: one would send the document, and its signature, to a server that the user didn't name."""
+
+        def redirect_request(self, *given: Any, **named: Any) -> None:
+            return None
+
+    host = urlsplit(request.full_url).hostname
+    try:
+        build_opener(NoRedirects).open(request, timeout=timeout_seconds).close()
+    except HTTPError as error:
+        error.close()
+        raise _refusal(host, error.code) from None
+    except (OSError, HTTPException) as error:
+        raise _unreachable(host, error) from None
+
+
+def _refusal(host: str | None, status: int) -> SinkFailed:
+    if status in REDIRECTS:
+        return SinkFailed(f"{host} answered {status}, a redirect, which is not followed; name the URL that it leads to")
+    if status in PASSING:
+        return PassingFailure(f"{host} answered {status}")
+    return SinkFailed(f"{host} answered {status}; check the URL and what the server expects")
+
+
+def _unreachable(host: str | None, error: Exception) -> SinkFailed:
+    """The failure without the library's message, which may contain the URL."""
+    from ssl import SSLCertVerificationError
+    from urllib.error import URLError
+
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(cause, SSLCertVerificationError):
+        return SinkFailed(f"{host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE")
+    if isinstance(cause, TimeoutError):
+        return PassingFailure(f"{host} did not answer in time")
+    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
+    return PassingFailure(f"{host} could not be reached ({reason})")

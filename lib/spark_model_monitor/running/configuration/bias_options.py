@@ -1,0 +1,88 @@
+"""The types of the options of a bias job."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator
+
+from spark_model_monitor.errors import BadDocument, BadInput
+from spark_model_monitor.running.configuration.options import Placeholder, listed, of_text
+from spark_model_monitor.statistics.states.contingency import ValueKind
+from spark_model_monitor.storage import storage_here
+
+if TYPE_CHECKING:
+    from spark_model_monitor.documents.analysis_config import AnalysisConfig
+
+
+class IntervalMethod(str, Enum):
+    """How the intervals of bias metrics are computed."""
+
+    NONE = "none"
+    BOOTSTRAP = "bootstrap"
+
+
+def read_analysis_config(path: str) -> AnalysisConfig:
+    """The configuration in a local or S3 file. Raises BadDocument if it is invalid, BadInput if it is absent."""
+    from spark_model_monitor.documents.analysis_config import AnalysisConfig
+
+    return AnalysisConfig.from_json(storage_here(path).read(path), path)
+
+
+def _analysis_config(path: str) -> str:
+    try:
+        if not storage_here(path).exists(path):
+            raise ValueError(f"is {path!r}, where there is no file; write the path of a local file, or of one on S3")
+        read_analysis_config(path)
+    except BadInput as error:
+        raise ValueError(f"is {path!r}, which can't be read ({error}); write the path of a local file") from None
+    except BadDocument as error:
+        raise ValueError(f"is {path!r}: {'; '.join(str(error).splitlines())}") from None
+    return path
+
+
+def _column_types(text: str) -> dict[str, ValueKind]:
+    found: dict[str, ValueKind] = {}
+    kinds = {kind.value: kind for kind in ValueKind}
+    for pair in listed(text):
+        name, equals, kind = pair.rpartition("=")
+        if not equals or kind.strip().lower() not in kinds:
+            raise ValueError(f"has {pair!r}; write COLUMN=categorical or COLUMN=continuous, several with commas")
+        found[name.strip()] = kinds[kind.strip().lower()]
+    return found
+
+
+def _ranges(text: str) -> dict[str, tuple[float, float]]:
+    from spark_model_monitor.monitors.bias.analysis import ALL_METHODS  # few jobs need it, and importing it takes time
+
+    known = (*(ALL_METHODS.post_training or ()), *(ALL_METHODS.pre_training or ()))
+    found: dict[str, tuple[float, float]] = {}
+    for pair in listed(text):
+        name, _, ends = pair.partition("=")
+        low, _, high = ends.partition(":")
+        try:
+            found[name.strip()] = float(low), float(high)
+        except ValueError:
+            written = "METRIC=LOW:HIGH, such as DPL=-0.1:0.1, several with commas"
+            raise ValueError(f"has {pair!r}; write {written}") from None
+        if name.strip() not in known:
+            raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(known)}")
+        low_end, high_end = found[name.strip()]
+        if math.isnan(low_end) or math.isnan(high_end) or low_end > high_end:
+            raise ValueError(f"has {pair!r}, whose first number has to be the smaller one")
+    return found
+
+
+def _neutral(value: Any) -> Any:
+    if str(value).strip() not in ("0", "1"):
+        raise ValueError(f"is {value!r}; write 0 as the service has it, or 1, where disparate impact is neutral")
+    return int(value)
+
+
+LocalAnalysisConfig = Annotated[str, of_text(_analysis_config), Placeholder("FILE")]
+TypesByColumn = Annotated[Mapping[str, ValueKind], of_text(_column_types), Placeholder("COLUMNS")]
+RangesByMetric = Annotated[Mapping[str, tuple[float, float]], of_text(_ranges), Placeholder("RANGES")]
+NeutralValue = Annotated[int, BeforeValidator(_neutral), Placeholder("0|1")]

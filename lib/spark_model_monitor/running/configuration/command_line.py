@@ -1,0 +1,104 @@
+"""Answers to a command line that need no libraries: help, the names of options, and paths that don't exist.
+
+Standard library only. For a word after a switch, the job itself decides whether it is a path.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from spark_model_monitor.errors import BadConfiguration, did_you_mean
+
+_DECLARED = re.compile(r"(?<=^    )\w+(?=: (?:Annotated\[$|.+ = _\w+\())|(?<=opposite=\")\w+", re.MULTILINE)
+
+
+@cache
+def option_names() -> tuple[str, ...]:
+    """The options that `contract.py`, beside this module, declares, and the flags that turn its switches off."""
+    declared = Path(__file__).with_name("contract.py").read_text(encoding="utf-8")
+    return tuple(found[0] for found in _DECLARED.finditer(declared))
+
+
+HELP_FLAGS = ("--help", "-h", "--help-all")
+PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
+"""Possible locations of the container's configuration; the second is a typo in the guide that is accepted as well."""
+
+_CHOOSING = ("analysis_type", "env_file", "container_root")  # they may choose another analysis, and thus another help
+
+
+def help_file(job: str, *, all_flags: bool) -> Path:
+    """The file with the help of a job's default analysis."""
+    return Path(__file__).with_name("help_texts") / f"{job}{'-all' if all_flags else ''}.txt"
+
+
+def kept_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """The requested help; None if the job must produce it, as for another analysis than the default."""
+    chosen = any(word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _CHOOSING)
+    chosen |= any(environment.get(each) for name in _CHOOSING for each in (name, f"MODEL_MONITOR_{name.upper()}"))
+    file = help_file(Path(job).name, all_flags="--help-all" in arguments)
+    if chosen or job != Path(job).name or not file.is_file() or any(map(os.path.exists, _IN_CONTAINER)):
+        return None
+    return file.read_text(encoding="utf-8")
+
+
+_IN_CONTAINER = tuple(f"/{name}" for name in PROCESSING_JOB_FILES)
+
+
+DATA, BASELINE, PREVIOUS = "--dataset-source", "--baseline", "previous"
+NAMING = (
+    *(DATA, BASELINE, "--ground-truth-source", "--baseline-constraints", "--baseline-statistics"),
+    *("--record-preprocessor-script", "--post-analytics-processor-script"),
+)
+"""Flags whose values are paths that must exist."""
+
+OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
+
+
+def require_places(arguments: Sequence[str]) -> None:
+    """Raises BadConfiguration with a line for each local path that doesn't exist, or is not a baseline."""
+    errors = [error for flag, path in _named(arguments) for error in _errors(flag, path)]
+    if errors:
+        raise BadConfiguration.gathered(errors)
+
+
+def _named(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The flags that name paths, with the paths; a word at the beginning or after a value is the data."""
+    words, is_free = iter(arguments), True
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            if is_free:
+                yield DATA, word
+            is_free = True
+        elif flag in NAMING:
+            yield flag, value if equals else next(words, "")
+            is_free = True
+        else:
+            is_free = bool(equals)
+
+
+def _errors(flag: str, text: str) -> Iterator[str]:
+    if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
+        return
+    path = "/" + text.removeprefix("file:").lstrip("/") if text.startswith("file:") else text
+    if not os.path.exists(path):
+        above, name = os.path.split(path.rstrip("/"))
+        there = os.listdir(above or ".") if os.path.isdir(above or ".") else []
+        there = [each for each in there if flag != BASELINE or _is_baseline(os.path.join(above, each))]
+        if os.path.islink(path.rstrip("/")):
+            yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
+            return
+        near = did_you_mean(name, there, "", shown=partial(os.path.join, above))
+        hint = f"; {near}" if near else ""
+        yield f"{flag} is {text!r}, where there is no file or directory{hint}"
+    elif flag == BASELINE and not _is_baseline(path):
+        yield f"{flag} is {text!r}, where there is no baseline; write the output path of a baselining job"
+
+
+def _is_baseline(path: str) -> bool:
+    return any(os.path.isfile(os.path.join(path, name)) for name in OF_A_BASELINE)

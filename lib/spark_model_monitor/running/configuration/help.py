@@ -1,0 +1,216 @@
+"""The texts of a job's --help and --help-all, and of shell completion, from the table of options in `contract.py`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from functools import cache
+from itertools import pairwise
+
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, enum_of
+from spark_model_monitor.running.configuration.options import JOBS, Option, flag_of, variable_of
+
+WIDTH = 110
+
+HEADER = """\
+usage: ./spark-submit.sh jobs/{job}.py [OPTIONS OF SPARK] FLAGS
+       spark-model-monitor submit {job} [OPTIONS OF SPARK] FLAGS
+
+Every flag is also a variable. The first source that sets it wins: the flag, the environment, the file of
+--env-file, `Environment` in the container's processingjobconfig.json, the default. An empty value means "not set".
+"""
+
+UNUSED = "Accepted, because the container's contract has them, but without effect on this job:"
+
+SCREEN = 80  # columns of --help
+
+SHORT = """\
+usage: spark-model-monitor {job} PATH{needed} [FLAGS]
+
+{first}
+
+Other flags{scope}:
+{groups}
+
+Example: {example}
+--help-all explains these and more
+{others}"""
+
+FIRST = {
+    "baseline": ("dataset_source", "output_path", "dataset_format", "analysis_type", "exclude_features_attribute"),
+    "monitor": ("dataset_source", "baseline", "output_path", "dataset_format", "fail_on_violations"),
+    "merge": ("dataset_source", "ground_truth_source", "output_path", "scheduled_time", "late_labels"),
+}
+"""The options that people need first, by job."""
+
+EXAMPLES = {
+    "baseline": "spark-model-monitor baseline march.csv",
+    "monitor": "spark-model-monitor monitor april.csv --baseline march-baseline",
+    "merge": "spark-model-monitor merge captures/ --ground-truth-source labels/",
+}
+
+GROUPS = {
+    "window": ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset"),
+    "baseline": ("baseline_constraints", "baseline_statistics", "threshold", "thresholds", "columns"),
+    "data": (
+        *("exclude_features_attribute", "record_preprocessor_script", "flatten_json", "accept_exponents", "sample"),
+        *("as_of", "since", "lenient_window", "max_quarantined_share", "features_attribute", "inference_attribute"),
+        *("probability_attribute", "ground_truth_attribute", "probability_threshold_attribute"),
+    ),
+    "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic"),
+    "run": (
+        *("analysis_type", "engine", "compat", "report", "junit", "post_analytics_processor_script", "max_runtime"),
+        *("s3_encryption", "s3_kms_key", "progress", "env_file", "remote", "results_table"),
+    ),
+}
+"""Flags that belong together; all others are of the analysis, or of the merge."""
+
+RARE = (
+    *("metric_time", "publish_cloudwatch_metrics", "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"),
+    *("allow_mixed_encodings", "max_record_size", "omit_empty_violations", "log_values", "lease_wait"),
+    *("container_root", "trust_type", "model_sha256"),
+)
+"""Flags that only --help-all names."""
+
+
+def short_help(job: str, analysis: AnalysisType) -> str:
+    """A screen of help: the flags that people need first, and the names of the analysis's other flags."""
+    used = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
+    others = [name for name in used if name not in (*FIRST[job], *RARE)]
+    grouped = {heading: [name for name in others if name in names] for heading, names in GROUPS.items()}
+    rest = [name for name in others if not any(name in names for names in GROUPS.values())]
+    groups = {**grouped, "labels" if job == "merge" else "analysis": rest}
+    return SHORT.format(
+        job=job,
+        needed=" --baseline DIRECTORY" if job == "monitor" else "",
+        first="\n".join(
+            _wrapped(f"  {flag_of(name)} {used[name].placeholder}\n      {_meaning(name)}", 6) for name in FIRST[job]
+        ),
+        scope="" if job == "merge" else f" of {analysis.value}",
+        others="" if job == "merge" else "--analysis-type TYPE --help lists those of another analysis\n",
+        groups="\n".join(
+            _wrapped(f"  {heading:9}{', '.join(map(flag_of, names))}", 11) for heading, names in groups.items() if names
+        ),
+        example=EXAMPLES[job],
+    )
+
+
+@cache
+def _sentences() -> Mapping[str, str]:
+    """The sentences below each option in `contract.py`. Only a request for help reads them."""
+    [config] = ast.parse(inspect.getsource(JobConfig)).body
+    assert isinstance(config, ast.ClassDef)
+    found = (
+        (ast.unparse(field.target), ast.literal_eval(text.value))
+        for field, text in pairwise(config.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    )
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def help_of(name: str) -> str:
+    """One or two sentences on an option."""
+    return _sentences()[name].replace("{choices}", OPTIONS[name].choices or ", ".join(_values(name)))
+
+
+def _meaning(name: str) -> str:
+    default = OPTIONS[name].default
+    return f"{help_of(name)} Default: {default}." if default else help_of(name)
+
+
+def _wrapped(text: str, indent: int) -> str:
+    """Lines of a screen's width, with continuation lines indented."""
+    return "\n".join(
+        "\n".join(textwrap.wrap(line, SCREEN, subsequent_indent=" " * indent, break_on_hyphens=False))
+        for line in text.splitlines()
+    )
+
+
+def help_text(job: str) -> str:
+    """Every flag of a job with its meaning, variable and default."""
+    used = {name: option for name, option in sorted(OPTIONS.items(), key=_of_few) if option.analyses_of(job)}
+    unused = [flag_of(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
+    blocks = [HEADER.format(job=job), *(_block(name, option, job) for name, option in used.items())]
+    if unused:
+        blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused), WIDTH - 2)]))
+    return "\n".join(blocks) + "\n"
+
+
+def _of_few(named: tuple[str, Option]) -> bool:
+    """Whether the default analysis does not use the option: those come last."""
+    return AnalysisType.DATA_QUALITY not in named[1].analyses
+
+
+def _block(name: str, option: Option, job: str) -> str:
+    head = f"  {flag_of(name)} {option.placeholder}".rstrip()
+    if option.opposite:
+        head = f"  {flag_of(name)}, {flag_of(option.opposite)}"
+    return "\n".join([head, *(f"      {line}" for line in _lines(name, option, job))])
+
+
+def _lines(name: str, option: Option, job: str) -> Iterator[str]:
+    yield from textwrap.wrap(help_of(name), WIDTH - 6)
+    analyses = option.analyses_of(job)
+    scope = "" if len(analyses) == len(AnalysisType) else f" Only for {', '.join(analyses)}."
+    yield from textwrap.wrap(f"Variable {variable_of(name, option)}; {_default(name, option, job)}.{scope}", WIDTH - 6)
+
+
+def _default(name: str, option: Option, job: str) -> str:
+    field = JobConfig.model_fields[name]
+    if job in option.presets:
+        return f"default: {option.presets[job]}"
+    if job in option.required_by:
+        return "required"
+    if option.default is not None:
+        return f"default: {option.default}"
+    if field.is_required() or field.default == "":
+        return "required"
+    value = field.default.value if isinstance(field.default, Enum) else field.default
+    if value is None:
+        return "no default"
+    return f"default: {('no', 'yes')[value] if isinstance(value, bool) else value}"
+
+
+OF_ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
+
+OF_BASH = """\
+_spark_model_monitor() {{
+    local word=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]}} words=
+    [[ $command == submit ]] && command=${{COMP_WORDS[2]}}
+    case ${{COMP_WORDS[COMP_CWORD-1]}} in
+        spark-model-monitor|*/spark-model-monitor) words="{commands}" ;;
+{values}
+        *) [[ $word == -* ]] && case $command in
+{flags}
+        esac ;;
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+}}
+complete -o default -F _spark_model_monitor spark-model-monitor
+"""
+
+
+def script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
+    """The script that a shell's start file evaluates. commands: flags by command, with or without those of jobs."""
+    flags = {job: [flag_of(name) for name in _names(job)] for job in JOBS}
+    values = {flag_of(name): found for name in OPTIONS if (found := _values(name))}
+    bash = OF_BASH.format(commands=" ".join(commands), values=_cases(values), flags=_cases({**commands, **flags}))
+    return (OF_ZSH if shell == "zsh" else "") + bash
+
+
+def _cases(words: Mapping[str, Sequence[str]]) -> str:
+    return "\n".join(f'        {name}) words="{" ".join(each)}" ;;' for name, each in words.items())
+
+
+def _names(job: str) -> list[str]:
+    used = {name: option for name, option in OPTIONS.items() if option.analyses_of(job)}
+    return [*used, *(option.opposite for option in used.values() if option.opposite)]
+
+
+def _values(name: str) -> list[str]:
+    """The values that an option takes; empty if they aren't a list."""
+    return [str(member.value) for member in enum_of(JobConfig.model_fields[name]) or ()]

@@ -1,0 +1,360 @@
+"""The types of a job's options, and what else is declared with an option. Pure.
+
+Flags, variables and files all give text; each type here parses it or says what to write instead. `Option` is declared
+with each attribute of `contract.JobConfig`; the help text and the reading of sources are made from it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from spark_model_monitor.data.reading.formats import DELTA, DatasetFormat, TableFormat, parse_dataset_format
+from spark_model_monitor.data.reading.ledger import Version
+from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.errors import BadConfiguration, did_you_mean
+from spark_model_monitor.registry import Registry
+from spark_model_monitor.reports.alerts import Destination, read_destinations
+from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
+from spark_model_monitor.running.scheduling.schedules import read_offset
+from spark_model_monitor.statistics.drift.distances import Distance
+from spark_model_monitor.statistics.states.columns import chosen
+from spark_model_monitor.storage import is_local, local_path
+
+JOBS = ("baseline", "monitor", "merge")
+
+
+class Compatibility(str, Enum):
+    """Whose behaviour is requested: the correct one, or the service's (C11a)."""
+
+    NONE = "none"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is declared with an option in addition to its type and default.
+
+    placeholder: its value in --help ("DIRECTORY"), empty for a switch; by default that of the type. choices: the texts
+    that its sentence in --help lists. ours: its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use
+    their own name. jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no
+    effect. opposite: the flag that turns a switch off. default: the default in words, where the value does not show it.
+    repeatable: all values of a repeated flag count, as if separated by commas. required_by: jobs that require it.
+    presets: by job, the text that counts where none is given. free: whether a word without a flag is its value.
+    remembered: whether a baseline's run.json stores it, so that it need not be repeated for data compared with that
+    baseline.
+    """
+
+    placeholder: str = ""
+    choices: str = ""
+    ours: bool = True
+    jobs: tuple[str, ...] = JOBS
+    analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
+    opposite: str | None = None
+    default: str | None = None
+    repeatable: bool = False
+    required_by: tuple[str, ...] = ()
+    presets: Mapping[str, str] = field(default_factory=dict)
+    free: bool = False
+    remembered: bool = False
+    also: tuple[tuple[str, AnalysisType], ...] = ()
+
+    def is_used_by(self, job: str, analysis: AnalysisType) -> bool:
+        """Whether a job of this analysis uses the option."""
+        return (job in self.jobs and analysis in self.analyses) or (job, analysis) in self.also
+
+    def analyses_of(self, job: str) -> list[AnalysisType]:
+        """The analyses for which a job uses the option."""
+        return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
+
+
+PREFIX = "MODEL_MONITOR_"  # of the variables of our own options
+
+
+def flag_of(name: str) -> str:
+    """`--dataset-source` of `dataset_source`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def variable_of(name: str, option: Option) -> str:
+    """The environment variable of an option or its opposite: the contract's own name; MODEL_MONITOR_<FLAG> for ours."""
+    return f"{PREFIX}{name.upper()}" if option.ours else name
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """How --help shows a value of a type."""
+
+    text: str
+
+
+UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
+LEAST_SIZE, MOST_SIZE = 2**10, 2**30
+"""Limits of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
+
+_YES, _NO = ("true", "yes", "1", "on", "enabled"), ("false", "no", "0", "off", "disabled")
+
+
+def read_switch(value: Any) -> Any:
+    """True or False for a text such as true, no, 1, Disabled."""
+    text = str(value).strip().lower()
+    if value is None or isinstance(value, bool):
+        return value
+    if text not in (*_YES, *_NO):
+        raise ValueError(f"is {value!r}; write true or false")
+    return text in _YES
+
+
+def _enabled(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().lower() not in ("enabled", "disabled", "true", "false"):
+        raise ValueError(f"is {value!r}; write Enabled or Disabled")
+    return read_switch(value)
+
+
+def _sha256(text: str) -> str:
+    digest = text.strip().lower()
+    if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
+        raise ValueError(f"is {text!r}; write the 64 hexadecimal digits that sha256sum prints")
+    return digest
+
+
+def _number(value: Any) -> Any:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"is {value!r}; it has to be a number, such as 0.1")
+    return number
+
+
+def _share(value: Any) -> Any:
+    number = _number(value)
+    if not 0 <= number <= 1:
+        hint = f" ({number:g} % is {number / 100:g})" if 1 < number <= 100 else ""
+        raise ValueError(f"is {value!r}; it has to be a number from 0 to 1{hint}")
+    return number
+
+
+def _chance(value: Any) -> Any:
+    number = _share(value)
+    if number in (0, 1):
+        raise ValueError(f"is {value!r}; it has to be above 0 and below 1 (1 in 720 is 0.0014)")
+    return number
+
+
+def _whole(value: Any) -> Any:
+    text = str(value).strip()
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"is {value!r}; it has to be a whole number above 0")
+    return int(text)
+
+
+def _up_to_100(value: Any) -> Any:
+    number = _whole(value)
+    if number > 100:  # C10e
+        raise ValueError(f"is {value!r}; it has to be a whole number from 1 to 100")
+    return number
+
+
+def _size(value: Any) -> Any:
+    found = SIZE.fullmatch(str(value).strip())
+    size = int(found[1]) * UNITS[found[2].lower()] if found else 0
+    if not LEAST_SIZE <= size <= MOST_SIZE:
+        raise ValueError(f"is {value!r}; it has to be a size from 1kB to 1GB, such as 256MB")
+    return size
+
+
+def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
+    """An evaluation period of at least the number of datapoints in it."""
+    needed = info.data.get("datapoints_to_alert", 1)
+    if period < needed:
+        never = f"datapoints_to_alert {needed}: there could be no alert"
+        raise ValueError(f"is {period}, and {never}; write {needed} or more")
+    return period
+
+
+def connect_address(url: str | None, info: ValidationInfo) -> str | None:
+    """The address of a Spark Connect server, which requires the Spark engine."""
+    if url is None:
+        return None
+    if not re.fullmatch(r"sc://[^/\s]+(/.*)?", url):
+        raise ValueError(f"is {url.partition(';')[0]!r}; it has to be an address like sc://HOST:15002")
+    if info.data.get("engine") == "local":
+        raise ValueError("names a server, and engine is 'local'; leave one of them out")
+    return url
+
+
+def table_or_folder(place: str | None, info: ValidationInfo) -> str | None:
+    """Where results go as tables; a catalog's table requires an engine with a catalog."""
+    if place is not None and is_of_catalog(place) and info.data.get("engine") == "local":
+        raise ValueError(f"is {place!r}, a table of Spark's catalog; write --engine spark, or a path such as ./{place}")
+    return place
+
+
+def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
+    """How columns are matched; the service's behaviour, if requested, decides it."""
+    if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
+        raise ValueError("is 'name', and compat is 'service', which means exact; leave one of them out")
+    return columns
+
+
+def of_text(read: Callable[[str], Any]) -> BeforeValidator:
+    """Parses a text; other values are returned as they are. A BadConfiguration becomes an error of the text."""
+
+    def validated(value: Any) -> Any:
+        try:
+            return read(value) if isinstance(value, str) else value
+        except BadConfiguration as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(validated)
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return read_offset(text.strip(), "")
+    except BadConfiguration:
+        raise ValueError(f"is {text!r}; it has to be an ISO 8601 duration, such as PT1H or -P1D") from None
+
+
+def _span(least: timedelta, wanted: str, text: str) -> timedelta:
+    if (span := _duration(text)) < least:
+        raise ValueError(f"is {text!r}; it has to be {wanted}")
+    return span
+
+
+_period = partial(_span, timedelta.resolution, "longer than nothing, such as PT24H or P7D")
+_wait = partial(_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
+
+
+def _thresholds(text: str) -> dict[str, float]:
+    pairs = [pair.rpartition("=") for pair in listed(text)]
+    try:
+        return {name.strip(): _number(number) for name, _, number in pairs}
+    except ValueError:
+        raise ValueError(f"is {text!r}; write FEATURE=NUMBER, such as plan=0.3, several with commas") from None
+
+
+def _costs(text: str) -> dict[str, float]:
+    pairs = [pair.partition("=") for pair in listed(text)]
+    try:
+        found = {name.strip().lower(): _number(number) for name, _, number in pairs}
+    except ValueError:
+        found = {}
+    if not found or set(found) - {"tp", "fp", "tn", "fn"}:
+        raise ValueError(f"is {text!r}; write what outcomes are worth, such as tp=40,fp=-5, of tp, fp, tn and fn")
+    return found
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _column_metrics(text: str) -> tuple[str, ...]:
+    try:
+        return chosen(listed(text))
+    except BadConfiguration as error:
+        raise ValueError(f"is {text!r}; {error}") from error
+
+
+def _script(path: str) -> str:
+    if is_local(path) and not local_path(path).is_file():
+        raise ValueError(f"is {path!r}, where there is no file; write the path of a Python file")
+    return path
+
+
+def _moment(text: str) -> datetime:
+    time = parse_time(text.strip())
+    if time is None:
+        raise ValueError(f"is {text!r}; it has to be a time, such as 2021-05-06T22:00:00Z")
+    return time
+
+
+def _version(value: Any, info: ValidationInfo) -> Any:
+    data_format = info.data.get("dataset_format", DELTA)
+    if data_format != DELTA and not isinstance(data_format, TableFormat):
+        raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
+    time = parse_time(value.strip())
+    if time is None and not value.strip().isdecimal():
+        raise ValueError(f"is {value!r}; it has to be the number of a version, or a time such as 2021-05-06T22:00:00Z")
+    return time or int(value)
+
+
+def _tolerance(text: str) -> Any:
+    from spark_model_monitor.monitors.model_quality.measurement import Tolerance  # slow, and few jobs have one
+
+    try:
+        return Tolerance.parse(text)
+    except BadConfiguration as error:
+        raise ValueError(str(error).removeprefix("tolerance ")) from error
+
+
+Switch = Annotated[bool, BeforeValidator(read_switch)]
+Enabled = Annotated[bool, BeforeValidator(_enabled), Placeholder("Enabled|Disabled")]
+Number = Annotated[float, BeforeValidator(_number), Placeholder("NUMBER")]
+Share = Annotated[float, BeforeValidator(_share), Placeholder("SHARE")]
+Chance = Annotated[float, BeforeValidator(_chance), Placeholder("SHARE")]
+Whole = Annotated[int, BeforeValidator(_whole), Placeholder("NUMBER")]
+Moment = Annotated[datetime, of_text(_moment), Placeholder("TIME")]
+TableVersion = Annotated[Version, BeforeValidator(_version), Placeholder("VERSION|TIME")]
+Duration = Annotated[timedelta, of_text(_duration), Placeholder("DURATION")]
+Period = Annotated[timedelta, of_text(_period), Placeholder("DURATION")]
+Wait = Annotated[timedelta, of_text(_wait), Placeholder("DURATION")]
+Size = Annotated[int, BeforeValidator(_size), Placeholder("SIZE")]
+UpTo100 = Annotated[int, BeforeValidator(_up_to_100), Placeholder("NUMBER")]
+ThresholdsByFeature = Annotated[Mapping[str, float], of_text(_thresholds), Placeholder("THRESHOLDS")]
+Costs = Annotated[Mapping[str, float], of_text(_costs), Placeholder("COSTS")]
+Destinations = Annotated[tuple[Destination, ...], of_text(read_destinations), Placeholder("SINK")]
+Names = Annotated[tuple[str, ...], of_text(listed), Placeholder("FEATURES")]
+ColumnMetrics = Annotated[tuple[str, ...], of_text(_column_metrics), Placeholder("METRICS")]
+Sha256 = Annotated[str, of_text(_sha256), Placeholder("DIGEST")]
+Script = Annotated[str, of_text(_script), Placeholder("FILE")]
+DataFormat = Annotated[DatasetFormat, of_text(parse_dataset_format), Placeholder("FORMAT")]
+ToleranceRule = Annotated[Any, of_text(_tolerance), Placeholder("TOLERANCE")]
+
+
+def named_in(meant: Mapping[str, Any]) -> BeforeValidator:
+    """A validator that maps names to their meanings, ignoring case."""
+    return BeforeValidator(partial(read_name, meant))
+
+
+def read_name(meant: Mapping[str, Any], value: Any) -> Any:
+    """The meaning of a name, ignoring case."""
+    if value is None or value in meant.values():
+        return value
+    names = {name.lower(): name for name in meant}
+    text = str(value).strip().lower()
+    if text in names:
+        return meant[names[text]]
+    near = did_you_mean(text, names, "", shown=names.__getitem__)
+    hint = f"{near} " if near else ""
+    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
+
+
+def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
+    """A threshold within the range of the distance that `setting` names; by default its usual threshold."""
+
+    def read(value: Any, info: ValidationInfo) -> Any:
+        method = methods.get(info.data.get(setting, next(iter(methods))))
+        if value is None:
+            return method.facts["threshold"]
+        if method.facts["range"][1] == 1:
+            return _share(value)
+        number = _number(value)
+        if number < 0:
+            raise ValueError(f"is {value!r}; it has to be a number, 0 or more")
+        return number
+
+    return BeforeValidator(read)

@@ -1,0 +1,421 @@
+"""Reads a job's configuration: flags, environment, --env-file and the processing-job file, all errors at once. Driver only.
+
+For each option the text from the highest source counts, with the words that name its place in an error; a blank text
+counts as not given. `contract.py` parses the texts. For local data the format and the output are optional.
+
+Source: C1.4 for the order: --env-file is ours and comes right below the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.reading.formats import CsvFormat, SparkFormat, TableFormat, parse_dataset_format
+from spark_model_monitor.data.reading.headers import format_word_of
+from spark_model_monitor.documents.run_description import RunDescription
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
+from spark_model_monitor.reports.outputs.files import current_run, document_of
+from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
+from spark_model_monitor.running.configuration.bias_options import read_analysis_config
+from spark_model_monitor.running.configuration.command_line import OF_A_BASELINE, PROCESSING_JOB_FILES
+from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
+from spark_model_monitor.running.configuration.options import PREFIX, Compatibility, flag_of, read_switch, variable_of
+from spark_model_monitor.storage import is_local, local_path, opens_here
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
+
+OTHER_VARIABLES = (
+    *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_MAVEN_MIRROR", "MODEL_MONITOR_HOME"),
+    "MODEL_MONITOR_S3_ROOT",
+    *(*SMTP_VARIABLES, WEBHOOK_SECRET),
+)
+"""Variables with our prefix that are not options of a job."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A text and the words that name its place: "--output-path", "conf/a.env: output_path"."""
+
+    text: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The highest text of each option; errors of the sources themselves; names that are nearly ours.
+
+    errors: text -> the option that it is about, None if it is not about a single one. chosen: sentences on values that
+    were inferred, not given.
+    """
+
+    values: Mapping[str, Given]
+    errors: Mapping[str, str | None] = field(default_factory=dict)
+    doubtful: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
+
+    def text(self, name: str) -> str | None:
+        """The text of an option, None if no source has it."""
+        return self.values[name].text if name in self.values else None
+
+
+def sources_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:
+    """The options as given by flags, environment and files, errors included; nothing is decided.
+
+    --env-file and --container-root name further sources, and are read from those above these.
+    """
+    errors: dict[str, str | None] = {}
+    layers = [_of_flags(arguments, errors), _of_variables(environment, "variable {}")]
+    doubtful = _doubtful(environment, "variable {}", only_prefixed=True)
+
+    env_file = _highest(layers).get("env_file")
+    if env_file is not None:
+        variables = _read_env_file(env_file, errors)
+        layers.append(_of_variables(variables, f"{env_file.text}: {{}}"))
+        doubtful += _doubtful(variables, f"{env_file.text}: {{}}", only_prefixed=False)
+
+    root = _highest(layers).get("container_root", Given("/", ""))
+    for relative in PROCESSING_JOB_FILES:
+        path = Path(root.text) / relative
+        layers.append(_of_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
+    return Sources(_highest(layers), errors, tuple(doubtful))
+
+
+def _highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
+    return {name: given for layer in reversed(layers) for name, given in layer.items()}
+
+
+def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[str, Given]:
+    """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do."""
+    flags = {flag_of(name): (name, "true") for name in OPTIONS}
+    flags.update({flag_of(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
+    free = next((name for name, option in OPTIONS.items() if option.free), "")
+    given: dict[str, Given] = {}
+    words = list(arguments)
+    while words:
+        flag, equals, text = words.pop(0).partition("=")
+        if free and free not in given and not flag.startswith("-"):
+            given[free] = Given(flag + equals + text, flag_of(free))
+            continue
+        if flag not in flags:
+            near = difflib.get_close_matches(flag.replace("_", "-"), flags, n=1)
+            errors[_unknown(flag, near)] = flags[near[0]][0] if near else None
+            if not equals and words and not words[0].startswith("--"):
+                words.pop(0)  # the flag's value: not a further error
+            continue
+        name, switched = flags[flag]
+        if OPTIONS[name].placeholder:
+            if not equals and (not words or words[0].startswith("--")):
+                errors[f"{flag} has no value; write {flag} {OPTIONS[name].placeholder}"] = name
+                continue
+            text = text if equals else words.pop(0)
+        else:
+            text = _of_switch(text, switched == "true") if equals else switched
+        if text.strip():
+            before = f"{given[name].text}," if OPTIONS[name].repeatable and name in given else ""
+            given[name] = Given(before + text, flag)
+    return given
+
+
+def _unknown(flag: str, near: Sequence[str]) -> str:
+    if not flag.startswith("--"):
+        return f"{flag!r} belongs to no flag; write --FLAG VALUE, and quote values with blanks"
+    return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
+
+
+def _of_variables(variables: Mapping[str, str], place: str) -> dict[str, Given]:
+    given = {}
+    for variable, (name, positive) in _known_variables().items():
+        if (text := variables.get(variable, "")).strip():
+            given[name] = Given(text if positive else _of_switch(text, positive), place.format(variable))
+    return given
+
+
+@cache
+def _known_variables() -> Mapping[str, tuple[str, bool]]:
+    """The option of each variable, and whether it means yes or is its opposite."""
+    ways = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
+    return {variable_of(key, option): (name, key == name) for name, option, key in ways}
+
+
+def _of_switch(text: str, positive: bool) -> str:
+    """The switch that `--progress=TEXT` or `--no-progress=TEXT` means; a text that is neither yes nor no is kept."""
+    try:
+        return "true" if read_switch(text) == positive else "false"
+    except ValueError:
+        return text
+
+
+def _doubtful(variables: Mapping[str, str], place: str, *, only_prefixed: bool) -> list[str]:
+    """Names that nearly match ours: with our prefix, or (in a file of variables) a typo away."""
+    known = _known_variables().keys()
+    found = []
+    judged = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
+    for name in sorted(judged - known - set(OTHER_VARIABLES)):
+        near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.85)
+        if name.startswith(PREFIX) or near:
+            found.append(place.format(name) + (f" (did you mean {near[0]}?)" if near else ""))
+    return found
+
+
+def _read_env_file(given: Given, errors: dict[str, str | None]) -> dict[str, str]:
+    from dotenv.parser import parse_stream  # not loaded by a run without such a file
+
+    try:
+        with open(given.text, encoding="utf-8-sig") as file:
+            return dict(_bindings(given.text, parse_stream(file), errors))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        fault = f"{given.place} is {given.text!r}, which can't be read ({reason}); write the path of a local file"
+        errors[fault] = None
+        return {}
+
+
+def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+    for found in bindings:
+        if found.error or (found.key is not None and found.value is None):
+            line = found.original.line
+            errors[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
+        elif found.key is not None and found.value is not None:
+            yield found.key, found.value
+
+
+def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str, str]:
+    """The `Environment` of the container's configuration file; empty if there is no such file."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        errors[f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it"] = None
+        return {}
+    variables = document.get("Environment") if isinstance(document, dict) else None
+    if variables is None:
+        return {}
+    if not isinstance(variables, dict):
+        errors[f"{path}: Environment has to be an object of texts"] = None
+        return {}
+    return {str(name): str(value) for name, value in variables.items()}
+
+
+FORMATS = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
+"""Formats by the `dataset_type` of a configuration (its name), used where `dataset_format` is not given."""
+
+
+WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
+"""Default formats of monitors whose configuration has no dataset type."""
+
+ANALYSES = tuple(WITHOUT_TYPE)  # the analyses that have such a configuration
+
+BASELINE_FILES = ("baseline_constraints", "baseline_statistics")
+
+ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
+"""Endings of the default names of jobs' folders: orders-baseline, in the current folder."""
+
+
+def with_default_output(job: str, sources: Sources) -> Sources:
+    """The sources with an output path; an existing baseline isn't overwritten.
+
+    They are unchanged if one is given, or if the data is not on this machine.
+    """
+    path = _local_data(job, sources)
+    if path is None or job not in ENDINGS or "output_path" in sources.values:
+        return sources
+    output = f"{path.resolve().name.partition('.')[0] or 'data'}-{ENDINGS[job]}"
+    if job == "baseline" and any(Path(output, name).exists() for name in OF_A_BASELINE):
+        write = f"write --output-path {output} to replace that baseline, or another directory"
+        error = f"{output} is there already; {write}"
+        return replace(sources, errors={**sources.errors, error: "output_path"})
+    return _chosen(sources, "output_path", output, f"output: {output}")
+
+
+def with_recognised_format(job: str, sources: Sources) -> Sources:
+    """The sources with the format of the data; unchanged if it is given, or if the data is not on this machine.
+
+    Raises BadInput and NoData for files whose format can't be recognised.
+    """
+    path = _local_data(job, sources)
+    if path is None or job == "merge" or "dataset_format" in {*sources.values, *stood_for(sources.values, job)}:
+        return sources
+    try:
+        word = format_word_of(LocalEngine(), str(path))
+    except BadConfiguration as error:
+        return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
+    remembered = _read_by_baseline(sources).get("dataset_format") if job == "monitor" else None
+    if remembered is not None and _is_kind_of(remembered, word):
+        return _chosen(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
+    return _chosen(sources, "dataset_format", word, f"format: {word}, detected from {path}")
+
+
+def _is_kind_of(text: str, word: str) -> bool:
+    """Whether a given format is a more detailed form of the recognised one."""
+    found, own = parse_dataset_format(text), parse_dataset_format(word)
+    if isinstance(found, SparkFormat):
+        return found.reader == ("csv" if isinstance(own, CsvFormat) else word)
+    return type(found) is type(own) and getattr(found, "separator", None) == getattr(own, "separator", None)
+
+
+def _local_data(job: str, sources: Sources) -> Path | None:
+    """The path of the data; None if not given, or if it is not on this machine."""
+    path = stood_for(sources.values, job).get("dataset_source", sources.text("dataset_source"))
+    if path is None or not is_local(path) or not local_path(path).exists():
+        return None
+    return local_path(path)
+
+
+def _chosen(sources: Sources, name: str, text: str, sentence: str) -> Sources:
+    values = {**sources.values, name: Given(text, flag_of(name))}
+    return replace(sources, values=values, chosen=(*sources.chosen, sentence))
+
+
+def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
+    """Options that an analysis configuration implies where they are not given: the location and the format of its data.
+
+    Its `dataset_uri` overrides everything but a flag. A monitor's configuration does not give the format of its data:
+    it is merged records, or for attributions captured ones.
+    Source: B1 and B5.1.
+    """
+    if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
+        return {}
+    try:
+        config = read_analysis_config(given["analysis_config"].text)
+    except (KeyError, BadInput, BadDocument):  # reported when the option itself is read
+        return {}
+    found = {}
+    if config.dataset_type is not None and config.dataset_type.name in FORMATS:
+        found["dataset_format"] = FORMATS[config.dataset_type.name]
+    elif config.dataset_type is None and job == "monitor":
+        found["dataset_format"] = WITHOUT_TYPE[given["analysis_type"].text.upper()]
+    found = {name: text for name, text in found.items() if name not in given}
+    source = given.get("dataset_source")
+    if config.dataset_uri is not None and not (source and source.place.startswith("--")):
+        found["dataset_source"] = config.dataset_uri
+    return found
+
+
+def with_what_the_baseline_read(job: str, sources: Sources) -> Sources:
+    """The sources with the options by which a monitor's baseline was read, unless they set them or the service is replayed.
+
+    Of its format only what `with_recognised_format` leaves open is taken, such as whether there is a header.
+    """
+    remembered = _read_by_baseline(sources) if job == "monitor" else {}
+    is_given = sources.values.keys()
+    for name, text in remembered.items():
+        if name not in is_given and name != "dataset_format":
+            sources = _chosen(sources, name, text, f"{name}: {text}, as the baseline has it")
+        elif name in is_given and _listed(sources.values[name].text) != _listed(text) and name != "dataset_format":
+            given = sources.values[name]
+            sentence = f"{given.place} is {given.text}, but {text} for the baseline; what that changes is no drift"
+            sources = replace(sources, chosen=(*sources.chosen, sentence))
+    return sources
+
+
+def _listed(text: str) -> list[str]:
+    return sorted(word.strip() for word in text.split(","))
+
+
+def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
+    """The options in run.json of the baseline; empty if there is none, or only Spark can open it."""
+    path = sources.text("baseline")
+    replays_service = (sources.text("compat") or "").lower() == Compatibility.SERVICE.value
+    if path is None or replays_service or not opens_here(path):
+        return {}
+    try:
+        run = current_run(path)
+        description = document_of(run, RunDescription) if run else None
+    except MonitorError:  # reported when the baseline itself is read
+        return {}
+    read_by = (description.read_by if description else None) or {}
+    return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
+
+
+def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:
+    """The configuration that the sources add up to.
+
+    Raises BadConfiguration with one line for each error: its place, what was found and what to write instead.
+    """
+    errors = list(sources.errors)
+    told = set(sources.errors.values())
+    texts = {name: given.text for name, given in sources.values.items()}
+    texts |= stood_for(sources.values, job)
+    texts = {**{name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}, **texts}
+    config = None
+    try:
+        config = JobConfig.model_validate({"job": job, **texts})
+    except ValidationError as error:
+        found = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors()}
+        errors += [_error(name, text, sources.values) for name, text in found.items() if name not in told]
+    if "dataset_source" not in told | set(texts) and not _names_its_data(texts.get("dataset_format", "")):
+        errors.append(_missing("dataset_source"))
+    errors += [_missing(name) for name, option in OPTIONS.items() if job in option.required_by and name not in texts]
+    errors += [] if config is None else _faults_of_baseline(config, sources.values)
+    if config is None or errors:
+        raise BadConfiguration.gathered(errors)
+    overruled = BASELINE_FILES if config.baseline is not None else ()
+    ignored = [
+        sources.values[name].place
+        for name, option in OPTIONS.items()
+        if name in texts and (name in overruled or not option.is_used_by(job, config.analysis_type))
+    ]
+    publish = config.publish_cloudwatch_metrics
+    return config.model_copy(
+        update={
+            "ignored": tuple(ignored),
+            "doubtful": sources.doubtful,
+            "remembered": dict(_remembered(config, texts)),
+            "publish_cloudwatch_metrics": in_container if publish is None else publish,
+        }
+    )
+
+
+def _faults_of_baseline(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
+    """Errors: a second baseline whose flag would be ignored, and a window that would overwrite its baseline."""
+    if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
+        return
+    place = values["baseline"].place
+    for name in BASELINE_FILES:
+        if name in values and values[name].place == flag_of(name):
+            yield f"{flag_of(name)} and {place} name two baselines; leave one of them out"
+    if _resolved(config.baseline) == _resolved(config.output_path):
+        yield (
+            f"{place} is {config.baseline!r}, as is the output path, so that the window would take the baseline's place; write "
+            f"another output path, or {flag_of('baseline')} previous for the run before"
+        )
+
+
+def _resolved(path: str) -> str:
+    return str(local_path(path).resolve()) if is_local(path) else path.rstrip("/")
+
+
+def _remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """How the data is read, by option; a table's name includes its location."""
+    is_table = isinstance(config.dataset_format, TableFormat)
+    for name, option in OPTIONS.items():
+        if option.remembered and name in texts and not (is_table and name == "dataset_format"):
+            yield name, texts[name]
+
+
+def _error(name: str, message: str, values: Mapping[str, Given]) -> str:
+    return f"{values[name].place} {message}" if name in values else _missing(name)
+
+
+def _missing(name: str) -> str:
+    option = OPTIONS[name]
+    return f"{name} is missing; write {flag_of(name)} {option.placeholder}, or set the variable {name}"
+
+
+def _names_its_data(text: str) -> bool:
+    """Whether this `dataset_format` is of a kind that needs no path; False if it can't be read."""
+    try:
+        return isinstance(parse_dataset_format(text), (TableFormat, SparkFormat))
+    except BadConfiguration:
+        return False

@@ -1,0 +1,367 @@
+"""The data set of a job that monitors a model, read as its configuration describes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.profiling.row_sample import rows_evenly
+from spark_model_monitor.data.reading.captures import columns_of_inputs, list_captures, records_of
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, MergedFormat
+from spark_model_monitor.data.reading.headers import first_cells, first_with_a_line, longest_line
+from spark_model_monitor.data.reading.listing import Listing, list_dataset
+from spark_model_monitor.data.reading.outcomes import (
+    PREDICTION_COLUMN,
+    outcomes,
+    read_labelled,
+    read_line_outcomes,
+    reading_of,
+)
+from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
+from spark_model_monitor.data.records.decoding import Reading
+from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
+from spark_model_monitor.data.records.outcome_values import NO_RECORDS, FeatureReading, OutcomeReading
+from spark_model_monitor.documents.analysis_config import AnalysisConfig
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.explainability.analysis import AttributionBaseline
+from spark_model_monitor.monitors.predictors.errors import MOST_ROWS as ERROR_ROWS
+from spark_model_monitor.monitors.predictors.errors import NO_ERROR_MODEL, ErrorModel
+from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.running.configuration.bias_options import read_analysis_config
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.inputs.features import options_of, read_columns, without
+from spark_model_monitor.running.inputs.joined import joined
+from spark_model_monitor.running.inputs.measures import (
+    features_path,
+    has_predictions,
+    has_records,
+    outcome_plan,
+    reads_label,
+    threshold_of,
+)
+from spark_model_monitor.running.inputs.run_inputs import load_metrics, window_of
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.segments import fits
+
+log = logging.getLogger(__name__)
+
+
+def read_outcomes(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The outcomes in the data set of `dataset_source` and `dataset_format`.
+
+    Raises BadConfiguration if the data has no labels or the configuration does not give their location, NoData if there
+    is nothing to read.
+    """
+    require_numbers(config)
+    data_format = config.dataset_format
+    if isinstance(data_format, CaptureFormat):
+        raise BadConfiguration(
+            "dataset_format: captured records have no labels; run the merge job on them, and write --dataset-format merged "
+            "for what it leaves"
+        )
+    if config.ground_truth_attribute is None and not isinstance(data_format, MergedFormat):
+        raise BadConfiguration("ground_truth_attribute is missing; name the column of the label")
+    labels = {cut: tuple(segments) for cut, segments in getattr(baseline, "segments", {}).items()}
+    plan = outcome_plan(config, labels)
+    if baseline is not None:  # its rows are counted as the baseline's are
+        plan = replace(plan, group_column=getattr(baseline, "group_column", None))
+    return _outcomes(engine, config, plan, with_label=True)
+
+
+def read_predictions(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The predictions in the data set of `dataset_source` and `dataset_format`; labels, if there are any, are ignored.
+
+    Raises BadConfiguration if the configuration does not give their location, NoData if there is nothing to read.
+    """
+    return _outcomes(engine, config, outcome_plan(config), with_label=False)
+
+
+def learnt_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | None:
+    """The model of prediction errors learnt from the baseline's rows; None if not requested. rows: their number.
+
+    Raises BadConfiguration or BadInput for rows from which errors can't be learnt.
+    """
+    if config.learn_errors is None:
+        return None
+    import pandas as pd
+
+    prediction, label = config.inference_attribute, config.ground_truth_attribute
+    table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+    for option, name in (("inference_attribute", prediction), ("ground_truth_attribute", label)):
+        if name not in table.names:
+            columns = ", ".join(table.names)
+            raise BadConfiguration(f"{option} is {name!r}; errors are learnt from columns, here {columns}")
+    known = rows_evenly(table, rows, ERROR_ROWS).to_pandas()
+    for name in (prediction, label):  # the baseline refuses such rows, and says how many are too many
+        known = known[np.isfinite(pd.to_numeric(known[name], errors="coerce"))]
+    return ErrorModel.learnt(known, label=label or "", prediction=prediction or "")
+
+
+def require_numbers(config: JobConfig) -> None:
+    """Raises BadConfiguration if errors are requested for predictions that are not numbers in a table."""
+    if config.learn_errors is None:
+        return
+    if not outcome_plan(config).is_regression or isinstance(config.dataset_format, CaptureFormat | MergedFormat):
+        raise BadConfiguration(
+            "learn_errors: errors are learnt of predicted numbers in a table, each row with its features; write --problem-type "
+            "Regression and a table such as csv or parquet, or leave it out"
+        )
+
+
+def _outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with_label: bool) -> Dataset:
+    data_format, errors = config.dataset_format, None
+    if not with_label and plan.is_regression:
+        if isinstance(data_format, CaptureFormat | MergedFormat):
+            raise BadConfiguration(
+                "dataset_format: an estimate of predicted numbers takes a table, each row its features and its prediction; write "
+                "--dataset-format csv, json or parquet, not capture or merged"
+            )
+        if config.error_model is None:
+            raise BadConfiguration(NO_ERROR_MODEL)
+        errors = ErrorModel.read(config.error_model)
+    where = partial(_where, config, with_label=with_label)
+    if isinstance(data_format, CaptureFormat | MergedFormat) and not config.record_preprocessor_script:
+        halves = tuple(half for half in OUTPUT_INDEXES if half in data_format.index_names)
+        if not halves:
+            raise BadConfiguration(
+                f"dataset_format: captureIndexNames names none of {', '.join(OUTPUT_INDEXES)}, which hold the predictions"
+            )
+        source, reading = _captures(engine, config), records_of(halves, options_of(config))
+        names = columns_of_inputs(engine, source, reading) if plan.reads_features else ()
+        has_none = not plan.segments or (plan.labels and not any(fits(cut, names) for cut in plan.segments))
+        if has_none and plan.group_column is None:
+            return _of_lines(engine, config, source, LineDecoder(where(reading)))
+        beside = FeatureReading(columns=len(names), names=names)
+        decoder = LineDecoder(replace(where(replace(reading, halves=(INPUT, *halves))), features=beside))
+        return _of_lines(engine, config, source, decoder, cut_by=plan)
+    is_plain = errors is None and not plan.reads_features and not config.record_preprocessor_script
+    if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
+        listing = list_dataset(engine, config.dataset_source)
+        return _of_lines(engine, config, listing, DocumentDecoder(where()))
+    table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+    addresses = _addresses(config) | ({} if with_label else {"label": None})
+    return outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
+
+
+def _captures(engine: Engine, config: JobConfig) -> Listing:
+    window = window_of(config)
+    return list_captures(engine, config.dataset_source, window, lenient_window=config.lenient_window)
+
+
+def _where(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:
+    addresses = config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
+    return reading_of(outcome_plan(config), *addresses, records, with_label=with_label)
+
+
+def _of_lines(
+    engine: Engine,
+    config: JobConfig,
+    source: Listing,
+    decoder: LineDecoder | DocumentDecoder,
+    cut_by: OutcomePlan | None = None,
+) -> Dataset:
+    line_bytes = longest_line(engine.storage(source.path), source.files[0])
+    return read_line_outcomes(
+        engine,
+        source,
+        decoder,
+        metrics=load_metrics(config.metrics),
+        cut_by=cut_by,
+        as_service=config.replays_service,
+        partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
+    )
+
+
+def _addresses(config: JobConfig) -> dict[str, Any]:
+    """The columns that are named; the plan does not request the others."""
+    named = {
+        "label": config.ground_truth_attribute,
+        "prediction": config.inference_attribute,
+        "probability": config.probability_attribute,
+    }
+    return {name: address for name, address in named.items() if address is not None}
+
+
+WHOLE_OUTPUT = "0"  # without attributes the output is one numeric score (C7.2a)
+
+
+def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The data set that the configuration names, with its label and, if there are any, its predictions as columns.
+
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
+    configuration's headers don't fit it.
+    """
+    analysis = read_analysis_config(config.analysis_config or "")
+    if has_records(config, analysis):
+        dataset = read_records(engine, config, analysis, partial(_reading, config, analysis), (INPUT, *OUTPUT_INDEXES))
+    elif isinstance(config.dataset_format, CsvFormat):
+        dataset = read_joined_csv(engine, config, config.dataset_format, analysis)
+    else:
+        dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+    return without(_with_prediction(dataset, config, analysis), config.exclude_features_attribute)
+
+
+def read_joined_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
+    """CSV files plus the columns of facets, and last the predictions, from data sets of their own (`joined.py`)."""
+    dataset = read_headed_csv(engine, config, csv_format, analysis)
+
+    def beside(uri: str | None, headers: tuple[str, ...] | None) -> Dataset | None:
+        if uri is None:
+            return None
+        there = config.model_copy(update={"dataset_source": uri})
+        return read_headed_csv(engine, there, csv_format, analysis.model_copy(update={"headers": headers}))
+
+    facets = beside(analysis.facet_dataset_uri, analysis.facet_headers)
+    predictions = beside(analysis.predicted_label_dataset_uri, analysis.predicted_label_headers)
+    if facets is None and predictions is None:
+        return dataset
+    return joined(dataset, facets, predictions, analysis)
+
+
+def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, analysis: AnalysisConfig) -> Dataset:
+    """CSV files with the configuration's headers. A first line with most of them is a header; else it is data."""
+    if analysis.headers is None:
+        return read_columns(engine, config)
+    files = list_dataset(engine, config.dataset_source).files
+    first, head = first_with_a_line(engine.storage(config.dataset_source), files)
+    cells = first_cells(first, head, csv_format.separator)
+    if len(cells) != len(analysis.headers):
+        raise BadConfiguration(
+            f"analysis_config.json: headers has {len(analysis.headers)} names, and {first.path} has {len(cells)} columns; "
+            "name all of them"
+        )
+    found = [cell.strip() for cell in cells]
+    has_names = 2 * len(set(found) & set(analysis.headers)) > len(found)  # most of the first line
+    is_header = found == list(analysis.headers) or (has_names and not config.replays_service)
+    dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
+    absent = [name for name in analysis.headers if name not in found] if is_header else []
+    if absent:
+        raise BadConfiguration(
+            f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
+            "that the columns have there"
+        )
+    named = replace(dataset, names=tuple(found) if is_header else analysis.headers)
+    return named.of_features(analysis.headers)
+
+
+def read_records(
+    engine: Engine,
+    config: JobConfig,
+    analysis: AnalysisConfig,
+    reading: Callable[[Reading], OutcomeReading],
+    halves: tuple[str, ...],
+) -> Dataset:
+    """Captured or merged records, JSON Lines or JSON documents, in which paths locate everything.
+
+    reading: what is read of records of a kind. halves: the members of `captureData` to read.
+    """
+    is_json = isinstance(config.dataset_format, JsonFormat)
+    source = list_dataset(engine, config.dataset_source) if is_json else _captures(engine, config)
+    records = NO_RECORDS if is_json else records_of(halves, options_of(config))
+    whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
+    files, storage = source.files, engine.storage(source.path)
+    line_bytes = max(file.size_bytes for file in files) if whole_files else longest_line(storage, files[0])
+    return read_labelled(
+        engine,
+        source,
+        reading(records),
+        analysis.headers,
+        threshold=threshold_of(config, analysis),
+        documents=is_json,
+        whole_files=whole_files,
+        as_service=config.replays_service,
+        partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
+    )
+
+
+def _reading(config: JobConfig, analysis: AnalysisConfig, records: Reading) -> OutcomeReading:
+    is_json = isinstance(config.dataset_format, JsonFormat)
+    prediction = config.inference_attribute
+    if prediction is None and analysis.predicted_label is not None:
+        prediction = str(analysis.predicted_label)
+    probability = config.probability_attribute
+    if prediction is None and probability is None and not is_json:
+        probability = WHOLE_OUTPUT
+    label = config.ground_truth_attribute
+    is_merged_json = isinstance(config.dataset_format, MergedFormat) and features_path(config, analysis) is not None
+    if label is None and (is_json or is_merged_json) and analysis.label is not None:
+        label = str(analysis.label)  # labels in JSON have the same path as in the data set
+    predicts = has_predictions(config, analysis)
+    return OutcomeReading(
+        label,
+        prediction if predicts else None,
+        probability if predicts else None,
+        with_label=not isinstance(config.dataset_format, CaptureFormat),
+        keeps_missing=True,
+        records=records,
+        features=FeatureReading(features_path(config, analysis)),
+    )
+
+
+def _with_prediction(dataset: Dataset, config: JobConfig, analysis: AnalysisConfig) -> Dataset:
+    """A table whose predictions are probabilities, with a last column of predicted labels."""
+    places = (config.inference_attribute, analysis.predicted_label, analysis.predicted_label_dataset_uri)
+    named = any(place is not None for place in places)
+    if has_records(config, analysis) or named or config.probability_attribute is None:
+        return dataset
+    address = config.probability_attribute
+    if address not in dataset.names and not (address.isdecimal() and int(address) < len(dataset.names)):
+        raise BadConfiguration(f"probability_attribute is {address!r}, which is no column of the data")
+    position = dataset.names.index(address) if address in dataset.names else int(address)
+    rows = dataset.table.above(f"c{position}", threshold_of(config, analysis), f"c{len(dataset.names)}")
+    rest = rows.columns[len(dataset.names) : -1]
+    columns = [*(f"c{place}" for place in range(len(dataset.names) + 1)), *rest]
+    return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))
+
+
+def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The data set that the configuration names; for captured records only the model's input.
+
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format, BadConfiguration if the
+    configuration's headers don't fit it.
+    """
+    analysis = read_analysis_config(config.analysis_config or "")
+    if has_records(config, analysis):
+        dataset = _records(engine, config, analysis, baseline)
+    elif isinstance(config.dataset_format, CsvFormat):
+        dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
+    else:
+        dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+        if dataset.rare:
+            log.warning("%d features that almost no record has are not explained", len(dataset.rare))
+            dataset = dataset.of_features([name for name in dataset.names if name not in dataset.rare])
+    return without(dataset, config.exclude_features_attribute)
+
+
+def _records(engine: Engine, config: JobConfig, analysis: AnalysisConfig, baseline: StoredBaseline | None) -> Dataset:
+    label = analysis.label if reads_label(config, analysis) else None
+
+    def reading(records: Reading) -> OutcomeReading:
+        path = features_path(config, analysis)
+        return OutcomeReading(
+            None if label is None else str(label),
+            None,
+            None,
+            with_label=label is not None,
+            keeps_missing=True,
+            records=records,
+            features=FeatureReading(path),
+        )
+
+    headers = _features_of(baseline) if analysis.headers is None else analysis.headers
+    if headers is not None and label is None:
+        headers = tuple(name for name in headers if name not in (analysis.label, analysis.predicted_label))
+    return read_records(engine, config, analysis.model_copy(update={"headers": headers}), reading, (INPUT,))
+
+
+def _features_of(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
+    """The features of the baseline's columns, in their order."""
+    by_output = baseline.constraints.values if isinstance(baseline, AttributionBaseline) else {}
+    return next(map(tuple, by_output.values()), None)

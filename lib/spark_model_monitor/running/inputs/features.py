@@ -1,0 +1,86 @@
+"""The features of a job's data set, read as its configuration describes, for monitors of data alone."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions
+from spark_model_monitor.data.reading.paths import read_path, set_for_width
+from spark_model_monitor.data.reading.readers import within
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.inputs.run_inputs import unused_window, window_of
+
+log = logging.getLogger(__name__)
+
+
+def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The data set of `dataset_source` and `dataset_format`, without the excluded features.
+
+    baseline: its features name the columns of captures, by position; without it they are called `_c0`, `_c1`, ….
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
+    """
+    dataset = read_columns(engine, config, baseline.names if baseline else None)
+    return set_for_width(engine, without(dataset, config.exclude_features_attribute))
+
+
+def read_columns(engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None) -> Dataset:
+    """The data set with all its columns. names: those of the baseline, for captured records and transforms."""
+    captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
+    options = options_of(config, names)
+    if config.record_preprocessor_script:
+        from spark_model_monitor.data.reading.scripts import read_script
+
+        options = replace(options, script=read_script(config.record_preprocessor_script, engine))
+    dataset = read_path(engine, config.dataset_source, config.dataset_format, options)
+    if whole := unused_window(config):
+        log.warning("%s", whole)
+    if not captured and (config.sample is not None or config.target_model is not None):
+        log.warning("--sample and --target-model are of captures; all rows of this data are read")
+    if options.window is None or config.time_column is None or captured:
+        if not captured and config.time_column not in (None, *dataset.names):
+            log.warning(
+                "--time-column: %r is no column of this data; nothing is judged by the time of rows", config.time_column
+            )
+        return dataset
+    return within(dataset, config.time_column, options.window)
+
+
+def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadOptions:
+    """The configured reading options, except a script, which must be loaded. names: of the baseline's features."""
+    return ReadOptions(
+        names,
+        window_of(config),
+        config.lenient_window,
+        config.sample,
+        target_model=config.target_model,
+        as_service=config.replays_service,
+        flatten_json=config.flatten_json,
+        allow_mixed_encodings=config.allow_mixed_encodings,
+        as_of=config.as_of,
+        since=config.since,
+        left_out=config.exclude_features_attribute,
+    )
+
+
+def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
+    """The data set without some features, each given by name or 0-based index.
+
+    Raises BadConfiguration if one of them is not a feature of the data.
+    """
+    unknown = [name for name in excluded if name not in dataset.names and not _is_index(name, dataset)]
+    if unknown:
+        raise BadConfiguration(
+            f"exclude_features_attribute: {unknown[0]!r} is neither a feature of the data nor an index below "
+            f"{len(dataset.names)}; the features are {', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
+        )
+    dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
+    return dataset.of_features([name for name in dataset.names if name not in dropped]) if dropped else dataset
+
+
+def _is_index(name: str, dataset: Dataset) -> bool:
+    return name.isdecimal() and int(name) < len(dataset.names)

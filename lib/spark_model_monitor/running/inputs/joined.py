@@ -1,0 +1,94 @@
+"""Facet and prediction columns from data sets of their own, joined with the data set that they describe.
+
+Rows are matched by their position, or by the join source where one is named. The join is done in the driver's memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.reading.data import read_arrow
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE
+from spark_model_monitor.data.records.refusals import REASON, Refusal
+from spark_model_monitor.documents.analysis_config import AnalysisConfig, NamedColumns
+from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.bias.measures import BESIDE
+
+
+def joined(dataset: Dataset, facets: Dataset | None, predictions: Dataset | None, config: AnalysisConfig) -> Dataset:
+    """The data set with the columns of `facets` appended, and then the predicted label from `predictions`.
+
+    With a join source, rows that one of the others lacks are left out. Predictions that are scores become labels where
+    the configuration has a `probability_threshold`.
+    Raises BadInput if a line can't be read, a join value is repeated, or the numbers of rows differ without a join
+    source; BadConfiguration if a column doesn't exist, or there is no join source for data sets of several files.
+    Source: B1.2.
+    """
+    source = config.joinsource_name_or_index
+    key = None if source is None else _column(dataset, "joinsource_name_or_index", source)
+    rows = _rows_of(dataset, "the data set")
+    for member, other in zip(BESIDE, (facets, predictions), strict=True):
+        if other is None:
+            continue
+        found = _rows_of(other, member)
+        if key is None:
+            if max(len(dataset.files), len(other.files)) > 1:
+                raise BadConfiguration(
+                    f"{member}: a data set of several files has no order of rows; name the column that rows are joined by as "
+                    "joinsource_name_or_index"
+                )
+            if found.num_rows != rows.num_rows:
+                raise BadInput(
+                    f"{member} has {found.num_rows:,} rows and the data set {rows.num_rows:,}, which belong together by their "
+                    "place; write a row for each, or name the column that rows are joined by as joinsource_name_or_index"
+                )
+        else:
+            place = _column(other, f"{member}: joinsource_name_or_index", key if key in other.names else source or key)
+            if len(pc.unique(found[place])) < found.num_rows:
+                raise BadInput(f"{member}: column {place!r}, which rows are joined by, has a value twice")
+            at = pc.index_in(rows[key], found[place], skip_nulls=True)
+            rows, found = rows.filter(at.is_valid()), found.take(at.drop_null()).drop_columns([place])
+        if other is predictions:
+            found = _predicted(other, found, config)
+        for name in found.column_names:
+            rows = rows.append_column(name, found[name])
+    return replace(read_arrow(dataset.engine, rows), listing=dataset.listing)
+
+
+def _column(dataset: Dataset, member: str, name_or_index: str | int) -> str:
+    columns = NamedColumns(dataset.names, AnalysisConfig.FILE_NAME)
+    name = columns.named(member, name_or_index)
+    columns.require_all_found()
+    return name
+
+
+def _rows_of(dataset: Dataset, what: str) -> pa.Table:
+    """The rows in the order of their files, without header lines."""
+    rows = pa.Table.from_batches(dataset.table.batches(), dataset.table.schema)
+    if dataset.refusable:
+        rows = rows.take(pc.sort_indices(rows, [(FILE, "ascending"), (BLOCK_START, "ascending")]))  # a stable order
+        rows = rows.filter(pc.not_equal(rows[REASON], int(Refusal.REPEATED_HEADER)))
+        if bad := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
+            mend = "joined rows need all of them; mend or drop these"
+            raise BadInput(f"{what}: {bad:,} of its lines can't be read, and {mend}")
+    return rows.select(range(len(dataset.names))).rename_columns(list(dataset.names))
+
+
+def _predicted(dataset: Dataset, rows: pa.Table, config: AnalysisConfig) -> pa.Table:
+    """The predicted label, the only column unless one is named; scores are converted to their labels."""
+    only = 0 if len(dataset.names) == 1 else "predicted_label"
+    wanted = only if config.predicted_label is None else config.predicted_label
+    name = _column(dataset, "predicted_label", wanted)
+    labels = rows[name]
+    if config.probability_threshold is not None:
+        try:
+            scores = pc.cast(labels, pa.float64())
+        except pa.ArrowInvalid:  # words are labels
+            return rows.select([name])
+        if pc.any(pc.not_equal(scores, pc.round(scores))).as_py():
+            labels = pc.cast(pc.cast(pc.greater(scores, config.probability_threshold), pa.int8()), pa.string())
+    return pa.table({name: labels})

@@ -1,0 +1,271 @@
+"""Further inputs of a run: its window, baseline, checks and own metrics, and the engine where none was chosen.
+
+All of it is loaded and planned before any data is read, so that an error in it costs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.data.reading.data import why_spark
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import (
+    CaptureFormat,
+    MergedFormat,
+    ParquetFormat,
+    SparkFormat,
+    TableFormat,
+)
+from spark_model_monitor.data.records.windows import Window, hour_of_path
+from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.alerts import Decision
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
+from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
+from spark_model_monitor.plugins import cloudpickle
+from spark_model_monitor.registry import function_of
+from spark_model_monitor.reports.alerts import read_alerts
+from spark_model_monitor.reports.history import baselines
+from spark_model_monitor.reports.history.baselines import shares_at
+from spark_model_monitor.reports.history.decisions import read_decisions
+from spark_model_monitor.reports.history.variation import read_history
+from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.scheduling.schedules import full_hour
+from spark_model_monitor.storage import join, opens_here, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from spark_model_monitor.monitors.user_checks.checks import CheckPlan
+
+
+log = logging.getLogger(__name__)
+
+PREVIOUS = "previous"
+
+
+def window_of(config: JobConfig) -> Window | None:
+    """The window of `start_time` and `end_time`, or of a scheduled time; None if none of them is given.
+
+    Raises BadConfiguration if only one of the two is, if they are in the wrong order, or if there are two windows.
+    """
+    if config.scheduled_time is not None:
+        return _scheduled_window(config, config.scheduled_time)
+    if config.start_time is None and config.end_time is None:
+        return None
+    if config.start_time is None or config.end_time is None:
+        missing = "start_time" if config.start_time is None else "end_time"
+        raise BadConfiguration(f"{missing} is missing; a window has a start_time and an end_time, or neither of them")
+    return Window(config.start_time, config.end_time)
+
+
+def unused_window(config: JobConfig) -> str | None:
+    """The sentence about a window without effect; None if there is no window, or it has one."""
+    if config.time_column is not None or config.each_commit or window_of(config) is None:
+        return None
+    if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
+        return None
+    return (
+        "the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have none"
+    )
+
+
+def window_told(config: JobConfig) -> tuple[str, datetime] | None:
+    """The window's identity, and its end: from its times, else from the hour folder of the output, which then gives its
+    beginning; None if unknown.
+    """
+    given, hour = window_of(config), hour_of_path(join(config.output_path, ""))
+    if given is not None:
+        return f"{moment(given.start)}/{moment(given.end)}", given.end
+    return (moment(hour), hour) if hour is not None else None
+
+
+def context_of(config: JobConfig) -> RunContext:
+    """The window, the model and the schedule of a run."""
+    window = window_of(config)
+    start, end = (window.start, window.end) if window is not None else (None, None)
+    names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
+    return RunContext(start, end, *names, config.report, config.remembered or None)
+
+
+def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
+    """The window from the scheduled time's full hour, as a run may start some minutes late, by the two offsets.
+
+    Raises BadConfiguration if the window has no length, or if another one is given.
+    """
+    if config.start_time is not None or config.end_time is not None:
+        raise BadConfiguration("scheduled_time is one window, start_time and end_time are another; write one of them")
+    hour = full_hour(scheduled)
+    start, end = hour + config.start_time_offset, hour + config.end_time_offset
+    if not start < end:
+        raise BadConfiguration(
+            f"start_time_offset gives {start.isoformat()} and end_time_offset {end.isoformat()}; the start has to be before "
+            "the end, such as -PT1H and PT0H, or -P8D and -P1D"
+        )
+    return Window(start, end)
+
+
+def planned_checks(config: JobConfig, data: Dataset) -> CheckPlan | None:
+    """The plan for the checks of `--checks`, None without the flag.
+
+    Raises BadConfiguration for checks that can't be loaded, or can't be evaluated on this data.
+    """
+    if config.checks is None:
+        return None
+    from spark_model_monitor.monitors.user_checks import loading
+
+    return loading.planned_checks(config.checks, data, second_scan_allowed=config.allow_second_scan)
+
+
+def metric_name(reference: str) -> str:
+    """The metric's name: that of its function."""
+    return reference.rpartition(":")[2]
+
+
+def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
+    """The named functions, by their names.
+
+    Their modules' code travels with the tasks, so that only the driver needs the files.
+    Raises BadConfiguration if one can't be imported, or is not a function.
+    """
+    functions = {metric_name(reference): function_of(reference, "--metrics") for reference in references}
+    for function in functions.values():
+        cloudpickle().register_pickle_by_value(sys.modules[function.__module__])
+    return functions
+
+
+def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
+    """Why a job runs on Spark; None if it needs none. host: the Spark session that the job shares."""
+    if config.remote is not None:
+        return f"{config.remote.partition(';')[0]} was named"
+    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
+    if config.time_column is not None and is_table and window_of(config) is not None:
+        return "a window by --time-column is its"
+    if config.checks is not None and config.allow_second_scan:
+        return "--allow-second-scan is a scan of Deequ"
+    if config.checks is not None:
+        from spark_model_monitor.monitors.user_checks.loading import why_spark as why_checks_do
+
+        if reason := why_checks_do(config.checks):
+            return reason
+    if config.results_table and is_of_catalog(config.results_table):
+        return f"--results-table {config.results_table} is a table of its catalog"
+    paths = ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics")
+    for name in (*paths, "expectations"):
+        path = getattr(config, name)
+        if path and not opens_here(path):
+            return f"{path} is opened by it"
+    read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
+    return why_spark(host, read or None, config.dataset_format, window=window_of(config))
+
+
+def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
+    """The baseline without the features that `exclude_features_attribute` excludes from the data."""
+    if baseline is None or not config.exclude_features_attribute:
+        return baseline
+    given, names = set(config.exclude_features_attribute), baseline.names
+    by_index = {str(position): name for position, name in enumerate(names)}
+    return baseline.without({each if each in names else by_index.get(each, each) for each in given})
+
+
+def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+    """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
+
+    None for `--baseline previous` without an earlier run, as this one must be the first; and for expectations alone.
+    Raises BadConfiguration if no baseline is named, or if it can't be opened.
+    """
+    try:
+        known = _named(config, monitor)
+    except BadInput as fault:
+        raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
+    if known is None and config.baseline is None:
+        log.warning("no baseline is named; nothing but the expectations is judged")
+    elif known is None:
+        log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
+    if not isinstance(known, QualityBaseline):
+        return known
+    shares = shares_at(config.attributions) if config.attributions else {}
+    return _with_thresholds(known, config).with_budget(config.run_budget).with_attributions(shares)
+
+
+def with_history(known: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+    """The baseline with the history of earlier windows, and with the references that are made of their states."""
+    told = window_told(config)
+    if told is None or not isinstance(known, QualityBaseline) or config.replays_service:
+        return known
+    time = moment(told[1])
+    history = read_history(config.output_path).before(time)
+    beside = history.beside(known, time, baseline_id(reference_to_baseline(config, monitor)))
+    window = window_of(config)
+    start = None if window is None else window.start
+    return beside.with_volume(told[1], history.rows(), start, history.rows(NEWEST_ROW))
+
+
+def decisions_for(config: JobConfig) -> list[Decision]:
+    """People's decisions on earlier alarms; empty where the service is replayed."""
+    return [] if config.replays_service else read_decisions(config.output_path)
+
+
+def violated_since(config: JobConfig) -> Mapping[str, str]:
+    """The violations of the previous window, and since when; empty where the service is replayed."""
+    told = window_told(config)
+    time = moment(told[1] if told else datetime.now(timezone.utc))
+    return {} if config.replays_service else read_alerts(config.output_path).since_before(time)
+
+
+def baseline_id(reference: BaselineReference | None) -> str:
+    """The identity of a baseline."""
+    return "" if reference is None else reference.run_id or reference.constraints or ""
+
+
+def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseline:
+    """The baseline with the thresholds of `--thresholds`, overridden by `--threshold`."""
+    constraints, path, where = known.constraints, config.thresholds, "--thresholds"
+    if path is None and not config.threshold:
+        return known
+    from spark_model_monitor.documents.headline import DRIFT
+    from spark_model_monitor.monitors.data_quality.comparators import with_thresholds
+
+    try:
+        if path is not None:
+            constraints = with_thresholds(constraints, json_text.load(storage_of(path).read(path), path))
+        where = "--threshold"
+        constraints = with_thresholds(constraints, {name: {DRIFT: given} for name, given in config.threshold.items()})
+    except (MonitorError, OSError, ValueError) as fault:
+        raise BadConfiguration(f"{where}: {fault}") from fault
+    return replace(known, constraints=constraints)
+
+
+def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineReference | None:
+    """The location of the baseline of `read_baseline`; None if there is none. To be called before publishing."""
+    if config.baseline == PREVIOUS:
+        return baselines.to_previous(config.output_path, monitor)
+    if config.baseline is not None:
+        return baselines.to_run(config.baseline, monitor)
+    if config.baseline_constraints is not None:
+        return baselines.to_files(config.baseline_constraints, config.baseline_statistics)
+    return None
+
+
+def _named(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+    known: StoredBaseline | None = None
+    if config.baseline == PREVIOUS:
+        known = baselines.previous(config.output_path, monitor)
+    elif config.baseline is not None:
+        known = baselines.of_run(config.baseline, monitor)
+    elif config.baseline_constraints is not None:
+        known = baselines.of_files(config.baseline_constraints, config.baseline_statistics, monitor)
+    elif config.expectations is None or config.replays_service:
+        raise BadConfiguration(
+            "no baseline is named; write --baseline PATH (the output path of a baselining job), --baseline previous, or "
+            "--baseline-constraints FILE with --baseline-statistics FILE"
+        )
+    return known

@@ -1,0 +1,215 @@
+"""The kinds of monitoring, one record each: its monitor, how a configuration makes one, and the reader of its data.
+
+A new kind is a package of `monitors/` with a class that fits the protocol, and a record here. A run needs one of them:
+the modules of a kind are imported on first use.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.documents.constraints import MonitoringSettings, Role, Verdicts
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
+from spark_model_monitor.statistics.states import State
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.running.configuration.contract import JobConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of monitoring.
+
+    monitor_class: its monitor, `module:class` of `monitors/`. monitor: makes the one of a job's configuration. reader:
+    `module:function` of `inputs/`, which reads the configured data set in the form that this kind needs. of_state: the
+    monitor that makes documents from a sum of states, by the class and the output path of the first of its runs.
+    """
+
+    monitor_class: str
+    monitor: Callable[[JobConfig], Monitor]
+    reader: str
+    of_state: Callable[[Any, str, Any], Monitor]
+
+    @property
+    def type(self) -> Any:
+        """The monitor's class, with its ANALYSIS_TYPE, its NAMESPACE and the STATE that its scan makes."""
+        module, _, name = self.monitor_class.partition(":")
+        return getattr(import_module(f"spark_model_monitor.monitors.{module}.monitor"), name)
+
+    def read(self, engine: Engine, config: JobConfig, baseline: StoredBaseline | None) -> Dataset:
+        """The data set of a job, read for comparison with the baseline, if there is one."""
+        module, _, name = self.reader.partition(":")
+        reader = getattr(import_module(f"spark_model_monitor.running.inputs.{module}"), name)
+        dataset: Dataset = reader(engine, config, baseline)
+        return dataset
+
+
+def _data_quality(config: JobConfig) -> Monitor:
+    """Types, completeness, domains and distributions of the features."""
+    from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+
+    return DataQualityMonitor(
+        settings=MonitoringSettings(
+            datatype_check_threshold=config.datatype_check_threshold,
+            domain_content_threshold=config.domain_content_threshold,
+            comparison_threshold=config.comparison_threshold,
+            comparison_method=config.comparison_method,
+            categorical_comparison_threshold=config.categorical_comparison_threshold,
+            categorical_drift_method=config.categorical_drift_method,
+            verdicts=Verdicts.NONE if config.replays_service else Verdicts.CALIBRATED,
+            false_alarm_budget=config.false_alarm_budget,
+            rows=config.rows,
+            segments=config.segments,
+            group_column=config.group_column,
+        ),
+        with_sketches=config.with_sketches,
+        pairs=config.with_pairs,
+        max_domain_size=config.max_domain_size,
+        accept_exponents=config.takes_exponents,
+        as_service=config.replays_service,
+        window_rows=config.window_rows,
+        column_metrics=config.column_metrics,
+        columns=config.columns or "name",
+        predictions=config.predictions,
+        hide_values=config.hide_values,
+        time_column=config.time_column,
+        find_causes=config.find_causes,
+        keep_examples=config.keep_examples,
+        id_column=config.id_column,
+    )
+
+
+def _model_quality(config: JobConfig) -> Monitor:
+    """How good predictions are, once it is known what really happened."""
+    from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+    from spark_model_monitor.running.inputs.measures import outcome_plan
+
+    return ModelQualityMonitor(
+        outcome_plan(config),
+        tolerance=config.tolerance,
+        window_rows=config.window_rows,
+        false_alarm_budget=config.budget_of_a_run,
+        min_samples=config.min_samples or 0,
+        as_service=config.replays_service,
+        hide_values=config.hide_values,
+        find_causes=config.find_causes,
+    )
+
+
+def _estimated_quality(config: JobConfig) -> Monitor:
+    """How good predictions are likely to be, before it is known what really happened."""
+    from spark_model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
+    from spark_model_monitor.running.inputs.measures import outcome_plan
+
+    if config.replays_service:
+        raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
+    return EstimatedQualityMonitor(
+        outcome_plan(config),
+        false_alarm_budget=config.budget_of_a_run,
+        min_samples=config.min_samples or 0,
+        costs=config.cost_matrix,
+        hide_values=config.hide_values,
+    )
+
+
+def _bias(config: JobConfig) -> Monitor:
+    """How a model, and the data it learns from, treat a sensitive group beside the rest."""
+    from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+    from spark_model_monitor.running.inputs.measures import bias_measures, bias_tolerances_of
+
+    return BiasMonitor(bias_measures(config), bias_tolerances_of(config), config.find_causes)
+
+
+def _explainability(config: JobConfig) -> Monitor:
+    """Which features move a model's answers, and whether that changes."""
+    from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+    from spark_model_monitor.running.inputs.measures import attribution_measures, attribution_tolerances_of
+
+    return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances_of(config))
+
+
+def _data_quality_of_state(monitor: Any, path: str, profile: Any) -> Monitor:
+    from spark_model_monitor.reports.history import baselines
+
+    known = baselines.of_run(path).constraints
+    named = tuple(feature.name for feature in known.features if feature.role is Role.PREDICTION)
+    made: Monitor = monitor(settings=known.monitoring, predictions=named)
+    return made
+
+
+KINDS = {
+    AnalysisType.DATA_QUALITY: Kind(
+        "data_quality:DataQualityMonitor", _data_quality, "features:read_features", _data_quality_of_state
+    ),
+    AnalysisType.MODEL_QUALITY: Kind(
+        *("model_quality:ModelQualityMonitor", _model_quality, "data_sets:read_outcomes"),
+        of_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
+    ),
+    AnalysisType.MODEL_BIAS: Kind(
+        "bias:BiasMonitor", _bias, "data_sets:read_bias", of_state=lambda monitor, *_: monitor()
+    ),
+    AnalysisType.MODEL_EXPLAINABILITY: Kind(
+        "explainability:ExplainabilityMonitor",
+        _explainability,
+        "data_sets:read_explained",
+        of_state=lambda monitor, *_: monitor(),
+    ),
+    AnalysisType.ESTIMATED_QUALITY: Kind(
+        *("model_quality.estimated:EstimatedQualityMonitor", _estimated_quality, "data_sets:read_predictions"),
+        of_state=lambda monitor, _, state: monitor(state.predictions.plan),
+    ),
+}
+
+
+def monitor_of_state(path: str, state: State) -> Monitor:
+    """The monitor that makes documents from a sum of states. path: the output of the first of its runs."""
+    kind = next(kind for kind in KINDS.values() if kind.type.STATE is type(state))
+    return kind.of_state(kind.type, path, state)
+
+
+def types() -> Iterator[Any]:
+    """The classes of all monitors, each loaded on demand."""
+    return (kind.type for kind in KINDS.values())
+
+
+def monitor_for(config: JobConfig) -> Monitor:
+    """The monitor of a configuration.
+
+    Raises BadConfiguration if there is none for its `analysis_type`.
+    """
+    return KINDS[config.analysis_type].monitor(config)
+
+
+def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
+    """The data set of `dataset_source` and `dataset_format`, in the form that the monitor of `analysis_type` needs.
+
+    baseline: what the data is compared with, if there is one.
+    Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
+    """
+    started = time.monotonic()
+    dataset = KINDS[config.analysis_type].read(engine, config, baseline)
+    engine.way(before_many_files)(engine, len(dataset.files))
+    size = sum(file.size_bytes for file in dataset.files)
+    log.info(
+        "found %d features in %d files, %s bytes, %.1f s",
+        len(dataset.names),
+        len(dataset.files),
+        f"{size:,}",
+        time.monotonic() - started,
+    )
+    return dataset
+
+
+def before_many_files(engine: Engine, files: int) -> None:
+    """Prepares an engine for opening this many files; by default nothing."""

@@ -1,0 +1,131 @@
+"""Where the parts of the product lie: in a clone, where `pip install` put them, and in the user's cache. Standard library
+only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from spark_model_monitor.errors import BadConfiguration, MissingDependency
+
+VARIABLE = "MODEL_MONITOR_CACHE"
+
+CHUNK_BYTES = 2**20
+
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def cache_directory(environment: Mapping[str, str]) -> Path:
+    """The directory named by MODEL_MONITOR_CACHE, else `spark-model-monitor` in the user's cache directory.
+
+    Without a home that can be written (containers), a directory of this user alone under the system's temporary one, where others
+    may have been first: what lies there is code that driver and executors run.
+
+    Raises MissingDependency if that one is not this user's alone.
+    """
+    if environment.get(VARIABLE):
+        return Path(environment[VARIABLE]).expanduser().absolute()
+    if environment.get("XDG_CACHE_HOME"):
+        return Path(environment["XDG_CACHE_HOME"]) / "spark-model-monitor"
+    home = environment.get("HOME", "")
+    if home and os.access(home, os.W_OK):
+        return Path(home) / ".cache" / "spark-model-monitor"
+    return _private(Path(tempfile.gettempdir()) / f"spark-model-monitor-{os.getuid()}")
+
+
+def _private(directory: Path) -> Path:
+    """The directory, made if need be, that no other user could or can put anything into."""
+    with suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    found = directory.lstat()  # a link may be anybody's
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & WRITABLE_BY_OTHERS:
+        raise MissingDependency(
+            f"{directory}: is not a directory that this user alone can write to, and jobs run what lies in it; remove it, or "
+            f"name another one in {VARIABLE}"
+        )
+    directory.chmod(0o700)
+    return directory
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content. Raises OSError if it can't be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def appearing_whole(path: Path) -> Iterator[Path]:
+    """A temporary directory beside `path`; when the body ends well, the file of the same name in it becomes `path`.
+
+    Two processes may do this at once: the last one wins and no reader ever sees half a file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as directory:
+        yield Path(directory)
+        os.replace(Path(directory) / path.name, path)
+
+
+# Where the parts of the product lie: in a clone, and where `pip install` put them.
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Folders of the package, the job drivers and the settings; relative job paths may start at `root`."""
+
+    package: Path
+    jobs: Path
+    conf: Path
+    root: Path
+
+    @classmethod
+    def of(cls, package: Path) -> Layout:
+        """The layout around the folder `spark_model_monitor`; jobs and conf are inside it in a wheel, beside `lib` in a clone."""
+        if (package / "jobs").is_dir():
+            return cls(package, package / "jobs", package / "conf", package)
+        clone = package.parent.parent
+        return cls(package, clone / "jobs", clone / "conf", clone)
+
+    @classmethod
+    def here(cls) -> Layout:
+        """The layout of the package that this module belongs to."""
+        return cls.of(Path(__file__).resolve().parent.parent)
+
+    def python_path(self, environment: Mapping[str, str]) -> str:
+        """PYTHONPATH of a process that is to find this very package."""
+        return os.pathsep.join(filter(None, [str(self.package.parent), environment.get("PYTHONPATH")]))
+
+    def job_names(self) -> list[str]:
+        """The jobs by the names that `spark-model-monitor submit` takes."""
+        return sorted(path.stem for path in self.jobs.glob("*.py") if not path.stem.startswith("_"))
+
+    def job_file(self, name: str, working_directory: Path) -> Path:
+        """The driver that `name` means: a path from `working_directory`, a path from `root`, or a job's name.
+
+        Raises BadConfiguration with the nearest names if there is no such file.
+        """
+        for candidate in (working_directory / name, self.root / name, self.jobs / f"{name}.py"):
+            if candidate.is_file():
+                return candidate.resolve()
+        names = self.job_names()
+        near = difflib.get_close_matches(Path(name).stem, names, n=3) or names
+        hint = f"did you mean {near[0]}?" if len(near) == 1 else f"write one of: {', '.join(near) or 'a path'}"
+        raise BadConfiguration(f"{name!r} is neither a file nor a job; {hint}")
+
+    def needs_deequ(self, driver: Path) -> bool:
+        """Whether a driver may ask Deequ for something; one that is not of this package may."""
+        return driver.parent != self.jobs.resolve() or driver.stem not in WITHOUT_DEEQU
+
+
+WITHOUT_DEEQU = frozenset({"merge"})
+"""The jobs of this package that never ask Deequ for anything, so that they need no JAR."""

@@ -1,0 +1,391 @@
+"""Captured lines, and outputs of batch transforms, as records that can be joined: the id, the times, and the record itself.
+
+A captured record is not parsed and rewritten: the ground truth is appended after its last member, so that nothing is
+lost or formatted differently. Only the keys for joining and ordering are extracted: from most lines in bulk, from lines
+that are not plain captured records one by one, which also shows their faults. Executors import this module.
+
+Source: C3.1, C6.2, C6.3.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from json.decoder import JSONDecodeError
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from spark_model_monitor.data.reading.headers import first_line, head_of
+from spark_model_monitor.data.records import REQUEST_METADATA
+from spark_model_monitor.data.records.arrays import is_writable, utf_8_flags
+from spark_model_monitor.data.records.capture_documents import member_of, table_of
+from spark_model_monitor.data.records.decoding import CSV, text_or_none
+from spark_model_monitor.data.records.event_times import microseconds_of
+from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
+from spark_model_monitor.data.records.refusals import REASON, Refusal, by_parts
+from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
+from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
+
+MICROSECONDS = 1_000_000
+BLANKS = " \t\r"
+
+REFUSED_CAPTURES = "refused captures"  # name of `Counts` by `Refusal`
+
+REFUSED = pa.schema([(REASON, pa.int32()), (FILE, pa.string()), (LINE, pa.string())])
+
+HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
+EVENT = pa.struct([("eventId", pa.string()), ("inferenceId", pa.string()), ("inferenceTime", pa.string())])
+MEMBERS = pa.schema([("captureData", pa.struct([("endpointOutput", HALF)])), ("eventMetadata", EVENT)])
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Some records, in arrays with one element each.
+
+    reasons: why a record is refused, 0 if it isn't. keys: the join keys. events: the records' own ids. times:
+    microseconds since 1970, null if unknown. opened: JSON without the closing brace. scores: null unless requested.
+    """
+
+    reasons: NDArray[np.int32]
+    keys: pa.StringArray
+    events: pa.StringArray
+    times: pa.Int64Array
+    opened: pa.StringArray
+    scores: pa.StringArray
+
+    @classmethod
+    def refused(cls, reason: int) -> Records:
+        """One refused record, with nothing but the reason."""
+        nothing = pa.nulls(1, pa.string())
+        return cls(np.array([reason], np.int32), nothing, nothing, pa.nulls(1, pa.int64()), nothing, nothing)
+
+    @classmethod
+    def by_parts(cls, lines: pa.StringArray, decode: Decoder) -> Records:
+        """The result of `decode` for the lines; a line for which it raises is refused."""
+        return by_parts([(0, len(lines))], lambda part: decode(lines[part]), lambda _, reason: cls.refused(reason))
+
+
+Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes, to records
+
+
+@dataclass(frozen=True, slots=True)
+class Captures:
+    """The task that turns lines of captures into rows of `rows.SCHEMA`.
+
+    decoder: parses lines. places: of the files. hours: the requested hours of records outside hour folders; None
+    for all. header: a line that is not a record if it is the first in a file.
+    """
+
+    decoder: Decoder
+    places: FileLocations
+    hours: Collection[int] | None = None
+    header: str | None = None
+
+    inputs = (LINE, FILE_KEY)
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _, ranks, records in self._read(batches):
+            hours, reasons = self._placed(records, ranks)
+            counts = Counts()
+            counts.by(REFUSED_CAPTURES, reasons[reasons > 0])
+            yield from counts.rows()
+            of_hour = pc.multiply(hours, SECONDS * MICROSECONDS)
+            columns = {
+                KEY: records.keys,
+                TEXT: records.opened,
+                "branch": self.places.branches.take(ranks),
+                "hour": hours,
+                "time": pc.coalesce(records.times, of_hour),
+                "event": records.events,
+                "score": records.scores,
+            }
+            yield rows_of(Role.CAPTURE, columns, reasons == 0)
+
+    def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Only the faulty lines, with `REFUSED`."""
+        for lines, ranks, records in self._read(batches):
+            _, reasons = self._placed(records, ranks)
+            columns = [pa.array(reasons), self.places.uris.take(ranks), lines]
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(reasons > 0))
+
+    def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
+        for batch in batches:
+            found, ranks = self.places.listed(batch)
+            lines = found.column(LINE)
+            if self.header is not None:
+                is_record = pc.not_equal(lines, self.header)
+                lines, ranks = lines.filter(is_record), ranks.filter(is_record)
+            if len(lines):
+                yield lines, ranks, self.decoder(lines)
+
+    def _placed(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, NDArray[np.int32]]:
+        """The hour of each record, from its folder or else from its time, and why it is refused."""
+        of_folder = self.places.hours.take(ranks)
+        times = records.times.fill_null(0).to_numpy()
+        own = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
+        misplaced = np.zeros(len(times), np.int32)
+        if self.hours is not None:
+            misplaced[~np.isin(own.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
+        misplaced[np.asarray(records.times.is_null())] = Refusal.UNREADABLE_TIME
+        misplaced[np.asarray(of_folder.is_valid())] = 0
+        return pc.coalesce(of_folder, own), np.where(records.reasons == 0, misplaced, records.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedLines:
+    """The decoder of captured requests. score: location of the score in the reply, None if not requested."""
+
+    score: Score | None = None
+
+    def __call__(self, lines: pa.StringArray) -> Records:
+        return Records.by_parts(lines, self._records)
+
+    def _records(self, lines: pa.StringArray) -> Records:
+        table = table_of(lines, MEMBERS)
+        output = pc.struct_field(member_of(table, "captureData"), ["endpointOutput"])
+        event_ids, inference_ids, times = (pc.struct_field(member_of(table, "eventMetadata"), [i]) for i in range(3))
+        is_plain = np.asarray(output.is_valid()) & (are_there(event_ids) | are_there(inference_ids))
+        is_text = utf_8_flags(lines)
+        if is_text is not None:
+            is_plain &= is_text
+        events = _null_where_empty(event_ids)
+        records = Records(
+            np.zeros(len(lines), np.int32),
+            pc.coalesce(_null_where_empty(inference_ids), events),
+            events,
+            microseconds_of(times),
+            opened(lines),
+            scores_of(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
+        )
+        return records if is_plain.all() else self._with_others(records, lines, np.flatnonzero(~is_plain))
+
+    def _with_others(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
+        """The records, with those lines of these numbers that are parsed one by one."""
+        found = [captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
+        mask = np.zeros(len(lines), np.bool_)
+        mask[numbers] = True
+        reasons = records.reasons.copy()
+        reasons[numbers] = [one.reason for one in found]
+        keys, events, times, data, encodings = (
+            pa.array([getattr(one, name) for one in found], pa.string())
+            for name in ("key", "event", "time", "data", "encoding")
+        )
+        is_refused = pa.array(reasons > 0)
+        return Records(
+            reasons,
+            pc.replace_with_mask(records.keys, pa.array(mask), keys),
+            pc.replace_with_mask(records.events, pa.array(mask), events),
+            pc.replace_with_mask(records.times, pa.array(mask), microseconds_of(times)),
+            pc.if_else(is_refused, None, records.opened),
+            pc.replace_with_mask(records.scores, pa.array(mask), scores_of(self.score, data, encodings)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedRecord:
+    """One captured line. reason: why it is refused, 0 if it isn't; a refused line has no other values. time, data and
+    encoding are also None if they can't be written as UTF-8: the record is merged unchanged, whatever they are."""
+
+    reason: int = 0
+    key: str | None = None
+    event: str | None = None
+    time: str | None = None
+    data: str | None = None
+    encoding: str | None = None
+
+
+def captured_record(line: bytes) -> CapturedRecord:
+    """A captured line, parsed by Python's own parser."""
+    try:
+        document = json.loads(line.decode(), parse_float=str, parse_int=str)
+    except UnicodeDecodeError:
+        return CapturedRecord(Refusal.NOT_UTF_8)
+    except (ValueError, RecursionError):
+        return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
+    if not isinstance(document, dict):
+        return CapturedRecord(Refusal.NOT_A_JSON_OBJECT)
+    captured, event = document.get("captureData"), document.get("eventMetadata")
+    output = captured.get("endpointOutput") if isinstance(captured, dict) else None
+    if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
+        return CapturedRecord(Refusal.NOT_A_CAPTURE)
+    event, output = event or {}, output or {}
+    own = text_or_none(event.get("eventId")) or None
+    key = text_or_none(event.get("inferenceId")) or own
+    if key is None:
+        return CapturedRecord(Refusal.NO_ID)
+    if not is_writable(key) or not is_writable(own or ""):
+        return CapturedRecord(Refusal.NOT_UTF_8)
+    if not captured and document.get(REQUEST_METADATA) is not None:
+        return CapturedRecord(Refusal.WITHOUT_DATA)
+    others = (event.get("inferenceTime"), output.get("data"), output.get("encoding"))
+    time, data, encoding = (
+        None if text is None or not is_writable(text) else text for text in map(text_or_none, others)
+    )
+    return CapturedRecord(0, key, own, time, data, encoding)
+
+
+def opened(lines: pa.StringArray) -> pa.StringArray:
+    """The texts of JSON objects without their closing braces, cut by bytes, without looking at characters."""
+    if not pc.all(pc.ends_with(lines, "}")).as_py():
+        lines = pc.ascii_rtrim(lines, characters=BLANKS)
+    return pc.binary_slice(lines.cast(pa.binary()), 0, -1).view(pa.string())
+
+
+def scores_of(score: Score | None, data: pa.StringArray, encodings: pa.StringArray) -> pa.StringArray:
+    """The score of each reply; null if it has none, if it is not text, or if scores aren't requested."""
+    if score is None:
+        return pa.nulls(len(data), pa.string())
+    replies = zip(data.to_pylist(), encodings.to_pylist(), strict=True)
+    found = [score.of_reply(*reply) for reply in replies]
+    return pa.array([None if text is None or not is_writable(text) else text for text in found], pa.string())
+
+
+def _null_where_empty(texts: pa.StringArray) -> pa.StringArray:
+    return pc.if_else(pc.equal(texts, ""), None, texts)
+
+
+INFERENCE_ID, INFERENCE_TIME = "SageMakerInferenceId", "SageMakerInferenceTime"
+
+_DECODER = json.JSONDecoder()
+MARKS = {mark: re.compile(rf"[ \t\r\n]*{re.escape(mark)}[ \t\r\n]*") for mark in "{:,}"}
+"""The punctuation between names and values of JSON, with surrounding whitespace."""
+
+LAST_TWO_CELLS = re.compile(r'(.*?),\s*"?([^",]+)"?\s*,\s*"?([^",]+)"?\s*', re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class TransformOutput:
+    """One output. inference_id, time: None without one. data: its JSON text without them. is_json: whether it is an
+    object; if not, the other members have no meaning."""
+
+    inference_id: str | None = None
+    time: str | None = None
+    data: str = ""
+    is_json: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The decoder of a transform's outputs. encoding: CSV or JSON. score: its location in the output, if requested."""
+
+    encoding: str
+    score: Score | None = None
+
+    def __call__(self, lines: pa.StringArray) -> Records:
+        return Records.by_parts(lines, self._records)
+
+    def _records(self, lines: pa.StringArray) -> Records:
+        take_apart: Callable[[str], TransformOutput] = csv_output if self.encoding == CSV else transform_output
+        found = [_decoded(line, take_apart) for line in lines.cast(pa.binary()).to_pylist()]
+        reasons = np.array([reason for reason, _ in found], np.int32)
+        outputs = [output for _, output in found]
+        data = pa.array([output.data for output in outputs], pa.string())
+        ids = pa.array([output.inference_id for output in outputs], pa.string())
+        times = microseconds_of(pa.array([output.time for output in outputs], pa.string()))
+        scores = scores_of(self.score, data, pa.repeat(self.encoding, len(data)))
+        return Records(reasons, ids, ids, times, self._opened(data, ids), scores)
+
+    def _opened(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
+        """Each output as a captured record, without the closing brace."""
+        before = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
+        between = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
+        return pc.binary_join_element_wise(before, json_texts(data), between, json_texts(ids), "}", "")
+
+
+def csv_output(line: str) -> TransformOutput:
+    """A line of CSV, parsed. If the last cell is not a time, the last two cells belong to the model's output."""
+    found = LAST_TWO_CELLS.fullmatch(line)
+    if found is None or parse_time(found[3].strip(" ")) is None:
+        return TransformOutput()
+    return TransformOutput(found[2].strip(" ") or None, found[3].strip(" "), found[1])
+
+
+def transform_output(text: str) -> TransformOutput:
+    """An output (a line or a whole file), parsed."""
+    try:
+        members = list(_members(text))
+    except (ValueError, RecursionError):
+        return TransformOutput(is_json=False)
+    appended = {name: value for name, value, _ in members if name in (INFERENCE_ID, INFERENCE_TIME)}
+    rest = ",".join(span for name, _, span in members if name not in appended)
+    return TransformOutput(_text(appended.get(INFERENCE_ID)), _text(appended.get(INFERENCE_TIME)), f"{{{rest}}}")
+
+
+def _members(text: str) -> Iterator[tuple[str, object, str]]:
+    """Name, value and text of each member of the single object in `text`."""
+    at = _after("{", text, 0)
+    has_more = not text.startswith("}", at)
+    while has_more:
+        start = at
+        name, at = _DECODER.raw_decode(text, at)
+        if not isinstance(name, str):
+            raise JSONDecodeError("a name is no text", text, start)
+        value, at = _DECODER.raw_decode(text, _after(":", text, at))
+        yield name, value, text[start:at]
+        has_more = MARKS[","].match(text, at) is not None
+        at = _after(",", text, at) if has_more else at
+    if _after("}", text, at) < len(text):
+        raise JSONDecodeError("something behind the object", text, at)
+
+
+def _after(mark: str, text: str, at: int) -> int:
+    found = MARKS[mark].match(text, at)
+    if found is None:
+        raise JSONDecodeError(f"no {mark}", text, at)
+    return found.end()
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value) or None
+
+
+def _decoded(line: bytes, take_apart: Callable[[str], TransformOutput]) -> tuple[int, TransformOutput]:
+    try:
+        output = take_apart(line.decode())
+    except UnicodeDecodeError:
+        return Refusal.NOT_UTF_8, TransformOutput()
+    if not output.is_json:
+        return Refusal.NOT_A_JSON_OBJECT, output
+    if not output.inference_id:
+        return Refusal.NO_ID, TransformOutput()
+    if not is_writable(output.inference_id):
+        return Refusal.NOT_UTF_8, TransformOutput()
+    return 0, output if is_writable(output.time or "") else replace(output, time=None)
+
+
+CapturedFormat = CaptureFormat | CsvFormat | JsonFormat  # formats that can be merged
+
+
+def format_of(engine: Engine, source: HourlySource) -> CapturedFormat:
+    """The format of the first file. Files in no mergeable format count as captures, whose lines are then refused.
+
+    Raises BadInput if the file is not text.
+    """
+    if not source.files:
+        return CaptureFormat()
+    head = head_of(engine.storage(source.path), source.files[0].file, refuse_nul=False).decode("utf-8-sig", "replace")
+    line = (first_line(head) or "").strip()
+    if line.startswith("{"):
+        if transform_output(line).inference_id is not None:
+            return JsonFormat(lines=True)
+        begins_document = not _is_json(line) and f'"{INFERENCE_ID}"' in head
+        return JsonFormat(lines=False) if begins_document else CaptureFormat()
+    *_, identifier, time = ["", "", *(cell.strip(' "') for cell in line.split(","))]
+    return CsvFormat() if identifier and parse_time(time) else CaptureFormat()
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,125 @@
+"""Captures for people to label: of the waiting ones, equally many per tenth of the scores. Executors import it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from functools import partial
+from itertools import groupby, islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.data.engine.casts import double_of
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.running.merging.rows import ID_SCHEMA, ids_of_lines
+from spark_model_monitor.running.merging.sources import Score
+from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
+
+TO_LABEL = "to_label.jsonl"
+
+STRATA = 10  # ranges of scores with equal numbers of captures, as far as equal scores allow
+NO_SCORE = 0  # the stratum of captures whose reply has no number at the score's location
+DIGITS = ".3e"  # scores are sorted by four of their digits, which limits the number of distinct scores
+
+
+@dataclass(frozen=True, slots=True)
+class ToLabel:
+    """How many captures are requested, the location of their score, and the seed of the choice."""
+
+    count: int
+    score: Score
+    seed: int = 0
+
+
+SCORED = pa.schema([("id", pa.string()), ("score", pa.float64()), ("bin", pa.float64())])
+COUNTED = pa.schema([("bin", pa.float64()), ("captures", pa.int64())])
+CANDIDATES = pa.schema([("stratum", pa.int64()), ("draw", pa.int64()), ("id", pa.string()), ("score", pa.float64())])
+
+
+def chosen_ids(engine: Engine, files: Sequence[str], wanted: ToLabel, partitions: int) -> list[dict[str, object]]:
+    """The ids to label, by stratum. Two scans of the ids, with this number of partitions.
+
+    files: the waiting captures, as `joining` writes them; each id counts once.
+    """
+    if not files:
+        return []
+    waiting = engine.lines(files).partitions(LINE).mapped(ids_of_lines, ID_SCHEMA)
+    scored = waiting.together("id", ["id"], partitions).mapped(_scored, SCORED)
+    counts: Counter[float | None] = Counter()  # bounded by the number of digits
+    for batch in scored.mapped(_counted, COUNTED).batches():
+        counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
+    candidates = scored.mapped(partial(_candidates, _strata(counts), wanted), CANDIDATES).batches()
+    taken: list[tuple[int, int, dict[str, object]]] = []
+    rows = sorted((row for batch in candidates for row in batch.to_pylist()), key=_place_of)
+    for stratum, drawn in groupby(rows, key=lambda row: row["stratum"]):
+        for number, row in enumerate(islice(drawn, wanted.count)):
+            taken.append((number, stratum, {"id": row["id"], "stratum": stratum, "score": row["score"]}))
+    taken = sorted(taken, key=lambda one: one[:2])[: wanted.count]  # one capture per stratum in turn
+    return [row for _, _, row in sorted(taken, key=lambda one: (one[1], one[0]))]
+
+
+def _place_of(row: Mapping[str, Any]) -> tuple[int, int, bytes]:
+    return row["stratum"], row["draw"], row["id"].encode()
+
+
+def _scored(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
+    rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
+    scores = double_of(rows.column("score_max").combine_chunks())
+    scores = pc.if_else(pc.is_finite(scores), scores, None)
+    found = scores.dictionary_encode()
+    bins = pa.array(map(_rounded, found.dictionary.to_pylist()), pa.float64()).take(found.indices)
+    yield pa.RecordBatch.from_arrays([rows.column("id").combine_chunks(), scores, bins], schema=SCORED)
+
+
+def _rounded(score: float) -> float:
+    """Rounded by `DIGITS`, halves up, as in Java's formatter."""
+    with localcontext(Context(rounding=ROUND_HALF_UP)):
+        return float(f"{Decimal(repr(score)):{DIGITS}}") + 0.0  # also turns -0.0 into 0.0
+
+
+def _counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        found = batch.column("bin").value_counts()
+        yield pa.RecordBatch.from_arrays([found.field(0), found.field(1)], schema=COUNTED)
+
+
+def _candidates(
+    strata: Mapping[float | None, int], wanted: ToLabel, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The first captures of each stratum, in an order drawn from the seed."""
+    small = wanted.seed.bit_length() < 32
+    seed = int(xxhash64_of(np.array([wanted.seed], np.int32 if small else np.int64))[0])
+    for batch in batches:
+        bins = batch.column("bin").dictionary_encode(null_encoding="encode")
+        of_bin = np.array([strata[each] for each in bins.dictionary.to_pylist()], np.int64)[bins.indices.to_numpy()]
+        draws = xxhash64_of_texts(batch.column("id"), seed).view(np.int64)
+        rows = pa.table([of_bin, draws, batch.column("id"), batch.column("score")], CANDIDATES)
+        rows = rows.sort_by([(name, "ascending") for name in ("stratum", "draw", "id")])
+        sorted_ = rows.column("stratum").to_numpy()
+        place_in_stratum = np.arange(len(sorted_)) - np.searchsorted(sorted_, sorted_)
+        yield from rows.filter(pa.array(place_in_stratum < wanted.count)).combine_chunks().to_batches()
+
+
+def _strata(counts: Mapping[float | None, int]) -> dict[float | None, int]:
+    """The stratum of each score, from 1 for the lowest: equal numbers of captures, as far as equal scores allow."""
+    scores = sorted(score for score in counts if score is not None)
+    total = sum(counts[score] for score in scores)
+    strata: dict[float | None, int] = {None: NO_SCORE} if None in counts else {}
+    below = 0
+    for score in scores:
+        strata[score] = 1 + min(STRATA - 1, (2 * below + counts[score] - 1) * STRATA // (2 * total))
+        below += counts[score]
+    return strata
+
+
+def to_label_json(chosen: list[dict[str, object]]) -> bytes:
+    """The bytes of `to_label.jsonl`."""
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in chosen).encode()

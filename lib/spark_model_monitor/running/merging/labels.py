@@ -1,0 +1,381 @@
+"""Ground truth as rows that match captures, and its records that are not plain. Pure; executors import this module."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.reading.ledger import NUMBER
+from spark_model_monitor.data.records.arrays import Flags, at, is_utf_8, is_writable, joined, utf_8_flags
+from spark_model_monitor.data.records.capture_documents import member_of, table_of
+from spark_model_monitor.data.records.decoding import json_text
+from spark_model_monitor.data.records.json_lines import json_value, python_literal
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
+from spark_model_monitor.data.records.refusals import Refusal, by_parts
+from spark_model_monitor.running.merging.captured import REFUSED
+from spark_model_monitor.running.merging.rows import KEY, TEXT, Counts, Role, are_there, json_texts, rows_of
+from spark_model_monitor.running.merging.sources import FileLocations
+
+ENCODINGS = ("CSV", "JSON", "BASE64")
+
+
+class Repair(IntEnum):
+    """The repair that a record needed to be readable, and its text in ledger and log; 0 in a frame for none."""
+
+    text: str
+
+    def __new__(cls, number: int, text: str = "") -> Repair:
+        repair = int.__new__(cls, number)
+        repair._value_, repair.text = number, text
+        return repair
+
+    PYTHON_LITERAL = 1, "written by Python's str(dict), not as JSON"
+    JOINED_BY_COMMAS = 2, "joined by commas"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One ground-truth record. event_id and truth, the JSON text of its `groundTruthData`, are None if it is refused.
+
+    line: the line that contains it. content: its own text instead, if it is an element of a multi-line array.
+    """
+
+    event_id: str | None = None
+    truth: str | None = None
+    reason: int = 0
+    repair: int = 0
+    line: bytes | None = None
+    content: str | None = None
+
+
+def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
+    """The records of one line; a line with an unreadable record is one refused record."""
+    text = line.decode("utf-8", "replace").strip()
+    if "\ufffd" in text and not is_utf_8(line):
+        return [Label(reason=Refusal.NOT_UTF_8, line=line)]
+    found, repair = _values(text, repairing=repairing)
+    if found is None:
+        several = not repairing and _values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS
+        reason = Refusal.SEVERAL_JSON_OBJECTS if several else Refusal.NOT_A_JSON_OBJECT
+        return [Label(reason=reason, line=line)]
+    labels = [replace(_label(value), repair=repair, line=line) for value in found]
+    refused = [label for label in labels if label.reason]
+    return refused[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
+
+
+def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
+    """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
+    text = content.decode("utf-8-sig", "replace").strip()
+    found, repair = _values(text, repairing=repairing)
+    if found is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
+        lines = [line for line in content.split(b"\n") if line.strip()]
+        return [label for line in lines for label in labels_of_line(line.rstrip(b"\r"), repairing=repairing)]
+    return [replace(_label(value), repair=repair, content=_content(value)) for value in found]
+
+
+def _values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:
+    """The records in a text, and the necessary repairs; None if they can't be read."""
+    plain = _json(text)
+    if plain is not None:
+        return plain, 0
+    if not repairing:
+        return None, 0
+    joined = _json(f"[{text.rstrip(', ')}]")
+    if joined is not None:
+        return joined, Repair.JOINED_BY_COMMAS
+    literal = _literal(text.rstrip(", "))
+    return literal, Repair.PYTHON_LITERAL
+
+
+class _Number(float):
+    """A number with a fraction, in its original notation."""
+
+    text = ""
+
+    @classmethod
+    def of(cls, text: str) -> _Number:
+        number = cls(text)
+        number.text = text
+        return number
+
+
+def _json(text: str) -> list[Any] | None:
+    try:
+        value = json_value(text, parse_float=_Number.of)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else [value]
+
+
+def _literal(text: str) -> list[Any] | None:
+    try:
+        value = python_literal(text)
+    except ValueError:
+        return None
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _label(value: Any) -> Label:
+    truth, metadata = _member(value, "groundTruthData"), _member(value, "eventMetadata")
+    if truth is None:
+        return Label(reason=Refusal.NOT_GROUND_TRUTH)
+    event_id = None if metadata is None else metadata.get("eventId")
+    if event_id is None or event_id == "":
+        return Label(reason=Refusal.NO_ID)
+    data = truth.get("data")
+    try:
+        own, text, encoding = _text(event_id), _text(data), str(truth.get("encoding") or "CSV")
+    except NOT_WRITTEN:
+        return Label(reason=Refusal.NOT_GROUND_TRUTH)
+    if data is None or not text.strip():
+        return Label(reason=Refusal.NO_LABEL)
+    if encoding.upper() not in ENCODINGS:
+        return Label(reason=Refusal.UNKNOWN_ENCODING)
+    if not is_writable(text) or not is_writable(own):
+        return Label(reason=Refusal.NOT_UTF_8)
+    return Label(own, json.dumps({"data": text, "encoding": encoding}, separators=(",", ":"), ensure_ascii=False))
+
+
+NOT_WRITTEN = (TypeError, ValueError, RecursionError)
+"""What `json.dumps` raises for values it can't write: Python's literals include bytes, sets and huge numbers."""
+
+
+def _text(value: Any) -> str:
+    """A value as text: a text itself, another value as JSON. Raises NOT_WRITTEN if JSON can't represent it."""
+    return value.text if isinstance(value, _Number) else json_text(value)
+
+
+def _content(value: Any) -> str:
+    """An element of an array for the quarantine: as JSON, else as Python's literal, else its type."""
+    for write in (_json_of, json.dumps, repr):
+        try:
+            text = write(value)
+        except NOT_WRITTEN:
+            continue
+        if is_writable(text):
+            return text
+    return type(value).__name__
+
+
+def _json_of(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _member(value: Any, name: str) -> dict[str, Any] | None:
+    member = value.get(name) if isinstance(value, dict) else None
+    return member if isinstance(member, dict) else None
+
+
+REFUSED_LABELS, REPAIRED_LABELS, ARRAY_FILES = "refused labels", "repaired labels", "array files"
+"""Names of `Counts` by `Refusal`, by `Repair`, and by the rank of the file."""
+
+ELEMENTS = pa.schema([*REFUSED, (NUMBER, pa.int64()), (BLOCK_START, pa.int64())])
+"""Refused elements of a file's array: their own texts, and their positions in it, from 1."""
+
+ACCOUNTED = ("ids", "repeated", "contradicted", "outside_window")
+
+ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
+
+HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
+MEMBERS = pa.schema([("groundTruthData", HALF), ("eventMetadata", pa.struct([("eventId", pa.string())]))])
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAccount:
+    """What became of the labels that were read, before they were matched with captures.
+
+    read = outside_window + ids + repeated + contradicted + the refused ones. ids: number of distinct ids, each with a
+    last label. repeated, contradicted: labels that are not the last of their id, if all labels of the id are equal, or
+    if they differ. repaired: by kind of repair.
+    """
+
+    read: int = 0
+    ids: int = 0
+    repeated: int = 0
+    contradicted: int = 0
+    outside_window: int = 0
+    refused: Mapping[Refusal, int] = field(default_factory=dict)
+    repaired: Mapping[Repair, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, counts: Counts) -> LabelAccount:
+        refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
+        repaired = {Repair(repair): count for (repair,), count in counts.of(REPAIRED_LABELS).items()}
+        ids, repeated, contradicted, outside = (counts[f"labels {name}",] for name in ACCOUNTED)
+        read = ids + repeated + contradicted + outside + sum(refused.values())
+        return cls(read, ids, repeated, contradicted, outside, refused, repaired)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """How far a label may be from its capture, in hours, and the hours whose labels the run accounts for."""
+
+    hours: int
+    first: int
+    last: int
+
+    def holds(self, hours: NDArray[np.int64]) -> Flags:
+        """Whether the run accounts for labels of these hours."""
+        flags: Flags = (hours >= self.first) & (hours <= self.last)
+        return flags
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRows:
+    """The records of some lines, in arrays with one element each.
+
+    origins: the line of each record. reasons: why it is refused, 0 if it isn't. keys, truths: null if it is. repairs:
+    the repairs. positions: within the line. contents: its own text, if it is refused as an element of a file's array.
+    """
+
+    origins: NDArray[np.int64]
+    reasons: NDArray[np.int32]
+    keys: pa.StringArray
+    truths: pa.StringArray
+    repairs: NDArray[np.int32]
+    positions: NDArray[np.int64]
+    contents: pa.StringArray
+    lines: pa.BinaryArray
+
+    @classmethod
+    def one_by_one(
+        cls, lines: pa.StringArray, numbers: NDArray[np.int64], decode: Callable[[bytes], list[Label]]
+    ) -> LabelRows:
+        texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # text would have to be UTF-8
+        found = [decode(text) for text in texts]
+        labels = [label for several in found for label in several]
+        return cls(
+            np.repeat(numbers, [len(several) for several in found]),
+            np.array([label.reason for label in labels], np.int32),
+            pa.array([label.event_id for label in labels], pa.string()),
+            pa.array([label.truth for label in labels], pa.string()),
+            np.array([label.repair for label in labels], np.int32),
+            np.array([position for several in found for position in range(len(several))], np.int64),
+            pa.array([label.content for label in labels], pa.string()),
+            pa.array([label.line for label in labels], pa.binary()),
+        )
+
+    def in_order(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
+        """These records and one plain record for each of these lines, in the order of all lines."""
+        none, first = np.zeros(len(plain), np.int32), np.zeros(len(plain), np.int64)
+        contents, lines = pa.nulls(len(plain), pa.string()), pa.nulls(len(plain), pa.binary())
+        found = joined([LabelRows(plain, none, keys, truths, none, first, contents, lines), self])
+        return at(found, np.argsort(found.origins, kind="stable"))
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """The task that turns lines of ground truth into rows of `rows.SCHEMA`.
+
+    places: of the files. repairing: whether to repair records that aren't valid JSON. apart: the ranks of files that
+    are read as a whole. whole_files: whether these lines are such files.
+    """
+
+    places: FileLocations
+    repairing: bool = True
+    apart: Collection[int] = ()
+    whole_files: bool = False
+
+    inputs = (LINE, FILE_KEY, BLOCK_START)
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        records, last = 0, -1
+        for lines, ranks, blocks in self._read(batches):
+            counts = Counts()
+            if not self.whole_files:
+                counts.by(ARRAY_FILES, self._array_files(lines, ranks, blocks, last))
+                last = ranks[-1]
+            found = self._decoded(lines)
+            counts.by(REFUSED_LABELS, found.reasons[found.reasons > 0])
+            counts.by(REPAIRED_LABELS, found.repairs[(found.repairs > 0) & (found.reasons == 0)])
+            yield from counts.rows()
+            files = pa.array(ranks[found.origins])
+            columns = {
+                KEY: found.keys,
+                TEXT: found.truths,
+                "hour": self.places.hours.take(files),
+                "rank": files,
+                "block": pa.array(blocks[found.origins]),
+                "record": pa.array(np.arange(records, records + len(found.origins))),
+            }
+            records += len(found.origins)
+            yield rows_of(Role.LABEL, columns, found.reasons == 0)
+
+    def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Only the faulty lines, with `REFUSED`."""
+        for found, uris in self._refused(batches):
+            columns = [pa.array(found.reasons), uris, found.lines.view(pa.string())]
+            yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(found.contents.is_null())
+
+    def refused_elements(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The faulty elements of multi-line arrays, with `ELEMENTS`."""
+        for found, uris in self._refused(batches):
+            first = np.zeros(len(uris), np.int64)
+            columns = [pa.array(found.reasons), uris, found.contents, pa.array(found.positions + 1), pa.array(first)]
+            yield pa.RecordBatch.from_arrays(columns, schema=ELEMENTS).filter(found.contents.is_valid())
+
+    def _refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[LabelRows, pa.StringArray]]:
+        for lines, ranks, _ in self._read(batches):
+            found = self._decoded(lines)
+            found = at(found, np.flatnonzero(found.reasons))
+            yield found, self.places.uris.take(pa.array(ranks[found.origins]))
+
+    def _read(
+        self, batches: Iterable[pa.RecordBatch]
+    ) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], NDArray[np.int64]]]:
+        for batch in batches:
+            listed, ranks = self.places.listed(batch)
+            if len(self.apart) and not self.whole_files:
+                together = ~np.isin(ranks.to_numpy(), list(self.apart))
+                listed, ranks = listed.filter(pa.array(together)), ranks.filter(pa.array(together))
+            if listed.num_rows:
+                yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
+
+    def _decoded(self, lines: pa.StringArray) -> LabelRows:
+        def refused(number: int, reason: Refusal) -> LabelRows:
+            return LabelRows.one_by_one(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
+
+        return by_parts([(0, len(lines))], lambda part: self._found(lines[part]), refused, "origins")
+
+    def _found(self, lines: pa.StringArray) -> LabelRows:
+        decode = partial(labels_of_file if self.whole_files else labels_of_line, repairing=self.repairing)
+        if self.whole_files:
+            return LabelRows.one_by_one(lines, np.arange(len(lines)), decode)
+        are_plain, keys, truths = plain_labels(lines)
+        others = LabelRows.one_by_one(lines, np.flatnonzero(~are_plain), decode)
+        plain = pa.array(are_plain)
+        return others.in_order(np.flatnonzero(are_plain), keys.filter(plain), truths.filter(plain))
+
+    def _array_files(
+        self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: NDArray[np.int64], last: int
+    ) -> NDArray[np.int32]:
+        """The ranks of files whose first line begins with an array. last: the rank of the line before these."""
+        is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)
+        firsts = zip(
+            ranks[is_first].tolist(), lines.filter(pa.array(is_first)).cast(pa.binary()).to_pylist(), strict=True
+        )
+        return np.array([rank for rank, line in firsts if ARRAY_BEGINNING.match(line)], np.int32)
+
+
+def plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
+    """Which lines are single records with an id and a label in a known encoding, and the ids and truths of those."""
+    table = table_of(lines, MEMBERS)
+    data, encodings = (pc.struct_field(member_of(table, "groundTruthData"), [i]) for i in range(2))
+    ids = pc.struct_field(member_of(table, "eventMetadata"), [0])
+    known = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
+    flags: Flags = np.asarray(known) & are_there(pc.utf8_trim_whitespace(data)) & are_there(ids)
+    is_text = utf_8_flags(lines)
+    if is_text is not None:
+        flags &= is_text
+    written = pc.fill_null(encodings, "CSV")
+    return flags, ids, pc.binary_join_element_wise('{"data":', json_texts(data), ',"encoding":"', written, '"}', "")

@@ -1,0 +1,33 @@
+"""Outcomes with the ids of their records. Executors import this module, but no module that merges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.outcome_records import IDENTITY, Decoder
+from spark_model_monitor.data.records.outcome_values import OF_CLASSES
+from spark_model_monitor.running.merging.captured import CapturedLines
+
+
+def with_ids(decoder: Decoder, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The outcomes of raw batches, each with the id of its record and its position in the record."""
+    for batch in batches:
+        rows, ids = decoder(batch), pa.nulls(batch.num_rows, pa.string())
+        if IDENTITY in batch.schema.names:
+            ids = batch.column(IDENTITY).cast(pa.string())
+        elif LINE in batch.schema.names:
+            ids = CapturedLines()(batch.column(LINE)).keys
+        numbers = np.arange(len(rows.sources))
+        nothing = pa.nulls(len(numbers), schema.field("label").type)
+        columns = [
+            ids.take(pa.array(rows.sources)),
+            numbers - np.maximum.accumulate(np.where(rows.is_first, numbers, 0)),
+        ]
+        columns += [nothing if each is None else each.cast(nothing.type) for each in (rows.labels, rows.predictions)]
+        columns += [pa.nulls(len(numbers), pa.float64()) if rows.scores is None else rows.scores, rows.reasons]
+        columns.append(pa.nulls(len(numbers), OF_CLASSES) if rows.of_classes is None else rows.of_classes)
+        yield pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=schema)

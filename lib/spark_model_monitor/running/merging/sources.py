@@ -1,0 +1,356 @@
+"""What a merge reads and works in: hours, the files of each, where their lines are staged, and a reply's score.
+
+Hours are counted since 1970. Executors import this module.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from enum import IntEnum
+from functools import cached_property
+from typing import Any
+from uuid import UUID, uuid5
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.protocol import Engine, Lines
+from spark_model_monitor.data.reading.ledger import LongLine
+from spark_model_monitor.data.reading.lines import long_lines_of
+from spark_model_monitor.data.reading.listing import Listing, folders_of_hours
+from spark_model_monitor.data.reading.paths import named_files
+from spark_model_monitor.data.records.decoding import CSV
+from spark_model_monitor.data.records.locations import keys_of, places_among, uri_of
+from spark_model_monitor.storage import StoredFile, join
+
+SECONDS = 3600
+
+PARTS = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")  # namespace of the uuids in the names of merged files
+
+HOUR_PATH = re.compile(r"(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?", re.ASCII)
+"""A folder named for an hour, and the path above it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HourFolder:
+    """One hour of one branch."""
+
+    branch: str
+    hour: int
+
+    @property
+    def path(self) -> str:
+        """Its folder, relative to the captures or to the output."""
+        day = moment_of(self.hour).strftime("%Y/%m/%d/%H")
+        return join(self.branch, day) if self.branch else day
+
+    @property
+    def part(self) -> str:
+        """The name of its merged file: the same in every run, so that a run replaces the file of an earlier one."""
+        return f"part-00000-{uuid5(PARTS, self.path)}.c000.jsonl"
+
+    @property
+    def state(self) -> str:
+        """The path of its ids, relative to the folder of all of them."""
+        hour = moment_of(self.hour).strftime("%Y-%m-%dT%H.jsonl")
+        return join(self.branch, hour) if self.branch else hour
+
+    @classmethod
+    def of_state(cls, path: str) -> HourFolder | None:
+        """The hour with this `state` path; None if there is no such hour."""
+        branch, _, name = path.rpartition("/")
+        try:
+            found = cls(branch, hour_of(datetime.strptime(name, "%Y-%m-%dT%H.jsonl").replace(tzinfo=timezone.utc)))
+        except ValueError:
+            return None
+        return found if found.state == path else None
+
+
+def hour_of(time: datetime) -> int:
+    """The hour that contains a time."""
+    return int(time.timestamp()) // SECONDS
+
+
+def hours_of(period: timedelta) -> int:
+    """The number of whole hours that cover a period."""
+    return -(-int(period.total_seconds()) // SECONDS)
+
+
+def moment_of(hour: int) -> datetime:
+    """The start of an hour."""
+    return datetime.fromtimestamp(hour * SECONDS, timezone.utc)
+
+
+def text_of(hour: int) -> str:
+    """The start of an hour in the format of documents."""
+    return moment_of(hour).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def placed(folder: str, root: str) -> tuple[str, int | None]:
+    """Branch and hour of a folder at or below `root`; the hour is None if neither names one."""
+    below = folder.removeprefix(root).strip("/")
+    found = HOUR_PATH.fullmatch(below)
+    if found is not None:
+        return found[1] or "", _hour(found)
+    mounted = HOUR_PATH.fullmatch(folder)
+    return (below, None) if mounted is None else ("", _hour(mounted))
+
+
+def _hour(found: re.Match[str]) -> int | None:
+    try:
+        return hour_of(datetime(*(int(part) for part in found.groups()[1:]), tzinfo=timezone.utc))  # type: ignore[misc, arg-type]
+    except ValueError:
+        return None
+
+
+STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The cell `0`, or the member `predictions[0].score`, of a reply's first row."""
+
+    attribute: str = "0"
+
+    def of_reply(self, data: str | None, encoding: str | None) -> str | None:
+        """The score as text; None if the reply has none at that location."""
+        row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
+        if (encoding or "").upper() == CSV:
+            return self._cell_of(row.split(","))
+        return self._member_of(row)
+
+    def _cell_of(self, cells: list[str]) -> str | None:
+        place = int(self.attribute) if self.attribute.isdecimal() else len(cells)
+        return cells[place].strip(" ") if place < len(cells) else None
+
+    def _member_of(self, row: str) -> str | None:
+        try:
+            found = json.loads(row, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError):
+            return None
+        path = f"[{self.attribute}]" if self.attribute.isdecimal() else self.attribute
+        for name, index in STEP.findall(path):
+            found = _inside(found, int(index) if index else name)
+        return found if found is None or isinstance(found, str) else json.dumps(found)
+
+
+def _inside(value: Any, step: int | str) -> Any:
+    if isinstance(step, str):
+        return value.get(step) if isinstance(value, dict) else None
+    return value[step] if isinstance(value, list) and step < len(value) else None
+
+
+PART = "part"  # prefix of folder names, `part=45504003`
+
+
+class Kind(IntEnum):
+    """Kinds of staged lines: a merged record; the id of a capture with a label, with the absent label, or waiting for
+    one; the counts of a bucket."""
+
+    MERGED = 0
+    LABELLED = 1
+    ABSENT = 2
+    WAITING = 3
+    COUNTS = 4
+
+
+ID_KINDS = (Kind.LABELLED, Kind.ABSENT, Kind.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The numbering scheme. branches: by number. slices: how many slices an hour has, by time."""
+
+    branches: tuple[str, ...]
+    slices: int
+
+    def numbers(
+        self, kind: Kind, branches: NDArray[np.integer[Any]], hours: NDArray[np.int64], seconds: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """The numbers of lines of a kind, shape (lines,). seconds: within the hour; times in neighbouring hours go to
+        the first or the last slice."""
+        slices = np.clip(seconds, 0, SECONDS - 1) * self.slices // SECONDS
+        numbers: NDArray[np.int64] = ((hours * len(self.branches) + branches) * len(Kind) + kind) * self.slices + slices
+        return numbers
+
+    @property
+    def of_counts(self) -> int:
+        """The number for lines that belong to no hour."""
+        return int(Kind.COUNTS) * self.slices
+
+    def read(self, number: int) -> tuple[Kind, HourFolder, int]:
+        """Kind, hour and slice of a number."""
+        rest, slice_ = divmod(number, self.slices)
+        rest, kind = divmod(rest, len(Kind))
+        hour, branch = divmod(rest, len(self.branches))
+        return Kind(kind), HourFolder(self.branches[branch], hour), slice_
+
+
+PARTITION_BYTES, LABEL_BYTES = 64 * 2**20, 256 * 2**20
+"""Limit of a partition, and of the labels that a bucket may hold in memory while captures stream past."""
+
+COMPRESSION = 8  # typical ratio of text to its compressed size
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyFile:
+    """One file, with the branch and the hour of its records; None: the hour of each record's own time."""
+
+    file: StoredFile
+    branch: str
+    hour: int | None
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """By hour, then by path; files without an hour first."""
+        return (-1 if self.hour is None else self.hour, self.file.path)
+
+    @property
+    def text_bytes(self) -> int:
+        """Estimated length of its lines."""
+        return self.file.size_bytes * (COMPRESSION if self.file.is_compressed else 1)
+
+
+@dataclass(frozen=True)
+class HourlySource:
+    """The files below `path`, in order, and the part of it that Spark reads for their lines."""
+
+    path: str
+    files: tuple[HourlyFile, ...]
+    places: tuple[str, ...]
+
+    @property
+    def stored_files(self) -> tuple[StoredFile, ...]:
+        """The files as `StoredFile`s."""
+        return tuple(file.file for file in self.files)
+
+    @property
+    def listing(self) -> Listing:
+        """The files as a `Listing`."""
+        return Listing(self.path, self.stored_files, self.places)
+
+    @cached_property
+    def branches(self) -> tuple[str, ...]:
+        """The branches; lines carry the branch's number."""
+        return tuple(sorted({file.branch for file in self.files}))
+
+    @cached_property
+    def hours(self) -> frozenset[int]:
+        """The hours named by folders."""
+        return frozenset(file.hour for file in self.files if file.hour is not None)
+
+    @property
+    def text_bytes(self) -> int:
+        """Estimated length of all lines."""
+        return sum(file.text_bytes for file in self.files)
+
+    @property
+    def largest_hour_bytes(self) -> int:
+        """Estimated length of the lines of a branch's largest hour; for files without an hour, of all their lines."""
+        sizes: dict[tuple[str, int | None], int] = {}
+        for file in self.files:
+            sizes[file.branch, file.hour] = sizes.get((file.branch, file.hour), 0) + file.text_bytes
+        return max(sizes.values(), default=0)
+
+    def lines(self, engine: Engine, *, whole_files: bool = False) -> Lines:
+        """The lines of the files; with `whole_files`, each file is one line."""
+        return engine.lines(self.places, whole_files=whole_files)
+
+    def long_lines(self, engine: Engine) -> tuple[LongLine, ...]:
+        """The lines that are too long, which readers skip."""
+        return long_lines_of(engine, self.stored_files)
+
+    def of_files(self, ranks: Collection[int]) -> HourlySource:
+        """The same files in the same order, but only some of them are read."""
+        return replace(self, places=tuple(self.files[rank].file.path for rank in sorted(ranks)))
+
+
+def partitions_of(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) -> int:
+    """The number of partitions for these sources, each with about this many bytes; depends on the data alone."""
+    return max(1, -(-sum(source.text_bytes for source in sources) // size_bytes))
+
+
+def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> HourlySource:
+    """The non-empty files at or below `path`; in a tree of hour folders only those of the requested hours.
+
+    Raises BadInput if the path doesn't exist.
+    """
+    storage = engine.storage(path)
+    root = storage.resolved(path)
+    folders = [path] if hours is None else folders_of_hours(storage, path, map(moment_of, sorted(hours)))
+    files = [_placed(file, root) for folder in folders for file in storage.list_files(folder) if file.size_bytes]
+    return HourlySource(
+        root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)
+    )
+
+
+def _placed(file: StoredFile, root: str) -> HourlyFile:
+    # a source that is a single file has an empty branch
+    branch, hour = placed(file.path.rpartition("/")[0], root.rpartition("/")[0] if file.path == root else root)
+    return HourlyFile(file, branch, hour)
+
+
+def outputs_of_manifests(engine: Engine, source: HourlySource) -> HourlySource:
+    """The files named by the listed manifests, in the manifests' hours, and the listed files that are not manifests.
+
+    Raises BadInput for a manifest that can't be read or that names an absent file.
+    """
+    named = named_files(engine, [file.file for file in source.files])
+    if not named:
+        return source
+    files = {
+        inner: HourlyFile(inner, file.branch, file.hour)
+        for file in source.files
+        for inner in named.get(file.file, (file.file,))
+    }
+    ordered = tuple(sorted(files.values(), key=lambda file: file.order))
+    return HourlySource(source.path, ordered, tuple(file.file.path for file in ordered))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileLocations:
+    """Locations of a source's files, by the key that their lines carry. Pure; used on executors.
+
+    keys: sorted, shape (spellings,). ranks: the file of each key. uris, branches, hours: of the files, by rank;
+    the hour is null for a file outside hour folders.
+    """
+
+    keys: NDArray[np.int64]
+    ranks: NDArray[np.int32]
+    uris: pa.StringArray
+    branches: pa.Int32Array
+    hours: pa.Int64Array
+
+    @classmethod
+    def of(cls, files: Sequence[HourlyFile], branches: Sequence[str]) -> FileLocations:
+        """branches: by number."""
+        number = {branch: index for index, branch in enumerate(branches)}
+        uris = [uri_of(file.file.path) for file in files]
+        spelled = [(spelling, rank) for rank, uri in enumerate(uris) for spelling in spellings_of(uri)]
+        keys = np.array(keys_of([spelling for spelling, _ in spelled]), np.int64)
+        order = np.argsort(keys, kind="stable")
+        return cls(
+            keys[order],
+            np.array([rank for _, rank in spelled], np.int32)[order],
+            pa.array(uris, pa.string()),
+            pa.array([number.get(file.branch, 0) for file in files], pa.int32()),
+            pa.array([file.hour for file in files], pa.int64()),
+        )
+
+    def listed(self, lines: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Int32Array]:
+        """The lines of listed files, and the rank of each; files added after the listing are skipped."""
+        places, known = places_among(self.keys, lines)
+        if not known.all():
+            lines, places = lines.filter(pa.array(known)), places[known]
+        return lines, pa.array(self.ranks[places], pa.int32())
+
+
+def spellings_of(uri: str) -> tuple[str, ...]:
+    """How `input_file_name()` may spell a file: without a host, Spark writes one slash or three."""
+    scheme, slashes, path = uri.partition(":/")
+    return (uri,) if not slashes or path.startswith("/") else (uri, f"{scheme}:///{path}")

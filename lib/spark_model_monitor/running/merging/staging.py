@@ -1,0 +1,170 @@
+"""The merged hours: staged as text files, then published as one object per hour."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+import pyarrow as pa
+
+from spark_model_monitor.data.engine.protocol import Engine, Lines, Partitions, Task
+from spark_model_monitor.data.reading.ledger import COVERAGE, MERGED_PART, Coverage
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.running.merging.captured import REFUSED_CAPTURES, Captures
+from spark_model_monitor.running.merging.joining import LINES, Join
+from spark_model_monitor.running.merging.labels import GroundTruth
+from spark_model_monitor.running.merging.rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
+from spark_model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, Kind, Parts
+from spark_model_monitor.storage import Storage, join
+
+SLICE_BYTES = 128 * 2**20
+MOST_SLICES = 60  # a large hour is sorted in slices by time, which are concatenated afterwards
+
+NO_PARTS = Parts(("",), 1)
+
+
+@dataclass(frozen=True)
+class Side:
+    """Lines, and the task that turns them into rows of `rows.SCHEMA`."""
+
+    lines: Lines
+    task: Captures | GroundTruth | Remembered
+
+    def mapped(self, task: Task, schema: pa.Schema) -> Partitions:
+        """The lines mapped by a task."""
+        return self.lines.partitions(*self.task.inputs).mapped(task, schema)
+
+
+@dataclass(frozen=True)
+class StagedHours:
+    """The content of a staging folder, and its counts.
+
+    hours: the readable captures of each hour. files: by kind and hour, in order. parts: the numbering of the folders.
+    """
+
+    folder: str
+    hours: Mapping[HourFolder, Coverage] = field(default_factory=dict)
+    files: Mapping[tuple[Kind, HourFolder], list[str]] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    parts: Parts = NO_PARTS
+
+    @property
+    def total(self) -> Coverage:
+        """The counts of all hours."""
+        return reduce(Coverage.__add__, self.hours.values(), Coverage())
+
+    @property
+    def refused(self) -> Mapping[Refusal, int]:
+        """Refused captures by reason, including those outside the window."""
+        return {Refusal(reason): count for (reason,), count in self.counts.of(REFUSED_CAPTURES).items()}
+
+    @property
+    def merged(self) -> Mapping[HourFolder, list[str]]:
+        """The files of merged records, by hour."""
+        return {hour: files for (kind, hour), files in self.files.items() if kind is Kind.MERGED and hour in self.hours}
+
+    @property
+    def ids(self) -> Mapping[HourFolder, list[str]]:
+        """The files of ids, by hour."""
+        return {hour: [path for kind in ID_KINDS for path in self.files.get((kind, hour), [])] for hour in self.hours}
+
+    @property
+    def waiting(self) -> list[str]:
+        """The files of ids of captures that wait for a label."""
+        return [path for (kind, _), files in self.files.items() if kind is Kind.WAITING for path in files]
+
+    def of(self, hours: Collection[HourFolder]) -> StagedHours:
+        """The same for some of the hours."""
+        return replace(self, hours={hour: counts for hour, counts in self.hours.items() if hour in hours})
+
+    def hours_counted(self, name: str) -> dict[HourFolder, int]:
+        """The counts of a name, by hour."""
+        found = self.counts.of(name).items()
+        return {HourFolder(self.parts.branches[branch], hour): count for (branch, hour), count in found}
+
+
+def parts_of(captures: HourlySource, remembered: Collection[HourFolder]) -> Parts:
+    """The numbering of the lines of these captures, and of remembered hours."""
+    branches = {*captures.branches, *(hour.branch for hour in remembered)}
+    return Parts(
+        tuple(sorted(branches)) or ("",), min(MOST_SLICES, -(-captures.largest_hour_bytes // SLICE_BYTES) or 1)
+    )
+
+
+def stage(
+    engine: Engine, sides: Sequence[Side], join: Join, folder: str, partitions: int, fewest: int = 1
+) -> StagedHours:
+    """Join the rows that the tasks make from the lines, and write the result to `folder`. One scan of the lines.
+
+    partitions: number of buckets for the join, by id. fewest: number of buckets for the labels.
+    """
+    if not sides:
+        return StagedHours(folder, parts=join.parts)
+    captures_last = sorted(sides, key=lambda side: isinstance(side.task, Captures))  # they stream past what is known
+    rows = reduce(lambda some, others: some.beside(others), [side.mapped(side.task, SCHEMA) for side in captures_last])
+    lines = rows.together(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
+    lines.together(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
+    return _staged(engine.storage(folder), folder, join.parts)
+
+
+def _staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
+    """The files that were written, by kind and hour, in the order of the slices."""
+    found: dict[tuple[Kind, HourFolder], list[tuple[int, str]]] = defaultdict(list)
+    counts = Counts()
+    for file in storage.list_files(folder):
+        kind, hour, slice_ = parts.read(int(file.path.split("/")[-2].partition("=")[2]))
+        if kind is Kind.COUNTS:  # one line per bucket
+            for line in storage.read(file.path).decode().splitlines():
+                counts.update(Counts.of_text(line))
+        else:
+            found[kind, hour].append((slice_, file.path))
+    files = {key: [path for _, path in sorted(written)] for key, written in found.items()}
+    staged = StagedHours(folder, {}, files, counts, parts)
+    labelled, absent, waiting = (staged.hours_counted(name) for name in ("labelled", "absent", "waiting"))
+    hours = {
+        hour: Coverage(
+            labelled.get(hour, 0) + absent.get(hour, 0) + waiting.get(hour, 0),
+            labelled.get(hour, 0),
+            absent.get(hour, 0),
+        )
+        for hour in sorted({*labelled, *absent, *waiting})
+    }
+    return replace(staged, hours=hours)
+
+
+log = logging.getLogger(__name__)
+
+
+def place_hours(staged: StagedHours, hours: Collection[HourFolder], output_path: str, storage: Storage) -> int:
+    """Publish the merged records of these hours, and return how many have changed.
+
+    Raises OutputFailed if one can't be written; those before it stay published, and a rerun continues.
+    """
+    return sum(_place(staged, hour, output_path, storage) for hour in sorted(hours))
+
+
+def _place(staged: StagedHours, hour: HourFolder, output_path: str, storage: Storage) -> bool:
+    folder = join(output_path, hour.path)
+    target = join(folder, hour.part)
+    files = staged.merged.get(hour)
+    changed = storage.assemble(files, target) if files else storage.exists(target)
+    for path in _parts_in(folder, storage):
+        name = path.rpartition("/")[2]
+        if name != hour.part or not files:
+            log.info("removing %s: the hour's records are in %s", path, hour.part if files else "none any more")
+            storage.delete(path)
+    path, content = join(folder, COVERAGE), (json.dumps(staged.hours[hour].to_json_dict()) + "\n").encode()
+    if not storage.exists(path) or storage.read(path) != content:
+        storage.write(path, content)
+    return changed
+
+
+def _parts_in(folder: str, storage: Storage) -> list[str]:
+    """The merged files in an hour's folder, whoever wrote them."""
+    if not storage.exists(folder):
+        return []
+    return [file.path for file in storage.list_files(folder) if MERGED_PART.fullmatch(file.path.rpartition("/")[2])]

@@ -1,0 +1,244 @@
+"""Replays old windows with the old baseline; the journal for resuming an interrupted replay; the service's reports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from spark_model_monitor import __version__
+from spark_model_monitor.data.reading.captures import list_captures
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.check_results import Violations
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, NoData
+from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.plugins import plugin
+from spark_model_monitor.reports.outputs.files import CONSTRAINTS, CURRENT, STATISTICS, VIOLATIONS
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.options import Compatibility
+from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, compared_with, read_baseline
+from spark_model_monitor.running.kinds import monitor_for, read_source
+from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Verdict
+from spark_model_monitor.running.runs.run import run_monitoring
+from spark_model_monitor.running.scheduling.schedules import Recurrence, hour_folders, run_windows, windows_of
+from spark_model_monitor.storage import Storage, StoredFile, join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+FOLDER = "journal"
+
+ReadIfThere = Callable[[str], bytes | None]
+
+_NOT_OF_THE_VERDICT = {
+    *("job", "output_path", "start_time", "end_time", "compat", "progress", "env_file", "container_root"),
+    *("lease_wait", "ignored", "doubtful"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The entries of one replay, below `folder`."""
+
+    storage: Storage
+    folder: str
+
+    def read(self, window: Window, inputs: str) -> tuple[Verdict, Verdict] | None:
+        """The verdicts with `--compat service` and by default; None if the window was not run on these inputs."""
+        path = self._path(window)
+        if not self.storage.exists(path):
+            return None
+        try:
+            entry = json_text.load(self.storage.read(path), path)
+            if entry["inputs"] != inputs:
+                return None
+            return Verdict.from_plain(entry["compat_service"]), Verdict.from_plain(entry["default"])
+        except (BadDocument, KeyError, TypeError):
+            log.warning("%s is no entry of a journal; the window is run again", path)
+            return None
+
+    def write(
+        self, window: Window, inputs: str, service: Verdict, default: Verdict, tables: Mapping[str, bytes]
+    ) -> None:
+        """Record the verdicts of a window, after the tables of its default run, which keep their names.
+
+        Raises OutputFailed if they can't be written.
+        """
+        entry = {"inputs": inputs, "compat_service": service.plain(), "default": default.plain()}
+        for name, content in tables.items():
+            self.storage.write(f"{self._path(window).removesuffix('.json')}/{name}", content)
+        self.storage.write(self._path(window), (json.dumps(entry, ensure_ascii=False) + "\n").encode())
+
+    def _path(self, window: Window) -> str:
+        return join(self.folder, f"{window.start:%Y%m%dT%H%MZ}.json")
+
+
+def question_of(config: JobConfig, read: ReadIfThere) -> str:
+    """A hash of everything but the captures that the verdicts of a replay depend on, as 16 hexadecimal digits.
+
+    read: returns the content of a path, None if there is no such file.
+    """
+    options = sorted((name, repr(value)) for name, value in config if name not in _NOT_OF_THE_VERDICT)
+    digest = hashlib.sha256(f"{__version__}\0{options}".encode())
+    for path in _files_named(config):
+        digest.update(hashlib.sha256(read(path) or b"").digest())
+    return digest.hexdigest()[:16]
+
+
+def inputs_of(files: Iterable[StoredFile]) -> str:
+    """A hash of the files of a window and their state, as 16 hexadecimal digits."""
+    listed = "".join(f"{file.path}\0{file.size_bytes}\0{file.modified_ms}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()[:16]
+
+
+def _files_named(config: JobConfig) -> list[str]:
+    """Paths whose content counts: the baseline's documents, the script; `_current.json` has the hashes of states."""
+    paths = [config.baseline_constraints, config.baseline_statistics, config.record_preprocessor_script]
+    if config.baseline is not None:
+        paths += [join(config.baseline, name) for name in (CURRENT, CONSTRAINTS, STATISTICS)]
+    return [path for path in paths if path is not None]
+
+
+PACKAGE = "spark_model_monitor"  # the logger above those of the steps
+EVERY = 24  # windows between two lines of the log
+
+
+def replay(spark: SparkSession, config: JobConfig, recurrence: Recurrence, reports: str | None) -> Certificate:
+    """Run every window in the captures of `config`, and pair each with the service's report.
+
+    config: of a monitoring run; its window, if it has one, bounds the windows. reports: the path below which the
+    service left its reports. Windows in the journal are not run again.
+
+    Raises NoData if there is no window, BadConfiguration if the baseline or the reports can't be used.
+    """
+    if config.baseline == PREVIOUS:
+        needed = "a replay needs the one baseline that the service had: name its path"
+        raise BadConfiguration(f"--baseline is 'previous'; {needed}")
+    baseline = read_baseline(config, monitor_for(config))
+    storage = storage_of(config.dataset_source)
+    windows = windows_of(storage, config.dataset_source, recurrence, start=config.start_time, end=config.end_time)
+    folders = reports_of(storage_of(reports), reports) if reports else {}
+    journal = _journal(config)
+    log.info("found %s windows and %s reports", f"{len(windows):,}", f"{len(folders):,}")
+
+    rows, began = [], time.monotonic()
+    with _quiet_steps():
+        verdicts = partial(_verdicts, spark, config, baseline, journal)
+        for window, (service, default) in run_windows(windows, verdicts):
+            folder = folders.pop(window.end, None)
+            report = None if folder is None else read_report(storage_of(folder), folder)
+            rows.append(ReplayedWindow(window, service, default, report, folder))
+            if len(rows) % EVERY == 0 or len(rows) == len(windows):
+                seconds = time.monotonic() - began
+                log.info("replayed %s of %s windows, %.1f s", f"{len(rows):,}", f"{len(windows):,}", seconds)
+    return Certificate(rows, reports is not None, _types(baseline), tuple(folders[hour] for hour in sorted(folders)))
+
+
+def _journal(config: JobConfig) -> Journal:
+    def read(path: str) -> bytes | None:
+        storage = storage_of(path)
+        return storage.read(path) if storage.exists(path) else None
+
+    folder = join(config.output_path, FOLDER, question_of(config, read))
+    return Journal(storage_of(folder), folder)
+
+
+@contextmanager
+def _quiet_steps() -> Iterator[None]:
+    """Leaves the steps of single windows out of the log."""
+    steps, before = logging.getLogger(PACKAGE), logging.getLogger(PACKAGE).level
+    log.setLevel(logging.INFO)
+    steps.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        steps.setLevel(before)
+
+
+def _verdicts(
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None, journal: Journal, window: Window
+) -> tuple[Verdict, Verdict]:
+    """The verdicts on one window with `--compat service` and by default; the next replay retries a failed one."""
+    try:
+        engine, is_lenient = plugin("spark").SparkEngine(spark), config.lenient_window
+        files = list_captures(engine, config.dataset_source, window, lenient_window=is_lenient).files
+    except NoData as error:
+        return Verdict(failure=str(error)), Verdict(failure=str(error))
+    inputs = inputs_of(files)
+    entered = journal.read(window, inputs)
+    if entered is not None:
+        return entered
+    bounded = config.model_copy(update={"start_time": window.start, "end_time": window.end})
+    (service, _), (default, tables) = (
+        _verdict(spark, bounded.model_copy(update={"compat": compat}), baseline)
+        for compat in (Compatibility.SERVICE, Compatibility.NONE)
+    )
+    if service.failure is None and default.failure is None:
+        journal.write(window, inputs, service, default, tables)
+    return service, default
+
+
+def _verdict(
+    spark: SparkSession, config: JobConfig, baseline: StoredBaseline | None
+) -> tuple[Verdict, Mapping[str, bytes]]:
+    """The verdict of one monitoring run, and its tables; the sentence of its error if it fails."""
+    try:
+        with read_source(plugin("spark").SparkEngine(spark), config, baseline) as data:
+            known, most = compared_with(baseline, config), config.max_quarantined_share
+            findings = run_monitoring(data, monitor_for(config), known, max_quarantined_share=most)
+    except MonitorError as error:
+        return Verdict(failure=str(error)), {}
+    return Verdict.of(violation.plain() for violation in findings.violations.violations), findings.tables()
+
+
+def _types(baseline: StoredBaseline | None) -> dict[str, InferredType]:
+    """The types of the baseline's features, for monitors whose constraints have features."""
+    constraints = None if baseline is None else baseline.constraints
+    if not isinstance(constraints, Constraints):
+        return {}
+    return {feature.name: feature.inferred_type for feature in constraints.features}
+
+
+REPORT_FILES = (VIOLATIONS, STATISTICS, CONSTRAINTS)
+
+
+def reports_of(storage: Storage, path: str) -> dict[datetime, str]:
+    """The folders with a report, by the hour in their path, the end of their window.
+
+    Raises BadInput if there is nothing at `path`, BadConfiguration if two folders below it name the same hour.
+    Source: C1.5, `<output>/<endpoint>/<schedule>/yyyy/mm/dd/hh/`.
+    """
+    reports: dict[datetime, str] = {}
+    for hour, folder in hour_folders(storage, path):
+        if not any(storage.exists(join(folder, name)) for name in REPORT_FILES):
+            continue
+        if hour in reports:
+            raise BadConfiguration(
+                f"--reports {path} holds two reports of {hour:%Y-%m-%dT%HZ}, {reports[hour]} and {folder}; "
+                "name the folder of one schedule"
+            )
+        reports[hour] = folder
+    return reports
+
+
+def read_report(storage: Storage, folder: str) -> Verdict:
+    """The verdict of a report; without a file of violations it has none. Source: C11.7."""
+    path = join(folder, VIOLATIONS)
+    if not storage.exists(path):
+        return Verdict()
+    try:
+        return Verdict.of(each.plain() for each in Violations.from_json(storage.read(path), path).violations)
+    except (BadDocument, BadInput) as error:
+        return Verdict(failure=str(error))

@@ -1,0 +1,488 @@
+"""A challenger against the champion: matches two models' answers by id and judges them, however often you look.
+
+    from spark_model_monitor import OutcomePlan, ProblemType, Trial, challenge
+
+    trial = Trial(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True), planned_rows=20_000)
+    found = challenge("captures/churn/blue", "captures/churn/green", trial, ground_truth="labels/")
+    found.verdict
+
+Pairs and their ranks need all rows at once, so this machine reads them, without a Spark session.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.engine.local import LocalEngine, LocalPartitions
+from spark_model_monitor.data.reading.captures import list_captures, records_of
+from spark_model_monitor.data.reading.data import Data, read_data
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
+from spark_model_monitor.data.reading.headers import format_word_of
+from spark_model_monitor.data.reading.outcomes import OutcomeDataset, outcomes, read_line_outcomes, reading_of
+from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
+from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
+from spark_model_monitor.data.records.outcome_values import OF_CLASSES
+from spark_model_monitor.data.records.refusals import LEFT_OUT, Refusal, remedy
+from spark_model_monitor.data.records.windows import Window, parse_time
+from spark_model_monitor.documents.challenge import Challenge, ChallengeSide, Design, Segment
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.model_quality.challenge import (
+    Answers,
+    Comparison,
+    alike,
+    apart,
+    compared,
+    decided,
+    disagreeing,
+)
+from spark_model_monitor.monitors.model_quality.page import page_of_trial, sentence_of
+from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.reports.outputs.printable import printable, text_table
+from spark_model_monitor.reports.page.files import Report
+from spark_model_monitor.running.merging.captured import CapturedLines
+from spark_model_monitor.running.merging.outcome_ids import with_ids
+from spark_model_monitor.running.merging.request import MergeRequest
+from spark_model_monitor.running.merging.run import merge
+from spark_model_monitor.running.merging.sources import hour_of
+from spark_model_monitor.running.runs.run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
+from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.verdicts.sequential import ERROR
+from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage.files import TemporaryFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+MET = 0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
+UNEVEN = 0.001  # probability below which a split is not the planned one
+OF_CAPTURES = ("capture", "merged")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The plan of a trial, fixed before anybody looks at the results.
+
+    Parameters
+    ----------
+    plan : OutcomePlan
+        The problem type, and what the rows contain.
+    metric : str, optional
+        The metric that decides. By default auc, otherwise accuracy, otherwise mae.
+    planned_rows : int, default 10000
+        Planned number of rows with labels; in a split, of both sides together. The intervals stay valid beyond that number.
+    least_gain : float, default 0
+        Smallest useful gain, in the metric's unit: a challenger that certainly gains less is not promoted (`keep`).
+    design : str, optional
+        `"shadow"` if both models answered the same rows, `"split"` if each had its own. By default detected from the ids.
+    share : float, optional
+        For a split: planned share of the challenger's rows, 0 to 1; a deviation from it is reported.
+    start : str, optional
+        For captures: start of the trial, such as 2026-03-01T00:00:00Z.
+    identity, label, prediction, probability : str, optional
+        As in `outcomes`. The ids of captures are their inference ids, otherwise their event ids.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import OutcomePlan, ProblemType, Trial
+    >>> Trial(OutcomePlan(ProblemType.REGRESSION), metric="rmse").planned_rows
+    10000
+    """
+
+    plan: OutcomePlan
+    metric: str | None = None
+    planned_rows: int = 10_000
+    least_gain: float = 0.0
+    design: str | None = None
+    share: float | None = None
+    start: str | None = None
+    identity: str | None = None
+    label: str | None = None
+    prediction: str | None = None
+    probability: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.planned_rows < 1:
+            raise BadConfiguration(f"planned_rows is {self.planned_rows}; it has to be a number of rows, such as 10000")
+        if self.design not in (None, *(design.value for design in Design)):
+            raise BadConfiguration(f"design is {self.design!r}; write shadow or split")
+        if self.share is not None and not 0 < self.share < 1:
+            raise BadConfiguration(f"share is {self.share}; it has to be above 0 and below 1 (a tenth is 0.1)")
+        if self.start is not None and parse_time(self.start) is None:
+            raise BadConfiguration(f"start is {self.start!r}; it has to be a time such as 2026-03-01T00:00:00Z")
+
+    @property
+    def window(self) -> Window | None:
+        """From the start up to now."""
+        start = None if self.start is None else parse_time(self.start)
+        return None if start is None else Window(start, datetime.now(timezone.utc))
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """The result of a trial so far, returned by `challenge`.
+
+    Parameters
+    ----------
+    document : Challenge
+        challenge.json.
+    comparison : Comparison
+        The comparison behind the document.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import TrialResult
+    >>> TrialResult.verdict.__doc__
+    '`promote`, `keep` or `cannot tell`.'
+    """
+
+    document: Challenge
+    comparison: Comparison
+
+    @property
+    def verdict(self) -> str:
+        """`promote`, `keep` or `cannot tell`."""
+        return self.document.verdict.value
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per metric."""
+        import pandas as pd
+
+        return pd.DataFrame([each.plain() for each in self.document.metrics]).set_index("name")
+
+    def report(self) -> Report:
+        """A page that compares both."""
+        return Report(page_of_trial(self.document, self.comparison.wholes))
+
+    def write(self, output_path: str) -> None:
+        """Write challenge.json and challenge.html.
+
+        Raises BadConfiguration if the folder has a trial with a different plan.
+        """
+        storage, path = storage_of(output_path), join(output_path, Challenge.FILE_NAME)
+        before = Challenge.from_json(storage.read(path), path).plain() if storage.exists(path) else {}
+        now = self.document.plain()
+        for name in ("metric", "planned_rows", "least_gain", "design"):
+            if before and before[name] != now[name]:
+                raise BadConfiguration(
+                    f"{path}: the trial there has {name} {before[name]}, this one {now[name]}; a plan that changes after a look "
+                    "promises nothing: write the same, or another output path for a new trial"
+                )
+        storage.write(path, self.document.to_json().encode())
+        self.report().save(join(output_path, "challenge.html"))
+
+
+def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: Data | None = None) -> TrialResult:
+    """Decide which of two models is better, with intervals that stay valid however often you look.
+
+    Parameters
+    ----------
+    champion, challenger : path or table
+        The predictions of each model: a variant's folder of captures, merged captures, or a table as in `read_data`, except Spark
+        frames.
+    trial : Trial
+        The plan.
+    ground_truth : path or table, optional
+        The labels, if the predictions have none: ground-truth records as for the merge (for captures), or a table with the
+        columns `trial.identity` and `trial.label`.
+
+    Returns
+    -------
+    TrialResult
+        The verdict and all numbers.
+
+    Raises
+    ------
+    BadConfiguration
+        If the plan is contradictory, or names something that doesn't exist.
+    BadInput
+        If the predictions can't be read, or can't be compared.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import OutcomePlan, ProblemType, Trial, challenge
+    >>> plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    >>> blue = pd.DataFrame({"id": range(400), "label": [0, 1] * 200, "prediction": [0, 1, 1, 0] * 100})
+    >>> green = blue.assign(prediction=blue["label"])
+    >>> challenge(blue, green, Trial(plan, planned_rows=400, identity="id")).verdict
+    'promote'
+    """
+    named = {"the champion's table": champion, "the challenger's table": challenger}
+    sides = [_rows(data, name, trial, ground_truth) for name, data in named.items()]
+    design, sides = _met(sides, trial)
+    answers = [side.answers(trial.plan) for side in sides]
+    is_shadow = design is Design.SHADOW
+    if is_shadow:
+        _require_same_labels(answers, sides)
+    comparison = compared(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
+    gaps = apart(*answers) if is_shadow else None
+    segments = () if gaps is None else _segments(champion, sides[0], gaps, trial)
+    metric, verdict, reason, rows_to_tell = decided(comparison, trial.metric, trial.planned_rows, trial.least_gain)
+    log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
+    document = Challenge(
+        verdict=verdict,
+        reason=reason,
+        metric=metric,
+        problem_type=trial.plan.problem_type.value,
+        design=design,
+        rows=comparison.rows,
+        planned_rows=trial.planned_rows,
+        rows_to_tell=rows_to_tell,
+        least_gain=trial.least_gain,
+        confidence=1 - ERROR,
+        champion=sides[0].account(),
+        challenger=sides[1].account(),
+        unfair=() if is_shadow else tuple(_unfair(list(named.values()), sides, trial)),
+        disagreement=None if gaps is None else float(gaps.mean()),
+        segments=segments,
+        metrics=tuple(sorted(comparison.differences.values(), key=lambda each: each.name != metric)),
+    )
+    return TrialResult(document, comparison)
+
+
+def in_words(document: Challenge) -> str:
+    """The verdict and every metric, as text for a terminal."""
+    titles = ["metric", "champion", "challenger", "difference", "from", "to", "p"]
+    rows = [
+        [each.name, each.champion, each.challenger, each.difference, *(each.interval or (None, None)), each.p]
+        for each in document.metrics
+    ]
+    return f"{printable(sentence_of(document))}\n\n{text_table(titles, rows)}"
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The answers of one side, a row each with `id`, `label`, `prediction`, `score` and `record`, its row in
+    `of_classes`, which has the probabilities of many classes."""
+
+    path: str
+    frame: pd.DataFrame
+    of_classes: pa.ListArray
+    refused: int = 0
+    repeated: int = 0
+    unmatched: int = 0
+
+    def answers(self, plan: OutcomePlan) -> Answers:
+        def column(name: str) -> Any:
+            return self.frame[name].to_numpy() if plan.is_regression else pa.array(self.frame[name], pa.string())
+
+        keys = xxhash64_of_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
+        scores = self.frame["score"].to_numpy() if plan.with_scores else None
+        of_classes = self.of_classes.take(pa.array(self.frame["record"])) if plan.with_scores else None
+        predictions = column("prediction") if plan.with_predictions else None
+        return Answers(plan, column("label"), predictions, scores, keys, of_classes)
+
+    def account(self) -> ChallengeSide:
+        counts = {"refused": self.refused, "unmatched": self.unmatched, "repeated": self.repeated}
+        return ChallengeSide(path=self.path, rows=len(self.frame), **counts)
+
+    def of(self, frame: pd.DataFrame) -> _Rows:
+        """The same side with some of the rows."""
+        return replace(self, frame=frame, unmatched=self.unmatched + len(self.frame) - len(frame))
+
+
+def _rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Rows:
+    """The labelled rows of one side."""
+    path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else name
+    word, truth = _word_of(data), None if ground_truth is None else _word_of(ground_truth)
+    in_records = ground_truth is not None and truth in ("json", "jsonl")  # as the merge expects them
+    with_label = ground_truth is None or in_records
+    if word in OF_CAPTURES:
+        if word == "capture" and ground_truth is None:
+            raise BadInput(f"{path}: captures have no labels; name them with --ground-truth, or give what a merge left")
+        folder = TemporaryFolder()
+        source = _merged(path, ground_truth, str(folder.path), trial) if in_records else path
+        found = _identified(_captured(source, trial, with_label=with_label), path, trial)
+    elif in_records:
+        raise BadInput(f"{path}: ground-truth records meet captures; give a table of labels with the ids of this table")
+    else:
+        found = _identified(_table(data, trial, with_label=with_label), path, trial)
+    if with_label:
+        return found
+    if trial.identity is None or trial.label is None:
+        raise BadConfiguration("a table of labels takes --id-attribute and --ground-truth-attribute, its columns")
+    of_labels = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
+    labels = _rows(ground_truth, "the table of labels", of_labels, None).frame  # type: ignore[arg-type]
+    labelled = found.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
+    if labelled.empty:
+        raise BadInput(f"{path}: none of its {len(found.frame):,} ids has a label; the labels need the same ids")
+    return found.of(labelled)
+
+
+def _word_of(data: Data) -> str | None:
+    """The format of files, None for tables in memory."""
+    of_spark = isinstance(data, Dataset) and not isinstance(data.table, LocalPartitions)
+    if of_spark or type(data).__module__.startswith("pyspark."):
+        raise BadConfiguration(
+            "challenge compares on this machine, and takes no frame of Spark; write frame.toPandas()"
+        )
+    return format_word_of(LocalEngine(), os.fspath(data)) if isinstance(data, (str, os.PathLike)) else None
+
+
+def _table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset:
+    if trial.identity is None and trial.design != Design.SPLIT.value:
+        raise BadConfiguration(
+            "id_attribute is missing; name the column that says which row is which, or write --design split"
+        )
+    named = {"prediction": trial.prediction, "probability": trial.probability, "label": trial.label}
+    addresses: dict[str, Any] = {name: address for name, address in named.items() if address is not None}
+    addresses |= {} if with_label else {"label": None}
+    return outcomes(data, trial.plan, identity=trial.identity, engine="local", **addresses)
+
+
+def _captured(path: str, trial: Trial, *, with_label: bool) -> OutcomeDataset:
+    engine, records = LocalEngine(), records_of(OUTPUT_INDEXES, ReadOptions(window=trial.window))
+    addresses = trial.label, trial.prediction, trial.probability
+    decoder = LineDecoder(reading_of(trial.plan, *addresses, records, with_label=with_label))
+    return read_line_outcomes(engine, list_captures(engine, path, trial.window), decoder)
+
+
+def _merged(captures: str, labels: Any, output_path: str, trial: Trial) -> str:
+    request, window = MergeRequest(captures, os.fspath(labels), output_path), trial.window
+    if window is not None:
+        request = replace(request, first=hour_of(window.start), last=hour_of(window.end))
+    merge(LocalEngine(), request)
+    return output_path
+
+
+def _identified(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
+    """The rows with their ids, each id once. Raises BadInput if too many are refused, or an id has two answers."""
+    value = pa.float64() if trial.plan.is_regression else pa.string()
+    types = {"id": pa.string(), "place": pa.int64(), "label": value, "prediction": value}
+    schema = pa.schema({**types, "score": pa.float64(), "reason": pa.int32(), "classes": OF_CLASSES})
+    raw: Any = dataset.raw.mapped(partial(with_ids, dataset.decoder, schema), schema)
+    table = pa.Table.from_batches(raw.batches(), schema)
+    frame = table.drop_columns("classes").to_pandas()
+    if not {IDENTITY, LINE} & set(dataset.raw.columns):
+        frame["id"] = path + frame.index.astype(str)
+    frame.loc[(frame["reason"] == 0) & frame["id"].fillna("").eq(""), "reason"] = int(Refusal.NO_ID)
+    counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
+    counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
+    refused = {reason.text: count for reason, count in counted.items() if reason not in LEFT_OUT}
+    frame, bad = frame[frame["reason"] == 0], sum(refused.values())
+    if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
+        told = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
+        raise BadInput(f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({told}); {remedy(refused)}")
+    if frame.empty:
+        raise NoData(f"{path}: there are no answers to compare")
+    frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
+    frame = frame[["id", "label", "prediction", "score"]]
+    again, same = frame.duplicated("id"), frame.duplicated()
+    if odd := int((again & ~same).sum()):
+        raise BadInput(
+            f"{path}: {odd:,} ids are there twice with different answers; keep one row of each, or name another id"
+        )
+    frame = frame[~again].rename_axis("record").reset_index()
+    frame = frame.sort_values("id", ignore_index=True)  # makes sums independent of the order of the rows
+    return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(again.sum()))
+
+
+def _met(sides: list[_Rows], trial: Trial) -> tuple[Design, list[_Rows]]:
+    """How rows were assigned to the models, and these rows; for a shadow deployment the same ones in the same order.
+
+    Raises BadInput if the ids don't show it, or contradict the trial.
+    """
+    common = sides[0].frame[["id"]].merge(sides[1].frame[["id"]], on="id")["id"].sort_values()
+    fewer = min(len(side.frame) for side in sides)
+    if trial.design is None and 0 < len(common) < MET * fewer:
+        raise BadInput(
+            f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
+            "the same rows; write --design shadow or --design split"
+        )
+    if trial.design == Design.SHADOW.value and common.empty:
+        raise BadInput(
+            f"{sides[0].path} and {sides[1].path}: no id is on both sides, so there are no pairs; if each model had its own "
+            "traffic, write --design split"
+        )
+    if trial.design == Design.SPLIT.value or common.empty:
+        return Design.SPLIT, sides
+    return Design.SHADOW, [side.of(side.frame.set_index("id").loc[common].reset_index()) for side in sides]
+
+
+def _require_same_labels(answers: list[Answers], sides: list[_Rows]) -> None:
+    one, other = (each.labels for each in answers)
+    same = one == other if answers[0].plan.is_regression else alike(one, other)
+    if apart := int((~same).sum()):
+        raise BadInput(
+            f"{apart:,} ids have one label at {sides[0].path} and another at {sides[1].path}; what was true is the same for both"
+        )
+
+
+def _unfair(given: list[Data], sides: list[_Rows], trial: Trial) -> Iterator[str]:
+    """Differences between the requests to both models, as sentences."""
+    rows, of_all = len(sides[1].frame), sum(len(side.frame) for side in sides)
+    if trial.share is not None:
+        apart = abs(rows - trial.share * of_all) / (of_all * trial.share * (1 - trial.share)) ** 0.5
+        if 2 * normal_above(apart) < UNEVEN:
+            yield f"the challenger has {rows / of_all:.1%} of the rows, and {trial.share:.1%} were planned"
+    try:
+        inputs = [_inputs(data, trial) for data in given]
+        if inputs[0].names:
+            baseline = run_baseline(inputs[0], DataQualityMonitor())
+            findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
+            yield from (f"{each.feature} {each.change or each.description}" for each in violated(findings.results))
+        else:
+            yield "there are no inputs beside the answers, so nobody can tell whether both were asked the same"
+    except MonitorError as error:
+        yield f"the inputs can't be compared: {error}"
+
+
+def _segments(data: Data, side: _Rows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
+    """Where the models disagree, by the inputs of the model; empty without inputs."""
+    try:
+        asked = _asked(data, trial)
+    except MonitorError as error:
+        log.info("where both disagree is unknown: %s", error)
+        return ()
+    return disagreeing(asked.reindex(side.frame["id"]), gaps)
+
+
+def _asked(data: Data, trial: Trial) -> pd.DataFrame:
+    """The inputs of a model, one row per id."""
+    inputs, is_captured = _inputs(data, trial, identified=True), _word_of(data) in OF_CAPTURES
+    taken = [f"c{place}" for place in range(len(inputs.names))] + ([inputs.reason] if inputs.reason else [])
+    taken += [LINE] if is_captured else []
+    frame = pa.Table.from_batches(cast("LocalPartitions", inputs.table).selected(taken, taken).batches()).to_pandas()
+    frame = frame[frame.pop(inputs.reason) == 0] if inputs.reason else frame
+    names = dict(zip(taken, inputs.names, strict=False))
+    if is_captured:
+        lines = frame.pop(LINE)
+        place = lines.groupby(lines.ne(lines.shift()).cumsum()).cumcount()
+        keys = CapturedLines()(pa.array(lines, pa.string())).keys.to_pandas()
+        ids = keys.set_axis(lines.index) + np.where(place > 0, "#" + place.astype(str), "")
+    else:
+        ids = frame.pop(next(column for column, name in names.items() if name == trial.identity)).astype(str)
+    asked: pd.DataFrame = frame.rename(columns=names).set_axis(ids)
+    return asked[~asked.index.duplicated()]
+
+
+def _inputs(data: Data, trial: Trial, *, identified: bool = False) -> Dataset:
+    """The inputs of a model: the inputs of captures, the other columns of tables."""
+    if _word_of(data) in OF_CAPTURES:
+        return read_data(data, CaptureFormat((INPUT,)), window=trial.window, engine="local")
+    table = read_data(data, engine="local")
+    taken = {
+        None if identified else trial.identity,
+        trial.label or "label",
+        trial.prediction or "prediction",
+        trial.probability or "probability",
+    }
+    return table.of_features([name for name in table.names if name not in taken])

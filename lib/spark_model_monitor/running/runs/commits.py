@@ -1,0 +1,350 @@
+"""The commits of a table as windows: each is scanned once, and compared with those before it.
+
+    told = monitor_commits(job, monitor)
+
+The first commits form the baseline. Each is compared with the sum of the others, from their states, without reading a
+row again; their differences show how much healthy commits vary. A commit that stands out isn't part of the baseline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from functools import cached_property, reduce
+from itertools import accumulate, pairwise
+from operator import add
+
+import numpy as np
+
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.reading.formats import DELTA, TableFormat
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.data.reading.tables import Commit, commits_of
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.run_description import RunDescription, moment
+from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.distributions import BASELINE, Past, together
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
+from spark_model_monitor.reports.alerts import read_alerts
+from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
+from spark_model_monitor.reports.outputs.files import document_of, run_before
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.inputs.run_inputs import (
+    context_of,
+    decisions_for,
+    read_baseline,
+    reference_to_baseline,
+    violated_since,
+    with_history,
+)
+from spark_model_monitor.running.kinds import read_source
+from spark_model_monitor.running.runs.results import Baseline, Findings
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runtime.job import Job
+from spark_model_monitor.running.runtime.publishing import notify, put_in_place
+from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.statistics.states import Profile
+from spark_model_monitor.statistics.verdicts.variation import FIELDS, Raw
+from spark_model_monitor.storage import join, storage_of
+
+log = logging.getLogger(__name__)
+
+LEAST, FEWEST, PART, MOST = 9, 16, 3, 64
+"""Number of commits in a baseline: with fewer than the least, the eight others can't show an outlier; all commits up to
+twice the fewest, above that a third, up to the most. Source: D4.2."""
+
+SET_ASIDE = 2  # number of other commits, the most distant for each feature, left out while looking for outliers
+STRAYING = ("missing", "ks", "location", "spread", "cell")  # standard normal scores
+GAPS, LATE = 8, 2  # a commit is late after twice the longest gap between commits, if this many gaps are known
+NAMED = 5
+FEWEST_VALUES = 3  # of a column with a single value in each commit, and other values in other commits
+NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
+LEFT_OUT = "exclude_features_attribute"
+OWN_BASELINE = "_baseline"  # below the output of a table, whose history has windows only
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A scanned commit. config: the configuration of its run."""
+
+    commit: Commit
+    config: JobConfig
+    rows: Baseline
+
+
+def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
+    """Compare each commit of a table since the last run with those before it; returns the exit message and status.
+
+    While few commits are known, the baseline is recomputed with new ones; the very first ones are not judged.
+    Raises BadConfiguration if the data is not a versioned table; NoData if no commit has rows, or if none has come for
+    long; and what a scan raises.
+    """
+    config = job.config
+    name = _name_of(config)
+    if not isinstance(monitor, DataQualityMonitor):
+        raise BadConfiguration(NO_TABLE)
+    commits = commits_of(name)[-MOST_WINDOWS:]
+    if not commits:
+        raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
+    engine, above = job.engine, join(config.output_path, "2000/01/01/00")
+    last = max((window.time for window in read_alerts(above).windows), default="")
+    found: list[tuple[_Window, Findings]] = []
+    learnt = _learnt(config)
+    until = learnt.window.end if learnt is not None and learnt.window is not None else ""
+    is_young = len(read_history(above).entries) < FEWEST and moment(commits[-1].time) > last
+    if config.baseline is None and (last < until or is_young):
+        first = (
+            [each for each in commits if moment(each.time) <= until] if last < until else commits[: _enough(commits)]
+        )
+        windows = [*_scanned(first, commits, engine, config, monitor)]
+        if not windows:
+            raise NoData(f"{NO_DATA}: no commit of {name} added rows")
+        found += _learn(windows, config, monitor)
+        last = moment(first[-1].time)
+    known: StoredBaseline | None = None
+    learnt = _learnt(config)
+    named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
+    left_out = tuple(filter(None, named.split(","))) or config.exclude_features_attribute
+    new = [each for each in commits if moment(each.time) > last]
+    for window in _scanned(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
+        known = known or read_baseline(window.config, monitor)
+        found.append((window, _judged(window, with_history(known, window.config, monitor), monitor)))
+    if not found:
+        _require_fresh(commits, datetime.now(timezone.utc))
+    return _in_a_line(found, commits, config)
+
+
+def _name_of(config: JobConfig) -> str:
+    """The name of the table, from its format or its folder."""
+    if config.dataset_format == DELTA:
+        return f"delta.`{storage_of(config.dataset_source).resolved(config.dataset_source)}`"
+    if not isinstance(config.dataset_format, TableFormat):
+        raise BadConfiguration(NO_TABLE)
+    return config.dataset_format.name
+
+
+def _enough(commits: Sequence[Commit]) -> int:
+    """How many of the first commits form the baseline."""
+    return len(commits) if len(commits) < 2 * FEWEST else min(MOST, max(FEWEST, len(commits) // PART))
+
+
+def _baseline_path(config: JobConfig) -> str:
+    return config.baseline or join(config.output_path, OWN_BASELINE)
+
+
+def _learnt(config: JobConfig) -> RunDescription | None:
+    """The run description of the baseline from a table's own commits; None without one."""
+    run = run_before(_baseline_path(config)) if config.baseline is None else None
+    return document_of(run, RunDescription) if run is not None else None
+
+
+def _scanned(
+    some: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
+) -> Iterator[_Window]:
+    """The given commits that have rows. commits: all commits of the table. config: the job's."""
+    began = {after.version: before.time for before, after in pairwise(commits)}
+    for commit in some:
+        folder = f"{commit.time:%Y/%m/%d/%H}/v{commit.version}"
+        own = config.model_copy(
+            update={
+                "as_of": commit.version,
+                "since": commit.since,
+                "start_time": began.get(commit.version, commit.time - timedelta(hours=1)),
+                "end_time": commit.time,
+                "scheduled_time": None,
+                "baseline": _baseline_path(config),
+                "output_path": join(config.output_path, folder),
+                "sink": config.sink if commit is commits[-1] else (),  # nobody is notified of old commits
+            }
+        )
+        try:
+            with read_source(engine, own) as data:
+                share, context = own.max_quarantined_share, context_of(own)
+                rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
+        except (NoData, NotRecorded) as nothing:
+            log.info("version %d: %s", commit.version, nothing)
+            continue
+        yield _Window(commit, own, rows)
+
+
+def _judged(window: _Window, known: StoredBaseline | None, monitor: Monitor) -> Findings:
+    """The verdict on a commit, published and added to the history."""
+    config = window.config
+    decisions, since = decisions_for(config), violated_since(config)
+    findings = run_monitoring(window.rows, monitor, known, context=context_of(config), decisions=decisions, since=since)
+    run = put_in_place(findings, config, reference_to_baseline(config, monitor))
+    notify(findings, run, config)
+    return findings
+
+
+def _learn(
+    windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor
+) -> Iterator[tuple[_Window, Findings]]:
+    """Publish the baseline, and the verdict on each of its commits compared with the others."""
+    smallest = min(window.rows.state.item_count for window in windows)
+    monitor = monitor if monitor.window_rows else replace(monitor, window_rows=max(1, smallest))
+    context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
+    if names := _names_of_commits([window.rows.state for window in windows]):
+        log.info("%s: another value in each commit, so left out", ", ".join(names))
+        left_out = ",".join([*config.exclude_features_attribute, *names])
+        context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
+        windows = [replace(window, rows=_without(window.rows, names)) for window in windows]
+    together = _alike({place: window.rows for place, window in enumerate(windows)}, monitor)
+    kept = sum(windows[place].rows.ledger.kept for place in together.commits)
+    total = together.total
+    baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), kept, kept), context=context)
+    baseline.write(_baseline_path(config))
+    for place, window in enumerate(windows):
+        known, end = together.beside(place) if len(windows) >= LEAST else None, window.config.end_time
+        if known is not None and end is not None:
+            earlier = read_history(window.config.output_path).before(moment(end)).rows()
+            known = known.with_volume(end, earlier, window.config.start_time)
+        yield window, _judged(window, known, monitor)
+
+
+def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
+    """The columns that identify commits, as partitions, keys and times do: each commit has a single value, or a mean
+    that is never below the mean of the commit before.
+    """
+    by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
+    found = []
+    for name in by_name[-1]:
+        features = [each[name] for each in by_name if name in each and each[name].num_present]
+        single = all(each.distinct is not None and round(each.distinct.estimate()) == 1 for each in features)
+        means = [each.moments.average for each in features if each.moments and each.moments.count]
+        rises = len(means) == len(features) and all(one <= other for one, other in pairwise(means))
+        texts = {tuple(each.exact_domain or ()) for each in features}
+        if len(features) >= LEAST and ((rises and means[0] < means[-1]) or (single and len(texts) >= FEWEST_VALUES)):
+            found.append(name)
+    return found
+
+
+def _without(rows: Baseline, names: Sequence[str]) -> Baseline:
+    kept = [place for place, feature in enumerate(rows.state.features) if feature.name not in names]
+    features, runs = (tuple(each[place] for place in kept) if each else () for each in (rows.state.features, rows.runs))
+    return replace(rows, state=replace(rows.state, features=features), runs=runs)
+
+
+def _alike(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _Together:
+    """The commits that don't stand out: first compared with the others without the most distant ones, since one outlier
+    hides another, then again with all that remain, so that no healthy commit is lost.
+    """
+    last = commits[max(commits)].state
+    fitting = _Together({place: each for place, each in commits.items() if _adds(each.state, last)}, monitor)
+    suspects = [place for place in fitting.commits if fitting.has_odd(place, aside=SET_ASIDE)]
+    left = {place: each for place, each in fitting.commits.items() if place not in suspects}
+    if len(left) < len(suspects):
+        return fitting
+    once_more = _Together(left, monitor)
+    back = {place: commits[place] for place in suspects if not once_more.has_odd(place, rows=commits[place])}
+    return _Together(dict(sorted({**left, **back}.items())), monitor) if back else once_more
+
+
+def _adds(profile: Profile, other: Profile) -> bool:
+    try:
+        return bool((profile + other).features)
+    except BadState:
+        return False
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Commits that are compared with each other, by position."""
+
+    commits: Mapping[int, Baseline]
+    monitor: DataQualityMonitor
+
+    @cached_property
+    def total(self) -> Profile:
+        states: list[Profile] = [each.state for each in self.commits.values()]
+        return reduce(add, states)
+
+    @cached_property
+    def others(self) -> Mapping[int, QualityBaseline]:
+        """For each commit, the others combined."""
+        states = [each.state for each in self.commits.values()]
+        before, after = list(accumulate(states, add)), list(accumulate(reversed(states), add))[::-1]
+        found = {}
+        for at, place in enumerate(self.commits):
+            sides = [*before[at - 1 : at][:1], *after[at + 1 : at + 2]]
+            if sides:
+                found[place] = self._known(reduce(add, sides))
+        return found
+
+    @cached_property
+    def raw(self) -> Mapping[int, Past]:
+        """The raw statistics of each commit compared with the others."""
+        told = {place: known.raw_statistics(self.commits[place].state) for place, known in self.others.items()}
+        return {
+            place: {
+                name: {key: np.array([raw.get(key, np.nan)], float) for key in FIELDS}
+                for side, name, raw in found
+                if side == BASELINE
+            }
+            for place, found in told.items()
+        }
+
+    def beside(self, place: int, aside: int = 0) -> QualityBaseline | None:
+        """The others as a baseline, with their variation; None if there are none. aside: how many of the most distant
+        ones are left out of the variation, by feature.
+        """
+        known = self.others.get(place) if place in self.commits else self._known(self.total)
+        if known is None:
+            return None
+        past: Past = reduce(together, (raw for each, raw in self.raw.items() if each != place), {})
+        return known.with_history({}, {BASELINE: {name: _nearer(raw, aside) for name, raw in past.items()}})
+
+    def has_odd(self, place: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
+        """Whether this commit, or another one's rows, violates the constraints that the others suggest."""
+        known, rows = self.beside(place, aside), rows or self.commits[place]
+        if known is None:
+            return False
+        results = self.monitor.check(rows.state, rows.metrics, self.monitor.grouped(known, rows.state, rows.runs))
+        return any(each.status is CheckStatus.VIOLATED for each in results)
+
+    def _known(self, profile: Profile) -> QualityBaseline:
+        constraints = self.monitor.constraints(profile)
+        return self.monitor.known(constraints, None, profile, constraints)
+
+
+def _nearer(raw: Raw, aside: int) -> Raw:
+    """Raw statistics without this many of the most distant windows."""
+    if not aside:
+        return raw
+    scores = np.abs(np.array([raw[name] for name in STRAYING]))
+    furthest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[: -aside or None]
+    return {name: values[np.sort(furthest)] for name, values in raw.items()}
+
+
+def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:
+    gaps = [after.time - before.time for before, after in pairwise(commits)]
+    if len(gaps) >= GAPS and now - commits[-1].time > LATE * max(gaps):
+        raise NoData(
+            f"{NO_DATA}: no commit has come since {moment(commits[-1].time)}; the longest gap before was {max(gaps)}"
+        )
+
+
+def _in_a_line(
+    found: Sequence[tuple[_Window, Findings]], commits: Sequence[Commit], config: JobConfig
+) -> tuple[str, int]:
+    if not found:
+        return f"Completed: no commit since version {commits[-1].version}.", ExitStatus.COMPLETED
+    odd = [(window.commit, findings) for window, findings in found if findings.count]
+    told = [f"{moment(commit.time)} ({', '.join(_changed(findings))})" for commit, findings in odd]
+    more = f" and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
+    counted = f"{len(found)} commit{'s' if len(found) > 1 else ''}, {len(odd)} with violations"
+    if not odd:
+        learning = f"; verdicts begin with {LEAST}" if len(found) < LEAST and found[0][1].known is None else ""
+        return f"Completed: {counted}{learning}.", ExitStatus.COMPLETED
+    status = ExitStatus.VIOLATIONS if config.fail_on_violations else ExitStatus.COMPLETED
+    return f"CompletedWithViolations: {counted}: {', '.join(told[:NAMED])}{more}.", status
+
+
+def _changed(findings: Findings) -> list[str]:
+    """The features with violations, or the check if the violation has no feature."""
+    violated = [each for each in findings.results if each.status is CheckStatus.VIOLATED]
+    return list(dict.fromkeys(each.feature or each.check for each in violated))[:NAMED]

@@ -1,0 +1,22 @@
+"""Rules that a baseline suggests to the user."""
+
+from __future__ import annotations
+
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.expectations import Expectations
+from spark_model_monitor.monitors.data_quality.suggestions import candidates, met
+from spark_model_monitor.running.runs.results import Baseline
+from spark_model_monitor.running.runs.run import run_monitoring
+from spark_model_monitor.storage import storage_of
+
+
+def suggested_expectations(data: Dataset, baseline: Baseline) -> Expectations:
+    """Rules that the data of a baseline meets. One more scan, and one pass for possible keys."""
+    tried = candidates(baseline.state, baseline.constraints)
+    found = run_monitoring(data, baseline.monitor, None, expectations=tried, max_quarantined_share=1.0)
+    return met(tried, found.results)
+
+
+def write_expectations(rules: Expectations, path: str) -> None:
+    """Write JSON, which YAML parsers also accept."""
+    storage_of(path).write(path, rules.to_json().encode())

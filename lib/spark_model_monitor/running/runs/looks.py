@@ -1,0 +1,192 @@
+"""Looks at a window that is not over: scans what came since the previous look, and adds the states to that look's.
+
+All looks share a part of the window's budget of false alarms equally, whatever they find; the rest is for the whole
+window. So no window has more false alarms than one that is looked at once. Source:
+Dunn 1961, "Multiple comparisons among means".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.data.records.windows import duration
+from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.run_description import RunDescription, moment, time_of
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadState, NoData
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
+from spark_model_monitor.reports.alerts import holding_alerts, path_of
+from spark_model_monitor.reports.history.baselines import state_below
+from spark_model_monitor.reports.history.variation import MOST_WINDOWS
+from spark_model_monitor.reports.outputs.files import document_of, run_before
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.inputs.run_inputs import (
+    compared_with,
+    context_of,
+    decisions_for,
+    read_baseline,
+    reference_to_baseline,
+    violated_since,
+    window_of,
+    with_history,
+)
+from spark_model_monitor.running.kinds import read_source
+from spark_model_monitor.running.runs.results import LEDGER, Baseline
+from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runtime.job import Job
+from spark_model_monitor.running.runtime.publishing import notify
+from spark_model_monitor.running.runtime.status import ExitStatus, completed, outcome_of
+from spark_model_monitor.statistics.states import Profile, State
+from spark_model_monitor.statistics.states.encoding import MALFORMED
+from spark_model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from spark_model_monitor.statistics.verdicts.volume import Earlier
+
+log = logging.getLogger(__name__)
+
+SHARE = 0.05  # part of a window's budget for all looks except the last
+FOLDER = "_look"  # below the window's output, whose pages show whole windows
+COUNTS = "_looks.json"
+
+
+def looks_of(length: timedelta, every: timedelta) -> int:
+    """The number of looks before a window is over."""
+    return max(0, -(-length // every) - 1)
+
+
+def share_of_look(length: timedelta, every: timedelta, *, is_last: bool) -> float:
+    """The part of the window's budget for one look, or for the verdict on the whole window."""
+    looks = looks_of(length, every)
+    return 1.0 if not looks else 1 - SHARE if is_last else SHARE / looks
+
+
+def with_budget(known: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
+    """The baseline with the budget of a look; unchanged if the window is looked at once."""
+    window = window_of(config)
+    if config.look_every is None or window is None or not isinstance(known, QualityBaseline):
+        return known
+    share = share_of_look(window.end - window.start, config.look_every, is_last=config.look_until is None)
+    return known.of_budget(known.constraints.monitoring.false_alarm_budget * share)
+
+
+def look(job: Job, monitor: Monitor) -> tuple[str, int]:
+    """Judge the window's data so far; returns the exit message and status. The history doesn't change.
+
+    Raises BadConfiguration without a window around the look; and what a scan raises.
+    """
+    config, window, until = job.config, window_of(job.config), job.config.look_until
+    if window is None or until is None or config.look_every is None or not window.start < until < window.end:
+        raise BadConfiguration("look_until has to be a time within a window, and look_every how often it is looked at")
+    engine = job.engine
+    known = with_budget(with_history(read_baseline(config, monitor), config, monitor), config)
+    if not isinstance(known, QualityBaseline):
+        raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
+    counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
+    volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
+    known = replace(known, volume=volume, memory=None)  # lasting changes are judged with whole windows
+    folder = join(config.output_path, FOLDER)
+    context = replace(context_of(config), end=until)
+    since, state, newest, violations = _look_before(folder, window.start, monitor)
+    if since >= moment(until):
+        return outcome_of(violations, fails=config.fail_on_violations)
+    rows: Baseline | None = None
+    try:
+        rows = _scanned(engine, config, monitor, known, (time_of(since) if since else window.start, until))
+        state = rows.state if state is None else state + rows.state
+    except NoData:
+        if state is None:
+            return completed(), ExitStatus.COMPLETED
+    except BadState:  # the columns have changed in the meantime
+        rows = _scanned(engine, config, monitor, known, (window.start, until))
+        state = rows.state
+    ledger, runs = (rows.ledger, rows.runs) if rows else (Ledger((), 0, 0), ())
+    ledger = replace(ledger, newest=ledger.newest or newest)  # without new data, the age of the newest row matters
+    current = Baseline(monitor, state, monitor.metrics(state), ledger, context=context, runs=runs)
+    findings = run_monitoring(
+        current,
+        monitor,
+        compared_with(known, config),
+        context=context,
+        decisions=decisions_for(config),
+        since=violated_since(config),
+    )
+    run = findings.write(folder, baseline=reference_to_baseline(config, monitor))
+    with holding_alerts(config.output_path, config.lease_wait):
+        counts.remember(state.item_count if isinstance(state, Profile) else 0)
+    if findings.count:
+        notify(findings, run, config)
+    return outcome_of(findings.count, fails=config.fail_on_violations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """How many rows windows had at a look, this long after their start: a file next to their history. output_path,
+    time: of the window and its end.
+    """
+
+    output_path: str
+    time: str
+    after: str
+
+    @property
+    def _path(self) -> str:
+        return join(path_of(self.output_path).rpartition("/")[0] or ".", COUNTS)
+
+    def _read(self) -> dict[str, dict[str, int]]:
+        storage = storage_of(self._path)
+        if not storage.exists(self._path):
+            return {}
+        try:
+            found = json_text.load(storage.read(self._path), self._path)
+            return {
+                after: {moment(time_of(time)): int(rows) for time, rows in of.items()} for after, of in found.items()
+            }
+        except (BadDocument, *MALFORMED) as error:
+            log.warning("%s: is no file of ours (%s); it begins anew", self._path, type(error).__name__)
+            return {}
+
+    def earlier(self, windows: Earlier) -> Earlier:
+        """The counts of earlier windows whose number of rows was not an alarm."""
+        counts = self._read().get(self.after, {})
+        return [
+            (end, float(counts[name]), 0.0)
+            for end, *_ in windows
+            if (name := moment(end)) in counts and name < self.time
+        ]
+
+    def remember(self, rows: int) -> None:
+        """Record the window's count, replacing its earlier one; keeps the last `MOST_WINDOWS`."""
+        known = self._read()
+        latest = sorted((known.get(self.after, {}) | {self.time: rows}).items())[-MOST_WINDOWS:]
+        content = json.dumps({**known, self.after: dict(latest)}, sort_keys=True)
+        storage_of(self._path).write(self._path, f"{content}\n".encode())
+
+
+def _look_before(folder: str, start: datetime, monitor: Monitor) -> tuple[str, State | None, datetime | None, int]:
+    """The last look at the window with this start: the end of its data, its states, the time of the newest row, and the
+    number of violations."""
+    run = run_before(folder)
+    described = document_of(run, RunDescription) if run is not None else None
+    if run is None or described is None or described.window is None or described.window.start != moment(start):
+        return "", None, None, 0
+    storage, path = storage_of(run.folder), join(run.folder, LEDGER)
+    newest = json_text.load(storage.read(path), path).get("newest")
+    state = state_below(run.folder, storage, monitor)
+    return described.window.end, state, newest and time_of(newest), described.violations or 0
+
+
+def _scanned(
+    engine: Engine, config: JobConfig, monitor: Monitor, known: StoredBaseline, part: tuple[datetime, datetime]
+) -> Baseline:
+    start, end = part
+    own = config.model_copy(update={"start_time": start, "end_time": end, "scheduled_time": None})
+    with read_source(engine, own, known) as data:
+        matched = data.matching(known.names, exact=monitor.exact_columns)
+        return run_baseline(matched, monitor, max_quarantined_share=config.max_quarantined_share)

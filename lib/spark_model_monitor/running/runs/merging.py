@@ -1,0 +1,219 @@
+"""Merges runs: `spark-model-monitor merge-states A B … --output DIR`, without a JVM and without reading a row again.
+
+A day of hours, or a rolling baseline, is the sum of the states of its runs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from spark_model_monitor import __version__
+from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.run_description import RunDescription, RunWindow
+from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
+from spark_model_monitor.monitors.protocol import Monitor
+from spark_model_monitor.progress import counted
+from spark_model_monitor.reports.history.archive import (
+    FOLDER,
+    from_parquet,
+    path_of,
+    request_files,
+    sum_of_requests,
+    to_parquet,
+)
+from spark_model_monitor.reports.history.baselines import edited_file
+from spark_model_monitor.reports.outputs.files import current_run, document_of, publish
+from spark_model_monitor.reports.outputs.result_tables import summary_file
+from spark_model_monitor.running.kinds import monitor_of_state, types
+from spark_model_monitor.statistics.states import Profile, State
+from spark_model_monitor.storage import join, storage_of
+
+log = logging.getLogger(__name__)
+
+
+def merge_runs(paths: Sequence[str], output_path: str) -> State:
+    """Add the states of several runs, and publish the documents of all their data together. No row is read again.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Output paths of two or more runs, or merges, on this machine; their states are added in this order. The merge takes its
+        settings, and edits of the constraints, from the first run.
+    output_path : str
+        The folder for the documents and the summed state.
+
+    Returns
+    -------
+    State
+        The summed state.
+
+    Raises
+    ------
+    BadConfiguration
+        If there are fewer than two paths.
+    BadInput
+        If there is no run at a path.
+    BadState
+        If the runs are of different kinds, or have different features.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, merge_runs, run_baseline
+    >>> for day, items in {"monday": [1, 3], "tuesday": [2, 2, 5]}.items():
+    ...     _ = run_baseline(pd.DataFrame({"items": items}), DataQualityMonitor()).write(day)
+    >>> merge_runs(["monday", "tuesday"], "both").item_count
+    5
+    """
+    if len(paths) < 2:
+        raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
+    state: State = _sum(paths)
+    monitor = monitor_of_state(paths[0], state)
+    metrics = monitor.metrics(state)
+    documents = monitor.documents(state, metrics)
+    files = {document.FILE_NAME: document.to_json().encode() for document in documents}
+    files |= {path_of(type(state)): to_parquet(state), **summary_file(monitor.summary(state, metrics, None))}
+    requests = sum_of_requests(paths)
+    if requests.count:
+        files |= request_files(requests)
+    described = _described(paths, monitor, documents)
+    files[described.FILE_NAME] = described.to_json().encode()
+    publish(files, output_path)
+    for constraints in documents:  # an estimate has no constraints
+        if isinstance(constraints, monitor.CONSTRAINTS):
+            _keep_edits(paths[0], output_path, constraints)
+    log.info("merged the states of %d runs", len(paths))
+    return state
+
+
+def read_state(path: str) -> State:
+    """Read the state of a run, from which its documents are computed.
+
+    Parameters
+    ----------
+    path : str
+        The output path of a run, on this machine.
+
+    Returns
+    -------
+    State
+        A profile of every feature, or the state of another kind of monitor.
+
+    Raises
+    ------
+    BadInput
+        If no run was published there, or if it is an older run without states.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
+    >>> _ = run_baseline(pd.DataFrame({"items": [1, 3]}), DataQualityMonitor()).write("items-baseline")
+    >>> read_state("items-baseline").item_count
+    2
+    """
+    run = current_run(path)
+    if run is None:
+        raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
+    name = next((path_of(each.STATE) for each in types() if path_of(each.STATE) in run.digests), None)
+    if name is None:
+        raise BadInput(f"{path}: run {run.run_id} has nothing in {FOLDER}/ that adds; run the job again")
+    where = join(run.folder, name)
+    return from_parquet(storage_of(where).read(where), where)
+
+
+def _described(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
+    """run.json of a merge. Values that some runs lack, or that differ between runs, are unknown for the sum."""
+    found = [each for each in map(_description, paths) if each is not None]
+    windows = [each.window for each in found if each.window is not None]
+    rows = [each.rows for each in found if each.rows is not None]
+    names = [(each.model, each.schedule) for each in found]
+    models, schedules = ({*side} for side in zip(*names, strict=True)) if len(found) == len(paths) else ((), ())
+    window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows)) if windows else None
+    read_by = [each.read_by for each in found]
+    settings = (getattr(document, "monitoring_config", None) for document in documents)
+    return RunDescription(
+        job="merge-states",
+        analysis_type=monitor.ANALYSIS_TYPE.value,
+        window=window if len(windows) == len(paths) else None,
+        model=min(models) if len(models) == 1 else None,
+        schedule=min(schedules) if len(schedules) == 1 else None,
+        baseline_run_id=None,
+        product=__version__,
+        settings=next(filter(None, settings), MonitoringConfig()),
+        rows=sum(rows) if len(rows) == len(paths) else None,
+        violations=None,
+        read_by=read_by[0] if read_by and all(each == read_by[0] for each in read_by) else None,
+    )
+
+
+def _description(path: str) -> RunDescription | None:
+    """The run description at a path; None for a run of a release without run.json."""
+    run = current_run(path)
+    return document_of(run, RunDescription) if run else None
+
+
+def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
+    """Apply a user's edits of the constraints at `path` to the merge, whose own copy stays as suggested."""
+    run, name = current_run(path), suggested.FILE_NAME
+    edited = edited_file(name, path, run) if run is not None and name in run.digests else None
+    if run is None or edited is None:
+        return
+    before, after = (json.loads(storage_of(each).read(each)) for each in (join(run.folder, name), edited))
+    kept = type(suggested).from_json(json.dumps(_with_edits(suggested.plain(), before, after)), edited)
+    where = join(output_path, name)
+    storage_of(where).write(where, kept.to_json().encode())
+    log.info("%s: keeps the edits of %s", where, edited)
+
+
+def _with_edits(new: Any, before: Any, after: Any) -> Any:
+    """A JSON value with the edits that turned `before` into `after`; entries are matched by name if they have names."""
+    if before == after:
+        return new
+    if all(isinstance(each, dict) for each in (new, before, after)):
+        kept = {name: _with_edits(new[name], before.get(name), after.get(name)) for name in new}
+        added = {name: after[name] for name in after if name not in before}
+        return {name: value for name, value in (kept | added).items() if name in after or name not in before}
+    if all(map(_has_names, (new, before, after))):
+        by_name = ({entry["name"]: entry for entry in each} for each in (new, before, after))
+        return [*_with_edits(*by_name).values()]
+    return after
+
+
+def _has_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) and "name" in entry for entry in value)
+
+
+def _sum(paths: Sequence[str]) -> Any:
+    """The sum of the runs' states.
+
+    Raises BadState with the path of the first one that can't be added to those before it.
+    """
+    total: Any = read_state(paths[0])
+    for path in counted(paths[1:], len(paths) - 1, "runs"):
+        other = read_state(path)
+        if type(other) is not type(total):
+            raise BadState(f"{path} can't be added to {paths[0]}: it has a {other.KIND!r} and not a {total.KIND!r}")
+        try:
+            both = total + other
+        except BadState as fault:
+            raise BadState(f"{path} can't be added to {paths[0]}: {fault}") from fault
+        if isinstance(total, Profile):
+            _name_what_is_lost(total, both, path)
+        total = both
+    return total
+
+
+def _name_what_is_lost(before: Profile, total: Profile, path: str) -> None:
+    """Warn of states that are lost in the sum since the run at `path` was added, and say which side lacks them."""
+    lost: Counter[tuple[str, str]] = Counter()
+    for mine, added in zip(before.features, total.features, strict=False):
+        for kind in added.lacking - mine.lacking:
+            lost[path if kind in mine.states else f"what was added before {path}", kind] += 1
+    for (side, kind), features in sorted(lost.items()):
+        log.warning("%s has no %r of %d features; the documents leave out what needs it", side, kind, features)

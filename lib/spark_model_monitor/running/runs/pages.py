@@ -1,0 +1,256 @@
+"""What people see of a run: its page (the monitor's, the run's context, the account of its records) and its tables.
+
+It warns of the text "NaN" in columns of a frame.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, whose
+from spark_model_monitor.documents.headline import KINDS, since_text, tally, window_text
+from spark_model_monitor.documents.page import (
+    NOTHING_AROUND,
+    Around,
+    Block,
+    Card,
+    Cards,
+    Column,
+    Headline,
+    Hours,
+    Page,
+    PageSection,
+    PageTable,
+    count_text,
+    table_of,
+)
+from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.statistics.states import ColumnType, Profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
+NAMED = 10  # columns that are named; the rest are only counted
+
+
+def warn_of_nan_texts(profile: Profile) -> None:
+    """Name the columns with the text NaN in some cell, as far as the profile has counted their values."""
+    cells = {
+        feature.name: sum(feature.frequencies.counts.get(text, 0) for text in TEXTS)
+        for feature in profile.features
+        if feature.frequencies is not None and feature.column_type is ColumnType.TEXT
+    }
+    found = [name for name, count in cells.items() if count]
+    if not found:
+        return
+    named = ", ".join(map(repr, found[:NAMED])) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
+    log.warning(
+        "column%s %s hold%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas "
+        "frame itself",
+        *(("", named, "s") if len(found) == 1 else ("s", named, "")),
+        f"{sum(cells.values()):,}",
+    )
+
+
+EARLIER = re.compile(r"as ([\d,]+) earlier windows")
+"""In a check's reason: how many windows or parts of the baseline it was compared with."""
+
+
+SHOWN = 8  # characters of a run's id
+
+
+def page_of_run(
+    page: Page,
+    described: RunDescription,
+    ledger: Ledger,
+    results: Sequence[CheckResult] = (),
+    hints: Sequence[Hint] = (),
+    headline: Headline | None = None,
+    budget: BudgetLedger | None = None,
+    around: Around = NOTHING_AROUND,
+) -> Page:
+    """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
+    violates no constraint; shown with the features that they are about, if those changed."""
+    sections = [_placed(section, described, hints, around.hours) for section in page.sections]
+    placed = {
+        card.name
+        for section in sections
+        for block in section.blocks
+        if isinstance(block, Cards)
+        for card in block.cards
+    }
+    if others := tuple(hint.description for hint in hints if not placed & set(hint.features)):
+        sections.insert(0, PageSection("What looks wrong with the data", others))
+    *said, last = sections
+    at = next(
+        (place for place, each in enumerate(said, 1) if any(isinstance(block, Cards) for block in each.blocks)),
+        len(said),
+    )
+    account = PageSection("What was read", (_account(ledger),), note=_read(ledger), folded=True)
+    facts = dict(_facts(described, ledger, results, budget))
+    facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
+    trail = (
+        described.model,
+        described.schedule,
+        KINDS.get(described.analysis_type, page.title),
+        window_text(described.window),
+    )
+    return replace(
+        page,
+        headline=page.headline or headline,
+        trail=tuple(part for part in trail if part),
+        links=around.links,
+        facts=tuple(facts.items()),
+        sections=(*said[:at], *_next_steps(results), *said[at:], account, last),
+    )
+
+
+def _placed(
+    section: PageSection, described: RunDescription, hints: Sequence[Hint], hours: Mapping[str, Hours]
+) -> PageSection:
+    """The section; its cards show since when the change lasts, in the window's times, and the hints about the data;
+    cards and tables show the windows before.
+    """
+    blocks: list[Block] = []
+    for block in section.blocks:
+        if isinstance(block, Cards):
+            cards = (_with_context(card, described, hints) for card in block.cards)
+            block = replace(block, cards=tuple(replace(card, hours=hours.get(card.of or card.name)) for card in cards))
+        elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
+            lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
+            count = max(len(each.values) for each in hours.values())
+            block = replace(block, columns=(*block.columns, Column(f"{count} windows")), lines=tuple(lines))
+        blocks.append(block)
+    return replace(section, blocks=tuple(blocks))
+
+
+_OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
+
+
+def _next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
+    """What to do about violations; FOLDER stands for the location of the page, which the page doesn't reveal."""
+    changed, _, unit = tally(results)
+    bad = [*changed, *(each for each in results if each.is_violation)]
+    if bad:
+        name = quote(whose(bad[0])[0] or "NAME")
+        steps = [
+            ("see where a number comes from", f"spark-model-monitor explain {name} --run FOLDER"),
+            ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
+            ("only if the change is wanted: have it no alarm", f"spark-model-monitor accept FOLDER {name}"),
+        ]
+        first = f"First look at where {whose(bad[0])[0]} comes from" if changed and unit == "feature" else _OF_MODEL
+        note = f"{first}. In the commands FOLDER is the folder of this page"
+        yield PageSection("What to do next", (table_of(("to", "run"), steps),), note=note)
+
+
+def _with_context(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
+    since, window = card.since, described.window
+    if since and window:
+        start, length = time_of(window.start), time_of(window.end) - time_of(window.start)
+        place = round((start - time_of(since)) / length) + 1
+        unit = "hour" if length == timedelta(hours=1) else "day" if length == timedelta(days=1) else "window"
+        since = f"since {since_text(since, window)}, {_ordinal(place)} {unit}"
+    elif window and not since:
+        since = "since this window"
+    of_it = tuple(hint.description for hint in hints if card.name in hint.features)
+    return replace(card, since=since, hints=(*card.hints, *of_it))
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
+def _facts(
+    described: RunDescription, ledger: Ledger, results: Sequence[CheckResult], budget: BudgetLedger | None
+) -> Iterator[tuple[str, str]]:
+    sampled = ledger.to_json_dict()["records"].get("sampled_out")
+    yield "records", f"{count_text(ledger.kept)}{f', sampled from {count_text(ledger.read)}' if sampled else ''}"
+    yield "refused", count_text(ledger.quarantined)
+    if described.baseline_run_id:
+        yield "baseline", described.baseline_run_id[:SHOWN]
+    if found := max(
+        (int(each[1].replace(",", "")) for result in results if (each := EARLIER.search(result.reason or ""))),
+        default=0,
+    ):
+        yield "judged beside", f"{found:,} earlier windows or parts of the baseline"
+    if budget is not None and budget.false_alarm_budget:
+        yield "false alarms allowed", f"one in {1 / budget.false_alarm_budget:,.0f} windows"
+
+
+def _read(ledger: Ledger) -> str:
+    records = ledger.to_json_dict()["records"]
+    others = {
+        name.replace("_", " "): records.get(name) for name in ("outside_window", "sampled_out", "dropped_by_script")
+    }
+    told = [f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in others.items() if count]
+    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *told])
+
+
+def _account(ledger: Ledger) -> PageTable:
+    records = ledger.to_json_dict()["records"]
+    refused = {f"refused: {reason}": count for reason, count in records.pop("quarantined").items()}
+    named = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
+    rows = [(what, f"{count:,}") for what, count in (named | refused).items()]
+    return table_of(("records", "number"), rows, numbers=("number",))
+
+
+class AsTables(ABC):
+    """The results of `to_pandas`, for users without pandas."""
+
+    @abstractmethod
+    def to_pandas(self) -> pd.DataFrame: ...
+
+    def to_arrow(self) -> pa.Table:
+        """The table of `to_pandas` as pyarrow's; the names of its rows are the first column.
+
+        Returns
+        -------
+        pyarrow.Table
+        """
+        import pyarrow as pa
+
+        table = self.to_pandas()
+        named = table if table.index.name is None else table.reset_index()
+        return pa.Table.from_pylist(_plain(named))
+
+    def to_polars(self) -> Any:
+        """The table of `to_pandas` as a frame of polars.
+
+        Returns
+        -------
+        polars.DataFrame
+
+        Raises
+        ------
+        MissingDependency
+            If polars is not installed.
+        """
+        try:
+            import polars
+        except ImportError as fault:
+            raise MissingDependency("to_polars() needs polars; `pip install polars`, or take to_arrow()") from fault
+        return polars.from_arrow(self.to_arrow())
+
+
+def _plain(table: Any) -> list[dict[str, Any]]:
+    """The rows with None for missing values; a column that mixes texts and numbers becomes all text."""
+    values = table.astype(object).where(table.notna(), None)
+    for name in values.columns:
+        kinds = {type(value) for value in values[name] if value is not None}
+        if len(kinds) > 1 and not kinds <= {int, float}:
+            values[name] = [None if value is None else str(value) for value in values[name]]
+    return [{str(name): value for name, value in row.items()} for row in values.to_dict("records")]

@@ -1,0 +1,437 @@
+"""The results of a run: a `Baseline` or `Findings`, with their files, and how notebooks show them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor import __version__
+from spark_model_monitor.data.reading.data import session_at_hand
+from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, alarms_of
+from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
+from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
+from spark_model_monitor.errors import ViolationsFound
+from spark_model_monitor.monitors.protocol import Judged, Monitor, PublishedMetric, StoredBaseline
+from spark_model_monitor.reports.history.archive import (
+    parts_file,
+    path_of,
+    published_requests,
+    request_files,
+    request_statistics,
+    to_parquet,
+)
+from spark_model_monitor.reports.outputs.files import Run, publish
+from spark_model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
+from spark_model_monitor.reports.page.files import Report, report_files
+from spark_model_monitor.running.runs.pages import AsTables, page_of_run
+from spark_model_monitor.statistics.states import Requests, RowRuns
+from spark_model_monitor.storage import opened_by, opening_session
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import SparkSession
+
+    from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.monitors.user_checks.suite import SuiteResults
+
+LEDGER = "ledger.json"
+CHECKS = "checks.json"
+DEEQU_CHECKS = "checks_deequ.json"
+
+
+@dataclass(frozen=True, repr=False)
+class Baseline(AsTables):
+    """The result of a run on its data: the documents, the state behind them, and the account of the records read.
+
+    Created by `run_baseline`. A notebook shows it as a page.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        The monitor that made the documents.
+    state : State
+        The state that the documents are computed from; states add.
+    metrics : object
+        The metrics of the state, in the monitor's own type.
+    ledger : Ledger
+        How many records were read, kept and refused, and why.
+    checks : SuiteResults, optional
+        The results of the user's own Deequ checks. None if there were none.
+    requests : Requests, optional
+        The requests behind captured records. None if nothing is known about them.
+    context : RunContext
+        The window, the model and the schedule, if they were given.
+    runs : sequence of RowRuns
+        Runs of neighbouring rows, which show how the parts of the data vary. Empty if they were not computed.
+    deequ : str, optional
+        The version of Deequ that evaluated the state. None if the state's own formulas did, with the same results.
+    judged : Judged, optional
+        The results of the user's own rules. None if there were none.
+    source : callable, optional
+        Opens the rows again, for a frame that still exists. None for a stream, which is read once, and after pickling.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, run_baseline
+    >>> baseline = run_baseline(pd.DataFrame({"items": [1, 3, 2]}), DataQualityMonitor())
+    >>> baseline
+    <Baseline of 3 rows>
+    >>> baseline.statistics.feature("items").numerical_statistics.mean
+    2.0
+    >>> sorted(baseline.write("items-baseline").digests)
+    ['constraints.json', 'ledger.json', 'report.html', 'run.json', 'states/profile.parquet', 'statistics.json', 'summary.parquet']
+    """
+
+    monitor: Monitor
+    state: Any
+    metrics: Any
+    ledger: Ledger
+    checks: SuiteResults | None = None
+    requests: Requests | None = None
+    context: RunContext = NOBODY_SAID
+    runs: Sequence[RowRuns] = ()
+    deequ: str | None = None
+    judged: Judged | None = None
+    source: Callable[[], Dataset] | None = field(default=None, compare=False)
+    known: list[tuple[Monitor, StoredBaseline]] = field(default_factory=list, init=False, compare=False)
+
+    @cached_property
+    def documents(self) -> tuple[Document, ...]:
+        """A description of the data, and constraints on later data; not available for a window."""
+        return self.monitor.documents(self.state, self.metrics)
+
+    @cached_property
+    def variation(self) -> Any:
+        """How the parts of the data vary. None if it was not computed."""
+        return self.monitor.variation(self.state, self.runs) if any(each.runs for each in self.runs) else None
+
+    @property
+    def statistics(self) -> Any:
+        """statistics.json, which describes the data, for monitors that have it."""
+        return self._document(self.monitor.STATISTICS)
+
+    @property
+    def constraints(self) -> Any:
+        """The constraints on later data."""
+        return self._document(self.monitor.CONSTRAINTS)
+
+    @property
+    def profile(self) -> Any:
+        """The state of a data-quality run: the profile of every feature."""
+        return self.state
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each feature (type, completeness, distinct values, mean, …) or for each metric,
+        in columns with the same names as in `Findings.to_pandas`."""
+        import pandas as pd
+
+        table = self.monitor.table(self.documents)
+        return pd.DataFrame(table.rows).set_index(table.key)
+
+    def __repr__(self) -> str:
+        return f"<Baseline of {self.ledger.kept_rows:,} rows>"
+
+    def _repr_html_(self) -> str:
+        table = self.monitor.table(self.documents)
+        head = f"<p>{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}</p>"
+        return head + self.report().part
+
+    @property
+    def body_dict(self) -> dict[str, Any]:
+        """The documents as the dictionaries that the service's SDK returns as `body_dict`, by file name without .json."""
+        return {document.FILE_NAME.removesuffix(".json"): document.body_dict for document in self.documents}
+
+    def report(self) -> Report:
+        """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        page = self.monitor.page(self.metrics, (), self.state, None)
+        return Report(page_of_run(page, self.described("baseline", self.constraints), self.ledger))
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of the run by its name below the output path."""
+        return self.files_of_data() | (report_files(self.report().page) if self.context.report else {})
+
+    def files_of_data(self) -> dict[str, bytes]:
+        """The same files without the report."""
+        files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
+        files[LEDGER] = _json(self.ledger.to_json_dict())
+        suggested = getattr(self, "constraints", None)  # an estimate has no constraints
+        files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
+        files[path_of(type(self.state))] = to_parquet(self.state)
+        files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
+        files |= self.monitor.files(self.metrics)
+        if self.variation is not None:
+            files |= parts_file(self.variation)
+        if self.checks is not None:
+            files[DEEQU_CHECKS] = _json(self.checks.to_json_dict())
+        if self.requests is not None:
+            files |= request_files(self.requests)
+        return files
+
+    def described(
+        self, job: str, constraints: Any, violations: int | None = None, baseline_run_id: str | None = None
+    ) -> RunDescription:
+        """run.json of a job with this data. constraints: those that the run was compared with, or that it suggests."""
+        return RunDescription(
+            job=job,
+            analysis_type=self.monitor.ANALYSIS_TYPE.value,
+            window=self.context.window,
+            model=self.context.model,
+            schedule=self.context.schedule,
+            baseline_run_id=baseline_run_id,
+            product=__version__,
+            settings=getattr(constraints, "monitoring_config", None) or MonitoringConfig(),
+            rows=self.ledger.kept_rows,
+            violations=violations,
+            read_by=self.context.read_by,
+            deequ=self.deequ,
+            expectations=self.judged.digest if self.judged is not None else None,
+        )
+
+    def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
+        """Publish the files of the run.
+
+        Parameters
+        ----------
+        output_path : path
+            The folder for the files: local, or on any file system that the session opens.
+        spark : pyspark.sql.SparkSession, optional
+            By default the active session; without a session, the path must be local.
+
+        Returns
+        -------
+        Run
+            Its id, its folder, and the sha256 of each file by name.
+
+        Raises
+        ------
+        OutputFailed
+            If the files can't be written; a run that was published there before is then untouched.
+        OutputHeld
+            If another run holds the folder for longer than ten minutes.
+        """
+        with opened_by(spark or opening_session() or session_at_hand()):
+            return publish(self.files(), os.fspath(output_path))
+
+    def _document(self, kind: type[Document] | None) -> Document:
+        """Raises AttributeError if the run has no document of this kind."""
+        for document in self.documents:
+            if kind is not None and isinstance(document, kind):
+                return document
+        raise AttributeError(f"a run of {type(self.monitor).__name__} has no such document")
+
+
+@dataclass(frozen=True, repr=False)
+class Findings(AsTables):
+    """The result of a monitoring run: the violations, the result of every check, and the window's documents.
+
+    Created by `run_monitoring`. A notebook shows it as a page.
+
+    Parameters
+    ----------
+    violations : Document
+        constraint_violations.json; its member `violations` lists the violations.
+    results : tuple of CheckResult
+        Every check with its numbers, violated or not.
+    current : Baseline
+        The window's own documents and state; its constraints are what this window would suggest as a baseline.
+    constraints : Document
+        The constraints that the window was compared with.
+    hints : tuple of Hint
+        What looks wrong but breaks no constraint, such as two swapped columns.
+    budget : BudgetLedger, optional
+        How the checks share the false-alarm budget. None if chance is not allowed for.
+    known : StoredBaseline, optional
+        The baseline that the window was compared with, for the report. None for the very first run.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+    >>> orders = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20})
+    >>> baseline = run_baseline(orders, DataQualityMonitor())
+    >>> findings = run_monitoring(orders.replace("FR", "ES"), DataQualityMonitor(), baseline)
+    >>> findings
+    <Findings: 60 records, 1 violation>
+    >>> findings.to_pandas().query("status == 'violated'")[["feature", "check"]].values.tolist()
+    [['country', 'categorical_values_check']]
+    """
+
+    violations: Any
+    results: tuple[CheckResult, ...]
+    current: Baseline
+    constraints: Any
+    hints: tuple[Hint, ...] = ()
+    budget: BudgetLedger | None = None
+    known: StoredBaseline | None = None
+
+    @cached_property
+    def published(self) -> tuple[PublishedMetric, ...]:
+        """The numbers for a metrics platform."""
+        current = self.current
+        published = current.monitor.published(current.state, current.metrics, self.results, self.constraints)
+        if current.requests is None:
+            return published
+        return published + published_requests(request_statistics(current.requests))
+
+    @property
+    def count(self) -> int:
+        """Number of violations."""
+        return len(self.violations.violations)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; for
+        violations also the alarm, its text, and since when; for bias also the group and the stage."""
+        import pandas as pd
+
+        further = dict.fromkeys(name for result in self.results for name in result.model_extra or {})
+        columns = [*(name for name in CheckResult.model_fields if name != "description"), *further]
+        rows = [{name: getattr(result, name, None) for name in columns} for result in self.results]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.assign(status=[result.status.value for result in self.results])
+
+    def raise_for_violations(self) -> None:
+        """Raise an error if there are violations, for tests and for the gates of a build.
+
+        Raises
+        ------
+        ViolationsFound
+            If there are any. The text has one line per alarm.
+        """
+        if self.count:
+            lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+            raise ViolationsFound("\n".join([f"{self._counted()}:", *lines]))
+
+    def __repr__(self) -> str:
+        return f"<Findings: {self._counted()}>"
+
+    def _counted(self) -> str:
+        return f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self._counted()}</p>" + self.report().part
+
+    @property
+    def body_dict(self) -> dict[str, Any]:
+        """The violations as the dictionary that the service's SDK returns as `body_dict`."""
+        body: dict[str, Any] = self.violations.body_dict
+        return body
+
+    def report(self) -> Report:
+        """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        return Report(self._page(self._described(None), NOTHING_AROUND))
+
+    def _described(self, baseline: BaselineReference | None) -> RunDescription:
+        run_id = baseline.run_id if baseline is not None else None
+        return self.current.described("monitor", self.constraints, self.count, run_id)
+
+    def _page(self, described: RunDescription, around: Around) -> Page:
+        page, said = self._own_page
+        return page_of_run(page, described, self.current.ledger, self.results, self.hints, said, self.budget, around)
+
+    @cached_property
+    def _own_page(self) -> tuple[Page, Headline]:
+        current = self.current
+        return current.monitor.page(current.metrics, self.results, current.state, self.known), self.headline()
+
+    def headline(self, *, with_values: bool = True) -> Headline:
+        """What changed, since when, by how much. with_values: whether to show values of records."""
+        outputs: frozenset[str] = getattr(self.known, "outputs", frozenset())
+        return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
+
+    def summary(self) -> str:
+        """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
+        return str(self.headline())
+
+    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
+        """Every file of the run by its name relative to the output path.
+
+        omit_empty: leave out the file of violations if there are none. baseline: its location, to be recorded.
+        """
+        checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
+        described = self._described(baseline)
+        files = {**self.current.files_of_data(), CHECKS: checks.to_json().encode()}
+        files[described.FILE_NAME] = described.to_json().encode()
+        files |= self.tables()
+        if self.current.context.report:
+            files |= report_files(self._page(described, NOTHING_AROUND))
+        if baseline is not None:
+            files[baseline.FILE_NAME] = baseline.to_json().encode()
+        if self.count or not omit_empty:
+            files[self.violations.FILE_NAME] = self.violations.to_json().encode()
+        return files
+
+    def tables(self) -> dict[str, bytes]:
+        """summary.parquet and checks.parquet by name."""
+        current = self.current
+        summary = current.monitor.summary(current.state, current.metrics, self.known)
+        return summary_file(summary, self.results) | checks_file(self.results)
+
+    def write(
+        self,
+        output_path: str | os.PathLike[str],
+        spark: SparkSession | None = None,
+        *,
+        omit_empty: bool = False,
+        baseline: BaselineReference | None = None,
+    ) -> Run:
+        """Publish the files of the run.
+
+        Parameters
+        ----------
+        output_path : path
+            The folder for the files: local, or on any file system that the session opens.
+        spark : pyspark.sql.SparkSession, optional
+            By default the active session; without a session, the path must be local.
+        omit_empty : bool, default False
+            Write no file of violations if there are none.
+        baseline : BaselineReference, optional
+            The location of the baseline, which is recorded.
+
+        Returns
+        -------
+        Run
+            Its id, its folder, and the sha256 of each file by name.
+
+        Raises
+        ------
+        OutputFailed
+            If the files can't be written; a run that was published there before is then untouched.
+        OutputHeld
+            If another run holds the folder for longer than ten minutes.
+        """
+        path, described = os.fspath(output_path), self._described(baseline)
+        files = self.files(omit_empty=omit_empty, baseline=baseline)
+        with opened_by(spark or opening_session() or session_at_hand()):
+            around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
+            shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
+            return publish(files, path, shown=shown)
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    """Indented JSON with each item of a list on one line: a ledger may have ten thousand files."""
+    members = ",\n".join(f"  {json.dumps(name)}: {_member(value)}" for name, value in document.items())
+    return f"{{\n{members}\n}}\n".encode()
+
+
+def _member(value: Any) -> str:
+    if isinstance(value, list) and value:
+        items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
+        return f"[\n    {items}\n  ]"
+    return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+
+
+def _around(place: str, described: RunDescription, summary: bytes) -> Around:
+    if described.window is None:
+        return NOTHING_AROUND
+    from spark_model_monitor.reports.history_page.over_time import around
+
+    return around(place, described, summary)

@@ -1,0 +1,262 @@
+"""What to report about an exception: one sentence, an exit status, and a trace without any exception texts.
+
+Exception texts may repeat values of the data. Failures between a driver and its executors have their own sentences.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spark_model_monitor import errors
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.running.runtime.status import ExitStatus, OutOfTime
+from spark_model_monitor.storage.files import place_in, refusal_in, sentence_about
+
+_KILLED = 137
+_HEAP_FULL = 52
+"""Exit codes of an executor: 128 + SIGKILL; and Spark's own for an OutOfMemoryError (Spark 3.5, SparkExitCode.OOM)."""
+
+_EXIT = r"(?:exited with code|exit code|Exit status:) "
+
+_FOREIGN = (
+    r"Exec format error|invalid ELF header|wrong ELF class|version .GLIBC_[\d.]+. not found"
+    r"|cannot open shared object file|numpy C-extensions failed|Error from python worker:\s+\S+: (?:line )?\d+: "
+)
+"""Messages of the system, its loader and numpy about a program or a library built for another system.
+
+Java passes a program that the system refuses to a shell, which then reports errors in its "lines".
+"""
+
+
+CLUSTER_FAULTS: Mapping[str, str] = {
+    r"exceeding (physical|virtual) memory limits\. (?P<taken>[\d.]+ \w+) of (?P<given>[\d.]+ \w+)": (
+        "YARN ended an executor that took {taken} of the {given} it was given; raise spark.executor.memoryOverhead, which "
+        "Python's workers live on (--columns sizes it), or lower --executor-cores"
+    ),
+    rf"executor (?!driver\b)\S+\): java\.lang\.OutOfMemoryError|{_EXIT}{_HEAP_FULL}\b": (
+        "the heap of an executor is full; raise spark.executor.memory (--executor-memory)"
+    ),
+    rf"{_EXIT}{_KILLED}\b|OOMKilled|possible container OOM": (
+        "an executor was killed from outside, as is done where memory runs out; raise spark.executor.memoryOverhead (YARN, "
+        "Kubernetes), or lower --executor-cores and --executor-memory to what the machine has (standalone)"
+    ),
+    r"different version:? \(?(?P<major>\d+)(?:, |\.)(?P<minor>\d+)\)? than that in driver:? (?P<driver>\d+\.\d+)": (
+        "the executors have Python {major}.{minor}, the driver has {driver}; they have to be of one minor version: name the "
+        "executors' in PYSPARK_PYTHON, or send one along by --environment"
+    ),
+    _FOREIGN: (
+        "the executors' Python or a library of it was built for another system than theirs; pack the --environment on a "
+        "machine with the nodes' system and processor"
+    ),
+    r"(reading the port number from|Bad data in) \S+(daemon|\.worker)\b": (
+        "the executors' Python ended before it began to work; run it on a node to see why, or send one along by --environment"
+    ),
+    r'Cannot run program "(?P<program>[^"]+)".*error=2\b': (
+        "the executors have no Python at {program}; name theirs in PYSPARK_PYTHON. If it is that of an --environment: its "
+        "Python is a link, which has to lead to one on each node (make package NODE_PREFIX=/usr)"
+    ),
+    r"No module named '(?P<module>spark_model_monitor|numpy|pyarrow|pandas|sklearn)\b": (
+        "the executors' Python has no {module}; install it there, or send one along by --environment; before Spark starts, "
+        "PYSPARK_PYTHON names another Python"
+    ),
+    (
+        r"All masters are unresponsive|Master removed our application|YARN application has already ended"
+        r"|cancelled because SparkContext was shut down|Cannot call methods on a stopped SparkContext"
+        r"|StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE\.(?:SESSION|OPERATION)_"
+    ): "the cluster went away while the job ran, or ended its application; look at the cluster, then run the job again",
+}
+"""The first pattern found counts."""
+
+
+_PYTHON = re.compile(r"""\s*File "(?P<file>[^"\n]{1,400})", line (?P<line>\d{1,9}), in (?P<name><?[\w.]{1,100}>?)""")
+_JAVA_FRAME = re.compile(r"\s*at (?:[\w.$@-]+/)*[\w.$<>]{1,300}\([\w.$ ]{1,100}(?::\d{1,9})?\)", re.ASCII)
+_CLASS = re.compile(
+    r"(?:: |Caused by: )?(?P<class>(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Warning|Interrupt|Exit|Failure))(?=:|\s*$)",
+    re.ASCII,
+)
+
+
+def trace_of(error: BaseException) -> str:
+    """The lines of the trace, the cause first as in Python, without exception texts: they may hold data."""
+    shown = list(_causes(error, with_suppressed=False))
+    return "\n".join(line for cause in reversed(shown) for line in _lines(cause))
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    yield "Traceback (most recent call last):"
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
+    kind = type(error)
+    yield kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    yield from (f"  {line}" for line in _places_in(str(error)))
+
+
+def _places_in(text: str) -> Iterator[str]:
+    """The locations and classes that a foreign text names."""
+    for line in text.splitlines():
+        if found := _PYTHON.match(line):
+            yield found[0].strip()
+        elif _JAVA_FRAME.fullmatch(line):
+            yield line.strip()
+        elif found := _CLASS.match(line):
+            yield found["class"]
+
+
+_FROM_WORKER = re.compile(r"^spark_model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
+_SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.fs\.\w+\.(\w+)FileSystem not found')
+_RAISED = re.compile(r'File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
+_JAVA = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error))", re.MULTILINE)
+_ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentException")
+"""Spark's exceptions whose texts name columns, tables, settings and paths, but never a value of the data."""
+
+KNOWN: Mapping[str, str] = {
+    r"Failed to find (?:the )?data source: (?P<reader>[\w.-]*\w)": (
+        "Spark has no reader called {reader}; pass its JAR by --packages or --jars"
+    ),
+    **CLUSTER_FAULTS,
+    r"OutOfMemoryError": (
+        "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory, or refuse long "
+        "lines with a smaller --max-record-size"
+    ),
+    r"OversizedAllocationException": (
+        "lines much longer than those at the beginning of the first file don't fit into an Arrow batch; "
+        "decompress compressed files, which Spark then reads in parts, or refuse long lines with a smaller --max-record-size"
+    ),
+    r"ChecksumException": (
+        "a file was changed after Hadoop wrote it: the .crc file beside it has the checksums of the old content; delete it"
+    ),
+    r"No space left on device": (
+        "the disk is full; free space, or name other directories with --output-path and spark.local.dir"
+    ),
+    r"ExecutorLostFailure": "executors were lost, most often for lack of memory; raise spark.executor.memoryOverhead",
+    r"exited unexpectedly \(crashed\)": (
+        "a Python worker died, most often for lack of memory; raise the memory of the executors"
+    ),
+    r"AccessControlException|AccessDeniedException": (
+        "permission was denied; name paths that this user may read and write"
+    ),
+    r"UnknownHostException": (
+        "a host of the cluster or of the file system is not known here; check --master and the paths"
+    ),
+    r"Connection refused": "the cluster or the file system does not answer; check --master and the paths",
+    (
+        r"Parquet column cannot be converted in file (?P<file>\S+)\. Column: \[(?P<column>[^\]\n]*)\], "
+        r"Expected: (?P<expected>\w+), Found: (?P<found>\w+)"
+    ): "{file}: column {column} is {found}, and {expected} in the first file; write all files with the same types",
+    r"Class (?P<codec>[\w.]+Codec) was not found": (
+        "Spark has no {codec}, by which a file is compressed; compress it with zstd or snappy, or write --engine local"
+    ),
+    r"native (zStandard|hadoop) library not available": (
+        "Hadoop has no library here that decompresses .zst; write --engine local, or compress the files with gzip"
+    ),
+    r"Encountered error while reading file (?P<file>\S+)\. ": (
+        "{file}: is damaged, it can't be read to its end; copy it again"
+    ),
+    r"SCHEMA_NOT_FOUND\] The schema (?P<schema>`[^`]+`(?:\.`[^`]+`)*)": (
+        "Spark's catalog has no schema {schema}; create it, or write another name or a path as --results-table"
+    ),
+    r"TABLE_OR_VIEW_NOT_FOUND": (
+        "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME"
+    ),
+}
+"""The first pattern found counts."""
+
+LONGEST_FOREIGN_TEXT = 300
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What to report about an exception. `is_expected`: a trace would not help the user."""
+
+    reason: str
+    exit_status: int
+    is_expected: bool
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether the driver was interrupted, rather than failed."""
+    return any(not isinstance(cause, Exception) for cause in _causes(error))
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What to report about `error`, and the exit status of a job that it ended."""
+    if isinstance(error, KeyboardInterrupt):
+        return Failure("interrupted", ExitStatus.INTERRUPTED, is_expected=True)
+    if isinstance(error, SystemExit):
+        return _of_exit(error)
+    for cause in _causes(error):
+        if isinstance(cause, OutOfTime):  # cleaning up the interrupted step may have raised another exception
+            return _of_exit(cause)
+        if isinstance(cause, MonitorError):
+            return Failure(str(cause), cause.exit_status, is_expected=True)
+    text = "\n".join(str(cause) for cause in _causes(error))
+    from_worker = _FROM_WORKER.findall(text)
+    if from_worker:
+        name, sentence = from_worker[-1]
+        return Failure(sentence, getattr(errors, name, MonitorError).exit_status, is_expected=True)
+    known = _known(error, text)
+    if known is not None:
+        return Failure(known, ExitStatus.FAILED, is_expected=True)
+    return Failure(_unknown(error, text), ExitStatus.FAILED, is_expected=False)
+
+
+def _of_exit(error: SystemExit) -> Failure:
+    if isinstance(error, OutOfTime):
+        return Failure(str(error), ExitStatus.TERMINATED, is_expected=True)
+    if error.code == ExitStatus.TERMINATED:
+        return Failure("stopped from outside (SIGTERM)", ExitStatus.TERMINATED, is_expected=True)
+    status = error.code if isinstance(error.code, int) and 0 < error.code < 256 else ExitStatus.FAILED
+    return Failure(f"the program was ended by sys.exit at {_place(error)}", status, is_expected=False)
+
+
+def _known(error: BaseException, text: str) -> str | None:
+    scheme = _SCHEME.search(text)
+    if scheme:
+        return (
+            f"Spark has no file system for {(scheme.group(1) or scheme.group(2)).lower()}: paths; pass its JAR by "
+            "--packages or --jars (s3a: org.apache.hadoop:hadoop-aws of Spark's Hadoop version)"
+        )
+    refusal = refusal_in(text)
+    if refusal:
+        return f"{place_in(text) or 'the object store'}: {refusal}"
+    known = sentence_about(text, KNOWN)
+    if known:
+        return known
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return None
+
+
+def _unknown(error: BaseException, text: str) -> str:
+    if type(error).__name__ in _ABOUT_QUERIES:
+        return f"{type(error).__name__}: {str(error).splitlines()[0][:LONGEST_FOREIGN_TEXT]}"
+    _, _, worker = text.partition("Traceback (most recent call last):")
+    raised = _RAISED.findall(worker.partition("\n\tat ")[0])
+    if raised:
+        file, line, kind = raised[-1]
+        return f"unexpected {kind} in a Python worker, {Path(file).name}, line {line}; the log has its trace"
+    java = _JAVA.findall(text)
+    kind = java[-1] if java else type(error).__name__
+    return f"unexpected {kind} at {_place(error)}; the log has its trace"
+
+
+def _place(error: BaseException) -> str:
+    """File and line that the exception passed through last, without Spark's own Python code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if not re.search(r"[/.](pyspark|py4j)[-/.]", frame.filename)]
+    return f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"
+
+
+def _causes(error: BaseException, *, with_suppressed: bool = True) -> Iterator[BaseException]:
+    """The error and its causes. with_suppressed: including those that `raise … from None` hides from a trace."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        hidden = current.__suppress_context__ and not with_suppressed
+        current = current.__cause__ or (None if hidden else current.__context__)

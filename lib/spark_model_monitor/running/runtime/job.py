@@ -1,0 +1,329 @@
+"""A run of a job, from its command line to its exit status.
+
+    with started("baseline", argv) as job:
+        with read_source(job.engine, job.config) as data:
+            …
+        job.finish(completed())
+    return job.exit_status
+
+Whatever happens inside, the run leaves one line in the message file and an exit status, stops Spark, and leaves no
+thread that keeps the process alive. The configuration is read, and Spark is started, on first use.
+
+If Spark runs already, in a notebook or an Airflow task, the run is a guest: it has its own session in that Spark and
+leaves Spark, logging and signals to the host; an interruption of the host is passed on to it.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
+from spark_model_monitor.data.engine.protocol import Engine
+from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
+from spark_model_monitor.data.reading.data import EngineName, session_at_hand
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.plugins import plugin
+from spark_model_monitor.progress import progress_shown
+from spark_model_monitor.reports.outputs.sql_tables import catalog_settings
+from spark_model_monitor.running.configuration.command_line import HELP_FLAGS
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
+from spark_model_monitor.running.configuration.help import help_text, short_help
+from spark_model_monitor.running.configuration.options import read_switch
+from spark_model_monitor.running.configuration.reading import (
+    Sources,
+    config_of,
+    sources_of,
+    with_default_output,
+    with_recognised_format,
+    with_what_the_baseline_read,
+)
+from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
+from spark_model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of
+from spark_model_monitor.running.runtime.status import (
+    COMPLETED,
+    WITHOUT_CHECKS,
+    ExitStatus,
+    OutOfTime,
+    TimeLimit,
+    failed,
+    is_container,
+    message_path,
+    start_logging,
+    write_message,
+)
+from spark_model_monitor.stopping import ended_by_signals, require_going_on
+from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+LAST_STEPS_SECONDS = 60  # time limit for an interrupted run to write its message and to stop Spark
+
+_WITH_TRACES: list[str] = []
+
+
+def has_no_trace() -> bool:
+    """Whether the jobs of this process left it unchanged: none loaded users' code, or Spark."""
+    return not _WITH_TRACES
+
+
+def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
+    """The run of the job `name` with these arguments, for use with `with`; `environment` defaults to the process's.
+
+    Prints the help text and exits at once if the arguments ask for it.
+    """
+    variables = os.environ if environment is None else environment
+    if {*HELP_FLAGS} & {*arguments}:
+        asked = (sources_of(arguments, variables).text("analysis_type") or "").upper()
+        analysis = next((each for each in AnalysisType if each.value == asked), AnalysisType.DATA_QUALITY)
+        sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
+        raise SystemExit(0)
+    return Job(name, arguments, variables, session_at_hand())
+
+
+class Job:
+    """One run. `exit_status` and the message file are final after the `with` block.
+
+    host: the session of the Spark that hosts the run; None: the run starts Spark itself.
+    """
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], environment: Mapping[str, str], host: SparkSession | None = None
+    ) -> None:
+        self.name = name
+        self.exit_status: int = ExitStatus.FAILED
+        self._arguments = arguments
+        self._environment = environment
+        self._host = host
+        self._tag = f"spark-model-monitor-{name}-{uuid4().hex}"
+        self._message: str | None = None
+        self._said = ""
+        self._has_failed = False
+        self._began = time.monotonic()
+        self._session: SparkSession | None = None
+        self._watch: Any = None
+        self._is_alone = False
+        self._visit = ExitStack()
+        self._around = ExitStack()  # contexts to close in the thread that opened them
+        self._time_limit: TimeLimit | None = None
+
+    @cached_property
+    def config(self) -> JobConfig:
+        """The configuration of the run.
+
+        Raises BadConfiguration with all its errors.
+        """
+        sources = with_recognised_format(self.name, with_what_the_baseline_read(self.name, self._sources))
+        config = config_of(self.name, sources, in_container=is_container(self._container_root))
+        if not config.leaves_no_trace:
+            _WITH_TRACES.append(self.name)
+        for sentence in sources.chosen:
+            log.info("%s", sentence)
+        self._visit.enter_context(progress_shown(config.progress))
+        if config.ignored:
+            log.info("without effect on this job: %s", ", ".join(config.ignored))
+        if config.doubtful:
+            log.warning("unknown names, not used: %s", ", ".join(config.doubtful))
+        if config.max_runtime is not None:
+            self._time_limit = TimeLimit(config.max_runtime, self._began, self._cancel)
+        return config
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that reads data: this machine's, or that of the run's Spark session, which then also opens paths.
+
+        It also makes the run hold its output, and so tests it before hours are spent computing results.
+        Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `--lease-wait`.
+        """
+        engine = self._local() or plugin("spark").SparkEngine(self._spark())
+        self._around.enter_context(opened_by(self._session))
+        self._forget_message(has_engine=True)
+        output = self.config.output_path
+        self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
+        return engine
+
+    def _local(self) -> LocalEngine | None:
+        """This machine's engine, if it is the one to use; the log says which engine is used, and why."""
+        asked, why = self.config.engine, why_spark_runs(self.config, self._host)
+        if asked is EngineName.SPARK or (asked is EngineName.AUTO and why):
+            log.info("engine: Spark, %s", why if asked is EngineName.AUTO else "as requested")
+            return None
+        log.info("engine: local, %s", "as requested" if asked is EngineName.LOCAL else "all of the data is read here")
+        self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
+        if self._is_alone and self.config.runs_our_code_alone:
+            hide_pandas_from_arrow()
+        return LocalEngine(self.config.max_record_size)
+
+    def _spark(self) -> SparkSession:
+        _WITH_TRACES.append(self.name)
+        edge = plugin("spark")
+        encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
+        session: SparkSession
+        if self._host is None:
+            session = self._start(encryption)
+        else:
+            session = self._visit.enter_context(edge.session_within(self._host, encryption))
+        self._session = session
+        self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
+        edge.application_of(self._session).tag_jobs(self._tag)
+        self._session.conf.set(edge.LOG_VALUES, str(self._logs_values).lower())
+        return session
+
+    def _start(self, settings: Mapping[str, str]) -> SparkSession:
+        began, edge = time.monotonic(), plugin("spark")
+        if self.config.remote is not None:
+            spark: SparkSession = edge.remote_session(self.config.remote)
+        else:
+            settings = {**settings, **catalog_settings(self.config.results_table)}
+            with edge.as_submitted():
+                spark = edge.start_session(self.name, progress=self.config.progress, settings=settings)
+            self._watch = edge.MasterWatch(spark)
+        log.info(
+            "started Spark %s on %s, %.1f s", spark.version, edge.application_of(spark).master, time.monotonic() - began
+        )
+        return spark
+
+    def lift_time_limit(self) -> None:
+        """Call when the run begins to publish: `--max-runtime` no longer applies, so that nothing is half-published."""
+        require_going_on()
+        self._lift_time_limit()
+
+    def _lift_time_limit(self) -> None:
+        if self._time_limit is not None:
+            self._time_limit.lift()
+            self._time_limit = None
+
+    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED, *, said: str = "") -> None:
+        """Set the result of the run: its exit message (`status.completed`, …). The last step of a driver.
+
+        said: what the log's last line says in addition.
+        """
+        self._message, self._said = message, said
+        self.exit_status = exit_status
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return with_default_output(self.name, sources_of(self._arguments, self._environment))
+
+    @property
+    def _container_root(self) -> str:
+        return self._sources.text("container_root") or "/"
+
+    def __enter__(self) -> Job:
+        self._is_alone = not gc.isenabled()
+        if self._is_alone:  # in the command's own process
+            gc.freeze()  # garbage collection skips the libraries' objects
+            gc.enable()
+        if self._host is None:
+            start_logging()
+            self._around.enter_context(ended_by_signals())
+        self._forget_message()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._lift_time_limit()
+        # The driver's connection to the JVM still waits for the interrupted call; another thread has its own.
+        interrupted = error is not None and is_interruption(error)
+        steps = _in_a_thread if interrupted else _here
+        try:
+            if error is not None:
+                self._fail(failure_of(error), error)
+            elif self._message is None:
+                self._fail(Failure("the job ended without saying what came of it", ExitStatus.FAILED, True), None)
+            steps(self._leave_message)
+        finally:
+            steps(self._stop)
+            self._around.close()
+            if self._host is not None and interrupted:
+                plugin("spark").application_of(self._host).reconnect()
+        return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
+
+    def _fail(self, failure: Failure, error: BaseException | None) -> None:
+        self.finish(failed(failure.reason), failure.exit_status)
+        self._has_failed = True
+        if failure.is_expected or error is None:
+            log.error("%s", failure.reason)
+        elif self._logs_values:
+            log.error("%s", failure.reason, exc_info=error)
+        else:
+            log.error("%s\n%s", failure.reason, trace_of(error))
+
+    @property
+    def _logs_values(self) -> bool:
+        """Whether `--log-values` was given, even if the rest of the configuration is invalid."""
+        try:
+            return bool(read_switch(self._sources.text("log_values")))
+        except Exception:
+            return False
+
+    def _forget_message(self, *, has_engine: bool = False) -> None:
+        """Delete the previous run's message: if this run is killed, a reader would take it for this run's."""
+        with suppress(Exception):  # the lease reports it
+            path = message_path(self._container_root, self._sources.text("output_path"))
+            if path is not None and (has_engine or is_local(path)):
+                storage_of(path, self._session).delete(path)
+
+    def _leave_message(self) -> None:
+        message = self._message or ""
+        try:
+            path = message_path(self._container_root, self._sources.text("output_path"))
+            if path is not None:
+                write_message(message, path, self._session)
+        except Exception as error:
+            reason = failure_of(error).reason
+            known = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
+            log.error("the exit message could not be written%s", " there" if known else f": {reason}")
+            self.exit_status = self.exit_status or ExitStatus.FAILED
+        said = WITHOUT_CHECKS if message == COMPLETED and self.name != "monitor" else message
+        outcome = "failed" if self._has_failed else said
+        spent = time.monotonic() - self._began
+        log.info("%s (exit status %d, %.1f s)%s", outcome, self.exit_status, spent, self._said and f" {self._said}")
+
+    def _cancel(self) -> None:
+        """Stop what Spark is doing, through another connection than the one that waits for it."""
+        if self._session is not None:
+            application = plugin("spark").application_of(self._session)
+            _in_a_thread(lambda: application.cancel_jobs(self._tag))
+
+    def _stop(self) -> None:
+        if self._session is None:
+            self._visit.close()
+            return
+        if self._watch is not None:
+            self._watch.end()
+        try:
+            if self._host is not None:
+                plugin("spark").end_jobs(self._session, self._tag)  # jobs that an interruption left behind
+            self._visit.close()
+            if self._host is None:
+                plugin("spark").stop_session(self._session, self._tag)
+        except Exception as error:  # the JVM may be gone already, which is fine
+            log.info("Spark had already ended (%s)", type(error).__name__)
+
+
+def _here(step: Callable[[], None]) -> None:
+    step()
+
+
+def _in_a_thread(step: Callable[[], None]) -> None:
+    """Run a final step in a thread, and abandon it if it hangs."""
+    thread = threading.Thread(target=step, daemon=True)
+    thread.start()
+    thread.join(LAST_STEPS_SECONDS)

@@ -1,0 +1,357 @@
+"""What a job does after publishing its files: metrics, alerts, the history of windows, `postprocess_handler` (C8f).
+
+    require_sinks(job.config)  # before any data is read
+    …
+    notify(findings, run, job.config)
+
+Works for the findings of any monitor. A failing sink is a warning, unless `--sink-required`; the run's files stay in
+any case. Driver only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from typing import Any, TypeVar
+
+from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from spark_model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, since_of
+from spark_model_monitor.documents.run_description import BaselineReference, moment
+from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
+from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
+from spark_model_monitor.monitors.protocol import PublishedMetric
+from spark_model_monitor.reports.alerts import (
+    AlertRule,
+    Destination,
+    after_delivery,
+    deliver,
+    holding_alerts,
+    is_due,
+    read_alerts,
+    traffic_status,
+    traffic_turned,
+    usual_records,
+    with_window,
+    write_alerts,
+)
+from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
+from spark_model_monitor.reports.notices import (
+    DATA_HINT,
+    MISSED,
+    MOST_VIOLATIONS,
+    TRAFFIC_FELL,
+    TRAFFIC_IS_BACK,
+    AlertReport,
+    Notice,
+    Report,
+    worst_of,
+)
+from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS, Run
+from spark_model_monitor.reports.outputs.junit import junit_xml
+from spark_model_monitor.reports.outputs.metrics import METRICS_FILE, MetricContext, cloudwatch_metrics, metric_lines
+from spark_model_monitor.reports.outputs.printable import printable
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.inputs.run_inputs import baseline_id, window_of, window_told
+from spark_model_monitor.running.kinds import KINDS
+from spark_model_monitor.running.runs.results import CHECKS, Findings
+from spark_model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.running.runtime.status import is_container
+from spark_model_monitor.storage import join, storage_of
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+IN_A_CONTAINER = "opt/ml/output/metrics/cloudwatch"
+ELSEWHERE = "metrics"
+
+
+def write_metrics(findings: Findings, config: JobConfig) -> None:
+    """Write the metrics, if `publish_cloudwatch_metrics` is Enabled.
+
+    Raises OutputFailed if they can't be written.
+    """
+    write_published(findings.published, config, _time_of_metrics(config))
+
+
+def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime) -> None:
+    """The same for given metrics and their time."""
+    if not config.publish_cloudwatch_metrics:
+        return
+    in_container = is_container(config.container_root)
+    folder = join(config.container_root, IN_A_CONTAINER) if in_container else join(config.output_path, ELSEWHERE)
+    found = cloudwatch_metrics(metrics, _context(config, time))
+    storage_of(folder).write(join(folder, METRICS_FILE), metric_lines(found))
+    log.info("wrote %d metrics to %s", len(found), folder)
+
+
+def write_junit(findings: Findings, config: JobConfig) -> None:
+    """Write the checks as JUnit XML, if `--junit` names a file.
+
+    Raises OutputFailed if it can't be written.
+    """
+    if config.junit is not None:
+        content = junit_xml(findings.results, config.analysis_type.value)
+        storage_of(config.junit).write(config.junit, content)
+
+
+def metrics_of(findings: Findings, config: JobConfig) -> list[dict[str, Any]]:
+    """The metrics as CloudWatch's objects, even if they are not written."""
+    return cloudwatch_metrics(findings.published, _context(config, _time_of_metrics(config)))
+
+
+def _time_of_metrics(config: JobConfig) -> datetime:
+    window = window_of(config)
+    return config.metric_time or (window.start if window else datetime.now(timezone.utc))
+
+
+def _context(config: JobConfig, time: datetime) -> MetricContext:
+    return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
+
+
+def put_in_place(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
+    """Publish the files of a window, and add it to the history. reference: the location of its baseline.
+
+    Raises OutputFailed if they can't be written.
+    """
+    as_service = config.replays_service and findings.violations.LEFT_OUT_IF_EMPTY
+    omit_empty = config.omit_empty_violations or as_service
+    run = findings.write(config.output_path, omit_empty=omit_empty, baseline=reference)
+    remember(findings, run, config, reference)
+    return run
+
+
+def remember(findings: Findings, run: Run, config: JobConfig, reference: BaselineReference | None) -> None:
+    """Add the window to the history. An error is only a warning: the run's files stay in any case.
+
+    reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
+    """
+    told, known = window_told(config), findings.known
+    if told is None or known is None or config.replays_service:
+        return
+    violated = examples_lost(findings.results)
+    window, newest = window_of(config), findings.current.ledger.newest
+    age = None if window is None or newest is None else window.end - newest
+    found = known.raw_statistics(findings.current.state, violated, age)
+    if found is None:
+        return
+    try:
+        with holding_alerts(config.output_path, config.lease_wait):
+            history = read_history(config.output_path)
+            folder = run.folder.removeprefix(join(history.folder, ""))
+            entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
+            write_history(history.with_window(entry, found))
+    except Exception as error:
+        log.warning("the history of windows: %s", failure_of(error).reason)
+
+
+HANDLER = "postprocess_handler"
+
+
+def run_postprocessor(path: str | None) -> None:
+    """Run the script's handler; does nothing without a script.
+
+    Raises BadConfiguration if the script can't be read or has no handler, ScriptFailed if it raises. The run's files
+    are already published then.
+    """
+    if path is None:
+        return
+    try:
+        source = storage_of(path).read(path).decode("utf-8")
+    except (BadInput, UnicodeDecodeError) as error:
+        raise BadConfiguration(f"post_analytics_processor_script: {error}") from error
+    namespace = {"__name__": "postprocessor", "__file__": path}
+    try:
+        exec(compile(source, path, "exec"), namespace)
+        handler = namespace.get(HANDLER)
+        if not callable(handler):
+            raise BadConfiguration(f"post_analytics_processor_script: {path} has no function {HANDLER}()")
+        handler()
+    except BadConfiguration:
+        raise
+    except Exception as error:
+        raise ScriptFailed(
+            f"Exception while invoking postprocessor script. {path}: {type(error).__name__}; "
+            "the documents of the run are in place, correct the script and run the job again"
+        ) from error
+    log.info("ran %s of %s", HANDLER, path)
+
+
+ALARMS_NAMED = 10  # in the log; the rest are counted
+MOST_KEPT = 100  # alarms of a window that are passed on to the next one
+
+
+def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
+    """Raises BadConfiguration with everything that the sinks need but lack: variables, libraries, a region."""
+    errors = []
+    for destination in config.sink:
+        try:
+            destination.require_ready(environment or Environment())
+        except BadConfiguration as error:
+            errors.append(str(error))
+    if errors:
+        raise BadConfiguration.gathered(list(dict.fromkeys(errors)))
+
+
+def notify(findings: Findings, run: Run, config: JobConfig, environment: Environment | None = None) -> None:
+    """Add the window to the history of alerts, and send a report to every sink that is due.
+
+    `alerts.is_due` decides which are due. A drop in traffic (`--min-traffic`) has its own status.
+
+    Raises SinkFailed if a sink fails and `--sink-required` is set.
+    """
+    _log_alarms(alarms_of(findings.results))
+    failures: list[str] = []
+    now = datetime.now(timezone.utc)
+    rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
+    with ExitStack() as alone:  # runs of other hours may share the history
+        lease = _tried(lambda: alone.enter_context(holding_alerts(config.output_path, config.lease_wait)), failures)
+        known = _tried(lambda: read_alerts(config.output_path), failures)
+        before, is_ours = known or Alerts(), lease is not None and known is not None
+        window = monitored_window(findings, run, config, now)
+        alerts = with_window(before, window, rule)
+        if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions
+            _tried(lambda: write_alerts(alerts, config.output_path), failures)
+        if alerts.status is not before.status:
+            log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
+        earlier = [each for each in alerts.windows if each.time < window.time]
+        usual = usual_records(earlier, window.time)
+        traffic = traffic_status(window, usual, config.min_traffic)
+        if traffic is AlertStatus.IN_ALERT:
+            log.warning("%s", _traffic_notice(window, usual, traffic).text)
+
+        due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
+        if due:
+            turned = any(traffic_turned(to, alerts, traffic) for to in due)
+            notices = (
+                *((_traffic_notice(window, usual, traffic),) if turned else ()),
+                *_missed_notices(alerts, due, window),
+                *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
+            )
+            report = report_of(findings, run, config, now, _alert(before, alerts, rule), notices)
+            delivery = deliver(report, due, environment or Environment())
+            failures += delivery.failures
+            missed = [to for to in due if to not in delivery.reached]
+            noted = after_delivery(alerts, window, traffic, delivery.reached, missed)
+            if is_ours and noted != alerts:
+                _tried(lambda: write_alerts(noted, config.output_path), failures)
+    _settle(failures, required=config.sink_required)
+
+
+def _log_alarms(alarms: Sequence[Alarm]) -> None:
+    for alarm in alarms[:ALARMS_NAMED]:
+        log.info("violated: %s", printable(alarm.sentence(with_values=False)))
+    if len(alarms) > ALARMS_NAMED:
+        log.info("and %s more; %s has them all", f"{len(alarms) - ALARMS_NAMED:,}", CHECKS)
+
+
+def _missed_notices(alerts: Alerts, due: Sequence[Destination], window: MonitoredWindow) -> list[Notice]:
+    """Changes in earlier windows that could not be sent to one of these destinations."""
+    missed = {each.window: each.status.value for to in due for each in alerts.missed_by(to.key)}
+    known = {each.window: each.violations for each in alerts.windows}
+    return [
+        Notice(MISSED, f"not told in time: {status} after {name}, {known.get(name, 0):,} violations")
+        for name, status in missed.items()
+        if name != window.window
+    ]
+
+
+def _traffic_notice(window: MonitoredWindow, usual: float | None, traffic: AlertStatus) -> Notice:
+    counts = f"{window.records or 0:,} records where {usual or 0:,.0f} are usual"
+    if traffic is AlertStatus.IN_ALERT:
+        return Notice(TRAFFIC_FELL, f"traffic fell: {counts}")
+    return Notice(TRAFFIC_IS_BACK, f"traffic is back: {counts}")
+
+
+def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datetime) -> MonitoredWindow:
+    """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
+    name, time = window_told(config) or (f"run {run.run_id}", now)
+    given = window_of(config)
+    began = moment(given.start if given is not None else time)
+    since = list(since_of(findings.results, began).items())[:MOST_KEPT]
+    violated = [each for each in findings.results if each.is_violation]
+    return MonitoredWindow(
+        window=name,
+        time=moment(time),
+        violations=findings.count,
+        run_id=run.run_id,
+        records=findings.current.ledger.kept,
+        since=dict(since) or None,
+        recurring=(bool(violated) and all(map(is_recurring, violated))) or None,
+        lasting=any(each.since and each.status is not CheckStatus.VIOLATED for each in findings.results) or None,
+    )
+
+
+def report_of(
+    findings: Findings,
+    run: Run,
+    config: JobConfig,
+    now: datetime,
+    alert: AlertReport,
+    notices: tuple[Notice, ...] = (),
+) -> Report:
+    """The report of the run."""
+    window = window_of(config)
+    violations = [violation.plain() for violation in findings.violations.violations]
+    alarms = alarms_of(findings.results)
+    return Report(
+        analysis_type=config.analysis_type.value,
+        namespace=KINDS[config.analysis_type].type.NAMESPACE,
+        run_id=run.run_id,
+        time=now,
+        alert=alert,
+        violations=findings.count,
+        worst=worst_of(violations, findings.results),
+        endpoint=config.sagemaker_endpoint_name,
+        schedule=config.sagemaker_monitoring_schedule_name,
+        start=window.start if window else None,
+        end=window.end if window else None,
+        paths=_paths(run, config),
+        alarms=tuple(alarm.sentence() for alarm in alarms[:MOST_VIOLATIONS]),
+        alarm_count=len(alarms),
+        metrics=tuple(metrics_of(findings, config)),
+        notices=notices,
+        said=findings.headline(),
+    )
+
+
+def _paths(run: Run, config: JobConfig) -> dict[str, str]:
+    """The run's files by kind, in the folder where they never change; absolute paths, since the reader is elsewhere.
+
+    The page in an hour folder is the copy next to the pages that it links to.
+    """
+    names = {"page": "report.html", "violations": "constraint_violations.json", "checks": CHECKS}
+    kept = {what: join(run.folder, name) for what, name in names.items() if name in run.digests}
+    if "page" in kept and HOUR_FOLDERS.match(config.output_path):
+        kept["page"] = join(config.output_path, names["page"])
+    places = {"output": config.output_path, **kept}
+    return {what: storage_of(path).resolved(path).removeprefix("file:") for what, path in places.items()}
+
+
+def _alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:
+    return AlertReport(
+        alerts.status,
+        changed=alerts.status is not before.status,
+        violated=rule.violated(alerts.windows),
+        datapoints_to_alert=rule.datapoints_to_alert,
+        evaluation_period=rule.evaluation_period,
+    )
+
+
+def _tried(step: Callable[[], T], failures: list[str]) -> T | None:
+    """The result of a step. A failure is noted, not raised: a run that can't store its alerts still has to report."""
+    try:
+        return step()
+    except Exception as error:
+        failures.append(f"the history of alerts: {failure_of(error).reason}")
+        return None
+
+
+def _settle(failures: list[str], *, required: bool) -> None:
+    for failure in failures if not required else ():
+        log.warning("%s", failure)
+    if failures and required:
+        raise SinkFailed("\n".join([*failures, "the documents of the run are in place"]))

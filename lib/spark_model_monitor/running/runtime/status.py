@@ -1,0 +1,138 @@
+"""How a job reports its outcome: its log, its exit status and message; and its time limit (`--max-runtime`)."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED
+from spark_model_monitor.reports.outputs.printable import printable, printable_lines
+from spark_model_monitor.stopping import stop, take_back
+from spark_model_monitor.storage import join, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class PrintableFormatter(logging.Formatter):
+    """A record's line, with its message's further lines indented below, so that no text can pass for a log line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
+
+
+def start_logging() -> None:
+    """Log our INFO and above, and others' WARNING and above, to standard error, with times in UTC."""
+    formatter = PrintableFormatter(FORMAT, datefmt="%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for ours in ("spark_model_monitor", "__main__"):
+        logging.getLogger(ours).setLevel(logging.INFO)
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller does anyway
+    warnings.simplefilter("ignore")  # for developers of libraries, such as deprecations
+
+
+SOONEST_SECONDS = 0.001  # 0 would set no alarm
+
+
+class OutOfTime(SystemExit):
+    """The run took too long. Not an `Exception`, so that no code on the way takes it for a failure of its own."""
+
+
+class TimeLimit:
+    """An alarm that fires `limit` after `began`, a time of `time.monotonic()`. In the driver's main thread.
+
+    cancel: stops what the driver waits for elsewhere, so that it can clean up.
+    """
+
+    def __init__(self, limit: timedelta, began: float, cancel: Callable[[], None]) -> None:
+        self._limit = limit
+        self._cancel = cancel
+        self._handler: Any = signal.signal(signal.SIGALRM, self._end)
+        left = limit.total_seconds() - (time.monotonic() - began)
+        signal.setitimer(signal.ITIMER_REAL, max(left, SOONEST_SECONDS))
+
+    def lift(self) -> None:
+        """Remove the time limit."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        take_back(OutOfTime)
+        signal.signal(signal.SIGALRM, self._handler)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._cancel()
+        stop(OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published"))
+
+
+class ExitStatus(IntEnum):
+    """The exit status of the process. 128 + N: ended by signal N, as in shells."""
+
+    COMPLETED = 0
+    SCRIPT_FAILED = 1
+    BAD_CONFIGURATION = 2
+    NO_DATA = 3
+    VIOLATIONS = 4
+    FAILED = 255
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+COMPLETED = "Completed: Job completed successfully with no violations."
+VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
+WITHOUT_CHECKS = "Completed: Job completed successfully."
+"""Log line of a job that doesn't look for violations, while the message file keeps to the contract."""
+FAILURE = "Error: {reason}"
+
+
+def completed(violations: int = 0) -> str:
+    """The exit message of a run with this many violations; a baseline has none."""
+    return VIOLATIONS.format(count=violations) if violations else COMPLETED
+
+
+def outcome_of(violations: int, *, fails: bool) -> tuple[str, int]:
+    """Exit message and status of a monitoring run. fails: whether violations have their own exit status."""
+    return completed(violations), ExitStatus.VIOLATIONS if violations and fails else ExitStatus.COMPLETED
+
+
+def failed(reason: str) -> str:
+    """The exit message of a failure: a single line, however many lines the reason has."""
+    return FAILURE.format(reason=printable("; ".join(line.strip() for line in reason.split("\n") if line.strip())))
+
+
+def status_of(message: str) -> ExitStatus:
+    """The exit status of a failed job, as far as its message shows it."""
+    known = {failed(NO_DATA): ExitStatus.NO_DATA, failed(SCRIPT_FAILED): ExitStatus.SCRIPT_FAILED}
+    return next((status for text, status in known.items() if message.startswith(text)), ExitStatus.FAILED)
+
+
+def is_container(root: str) -> bool:
+    """Whether there is a processing container's `opt/ml` below `root`."""
+    return (Path(root) / "opt" / "ml").is_dir()
+
+
+def message_path(root: str, output_path: str | None) -> str | None:
+    """The path of the message: the container's own, else next to the results; None if neither is known yet."""
+    if is_container(root):
+        return str(Path(root) / "opt" / "ml" / "output" / "message")
+    return join(output_path, "message") if output_path else None
+
+
+def write_message(message: str, path: str, spark: SparkSession | None) -> None:
+    """Write the message file, a single line.
+
+    Raises OutputFailed if it can't be written, BadInput if only a Spark session opens the path and there is none.
+    """
+    storage_of(path, spark).write(path, f"{message}\n".encode())

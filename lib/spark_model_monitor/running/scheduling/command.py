@@ -1,0 +1,283 @@
+"""`spark-model-monitor run-due` and `watch`: run what is due of some schedules, also in parallel, and list their runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from typing import Any, TextIO
+
+from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
+from spark_model_monitor.reports.alerts import deliver, read_destinations
+from spark_model_monitor.reports.history_page import command as reports
+from spark_model_monitor.reports.notices import ON_TIME, OVERDUE, AlertReport, Notice, Report
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.runtime.failures import failure_of, trace_of
+from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
+from spark_model_monitor.running.scheduling import record as records
+from spark_model_monitor.running.scheduling.catalog import STATE, fleet_of_tables
+from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
+from spark_model_monitor.running.scheduling.plan import Plan, model_of
+from spark_model_monitor.running.scheduling.record import Now, Record, held, utc_now
+from spark_model_monitor.running.scheduling.runs import (
+    PERIODS_UNTIL_OVERDUE,
+    Launch,
+    due_times,
+    end_idle_processes,
+    overdue_since,
+    run_jobs,
+    start_process,
+)
+from spark_model_monitor.running.scheduling.schedules import run_windows
+from spark_model_monitor.running.scheduling.side_by_side import Turns, side_by_side, usual_at_once
+from spark_model_monitor.running.scheduling.watching import tell_and_show, watched_of
+from spark_model_monitor.stopping import shell_status
+
+log = logging.getLogger(__name__)
+
+MOST_WINDOWS = 720  # on the page of a schedule's runs: a month of hours
+OVERDUE_STATUS = 1  # the exit status of `--check` if runs are overdue
+
+
+class Doing(Enum):
+    """What a call does: run what is due, list past runs, or check whether runs are overdue."""
+
+    RUN = "run"
+    LIST = "list"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, None
+    for each entry's own.
+
+    retry_failed: whether failed or stopped runs are repeated. history: whether the page of all runs is written after a
+    run. as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a
+    program reads them. at_once: number of parallel jobs. page: the path of the page of all schedules, None for no page
+    and no message. alarms_per_month: expected number of false alarms of all schedules together.
+    """
+
+    files: tuple[Path, ...]
+    state: Path | None = None
+    does: Doing = Doing.RUN
+    retry_failed: bool = False
+    history: bool = False
+    as_json: bool = False
+    most: int = records.LISTED
+    at_once: int = 1
+    page: Path | None = None
+    alarms_per_month: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.most <= records.MOST_LISTED:
+            raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {records.MOST_LISTED}")
+        if self.at_once < 1:
+            raise BadConfiguration(f"--at-once is {self.at_once}; write how many jobs go on side by side, from 1 on")
+        if self.alarms_per_month is not None:
+            require_alarms(self.alarms_per_month, "--alarms-per-month")
+
+
+def run_due(
+    request: Request,
+    out: TextIO,
+    *,
+    launch: Launch = start_process,
+    now: Now = utc_now,
+    environment: Environment | None = None,
+    fleet: Fleet | None = None,
+) -> int:
+    """Run what is due of each schedule; one that can't be run does not prevent the others.
+
+    fleet: the fleet of the entries, instead of that of the files. The exit status: of the first run that did not
+    complete, or of the first schedule that could not be run; `OVERDUE_STATUS` if runs are overdue that this call did
+    not have to run; else 0. Raises as `read_fleet`.
+    """
+    surroundings = environment or Environment()
+    fleet = fleet or read_fleet(request.files, request.alarms_per_month)
+    calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
+    step = partial(_of_entry, calls=calls)
+    try:
+        done = side_by_side(step, fleet.entries, request.at_once)
+    finally:
+        end_idle_processes()
+    if request.page is None:
+        listed = [each for each in done if each.is_listed]
+        _list([(each.entry.plan, each.record) for each in listed if each.entry.plan and each.record], request, out)
+    else:
+        watched = [watched_of(each.entry, each.record, now(), request.page.parent) for each in done]
+        out.write(tell_and_show(watched, request.page, fleet, now(), surroundings))
+    return next((each.status for each in done if each.status), int(ExitStatus.COMPLETED))
+
+
+def watch_tables(
+    pattern: str,
+    warehouse: str | None,
+    output: Path,
+    out: TextIO,
+    *,
+    sinks: str = "",
+    at_once: int | None = None,
+    of_spark: bool = False,
+    now: Now = utc_now,
+) -> int:
+    """Monitor new rows of every matching table, and write the page of all. Raises as `fleet_of_tables`."""
+    start_logging()
+    try:
+        fleet = fleet_of_tables(pattern, warehouse, output, now(), read_destinations(sinks), of_spark=of_spark)
+    except ValueError as error:
+        raise BadConfiguration(f"--sink {error}") from error
+    page = output / "index.html"
+    request = Request((), output / STATE, history=True, at_once=at_once or usual_at_once(), page=page)
+    return run_due(request, out, now=now, fleet=fleet)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What all schedules of a call share."""
+
+    request: Request
+    launch: Launch
+    turns: Turns
+    now: Now
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """The result of an entry: its exit status, its record, and whether to list its runs."""
+
+    entry: Entry
+    status: int
+    record: Record | None = None
+    is_listed: bool = False
+
+
+def _of_entry(entry: Entry, calls: _Calls) -> _Done:
+    """The result of an entry: whatever its failure, the other entries of a fleet still run."""
+    plan = entry.plan
+    try:
+        if plan is None:
+            raise entry.fault or BadConfiguration(f"{entry.name}: is no schedule")
+        for destination in plan.destinations:
+            destination.require_ready(calls.environment)
+        return _Done(entry, *_of_schedule(plan, calls.request.state or plan.folder, calls))
+    except MonitorError as error:
+        log.error("%s", error)
+        return _Done(replace(entry, fault=error), error.exit_status)
+    except Exception as error:
+        if calls.request.page is None:
+            raise
+        failure = failure_of(error)
+        log.error("%s: %s\n%s", entry.name, failure.reason, trace_of(error))
+        return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
+
+
+def main(request: Request, out: TextIO) -> int:
+    """The command, in the process's own environment. When terminated, it ends the jobs in progress."""
+    start_logging()
+    return run_due(request, out)
+
+
+def _of_schedule(plan: Plan, folder: Path, calls: _Calls) -> tuple[int, Record | None, bool]:
+    """The exit status of one schedule, its record, and whether to list its runs."""
+    request, now, environment = calls.request, calls.now, calls.environment
+    if request.does is not Doing.RUN:
+        return *_looked_at(plan, folder, request, now, environment), True
+    with held(folder, plan.name) as is_ours:
+        if not is_ours:
+            log.info("%s: another run-due is working on it", plan.name)
+            return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, now), request.as_json
+        try:
+            record = Record.read(folder, plan.name, now)
+        except BadDocument:
+            Record.begin_anew(folder, plan.name, now)
+            raise
+        record.settle()
+        due = due_times(plan, record, now, retry_failed=request.retry_failed)
+        runs = run_windows(due, calls.turns.taking(partial(run_jobs, plan, record, launch=calls.launch)))
+        statuses = [status for _, (_, status) in runs]
+        if statuses and request.history:
+            _write_history(plan)
+        if look := plan.look(now()):
+            with calls.turns.taken():
+                status = calls.launch(look, lambda **members: None)
+            log.info("%s: a look at the window under way ended with %d", plan.name, status)
+        watch(plan, record, now(), environment)
+    failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
+    return shell_status(failed), record, bool(statuses) or request.as_json
+
+
+def _looked_at(plan: Plan, folder: Path, request: Request, now: Now, environment: Environment) -> tuple[int, Record]:
+    record = Record.read(folder, plan.name, now)
+    if request.does is Doing.LIST:
+        return int(ExitStatus.COMPLETED), record
+    with held(folder, plan.name) as is_ours:
+        is_overdue = overdue_since(plan, record.executions, now()) is not None
+        if is_ours:
+            watch(plan, record, now(), environment)
+    return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
+
+
+def _write_history(plan: Plan) -> None:
+    """Write the page of the schedule's runs above them. An error is only a warning: the runs are complete."""
+    try:
+        reports.main(reports.Request([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
+    except Exception as error:
+        log.warning("%s: the history of runs: %s", plan.name, failure_of(error).reason)
+
+
+def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
+    if request.as_json:
+        summaries: list[dict[str, Any]] = []
+        for plan, record in listed:
+            latest = record.latest_first[: request.most]
+            summaries += records.as_summaries(plan.name, plan.entry.monitoring_type, latest)
+        out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
+        return
+    for plan, record in listed:
+        out.write(records.as_table(plan.name, record.latest_first[: request.most], record.executions.without_data))
+
+
+def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
+    """Whether runs are overdue. The sinks for messages are notified when that changes; the first time only if they are.
+
+    An unreachable sink is a warning, and the next call notifies all sinks again.
+    """
+    notice, since = Notice(ON_TIME, "runs come again"), overdue_since(plan, record.executions, now)
+    is_overdue = since is not None
+    if since is not None:
+        ago = f"which is more than {PERIODS_UNTIL_OVERDUE} periods ago"
+        notice = Notice(OVERDUE, f"no run has completed since that of {moment(since)}, {ago}")
+        log.warning("%s: %s", plan.name, notice.text)
+    if is_overdue is not record.executions.overdue:
+        told = [to for to in plan.destinations if not to.every_run]
+        delivery = deliver(_report(plan, record, notice, now), told, environment)
+        for failure in delivery.failures:
+            log.warning("%s", failure)
+        if not delivery.failures:
+            record.note_overdue(is_overdue)
+    return is_overdue
+
+
+def _report(plan: Plan, record: Record, notice: Notice, now: datetime) -> Report:
+    latest = next(iter(record.latest_first), None)
+    said = {"latest run": f"{latest.scheduled_time}, {latest.status.value}"} if latest else {}
+    return Report(
+        analysis_type=plan.analysis_type,
+        run_id="",
+        time=now,
+        alert=AlertReport(AlertStatus.OK),
+        endpoint=model_of(plan),
+        schedule=plan.name,
+        paths={**said, "schedule": str(plan.file)},
+        notices=(notice,),
+    )

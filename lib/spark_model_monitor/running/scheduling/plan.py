@@ -1,0 +1,412 @@
+"""The plan of a valid schedule entry: times, windows and jobs; and the model that a folder's schedules monitor."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlparse
+
+from spark_model_monitor.data.records.windows import Window, duration, parse_time
+from spark_model_monitor.documents.clarify import AttributionReport
+from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, moment
+from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
+from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
+from spark_model_monitor.reports.alerts import Destination, read_destinations
+from spark_model_monitor.reports.outputs.files import document_of, file_at, run_before
+from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.options import flag_of, variable_of
+from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, sources_of
+from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.scheduling.schedules import Clock, Recurrence, full_hour, read_offset
+from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
+from spark_model_monitor.storage.files import Named, is_ours
+
+MIDNIGHT = Clock("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
+
+DEFAULT_PERIOD = timedelta(hours=1)
+A_MOMENT = timedelta(microseconds=1)
+
+A_MONTH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a start date for counting the runs of a month
+BUDGET_OF_A_RUN = "run_budget"
+
+SECRET_OPTIONS = ("sink",)  # passed by environment: everybody on the machine sees a program's arguments
+
+SCHEDULE = "sagemaker_monitoring_schedule_name"
+"""The variable by which notices and metrics name their schedule."""
+
+ANALYSIS_TYPE, ATTRIBUTIONS = "analysis_type", "attributions"
+
+GRACE_SECONDS = 300  # added to the longest run time, for a job that hangs before its own clock starts or while it ends
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class JobCommand:
+    """How a job is started: words, variables in addition to the environment, folder, and the location of its results.
+
+    name: its name in the SDK's classes, None if it has none.
+    """
+
+    words: tuple[str, ...]
+    variables: Mapping[str, str]
+    folder: Path
+    output_path: str
+    longest_seconds: float | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One schedule. file: the entry's path. clock: None if it runs once, at once. offsets: the window's start and end,
+    relative to a run's full hour; None for the time since the previous run.
+
+    folder: the entry's own; env files and relative paths start there. beside: the explainability schedules of the same
+    fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
+    read: the contents of its jobs' entries and env files, as far as they were read.
+    """
+
+    entry: Schedule
+    file: Path
+    clock: Clock | None
+    offsets: tuple[timedelta, timedelta] | None
+    delay: timedelta
+    starts: datetime | None
+    destinations: tuple[Destination, ...]
+    beside: tuple[Plan, ...] | None = None
+    budget: float | None = None
+    read: dict[int, Sources] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def analysis_type(self) -> str:
+        """The kind of monitoring, as jobs name it: DATA_QUALITY for `DataQuality`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.entry.monitoring_type).upper()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its runs are due at their times."""
+        return self.entry.status is ScheduleStatus.SCHEDULED
+
+    def window(self, scheduled: datetime) -> Window:
+        """The window of a scheduled run: whole hours, since the job starts from the full hour of its time."""
+        hour = full_hour(scheduled)
+        if self.offsets is not None:
+            start, end = self.offsets
+            return Window(hour + start, hour + end)
+        before = self.clock.latest(scheduled - A_MOMENT) if self.clock else hour - DEFAULT_PERIOD
+        return Window(full_hour(before), hour)
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Whether a first run without data doesn't count: the schedule may have begun before the traffic."""
+        return self.clock is not None
+
+    @property
+    def looks_at_commits(self) -> bool:
+        """Whether its runs report on commits of a table, each a window."""
+        return any("each_commit" in (job.variables or {}) for job in self.entry.jobs)
+
+    def env_file(self, job: ScheduledJob) -> Path | None:
+        """The file with the variables of a job, if there is one."""
+        return None if job.env_file is None else self.folder / job.env_file
+
+    def sources(self, job: ScheduledJob) -> Sources:
+        """The contents of a job's entry and env file, which are read once."""
+        if id(job) not in self.read:
+            path = self.env_file(job)
+            variables = (job.variables or {}).items()
+            said = {variable_of(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in variables}
+            self.read[id(job)] = sources_of([] if path is None else ["--env-file", str(path)], said)
+        return self.read[id(job)]
+
+    def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
+        """The command of a job in the run of this time, with flags for everything in its env file, and for its window.
+
+        Raises BadConfiguration if the env file can't be read or names no output path.
+        """
+        given = self._given(job)
+        if job.output_folder is not None:
+            given["output_path"] = join(given["output_path"], scheduled.strftime(job.output_folder))
+        hour, window = full_hour(scheduled), self.window(scheduled)
+        longest = self.entry.max_runtime_seconds
+        flags = {
+            **given,
+            **_of_schedule(self, job, given),
+            **self._budget_of(job, given),
+            "scheduled_time": moment(scheduled),
+            "start_time_offset": duration(window.start - hour),
+            "end_time_offset": duration(window.end - hour),
+            "fail_on_violations": "true",  # so that the exit status shows violations
+            **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
+        }
+        words = [f"{flag_of(name)}={text}" for name, text in flags.items() if name not in SECRET_OPTIONS]
+        return JobCommand(
+            (*self.entry.spark_options, job.job, *words),
+            {variable_of(name, OPTIONS[name]): given[name] for name in SECRET_OPTIONS if name in given},
+            self.folder,
+            given["output_path"],
+            None if longest is None else longest + GRACE_SECONDS,
+        )
+
+    @property
+    def runs_in_a_month(self) -> int:
+        """The number of runs due in 30 days."""
+        if not self.is_running:
+            return 0
+        return 1 if self.clock is None else _times_in_a_month(self.clock)
+
+    def _budget_of(self, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+        """The budget of a run, unless the user gave one; a repeated run keeps its earlier budget."""
+        if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or given.get(BUDGET_OF_A_RUN):
+            return {}
+        path = self.path(given["output_path"])
+        before = run_before(path) if opens_here(path) else None
+        described = None if before is None else document_of(before, RunDescription)
+        return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
+
+    def look(self, now: datetime) -> JobCommand | None:
+        """A look at the current window; None if the entry's one job has no `look_every`, or none is due."""
+        text = self._given(self.entry.jobs[-1]).get("look_every")
+        if text is None or self.clock is None or len(self.entry.jobs) > 1 or not self.is_running:
+            return None
+        every = read_offset(text, f"{self.file}: look_every")
+        scheduled = self.clock.latest(now) + self.clock.period(now)
+        window = self.window(scheduled)
+        until = window.start + (now - self.delay - window.start) // every * every if every > timedelta(0) else now
+        if not window.start < until < window.end:
+            return None
+        command = self.command(self.entry.jobs[-1], scheduled)
+        return replace(command, words=(*command.words, f"{flag_of('look_until')}={moment(until)}"))
+
+    def folder_of_runs(self) -> str:
+        """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
+        return self.path(self._given(self.entry.jobs[-1])["output_path"])
+
+    def path(self, text: str) -> str:
+        """A path from the entry or an env file, resolved."""
+        return text if urlparse(text).scheme else str(self.folder / text)
+
+    def _given(self, job: ScheduledJob) -> dict[str, str]:
+        """The options in a job's env file and in the entry."""
+        path, sources = self.env_file(job), self.sources(job)
+        if sources.errors:
+            raise BadConfiguration.gathered(list(sources.errors))
+        own = (f"{path}: ", "variable ")
+        given = {name: text.text for name, text in sources.values.items() if text.place.startswith(own)}
+        if given.get("baseline"):  # ours has priority, as over the container's variables, which an imported file has
+            given = {name: text for name, text in given.items() if name not in BASELINE_FILES}
+        if "output_path" not in given:
+            where = path or f"{self.file}: variables"
+            raise BadConfiguration(f"{where}: output_path is missing; write output_path=DIRECTORY")
+        return given
+
+
+@cache
+def _times_in_a_month(clock: Clock) -> int:
+    return sum(1 for _ in clock.times(A_MONTH, A_MONTH + timedelta(days=30)))
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan of a schedule entry.
+
+    Raises BadInput if the file can't be read, BadDocument if it isn't an entry, BadConfiguration listing all errors in it.
+    """
+    return plan_of(Schedule.from_json(LocalStorage().read(str(path)), str(path)), path)
+
+
+def plan_of(entry: Schedule, path: Path, where: str | None = None) -> Plan:
+    """The plan of an entry from a file. where: its name in error messages; the file if None.
+
+    Raises BadConfiguration listing all errors in it.
+    """
+    errors: list[str] = []
+    where = where or str(path)
+    plan = Plan(
+        entry,
+        path.absolute(),
+        _tried(lambda: _clock(entry, where), errors),
+        _offsets(entry, where, errors),
+        _tried(lambda: read_offset(entry.delay or "PT0S", f"{where}: delay"), errors) or timedelta(0),
+        _tried(lambda: _time(entry.starts, f"{where}: starts"), errors),
+        _tried(lambda: _destinations(entry.sinks, where), errors) or (),
+    )
+    errors += [*_faults_of_names(entry, where), *_faults_of_jobs(plan, where)]
+    if plan.delay < timedelta(0):
+        errors.append(
+            f"{where}: delay is {entry.delay!r}; a run can't begin before its time, write PT10M for ten minutes later"
+        )
+    if errors:
+        raise BadConfiguration.gathered(errors)
+    return plan
+
+
+def _clock(entry: Schedule, where: str) -> Clock | None:
+    """When it runs; None for once, at once."""
+    if entry.cron is not None:
+        clock = Clock.of(entry.cron, f"{where}: cron")
+        if not clock.cron.partition(" ")[0].isdigit():
+            raise BadConfiguration(
+                f"{where}: cron is {entry.cron!r}, which comes at several minutes of an hour; windows are whole hours, so write "
+                "one minute, such as 10 * * * *"
+            )
+        return clock
+    if entry.schedule_expression is None:
+        return MIDNIGHT
+    recurrence = Recurrence.of(entry.schedule_expression, f"{where}: schedule_expression")
+    return Clock(recurrence.cron) if recurrence else None
+
+
+def _offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta, timedelta] | None:
+    window = entry.window
+    if window is None:
+        return None
+    start = _tried(lambda: read_offset(window.start_offset, f"{where}: window.start_offset"), errors)
+    end = _tried(lambda: read_offset(window.end_offset, f"{where}: window.end_offset"), errors)
+    if start is None or end is None:
+        return None
+    if not start < end:
+        errors.append(
+            f"{where}: window.start_offset is {window.start_offset!r} and window.end_offset {window.end_offset!r}; the start has "
+            "to be before the end, such as -PT1H and PT0S"
+        )
+    return start, end
+
+
+def _time(text: str | None, where: str) -> datetime | None:
+    time = None if text is None else parse_time(text)
+    if text is not None and time is None:
+        raise BadConfiguration(f"{where} is {text!r}; it has to be a time, such as 2026-01-31T22:00:00Z")
+    return time
+
+
+def _destinations(text: str | None, where: str) -> tuple[Destination, ...]:
+    try:
+        return read_destinations(text or "")
+    except ValueError as error:
+        raise BadConfiguration(f"{where}: sinks {error}") from error
+
+
+def _faults_of_names(entry: Schedule, where: str) -> Iterator[str]:
+    """Errors in names that become parts of paths: of the record of its runs, and of the folders of their results."""
+    if not is_ours(entry.name, Named.WORD):
+        yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
+    for place, job in enumerate(entry.jobs):
+        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), Named.BELOW):
+            yield (
+                f"{where}: jobs[{place}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
+                "as %Y/%m/%d/%H"
+            )
+
+
+def _faults_of_jobs(plan: Plan, where: str) -> list[str]:
+    if not plan.entry.jobs:
+        return [f'{where}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
+    jobs = Layout.here().job_names()
+    errors = []
+    for place, job in enumerate(plan.entry.jobs):
+        if job.job not in jobs:
+            errors.append(f"{where}: jobs[{place}].job is {job.job!r}; it is one of {', '.join(jobs)}")
+        known = {name for pair in OPTIONS.items() for name in (pair[0], variable_of(*pair))}
+        for name in sorted(set(job.variables or {}) - known):
+            hint = did_you_mean(name, sorted(known), "docs/jobs.md lists them", shown=str)
+            errors.append(f"{where}: jobs[{place}].variables: {name!r} is no option; {hint}")
+        env_file = plan.env_file(job)
+        if env_file is None and not job.variables:
+            errors.append(f"{where}: jobs[{place}].env_file is missing; name the file of the job's variables")
+        if env_file is not None and not env_file.is_file():
+            errors.append(
+                f"{where}: jobs[{place}].env_file is {job.env_file!r}, and there is no file {env_file}; write a path "
+                "from the folder of the schedule entry"
+            )
+    return errors
+
+
+def _tried(step: Callable[[], T], errors: list[str]) -> T | None:
+    try:
+        return step()
+    except BadConfiguration as error:
+        errors.append(str(error))
+        return None
+
+
+MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics name their model
+
+ENTRIES = "*.schedule.json"
+
+
+def model_of(plan: Plan) -> str | None:
+    """The model that a schedule's jobs name; None if none does, or none can be read."""
+    return next(_texts_of(plan, MODEL), None)
+
+
+def attributions_of(plan: Plan) -> str | None:
+    """The baseline of the one explainability schedule of a data-quality schedule's model, in the same folder; else None.
+
+    A baseline that isn't visible from here is ignored: a job should not fail for what only orders its page.
+    """
+    model = model_of(plan)
+    if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
+        return None
+    alike = (other for other in _beside(plan) if model_of(other) == model)
+    baselines = {path: other.name for other in alike for path in _texts_of(other, "baseline")}
+    there = {path: name for path, name in baselines.items() if _is_there(path, plan)}
+    if len(there) > 1:
+        log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(there.values()), model)
+        return None
+    for path, name in there.items():
+        log.info("%s: what moves %s more stands first, by %s, the baseline of %s", plan.name, model, path, name)
+    return next(iter(there), None)
+
+
+def _of_schedule(plan: Plan, job: ScheduledJob, given: Mapping[str, str]) -> dict[str, str]:
+    """What a schedule passes to jobs that take it, unless set in their env file: its name, kind and attributions."""
+    taken = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
+    wanted = {name for name in taken if job.job in OPTIONS[name].jobs and not given.get(name)}
+    texts = {
+        SCHEDULE: plan.name,
+        ANALYSIS_TYPE: None if plan.analysis_type == AnalysisType.DATA_QUALITY else plan.analysis_type,
+        ATTRIBUTIONS: attributions_of(plan) if ATTRIBUTIONS in wanted else None,
+    }
+    return {name: text for name, text in texts.items() if name in wanted and text is not None}
+
+
+def _beside(plan: Plan) -> Iterator[Plan]:
+    """The explainability schedules of the folder; unreadable ones report their errors in their own runs."""
+    if plan.beside is not None:
+        yield from plan.beside
+        return
+    for file in sorted(plan.folder.glob(ENTRIES)):
+        try:
+            other = read_plan(file)
+        except MonitorError:
+            continue
+        if other.analysis_type == AnalysisType.MODEL_EXPLAINABILITY:
+            yield other
+
+
+def _texts_of(plan: Plan, option: str) -> Iterator[str]:
+    texts = (plan.sources(job).text(option) for job in plan.entry.jobs)
+    return (text for text in texts if text is not None)
+
+
+def _is_there(path: str, plan: Plan) -> bool:
+    try:
+        return storage_of(plan.path(path)).exists(file_at(plan.path(path), AttributionReport.FILE_NAME))
+    except MonitorError:
+        return False

@@ -1,0 +1,25 @@
+"""Work that the forking process does once for all jobs, on import after their modules (`runs.LOADED`). Documents make
+their validators, and pages their templates, on first use, which would cost each job a quarter of its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from spark_model_monitor.documents.page import Page
+from spark_model_monitor.reports.page.files import html_of
+
+
+def _kinds(of: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for kind in of.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
+
+
+for _kind in _kinds(BaseModel):
+    if _kind.__module__.startswith("spark_model_monitor."):
+        _kind.model_rebuild()
+
+html_of(Page("nothing", "nothing", (), ()))

@@ -1,0 +1,212 @@
+"""The record of a schedule's runs, `NAME.executions.json`, with one writing process at a time, and its listings."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from spark_model_monitor.data.records.windows import Window, parse_time
+from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
+from spark_model_monitor.errors import BadDocument, OutputFailed
+from spark_model_monitor.machine import here
+from spark_model_monitor.reports.outputs.printable import shortened, text_table
+from spark_model_monitor.storage import LocalStorage
+
+log = logging.getLogger(__name__)
+
+MOST_EXECUTIONS = 1_000  # this many are kept, the latest
+MOST_ATTEMPTS = 3  # a run interrupted this often is given up: it may be what crashes the machine
+YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be checked one by one
+
+INTERRUPTED = (
+    f"interrupted {MOST_ATTEMPTS} times, by the end of run-due or of its machine; run it again by --retry-failed"
+)
+
+Now = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return here().now()
+
+
+class Record:
+    """The runs of one schedule, on disk and in memory."""
+
+    def __init__(self, path: Path, executions: Executions, now: Now) -> None:
+        self._path = path
+        self._now = now
+        self.executions = executions
+
+    @classmethod
+    def read(cls, folder: Path, name: str, now: Now = utc_now) -> Record:
+        """The record of the schedule called `name`; an empty one if none of its runs was ever due.
+
+        Raises BadDocument if the file can't be parsed; taking it for an empty one would repeat its runs.
+        """
+        path = folder / f"{name}.{Executions.FILE_NAME}"
+        if not path.exists():
+            return cls(path, Executions(since=moment(now())), now)
+        executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
+        further = filter(None, (executions.without_data,))
+        for time in (executions.since, *further, *(each.scheduled_time for each in executions.executions)):
+            if (found := parse_time(time)) is None or not YEARS.start <= found.year < YEARS.stop:
+                raise BadDocument(
+                    f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
+                    "from a copy"
+                )
+        return cls(path, executions, now)
+
+    @classmethod
+    def begin_anew(cls, folder: Path, name: str, now: Now = utc_now) -> None:
+        """Move a record that can't be parsed to NAME.executions.json.damaged, and write an empty one."""
+        path = folder / f"{name}.{Executions.FILE_NAME}"
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        cls.read(folder, name, now).write()
+        log.warning("%s: is %s now; from the next call on runs are due as of a new schedule", path, aside.name)
+
+    @property
+    def latest_first(self) -> list[Execution]:
+        """The runs in the service's order of listing."""
+        return list(reversed(self.executions.executions))
+
+    def write(self) -> None:
+        """Raises OutputFailed if the file can't be written."""
+        LocalStorage().write(str(self._path), self.executions.to_json().encode())
+
+    def settle(self) -> None:
+        """Create the file, and make interrupted runs due again, up to `MOST_ATTEMPTS` times. For the lock's holder."""
+        if not self._path.exists():
+            self.write()
+        for execution in self.executions.executions:
+            if execution.status.is_under_way and not _is_alive(execution):
+                given_up = execution.attempts >= MOST_ATTEMPTS
+                status = ExecutionStatus.FAILED if given_up else ExecutionStatus.PENDING
+                self.put(execution, status=status, process_id=None, exit_message=INTERRUPTED if given_up else None)
+
+    def begin(self, scheduled: datetime, window: Window) -> Execution:
+        """Record a run that is about to begin, for the first time or again."""
+        time = moment(scheduled)
+        before = next((each for each in self.executions.executions if each.scheduled_time == time), None)
+        begun = Execution(
+            scheduled_time=time,
+            start_time=moment(window.start),
+            end_time=moment(window.end),
+            creation_time=before.creation_time if before else moment(self._now()),
+            last_modified_time=moment(self._now()),
+            attempts=before.attempts + 1 if before else 1,
+        )
+        return self.put(begun, status=ExecutionStatus.IN_PROGRESS, host=here().name())
+
+    def put(self, execution: Execution, **changes: object) -> Execution:
+        """Replace the record of a run by its present state, and write the file."""
+        changed = execution.model_copy(update={**changes, "last_modified_time": moment(self._now())})
+        ordered = sorted([*self._others(execution), changed], key=lambda each: each.scheduled_time)[-MOST_EXECUTIONS:]
+        self._change(executions=tuple(ordered))
+        return changed
+
+    def _others(self, execution: Execution) -> list[Execution]:
+        return [each for each in self.executions.executions if each.scheduled_time != execution.scheduled_time]
+
+    def withdraw(self, execution: Execution) -> None:
+        """Record for the first run only that there was no data for it yet."""
+        self._change(executions=(), without_data=execution.scheduled_time)
+
+    def forget(self, execution: Execution) -> None:
+        """Remove a run, as if it had never begun."""
+        self._change(executions=tuple(self._others(execution)))
+
+    def note_overdue(self, overdue: bool) -> None:
+        """Record what the sinks were notified of."""
+        self._change(overdue=overdue)
+
+    def _change(self, **members: object) -> None:
+        self.executions = self.executions.model_copy(update=members)
+        self.write()
+
+
+@contextmanager
+def held(folder: Path, name: str) -> Iterator[bool]:
+    """Whether this process alone runs the schedule for the duration of the body. The system unlocks when the process ends.
+
+    Raises OutputFailed if the folder can't be written.
+    """
+    path = folder / f".{name}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a")
+    except OSError as error:
+        raise OutputFailed(
+            f"{path}: can't be written ({error.strerror}); name a folder that can be written to"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        storage = LocalStorage()
+        if os.fstat(lock.fileno()).st_size:  # whoever held it was killed, and left a partial write
+            for file in storage.list_beginning(str(folder), f".{name}.{Executions.FILE_NAME}."):
+                storage.delete(file.path)
+        lock.write("held")
+        lock.flush()
+        yield True
+        lock.truncate(0)
+
+
+def _is_alive(execution: Execution) -> bool:
+    """Whether the job of a run continues although its starter is gone; unknown for other machines."""
+    if not execution.process_id or execution.host != here().name():  # 0 would be this process's own group
+        return False
+    return not here().has_ended(execution.process_id)
+
+
+LISTED = 10
+MOST_LISTED = 100  # runs in one listing: by default, and at most. Source: C10d.
+
+LONGEST_MESSAGE = 60
+
+
+def as_table(name: str, latest_first: Sequence[Execution], without_data: str | None = None) -> str:
+    """A table, the latest run first. without_data: the time until which there was no data."""
+    if not latest_first:
+        return f"{name}: no run yet{f', since there was no data until {without_data}' if without_data else ''}\n"
+    rows = []
+    for each in latest_first:
+        window = f"{each.start_time[:16]}/{each.end_time[:16]}"
+        message = shortened(" ".join((each.exit_message or "").split()), LONGEST_MESSAGE)
+        rows.append([each.scheduled_time, each.status.value, window, message])
+    return f"{name}\n{text_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
+
+
+def as_summaries(name: str, monitoring_type: str, latest_first: Sequence[Execution]) -> list[dict[str, Any]]:
+    """The API's `MonitoringExecutionSummaries`, plus members that the service lacks: window, output and message."""
+    return [_summary(name, monitoring_type, each) for each in latest_first]
+
+
+def _summary(name: str, monitoring_type: str, execution: Execution) -> dict[str, Any]:
+    failed = not execution.status.is_of_a_whole_run and not execution.status.is_under_way
+    return {
+        "MonitoringScheduleName": name,
+        "MonitoringType": monitoring_type,
+        "ScheduledTime": execution.scheduled_time,
+        "CreationTime": execution.creation_time,
+        "LastModifiedTime": execution.last_modified_time,
+        "MonitoringExecutionStatus": execution.status.value,
+        **({"FailureReason": execution.exit_message} if failed and execution.exit_message else {}),
+        "StartTime": execution.start_time,
+        "EndTime": execution.end_time,
+        "Job": execution.job,
+        "OutputPath": execution.output_path,
+        "ExitMessage": execution.exit_message,
+        "Attempts": execution.attempts,
+    }

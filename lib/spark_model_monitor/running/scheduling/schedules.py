@@ -1,0 +1,205 @@
+"""The times of schedules and the window of each run; the windows of a folder of captures; the one loop over windows.
+
+`run-due` and the SDK's classes give that loop the due times of a schedule (`runs.due_times`), `backfill` and `replay`
+the windows of a folder (`…/yyyy/mm/dd/hh`). Airflow has none: its scheduler starts a task for each window.
+
+The service knows exactly four forms of an expression, all in UTC and on the full hour; a run at 23:00 of an hourly
+schedule has the window 22:00 to 23:00. Our own schedules may have any line of crontab.
+
+Source: C10a, C10b, C10c.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import takewhile
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from spark_model_monitor.data.records.windows import HOUR, Window, hour_of_path
+from spark_model_monitor.errors import BadConfiguration, NoData
+from spark_model_monitor.stopping import require_going_on
+from spark_model_monitor.storage import Storage, join
+
+W = TypeVar("W")
+R = TypeVar("R")
+
+NOW = "NOW"  # the expression of a schedule that runs once, at once
+
+DAY_HOURS = 24
+HOURLY = "cron(0 * ? * * *)"
+
+_CRON = re.compile(r"cron\(0 (?P<hour>\*|\d{1,2})(?:/(?P<step>\d{1,2}))? (?:\? \* \* \*|\* \* \? \*)\)")
+_EXPRESSIONS = f"{HOURLY}, cron(0 5 ? * * *) for five o'clock, cron(0 0/6 ? * * *) for every six hours, or {NOW}"
+_CRONTAB_FIELDS = 5
+_DURATION = TypeAdapter(timedelta)
+
+
+def _times(cron: str, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
+    from cronsim import CronSim  # Airflow's processes may lack it
+
+    return CronSim(cron, start, reverse=reverse)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The times of a crontab line, minute to day of the week, in UTC."""
+
+    cron: str
+
+    @classmethod
+    def of(cls, text: str, where: str) -> Clock:
+        """The clock of a text. where: its name in errors.
+
+        Raises BadConfiguration if it is not a line of crontab, or never occurs.
+        """
+        from cronsim import CronSimError
+
+        cron = " ".join(text.split())
+        try:
+            if len(cron.split()) != _CRONTAB_FIELDS:
+                raise CronSimError(f"it has {len(cron.split())} fields of {_CRONTAB_FIELDS}")
+            next(_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
+        except CronSimError as error:
+            raise BadConfiguration(
+                f"{where} is {text!r} ({error}); it has to be minute, hour, day, month and day of the week as crontab has "
+                "them, such as 0 * * * * for every hour"
+            ) from None
+        except StopIteration:
+            raise BadConfiguration(f"{where} is {text!r}, which never comes; write a day that there is") from None
+        return cls(cron)
+
+    def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The times later than `after`, up to and including `until`."""
+        return takewhile(lambda time: time <= until, _times(self.cron, after.astimezone(timezone.utc)))
+
+    def latest(self, until: datetime) -> datetime:
+        """The last time up to and including `until`."""
+        minute_after = until.astimezone(timezone.utc).replace(second=0, microsecond=0) + timedelta(minutes=1)
+        return next(_times(self.cron, minute_after, reverse=True))
+
+    def period(self, at: datetime) -> timedelta:
+        """The distance between the times around `at`."""
+        latest = self.latest(at)
+        return next(_times(self.cron, latest)) - latest
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """Runs at `first_hour` of each day (0 to 23, UTC) and every `every_hours` (1 to 24) after it until the day ends."""
+
+    first_hour: int
+    every_hours: int
+
+    @classmethod
+    def of(cls, expression: str, where: str = "the schedule expression") -> Recurrence | None:
+        """The recurrence of a service's expression; None for `NOW`. where: its name in errors.
+
+        Raises BadConfiguration for any other text.
+        """
+        text = expression.strip()
+        if text.upper() == NOW:
+            return None
+        found = _CRON.fullmatch(text)
+        hour, step = (found["hour"], found["step"]) if found else ("", None)
+        if found is None or (hour == "*" and step) or (hour != "*" and int(hour) >= DAY_HOURS):
+            raise BadConfiguration(f"{where} is {expression!r}; the service has {_EXPRESSIONS}")
+        if step is not None and not 1 <= int(step) <= DAY_HOURS:
+            raise BadConfiguration(f"{where} is {expression!r}, which runs every {step} hours; write 1 to {DAY_HOURS}")
+        return cls(0, 1) if hour == "*" else cls(int(hour), int(step or DAY_HOURS))
+
+    @property
+    def period(self) -> timedelta:
+        """The length of a run's window."""
+        return timedelta(hours=self.every_hours)
+
+    @property
+    def cron(self) -> str:
+        """The same as a line of crontab, minute to day of the week."""
+        if self.every_hours == 1 and self.first_hour == 0:
+            return "0 * * * *"
+        hours = range(self.first_hour, DAY_HOURS, self.every_hours)
+        return f"0 {','.join(map(str, hours))} * * *"
+
+    def times(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The times of the runs later than `after`, up to and including `until`."""
+        return Clock(self.cron).times(after, until)
+
+
+def full_hour(time: datetime) -> datetime:
+    """The beginning of the hour of a time, UTC."""
+    return time.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
+
+
+def read_offset(text: str, where: str) -> timedelta:
+    """The time span of a service's offset: `-PT1H`, `-PT0H`, `-P8D`.
+
+    where: the name of the offset in errors. Raises BadConfiguration for any other text.
+    """
+    try:
+        return _DURATION.validate_python(text if "P" in text else "")  # pydantic takes plain numbers for seconds
+    except ValidationError:
+        raise BadConfiguration(
+            f"{where} is {text!r}; it has to be an ISO 8601 duration, such as PT10M, -PT1H or -P1D"
+        ) from None
+
+
+def run_windows(
+    windows: Iterable[W], run: Callable[[W], R], *, ends_all: Callable[[R], bool] = lambda result: False
+) -> Iterator[tuple[W, R]]:
+    """Each window with the result of its run, when that has ended, one after the other.
+
+    windows: may be a generator that grows meanwhile. run: runs one. ends_all: whether all other runs would have the same
+    result: then none of them is run. When this process is told to end, the rest is not run either, and the exception is raised.
+    """
+    for window in windows:
+        require_going_on()
+        result = run(window)
+        yield window, result
+        if ends_all(result):
+            return
+
+
+def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:
+    """Each hour (UTC) that a folder below `path` names, with the folder; folders sorted by name, at any depth.
+
+    The folders of hours are not listed. Raises BadInput if there is nothing at `path`.
+    """
+    for name in storage.list_folders(path):
+        folder = join(path, name)
+        hour = hour_of_path(join(folder, ""))
+        if hour is None:
+            yield from hour_folders(storage, folder)
+        else:
+            yield hour, folder
+
+
+def windows_of(
+    storage: Storage, path: str, recurrence: Recurrence, *, start: datetime | None = None, end: datetime | None = None
+) -> list[Window]:
+    """The windows of the schedule that contain at least one captured hour, in order.
+
+    start, end: bounds of the windows; None: unbounded.
+    Raises BadInput if there is nothing at `path`, NoData if no folder below it names an hour between the bounds.
+    """
+    hours = sorted({hour for hour, _ in hour_folders(storage, path)})
+    if not hours:
+        raise NoData(
+            f"{path} has no hour folders (…/yyyy/mm/dd/hh), so it holds no windows; name the prefix of the captures"
+        )
+    times = recurrence.times(hours[0], hours[-1] + HOUR + recurrence.period)
+    windows = (Window(time - recurrence.period, time) for time in times)
+    held = [window for window in windows if bisect_left(hours, window.start) < bisect_left(hours, window.end)]
+    held = [window for window in held if start is None or start <= window.start]
+    bounded = [window for window in held if end is None or window.end <= end]
+    if not bounded:
+        raise NoData(
+            f"{path} has captures from {hours[0].isoformat()} to {(hours[-1] + HOUR).isoformat()}, and no window of them lies "
+            "between the times asked for; widen these, or leave them out"
+        )
+    return bounded

@@ -1,0 +1,102 @@
+"""Many schedules in parallel: as many jobs at a time as cores and memory allow; a slow job delays no other."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from spark_model_monitor.stopping import require_going_on
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MOST_THREADS = 64  # schedules handled at a time; most wait for a turn
+PATIENCE_SECONDS = 60.0  # a job that takes longer loses its turn: the next one starts beside it
+JOB_BYTES = 512 * 2**20  # memory that a job of a small model may take
+JOBS_A_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
+STEP_SECONDS = 0.5  # between two checks whether this process was told to end
+
+_MEMORY = Path("/proc/meminfo")
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def usual_at_once() -> int:
+    """The default number of jobs with a turn at once."""
+    return min(JOBS_A_CORE * cores(), most_at_once(cores()))
+
+
+def most_at_once(at_once: int) -> int:
+    """The number of jobs, slow ones included, that free memory has room for; never fewer than have a turn."""
+    try:
+        free = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return 2 * at_once
+    return max(at_once, int(free.split()[1]) * 1024 // JOB_BYTES)
+
+
+class Turns:
+    """This many runs have a turn at once; a slow run gives its turn back and continues, as far as memory allows."""
+
+    def __init__(self, at_once: int, most: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._at_once, self._clock = at_once, clock
+        self._most = most_at_once(at_once) if most is None else most
+        self._began: dict[object, float] = {}
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """A turn for the duration of the body. Raises the error of a signal that ends this process while waiting."""
+        turn = object()
+        with self._changed:
+            while not self._has_room():
+                self._changed.wait(STEP_SECONDS)
+                require_going_on()
+            self._began[turn] = self._clock()
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._began[turn]
+                self._changed.notify()
+
+    def taking(self, run: Callable[[T], R]) -> Callable[[T], R]:
+        """The same function, run in its turn: nothing of it starts before."""
+
+        def in_turn(window: T) -> R:
+            with self.taken():
+                return run(window)
+
+        return in_turn
+
+    def _has_room(self) -> bool:
+        now = self._clock()
+        at_it = sum(now - began < PATIENCE_SECONDS for began in self._began.values())
+        return at_it < self._at_once and len(self._began) < self._most
+
+
+def side_by_side(step: Callable[[T], R], many: Sequence[T], at_once: int) -> list[R]:
+    """The result of a step for each item, in order; with one at a time, in this very thread.
+
+    Raises the first error, once the steps in progress have ended.
+    """
+    if at_once == 1 or len(many) < 2:
+        return [step(each) for each in many]
+    with ThreadPoolExecutor(min(MOST_THREADS, len(many)), "schedule") as pool:
+        futures = [pool.submit(copy_context().run, partial(step, each)) for each in many]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,0 +1,168 @@
+"""The state of all schedules of a fleet: read from records and results, shown as one page, and reported in one message
+for each cause.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlparse
+
+from spark_model_monitor.documents.alerts import Alerts, AlertStatus
+from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.documents.schedule import Execution
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.reports.alerts import deliver, read_alerts
+from spark_model_monitor.reports.history_page.fleet import WINDOWS, SeenWindow, State, Watched, causes_of, page_of_all
+from spark_model_monitor.reports.notices import ALERTS, ALERTS_OVER, AlertReport, Notice, Report
+from spark_model_monitor.reports.page.files import Report as PageFile
+from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.scheduling.fleet import Entry, Fleet
+from spark_model_monitor.running.scheduling.plan import Plan, model_of
+from spark_model_monitor.running.scheduling.record import Record, held
+from spark_model_monitor.running.scheduling.runs import overdue_since
+from spark_model_monitor.storage import LocalStorage, join
+from spark_model_monitor.storage.files import is_draft
+
+log = logging.getLogger(__name__)
+
+TOLD = "told.json"  # beside the page: what the sinks were notified of
+
+
+def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
+    """The state of an entry after its runs. folder: of the page of all schedules, for relative links."""
+    plan, fault = entry.plan, _in_a_line(str(entry.fault)) if entry.fault else ""
+    if plan is None:
+        return Watched(entry.name, State.FAILED, fault=fault)
+    known = Watched(
+        *(plan.name, State.FAILED, plan.analysis_type, model_of(plan) or plan.name),
+        *(plan.entry.owner or "", plan.entry.tags),
+        source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
+    )
+    if record is None:
+        return replace(known, fault=fault)
+    alerts, fault = _alerts(plan)
+    seen = alerts.windows[-WINDOWS:]
+    windows = tuple(SeenWindow(each.time, each.violations, tuple(each.since or {})) for each in seen)
+    last = next(iter(record.latest_first), None)
+    failure, failed_since = _failure(plan, record, now)
+    is_alert = alerts.status is AlertStatus.IN_ALERT
+    state = State.IN_ALERT if is_alert else State.FAILED if failure or fault else State.OK if windows else State.WAITING
+    since = _alert_since(alerts) if is_alert else failed_since
+    page, fault = _page(plan, last, folder), fault or failure
+    note = _in_a_line(last.exit_message or "") if last and plan.looks_at_commits and not fault else ""
+    return replace(known, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
+
+
+def _alerts(plan: Plan) -> tuple[Alerts, str]:
+    """The monitored windows; and the reason if they can't be read."""
+    try:
+        return read_alerts(join(plan.folder_of_runs(), "2000/01/01/00")), ""
+    except MonitorError as error:
+        return Alerts(), _in_a_line(str(error))
+
+
+def _alert_since(alerts: Alerts) -> str:
+    began = (alerts.windows[-1].since or {}).values() if alerts.windows else ()
+    turned = [each.time for each in alerts.transitions if each.status is AlertStatus.IN_ALERT]
+    return min(began, default="") or (turned[-1] if turned else "")
+
+
+def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
+    """Why the entry was not checked recently, and since when; empty if it was."""
+    runs = record.latest_first
+    over = [each for each in runs if not each.status.is_under_way]
+    bad = next((place for place, each in enumerate(over) if each.status.is_of_a_whole_run), len(over))
+    if runs and (last := runs[0].scheduled_time) > moment(now):
+        return f"its last run is of {last}, which is later than it is here; compare the hosts' clocks", ""
+    if bad:
+        return _in_a_line(over[0].exit_message or f"the run is {over[0].status.value}"), over[bad - 1].scheduled_time
+    late = overdue_since(plan, record.executions, now)
+    return ("", "") if late is None else (f"no run has completed since that of {moment(late)}", moment(late))
+
+
+def _page(plan: Plan, last: Execution | None, folder: Path) -> str:
+    """The page of a run, relative to a folder; empty if there is none, or if it is on another machine."""
+    if last is None or last.output_path is None or urlparse(last.output_path).scheme not in ("", "file"):
+        return ""
+    names = ("report.html", "history.html")  # of a table, whose windows have folders of their own
+    paths = (os.path.abspath(plan.folder / urlparse(last.output_path).path / name) for name in names)
+    return next((os.path.relpath(path, folder.absolute()) for path in paths if os.path.exists(path)), "")
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(re.sub(r"^(Error|Completed\w*): ", "", text).split())
+
+
+def tell_and_show(watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment) -> str:
+    """Write the page of all schedules, and notify the fleet's sinks of what is new; returns the text to print.
+
+    Raises OutputFailed if the page can't be written. If another call is already doing both, nothing is done.
+    """
+    with held(page.parent, page.name) as is_ours:
+        if not is_ours:
+            return ""
+        for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
+            if is_draft(left.name):
+                left.unlink(missing_ok=True)
+        PageFile(page_of_all(watched, fleet.name, _budget(fleet))).save(page)
+        failures = _tell(watched, page, fleet, now, environment) if fleet.sinks else []
+    for failure in failures:
+        log.warning("%s", failure)
+    lines = [f"{each.state.value[2:]}: {each.name}: {each.said}" for each in watched if each.said][:WINDOWS]
+    bad = (state for state in State if state is not State.OK)
+    counts = ", ".join(f"{sum(each.state is state for each in watched):,} {state.value[2:]}" for state in bad)
+    return "".join(f"{line}\n" for line in (*lines, f"{page}: {len(watched):,} monitors, {counts}"))
+
+
+def _budget(fleet: Fleet) -> str:
+    """The shared budget, in words."""
+    if fleet.share is None or fleet.alarms_per_month is None:
+        return "each schedule's own"
+    return f"{fleet.alarms_per_month:g} a month, one in {1 / fleet.share:,.0f} runs"
+
+
+def _tell(
+    watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
+) -> tuple[str, ...]:
+    """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
+    delivery, after which the next call tries again.
+    """
+    path = page.with_name(f"{page.stem}.{TOLD}")
+    told = _told(path)
+    bad = (each for each in watched if each.state.rank < State.WAITING.rank)
+    standing = {each.name: f"{each.state.name} {each.since}" for each in bad}
+    news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
+    over = sorted(set(told) - set(standing))
+    notices = [(_kinds(cause.of), Notice(ALERTS, cause.said)) for cause in causes_of(news)]
+    if over:
+        ended = [each for each in watched if each.name in over]
+        notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
+    failures: tuple[str, ...] = ()
+    for kinds, notice in notices:
+        alert = AlertReport(AlertStatus.IN_ALERT if notice.kind == ALERTS else AlertStatus.OK, changed=True)
+        paths = {"page": str(page.absolute())}
+        report = Report(kinds, "", now, alert, schedule=fleet.name, notices=(notice,), paths=paths)
+        failures += deliver(report, fleet.sinks, environment).failures
+    if notices and not failures:
+        LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
+    return failures
+
+
+def _kinds(of: Sequence[Watched]) -> str:
+    return " and ".join(dict.fromkeys(each.kind for each in of if each.kind)) or "SCHEDULES"
+
+
+def _told(path: Path) -> dict[str, str]:
+    """What the sinks were notified of; empty if that can't be read: they are notified again."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}

@@ -1,0 +1,108 @@
+"""The SDK's monitoring classes, over our jobs: a notebook of `sagemaker.model_monitor` runs with one import line changed.
+
+    from spark_model_monitor.sagemaker import CronExpressionGenerator, DefaultModelMonitor
+    import spark_model_monitor.sagemaker as sagemaker  # sagemaker.model_monitor.X, sagemaker.clarify.X, sagemaker.Session()
+
+Signatures are those of `sagemaker<3`; what only a managed service needs (roles, instances, networks, keys) is accepted and
+logged as ignored. Jobs run as `spark-model-monitor` starts them. `docs/from-sagemaker.md` says what differs.
+
+No pyspark in this package: jobs are processes of their own.
+"""
+
+from typing import Any
+
+from spark_model_monitor.sagemaker import clarify, dataset_format, model_monitor, s3
+from spark_model_monitor.sagemaker.analyses import ModelConfig, PDPConfig, SHAPConfig
+from spark_model_monitor.sagemaker.clarify import (
+    BiasConfig,
+    ClarifyBaseliningJob,
+    DataConfig,
+    ModelPredictedLabelConfig,
+    SageMakerClarifyProcessor,
+    SegmentationConfig,
+)
+from spark_model_monitor.sagemaker.inputs import (
+    BatchTransformInput,
+    CronExpressionGenerator,
+    DataCaptureConfig,
+    DataQualityDistributionConstraints,
+    DataQualityMonitoringConfig,
+    DatasetFormat,
+    EndpointInput,
+    MonitoringDatasetFormat,
+    MonitoringOutput,
+    NetworkConfig,
+)
+from spark_model_monitor.sagemaker.local_jobs import JobFailed
+from spark_model_monitor.sagemaker.monitoring_files import Constraints, ConstraintViolations, Statistics
+from spark_model_monitor.sagemaker.monitors import (
+    BiasAnalysisConfig,
+    DefaultModelMonitor,
+    ExplainabilityAnalysisConfig,
+    ModelBiasMonitor,
+    ModelExplainabilityMonitor,
+    ModelQualityMonitor,
+)
+from spark_model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
+from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
+from spark_model_monitor.sagemaker.sdk import REFUSED, is_installed, of_sdk
+from spark_model_monitor.sagemaker.session import LocalSession, client, get_execution_role
+from spark_model_monitor.storage.files import stands_in
+
+globals().update(REFUSED)
+
+
+def __getattr__(name: str) -> Any:
+    """What else `sagemaker` has: of the SDK itself where it is installed. Its Session, too, unless a folder stands in for S3.
+
+    Raises ImportError for a class, AttributeError for another name, with the reason, if it is not.
+    """
+    if name == "Session" and (stands_in() or not is_installed()):
+        return LocalSession
+    return of_sdk(name)
+
+
+__all__ = [
+    "DefaultModelMonitor",
+    "ModelQualityMonitor",
+    "ModelBiasMonitor",
+    "BiasAnalysisConfig",
+    "ModelExplainabilityMonitor",
+    "ExplainabilityAnalysisConfig",
+    "SageMakerClarifyProcessor",
+    "DataConfig",
+    "SegmentationConfig",
+    "BiasConfig",
+    "ModelPredictedLabelConfig",
+    "ClarifyBaseliningJob",
+    "ModelConfig",
+    "SHAPConfig",
+    "PDPConfig",
+    "DatasetFormat",
+    "MonitoringDatasetFormat",
+    "EndpointInput",
+    "BatchTransformInput",
+    "MonitoringOutput",
+    "NetworkConfig",
+    "DataCaptureConfig",
+    "CronExpressionGenerator",
+    "DataQualityMonitoringConfig",
+    "DataQualityDistributionConstraints",
+    "BaseliningJob",
+    "MonitoringExecution",
+    "ProcessingJob",
+    "JobFailed",
+    "Statistics",
+    "Constraints",
+    "ConstraintViolations",
+    *REFUSED,
+    "Session",
+    "get_execution_role",
+    "S3Downloader",
+    "S3Uploader",
+    "client",
+    "clarify",
+    "dataset_format",
+    "model_monitor",
+    "s3",
+]

@@ -1,0 +1,262 @@
+"""The SDK's classes of analyses: data, bias, the model, SHAP and partial dependence, as members of Clarify's configuration."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.predictors.loading import flavour_of
+from spark_model_monitor.sagemaker.definitions import given
+from spark_model_monitor.sagemaker.monitoring_files import located
+
+MODEL = "MODEL_MONITOR_MODEL"  # the variable that names a job's model
+
+
+@dataclass(eq=False)
+class SegmentationConfig:
+    """A column whose values divide the rows, for metrics of each part. display_aliases: with or without one for the rest.
+
+    Raises ValueError, in the SDK's words, for invalid segments, or another number of aliases.
+    """
+
+    name_or_index: str | int
+    segments: list[list[str | int]]
+    config_name: str | None = None
+    display_aliases: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name_or_index is None:
+            raise ValueError("`name_or_index` cannot be None")
+        listed = isinstance(self.segments, list) and all(isinstance(segment, list) for segment in self.segments)
+        if not self.segments or not listed:
+            raise ValueError("`segments` must be a list of lists of values or intervals.")
+        if self.display_aliases is not None and len(self.display_aliases) - len(self.segments) not in (0, 1):
+            raise ValueError(
+                "Number of `display_aliases` must equal the number of segments specified or with one additional default segment "
+                "display alias."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The member of the configuration."""
+        named = given(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
+        return {"name_or_index": self.name_or_index, "segments": self.segments, **named}
+
+
+@dataclass(eq=False)
+class DataConfig:
+    """The data set of an analysis, and the location of its results. s3_compression_type: accepted, without effect."""
+
+    s3_data_distribution_type: ClassVar[str] = "FullyReplicated"
+    s3_data_input_path: str
+    s3_output_path: str
+    s3_analysis_config_output_path: str | None = None
+    label: str | None = None
+    headers: list[str] | None = None
+    features: str | None = None
+    dataset_type: str = "text/csv"
+    s3_compression_type: str = "None"
+    joinsource: str | int | None = None
+    facet_dataset_uri: str | None = None
+    facet_headers: list[str] | None = None
+    predicted_label_dataset_uri: str | None = None
+    predicted_label_headers: list[str] | None = None
+    predicted_label: str | int | None = None
+    excluded_columns: list[int] | list[str] | None = None
+    segmentation_config: list[SegmentationConfig] | None = None
+    time_series_data_config: Any = None
+
+    def __post_init__(self) -> None:
+        series = self.time_series_data_config
+        first, others = ["dataset_type", "features", "headers", "label"], ["facet_dataset_uri", "facet_headers"]
+        others += ["predicted_label_dataset_uri", "predicted_label_headers", "predicted_label", "excluded_columns"]
+        self.analysis_config: dict[str, Any] = given(
+            **{name: getattr(self, name) for name in first},
+            joinsource_name_or_index=self.joinsource,
+            **{name: getattr(self, name) for name in others},
+            segment_config=[item.to_dict() for item in self.segmentation_config or ()] or None,
+            time_series_data_config=series and series.get_time_series_data_config(),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration's members about the data."""
+        return copy.deepcopy(self.analysis_config)
+
+
+class BiasConfig:
+    """The positive outcomes of the label, the facets with their sensitive values or thresholds, and the subgroups."""
+
+    def __init__(
+        self,
+        label_values_or_threshold: list[int | float | str],
+        facet_name: str | int | list[str] | list[int],
+        facet_values_or_threshold: Any = None,
+        group_name: str | None = None,
+    ) -> None:
+        """Raises ValueError, in the SDK's words, if there are more facets than values, or fewer."""
+        names = facet_name if isinstance(facet_name, list) else [facet_name]
+        values = facet_values_or_threshold
+        if not isinstance(facet_name, list) or values is None:
+            values = [values] * len(names)
+        if len(values) != len(names):
+            raise ValueError("The number of facet names doesn't match the number of facet values")
+        facets = [
+            given(name_or_index=name, value_or_threshold=value) for name, value in zip(names, values, strict=True)
+        ]
+        self.analysis_config: dict[str, Any] = given(
+            label_values_or_threshold=label_values_or_threshold, facet=facets, group_variable=group_name
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration's members about bias."""
+        return copy.deepcopy(self.analysis_config)
+
+
+@dataclass(eq=False)
+class ModelPredictedLabelConfig:
+    """The location of the prediction in the model's answer, and the threshold of its probability.
+
+    Raises TypeError, in the SDK's words, for a threshold that is not a number.
+    """
+
+    label: str | int | None = None
+    probability: str | int | None = None
+    probability_threshold: float | None = None
+    label_headers: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            float(0 if self.probability_threshold is None else self.probability_threshold)
+        except ValueError:
+            raise TypeError(
+                f"Invalid probability_threshold {self.probability_threshold}. "
+                f"Please choose one that can be cast to float."
+            ) from None
+        self.predictor_config = given(label=self.label, probability=self.probability, label_headers=self.label_headers)
+
+    def get_predictor_config(self) -> tuple[float | None, dict[str, Any]]:
+        """The threshold, and the configuration's members about the model's answer."""
+        return self.probability_threshold, copy.deepcopy(self.predictor_config)
+
+
+@dataclass(eq=False)
+class ModelConfig:
+    """What is explained. model_name or endpoint_name: a model that our jobs load, by its file, its address or `module:function`;
+    any other name is the service's own, and `env={"MODEL_MONITOR_MODEL": …}` of the processor says which model is meant.
+
+    Instances, accelerators and prefixes are accepted, and without effect.
+    """
+
+    model_name: str | None = None
+    instance_count: int | None = None
+    instance_type: str | None = None
+    accept_type: str | None = None
+    content_type: str | None = None
+    content_template: str | None = None
+    record_template: str | None = None
+    custom_attributes: str | None = None
+    accelerator_type: str | None = None
+    endpoint_name_prefix: str | None = None
+    target_model: str | None = None
+    endpoint_name: str | None = None
+    time_series_model_config: Any = None
+
+    def __post_init__(self) -> None:
+        if self.time_series_model_config is not None:
+            raise BadConfiguration("time_series_model_config: time series are not explained by this package")
+        named = (each.name for each in fields(ModelConfig))  # a subclass may have others
+        others = {name: getattr(self, name) for name in named if "instance_" not in name and name != "endpoint_name"}
+        count = {"initial_instance_count": self.instance_count}
+        first = {
+            "endpoint_name": self.endpoint_name,
+            "model_name": self.model_name,
+            "instance_type": self.instance_type,
+        }
+        self.predictor_config: dict[str, Any] = given(**(first | count | others))
+
+    def get_predictor_config(self) -> dict[str, Any]:
+        """The configuration's members about the model."""
+        return copy.deepcopy(self.predictor_config)
+
+
+class ExplainabilityConfig:
+    """The subject and the method of an explanation: one of the two below."""
+
+
+@dataclass(eq=False, repr=False)  # a baseline consists of rows of the data
+class SHAPConfig(ExplainabilityConfig):
+    """Attributions. text_config, image_config: refused, since texts and images are not explained by this package.
+
+    Raises ValueError, in the SDK's words, for baseline beside num_clusters, BadConfiguration for texts and images.
+    """
+
+    baseline: str | list[Any] | dict[str, Any] | None = None
+    num_samples: int | None = None
+    agg_method: str | None = None
+    use_logit: bool = False
+    save_local_shap_values: bool = True
+    seed: int | None = None
+    num_clusters: int | None = None
+    text_config: Any = None
+    image_config: Any = None
+    features_to_explain: list[str] | list[int] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("text_config", "image_config"):
+            if getattr(self, name) is not None:
+                raise BadConfiguration(f"{name}: it is not explained by this package; leave the column out")
+        if self.baseline is not None and self.num_clusters is not None:
+            raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
+        first = {"use_logit": self.use_logit, "save_local_shap_values": self.save_local_shap_values}
+        all_given = {each.name: getattr(self, each.name) for each in fields(SHAPConfig)}
+        self.shap_config: dict[str, Any] = given(**(first | all_given))
+
+    def get_explainability_config(self) -> dict[str, Any]:
+        """The member of `methods`."""
+        return {"shap": copy.deepcopy(self.shap_config)}
+
+
+class PDPConfig(ExplainabilityConfig):
+    """Partial dependence."""
+
+    def __init__(self, features: list[Any] | None = None, grid_resolution: int = 15, top_k_features: int = 10) -> None:
+        self.pdp_config: dict[str, Any] = given(
+            grid_resolution=grid_resolution, top_k_features=top_k_features, features=features
+        )
+
+    def get_explainability_config(self) -> dict[str, Any]:
+        """The member of `methods`."""
+        return {"pdp": copy.deepcopy(self.pdp_config)}
+
+
+Explained = SHAPConfig | PDPConfig
+
+
+def methods_of(asked: Explained | Sequence[Explained]) -> dict[str, Any]:
+    """The `methods` of one or several.
+
+    Raises ValueError, in the SDK's words, for none, or the same one twice.
+    """
+    configs = [asked] if isinstance(asked, Explained) else list(asked)
+    methods: dict[str, Any] = {}
+    for config in configs:
+        found = config.get_explainability_config()
+        if set(found) & set(methods):
+            raise ValueError("Duplicate explainability configs are provided")
+        methods |= found
+    if not methods:
+        raise ValueError("Please provide at least one explainability config.")
+    return methods
+
+
+def model_variables(config: Mapping[str, Any]) -> dict[str, str]:
+    """The variable of a configuration's model, if its name is of a model that our jobs load."""
+    predictor = config.get("predictor") or {}
+    name = predictor.get("endpoint_name") or predictor.get("model_name") or ""
+    try:
+        is_file = flavour_of(name) not in ("callable", "http")
+    except BadConfiguration:
+        return {}
+    return {MODEL: located(name) if is_file else name}

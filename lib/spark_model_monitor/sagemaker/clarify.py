@@ -1,0 +1,310 @@
+"""The SDK's processor of analyses, which runs them as our baselining job; `sagemaker.clarify` under our name.
+
+Its configurations (`analyses.py`) become Clarify's `analysis_config.json`, member for member as the SDK writes it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.reports.outputs.files import CONSTRAINTS
+from spark_model_monitor.sagemaker.analyses import (
+    BiasConfig,
+    DataConfig,
+    ExplainabilityConfig,
+    Explained,
+    ModelConfig,
+    ModelPredictedLabelConfig,
+    PDPConfig,
+    SegmentationConfig,
+    SHAPConfig,
+    methods_of,
+    model_variables,
+)
+from spark_model_monitor.sagemaker.monitoring_files import (
+    Constraints,
+    Statistics,
+    absolute,
+    default_prefix,
+    read_text,
+    write_text,
+)
+from spark_model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, named_after
+from spark_model_monitor.sagemaker.sdk import REFUSED
+from spark_model_monitor.storage import join
+
+__all__ = [
+    "BiasConfig",
+    "DataConfig",
+    "ModelConfig",
+    "ExplainabilityConfig",
+    "ModelPredictedLabelConfig",
+    "PDPConfig",
+    "SHAPConfig",
+    "SageMakerClarifyProcessor",
+    "SegmentationConfig",
+    *REFUSED,
+]
+
+globals().update(REFUSED)
+
+log = logging.getLogger(__name__)
+
+ANALYSIS = "analysis.json"
+ANALYSIS_CONFIG = "analysis_config.json"
+REPORT = {"name": "report", "title": "Analysis Report"}
+
+
+class ClarifyBaseliningJob(BaseliningJob):
+    """A job that analysed a data set: its results are the constraints of later windows."""
+
+    def suggested_constraints(self, file_name: str | None = CONSTRAINTS, kms_key: str | None = None) -> Constraints:
+        """analysis.json of the job, whatever `file_name` says. Raises BadInput if it doesn't exist."""
+        return super().suggested_constraints(ANALYSIS, kms_key)
+
+    def baseline_statistics(self, file_name: str | None = None, kms_key: str | None = None) -> Statistics:
+        """Not available: an analysis has no statistics.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError("analysis.json is all that an analysis leaves; use suggested_constraints")
+
+
+@dataclass(eq=False, repr=False)
+class SageMakerClarifyProcessor(BaselinedMonitor):
+    """Runs analyses. What only a managed service needs is accepted and logged as ignored."""
+
+    instance_count: int | None = None
+    instance_type: str | None = None
+    base_job_name: str | None = field(default=None, init=False)  # in the SDK only monitors have it
+    job_name_prefix: str | None = None
+    version: str | None = None
+    skip_early_validation: bool = False
+    latest_job: ProcessingJob | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.instance_count, self.instance_type = self.instance_count or 1, self.instance_type or "ml.m5.xlarge"
+        super().__post_init__()
+
+    def run(self, **_: Any) -> None:
+        """Not available, as in the SDK.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError(
+            "Please choose a method of run_pre_training_bias, run_post_training_bias, run_bias, run_explainability or "
+            "run_bias_and_explainability."
+        )
+
+    def run_pre_training_bias(
+        self,
+        data_config: DataConfig,
+        data_bias_config: BiasConfig,
+        methods: str | list[str] = "all",
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+        experiment_config: dict[str, str] | None = None,
+    ) -> ProcessingJob:
+        """Analyse what the labels of a data set say. Raises JobFailed if it was waited for and did not complete."""
+        config = analysis_of(data_config, data_bias_config, pre_training_methods=methods)
+        return self._analyse(data_config, config, job_name or named_after("Clarify-Pretraining-Bias"), wait, logs)
+
+    def run_post_training_bias(
+        self,
+        data_config: DataConfig,
+        data_bias_config: BiasConfig,
+        model_config: Any = None,
+        model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
+        methods: str | list[str] = "all",
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+        experiment_config: dict[str, str] | None = None,
+    ) -> ProcessingJob:
+        """Analyse what the predictions in a data set say; without `data_config.predicted_label` the model's own.
+
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        config = analysis_of(
+            data_config, data_bias_config, model_config, model_predicted_label_config, post_training_methods=methods
+        )
+        return self._analyse(data_config, config, job_name or named_after("Clarify-Posttraining-Bias"), wait, logs)
+
+    def run_bias(
+        self,
+        data_config: DataConfig,
+        bias_config: BiasConfig,
+        model_config: Any = None,
+        model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
+        pre_training_methods: str | list[str] = "all",
+        post_training_methods: str | list[str] = "all",
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+        experiment_config: dict[str, str] | None = None,
+    ) -> ProcessingJob:
+        """Analyse labels and predictions of a data set, as the two above.
+
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        config = analysis_of(
+            data_config,
+            bias_config,
+            model_config,
+            model_predicted_label_config,
+            pre_training_methods=pre_training_methods,
+            post_training_methods=post_training_methods,
+        )
+        return self._analyse(data_config, config, job_name or named_after("Clarify-Bias"), wait, logs)
+
+    def run_explainability(
+        self,
+        data_config: DataConfig,
+        model_config: ModelConfig,
+        explainability_config: Explained | list[Explained],
+        model_scores: ModelPredictedLabelConfig | str | int | None = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+        experiment_config: dict[str, str] | None = None,
+    ) -> ProcessingJob:
+        """Explain a model by what it answers to the rows of a data set.
+
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        config = explained_of(data_config, model_config, explainability_config, model_scores)
+        return self._analyse(data_config, config, job_name or named_after("Clarify-Explainability"), wait, logs)
+
+    def run_bias_and_explainability(
+        self,
+        data_config: DataConfig,
+        model_config: ModelConfig,
+        explainability_config: Explained | list[Explained],
+        bias_config: BiasConfig,
+        pre_training_methods: str | list[str] = "all",
+        post_training_methods: str | list[str] = "all",
+        model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+        experiment_config: dict[str, str] | None = None,
+    ) -> ProcessingJob:
+        """Analyse the bias of a model and explain it: two jobs, the bias one with its results in the folder `bias`.
+
+        Both are waited for, whatever `wait` says, since the analysis.json of the second gets the metrics of the first.
+        Raises JobFailed if one did not complete.
+        """
+        if not wait:
+            log.info("wait=False is without effect: analysis.json is made of two jobs")
+        name = job_name or named_after("Clarify-Bias-And-Explainability")
+        asked = (data_config, bias_config, model_config, model_predicted_label_config)
+        config = analysis_of(
+            *asked, pre_training_methods=pre_training_methods, post_training_methods=post_training_methods
+        )
+        beside = copy.copy(data_config)
+        beside.s3_output_path = join(data_config.s3_output_path, "bias")
+        bias = self._analyse(beside, config, f"{name}-bias", True, logs)
+        config = explained_of(data_config, model_config, explainability_config, model_predicted_label_config)
+        explained = self._analyse(data_config, config, name, True, logs)
+        found = [json.loads(read_text(each.file(ANALYSIS), self.sagemaker_session)) for each in (bias, explained)]
+        text = json.dumps({**found[0], **found[1]}, indent=4)
+        write_text(explained.file(ANALYSIS), text, self.sagemaker_session)
+        return explained
+
+    def _analyse(
+        self, data_config: DataConfig, config: Mapping[str, Any], name: str, wait: bool, logs: bool
+    ) -> ProcessingJob:
+        if self.job_name_prefix:
+            name = f"{self.job_name_prefix}-{name}"
+        self.latest_job = self._baseline(
+            name,
+            data_config.s3_output_path,
+            analysis_variables(config, data_config, name, self.sagemaker_session),
+            wait=wait,
+            logs=logs,
+        )
+        return self.latest_job
+
+
+def analysis_of(
+    data_config: DataConfig,
+    bias_config: BiasConfig,
+    model_config: Any = None,
+    predicted: ModelPredictedLabelConfig | str | int | None = None,
+    *,
+    pre_training_methods: str | list[str] | None = None,
+    post_training_methods: str | list[str] | None = None,
+) -> dict[str, Any]:
+    """Clarify's configuration of these.
+
+    model_config: anything with the SDK's `get_predictor_config`. Source: sagemaker.clarify of the SDK, 2.257.7.
+    """
+    methods: dict[str, Any] = {"report": dict(REPORT)}
+    if pre_training_methods:
+        methods["pre_training_bias"] = {"methods": pre_training_methods}
+    if post_training_methods:
+        methods["post_training_bias"] = {"methods": post_training_methods}
+    config = {**data_config.get_config(), **bias_config.get_config(), "methods": methods}
+    if model_config is not None:
+        config["predictor"] = dict(model_config.get_predictor_config())
+    _add_answer(config, predicted)
+    return config
+
+
+def explained_of(
+    data_config: DataConfig,
+    model_config: ModelConfig,
+    asked: Explained | list[Explained],
+    scores: ModelPredictedLabelConfig | str | int | None,
+) -> dict[str, Any]:
+    """Clarify's configuration of an explanation."""
+    config = {
+        **data_config.get_config(),
+        "methods": {**methods_of(asked), "report": dict(REPORT)},
+        "predictor": model_config.get_predictor_config(),
+    }
+    _add_answer(config, scores)
+    return config
+
+
+def _add_answer(config: dict[str, Any], predicted: ModelPredictedLabelConfig | str | int | None) -> None:
+    """Add the location of the prediction in the model's answer."""
+    if isinstance(predicted, ModelPredictedLabelConfig):
+        threshold, members = predicted.get_predictor_config()
+        if members and "predictor" in config:
+            config["predictor"].update(members)
+        if threshold is not None:
+            config["probability_threshold"] = threshold
+    elif predicted is not None and "predictor" in config:
+        config["predictor"]["label"] = predicted
+
+
+def analysis_variables(
+    config: Mapping[str, Any], data_config: DataConfig, name: str, session: Any
+) -> dict[str, str | None]:
+    """A job's variables; the configuration is written where the data configuration says, else below the home folder."""
+    folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
+    explains = {"shap", "pdp"} & set(config["methods"])
+    return {
+        "analysis_type": (AnalysisType.MODEL_EXPLAINABILITY if explains else AnalysisType.MODEL_BIAS).value,
+        "MODEL_MONITOR_ANALYSIS_CONFIG": absolute(write_config(config, folder, session)),
+        "dataset_source": absolute(data_config.s3_data_input_path),
+        **model_variables(config),
+    }
+
+
+def write_config(config: Mapping[str, Any], folder: str, session: Any) -> str:
+    """Write a configuration into a folder; returns its location."""
+    return write_text(join(folder, ANALYSIS_CONFIG), json.dumps(config), session)

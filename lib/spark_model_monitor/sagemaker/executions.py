@@ -1,0 +1,304 @@
+"""The runs of a schedule, run on request, and its alert as the SDK's objects."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.alerts import Alerts
+from spark_model_monitor.documents.run_description import moment, time_of
+from spark_model_monitor.documents.schedule import Execution, ScheduledJob
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.integrations.imports.descriptions import definition_of, schedule_of
+from spark_model_monitor.integrations.imports.jobs import JobVariables, entry_of, jobs_of, recurrence_of, window_of
+from spark_model_monitor.reports.alerts import read_alerts
+from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.options import variable_of
+from spark_model_monitor.running.runtime.status import ExitStatus
+from spark_model_monitor.running.scheduling.plan import A_MOMENT, JobCommand, Plan
+from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, held
+from spark_model_monitor.running.scheduling.runs import Note, due_times, run_jobs
+from spark_model_monitor.running.scheduling.schedules import Clock, read_offset, run_windows
+from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
+from spark_model_monitor.sagemaker.monitoring_files import located
+from spark_model_monitor.storage import join
+
+log = logging.getLogger(__name__)
+
+_JOB_NAMES = {
+    "DataQuality": "model-monitoring",
+    "ModelQuality": "model-quality-monitoring",
+    "ModelBias": "model-bias-monitoring",
+    "ModelExplainability": "model-explainability-monitoring",
+}
+_MERGE_JOB = "groundtruth-merge"  # prefix of the names of processing jobs (C1.5)
+
+_STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: ExitStatus.TERMINATED}
+"""By a processing job's status; any other is a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan(Plan):
+    """The plan of a schedule that is stored in the API's form: its jobs get variables, and the service's names.
+
+    variables: of each job by its name. token: distinguishes the processing jobs of this call from others.
+    """
+
+    variables: Mapping[str, JobVariables] = field(default_factory=dict)
+    token: str = ""
+
+    @property
+    def waits_for_data(self) -> bool:
+        """Never: a run without data is a failed one."""
+        return False
+
+    def window(self, scheduled: datetime) -> Window:
+        """The window of a scheduled run, to the second."""
+        start, end = self.offsets or (timedelta(0), timedelta(0))
+        return Window(scheduled + start, scheduled + end)
+
+    def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
+        """The command of a job in the run of this time, with its results in the folder of its hour."""
+        variables = dict(self.variables[job.job].variables)
+        if job.output_folder is not None:
+            variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
+        window = self.window(scheduled)
+        times = {"start_time": moment(window.start), "end_time": moment(window.end)}
+        prefix = _MERGE_JOB if job.job == "merge" else _JOB_NAMES[self.entry.monitoring_type]
+        name = f"{prefix}-{scheduled:%Y%m%d%H%M}-{self.token}"
+        return JobCommand((job.job,), {**variables, **times}, self.folder, located(variables["output_path"]), name=name)
+
+
+def plan_of(kept: Mapping[str, Any]) -> LocalPlan:
+    """The plan of a schedule's record."""
+    schedule, definition = schedule_of(kept["Schedule"]), definition_of(kept["Definition"])
+    jobs = {job.job: job for job in jobs_of(definition, schedule.name, kept["CapturePrefix"])}
+    entry = entry_of(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
+    recurrence, window = recurrence_of(schedule), window_of(schedule, definition)
+    created = kept["Schedule"]["CreationTime"].replace(microsecond=0)  # the record of runs has no fractions of a second
+    return LocalPlan(
+        entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
+        file=local_jobs.path_of(local_jobs.SCHEDULES, schedule.name),
+        clock=Clock(recurrence.cron) if recurrence else None,
+        offsets=(read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")),
+        delay=timedelta(0),
+        starts=created,
+        destinations=(),
+        variables=jobs,
+        token=uuid.uuid4().hex[:24],
+    )
+
+
+def keep(name: str, record: Mapping[str, Any]) -> None:
+    """Store a schedule's record. Raises BadConfiguration for an expression or offset that the service does not have."""
+    plan_of(record)
+    local_jobs.write(local_jobs.SCHEDULES, name, record)
+
+
+def run_due(name: str) -> list[dict[str, Any]]:
+    """Run what is due of a schedule; returns all its executions, the oldest first, in the API's form.
+
+    If two processes call this at the same time one runs it, and the other gets the earlier executions.
+    Raises BadInput if there is no such schedule.
+    """
+    kept = local_jobs.read(local_jobs.SCHEDULES, name)
+    folder = local_jobs.path_of(local_jobs.EXECUTIONS, name).parent
+    with held(folder, name) as is_ours:
+        if is_ours:
+            record = Record.read(folder, name)
+            record.settle()
+            plan = plan_of(kept)
+            run = partial(run_jobs, plan, record, launch=_run_job)
+            for _ in run_windows(chain(_begun_early(plan, record), due_times(plan, record, local_jobs.now)), run):
+                pass
+            _run_first(plan, record, run)
+    return summaries(kept["Schedule"])
+
+
+def _begun_early(plan: LocalPlan, record: Record) -> Iterator[datetime]:
+    """Runs whose window had not ended when they ran, and now has: the rest of their records came since."""
+    now = local_jobs.now()
+    for each in record.executions.executions if plan.is_running else ():
+        if time_of(each.last_modified_time) < time_of(each.scheduled_time) <= now:
+            yield time_of(each.scheduled_time)
+
+
+def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
+    """Run the window that contains a new schedule's start, on the existing records, else the one before it.
+
+    The service begins with that window, too, at its end. If neither has data, nothing counts as run until it is over.
+    """
+    if plan.clock is None or not plan.is_running or record.executions.executions:
+        return
+    end = next(plan.clock.times(local_jobs.now(), local_jobs.now() + 2 * plan.clock.period(local_jobs.now())))
+    for time in (end, plan.clock.latest(end - A_MOMENT)):
+        execution, status = run(time)
+        if status != ExitStatus.NO_DATA:
+            return
+        record.forget(execution)
+
+
+def summaries(schedule: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The runs that have ended, the oldest first, in the API's form. schedule: in the API's form."""
+    name = schedule["MonitoringScheduleName"]
+    record = Record.read(local_jobs.path_of(local_jobs.EXECUTIONS, name).parent, name)
+    return [
+        _summary(each, each.processing_job, name)
+        for each in record.executions.executions
+        if each.processing_job and not each.status.is_under_way
+    ]
+
+
+def _summary(execution: Execution, job: str, schedule: str) -> dict[str, Any]:
+    """One of the API's MonitoringExecutionSummaries."""
+    description = local_jobs.describe(job)
+    status = description["ProcessingJobStatus"]
+    violated = status == local_jobs.COMPLETED and _has_violations(description)
+    reason = {"FailureReason": description["FailureReason"]} if "FailureReason" in description else {}
+    return {
+        "MonitoringScheduleName": schedule,
+        "ScheduledTime": time_of(execution.scheduled_time),
+        "CreationTime": description["CreationTime"],
+        "LastModifiedTime": description.get("ProcessingEndTime", description["CreationTime"]),
+        "MonitoringExecutionStatus": "CompletedWithViolations" if violated else status,
+        "ProcessingJobArn": description["ProcessingJobArn"],
+        **reason,
+    }
+
+
+def _run_job(command: JobCommand, note: Note) -> int:
+    """Run a job of ours under its name to its end; the exit status that its description has."""
+    [job], name = command.words, command.name or ""
+    source = ProcessingInput(command.variables["dataset_source"], str(CONTAINER / "input"), "endpoint_input_1")
+    note(process_id=local_jobs.start(job, name, command.variables, [source]))
+    with suppress(local_jobs.JobFailed):
+        local_jobs.wait(name)
+    description = local_jobs.describe(name)
+    log.info("%s: %s", name, description["ExitMessage"])
+    if job == "merge" and description["ProcessingJobStatus"] == local_jobs.COMPLETED:
+        local_jobs.keep_papers(name, command.output_path)
+    status = _STATUSES.get(description["ProcessingJobStatus"])
+    if status is None:  # which nobody knows of a job that another process started
+        return local_jobs.read(local_jobs.JOBS, name).get("ExitStatus") or int(ExitStatus.FAILED)
+    return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
+
+
+def _has_violations(description: Mapping[str, Any]) -> bool:
+    return str(description.get("ExitMessage", "")).startswith("CompletedWithViolations")
+
+
+def results_of(record: Mapping[str, Any]) -> str:
+    """The folder above the hour folders of a schedule's runs."""
+    schedule, definition = schedule_of(record["Schedule"]), definition_of(record["Definition"])
+    return jobs_of(definition, schedule.name, record["CapturePrefix"])[-1].variables["output_path"]
+
+
+DATAPOINTS = variable_of("datapoints_to_alert", OPTIONS["datapoints_to_alert"])
+PERIOD = variable_of("evaluation_period", OPTIONS["evaluation_period"])
+
+ASCENDING = "Ascending"
+
+
+@dataclass
+class ModelDashboardIndicatorAction:
+    """Whether the service's dashboard shows the alert; there is none here."""
+
+    enabled: bool
+
+
+@dataclass
+class MonitoringAlertActions:
+    """The service's actions on an alert; here sinks take them (docs/alerts.md)."""
+
+    model_dashboard_indicator: ModelDashboardIndicatorAction
+
+
+@dataclass
+class MonitoringAlertSummary:
+    """An alert: its rule and its state. alert_status: InAlert or OK."""
+
+    alert_name: str
+    creation_time: datetime
+    last_modified_time: datetime
+    alert_status: str
+    data_points_to_alert: int
+    evaluation_period: int
+    actions: MonitoringAlertActions
+
+
+@dataclass
+class MonitoringAlertHistorySummary:
+    """A change of an alert."""
+
+    alert_name: str
+    creation_time: datetime
+    alert_status: str
+
+
+def rule_variables(datapoints: int | None, period: int | None) -> dict[str, str]:
+    """The variables for an alert's rule, as far as it is given.
+
+    Raises ValueError, in the SDK's words, if none of it is.
+    """
+    if not datapoints and not period:
+        raise ValueError("Got no alert property to update.")
+    return {name: str(value) for name, value in ((DATAPOINTS, datapoints), (PERIOD, period)) if value}
+
+
+def summary_of(schedule: Mapping[str, Any], environment: Mapping[str, str], output_path: str) -> MonitoringAlertSummary:
+    """The alert of a schedule. environment: of its jobs. output_path: the folder above its runs' hour folders."""
+    datapoints = int(environment.get(DATAPOINTS, 1))
+    return MonitoringAlertSummary(
+        schedule["MonitoringScheduleName"],
+        schedule["CreationTime"],
+        schedule["LastModifiedTime"],
+        _alerts(output_path).status.value,
+        datapoints,
+        int(environment.get(PERIOD, datapoints)),
+        MonitoringAlertActions(ModelDashboardIndicatorAction(enabled=False)),
+    )
+
+
+def history_of(
+    name: str,
+    output_path: str,
+    *,
+    ascending: bool,
+    status: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+) -> list[MonitoringAlertHistorySummary]:
+    """The changes of an alert, filtered by status, and before and after a time (ISO 8601) if given."""
+    changes = [
+        MonitoringAlertHistorySummary(name, _moment(transition.time), transition.status.value)
+        for transition in _alerts(output_path).transitions
+    ]
+    wanted = [
+        change
+        for change in changes
+        if (status is None or change.alert_status == status)
+        and (before is None or change.creation_time < _moment(before))
+        and (after is None or change.creation_time > _moment(after))
+    ]
+    return wanted if ascending else wanted[::-1]
+
+
+def _alerts(output_path: str) -> Alerts:
+    """The history beside the runs; empty where this process can't read it, as on S3."""
+    try:
+        return read_alerts(located(output_path))
+    except MonitorError:
+        return Alerts()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -1,0 +1,304 @@
+"""The inputs and outputs of a schedule, its configuration, and an endpoint's captures, as the SDK spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+
+from spark_model_monitor.capture import CaptureOptions
+from spark_model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
+from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES
+from spark_model_monitor.running.scheduling.schedules import HOURLY, NOW
+from spark_model_monitor.sagemaker.monitoring_files import capture_prefix, captured_to, home
+from spark_model_monitor.sagemaker.sdk import beside
+
+
+class DatasetFormat:
+    """What a baseline's data set is, for `suggest_baseline`."""
+
+    @staticmethod
+    def csv(header: bool = True, output_columns_position: str = "START") -> dict[str, Any]:
+        """CSV; output_columns_position: START or END, where the model's answers stand."""
+        return {"csv": {"header": header, "output_columns_position": output_columns_position}}
+
+    @staticmethod
+    def json(lines: bool = True) -> dict[str, Any]:
+        """JSON, an object a line or, without `lines`, a document a file."""
+        return {"json": {"lines": lines}}
+
+    @staticmethod
+    def sagemaker_capture_json() -> dict[str, Any]:
+        """Captured records, both halves."""
+        return {"sagemakerCaptureJson": {}}
+
+
+class MonitoringDatasetFormat:
+    """What a batch transform left, for `BatchTransformInput`."""
+
+    @staticmethod
+    def csv(header: bool = True) -> dict[str, Any]:
+        """CSV."""
+        return {"Csv": {"Header": header}}
+
+    @staticmethod
+    def json(lines: bool = True) -> dict[str, Any]:
+        """JSON, an object a line or, without `lines`, a document a file."""
+        return {"Json": {"Line": lines}}
+
+    @staticmethod
+    def parquet() -> dict[str, Any]:
+        """Parquet."""
+        return {"Parquet": {}}
+
+
+class CronExpressionGenerator:
+    """Expressions of schedules."""
+
+    @staticmethod
+    def hourly() -> str:
+        """At every full hour, for the hour before."""
+        return HOURLY
+
+    @staticmethod
+    def daily(hour: int = 0) -> str:
+        """At one hour of the day (UTC), for the 24 hours before."""
+        return f"cron(0 {hour} ? * * *)"
+
+    @staticmethod
+    def daily_every_x_hours(hour_interval: int, starting_hour: int = 0) -> str:
+        """At `starting_hour` (UTC) and every `hour_interval` hours after it until the day ends."""
+        return f"cron(0 {starting_hour}/{hour_interval} ? * * *)"
+
+    @staticmethod
+    def now() -> str:
+        """Once, at once."""
+        return NOW
+
+
+CONTAINER = PurePosixPath("/opt/ml/processing")
+"""Mount points in the service; kept in descriptions, used by no job of ours."""
+
+_ATTRIBUTES = {
+    "destination": "LocalPath",
+    "s3_input_mode": "S3InputMode",
+    "s3_data_distribution_type": "S3DataDistributionType",
+    "start_time_offset": "StartTimeOffset",
+    "end_time_offset": "EndTimeOffset",
+    **{ours: theirs for theirs, ours in ATTRIBUTES.items()},
+}
+
+
+@dataclass
+class ProcessingInput:
+    """One input of a job."""
+
+    source: str
+    destination: str
+    input_name: str | None = None
+
+
+@dataclass
+class ProcessingOutput:
+    """The place of a job's results. s3_output: the same by the names of the SDK's third version."""
+
+    source: str
+    destination: str
+    output_name: str | None = None
+
+    @property
+    def s3_output(self) -> S3Output:
+        return S3Output(self.destination, self.source)
+
+
+@dataclass
+class S3Output:
+    """Where results go, and where the service's container had them."""
+
+    s3_uri: str
+    local_path: str
+    s3_upload_mode: str = "EndOfJob"
+
+
+@dataclass
+class NetworkConfig:
+    """The network of the service's jobs: accepted, and without effect."""
+
+    enable_network_isolation: bool | None = None
+    security_group_ids: list[str] | None = None
+    subnets: list[str] | None = None
+    encrypt_inter_container_traffic: bool | None = None
+
+
+@dataclass(eq=False)
+class EndpointInput:
+    """The captures of an endpoint.
+
+    endpoint_name: its name below the capture prefix (`monitoring_files.capture_prefix`), or a path that holds its captures.
+    destination, s3_input_mode, s3_data_distribution_type: accepted, and used by no job of ours.
+    """
+
+    endpoint_name: str
+    destination: str
+    s3_input_mode: str = "File"
+    s3_data_distribution_type: str = "FullyReplicated"
+    start_time_offset: str | None = None
+    end_time_offset: str | None = None
+    features_attribute: str | None = None
+    inference_attribute: str | None = None
+    probability_attribute: str | int | None = None
+    probability_threshold_attribute: float | None = None
+    exclude_features_attribute: str | None = None
+
+    @classmethod
+    def named(cls, endpoint: str | EndpointInput) -> EndpointInput:
+        """The input of an endpoint that may be given by its name alone."""
+        return endpoint if isinstance(endpoint, EndpointInput) else cls(endpoint, str(CONTAINER / "input" / "endpoint"))
+
+    def request(self) -> dict[str, Any]:
+        """The member `EndpointInput` of the API's job definitions."""
+        return {"EndpointInput": {"EndpointName": self.endpoint_name, **_attributes(vars(self))}}
+
+
+@dataclass(eq=False)
+class BatchTransformInput:
+    """What batch transforms left below a prefix; members as those of `EndpointInput`."""
+
+    data_captured_destination_s3_uri: str
+    destination: str
+    dataset_format: Mapping[str, Any]
+    s3_input_mode: str = "File"
+    s3_data_distribution_type: str = "FullyReplicated"
+    start_time_offset: str | None = None
+    end_time_offset: str | None = None
+    features_attribute: str | None = None
+    inference_attribute: str | None = None
+    probability_attribute: str | None = None
+    probability_threshold_attribute: float | str | None = None
+    exclude_features_attribute: str | None = None
+
+    def request(self) -> dict[str, Any]:
+        """The member `BatchTransformInput` of the API's job definitions."""
+        return {
+            "BatchTransformInput": {
+                "DataCapturedDestinationS3Uri": self.data_captured_destination_s3_uri,
+                "DatasetFormat": dict(self.dataset_format),
+                **_attributes(vars(self)),
+            }
+        }
+
+
+@dataclass(eq=False)
+class MonitoringOutput:
+    """Where results go. source: the place in the service's container; destination: the place itself."""
+
+    source: str
+    destination: str | None = None
+    s3_upload_mode: str = "Continuous"
+
+    def request(self) -> dict[str, Any]:
+        """One of the `MonitoringOutputs` of the API's job definitions."""
+        return {"S3Output": {"S3Uri": self.destination, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}}
+
+
+def _attributes(members: Mapping[str, Any]) -> dict[str, Any]:
+    given = {theirs: members[ours] for ours, theirs in _ATTRIBUTES.items() if members[ours] is not None}
+    if "ProbabilityAttribute" in given:
+        given["ProbabilityAttribute"] = str(given["ProbabilityAttribute"])  # the SDK accepts an index, too
+    if "ProbabilityThresholdAttribute" in given:
+        given["ProbabilityThresholdAttribute"] = float(given["ProbabilityThresholdAttribute"])
+    return given
+
+
+class DataCaptureConfig:
+    """What of the requests is captured, and where to. Your own endpoint reads it from here (`spark_model_monitor.capture`).
+
+    sampling_percentage: 0 to 100. capture_options: REQUEST, RESPONSE or both. kms_key_id: kept, not used.
+    """
+
+    API_MAPPING: ClassVar[dict[str, str]] = {"REQUEST": "Input", "RESPONSE": "Output"}
+
+    def __init__(
+        self,
+        enable_capture: bool,
+        sampling_percentage: int = 20,
+        destination_s3_uri: str | None = None,
+        kms_key_id: str | None = None,
+        capture_options: Sequence[str] | None = None,
+        csv_content_types: Sequence[str] | None = None,
+        json_content_types: Sequence[str] | None = None,
+        sagemaker_session: Any = None,
+    ) -> None:
+        self.enable_capture = enable_capture
+        self.sampling_percentage = sampling_percentage
+        if destination_s3_uri is not None:
+            captured_to[home()] = destination_s3_uri.rstrip("/")
+        self.destination_s3_uri = destination_s3_uri or capture_prefix({}, sagemaker_session)
+        self.kms_key_id = kms_key_id
+        self.capture_options = capture_options or ["REQUEST", "RESPONSE"]
+        self.csv_content_types = csv_content_types or ["text/csv"]
+        self.json_content_types = json_content_types or ["application/json"]
+
+    def _to_request_dict(self) -> dict[str, Any]:
+        """What the SDK's own `Model.deploy` tells the API; its name is the SDK's."""
+        types = {"CsvContentTypes": self.csv_content_types, "JsonContentTypes": self.json_content_types}
+        key = {} if self.kms_key_id is None else {"KmsKeyId": self.kms_key_id}
+        return {
+            "EnableCapture": self.enable_capture,
+            "InitialSamplingPercentage": self.sampling_percentage,
+            "DestinationS3Uri": self.destination_s3_uri,
+            "CaptureOptions": [
+                {"CaptureMode": self.API_MAPPING.get(each.upper(), each)} for each in self.capture_options
+            ],
+            "CaptureContentTypeHeader": types,
+            **key,
+        }
+
+    def options(self, endpoint: str, variant: str = "AllTraffic") -> CaptureOptions:
+        """Ours: what a `CaptureWriter` is made with, `enable_capture` among it. Raises ValueError if an option can't be."""
+        return CaptureOptions(
+            endpoint=endpoint,
+            variant=variant,
+            enable_capture=self.enable_capture,
+            sampling_percentage=self.sampling_percentage,
+            capture_options=self.capture_options,
+            csv_content_types=self.csv_content_types,
+            json_content_types=self.json_content_types,
+        )
+
+
+@dataclass(eq=False)
+class DataQualityDistributionConstraints:
+    """The part about distributions. categorical_drift_method: LInfinity or ChiSquared, or one of ours (docs/drift.md)."""
+
+    categorical_drift_method: str | None = None
+
+    @staticmethod
+    def valid_distribution_constraints(distribution_constraints: Any) -> bool:
+        """Whether they can be used; None can."""
+        return not distribution_constraints or DataQualityDistributionConstraints.valid_categorical_drift_method(
+            distribution_constraints.categorical_drift_method
+        )
+
+    @staticmethod
+    def valid_categorical_drift_method(categorical_drift_method: str | None) -> bool:
+        """Whether there is such a method; None means the default one."""
+        return not categorical_drift_method or categorical_drift_method in CATEGORICAL_DRIFT_METHODS
+
+
+@dataclass(eq=False)
+class DataQualityMonitoringConfig:
+    """What replaces the suggested configuration."""
+
+    distribution_constraints: DataQualityDistributionConstraints | None = None
+
+    @staticmethod
+    def valid_monitoring_config(monitoring_config: Any) -> bool:
+        """Whether it can be used; None can."""
+        return not monitoring_config or DataQualityDistributionConstraints.valid_distribution_constraints(
+            monitoring_config.distribution_constraints
+        )
+
+
+__getattr__ = beside("inputs")

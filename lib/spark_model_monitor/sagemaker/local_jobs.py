@@ -1,0 +1,270 @@
+"""Our jobs as local processes, and their records between calls: a JSON file for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+import spark_model_monitor
+from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
+from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
+from spark_model_monitor.storage import LocalStorage, join, storage_of
+
+PATHS = (
+    *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
+    *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
+)
+"""Variables of jobs that are paths or URIs: descriptions have them as given, and jobs as absolute paths."""
+
+SCHEDULES, JOBS, EXECUTIONS = "schedules", "jobs", "executions"
+
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # more than the API's, which has no '_' and '.', and 63 of them
+_OF_A_TIME = "Time"  # the ending of the API's members that are times
+_AS_GIVEN = ("DataAnalysisStartTime", "DataAnalysisEndTime")
+"""… except these, which may be a time or a duration before the run."""
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def path_of(kind: str, name: str, suffix: str = ".json") -> Path:
+    """The file of one record. Raises BadConfiguration for a name that is invalid or leads elsewhere."""
+    if not _NAME.fullmatch(name):
+        raise BadConfiguration(
+            f"{name!r} is no name among the {kind}; write letters, digits, '-', '_' and '.', a letter or digit first, 200 at most"
+        )
+    return home() / kind / f"{name}{suffix}"
+
+
+def exists(kind: str, name: str) -> bool:
+    """Whether there is such a record."""
+    return path_of(kind, name).is_file()
+
+
+def names(kind: str) -> list[str]:
+    """The names of the existing records."""
+    return sorted(path.stem for path in (home() / kind).glob("*.json") if _NAME.fullmatch(path.stem))
+
+
+def read(kind: str, name: str) -> dict[str, Any]:
+    """A record.
+
+    Raises BadInput, listing the existing ones, if there is none of this name.
+    """
+    if not exists(kind, name):
+        there = ", ".join(names(kind)) or "none"
+        raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {there}")
+    content: dict[str, Any] = json.loads(path_of(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
+    return content
+
+
+def write(kind: str, name: str, content: Mapping[str, Any]) -> None:
+    """Store a record.
+
+    Raises OutputFailed if it can't be written.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=datetime.isoformat)
+    LocalStorage().write(str(path_of(kind, name)), f"{text}\n".encode())
+
+
+def delete(kind: str, name: str, suffix: str = ".json") -> None:
+    """Remove a record; nothing happens if there is none."""
+    path_of(kind, name, suffix).unlink(missing_ok=True)
+
+
+def _with_times(members: dict[str, Any]) -> dict[str, Any]:
+    times = {name for name in members if name.endswith(_OF_A_TIME) and name not in _AS_GIVEN}
+    texts = {name: datetime.fromisoformat(members[name]) for name in times if isinstance(members[name], str)}
+    return {**members, **texts}
+
+
+ARN = "arn:aws:sagemaker:local:000000000000"  # prefix of the names of schedules and jobs where the API has an ARN
+
+IN_PROGRESS, COMPLETED, FAILED, STOPPED = "InProgress", "Completed", "Failed", "Stopped"  # `ProcessingJobStatus`
+
+MESSAGE = "message"
+_PASSED = (0, 4)  # exit statuses of successful jobs: 4 is violations, with --fail-on-violations
+
+_TERMINATED = (143, -15)
+_LOOK_EVERY_SECONDS = 0.2
+_LONGEST_MESSAGE = 1024  # characters of ExitMessage and FailureReason, as in the API
+
+_running: dict[str, subprocess.Popen[bytes]] = {}
+
+
+class JobFailed(MonitorError):
+    """A job that was waited for did not complete; the text is its own exit message."""
+
+
+def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> int:
+    """Start a job of ours under a name, and record it in the API's form; returns its process id.
+
+    job: baseline, monitor or merge. variables: its own.
+    """
+    output = variables["output_path"]
+    if exists_here(join(output, MESSAGE)):
+        LocalStorage().delete(located(join(output, MESSAGE)))  # of an earlier run
+    log = path_of(JOBS, name, ".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    opened = {name: located(text) if name in PATHS else text for name, text in variables.items()}
+    with log.open("wb") as lines:
+        _running[name] = subprocess.Popen(
+            [sys.executable, "-m", "spark_model_monitor.cli", job],
+            env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **opened},
+            stdin=subprocess.DEVNULL,
+            stdout=lines,
+            stderr=subprocess.STDOUT,
+        )
+    description = _description(name, variables, inputs)
+    write(JOBS, name, {"Description": description, "ProcessId": _running[name].pid})
+    return _running[name].pid
+
+
+def describe(name: str) -> dict[str, Any]:
+    """The API's DescribeProcessingJob of a job, now.
+
+    Raises BadInput if there is no such job.
+    """
+    record = read(JOBS, name)
+    description: dict[str, Any] = record["Description"]
+    if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["ProcessId"]):
+        return description
+    ended = {**description, **_outcome(name, description), "ProcessingEndTime": now()}
+    status = _running[name].returncode if name in _running else None
+    write(JOBS, name, {**record, "Description": ended, "ExitStatus": status})
+    _running.pop(name, None)
+    return ended
+
+
+def wait(name: str, out: TextIO | None = None) -> dict[str, Any]:
+    """Wait until a job has ended, and describe it. out: where its log goes meanwhile.
+
+    Raises JobFailed if it did not complete.
+    """
+    with path_of(JOBS, name, ".log").open(encoding="utf-8", errors="replace") as lines:
+        while True:
+            description = describe(name)
+            if out is not None:
+                out.write(lines.read())
+            if description["ProcessingJobStatus"] != IN_PROGRESS:
+                break
+            time.sleep(_LOOK_EVERY_SECONDS)
+    if description["ProcessingJobStatus"] != COMPLETED:
+        raise JobFailed(f"the job {name} is {description['ProcessingJobStatus']}: {description.get('ExitMessage', '')}")
+    return description
+
+
+def stop(name: str) -> None:
+    """End a job that is running; nothing happens to one that has ended."""
+    if describe(name)["ProcessingJobStatus"] == IN_PROGRESS:
+        with suppress(ProcessLookupError):
+            os.kill(read(JOBS, name)["ProcessId"], 15)
+        with suppress(JobFailed):
+            wait(name)
+
+
+def keep_papers(name: str, output: str) -> None:
+    """Move a merge's reports to the job's record: in the service a folder of merged records has no other files."""
+    storage = storage_of(output)
+    for file in [*storage.walk(output, hidden=True)]:
+        if hour_of_path(file.path) is None:
+            below = file.path.partition(output.rstrip("/"))[2]
+            LocalStorage().write(str(path_of(JOBS, f"{name}.merge", below)), storage.read(file.path))
+            storage.delete(file.path)
+
+
+def _is_running(name: str, process_id: int) -> bool:
+    if name in _running:
+        return _running[name].poll() is None
+    try:
+        os.kill(process_id, 0)  # started by another process than this one
+    except OSError:
+        return False
+    return True
+
+
+def _outcome(name: str, description: Mapping[str, Any]) -> dict[str, Any]:
+    """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
+    output = description["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
+    try:
+        message = read_text(join(output, MESSAGE), None).strip()
+    except MonitorError:
+        message = _last_line(name)
+    status = _running[name].returncode if name in _running else None
+    passed = message.startswith(COMPLETED) if status is None else status in _PASSED
+    message = message[:_LONGEST_MESSAGE]
+    if passed:
+        return {"ProcessingJobStatus": COMPLETED, "ExitMessage": message}
+    reason = f"AlgorithmError: {message}"[:_LONGEST_MESSAGE]  # the service's words (C1.6)
+    ended = STOPPED if status in _TERMINATED else FAILED
+    return {"ProcessingJobStatus": ended, "ExitMessage": message, "FailureReason": reason}
+
+
+def _last_line(name: str) -> str:
+    """The last line of the log, for a job that ended before it could leave a message."""
+    lines = path_of(JOBS, name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line for line in reversed(lines) if line.strip()), "it left no message")
+
+
+def _description(name: str, variables: Mapping[str, str], inputs: Sequence[ProcessingInput]) -> dict[str, Any]:
+    started = now()
+    resources = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}  # the API requires some
+    return {
+        "ProcessingJobName": name,
+        "ProcessingJobArn": f"{ARN}:processing-job/{name}",
+        "ProcessingJobStatus": IN_PROGRESS,
+        "ProcessingInputs": [
+            {
+                "InputName": each.input_name,
+                "S3Input": {
+                    "S3Uri": each.source,
+                    "LocalPath": each.destination,
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+            for each in inputs
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": "monitoring_output",
+                    "S3Output": {
+                        "S3Uri": variables["output_path"],
+                        "LocalPath": str(CONTAINER / "output"),
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ]
+        },
+        "ProcessingResources": {"ClusterConfig": resources},
+        "AppSpecification": {"ImageUri": f"spark-model-monitor:{spark_model_monitor.__version__}"},
+        "Environment": dict(variables),
+        "CreationTime": started,
+        "ProcessingStartTime": started,
+    }
+
+
+def job_of_arn(arn: str) -> str:
+    """The name of a job by its ARN.
+
+    Raises BadInput if it is the ARN of something else.
+    """
+    _, separator, name = arn.partition(":processing-job/")
+    if not separator:
+        raise BadInput(f"{arn!r} is no processing job; its ARN has :processing-job/ in it")
+    return name

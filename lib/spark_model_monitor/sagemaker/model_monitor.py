@@ -1,0 +1,5 @@
+"""`sagemaker.model_monitor` under our name, for notebooks that write `sagemaker.model_monitor.X`."""
+
+from spark_model_monitor.sagemaker.sdk import beside
+
+__getattr__ = beside("model_monitor")

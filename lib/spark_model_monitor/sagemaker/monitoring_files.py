@@ -1,0 +1,230 @@
+"""statistics.json, constraints.json and constraint_violations.json as objects, and locations: defaults, S3 URIs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlparse
+
+from spark_model_monitor.errors import BadInput, needing
+from spark_model_monitor.storage import LocalStorage, is_local, join, local_path
+from spark_model_monitor.storage.files import S3_ROOT_VARIABLE, standing_in
+
+HOME_VARIABLE = "MODEL_MONITOR_HOME"
+"""Names the folder for schedules, the records and logs of jobs, and results without a location of their own."""
+
+CAPTURES_VARIABLE = "sagemaker_endpoint_datacapture_prefix"
+"""The contract's name for the prefix below which endpoints capture (C1.1)."""
+
+DEFAULT_HOME = "model-monitor-home"
+
+captured_to: dict[Path, str] = {}
+"""By home, the location in this process's last `DataCaptureConfig`: no other source gives an endpoint's captures."""
+
+_S3 = "s3"
+_MODEL_MONITOR = "model-monitor"
+
+
+def home() -> Path:
+    """The folder for what is kept between calls."""
+    return Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).absolute()
+
+
+def default_prefix(session: Any) -> str:
+    """Below what results go by default: the session's bucket if there is a session that has one, else a folder at home.
+
+    Source: C1.5.
+    """
+    bucket = getattr(session, "default_bucket", None)
+    top = f"s3://{bucket()}" if callable(bucket) else str(home())
+    prefix = getattr(session, "default_bucket_prefix", None)
+    return join(top, *([prefix] if isinstance(prefix, str) and prefix else []), _MODEL_MONITOR)
+
+
+def capture_prefix(environment: Mapping[str, str], session: Any) -> str:
+    """Below what endpoints capture: as the monitor's `env` or this process's environment says, else as the `DataCaptureConfig`
+    that this process made last, else where the SDK has it."""
+    named = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), captured_to.get(home()))
+    return next(filter(None, named), None) or join(default_prefix(session), "data-capture")
+
+
+def absolute(uri: str) -> str:
+    """An absolute local path, independent of the working directory; a URI as it is."""
+    return uri if urlparse(uri).scheme else str(Path(uri).absolute())
+
+
+def located(uri: str) -> str:
+    """The path or URI that a job gets for `uri`: absolute if it is local."""
+    return absolute(standing_in(uri))
+
+
+def read_text(uri: str, session: Any) -> str:
+    """The content of a file as a text. Raises BadInput if it can't be read."""
+    return read_bytes(uri, session).decode("utf-8")
+
+
+def read_bytes(uri: str, session: Any) -> bytes:
+    """The content of a file. Raises BadInput if it can't be read."""
+    place = located(uri)
+    if urlparse(place).scheme != _S3:
+        return LocalStorage().read(place)
+    bucket, key = _bucket_and_key(place)
+    try:
+        content: bytes = _client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
+    except Exception as error:  # botocore's own classes are unavailable without botocore
+        raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
+
+
+def write_text(uri: str, text: str, session: Any, kms_key: str | None = None) -> str:
+    """Write a text as `write_bytes` does."""
+    return write_bytes(uri, text.encode(), session, kms_key)
+
+
+def write_bytes(uri: str, content: bytes, session: Any, kms_key: str | None = None) -> str:
+    """Write a file and give its URI. kms_key: what S3 encrypts it with; None for what the bucket says.
+
+    Raises OutputFailed or botocore's error if it can't be written.
+    """
+    place = located(uri)
+    if urlparse(place).scheme != _S3:
+        LocalStorage().write(place, content)
+        return uri
+    bucket, key = _bucket_and_key(place)
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+    _client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
+    return uri
+
+
+def exists_here(uri: str) -> bool:
+    """Whether `uri` is an existing local path."""
+    place = located(uri)
+    return is_local(place) and local_path(place).exists()
+
+
+def _bucket_and_key(uri: str) -> tuple[str, str]:
+    parts = urlparse(uri)
+    return parts.netloc, parts.path.lstrip("/")
+
+
+def _client(session: Any) -> Any:
+    """The session's own boto3 session, else one with the user's settings."""
+    boto_session = getattr(session, "boto_session", None)
+    if boto_session is not None:
+        return boto_session.client("s3")
+    with needing(
+        f"files on S3 are read by boto3, which is not installed; write pip install 'spark-model-monitor[s3]', or set "
+        f"{S3_ROOT_VARIABLE} to a folder that stands in for S3"
+    ):
+        import boto3
+    return boto3.client("s3")
+
+
+F = TypeVar("F", bound="ModelMonitoringFile")
+
+_SWITCH = {True: "Enabled", False: "Disabled"}
+
+
+class ModelMonitoringFile:
+    """One of the three files. kms_key: what S3 encrypts it with when it is saved.
+
+    The constructors of each have a first parameter called after it, as the SDK's: `from_string(statistics_file_string=…)`.
+    """
+
+    _DEFAULT_NAME: ClassVar[str] = "monitoring.json"
+
+    def __init_subclass__(cls, file: str) -> None:
+        """Name the parameter with the file's content after the file."""
+        cls._DEFAULT_NAME = f"{file}.json"
+        for method in ("__init__", "from_s3_uri", "from_string", "from_file_path"):
+            known = inspect.getattr_static(ModelMonitoringFile, method)
+            own = _called_after(getattr(known, "__func__", known), file)
+            setattr(cls, method, classmethod(own) if isinstance(known, classmethod) else own)
+
+    def __init__(
+        self, body_dict: Any, file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None
+    ) -> None:
+        self.body_dict = body_dict
+        self.file_s3_uri = file_s3_uri
+        self.kms_key = kms_key
+        self.session = sagemaker_session
+
+    def save(self, new_save_location_s3_uri: str | None = None) -> str:
+        """Write the body to its location, or to a new one, which it keeps; returns the location."""
+        if new_save_location_s3_uri is not None:
+            self.file_s3_uri = new_save_location_s3_uri
+        return write_text(self.file_s3_uri, json.dumps(self.body_dict), self.session, self.kms_key)
+
+    @classmethod
+    def from_s3_uri(cls: type[F], file_s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None) -> F:
+        """The file at a URI or path. Raises BadInput if it can't be read."""
+        return cls(json.loads(read_text(file_s3_uri, sagemaker_session)), file_s3_uri, kms_key, sagemaker_session)
+
+    @classmethod
+    def from_string(
+        cls: type[F],
+        file_string: str,
+        kms_key: str | None = None,
+        file_name: str | None = None,
+        sagemaker_session: Any = None,
+    ) -> F:
+        """A file with this content, written to a location of its own."""
+        place = join(default_prefix(sagemaker_session), "monitoring", str(uuid.uuid4()), file_name or cls._DEFAULT_NAME)
+        write_text(place, file_string, sagemaker_session, kms_key)
+        return cls(json.loads(file_string), place, kms_key, sagemaker_session)
+
+    @classmethod
+    def from_file_path(cls: type[F], file_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> F:
+        """A copy of a local file."""
+        path = Path(file_path)
+        return cls.from_string(path.read_text(encoding="utf-8"), kms_key, path.name, sagemaker_session)
+
+
+def _called_after(constructor: Callable[..., Any], file: str) -> Callable[..., Any]:
+    """A constructor whose `file_…` parameter is `statistics_file_…`, or according to the file's name."""
+    known = inspect.signature(constructor)
+    renamed = [
+        each.replace(name=f"{file}_{name}" if name.startswith("file_") and each.default is each.empty else name)
+        for name, each in known.parameters.items()
+    ]
+    signature = known.replace(parameters=renamed)
+
+    @functools.wraps(constructor)
+    def called(*ordered: Any, **named: Any) -> Any:
+        bound = signature.bind(*ordered, **named)
+        bound.apply_defaults()
+        return constructor(*bound.arguments.values())
+
+    vars(called).update(__signature__=signature)
+    return called
+
+
+class Statistics(ModelMonitoringFile, file="statistics"):
+    """statistics.json: what the data is like."""
+
+
+class Constraints(ModelMonitoringFile, file="constraints"):
+    """constraints.json: what later data should be like."""
+
+    def set_monitoring(self, enable_monitoring: bool, feature_name: str | None = None) -> None:
+        """Switch the checks on or off, of one feature or of all; `save` writes it."""
+        if feature_name is None:
+            self.body_dict["monitoring_config"]["evaluate_constraints"] = _SWITCH[enable_monitoring]
+            return
+        for feature in self.body_dict["features"]:
+            if feature["name"] == feature_name:
+                overrides = feature.get("monitoring_config_overrides") or {}
+                feature["monitoring_config_overrides"] = {
+                    **overrides,
+                    "evaluate_constraints": _SWITCH[enable_monitoring],
+                }
+
+
+class ConstraintViolations(ModelMonitoringFile, file="constraint_violations"):
+    """constraint_violations.json: what a window did not keep to."""

@@ -1,0 +1,364 @@
+"""The SDK's four monitors."""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, methods_of, model_variables
+from spark_model_monitor.sagemaker.clarify import (
+    BiasConfig,
+    ClarifyBaseliningJob,
+    DataConfig,
+    ModelPredictedLabelConfig,
+    analysis_of,
+    analysis_variables,
+    explained_of,
+    write_config,
+)
+from spark_model_monitor.sagemaker.definitions import baseline_config, given
+from spark_model_monitor.sagemaker.inputs import DataQualityMonitoringConfig
+from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics, absolute, default_prefix
+from spark_model_monitor.sagemaker.processing import BASELINING_JOB, ProcessingJob, named_after
+from spark_model_monitor.sagemaker.schedules import ScheduledMonitor
+from spark_model_monitor.storage import join
+
+
+class DefaultModelMonitor(ScheduledMonitor):
+    """Watches what an endpoint is sent and answers, or what a batch transform left."""
+
+    MONITORING_TYPE: ClassVar[str] = "DataQuality"
+    JOB_DEFINITION_BASE_NAME = "data-quality-job-definition"
+    OWN = ("record_preprocessor_script", "post_analytics_processor_script")
+    AFTER_OUTPUT = (("constraints", "statistics"), ("statistics", "constraints"))
+    ROLE_LAST = True
+
+    def suggest_baseline(
+        self,
+        baseline_dataset: str,
+        dataset_format: dict[str, Any],
+        record_preprocessor_script: str | None = None,
+        post_analytics_processor_script: str | None = None,
+        output_s3_uri: str | None = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+        monitoring_config_override: DataQualityMonitoringConfig | None = None,
+    ) -> ProcessingJob:
+        """Profile a data set and suggest constraints: the baselining job.
+
+        baseline_dataset: a path, or a URI that the job's Spark opens. wait: until it has ended; logs: show its log meanwhile.
+        Raises JobFailed if it was waited for and did not complete, RuntimeError for a configuration that is not valid.
+        """
+        if not DataQualityMonitoringConfig.valid_monitoring_config(monitoring_config_override):
+            raise RuntimeError("Invalid value for monitoring_config_override.")
+        variables = {
+            "dataset_source": absolute(baseline_dataset),
+            "dataset_format": json.dumps(dataset_format),
+            "record_preprocessor_script": _absolute(record_preprocessor_script),
+            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
+            "categorical_drift_method": _drift_method(monitoring_config_override),
+        }
+        return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
+
+    def run_baseline(self) -> None:
+        """Not for this monitor, as in the SDK.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError(
+            "'.run_baseline()' is only allowed for ModelMonitor objects. "
+            "Please use suggest_baseline for DefaultModelMonitor objects, instead."
+        )
+
+    def latest_monitoring_statistics(self) -> Statistics | None:  # type: ignore[override]
+        """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
+        return super().latest_monitoring_statistics()
+
+    def latest_monitoring_constraint_violations(self) -> ConstraintViolations | None:  # type: ignore[override]
+        """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due."""
+        return super().latest_monitoring_constraint_violations()
+
+    def _latest_baseline(self) -> dict[str, Any]:
+        """The files of the latest baselining job. Raises BadConfiguration if there is none."""
+        job = self._baselining_job()
+        return baseline_config(
+            ConstraintsResource=job.suggested_constraints(), StatisticsResource=job.baseline_statistics()
+        )
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else absolute(path)
+
+
+def _drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
+    if config is None or config.distribution_constraints is None:
+        return None
+    return config.distribution_constraints.categorical_drift_method
+
+
+class ModelQualityMonitor(ScheduledMonitor):
+    """Watches accuracy, precision, recall, errors: the metrics of a `problem_type`."""
+
+    MONITORING_TYPE: ClassVar[str] = "ModelQuality"
+    JOB_DEFINITION_BASE_NAME = "model-quality-job-definition"
+    OWN = ("ground_truth_input", "problem_type", "record_preprocessor_script", "post_analytics_processor_script")
+
+    def suggest_baseline(
+        self,
+        baseline_dataset: str,
+        dataset_format: dict[str, Any],
+        problem_type: str,
+        inference_attribute: str | None = None,
+        probability_attribute: str | int | None = None,
+        ground_truth_attribute: str | None = None,
+        probability_threshold_attribute: float | str | None = None,
+        post_analytics_processor_script: str | None = None,
+        output_s3_uri: str | None = None,
+        wait: bool = False,
+        logs: bool = False,
+        job_name: str | None = None,
+    ) -> ProcessingJob:
+        """Measure the model on a data set with its answers and the labels, and suggest thresholds: the baselining job.
+
+        problem_type: BinaryClassification, MulticlassClassification or Regression. The attributes are columns by name or index.
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        threshold = probability_threshold_attribute
+        variables = {
+            "analysis_type": AnalysisType.MODEL_QUALITY.value,
+            "dataset_source": absolute(baseline_dataset),
+            "dataset_format": json.dumps(dataset_format),
+            "problem_type": problem_type,
+            "inference_attribute": inference_attribute,
+            "probability_attribute": None if probability_attribute is None else str(probability_attribute),
+            "ground_truth_attribute": ground_truth_attribute,
+            "probability_threshold_attribute": None if threshold is None else str(threshold),
+            "post_analytics_processor_script": _absolute(post_analytics_processor_script),
+        }
+        return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
+
+    def run_baseline(
+        self,
+        baseline_inputs: Any,
+        output: Any,
+        arguments: Any = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+    ) -> None:
+        """Not here: in the SDK it runs a container of one's own.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError("'.run_baseline()' runs a container of your own; use suggest_baseline instead.")
+
+
+class MonitorsConfig(Protocol):
+    """A configuration of a monitor, member for member as the SDK writes it."""
+
+    analysis_config: dict[str, Any]
+
+
+class ClarifyMonitor(ScheduledMonitor):
+    """A monitor of bias or of attributions."""
+
+    _attributes: dict[str, Any] | None = None
+    _config: MonitorsConfig | None = None
+
+    def run_baseline(self, **_: Any) -> None:
+        """Not here, as in the SDK.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError("'.run_baseline()' is only allowed for ModelMonitor objects.")
+
+    def latest_monitoring_statistics(self, **_: Any) -> None:  # type: ignore[override]
+        """Not here: an analysis has no statistics.
+
+        Raises NotImplementedError.
+        """
+        raise NotImplementedError("analysis.json is all that an analysis leaves")
+
+    def _analysed(
+        self,
+        data_config: DataConfig,
+        config: dict[str, Any],
+        of_schedules: MonitorsConfig,
+        attributes: dict[str, Any],
+        job_name: str | None,
+        *,
+        wait: bool,
+        logs: bool,
+    ) -> ProcessingJob:
+        """Start a baselining job. of_schedules, attributes: what a schedule takes where it is not given its own."""
+        name = job_name or named_after(self.base_job_name or BASELINING_JOB)
+        variables = analysis_variables(config, data_config, name, self.sagemaker_session)
+        job = self._baseline(name, data_config.s3_output_path, variables, wait=wait, logs=logs)
+        self.latest_baselining_job = ClarifyBaseliningJob(
+            self.sagemaker_session, name, job.inputs, job.outputs, self.output_kms_key
+        )
+        self.baselining_jobs[-1] = self.latest_baselining_job
+        self._config, self._attributes = of_schedules, attributes
+        return job
+
+    def _latest_config(self) -> MonitorsConfig:
+        """The configuration of the latest baselining job. Raises BadConfiguration if there was none."""
+        if self._config is None:
+            raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
+        return self._config
+
+    def _app_specification(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The application with the place of its configuration, which is written to a file if it is an object."""
+        config, env = arguments["analysis_config"], arguments["env"]
+        if "monitor_schedule_name" in arguments:  # a new schedule has to have one
+            config = config or self._latest_config()
+        if config is not None and not isinstance(config, str):
+            if model := model_variables(config.analysis_config):
+                env = {**((self.env if env is None else env) or {}), **model}
+            folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
+            config = write_config(config.analysis_config, folder, self.sagemaker_session)
+        place = {} if config is None else {"ConfigUri": absolute(config)}
+        return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **place}
+
+    def _with_attributes(self, read: dict[str, Any]) -> dict[str, Any]:
+        """An input that says where features and prediction are, from the baseline where it does not say it itself."""
+        return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
+
+
+class BiasAnalysisConfig:
+    """A monitor's configuration: a BiasConfig, with the columns' names and the label."""
+
+    def __init__(self, bias_config: BiasConfig, headers: list[str] | None = None, label: str | None = None) -> None:
+        self.analysis_config = {**bias_config.get_config(), **given(headers=headers, label=label)}
+
+
+class ModelBiasMonitor(ClarifyMonitor):
+    """Watches Clarify's bias metrics."""
+
+    MONITORING_TYPE: ClassVar[str] = "ModelBias"
+    JOB_DEFINITION_BASE_NAME = "model-bias-job-definition"
+    OWN = ("ground_truth_input", "analysis_config")
+
+    def suggest_baseline(
+        self,
+        data_config: DataConfig,
+        bias_config: BiasConfig,
+        model_config: Any,
+        model_predicted_label_config: ModelPredictedLabelConfig | None = None,
+        wait: bool = False,
+        logs: bool = False,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+    ) -> ProcessingJob:
+        """Analyse a data set with labels and predictions; its metrics are what later windows are compared with.
+
+        Without `data_config.predicted_label` the model is called. What says here where label and prediction are, a schedule
+        takes from here if it is not given its own.
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        config = analysis_of(
+            data_config,
+            bias_config,
+            model_config,
+            model_predicted_label_config,
+            pre_training_methods="all",
+            post_training_methods="all",
+        )
+        return self._analysed(
+            data_config,
+            config,
+            BiasAnalysisConfig(bias_config, headers=data_config.headers, label=data_config.label),
+            _attributes_of(data_config, model_predicted_label_config),
+            job_name,
+            wait=wait,
+            logs=logs,
+        )
+
+
+def _attributes_of(data_config: DataConfig, predicted: ModelPredictedLabelConfig | None) -> dict[str, str]:
+    """Source: ModelBiasMonitor of sagemaker 2.257.7, which fills these in (C7.2a)."""
+    named = given(
+        FeaturesAttribute=data_config.features,
+        InferenceAttribute=predicted.label if predicted else None,
+        ProbabilityAttribute=predicted.probability if predicted else None,
+    )
+    attributes = {name: str(value) for name, value in named.items()}
+    if predicted and predicted.probability_threshold is not None:
+        attributes["ProbabilityThresholdAttribute"] = predicted.probability_threshold  # type: ignore[assignment]
+    return attributes
+
+
+class ExplainabilityAnalysisConfig:
+    """A monitor's configuration: what is explained and how. headers: of the features, without the label."""
+
+    def __init__(
+        self,
+        explainability_config: Explained,
+        model_config: ModelConfig,
+        headers: list[str] | None = None,
+        label_headers: list[str] | None = None,
+    ) -> None:
+        predictor = {**model_config.get_predictor_config(), **given(label_headers=label_headers)}
+        self.analysis_config: dict[str, Any] = {
+            "methods": methods_of(explainability_config),
+            "predictor": predictor,
+            **given(headers=headers),
+        }
+
+
+class ModelExplainabilityMonitor(ClarifyMonitor):
+    """Watches the attributions of features."""
+
+    MONITORING_TYPE: ClassVar[str] = "ModelExplainability"
+    JOB_DEFINITION_BASE_NAME = "model-explainability-job-definition"
+    OWN = ("analysis_config",)
+
+    def suggest_baseline(
+        self,
+        data_config: DataConfig,
+        explainability_config: Explained,
+        model_config: ModelConfig,
+        model_scores: ModelPredictedLabelConfig | str | int | None = None,
+        wait: bool = False,
+        logs: bool = False,
+        job_name: str | None = None,
+        kms_key: str | None = None,
+    ) -> ProcessingJob:
+        """Explain the model on a data set; its attributions are what later windows are compared with.
+
+        A schedule takes model, methods and headers from here if it is not given its own.
+        Raises JobFailed if it was waited for and did not complete.
+        """
+        labelled = model_scores if isinstance(model_scores, ModelPredictedLabelConfig) else None
+        scores = labelled.label if labelled else model_scores
+        return self._analysed(
+            data_config,
+            explained_of(data_config, model_config, explainability_config, model_scores),
+            ExplainabilityAnalysisConfig(
+                explainability_config,
+                model_config,
+                _features_of(data_config),
+                labelled.label_headers if labelled else None,
+            ),
+            given(FeaturesAttribute=data_config.features, InferenceAttribute=None if scores is None else str(scores)),
+            job_name,
+            wait=wait,
+            logs=logs,
+        )
+
+
+def _features_of(data_config: DataConfig) -> list[str] | None:
+    """The headers without the label: of JSON, whose label is a path, those behind the features are the label's and prediction's.
+
+    Source: B1.
+    """
+    headers, label = data_config.headers, data_config.label
+    if headers is None or label in headers or data_config.features is None:
+        return headers and [name for name in headers if name != label]
+    return headers[: len(headers) - sum(each is not None for each in (label, data_config.predicted_label))]

@@ -1,0 +1,274 @@
+"""A started job, as the SDK's objects, and the baselines that all monitors can make."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from spark_model_monitor.documents.alerts import Decision
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.reports.history.decisions import accept
+from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, VIOLATIONS
+from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.definitions import PUBLISH
+from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
+from spark_model_monitor.sagemaker.monitoring_files import (
+    Constraints,
+    ConstraintViolations,
+    Statistics,
+    absolute,
+    default_prefix,
+    located,
+)
+from spark_model_monitor.sagemaker.sdk import beside
+from spark_model_monitor.storage import join
+
+log = logging.getLogger(__name__)
+
+J = TypeVar("J", bound="ProcessingJob")
+E = TypeVar("E", bound="MonitoringExecution")
+
+
+@dataclass(eq=False)
+class ProcessingJob:
+    """A job by its name. output_kms_key: kept, not used."""
+
+    sagemaker_session: Any
+    job_name: str
+    inputs: Sequence[ProcessingInput]
+    outputs: Sequence[ProcessingOutput]
+    output_kms_key: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return self.job_name
+
+    @property
+    def arn(self) -> str:
+        """A stand-in for the job's ARN."""
+        return f"{local_jobs.ARN}:processing-job/{self.job_name}"
+
+    # The names in the SDK's third version.
+
+    processing_job_name, processing_job_arn = name, arn
+
+    @property
+    def processing_job_status(self) -> str:
+        """Its current status: InProgress, Completed, Failed or Stopped."""
+        return str(self.describe()["ProcessingJobStatus"])
+
+    @property
+    def exit_message(self) -> str | None:
+        """Its exit message; None while it runs."""
+        return self.describe().get("ExitMessage")
+
+    def refresh(self: J) -> J:
+        """The job itself, whose status is looked up on each access."""
+        return self
+
+    def wait(self, logs: bool = True) -> None:
+        """Wait until it has ended. logs: show its log meanwhile.
+
+        Raises JobFailed if it did not complete.
+        """
+        local_jobs.wait(self.job_name, sys.stdout if logs else None)
+
+    def describe(self) -> dict[str, Any]:
+        """The API's DescribeProcessingJob: `ProcessingJobStatus`, `ExitMessage`, ….
+
+        Raises BadInput if there is no such job.
+        """
+        return local_jobs.describe(self.job_name)
+
+    def stop(self) -> None:
+        """End it if it is running."""
+        local_jobs.stop(self.job_name)
+
+    @classmethod
+    def from_processing_name(cls: type[J], sagemaker_session: Any, processing_job_name: str) -> J:
+        """The job of this name.
+
+        Raises BadInput if there is none.
+        """
+        return cls(
+            sagemaker_session, processing_job_name, *_inputs_and_outputs(local_jobs.describe(processing_job_name))
+        )
+
+    @classmethod
+    def from_processing_arn(cls: type[J], sagemaker_session: Any, processing_job_arn: str) -> J:
+        """The job of this ARN, as `describe` gives it.
+
+        Raises BadInput if there is none.
+        """
+        return cls.from_processing_name(sagemaker_session, local_jobs.job_of_arn(processing_job_arn))
+
+    def file(self, name: str) -> str:
+        """The location of one of its files."""
+        return join(self.outputs[0].destination, name)
+
+
+class BaseliningJob(ProcessingJob):
+    """A job that made a baseline."""
+
+    @classmethod
+    def from_processing_job(cls, processing_job: ProcessingJob) -> BaseliningJob:
+        """The same job."""
+        return cls(*(getattr(processing_job, member.name) for member in fields(ProcessingJob)))
+
+    def baseline_statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
+        """statistics.json of the baseline. Raises BadInput if it doesn't exist, as before the job has completed."""
+        return Statistics.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
+
+    def suggested_constraints(self, file_name: str = CONSTRAINTS, kms_key: str | None = None) -> Constraints:
+        """constraints.json of the baseline. Raises BadInput if it doesn't exist, as before the job has completed."""
+        return Constraints.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
+
+
+class MonitoringExecution(ProcessingJob):
+    """One run of a schedule. output: the location of its results."""
+
+    def __init__(
+        self,
+        sagemaker_session: Any,
+        job_name: str,
+        inputs: Sequence[ProcessingInput],
+        output: ProcessingOutput,
+        output_kms_key: str | None = None,
+    ) -> None:
+        self.output = output
+        super().__init__(sagemaker_session, job_name, inputs, [output], output_kms_key)
+
+    @classmethod
+    def from_processing_name(cls: type[E], sagemaker_session: Any, processing_job_name: str) -> E:
+        """The run of this name.
+
+        Raises BadInput if there is none.
+        """
+        inputs, outputs = _inputs_and_outputs(local_jobs.describe(processing_job_name))
+        return cls(sagemaker_session, processing_job_name, inputs, outputs[0])
+
+    def statistics(self, file_name: str = STATISTICS, kms_key: str | None = None) -> Statistics:
+        """statistics.json of the window. Raises BadInput if it doesn't exist, as after a failed run."""
+        return Statistics.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
+
+    def constraint_violations(self, file_name: str = VIOLATIONS, kms_key: str | None = None) -> ConstraintViolations:
+        """constraint_violations.json of the window. Raises BadInput if it doesn't exist, as after a failed run."""
+        return ConstraintViolations.from_s3_uri(self.file(file_name), kms_key, self.sagemaker_session)
+
+    def accept(self, features: Sequence[str] = (), by: str | None = None, why: str | None = None) -> Decision:
+        """Say that its alarms are fine, or those of some features; not in the SDK. by, why: who says so, and the reason.
+
+        Raises BadInput if its results are not there, BadConfiguration if it has no such violation.
+        """
+        return accept(located(self.output.destination), features, by=by, why=why)
+
+
+def _inputs_and_outputs(description: Mapping[str, Any]) -> tuple[list[ProcessingInput], list[ProcessingOutput]]:
+    inputs = [
+        ProcessingInput(each["S3Input"]["S3Uri"], each["S3Input"]["LocalPath"], each["InputName"])
+        for each in description["ProcessingInputs"]
+    ]
+    outputs = [
+        ProcessingOutput(each["S3Output"]["LocalPath"], each["S3Output"]["S3Uri"], each["OutputName"])
+        for each in description["ProcessingOutputConfig"]["Outputs"]
+    ]
+    return inputs, outputs
+
+
+BASELINING_JOB = "baseline-suggestion-job"
+
+ENCRYPTION = "MODEL_MONITOR_S3_ENCRYPTION"
+
+WITHOUT_EFFECT = (
+    *("role", "instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key"),
+    *("max_runtime_in_seconds", "tags", "network_config"),
+)
+"""Arguments that only a managed service uses."""
+
+
+@dataclass(eq=False, repr=False)
+class BaselinedMonitor:
+    """A monitor with its baselining jobs.
+
+    env: variables for every job, those of ours too (`MODEL_MONITOR_COMPAT`). output_kms_key: what jobs write to S3 is encrypted
+    with it, unless `env` says how. role, instances, the volume's key, tags, network and the longest run time are accepted; no
+    job of ours has a use for them, which is logged once.
+    """
+
+    role: str | None = None
+    instance_count: int | None = 1
+    instance_type: str | None = "ml.m5.xlarge"
+    volume_size_in_gb: int = 30
+    volume_kms_key: str | None = None
+    output_kms_key: str | None = None
+    max_runtime_in_seconds: int | None = None
+    base_job_name: str | None = None
+    sagemaker_session: Any = None
+    env: dict[str, str] | None = None
+    tags: Any = None
+    network_config: Any = None
+
+    def __post_init__(self) -> None:
+        self.baselining_jobs: list[BaseliningJob] = []
+        self.latest_baselining_job: BaseliningJob | None = None
+        self.latest_baselining_job_name: str | None = None
+        if self.output_kms_key:
+            encryption = {ENCRYPTION: "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": self.output_kms_key}
+            self.env = self.env if ENCRYPTION in (self.env or {}) else {**(self.env or {}), **encryption}
+        given = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
+        if given:
+            log.info("without effect on jobs of ours: %s", ", ".join(given))
+
+    def baseline_statistics(self, file_name: str = STATISTICS) -> Statistics:
+        """statistics.json of the latest baselining job. Raises BadConfiguration if there was none."""
+        return self._baselining_job().baseline_statistics(file_name)
+
+    def suggested_constraints(self, file_name: str = CONSTRAINTS) -> Constraints:
+        """constraints.json of the latest baselining job. Raises BadConfiguration if there was none."""
+        return self._baselining_job().suggested_constraints(file_name)
+
+    def describe_latest_baselining_job(self) -> dict[str, Any]:
+        """The API's description of the latest baselining job. Raises BadConfiguration if there was none."""
+        return self._baselining_job().describe()
+
+    def _baseline(
+        self, job_name: str | None, output: str | None, variables: Mapping[str, str | None], *, wait: bool, logs: bool
+    ) -> ProcessingJob:
+        """Start a baselining job. variables: without the location of its results."""
+        name = job_name or named_after(self.base_job_name or BASELINING_JOB)
+        if local_jobs.exists(local_jobs.JOBS, name):
+            raise BadConfiguration(f"job_name is {name!r}, which there is already; name another one, or none")
+        destination = output or join(default_prefix(self.sagemaker_session), "baselining", name, "results")
+        given_all = {
+            **(self.env or {}),
+            **{key: text for key, text in variables.items() if text},
+            PUBLISH: "Disabled",  # as in the SDK for baselines
+            "output_path": absolute(destination),
+        }
+        source = ProcessingInput(given_all["dataset_source"], str(CONTAINER / "input"), "baseline_dataset_input")
+        local_jobs.start("baseline", name, given_all, [source])
+        place = ProcessingOutput(str(CONTAINER / "output"), destination, "monitoring_output")
+        job = BaseliningJob(self.sagemaker_session, name, [source], [place], self.output_kms_key)
+        self.latest_baselining_job_name, self.latest_baselining_job = name, job
+        self.baselining_jobs.append(job)
+        if wait:
+            job.wait(logs=logs)
+        return job
+
+    def _baselining_job(self) -> BaseliningJob:
+        if self.latest_baselining_job is None:
+            raise BadConfiguration("there is no baselining job yet; start one by suggest_baseline")
+        return self.latest_baselining_job
+
+
+def named_after(base: str) -> str:
+    """A unique name for a job or a schedule: what it is, when it was made, four digits."""
+    return f"{base}-{local_jobs.now():%Y-%m-%d-%H-%M-%S}-{uuid.uuid4().hex[:4]}"
+
+
+__getattr__ = beside("processing")

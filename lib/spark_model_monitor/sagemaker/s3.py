@@ -1,0 +1,98 @@
+"""The SDK's `sagemaker.s3`, over S3 or over the folder that stands in for it (`MODEL_MONITOR_S3_ROOT`)."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlparse
+
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.sagemaker.monitoring_files import located, read_bytes, read_text, write_bytes
+from spark_model_monitor.sagemaker.sdk import beside
+from spark_model_monitor.storage import is_local, join, local_path, storage_of
+
+
+class S3Uploader:
+    """Uploads files to an S3 URI."""
+
+    @staticmethod
+    def upload(
+        local_path: str,
+        desired_s3_uri: str,
+        kms_key: str | None = None,
+        sagemaker_session: Any = None,
+        callback: Any = None,
+    ) -> str:
+        """Upload a file, or the files of a folder, below a URI; returns the file's URI, or that of the folder.
+
+        Raises BadInput if there is neither.
+        """
+        source = Path(local_path)
+        if not source.exists():
+            raise BadInput(f"{local_path}: there is no such file or folder to upload")
+        if source.is_file():
+            place = join(desired_s3_uri, source.name)
+            return S3Uploader.upload_bytes(source.read_bytes(), place, kms_key, sagemaker_session)
+        for file in sorted(each for each in source.rglob("*") if each.is_file()):
+            place = join(desired_s3_uri, *file.relative_to(source).parts)
+            S3Uploader.upload_bytes(file.read_bytes(), place, kms_key, sagemaker_session)
+        return desired_s3_uri
+
+    @staticmethod
+    def upload_string_as_file_body(
+        body: str, desired_s3_uri: str | None = None, kms_key: str | None = None, sagemaker_session: Any = None
+    ) -> str:
+        """Write a text to a URI; returns the URI."""
+        return S3Uploader.upload_bytes(body.encode(), str(desired_s3_uri), kms_key, sagemaker_session)
+
+    @staticmethod
+    def upload_bytes(b: Any, s3_uri: str, kms_key: str | None = None, sagemaker_session: Any = None) -> str:
+        """Write bytes, or the content of an open file, to a URI; returns the URI."""
+        return write_bytes(s3_uri, b if isinstance(b, bytes) else b.read(), sagemaker_session, kms_key)
+
+
+class S3Downloader:
+    """Downloads objects from an S3 URI."""
+
+    @staticmethod
+    def read_file(s3_uri: str, sagemaker_session: Any = None) -> str:
+        """The text of an object. Raises BadInput if it can't be read."""
+        return read_text(s3_uri, sagemaker_session)
+
+    @staticmethod
+    def read_bytes(s3_uri: str, sagemaker_session: Any = None) -> bytes:
+        """The bytes of an object. Raises BadInput if it can't be read."""
+        return read_bytes(s3_uri, sagemaker_session)
+
+    @staticmethod
+    def download(s3_uri: str, local_path: str, kms_key: str | None = None, sagemaker_session: Any = None) -> list[str]:
+        """Copy an object, or all below a URI, into a folder; returns the paths of the copies."""
+        copies = []
+        for uri, place in _found(s3_uri):
+            below = PurePosixPath(uri[len(s3_uri) :].lstrip("/")) if uri != s3_uri else PurePosixPath(uri).name
+            copy = Path(local_path) / below
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(storage_of(place).read(place))
+            copies.append(str(copy))
+        return copies
+
+    @staticmethod
+    def list(s3_uri: str, sagemaker_session: Any = None) -> list[str]:
+        """The URIs of all objects whose own begin with this one, sorted."""
+        return [uri for uri, _ in _found(s3_uri)]
+
+
+def _found(uri: str) -> list[tuple[str, str]]:
+    """Each object whose URI begins with this one, and its location. As in S3, a URI is a prefix, not a folder."""
+    top = "://".join(urlparse(uri)[:2])
+    place = located(uri[: uri.rindex("/") + 1])
+    storage = storage_of(place)
+    paths = [file.path for file in storage.walk(place, hidden=True)] if storage.exists(place) else []
+    if not is_local(place):
+        return sorted((path, path) for path in paths if path.startswith(uri))
+    root = Path(located(f"{top}/"))
+    found = [(f"{top}/{local_path(path).relative_to(root).as_posix()}", path) for path in paths]
+    return sorted(each for each in found if each[0].startswith(uri))
+
+
+__getattr__ = beside("s3")

@@ -1,0 +1,377 @@
+"""The SDK's `Session`, a bucket with files, and boto3's client for SageMaker as far as files here can answer it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.definitions import given
+from spark_model_monitor.sagemaker.executions import keep, run_due
+from spark_model_monitor.sagemaker.monitoring_files import capture_prefix
+from spark_model_monitor.sagemaker.monitors import (
+    DefaultModelMonitor,
+    ModelBiasMonitor,
+    ModelExplainabilityMonitor,
+    ModelQualityMonitor,
+)
+from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
+from spark_model_monitor.sagemaker.schedules import NO_ROLE, ScheduledMonitor, described
+from spark_model_monitor.sagemaker.sdk import beside
+
+DEFINITIONS = "definitions"
+MONITORS: dict[str, type[ScheduledMonitor]] = {
+    kind.MONITORING_TYPE: kind
+    for kind in (DefaultModelMonitor, ModelQualityMonitor, ModelBiasMonitor, ModelExplainabilityMonitor)
+}
+MOST_LISTED = 100
+
+_DEMANDED = ("AppSpecification", "JobInput", "JobOutputConfig")
+"""Members of a job definition that the API requires; their names begin with the kind of monitoring."""
+
+_DEFINITION_CALL = re.compile(
+    "(create|describe|delete)_(data_quality|model_quality|model_bias|model_explainability)_job_definition"
+)
+
+
+class Client:
+    """Calls by the names, members and answers of `boto3.client("sagemaker")`: schedules, their job definitions, executions and
+    alerts, and processing jobs. What only an account knows (endpoints, models, training) is refused by a sentence.
+
+    Example: `client().list_monitoring_executions(MonitoringScheduleName="churn-hourly")["MonitoringExecutionSummaries"]`.
+    """
+
+    def create_monitoring_schedule(
+        self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any], **_: Any
+    ) -> dict[str, Any]:
+        """Keep a schedule of a job definition that was created before. Raises BadConfiguration for a name that is taken."""
+        name = MonitoringScheduleName
+        if local_jobs.exists(local_jobs.SCHEDULES, name):
+            raise BadConfiguration(f"there is a schedule {name!r} already; delete it, or name another one")
+        definition, kind = _definition_of(MonitoringScheduleConfig)
+        return _keep(described(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
+
+    def update_monitoring_schedule(
+        self, MonitoringScheduleName: str, MonitoringScheduleConfig: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Have a schedule run at other times, or another job definition."""
+        before = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
+        definition, kind = _definition_of(MonitoringScheduleConfig)
+        after = described(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
+        kept = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
+        return _keep({**after, **kept}, definition, kind)
+
+    def describe_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+        """Run what is due, and describe the schedule."""
+        return _monitor(MonitoringScheduleName).describe_schedule()
+
+    def list_monitoring_schedules(self, **wanted: Any) -> dict[str, Any]:
+        """The schedules, the newest first. Raises BadConfiguration, as each listing, for a filter that it does not have."""
+        records = [local_jobs.read(local_jobs.SCHEDULES, name) for name in local_jobs.names(local_jobs.SCHEDULES)]
+        found = [
+            {member: value for member, value in record["Schedule"].items() if member != "MonitoringScheduleConfig"}
+            | _monitored(record)
+            for record in records
+        ]
+        return _listed("MonitoringScheduleSummaries", found, wanted)
+
+    def start_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+        """Have its runs be due again."""
+        _monitor(MonitoringScheduleName).start_monitoring_schedule()
+        return {}
+
+    def stop_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+        """Have no run be due until it is started again."""
+        _monitor(MonitoringScheduleName).stop_monitoring_schedule()
+        return {}
+
+    def delete_monitoring_schedule(self, MonitoringScheduleName: str) -> dict[str, Any]:
+        """Forget the schedule; the results of its runs stay."""
+        _monitor(MonitoringScheduleName).delete_monitoring_schedule()
+        return {}
+
+    def list_monitoring_executions(self, MonitoringScheduleName: str | None = None, **wanted: Any) -> dict[str, Any]:
+        """Run what is due, and list the runs, the latest first: of a schedule, or of all."""
+        names = [MonitoringScheduleName] if MonitoringScheduleName else local_jobs.names(local_jobs.SCHEDULES)
+        found = [
+            each | _monitored(local_jobs.read(local_jobs.SCHEDULES, name)) for name in names for each in run_due(name)
+        ]
+        return _listed("MonitoringExecutionSummaries", found, wanted)
+
+    def list_monitoring_alerts(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
+        """The schedule's one alert as it stands."""
+        alerts, _next = _monitor(MonitoringScheduleName).list_monitoring_alerts()
+        return {"MonitoringAlertSummaries": [_members(alert) for alert in alerts]}
+
+    def list_monitoring_alert_history(self, MonitoringScheduleName: str, **_: Any) -> dict[str, Any]:
+        """The changes of the schedule's alert, the latest first."""
+        changes, _next = _monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MOST_LISTED)
+        named = {"MonitoringScheduleName": MonitoringScheduleName}
+        return {"MonitoringAlertHistory": [{**named, **_members(change)} for change in changes]}
+
+    def update_monitoring_alert(
+        self, MonitoringScheduleName: str, MonitoringAlertName: str, DatapointsToAlert: int, EvaluationPeriod: int
+    ) -> dict[str, Any]:
+        """Have the alert be n of m."""
+        _monitor(MonitoringScheduleName).update_monitoring_alert(
+            MonitoringAlertName, DatapointsToAlert, EvaluationPeriod
+        )
+        return {"MonitoringAlertName": MonitoringAlertName}
+
+    def describe_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
+        """A job of ours. Raises BadInput if there is none of this name."""
+        return local_jobs.describe(ProcessingJobName)
+
+    def list_processing_jobs(self, **wanted: Any) -> dict[str, Any]:
+        """Our jobs, the latest first."""
+        jobs = map(local_jobs.describe, local_jobs.names(local_jobs.JOBS))
+        found = [{"LastModifiedTime": job.get("ProcessingEndTime", job["CreationTime"]), **job} for job in jobs]
+        return _listed("ProcessingJobSummaries", found, wanted)
+
+    def stop_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
+        """End a job if it is running."""
+        local_jobs.stop(ProcessingJobName)
+        return {}
+
+    exceptions = SimpleNamespace(ResourceNotFound=BadInput, ResourceInUse=BadConfiguration, ClientError=MonitorError)
+    """What calls raise here, by the API's names."""
+
+    def get_paginator(self, operation_name: str) -> Any:
+        """What gives the answers of a listing page by page, by `paginate`."""
+        return SimpleNamespace(paginate=partial(_pages, getattr(self, operation_name)))
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        """The calls of job definitions, which have the same members for every kind; any other is refused when it is called."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = _DEFINITION_CALL.fullmatch(name)
+
+        def call(*_: Any, **members: Any) -> dict[str, Any]:
+            if found is None:
+                raise BadConfiguration(
+                    f"{name}: only an account can answer it; schedules, executions, alerts and processing jobs are here, the "
+                    'rest is asked of boto3.client("sagemaker")'
+                )
+            return _DEFINITION_CALLS[found[1]](found[2].title().replace("_", ""), members)
+
+        return call
+
+
+def client() -> Client:
+    """What stands for `boto3.client("sagemaker")`."""
+    return Client()
+
+
+def _pages(listing: Callable[..., dict[str, Any]], **wanted: Any) -> Iterator[dict[str, Any]]:
+    """The answers of a listing, page by page."""
+    page = listing(**wanted)
+    yield page
+    while "NextToken" in page:
+        page = listing(**{**wanted, "NextToken": page["NextToken"]})
+        yield page
+
+
+def _definition_of(config: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The job definition that a schedule's configuration names, and its kind of monitoring."""
+    if "MonitoringJobDefinitionName" not in config:
+        raise BadConfiguration(
+            "MonitoringScheduleConfig has no MonitoringJobDefinitionName; create a definition by "
+            "create_data_quality_job_definition or one of its like, and name it"
+        )
+    definition = _describe("", {"JobDefinitionName": config["MonitoringJobDefinitionName"]})
+    return definition, next(kind for kind in MONITORS if f"{kind}JobInput" in definition)
+
+
+def _keep(schedule: Mapping[str, Any], definition: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    prefix = capture_prefix(definition[f"{kind}AppSpecification"].get("Environment", {}), None)
+    record = {"Schedule": schedule, "Definition": definition, "CapturePrefix": prefix}
+    keep(schedule["MonitoringScheduleName"], record)
+    return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
+
+
+def _create(kind: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    name = _name_of(members)
+    if absent := [part for part in _DEMANDED if f"{kind}{part}" not in members]:
+        raise BadConfiguration(f"the job definition {name} has no {', '.join(kind + part for part in absent)}")
+    arn = f"{local_jobs.ARN}:job-definition/{name}"
+    local_jobs.write(DEFINITIONS, name, {**members, "JobDefinitionArn": arn, "CreationTime": local_jobs.now()})
+    return {"JobDefinitionArn": arn}
+
+
+def _describe(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    name = _name_of(members)
+    if local_jobs.exists(local_jobs.SCHEDULES, name):  # made by a monitor's create_monitoring_schedule
+        definition: dict[str, Any] = local_jobs.read(local_jobs.SCHEDULES, name)["Definition"]
+        return definition
+    return local_jobs.read(DEFINITIONS, name)
+
+
+def _delete(_: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    local_jobs.delete(DEFINITIONS, _name_of(members))
+    return {}
+
+
+def _monitored(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a summary says of the schedule beside itself: its job definition, and the endpoint if it monitors one."""
+    definition, kind = record["Definition"], record["Schedule"]["MonitoringType"]
+    endpoint = definition[f"{kind}JobInput"].get("EndpointInput", {}).get("EndpointName")
+    named = {"MonitoringJobDefinitionName": definition["JobDefinitionName"], "MonitoringType": kind}
+    return {**named, **given(EndpointName=endpoint)}
+
+
+def _name_of(members: Mapping[str, Any]) -> str:
+    if "JobDefinitionName" not in members:
+        raise BadConfiguration(f"a job definition is called by its JobDefinitionName; given are {', '.join(members)}")
+    return str(members["JobDefinitionName"])
+
+
+_DEFINITION_CALLS = {"create": _create, "describe": _describe, "delete": _delete}
+
+
+def _monitor(name: str) -> ScheduledMonitor:
+    kind = local_jobs.read(local_jobs.SCHEDULES, name)["Schedule"]["MonitoringType"]
+    return MONITORS[kind].attach(name)
+
+
+_FILTER = re.compile(
+    "(Name(?=C)|Status(?=E)|MonitoringType(?=E)|EndpointName|MonitoringJobDefinitionName|(?:Creation|LastModified|Scheduled)Time)"
+    "(Equals|Contains|Before|After|)"
+)
+_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
+    "Contains": lambda there, asked: asked in there,
+    "Before": lambda there, asked: there < _time(asked),
+    "After": lambda there, asked: there > _time(asked),
+    **dict.fromkeys(("Equals", ""), lambda there, asked: there == asked),
+}
+
+
+def _listed(kind: str, found: list[dict[str, Any]], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The page of a listing that is asked for: the latest first, unless it is asked for in another order.
+
+    Raises BadConfiguration for a filter that no listing has.
+    """
+    subject, filters = kind.removesuffix("Summaries"), dict(wanted)
+    names = {"Name": f"{subject.replace('Execution', 'Schedule')}Name", "Status": f"{subject}Status"}
+    by = filters.pop("SortBy", "ScheduledTime" if "Execution" in kind else "CreationTime")
+    is_ascending = filters.pop("SortOrder", None) == "Ascending"
+    most, first = filters.pop("MaxResults", MOST_LISTED), int(filters.pop("NextToken", 0))
+    for name, value in filters.items():
+        if (part := _FILTER.fullmatch(name)) is None:
+            raise BadConfiguration(f"{name} is nothing that {kind} are listed by here")
+        member, holds = names.get(part[1], part[1]), _HOLDS[part[2]]
+        found = [each for each in found if member in each and holds(each[member], value)]
+    ordered = sorted(found, key=lambda each: each[names.get(by, by)], reverse=not is_ascending)
+    further = {"NextToken": str(first + most)} if len(ordered) > first + most else {}
+    return {kind: ordered[first : first + most], **further}
+
+
+def _time(value: datetime | str) -> datetime:
+    time = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+
+
+def _members(summary: Any) -> dict[str, Any]:
+    """The API's members of one of the SDK's summaries: `AlertName` is MonitoringAlertName there."""
+    names = {"alert_name": "MonitoringAlertName", "data_points_to_alert": "DatapointsToAlert", "actions": "Actions"}
+    members = {names.get(name, name.title().replace("_", "")): value for name, value in vars(summary).items()}
+    if "Actions" in members:
+        indicator = members["Actions"].model_dashboard_indicator
+        members["Actions"] = {"ModelDashboardIndicator": {"Enabled": indicator.enabled}}
+    return members
+
+
+BUCKET = "model-monitor"
+REGION = "us-east-1"
+
+
+def get_execution_role(sagemaker_session: Any = None, use_default: bool = False) -> str:
+    """What stands for the notebook's role, which no job of ours takes."""
+    return NO_ROLE
+
+
+class LocalSession:
+    """What notebooks ask of `sagemaker.Session`, without an account or with a folder that stands in for S3: a bucket, and files
+    in it. The rest is asked of the SDK where it is installed.
+
+    default_bucket, default_bucket_prefix: below which results go that have no place of their own.
+    """
+
+    def __init__(
+        self,
+        boto_session: Any = None,
+        sagemaker_client: Any = None,
+        sagemaker_runtime_client: Any = None,
+        sagemaker_featurestore_runtime_client: Any = None,
+        default_bucket: str | None = None,
+        settings: Any = None,
+        sagemaker_metrics_client: Any = None,
+        sagemaker_config: Any = None,
+        default_bucket_prefix: str | None = None,
+    ) -> None:
+        self._given = {"boto_session": boto_session, "sagemaker_runtime_client": sagemaker_runtime_client}
+        self.boto_region_name = getattr(boto_session, "region_name", None) or REGION
+        self.sagemaker_client = sagemaker_client or Client()
+        self.default_bucket_prefix = default_bucket_prefix
+        self._bucket = default_bucket or BUCKET
+
+    def __getattr__(self, name: str) -> Any:
+        """What an account would be asked: boto3's session and clients, and the SDK's own session where it is installed."""
+        if (given := self.__dict__.get("_given", {}).get(name)) is not None:
+            return given
+        if name == "boto_session":
+            return _installed("boto3", name).Session(region_name=self.boto_region_name)
+        if name == "sagemaker_runtime_client":
+            return self.boto_session.client("sagemaker-runtime")
+        return getattr(_installed("sagemaker", name).Session(self.boto_session), name)
+
+    def default_bucket(self) -> str:
+        """The bucket."""
+        return self._bucket
+
+    def upload_data(
+        self,
+        path: str,
+        bucket: str | None = None,
+        key_prefix: str = "data",
+        callback: Any = None,
+        extra_args: Any = None,
+    ) -> str:
+        """Upload a file or a folder below a prefix; gives its URI."""
+        return S3Uploader.upload(path, f"s3://{bucket or self._bucket}/{key_prefix}")
+
+    def upload_string_as_file_body(self, body: str, bucket: str, key: str, kms_key: str | None = None) -> str:
+        """Write a text to a key; gives its URI."""
+        return S3Uploader.upload_string_as_file_body(body, f"s3://{bucket}/{key}", kms_key)
+
+    def download_data(self, path: str, bucket: str, key_prefix: str = "", extra_args: Any = None) -> list[str]:
+        """Copy what is below a prefix into a folder; gives the paths of the copies."""
+        return S3Downloader.download(f"s3://{bucket}/{key_prefix}", path)
+
+    def read_s3_file(self, bucket: str, key_prefix: str) -> str:
+        """The text of an object."""
+        return S3Downloader.read_file(f"s3://{bucket}/{key_prefix}")
+
+    def list_s3_files(self, bucket: str, key_prefix: str) -> list[str]:
+        """The keys that begin with a prefix."""
+        return [uri[len(f"s3://{bucket}/") :] for uri in S3Downloader.list(f"s3://{bucket}/{key_prefix}")]
+
+    def account_id(self) -> str:
+        """What stands for the account's number."""
+        return NO_ROLE.split(":")[4]
+
+
+def _installed(package: str, name: str) -> Any:
+    """A library of AWS. Raises AttributeError if it is not installed, or as Python asks for a name of its own."""
+    if name.startswith("__") or importlib.util.find_spec(package) is None:
+        raise AttributeError(f"Session has no {name} without the package {package}; pip install {package}")
+    return importlib.import_module(package)
+
+
+__getattr__ = beside("session")

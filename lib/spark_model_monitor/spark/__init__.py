@@ -1,0 +1,39 @@
+"""The Spark plugin: its engine, sessions, Deequ and the launcher. `plugins.plugin("spark")` is this package.
+
+Lower layers import nothing from it: they use the names here, each loaded on first use. A part of the
+package that needs more of Spark gets it by a name here.
+
+`engine/`: partitions as Spark maps them. `launch/`: what happens before Spark starts, with the standard library alone.
+`deequ/`: everything about Deequ.
+"""
+
+from typing import Any
+
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.lazy import lazily
+
+PLACES = {
+    "spark_model_monitor.spark.engine.tables": ["frame_of_table", "tables_of_catalog"],
+    "spark_model_monitor.spark.engine.application": ["LOG_VALUES", "application_of", "running_session"],
+    "spark_model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],
+    "spark_model_monitor.spark.session": [
+        *("MasterWatch", "as_submitted", "beside", "end_jobs", "local_session", "remote_session"),
+        *("session_within", "shared_application", "start_session", "stop_session"),
+    ],
+    "spark_model_monitor.spark.storage": ["storage_of_session"],
+}
+"""The names of each module."""
+
+_found, __dir__ = lazily(__name__, PLACES, {})
+
+
+def __getattr__(name: str) -> Any:
+    """A name of `PLACES`. Raises MissingDependency where PySpark is not installed."""
+    try:
+        return _found(name)
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").partition(".")[0] not in ("pyspark", "py4j"):
+            raise
+        from spark_model_monitor.spark.launch.java import SPARK_REMEDY
+
+        raise MissingDependency(f"PySpark is not installed, and this needs Spark; {SPARK_REMEDY}") from fault

@@ -1,0 +1,169 @@
+"""The entry point of an image: starts the job of its processing container.
+
+    python -m spark_model_monitor.spark.container
+
+It reads only the environment and the files below `/opt/ml`, so that an image of ours can replace the service's
+own. The job runs in one local Spark on one host; of several hosts the first does the work, which needs all of the data.
+
+Source: C1.1, C1.2, C1.3, C1.4, C7.1 for variables and files; C11c for the choice of the job.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.running.configuration.command_line import PROCESSING_JOB_FILES
+from spark_model_monitor.running.configuration.reading import Sources, sources_of
+from spark_model_monitor.running.runtime.status import ExitStatus, failed, message_path, start_logging, write_message
+from spark_model_monitor.spark.launch import submission
+
+log = logging.getLogger(__name__)
+
+RESOURCES = "opt/ml/config/resourceconfig.json"
+ANALYSIS_CONFIG = "opt/ml/processing/input/config/analysis_config.json"
+ANALYSED_DATA = "opt/ml/processing/input/data"
+OUTPUT = "opt/ml/processing/output"
+"""Paths of a Clarify container's configuration, data and report, for which it gets no variables."""
+
+CGROUP_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
+HEAP_SHARE = 0.5  # of the container's memory; Python workers, each of which holds Arrow batches, take the rest
+
+SMALLEST_HEAP_MIB = 1024
+
+
+Kind = TypeVar("Kind", list[Any], dict[str, Any])
+
+
+def job_of(sources: Sources) -> str:
+    """The container's job: merge, monitor or baseline."""
+    if sources.text("ground_truth_source"):
+        return "merge"
+    return "monitor" if sources.text("baseline_constraints") else "baseline"
+
+
+def variables_of(sources: Sources, root: Path) -> dict[str, str]:
+    """Variables that a container of Clarify's layout implies and doesn't set; empty for any other container.
+
+    Raises BadConfiguration if its configuration can't be read as JSON.
+    """
+    path = root / ANALYSIS_CONFIG
+    if not path.is_file():
+        return {}
+    analysis = AnalysisType.MODEL_EXPLAINABILITY if _explains(_read(path), path) else AnalysisType.MODEL_BIAS
+    stood_for = {
+        "analysis_type": analysis.value,
+        "MODEL_MONITOR_ANALYSIS_CONFIG": str(path),
+        "dataset_source": str(root / ANALYSED_DATA),
+        "output_path": str(root / OUTPUT),
+    }
+    given = {"analysis_type", "dataset_source", "output_path"} & set(sources.values)
+    return {name: value for name, value in stood_for.items() if name not in given}
+
+
+def is_idle(root: Path) -> bool:
+    """Whether this is not the first of several hosts.
+
+    Raises BadConfiguration if the hosts have shares of the data: the first would see only its own.
+    """
+    resources = _read(root / RESOURCES)
+    hosts = sorted(map(str, _member(resources, "hosts", list, root / RESOURCES)))
+    if len(hosts) < 2:
+        return False
+    sharded = [name for name, how in _distributions(root) if how == "ShardedByS3Key"]
+    if sharded:
+        raise BadConfiguration(
+            f"input {sharded[0]} is split among {len(hosts)} hosts (ShardedByS3Key) and one of them does the work; "
+            "write FullyReplicated, or an instance count of 1"
+        )
+    return bool(resources.get("current_host") != hosts[0])
+
+
+def heap_mebibytes(root: Path = Path("/")) -> int:
+    """Heap for the job's Spark, in MiB: a share of the memory that the container may use."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for relative in CGROUP_LIMITS:
+        try:
+            limits.append(int((root / relative).read_text()))
+        except (OSError, ValueError):  # no such file, or "max": no limit
+            continue
+    return max(SMALLEST_HEAP_MIB, int(min(limits) * HEAP_SHARE / 2**20))
+
+
+def main(environment: Mapping[str, str] | None = None) -> int:
+    """Become the job's spark-submit; returns only on an idle host (0) or for an earlier error (its own status)."""
+    environment = os.environ if environment is None else environment
+    start_logging()
+    sources = sources_of([], environment)
+    root = Path(sources.text("container_root") or "/")
+    try:
+        if is_idle(root):
+            log.info("another host of this job does the work")
+            return ExitStatus.COMPLETED
+        job, variables = job_of(sources), variables_of(sources, root)
+    except MonitorError as error:
+        return _refused(error, root)
+    log.info("this container runs the %s job", job)
+    os.environ.update(variables)
+    return submission.main(["--driver-memory", f"{heap_mebibytes()}m", job], program="container")
+
+
+def _refused(error: MonitorError, root: Path) -> int:
+    log.error("%s", error)
+    path = message_path(str(root), None)
+    if path is not None:
+        write_message(failed(str(error)), path, None)
+    return error.exit_status
+
+
+def _explains(analysis_config: Mapping[str, Any], path: Path) -> bool:
+    """Whether a configuration requests feature attributions and no bias metrics."""
+    methods = _member(analysis_config, "methods", dict, path)
+    return "shap" in methods and not any(name.endswith("_bias") for name in methods)
+
+
+def _distributions(root: Path) -> list[tuple[str, str | None]]:
+    """How each input of the processing job is distributed to its hosts, by the input's name."""
+    found = []
+    for relative in PROCESSING_JOB_FILES:
+        path = root / relative
+        for source in _member(_read(path), "ProcessingInputs", list, path):
+            if not isinstance(source, dict):
+                raise BadConfiguration(f"{path}: ProcessingInputs has to be a list of objects; mend or remove it")
+            given = _member(source, "S3Input", dict, path)
+            found.append((source.get("InputName", "?"), given.get("S3DataDistributionType")))
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object of the container's; empty if there is no such file."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadConfiguration(f"{path} can't be read as JSON ({type(error).__name__}); mend or remove it") from error
+    if not isinstance(document, dict):
+        raise BadConfiguration(f"{path} has to be a JSON object; mend or remove it")
+    return document
+
+
+def _member(document: Mapping[str, Any], name: str, kind: type[Kind], path: Path) -> Kind:
+    """A member of a JSON object of the container's; empty if it has none."""
+    found = document.get(name) or kind()
+    if not isinstance(found, kind):
+        raise BadConfiguration(
+            f"{path}: {name} has to be {'a list' if kind is list else 'an object'}; mend or remove it"
+        )
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Deequ on the driver: a profile's added states are passed in one call and become Deequ's own metrics."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.spark.deequ.jvm import Deequ
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.states.profile import FeatureMetrics
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
+
+
+log = logging.getLogger(__name__)
+
+_SOURCE = """
+package spark_model_monitor;
+
+import com.amazon.deequ.analyzers.*;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import scala.Option;
+
+public class StatesInBulk {
+  /** Persists the states in `content` and gives their analyzers, in its order. */
+  public List persist(byte[] content, InMemoryStateProvider states) {
+    Option none = Option.apply(null);
+    ByteBuffer numbers = ByteBuffer.wrap(content);
+    List analyzers = new ArrayList();
+    while (numbers.hasRemaining()) {
+      char kind = (char) numbers.get();
+      String column = "c" + numbers.getInt();
+      Analyzer analyzer;
+      State state;
+      switch (kind) {
+        case 'C':
+          analyzer = new Completeness(column, none, none);
+          state = new NumMatchesAndCount(numbers.getLong(), numbers.getLong(), none);
+          break;
+        case 'A':
+          long[] words = new long[numbers.getInt()];
+          for (int word = 0; word < words.length; word++) words[word] = numbers.getLong();
+          analyzer = new ApproxCountDistinct(column, none);
+          state = new ApproxCountDistinctState(words);
+          break;
+        case 'M':
+          analyzer = new Mean(column, none);
+          state = new MeanState(numbers.getDouble(), numbers.getLong());
+          break;
+        case 'S':
+          analyzer = new Sum(column, none);
+          state = new SumState(numbers.getDouble());
+          break;
+        case 'D':
+          analyzer = new StandardDeviation(column, none);
+          state = new StandardDeviationState(numbers.getDouble(), numbers.getDouble(), numbers.getDouble());
+          break;
+        case '<':
+          analyzer = new Minimum(column, none, none);
+          state = new MinState(numbers.getDouble(), none);
+          break;
+        case '>':
+          analyzer = new Maximum(column, none, none);
+          state = new MaxState(numbers.getDouble(), none);
+          break;
+        default:
+          throw new IllegalArgumentException("no state is of kind " + kind);
+      }
+      states.persist(analyzer, state);
+      analyzers.add(analyzer);
+    }
+    return analyzers;
+  }
+}
+"""
+
+
+def persisted(deequ: Deequ, profile: Profile, states: Any) -> Any:
+    """Deequ's analyzers of every metric of the profile's features that has a state, as a Java list.
+
+    states: the InMemoryStateProvider that receives the states. Deequ knows features by position: c0, c1, ….
+    """
+    content = b"".join(
+        entry for position, feature in enumerate(profile.features) for entry in _entries(position, feature)
+    )
+    return deequ.compiled("spark_model_monitor.StatesInBulk", _SOURCE).persist(content, states)
+
+
+def _entries(position: int, feature: FeatureProfile) -> Iterator[bytes]:
+    """The input of `persist`, one entry for each state of a feature.
+
+    Numbers that are not finite are left out: Deequ's JSON has no form for them.
+    """
+
+    def entry(kind: bytes, form: str, *numbers: float) -> bytes:
+        return struct.pack(f">ci{form}", kind, position, *numbers)
+
+    rows = feature.num_present + feature.num_missing
+    if rows:
+        yield entry(b"C", "qq", feature.num_present, rows)
+    if feature.distinct is not None:
+        words = feature.distinct.words()
+        yield entry(b"A", f"i{len(words)}q", len(words), *words)
+    moments = feature.moments
+    if moments is None or not feature.is_numeric or not moments.count:
+        return
+    if math.isfinite(moments.sum):
+        yield entry(b"M", "dq", moments.sum, moments.count)
+        yield entry(b"S", "d", moments.sum)
+    if math.isfinite(moments.mean) and math.isfinite(moments.m2):
+        yield entry(b"D", "ddd", moments.count, moments.mean, moments.m2)
+    yield entry(b"<", "d", moments.minimum)
+    yield entry(b">", "d", moments.maximum)
+
+
+METRIC_FIELDS = {
+    "Completeness": "completeness",
+    "Mean": "mean",
+    "Sum": "sum",
+    "StandardDeviation": "standard_deviation",
+    "Minimum": "minimum",
+    "Maximum": "maximum",
+    "ApproxCountDistinct": "approx_count_distinct",
+}
+"""Deequ's name of a metric -> the field of `FeatureMetrics` that holds it."""
+
+assert set(METRIC_FIELDS.values()) == {field.name for field in fields(FeatureMetrics)}
+
+
+def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:
+    """The metrics of every feature, by the Deequ of the data's session."""
+    return evaluate(dataset.engine.spark, profile)
+
+
+def evaluate(spark: SparkSession, profile: Profile) -> dict[str, FeatureMetrics]:
+    """Deequ's metrics of every feature of `profile`, by the feature's name and in its order.
+
+    Deequ knows features by position (c0, c1, …), so their names may hold anything. Starts no Spark job.
+
+    Raises MissingDependency if Deequ's JAR, or pydeequ, is missing or does not fit.
+    """
+    started = time.monotonic()
+    deequ = Deequ(spark)
+    states = deequ["analyzers.InMemoryStateProvider"]()
+    analyzers = persisted(deequ, profile, states)
+    context = deequ.aggregated(_schema_of(profile), analyzers, states)
+    metrics = _metrics_by_position(deequ, context)
+    log.info(
+        "evaluated %d metrics of %d features, %.1f s", len(analyzers), len(profile.features), time.monotonic() - started
+    )
+    return {
+        feature.name: FeatureMetrics(**metrics.get(position, {})) for position, feature in enumerate(profile.features)
+    }
+
+
+def _schema_of(profile: Profile) -> StructType:
+    """The schema that Deequ's preconditions require: the columns exist, and those with moments are numeric."""
+    from pyspark.sql.types import DoubleType, StringType, StructField, StructType
+
+    return StructType(
+        [
+            StructField(f"c{position}", DoubleType() if feature.is_numeric else StringType())
+            for position, feature in enumerate(profile.features)
+        ]
+    )
+
+
+def _metrics_by_position(deequ: Deequ, context: Any) -> dict[int, dict[str, Any]]:
+    """Position of a feature -> fields of its FeatureMetrics."""
+    text = deequ["analyzers.runners.AnalyzerContext"].successMetricsAsJson(context, deequ.sequence([]))
+    metrics: dict[int, dict[str, Any]] = {}
+    for entry in json.loads(text):
+        name, value = METRIC_FIELDS[entry["name"]], entry["value"]
+        metrics.setdefault(int(entry["instance"][1:]), {})[name] = (
+            int(value) if name == "approx_count_distinct" else value
+        )
+    return metrics

@@ -1,0 +1,301 @@
+"""Deequ's input from our scan for a user's checks: a state for each analyzer, as Deequ would have made it, and its metrics.
+
+Deequ's view of a value is followed exactly here, since a user who writes a Deequ check means it: NaN is present, and the
+sum, mean and maximum of a column with NaN are NaN. (In our own documents NaN is missing.) A KLL sketch is passed as bytes,
+in one call whatever its size. Driver only.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.monitors.user_checks.answers import (
+    NeedsSecondScan,
+    counts_by_value,
+    deequ_moments,
+    matching_and_counted,
+    present_and_rows,
+    registers_of,
+    rows_of,
+    second_scan_refused,
+    sure_sketch,
+    types_of,
+    with_extremes,
+)
+from spark_model_monitor.monitors.user_checks.checks import Analyzer, CheckPlan, Served, Source, quoted
+from spark_model_monitor.spark.deequ.jvm import Deequ
+from spark_model_monitor.statistics.states.moments import Moments
+from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import DataType, StructType
+
+    from spark_model_monitor.statistics.states.kll import KllSketch
+
+
+log = logging.getLogger(__name__)
+
+COMPRESS_THRESHOLD = 10_000
+"""QuantileSummaries.defaultCompressThreshold of Spark 3.5; stored in a digest, used only when values are added."""
+
+_DIGEST = "org.apache.spark.sql.catalyst.expressions.aggregate.ApproximatePercentile"
+
+
+def kll_state(deequ: Deequ, sketch: KllSketch, minimum: float, maximum: float) -> Any:
+    """`sketch` as Deequ's `KLLState`, a Java object.
+
+    minimum, maximum: of the data, exact; the sketch itself does not keep them.
+    """
+    return deequ["analyzers.KLLState"].fromBytes(kll_state_bytes(sketch, minimum, maximum))
+
+
+def kll_state_bytes(sketch: KllSketch, minimum: float, maximum: float) -> bytes:
+    """The input of `KLLState.fromBytes`: big-endian, minimum and maximum first, then the sketch's compactors.
+
+    Source: com.amazon.deequ.analyzers.KLLState.fromBytes and catalyst.KLLSketchSerializer of Deequ 2.1.0.
+    """
+    items = sum(len(level) for level in sketch.levels)
+    parts = [
+        struct.pack(">dd", minimum, maximum),
+        struct.pack(">idiii", sketch.k, sketch.c, len(sketch.levels), items, _capacity(sketch)),
+        struct.pack(">i", len(sketch.levels)),
+    ]
+    for level, compactions, offset in zip(sketch.levels, sketch.compactions, sketch.offsets, strict=True):
+        parts += [struct.pack(">iii", compactions, offset, len(level)), level.astype(">f8").tobytes()]
+    return b"".join(parts)
+
+
+def quantile_state(deequ: Deequ, sketch: KllSketch, moments: Moments, relative_error: float) -> Any:
+    """The values' distribution as the state of Deequ's ApproxQuantile, a digest from which Spark computes percentiles.
+
+    The digest's samples are the sketch's items with their weights, so a quantile is off by the sketch's error in rank
+    instead of the digest's own; infinities and NaN are at the ends, as Spark orders them.
+    """
+    values, cumulative = with_extremes(sketch, moments)
+    digest = deequ.java(_DIGEST).serializer().deserialize(_digest_bytes(values, cumulative, relative_error))
+    return deequ["analyzers.ApproxQuantileState"](digest)
+
+
+def _digest_bytes(values: NDArray[np.float64], weights: NDArray[np.int64], relative_error: float) -> bytes:
+    """Source: ApproximatePercentile.PercentileDigestSerializer of Spark 3.5: samples of (value, weight, slack in rank)."""
+    samples = np.zeros(len(values), dtype=[("value", ">f8"), ("g", ">i8"), ("delta", ">i8")])
+    samples["value"], samples["g"] = values, weights
+    head = struct.pack(">idqi", COMPRESS_THRESHOLD, relative_error, int(weights.sum()), len(values))
+    return head + samples.tobytes()
+
+
+def _capacity(sketch: KllSketch) -> int:
+    """Items in a sketch of this many levels before it compacts. Source: QuantileNonSample.capacity of Deequ."""
+    return sum(2 * (int(np.ceil(sketch.k * sketch.c**height / 2)) + 1) for height in range(len(sketch.levels)))
+
+
+COUNT_COLUMN = "com_amazon_deequ_dq_metrics_count"
+"""The column of counts in a FrequenciesAndNumRows. Source: Analyzers.COUNT_COL of Deequ 2.1.0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The results of one scan, and the Deequ that receives them.
+
+    matches: rows in which each predicate of the plan was true.
+    """
+
+    spark: SparkSession
+    deequ: Deequ
+    profile: Profile
+    matches: Mapping[str, int]
+
+    def state_of(self, served: Served, column: str) -> Any | None:
+        """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or only nulls.
+
+        column: the name of the column in the analyzer's Java object.
+
+        Raises NeedsSecondScan if values were dropped, or the sketch is less precise than requested.
+        """
+        name, deequ = served.analyzer.name, self.deequ
+        if served.source is Source.PREDICATES:
+            return self._counted(served)
+        if name == "Size":
+            return deequ["analyzers.NumMatches"](self.profile.item_count)
+        feature = self.profile.feature(served.analyzer.columns[0])
+        if served.source is Source.FREQUENCIES:
+            return self._frequencies(served, column, feature)
+        match name:
+            case "Completeness":
+                present, rows = present_and_rows(feature)
+                return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none) if rows else None
+            case "ApproxCountDistinct":
+                return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(registers_of(feature).words()))
+            case "DataType":
+                found = types_of(feature)
+                counts = found.missing, found.fractional, found.integral, found.boolean, found.text
+                return deequ["analyzers.DataTypeHistogram"](*counts)
+        if feature.moments is None or feature.vectors is not None or not rows_of(feature.moments):
+            return None
+        return self._of_numbers(served, feature, feature.moments)
+
+    def _of_numbers(self, served: Served, feature: FeatureProfile, moments: Moments) -> Any | None:
+        deequ, found = self.deequ, deequ_moments(moments)
+        match served.analyzer.name:
+            case "Mean":
+                return deequ["analyzers.MeanState"](found.sum, found.count)
+            case "Sum":
+                return deequ["analyzers.SumState"](found.sum)
+            case "StandardDeviation":
+                return deequ["analyzers.StandardDeviationState"](float(found.count), found.mean, found.m2)
+            case "Minimum":
+                return deequ["analyzers.MinState"](found.minimum, deequ.none)
+            case "Maximum":
+                return deequ["analyzers.MaxState"](found.maximum, deequ.none)
+            case "ApproxQuantile":
+                error = served.analyzer.relative_error or 0.0
+                return quantile_state(deequ, sure_sketch(served, feature), moments, error)
+            case "KLLSketch":  # of the finite values; Deequ's own can't be computed with others among them
+                if feature.kll is None or not moments.count:
+                    return None
+                return kll_state(deequ, feature.kll, moments.minimum, moments.maximum)
+        raise ValueError(f"no state answers {served.analyzer.name}")
+
+    def _counted(self, served: Served) -> Any | None:
+        counts = matching_and_counted(served, self.profile, self.matches)
+        if counts is None:
+            return None
+        if served.analyzer.name == "Size":
+            return self.deequ["analyzers.NumMatches"](counts[0])
+        return self.deequ["analyzers.NumMatchesAndCount"](*counts, self.deequ.none)
+
+    def _frequencies(self, served: Served, column: str, feature: FeatureProfile) -> Any:
+        """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame made on the driver."""
+        from pyspark.sql.types import LongType, StringType, StructField, StructType
+
+        counts = counts_by_value(served, feature, self.profile.item_count)
+        schema = StructType([StructField(column, StringType()), StructField(COUNT_COLUMN, LongType())])
+        frame = self.spark.createDataFrame(list(counts.items()), schema).coalesce(1)
+        return self.deequ["analyzers.FrequenciesAndNumRows"](frame._jdf, sum(counts.values()), self.deequ.none)
+
+
+class CheckMetrics:
+    """The metrics of one run of a plan; `context` is Deequ's AnalyzerContext of all of them after `compute`.
+
+    aliases: Deequ's names for columns whose own names it would misread (`plain_names`).
+    """
+
+    def __init__(self, evidence: Evidence, plan: CheckPlan, aliases: dict[str, str]) -> None:
+        self._evidence = evidence
+        self._deequ = evidence.deequ
+        self._plan = plan
+        self._aliases = aliases
+        self._sources: dict[str, Source] = {}
+        self.context = self._deequ["analyzers.runners.AnalyzerContext"].empty()
+
+    def compute(self, required: Sequence[tuple[Analyzer, Any]], frame: DataFrame | None) -> None:
+        """Compute the metric of every analyzer, each given as a description and a Java object.
+
+        frame: the data under the user's column names; needed for a second scan only. Grouping analyzers start a small
+        Spark job each over their counts by value; a second scan starts Deequ's own jobs.
+        """
+        states = self._deequ["analyzers.InMemoryStateProvider"]()
+        answered, rescanned = [], []
+        for analyzer, java in required:
+            served = self._plan.served[analyzer]
+            self._sources[java.toString()] = served.source
+            if served.source is Source.SECOND_SCAN:
+                rescanned.append(java)
+                continue
+            try:
+                state = self._evidence.state_of(served, self._name_in_deequ(served))
+            except NeedsSecondScan as reason:
+                self._sources[java.toString()] = Source.SECOND_SCAN
+                if self._plan.second_scan_allowed:
+                    rescanned.append(java)
+                else:
+                    self._fail(java, second_scan_refused(reason))
+                continue
+            answered.append(java)
+            if state is not None:
+                states.persist(java, state)
+        self._merge(self._deequ.aggregated(_schema_of(self._evidence.profile, self._aliases), answered, states))
+        for java in answered:
+            if self.context.metric(java).isEmpty():  # it had no state; Deequ's own scan calls that an empty one
+                self._add(java, java.computeMetricFrom(self._deequ.none))
+        if rescanned:
+            self._scan_again(rescanned, frame)
+
+    def of(self, java: Any) -> Any:
+        """Deequ's metric of an analyzer, both Java objects."""
+        return self.context.metric(java).get()
+
+    def source_of(self, java: Any) -> str:
+        """The origin of an analyzer's metric, in words."""
+        return self._sources[java.toString()].value
+
+    def _name_in_deequ(self, served: Served) -> str:
+        columns = served.analyzer.columns
+        return self._aliases.get(columns[0], columns[0]) if columns else ""
+
+    def _scan_again(self, analyzers: Sequence[Any], frame: DataFrame | None) -> None:
+        """A scan of Deequ's own. If Spark refuses it, its analyzers fail and the others are kept."""
+        import pyspark.sql.functions as F
+        from pyspark.errors import PySparkException
+
+        if frame is None:
+            raise ValueError("the plan needs a second scan, so it has to be run with the frame")
+        log.info("second scan of the data for %s", ", ".join(java.toString() for java in analyzers))
+        if self._aliases:
+            frame = frame.select("*", *[F.col(quoted(name)).alias(alias) for name, alias in self._aliases.items()])
+        runner = self._deequ["analyzers.runners.AnalysisRunner"].onData(frame._jdf)
+        try:
+            self._merge(runner.addAnalyzers(self._deequ.sequence(analyzers)).run())
+        except PySparkException as error:
+            for java in analyzers:
+                self._fail(java, str(error).strip().splitlines()[0])
+
+    def _fail(self, java: Any, reason: str) -> None:
+        failure = self._deequ["analyzers.runners.MetricCalculationPreconditionException"](reason)
+        self._add(java, java.toFailureMetric(failure))
+
+    def _add(self, java: Any, metric: Any) -> None:
+        pairs = self._deequ.java("java.util.HashMap")()
+        pairs.put(java, metric)
+        scala_map = self._deequ.java("org.apache.spark.api.python.PythonUtils").toScalaMap(pairs)
+        self._merge(self._deequ["analyzers.runners.AnalyzerContext"](scala_map))
+
+    def _merge(self, context: Any) -> None:
+        self.context = getattr(self.context, "$plus$plus")(context)
+
+
+def _schema_of(profile: Profile, aliases: dict[str, str]) -> StructType:
+    """The profile's columns with types that tell Deequ's preconditions which are numeric, and which are nested."""
+    from pyspark.sql.types import StructField, StructType
+
+    return StructType(
+        [
+            StructField(name, _type_of(feature))
+            for feature in profile.features
+            for name in filter(None, [feature.name, aliases.get(feature.name)])
+        ]
+    )
+
+
+def _type_of(feature: FeatureProfile) -> DataType:
+    from pyspark.sql import types as T
+
+    numeric = (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)
+    if feature.is_numeric or feature.column_type in numeric:
+        return T.DoubleType()
+    others: dict[ColumnType, DataType] = {
+        ColumnType.BOOLEAN: T.BooleanType(),
+        ColumnType.DATE: T.DateType(),
+        ColumnType.TIMESTAMP: T.TimestampType(),
+        ColumnType.VECTOR: T.ArrayType(T.DoubleType()),
+        ColumnType.NESTED: T.ArrayType(T.StringType()),
+    }
+    return others.get(feature.column_type, T.StringType())

@@ -1,0 +1,313 @@
+"""The application behind a Spark session, classic or Connect: its cluster, JVM, shutdown, and its workers' settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
+
+import numpy as np
+
+import spark_model_monitor
+from spark_model_monitor.data.engine.workers import ALLOCATION
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS
+from spark_model_monitor.spark.engine.worker import versions, with_libraries
+from spark_model_monitor.spark.launch.package_zip import provide_zip
+from spark_model_monitor.spark.launch.request import is_local
+from spark_model_monitor.spark.storage import is_connect
+from spark_model_monitor.storage.files import sentence_about
+
+if TYPE_CHECKING:
+    from pyspark import SparkConf
+    from pyspark.sql import SparkSession
+
+
+CASE_SENSITIVE = "spark.sql.caseSensitive"
+
+LIBRARIES = "`pip install 'pyspark[connect]>=4.0,<4.4'`"
+
+RETRIES, RETRY_MS = 9, 10_000
+"""How often a job retries a server that is away, and the longest wait before a retry: about a minute in total, where
+PySpark's own policy takes ten."""
+
+_WITH_PACKAGE: WeakSet[Any] = WeakSet()  # sessions of Connect, and contexts, whose workers have this package
+
+
+class ConnectApplication:
+    """The application behind a Connect session, with the methods of `Application`."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark: Any = spark
+        self.master = f"sc://{self._spark.client.host}"
+
+    def setting(self, key: str) -> str | None:
+        found: str | None = self._spark.conf.get(key, None)
+        return found
+
+    def tag_jobs(self, tag: str) -> None:
+        self._spark.addTag(tag)
+
+    def untag_jobs(self, tag: str) -> None:
+        self._spark.removeTag(tag)
+
+    def cancel_jobs(self, tag: str) -> None:
+        self._spark.interruptTag(tag)
+
+    def activate(self) -> None:
+        """Nothing to do: expressions don't use a session's settings."""
+
+    def reconnect(self) -> None:
+        """Nothing to do: each call is a connection of its own."""
+
+    def stop(self) -> None:
+        self._spark.stop()
+
+
+def connected(url: str) -> SparkSession:
+    """A session at `sc://HOST:PORT`, for a job.
+
+    Raises MissingDependency without PySpark 4 and Connect's libraries.
+    """
+    import pyspark.sql
+
+    if pyspark.__version__.startswith("3."):
+        raise MissingDependency(f"Spark Connect needs PySpark 4, and this is {pyspark.__version__}; {LIBRARIES}")
+    try:
+        builder: Any = pyspark.sql.SparkSession.builder.remote(url)  # from here on `functions` makes Connect's columns
+        session = builder.create()
+    except ImportError as fault:
+        raise MissingDependency(f"Spark Connect's libraries are absent ({fault.name or fault}); {LIBRARIES}") from fault
+    usual, *_ = session.client.get_retry_policies()
+    session.client.set_retry_policies([type(usual)(max_retries=RETRIES, max_backoff=RETRY_MS)])
+    return cast("SparkSession", session)
+
+
+def new_session(spark: SparkSession) -> SparkSession:
+    """Another session in the same Spark, or at the same server, with its own settings. At a server it is case-sensitive
+    if the given one is: only the session's owner could set that."""
+    if not is_connect(spark):
+        return spark.newSession()
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    connected: Any = spark
+    session: Any = ConnectSession(connection=connected.client._builder)
+    session.conf.set(CASE_SENSITIVE, connected.conf.get(CASE_SENSITIVE))
+    return cast("SparkSession", session)
+
+
+def require_workers(spark: SparkSession) -> None:
+    """Check, by one small task, that workers have the driver's Python, this package and its libraries; done once.
+
+    On this machine, unless the user chose one, they get this very Python.
+    Raises MissingDependency.
+    """
+    context: Any = spark.sparkContext
+    application = Application(spark)
+    if context in _WITH_PACKAGE or application.setting(DAEMON) == DAEMON_MODULE:  # a job's, which has ensured it
+        return
+    chosen = os.environ.get("PYSPARK_PYTHON") or application.setting("spark.pyspark.python")
+    if is_local(application.master) and not chosen:
+        context.pythonExec = sys.executable
+    _try_workers(spark)
+    _WITH_PACKAGE.add(context)
+
+
+def _try_workers(spark: SparkSession) -> None:
+    try:
+        spark.range(0, 1, 1, 1).mapInArrow(with_libraries, "id long").collect()
+    except Exception as fault:
+        sentence = sentence_about(str(fault), CLUSTER_FAULTS)
+        if sentence is None:
+            raise
+        raise MissingDependency(f"the workers of this session can't run the scan: {sentence}") from None
+
+
+def send_package(spark: SparkSession) -> None:
+    """Send this package to the workers of a Connect session, once, if the server accepts it; others must have it.
+
+    Raises MissingDependency if the server accepts none and lacks this release.
+    """
+    if not is_connect(spark):
+        require_workers(spark)
+    elif spark not in _WITH_PACKAGE:
+        from pyspark.errors.exceptions.connect import UnsupportedOperationException
+
+        package = provide_zip(Layout.here().package, cache_directory(os.environ))
+        try:
+            spark.addArtifacts(str(package), pyfile=True)
+        except UnsupportedOperationException:  # such as Sail's
+            _require_installed(spark)
+        _try_workers(spark)
+        _WITH_PACKAGE.add(spark)
+
+
+def _require_installed(spark: SparkSession) -> None:
+    try:
+        rows = spark.range(1).mapInArrow(versions, "version string").collect()
+    except Exception as fault:
+        if "No module named" not in str(fault):
+            raise
+        found = "can't import it"
+    else:
+        found = f"has {rows[0].version}"
+    if found != f"has {spark_model_monitor.__version__}":
+        raise MissingDependency(
+            f"the server of Spark Connect takes no packages, and its Python {found}; install there: "
+            f"pip install spark-model-monitor=={spark_model_monitor.__version__}"
+        )
+
+
+LOG_VALUES = "spark.modelMonitor.logValues"
+"""A session's setting: `true` if exceptions of workers may be logged with their texts."""
+
+
+def application_of(spark: SparkSession) -> Application | ConnectApplication:
+    """The application behind a session."""
+    return ConnectApplication(spark) if is_connect(spark) else Application(spark)
+
+
+class Application:
+    """The application of a session; its methods may be called from any thread."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+        self._context: Any = spark.sparkContext
+        self.master = str(self._context.master)
+
+    @property
+    def _in_jvm(self) -> Any:
+        return self._context._jsc.sc()
+
+    def has_executors(self) -> bool:
+        return len(self._in_jvm.statusTracker().getExecutorInfos()) > 1  # the driver is one of them
+
+    def setting(self, key: str) -> str | None:
+        """A setting from the application's start, None if unset."""
+        found: str | None = self._in_jvm.getConf().get(key, None)  # PySpark's would copy all settings, one by one
+        return found
+
+    def tag_jobs(self, tag: str) -> None:
+        """Tag the jobs that this thread starts from now on."""
+        self._context.addJobTag(tag)
+
+    def untag_jobs(self, tag: str) -> None:
+        self._context.removeJobTag(tag)
+
+    def cancel_jobs(self, tag: str) -> None:
+        """Cancel the jobs with the tag; threads that wait for one get an error."""
+        self._context.cancelJobsWithTag(tag)
+
+    def activate(self) -> None:
+        """Make this session Spark's active one in this thread: expressions are made with its settings."""
+        anyone: Any = self._spark
+        type(self._spark)._activeSession = anyone
+        self._context._jvm.SparkSession.setActiveSession(anyone._jsparkSession)
+
+    def reconnect(self) -> None:
+        """Give this thread a new connection to the JVM: the old one still waits for the interrupted call's answer."""
+        connection = self._context._gateway._gateway_client.get_thread_connection()
+        if connection is not None:
+            connection.close()
+
+    def abandon(self) -> None:
+        """Stop Spark in its JVM while a thread waits for a job; that thread then gets an error."""
+        self._in_jvm.stop()
+
+    def stop(self) -> None:
+        """Stop Spark, and py4j's callback server, if there is one whose threads would keep the process alive.
+
+        pydeequ starts such a server (awslabs/python-deequ#7). One that Spark itself started has daemon threads, and
+        shutting it down would wait forever for a connection that the JVM keeps open.
+        """
+        gateway = self._context._gateway
+        if not gateway.callback_server_parameters.daemonize:
+            gateway.shutdown_callback_server()
+        self._spark.stop()
+
+
+def connect_to_jvm() -> None:
+    """Start the JVM, or connect to that of spark-submit; until then SparkConf does not know its settings."""
+    from pyspark import SparkContext
+
+    SparkContext._ensure_initialized()
+
+
+def running_session() -> SparkSession | None:
+    """The session of this process, if there is one."""
+    connect: Any = sys.modules.get("pyspark.sql.connect.session")
+    if connect is not None and (remote := connect.SparkSession.getActiveSession()) is not None:
+        return cast("SparkSession", remote)
+    pyspark = sys.modules.get("pyspark")  # not imported here: what has not been loaded has started nothing
+    context: Any = getattr(pyspark, "SparkContext", None)  # PySpark's Connect client lacks it
+    if context is None or context._active_spark_context is None:
+        return None
+    from pyspark.sql import SparkSession
+
+    return SparkSession.builder.getOrCreate()
+
+
+VARIABLE = "NPY_DISABLE_CPU_FEATURES"
+"""Processor features that numpy does not use, if the variable is set before numpy is imported."""
+
+_AVX_512 = ("X86_V4", "AVX512F")  # numpy's names, since 2.4 and before
+_SORTS_BY_AVX2_FROM = 2  # major version of numpy; an earlier one has only its plain sort besides the one for AVX-512
+_ZEN_3_AND_4 = "25"  # the family's number; Zen 3 has no AVX-512
+_PROCESSORS = Path("/proc/cpuinfo")
+
+
+def features_to_leave_out() -> str:
+    """The value of `VARIABLE` for this machine and its numpy; empty if no feature is to be left out."""
+    processors = ""
+    with suppress(OSError):  # only Linux has it
+        processors = _PROCESSORS.read_text(encoding="utf-8", errors="replace")
+    chosen_at_run_time = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    return slow_features(processors, int(np.__version__.partition(".")[0]), chosen_at_run_time)
+
+
+def slow_features(processors: str, numpy_major: int, chosen_at_run_time: Collection[str]) -> str:
+    """The same for any machine.
+
+    processors: the text of its /proc/cpuinfo. chosen_at_run_time: the features that its numpy detected; those it was
+    built to require are not among them and can't be left out.
+    """
+    if not _is_zen_4(processors) or numpy_major < _SORTS_BY_AVX2_FROM:
+        return ""
+    return next((name for name in _AVX_512 if name in chosen_at_run_time), "")
+
+
+def _is_zen_4(processors: str) -> bool:
+    facts = dict(re.findall(r"^(\w[\w ]*?)\s*: (.*)$", processors.partition("\n\n")[0], re.MULTILINE))
+    return (
+        facts.get("vendor_id") == "AuthenticAMD"
+        and facts.get("cpu family") == _ZEN_3_AND_4
+        and "avx512f" in facts.get("flags", "").split()
+    )
+
+
+DAEMON, DAEMON_MODULE = "spark.python.daemon.module", "spark_model_monitor.spark.engine.worker"
+_PYTHON_PATH = "spark.executorEnv.PYTHONPATH"
+
+IMPORTS = {"SETUPTOOLS_USE_DISTUTILS": "stdlib"} if sys.version_info < (3, 12) else {}  # 3.12 has no such one
+"""PySpark in each worker asks distutils for a version; setuptools would replace distutils, and load itself for that."""
+
+
+def worker_settings(given: SparkConf, environment: Mapping[str, str]) -> dict[str, str]:
+    """Spark's settings for Python workers, except those that the user made.
+
+    given: the user's. environment: the driver's; its variables that numpy or glibc reads are the user's choice, too.
+    """
+    features = features_to_leave_out()  # of this machine; the workers' is assumed to be alike
+    tuning = {**ALLOCATION, **({VARIABLE: features} if features else {})}
+    variables = {**IMPORTS, **{name: value for name, value in tuning.items() if name not in environment}}
+    settings = {f"spark.executorEnv.{name}": value for name, value in variables.items()}
+    if is_local(given.get("spark.master", "local") or "") and not given.contains(_PYTHON_PATH):
+        # elsewhere workers are already running when the package arrives
+        settings |= {DAEMON: DAEMON_MODULE, _PYTHON_PATH: str(Path(spark_model_monitor.__file__).parent.parent)}
+    return {key: value for key, value in settings.items() if not given.contains(key)}

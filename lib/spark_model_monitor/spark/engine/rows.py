@@ -1,0 +1,362 @@
+"""Rows prepared by Spark's SQL: typed columns for a scan, refused records with their locations, tables, windows.
+
+Columns are addressed by position: Spark itself can't safely address names such as `Age` beside `age`, and `a.b` (P9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import time, timezone
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyspark.sql.functions as F
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import types as T
+
+from spark_model_monitor.data.engine.protocol import Engine, Partitions, States
+from spark_model_monitor.data.profiling.plan import (
+    CELLS,
+    CUT_MARK,
+    ELEMENTS,
+    HASH,
+    KEY_BYTES,
+    KEY_PREFIX_CHARACTERS,
+    LIST,
+    NAN_ELEMENTS,
+    NORM,
+    NULL_ELEMENTS,
+    PREDICATE,
+    VALUE,
+    WHOLE,
+    ColumnPlan,
+    ScanPlan,
+)
+from spark_model_monitor.data.profiling.plan import REASON as REASON_OF_ROW
+from spark_model_monitor.data.profiling.scan import states_of_rows
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.frames import Rows
+from spark_model_monitor.data.reading.ledger import NUMBER, Version
+from spark_model_monitor.data.records.event_times import moment_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
+from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.spark.engine.spark import SparkPartitions
+from spark_model_monitor.spark.engine.tables import (
+    frame_of_table,
+    in_one_partition,
+    reader_of,
+    rows_of_table,
+    sentence_of,
+    slices,
+)
+from spark_model_monitor.spark.engine.text_lines import is_utf_8, numbered, read_lines
+from spark_model_monitor.spark.storage import is_connect
+from spark_model_monitor.statistics.states import ColumnType
+from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
+
+
+def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
+    """The refused records in the quarantine's form, by file and line number. also: more, with their `NUMBER`s."""
+    records = refused_records(dataset)
+    if also is not None:
+        records = records.unionByName(refused_texts(also.frame))
+    return (row.asDict() for row in records.orderBy(FILE, NUMBER).toLocalIterator())
+
+
+def refused_records(dataset: Dataset) -> DataFrame:
+    """One row for each refused line, by file and line number. A file's first line, its header, is not one of them.
+
+    A record that is a whole file is not a line of it; its line number is 1.
+    """
+    is_fault = (F.col(REASON) > 0) & ~F.col(REASON).isin(*(int(reason) for reason in LEFT_OUT))
+    lines = dataset.frame.where(is_fault).select(FILE, LINE, REASON).distinct()
+    files = [row[FILE] for row in lines.select(FILE).distinct().collect()]  # at most as many as there are files
+    everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
+    found = lines.join(numbered(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
+        {NUMBER: 1, BLOCK_START: 0}
+    )
+    is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) == 1)
+    return refused_texts(found.where(~is_header))
+
+
+def refused_texts(records: DataFrame) -> DataFrame:
+    """Records in the quarantine's form, with their text in `LINE`, their location and their `REASON`."""
+    return records.select(
+        FILE,
+        NUMBER,
+        BLOCK_START,
+        REASON,
+        F.sha2(F.col(LINE).cast("binary"), 256).alias("sha256"),
+        F.when(is_utf_8(F.col(LINE)), F.col(LINE)).alias("line"),
+        F.when(~is_utf_8(F.col(LINE)), F.base64(F.col(LINE).cast("binary"))).alias("line_base64"),
+    )
+
+
+_LITERALS = {
+    "timestamp": "TIMESTAMP_LTZ '{:%Y-%m-%d %H:%M:%S.%fZ}'",
+    "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
+    "date": "DATE '{:%Y-%m-%d}'",
+}
+"""A moment in UTC, in the type of the column; Spark pushes comparisons of equal types down to the files."""
+
+
+def rows_of_catalog(
+    engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
+) -> Dataset:
+    """A table of the session's catalog, as from `readers.read_table`. Raises BadConfiguration if it doesn't exist."""
+    try:
+        frame, version = rows_of_table(engine.spark, name, as_of, since)
+    except AnalysisException as fault:
+        raise BadConfiguration(
+            f"dataset_format: Spark's catalog has no table {name!r}{sentence_of(fault)}; SHOW TABLES lists what it has, and "
+            "Delta needs its JAR and settings (docs/data.md)"
+        ) from fault
+    return replace(Dataset.of(in_one_partition(frame) if in_order else frame), version=version)
+
+
+def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
+    """The rows of a reader without a path. Raises whatever that reader raises."""
+    frame = reader_of(engine.spark, reader, options).load()
+    return Dataset.of(in_one_partition(frame) if in_order else frame)
+
+
+def rows_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
+    """The rows on executors of other machines, the number of partitions, and one group of columns; None where a file of
+    them is read here.
+
+    by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
+    """
+    spark: Any = engine.spark
+    if by_tasks is None:  # the driver's own executors open the files that it opens
+        by_tasks = is_connect(spark) or not spark.sparkContext._jsc.isLocal()
+    if not by_tasks:
+        return None
+    table = table if isinstance(table, pa.Table) else table.read_all()
+    return SparkPartitions(frame_of_table(spark, table)), len(slices(table)), 1
+
+
+def rows_between(dataset: Dataset, column: str, window: Window) -> Partitions:
+    """The rows of the window. Spark skips files and row groups outside it.
+
+    Raises BadConfiguration for a column that is not a time.
+    """
+    frame, name = dataset.frame, f"c{dataset.names.index(column)}"
+    kind = dict(frame.dtypes)[name]
+    if kind not in _LITERALS:
+        raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
+    start, end = (moment.astimezone(timezone.utc) for moment in (window.start, window.end))
+    if kind == "date" and not start.time() == end.time() == time():
+        raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
+    literal = _LITERALS[kind]
+    return SparkPartitions(frame.where(f"{name} >= {literal.format(start)} AND {name} < {literal.format(end)}"))
+
+
+MOST_COLUMNS_OF_THEIR_OWN = 50
+"""Up to this number of columns of one type, each is passed as a column; more go into one list (`ColumnPlan.listed`). A
+few are faster on their own: Spark interprets the code that cuts the texts of a list, at an extra 0.1 µs per cell."""
+
+LISTED = (T.StringType, T.DoubleType, T.FloatType, T.LongType, T.IntegerType)
+INTEGRAL = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
+FRACTIONAL = (T.FloatType, T.DoubleType)
+
+
+def column_type(data_type: T.DataType) -> ColumnType:
+    """Our kind of column for a Spark type. Maps, structs and binary values are NESTED: only their presence counts."""
+    if isinstance(data_type, (T.StringType, T.VarcharType, T.CharType)):
+        return ColumnType.TEXT
+    if isinstance(data_type, INTEGRAL):
+        return ColumnType.INTEGRAL
+    if isinstance(data_type, FRACTIONAL):
+        return ColumnType.FRACTIONAL
+    if isinstance(data_type, T.DecimalType):
+        return ColumnType.INTEGRAL if data_type.scale == 0 else ColumnType.FRACTIONAL
+    if isinstance(data_type, T.BooleanType):
+        return ColumnType.BOOLEAN
+    if isinstance(data_type, T.DateType):
+        return ColumnType.DATE
+    if isinstance(data_type, (T.TimestampType, T.TimestampNTZType)):
+        return ColumnType.TIMESTAMP
+    if isinstance(data_type, T.ArrayType) or data_type.typeName() == "vectorudt":
+        return ColumnType.VECTOR
+    return ColumnType.NESTED
+
+
+def columns_of(
+    frame: DataFrame, names: Sequence[str], counted: frozenset[str], positions: Iterable[int]
+) -> tuple[ColumnPlan, ...]:
+    """The plans of the columns at some positions of `frame`, whose first `len(names)` columns are the features in order.
+
+    counted: the features whose values are counted one by one, whatever their type.
+    """
+    fields = frame.schema.fields
+    types = {position: fields[position].dataType for position in positions}
+    alike: dict[str, list[int]] = {}
+    for position, data_type in types.items():
+        if isinstance(data_type, LISTED):
+            alike.setdefault(LIST.format(data_type.typeName()), []).append(position)
+    places: dict[int, tuple[str, int]] = {
+        position: (listed, slot)
+        for listed, positions in alike.items()
+        if len(positions) > MOST_COLUMNS_OF_THEIR_OWN
+        for slot, position in enumerate(positions)
+    }
+    plans = []
+    for position, data_type in types.items():
+        listed, slot = places.get(position, (None, 0))
+        hashed = _is_hashed_by_spark(data_type)
+        is_counted = names[position] in counted
+        plans.append(ColumnPlan(position, column_type(data_type), hashed, is_counted, listed, slot))
+    return tuple(plans)
+
+
+def prepared(
+    frame: DataFrame,
+    plan: ScanPlan,
+    predicates: Mapping[str, Column],
+    reason: str | None,
+    cells: str | None = None,
+) -> DataFrame:
+    """`frame` as the executors' Python needs it: keys of texts, hashes, and counts of elements.
+
+    predicates: boolean columns, included where the plan counts any. reason: the name of an integer column that is 0 for
+    rows to keep; None to keep all, without such a column. cells: the name of an integer column with the number of the
+    cell to count a row under, 0 for a row not to count so; it is included where the plan counts cells.
+    """
+    selected: list[str | Column] = []
+    if reason:
+        selected.append(f"CAST({reason} AS INT) AS {REASON_OF_ROW}")
+    if cells and plan.counts_cells:
+        selected.append(f"CAST({cells} AS INT) AS {CELLS}")
+    if plan.metadata:
+        selected.append(F.col(plan.metadata.line))
+    lists: dict[str, list[str]] = {}
+    fields = frame.schema.fields
+    for column in plan.columns:
+        field = fields[column.position]
+        if column.listed is None:
+            selected += _expressions(f"`{field.name}`", field.dataType, column)
+        else:
+            lists.setdefault(column.listed, []).append(f"`{field.name}`")
+    for column in plan.columns:
+        if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
+            selected.append(f"CAST(`{fields[column.position].name}` AS STRING) AS {WHOLE}{column.position}")
+    selected += [f"{_list_of(names, listed)} AS {listed}" for listed, names in lists.items()]
+    if plan.predicates:
+        selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
+    in_sql = [expression for expression in selected if isinstance(expression, str)]
+    if len(in_sql) == len(selected):
+        return frame.selectExpr(in_sql)  # one call into the JVM for each, where a Column takes several
+    return frame.select(*[F.expr(each) if isinstance(each, str) else each for each in selected])
+
+
+def _list_of(names: Sequence[str], listed: str) -> str:
+    """The cells of columns of one type, in the order of their slots."""
+    cells = f"array({', '.join(names)})"
+    return (
+        f"transform({cells}, cell -> {key_of('cell')})" if listed == LIST.format(T.StringType().typeName()) else cells
+    )
+
+
+def _is_hashed_by_spark(data_type: T.DataType) -> bool:
+    """Whether Spark hashes it; executors' numpy hashes fixed-width numbers and texts: another long each costs more."""
+    return column_type(data_type) not in (ColumnType.TEXT, ColumnType.VECTOR, ColumnType.NESTED) and not isinstance(
+        data_type, INTEGRAL + FRACTIONAL
+    )
+
+
+def _expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
+    """The expressions for a column, in SQL where possible. value: its name there."""
+    at = plan.position
+    if plan.column_type is ColumnType.NESTED:
+        return [f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{at}"]
+    if plan.column_type is ColumnType.VECTOR:
+        return _vector_expressions(F.col(value), data_type, at)
+    if plan.is_text:
+        cell = key_of(f"CAST({value} AS STRING)")
+    elif isinstance(data_type, T.DecimalType):
+        cell = f"CAST({value} AS DOUBLE)"
+    else:
+        cell = value
+    expressions = [f"{cell} AS {VALUE}{at}"]
+    if plan.hashed_by_spark:
+        # xxhash64(null) is the seed, 42, and not null (P8)
+        expressions.append(f"IF({value} IS NOT NULL, xxhash64({value}), NULL) AS {HASH}{at}")
+    return expressions
+
+
+def key_of(text: str) -> str:
+    """An SQL expression for `plan.keys_of` of a text; huge cells never reach Arrow (P7)."""
+    cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
+    return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
+
+
+def _vector_expressions(value: Column, data_type: T.DataType, at: int) -> list[Column]:
+    if isinstance(data_type, T.ArrayType):
+        elements, element_type = value, data_type.elementType
+    else:
+        from pyspark.ml.functions import vector_to_array  # of pyspark.ml, which takes 0.3 s to import
+
+        elements, element_type = vector_to_array(value), T.DoubleType()
+    missing = F.size(F.filter(elements, lambda element: element.isNull()))
+    not_a_number = (
+        F.size(F.filter(elements, lambda element: F.isnan(element)))
+        if isinstance(element_type, FRACTIONAL)
+        else F.when(value.isNotNull(), F.lit(0))
+    )
+    present = value.isNotNull()
+    return [
+        F.when(present, F.size(elements)).alias(f"{VALUE}{at}"),
+        F.when(present, missing).alias(f"{NULL_ELEMENTS}{at}"),
+        F.when(present, not_a_number).alias(f"{NAN_ELEMENTS}{at}"),
+        _norm(elements, element_type).alias(f"{NORM}{at}"),
+        _elements(elements, element_type).alias(f"{ELEMENTS}{at}"),
+    ]
+
+
+def _elements(elements: Column, element_type: T.DataType) -> Column:
+    """The elements that executors examine; null where elements are not numbers, or too many."""
+    if not isinstance(element_type, INTEGRAL + FRACTIONAL):
+        return F.lit(None).cast("array<double>")
+    return F.when(F.size(elements) <= MOST_COMPONENTS, elements.cast("array<double>"))
+
+
+def _norm(elements: Column, element_type: T.DataType) -> Column:
+    """The Euclidean length of each vector without null elements; null where elements are not numbers."""
+    if not isinstance(element_type, INTEGRAL + FRACTIONAL):
+        return F.lit(None).cast("double")
+    squares = F.transform(elements, lambda element: F.pow(F.coalesce(element.cast("double"), F.lit(0.0)), 2))
+    return F.sqrt(F.aggregate(squares, F.lit(0.0), lambda total, square: total + square))
+
+
+def typed_columns(
+    table: Partitions, predicates: Mapping[str, Column], reason: str | None, cells: str | None
+) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
+    """The functions that make the plans of typed columns, and the states of a plan, as `scan.typed_columns` does."""
+    frame = table.frame
+    return partial(columns_of, frame), lambda plan: states_of_rows(
+        SparkPartitions(prepared(frame, plan, predicates, reason, cells)), None, plan
+    )
+
+
+def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Column]]:
+    """The rows with a boolean column for each SQL expression over the features' names, and those columns by name."""
+    names = [f"__predicate{index}" for index in range(len(conditions))]
+    named = dataset.named_frame()
+    assert named is not None  # the rows are Spark's
+    columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions.values(), strict=True)]
+    frame = named.select("*", *columns).toDF(*dataset.frame.columns, *names)
+    return SparkPartitions(frame), {key: F.col(name) for key, name in zip(conditions, names, strict=True)}
+
+
+def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
+    """The newest time of a column, whose timestamps Spark prints in its session's time zone."""
+    if not newest or dict(dataset.frame.dtypes)[f"c{dataset.names.index(time)}"] != "timestamp":
+        return newest
+    moment = f"TIMESTAMP_LTZ'{moment_of(newest):%Y-%m-%d %H:%M:%S.%f}'"
+    [row] = dataset.engine.spark.sql(f"SELECT unix_micros({moment})").collect()
+    return int(row[0])

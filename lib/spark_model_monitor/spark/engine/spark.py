@@ -1,0 +1,328 @@
+"""The engine of a Spark session, and the settings it needs of Hadoop's file systems. Driver only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pyarrow as pa
+import pyspark.sql.functions as F
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+
+from spark_model_monitor.data.engine import partitions
+from spark_model_monitor.data.engine.protocol import (
+    PARTITION,
+    STATE_SCHEMA,
+    Broadcast,
+    Engine,
+    Function,
+    Given,
+    Partitions,
+    StateRow,
+    States,
+    StateTask,
+    Task,
+    encoded,
+    fold,
+    rows_of_states,
+)
+from spark_model_monitor.spark.engine.application import LOG_VALUES, send_package
+from spark_model_monitor.spark.engine.text_lines import (
+    TextLines,
+    bounded_lines,
+    max_record_bytes,
+    require_places,
+    text_lines,
+    without_globs,
+)
+from spark_model_monitor.spark.engine.worker import in_worker, without_texts
+from spark_model_monitor.spark.storage import is_connect
+from spark_model_monitor.storage import Storage, storage_of
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
+    from spark_model_monitor.data.records.locations import FilesByKey
+
+
+log = logging.getLogger(__name__)
+
+S3A = "org.apache.hadoop.fs.s3a.S3AFileSystem"
+
+BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+
+MANY_FILES = 1000  # from this number on it is worth the time to leave out YARN's settings (`before_many_files`)
+
+
+def set_file_systems(spark: SparkSession) -> None:
+    """Let S3A open `s3://` paths unless the cluster, like EMR, has its own file system for them; and read and write
+    local files without Hadoop's checksum files: an edited file would fail against its checksum.
+    """
+    if is_connect(spark):
+        return
+    context: Any = spark.sparkContext
+    configuration = context._jsc.hadoopConfiguration()
+    if configuration.get("fs.s3.impl") is None:
+        configuration.set("fs.s3.impl", S3A)
+    # the cached one, which spark-submit may have opened before: a setting would come too late
+    local = context._jvm.org.apache.hadoop.fs.FileSystem.getLocal(configuration)
+    local.setVerifyChecksum(False)
+    local.setWriteChecksum(False)
+
+
+def by_position(frame: DataFrame) -> SparkPartitions:
+    """Columns called c0, c1, …: Spark can't distinguish `Age` from `age`, or address `a.b` (P9)."""
+    return SparkPartitions(frame.toDF(*[f"c{position}" for position in range(len(frame.columns))]))
+
+
+def numbers(engine: Engine, count: int) -> SparkPartitions:
+    """This many partitions of one row, its number, in the column `id`."""
+    return SparkPartitions(engine.spark.range(0, count, 1, count))
+
+
+def before_many_files(engine: Engine, files: int) -> None:
+    """Make each of many files cheaper to open, in a run on this machine alone, by leaving out YARN's settings.
+
+    For every file it opens, Hadoop copies all its settings, and YARN has hundreds. files: the number of files to read.
+    """
+    spark = engine.spark
+    if is_connect(spark):
+        return
+    context: Any = spark.sparkContext
+    if files < MANY_FILES or not context._jsc.isLocal():
+        return
+    hadoop, prefix = context._jvm.org.apache.hadoop, "yarn."
+    hadoop.mapreduce.util.ConfigUtil.loadResources()  # else they return when the first file is read
+    settings = context._jsc.hadoopConfiguration()
+    names = settings.getPropsWithPrefix(prefix).keySet()
+    for name in hadoop.util.StringUtils.join("\n", names).split("\n"):  # fetched in one call, not in hundreds
+        settings.unset(prefix + name)
+
+
+WAYS = {
+    "engine.rows": (
+        *("typed_columns", "refused_lines", "with_conditions", "newest_in_utc"),
+        *("rows_between", "rows_in_memory", "rows_of_catalog", "rows_of_reader"),
+    ),
+    "engine.contingency": ("count_kinds", "first_kinds", "distinct_values", "flip_rows"),
+    "engine.spark": ("numbers", "before_many_files"),
+    "deequ.checks": ("checks_of_function", "require_answerable"),
+}
+"""Functions of lower layers that Spark does its own way, by the modules here with a function of the same name."""
+
+DEEQU_WAYS = {"evaluated": "deequ.evaluation", "checked": "deequ.checks"}
+"""Those that Deequ does if a matching one is there; otherwise the functions themselves, with the same results."""
+
+Value = TypeVar("Value")
+
+STATE_TYPE = from_arrow_schema(STATE_SCHEMA)
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """The engine of a session (`protocol.Engine`)."""
+
+    spark: SparkSession
+
+    def storage(self, path: str) -> Storage:
+        return storage_of(path, self.spark)
+
+    @property
+    def deequ(self) -> str | None:
+        from spark_model_monitor.spark.deequ.jvm import fitting_deequ
+
+        found = fitting_deequ(self.spark)
+        if isinstance(found, str):
+            return found
+        log.info("metrics are computed from the states without Deequ, and are the same: %s", found)
+        return None
+
+    def way(self, function: Function) -> Function:
+        name = function.__name__
+        module = next((module for module, names in WAYS.items() if name in names), None)
+        if name in DEEQU_WAYS:
+            from spark_model_monitor.spark.deequ.jvm import fitting_deequ
+
+            module = DEEQU_WAYS[name] if isinstance(fitting_deequ(self.spark), str) else None
+        if module is None:
+            return function
+        own: Function = getattr(import_module(f"spark_model_monitor.spark.{module}"), name)
+        return own
+
+    def lines(
+        self, places: Sequence[str], *, in_order: bool = False, with_blank: bool = False, whole_files: bool = False
+    ) -> SparkLines:
+        require_places(self.spark, places)
+        return SparkLines(
+            text_lines(self.spark, places, in_order=in_order, with_blank=with_blank, whole_files=whole_files)
+        )
+
+    @property
+    def max_line_bytes(self) -> int:
+        return max_record_bytes(self.spark)
+
+    def table(
+        self,
+        places: Sequence[str],
+        reader: str,
+        options: Mapping[str, str],
+        *,
+        by_folders: bool = False,
+        in_order: bool = False,
+        left_out: Sequence[str] = (),
+    ) -> tuple[tuple[str, ...], SparkPartitions]:
+        from spark_model_monitor.spark.engine.tables import table_of_files
+
+        frame = table_of_files(self.spark, places, reader, options, left_out, by_folders=by_folders, in_order=in_order)
+        return tuple(frame.columns), by_position(frame)
+
+    def is_readable(self, path: str) -> bool:
+        if path.endswith(".zst"):  # whether Hadoop has the library shows in its exception
+            return True
+        try:
+            self.spark.read.options(**bounded_lines(self.spark)).text(without_globs(path)).count()
+        except Exception:
+            return False
+        return True
+
+    def partitions_at_most(self, file_bytes: Iterable[int], partition_bytes: int) -> int:
+        open_cost_bytes = partitions.bytes_of(self.spark.conf.get("spark.sql.files.openCostInBytes"))
+        return partitions.partitions_at_most(file_bytes, partition_bytes, open_cost_bytes)
+
+    def partition_by_size(self, total_bytes: int, groups: int = 1) -> int:
+        size = partitions.partition_bytes(total_bytes, groups)
+        self.spark.conf.set("spark.sql.files.maxPartitionBytes", str(size))
+        return size
+
+    def batch_by_width(self, columns: int, line_bytes: int = 0) -> int:
+        rows = partitions.batch_rows(columns, line_bytes)
+        self.spark.conf.set(BATCH_ROWS, str(rows))
+        self.spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(partitions.parquet_rows(columns)))
+        return rows
+
+    def read_lines_by_size(self, total_bytes: int, line_bytes: int) -> int:
+        self.spark.conf.set(BATCH_ROWS, str(partitions.rows_of_lines(line_bytes)))
+        return self.partition_by_size(total_bytes)
+
+
+@dataclass(frozen=True)
+class SparkLines:
+    """Lines of text files (`protocol.Lines`)."""
+
+    text: TextLines
+
+    @property
+    def engine(self) -> SparkEngine:
+        return SparkEngine(self.text.text.sparkSession)
+
+    def partitions(self, *names: str) -> SparkPartitions:
+        return SparkPartitions(self.text.of(*names))
+
+    def files_by_key(self) -> FilesByKey:
+        return self.text.files_by_key()
+
+
+@dataclass(frozen=True)
+class SparkPartitions:
+    """The partitions of a frame (`protocol.Partitions`)."""
+
+    frame: DataFrame
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.frame.columns)
+
+    @property
+    def engine(self) -> SparkEngine:
+        return SparkEngine(self.frame.sparkSession)
+
+    @property
+    def schema(self) -> pa.Schema:
+        return to_arrow_schema(self.frame.schema)
+
+    def numbered(self) -> SparkPartitions:
+        return SparkPartitions(self.frame.select(F.spark_partition_id().alias(PARTITION), "*"))
+
+    def selected(self, names: Sequence[str], called: Sequence[str]) -> SparkPartitions:
+        return SparkPartitions(
+            self.frame.select(*[F.col(f"`{name}`").alias(new) for name, new in zip(names, called, strict=True)])
+        )
+
+    def above(self, name: str, threshold: float, called: str) -> SparkPartitions:
+        is_above = F.expr(f"try_cast(`{name}` as double)") > F.lit(threshold)
+        return SparkPartitions(self.frame.withColumn(called, is_above.cast("int")))
+
+    def kept(self) -> SparkPartitions:
+        return SparkPartitions(self.frame.persist(StorageLevel.MEMORY_AND_DISK))
+
+    def release(self) -> None:
+        self.frame.unpersist()
+
+    def mapped(self, task: Task, schema: pa.Schema) -> SparkPartitions:
+        return SparkPartitions(_mapped(self.frame, partial(in_worker, task), from_arrow_schema(schema)))
+
+    def beside(self, other: Partitions) -> SparkPartitions:
+        return SparkPartitions(self.frame.unionAll(other.frame))
+
+    def together(self, by: str, order: Sequence[str], partitions: int, fewest: int | None = None) -> SparkPartitions:
+        return SparkPartitions(self.frame.repartition(partitions, by).sortWithinPartitions(*order))
+
+    def write_texts(self, folder: str, by: str, text: str) -> None:
+        self.frame.select(text, by).write.mode("overwrite").partitionBy(by).text(folder)
+
+    def states(self, task: StateTask) -> SparkStates:
+        return SparkStates(_mapped(self.frame, partial(in_worker, partial(encoded, task)), STATE_TYPE))
+
+    def batches(self) -> list[pa.RecordBatch]:
+        return collected(self.frame)
+
+    @contextmanager
+    def sent(self, value: Value) -> Iterator[Broadcast[Value]]:
+        if is_connect(self.frame):
+            yield Given(value)
+            return
+        sent = self.frame.sparkSession.sparkContext.broadcast(value)
+        try:
+            yield sent
+        finally:
+            sent.unpersist()
+
+
+@dataclass(frozen=True)
+class SparkStates:
+    """The states of a frame's partitions, themselves a frame (`protocol.States`)."""
+
+    frame: DataFrame
+
+    def beside(self, other: States) -> SparkStates:
+        return SparkStates(self.frame.union(cast("SparkStates", other).frame))
+
+    def rows(self, adders: int = 0) -> list[StateRow]:
+        """One Spark job, or two: adding on executors is a shuffle of states, and keeps the driver's memory small."""
+        states = self.frame
+        if adders:
+            in_order = states.repartition(adders, "feature").sortWithinPartitions("feature", "kind", "partition")
+            states = _mapped(in_order, partial(in_worker, fold), STATE_TYPE)
+        return sorted(rows_of_states(collected(states)), key=lambda row: (row.feature, row.kind, row.partition))
+
+
+def _mapped(frame: DataFrame, task: Task, schema: StructType) -> DataFrame:
+    """The result of a task on a frame. Its exceptions lose their texts unless the session's LOG_VALUES allows them."""
+    spark = frame.sparkSession
+    send_package(spark)
+    logged = task if spark.conf.get(LOG_VALUES, None) == "true" else partial(without_texts, task)
+    return frame.mapInArrow(logged, schema)
+
+
+def collected(frame: DataFrame) -> list[pa.RecordBatch]:
+    """The rows as Arrow batches, as in `toPandas`: pickling would convert a sketch's bytes to a text and back."""
+    asked: Any = frame
+    batches: list[pa.RecordBatch] = asked.toArrow().to_batches() if is_connect(frame) else asked._collect_as_arrow()
+    return batches

@@ -1,0 +1,307 @@
+"""Tables: those that Spark's own readers read, versions of Delta and Iceberg, and Arrow tables of the driver.
+
+A run first resolves its request to one version and reads that, so that it sees the same rows however often it reads.
+Slices of an Arrow table travel with the tasks, compressed; the driver's JVM holds all of them meanwhile.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyspark.sql.functions as F
+from py4j.protocol import Py4JError
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from spark_model_monitor.data.engine.casts import type_of_spark
+from spark_model_monitor.data.reading.ledger import TableVersion, Version
+from spark_model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE
+from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.spark.engine.application import send_package
+from spark_model_monitor.spark.engine.text_lines import in_file_order, with_places, without_globs
+from spark_model_monitor.spark.engine.worker import unpacked
+from spark_model_monitor.spark.storage import is_connect, storage_of_session
+
+if TYPE_CHECKING:
+    from spark_model_monitor.storage import Storage, StoredFile
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeper:
+    """history: a query for the versions, newest first. version, moment: its columns. span: a reader's options for what
+    follows one version up to another. appended: which of these rows are new. marks: extra columns of such rows.
+    """
+
+    history: str
+    version: str
+    moment: str
+    span: Callable[[int, int], Mapping[str, int | bool]]
+    appended: str
+    marks: tuple[str, ...] = ()
+
+
+_KEEPERS = {
+    "delta": _Keeper(
+        *("DESCRIBE HISTORY {}", "version", "timestamp"),
+        lambda since, version: {"readChangeFeed": True, "startingVersion": since + 1, "endingVersion": version},
+        "_change_type = 'insert'",
+        ("_change_type", "_commit_version", "_commit_timestamp"),
+    ),
+    "iceberg": _Keeper(
+        "SELECT * FROM {}.history WHERE is_current_ancestor ORDER BY made_current_at DESC",
+        *("snapshot_id", "made_current_at"),
+        lambda since, version: {"start-snapshot-id": since, "end-snapshot-id": version},
+        "true",
+    ),
+}
+"""By the provider that Spark names."""
+
+
+def rows_of_table(
+    spark: SparkSession, name: str, as_of: Version | None = None, since: Version | None = None
+) -> tuple[DataFrame, TableVersion | None]:
+    """A table's rows and their version; None for a table or view that has no versions, or none yet.
+
+    Raises BadConfiguration if there is no such version, or if appended rows weren't recorded; NoData if none were appended.
+    """
+    provider = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").where("col_name = 'Provider'").collect()
+    keeper = _KEEPERS.get(provider[-1]["data_type"].lower()) if provider else None
+    if keeper is None:
+        if as_of is not None or since is not None:
+            raise BadConfiguration(
+                f"{'since' if as_of is None else 'as_of'}: {name} keeps no versions; it has to be a table of Delta or Iceberg"
+            )
+        return spark.table(name), None
+    asked = keeper.history.format(name) + (" LIMIT 1" if as_of is None and since is None else "")
+    history = spark.sql(asked).selectExpr(keeper.version, f"unix_micros({keeper.moment})")
+    versions = [(row[0], row[1]) for row in history.collect()]
+    if not versions:
+        return spark.table(name), None
+    version, start = span_of(name, versions, as_of, since)
+    if start is None:
+        return spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}"), TableVersion(name, version)
+    if start != version:
+        rows = spark.read.options(**keeper.span(start, version)).table(name).where(keeper.appended).drop(*keeper.marks)
+        if not _is_empty(rows, f"since: {name}, versions after {start}"):
+            return rows, TableVersion(name, version, start)
+    raise nothing_appended(name, start, version)
+
+
+def _is_empty(rows: DataFrame, where: str) -> bool:
+    """A job of one row; the table's format checks here whether the changes were recorded."""
+    try:
+        return rows.isEmpty()
+    except Exception as fault:
+        said = " ".join(str(fault).split()).partition(". ")[0]
+        raise BadConfiguration(f"{where}: can't be told what was appended ({said}); {NOT_RECORDED}") from fault
+
+
+def tables_of_catalog(spark: SparkSession, pattern: str) -> Iterator[tuple[str, tuple[str, str] | MonitorError]]:
+    """The tables whose names match, without views: each with the format and location of its files, or with the error.
+
+    pattern: `SCHEMA.TABLE` of the session's catalog, `CATALOG.SCHEMA.TABLE` of another. Raises BadConfiguration for another.
+    """
+    above, _, table = pattern.rpartition(".")
+    catalog, _, schema = above.rpartition(".")
+    if not schema:
+        raise BadConfiguration(f"{pattern!r} has no schema; write SCHEMA.TABLE, such as 'sales.*'")
+    within = f"`{catalog}`." if catalog else ""
+    try:
+        schemas = [row[0] for row in spark.sql(f"SHOW SCHEMAS{f' IN `{catalog}`' if catalog else ''}").collect()]
+    except Exception as fault:
+        raise BadInput(f"Spark's catalog can't be listed{sentence_of(fault)}") from fault
+    for each in fnmatch.filter(schemas, schema):
+        name = f"{catalog}.{each}".lstrip(".")
+        try:
+            rows = spark.sql(f"SHOW TABLES IN {within}`{each}`").collect()
+        except Exception as fault:
+            yield name, BadInput(f"its tables can't be listed{sentence_of(fault)}")
+            continue
+        for row in rows:
+            if not row.isTemporary and fnmatch.fnmatchcase(row.tableName, table):
+                told = _kept(spark, f"{within}`{each}`.`{row.tableName}`")
+                if told is not None:
+                    yield f"{name}.{row.tableName}", told
+
+
+def _kept(spark: SparkSession, name: str) -> tuple[str, str] | MonitorError | None:
+    """The format and the location of a table's files; None for a view."""
+    try:
+        rows = spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()
+    except Exception as fault:
+        return BadInput(f"Spark can't describe it{sentence_of(fault)}")
+    said = {row.col_name: row.data_type for row in rows}
+    if "VIEW" in said.get("Type", ""):
+        return None
+    kept = said.get("Provider", "").lower()
+    if kept == "hive":  # the class that reads a Hive table tells its format
+        kept = next((each for each in ("parquet", "orc") if each in said.get("Serde Library", "").lower()), kept)
+    if kept not in (*_KEEPERS, "parquet") or "Location" not in said:
+        return BadConfiguration(f"it is kept as {kept or 'Spark does not say'}; Delta, Iceberg and Parquet are watched")
+    return kept, said["Location"]
+
+
+def reader_of(spark: SparkSession, reader: str, options: Mapping[str, str]) -> DataFrameReader:
+    """Spark's reader of this name with these options."""
+    # without merging, only the first file's columns would be read, silently
+    ours = {"mergeSchema": "true"} if reader.lower() == "parquet" else {}
+    return spark.read.format(reader).options(**ours).options(**options)
+
+
+LOCAL = re.compile("^file:/(?!/)")  # Sail 0.7 takes it for a folder without files
+
+
+def table_of_files(
+    spark: SparkSession,
+    places: Sequence[str],
+    reader: str,
+    options: Mapping[str, str],
+    left_out: Sequence[str] = (),
+    *,
+    by_folders: bool,
+    in_order: bool,
+) -> DataFrame:
+    """The files at or below the places, as in `Engine.table`."""
+    opened = reader_of(spark, reader, options)
+    if not by_folders:
+        opened = opened.option("recursiveFileLookup", "true")
+    paths = [LOCAL.sub("file:///", without_globs(place)) for place in places]
+    try:
+        frame = _loaded(spark, opened, paths, left_out)
+    except Exception as fault:
+        if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
+            raise BadInput(
+                f"{places[0]}: the files have columns of one name and several types; write all files with the same types"
+            ) from fault
+        if "COLUMN_ALREADY_EXISTS" in str(fault):
+            raise BadInput(
+                f"{places[0]}: two columns have one name, or names that differ by case only; rename one, or in the second case "
+                "start the job with --conf spark.sql.caseSensitive=true"
+            ) from fault
+        if unknown := re.search(r"Illegal Parquet type: ([^.\n]+)|a column of (\S+) needs Spark", str(fault)):
+            raise BadInput(
+                f"{places[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another type, "
+                "or leave it out by --exclude-features-attribute"
+            ) from fault
+        raise BadInput(
+            f"{places[0]}: can't be read as {reader}{sentence_of(fault)}; "
+            "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
+        ) from fault
+    return in_one_partition(frame) if in_order else frame
+
+
+def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]) -> DataFrame:
+    """The frame that a reader makes of files. Where Spark refuses a type, columns that are left out are null, and times
+    in nanoseconds are numbers at first, and cut to microseconds.
+    """
+    try:
+        frame = opened.load([*paths])
+        frame.schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
+        return frame
+    except Exception as fault:
+        if "Illegal Parquet type" not in str(fault):
+            raise
+        fields = [field for schema in _schemas(spark, paths) for field in schema]
+        names = [*dict.fromkeys(field.name for field in fields)]
+        without = {name for place, name in enumerate(names) if {name, str(place)} & {*left_out}}
+        if not without and "Illegal Parquet type: INT64 (TIMESTAMP(NANOS" not in str(fault):
+            raise
+    spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
+    nanos = {each.name for each in fields if str(each.type).startswith("timestamp[ns")} - without
+    if without:
+        kept = [each for each in fields if each.name not in without]
+        types = {
+            (each.name, pa.int64() if each.name in nanos else type_of_spark(each.type, each.name)) for each in kept
+        }
+        schema = pa.schema(sorted(types, key=lambda of: names.index(of[0])))
+        if len(schema) + len(without) > len(names):
+            raise BadInput("Failed to merge")  # Spark's own words
+        opened = opened.schema(from_arrow_schema(schema, prefer_timestamp_ntz=True))
+    frame = opened.load([*paths])
+    expressions = {name: f"`{name.replace('`', '``')}`" for name in frame.columns}
+    expressions |= {name: f"timestamp_micros({expressions[name]} div 1000)" for name in nanos}
+    names += [name for name in frame.columns if name not in names]
+    return frame.select(*(F.expr(expressions.get(name, "CAST(NULL AS STRING)")).alias(name) for name in names))
+
+
+FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
+FOOTERS_AT_ONCE = 16  # each waits for its storage
+
+
+def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
+    """The schemas of all Parquet files, in their order, read from their ends."""
+
+    def schema(storage: Storage, file: StoredFile) -> pa.Schema:
+        end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
+        size = int.from_bytes(end[-8:-4], "little") + 8
+        if size > len(end):
+            end = storage.read(file.path, size, file.size_bytes - size)
+        return pq.read_schema(pa.BufferReader(end))
+
+    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as threads:
+        storages = [(storage_of_session(path, spark), path) for path in paths]
+        of_files = [threads.submit(schema, each, file) for each, path in storages for file in each.list_files(path)]
+        return [each.result() for each in of_files]
+
+
+def in_one_partition(frame: DataFrame) -> DataFrame:
+    """The rows in the order of their files; where Spark knows no files, as for a view, in the order they arrive."""
+    try:
+        ordered = in_file_order(with_places(frame)).drop(FILE, BLOCK_START)
+        ordered.schema  # noqa: B018 -- as above
+        return ordered
+    except AnalysisException:
+        log.warning("Spark doesn't know of which files the rows are; they are read in the order in which they come")
+        return frame.coalesce(1)
+
+
+def sentence_of(fault: Exception) -> str:
+    """Spark's message, in brackets; empty if it only says that a call failed."""
+    text = next(iter(str(fault).strip().splitlines()), type(fault).__name__)
+    return "" if isinstance(fault, Py4JError) else f" ({text})"
+
+
+SLICE_BYTES = 16 * 2**20
+"""Of a table in memory, before compression; a message to an executor is at most 128 MiB (spark.rpc.message.maxSize)."""
+
+NARROW = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}
+"""Spark's types for text and bytes; a slice is small enough for them."""
+
+
+def slices(table: pa.Table) -> list[pa.Table]:
+    """The table cut by its size alone, into one slice or more."""
+    rows = max(1, table.num_rows * SLICE_BYTES // max(1, table.nbytes))
+    return [table.slice(start, rows) for start in range(0, max(1, table.num_rows), rows)]
+
+
+def frame_of_table(spark: SparkSession, table: pa.Table) -> DataFrame:
+    """The table as a frame of one partition for each of its `slices`. The types are those that Spark has."""
+    narrow = pa.schema([field.with_type(NARROW.get(field.type, field.type)) for field in table.schema])
+    packed = [(_packed(piece.cast(narrow)),) for piece in slices(table)]
+    send_package(spark)
+    if is_connect(spark):
+        rows = reduce(DataFrame.union, [spark.createDataFrame([piece], "slice binary") for piece in packed])
+    else:
+        rows = spark.createDataFrame(spark.sparkContext.parallelize(packed, len(packed)), "slice binary")
+    return rows.mapInArrow(unpacked, from_arrow_schema(narrow, prefer_timestamp_ntz=True))
+
+
+def _packed(table: pa.Table) -> bytearray:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+        stream.write_table(table)
+    return bytearray(sink.getvalue())

@@ -1,0 +1,161 @@
+"""Text files as frames of lines with their locations.
+
+Text is first read as lines: the raw line is kept by the quarantine, passed to scripts, and checked for its encoding
+before anything is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyspark.sql.functions as F
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+
+from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE, bytes_of
+from spark_model_monitor.data.engine.protocol import LINE_KEY
+from spark_model_monitor.data.records.locations import (
+    BLOCK_START,
+    FILE,
+    FILE_KEY,
+    LINE,
+    MAX_RECORD_BYTES,
+    PLACES,
+    FilesByKey,
+)
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.spark.storage import is_connect
+
+HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
+"""Hadoop's reader silently skips longer lines; it buffers at most this much of one."""
+
+LINE_END_BYTES = 8  # more than a line's end and a byte order mark, which Hadoop counts as its bytes
+
+
+@dataclass(frozen=True)
+class TextLines:
+    """Lines, as frames of only the requested columns: Spark reads no location that isn't needed.
+
+    text: their frame, as Spark's reader gives it. with_blank: includes blank lines, which are left out otherwise.
+    in_order: one partition, sorted by path and offset, which costs a shuffle unless there is a single partition anyway;
+    without it partitions depend on the files alone. max_bytes: longer lines are left out; 0 for none.
+    """
+
+    text: DataFrame
+    in_order: bool = False
+    with_blank: bool = False
+    max_bytes: int = 0
+
+    def of(self, *names: str) -> DataFrame:
+        """The lines with these columns: of `PLACES`, FILE_KEY and LINE_KEY."""
+        wanted = (*names, *(name for name in (FILE, BLOCK_START) if self.in_order and name not in names))
+        text = self.text.where(F.octet_length("value") <= self.max_bytes) if self.max_bytes else self.text
+        lines = text.select([_column(name).alias(name) for name in wanted])
+        if not self.with_blank:
+            lines = lines.where(F.trim(LINE) != "")
+        return in_file_order(lines).select(*names) if self.in_order else lines
+
+    def files_by_key(self) -> FilesByKey:
+        """The files by their FILE_KEY."""
+        if is_connect(self.text):
+            return FilesByKey.of(self.text.inputFiles())
+        spark: Any = self.text.sparkSession
+        joined = spark._jvm.org.apache.hadoop.util.StringUtils.join  # in one call, not in one for each file
+        listed = joined("\n", self.text._jdf.inputFiles())
+        return FilesByKey.of(listed.split("\n") if listed else [])
+
+
+def _column(name: str) -> Column:
+    if name == FILE_KEY:
+        return F.xxhash64(F.input_file_name())
+    if name == BLOCK_START:  # for `_metadata.file_block_start` Spark would make all of `_metadata`
+        return F.call_function("input_file_block_start")
+    if name == LINE_KEY:
+        return F.xxhash64("value")
+    return F.col({LINE: "value", FILE: "_metadata.file_path"}[name])
+
+
+def text_lines(
+    spark: SparkSession,
+    path: str | Sequence[str],
+    *,
+    in_order: bool = False,
+    with_blank: bool = False,
+    whole_files: bool = False,
+) -> TextLines:
+    """The lines of the files at or below `path`, or several paths, without overlong ones. Starts no Spark job."""
+    reader = spark.read.option("recursiveFileLookup", "true").options(**bounded_lines(spark))
+    paths = [path] if isinstance(path, str) else path
+    text = reader.text([without_globs(folder) for folder in paths], wholetext=whole_files)
+    return TextLines(text, in_order, with_blank, 0 if whole_files else max_record_bytes(spark))
+
+
+def require_places(spark: SparkSession, paths: Sequence[str]) -> None:
+    """Raises BadInput if the server doesn't give a row's file, as Sail's: text can't be read without that."""
+    if not is_connect(spark):
+        return
+    try:
+        _ = spark.read.text([without_globs(path) for path in paths]).select("_metadata.file_path").columns
+    except AnalysisException as fault:
+        if "_metadata" not in str(fault):
+            raise
+        raise BadInput(
+            f"{paths[0]}: this server of Spark Connect doesn't say which file a row is from, so CSV, JSON and captures can't "
+            "be read through it; write --engine local, in Python engine='local', or pass a frame of the session"
+        ) from None
+
+
+def max_record_bytes(spark: SparkSession) -> int:
+    """The maximum number of bytes in an accepted line."""
+    return int(spark.conf.get(MAX_RECORD_SIZE, None) or MAX_RECORD_BYTES)
+
+
+def bounded_lines(spark: SparkSession) -> dict[str, str]:
+    """Options of Spark's line readers that keep them from buffering a line of unbounded length.
+
+    Where a line extends beyond a partition and the limit is within it, Hadoop takes the rest of the line for a line of
+    its own; so Hadoop's limit is above a partition's bytes, and `TextLines` leaves out lines between the two.
+    """
+    partition_bytes = bytes_of(spark.conf.get("spark.sql.files.maxPartitionBytes"))
+    return {HADOOP_MAX_LINE: str(min(max(max_record_bytes(spark), partition_bytes) + LINE_END_BYTES, 2**31 - 1))}
+
+
+def read_lines(spark: SparkSession, path: str | Sequence[str], *, with_blank: bool = False) -> DataFrame:
+    """The same with their locations. Starts no Spark job."""
+    return text_lines(spark, path, with_blank=with_blank).of(*PLACES)
+
+
+def with_places(frame: DataFrame) -> DataFrame:
+    """A frame of files with `FILE` and `BLOCK_START` of each row after its columns."""
+    return frame.select(
+        "*", F.col("_metadata.file_path").alias(FILE), F.col("_metadata.file_block_start").alias(BLOCK_START)
+    )
+
+
+def in_file_order(frame: DataFrame) -> DataFrame:
+    """All rows in one partition: by file, by offset in it.
+
+    A coalesce alone orders the splits by size: five files came out 05, 02, 04, 01, 03 (P2).
+    """
+    place = "__place"
+    ordered = frame.withColumn(place, F.monotonically_increasing_id())
+    return ordered.repartition(1).sortWithinPartitions(FILE, BLOCK_START, place).drop(place)
+
+
+def numbered(lines: DataFrame, files: list[str], number: str) -> DataFrame:
+    """The lines of some files with their number, from 1, in a column called `number`."""
+    place = Window.partitionBy(FILE).orderBy(BLOCK_START, F.monotonically_increasing_id())
+    return lines.where(F.col(FILE).isin(files)).withColumn(number, F.row_number().over(place))
+
+
+def is_utf_8(line: Column) -> Column:
+    """Whether the bytes of a line are UTF-8; Spark's readers keep any bytes."""
+    raw = line.cast("binary")
+    return F.encode(raw.cast("string"), "UTF-8") == raw  # Spark 4's decode raises on other bytes
+
+
+def without_globs(path: str) -> str:
+    """`path` as a literal for Spark, which would read `[`, `{`, `*` and `?` as patterns."""
+    return "".join(f"\\{letter}" if letter in "[]{}*?\\" else letter for letter in path)

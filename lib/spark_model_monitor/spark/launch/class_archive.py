@@ -1,0 +1,147 @@
+"""A faster start of Spark: the classes that its JVM loads, read and checked once (Java's class data sharing, JEP 310).
+
+    python -m spark_model_monitor.spark.launch.class_archive      prints their location, after making the archive if there is none
+
+A JVM with an archive for other JARs, or without one, starts as it always did. Standard library only: this runs before
+Spark does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
+
+from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.running.layout import appearing_whole, cache_directory
+from spark_model_monitor.spark.launch.java import Java, find_java, find_spark_home, line_at
+
+OLDEST_JAVA = 17  # of the versions that Spark 3.5 runs on, the one whose archives were tested
+
+OPTION = "-XX:SharedArchiveFile"
+QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
+"""Java warns of an archive that does not fit; a slower start is not an error."""
+
+MADE_FOR = "made-for.json"  # beside the archive: the Java and the Spark that it is for
+TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # the data of the job whose classes are recorded
+
+
+@dataclass(frozen=True)
+class ClassArchive:
+    """The archive of one Java and one Spark. When either of them is replaced, a new one is used."""
+
+    folder: Path
+    java: Path
+    spark_home: Path
+
+    @classmethod
+    def of(cls, java: Java, spark_home: Path, environment: Mapping[str, str]) -> ClassArchive:
+        """The archive for jobs of this Spark, started by this Java, in the cache directory; it may not exist yet."""
+        key = _key(java.home, spark_home)
+        return cls(cache_directory(environment) / "classes" / key, java.home, spark_home)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "spark.jsa"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that make a JVM use the archive: empty if there is none."""
+        return (f"{OPTION}={self.path}", *QUIET) if self.path.is_file() else ()
+
+    def make(self, environment: Mapping[str, str]) -> None:
+        """Run a small job, record its classes, and have Java write the archive. Takes half a minute, once.
+
+        Raises MissingDependency with the reason if Java can't do it; jobs run without.
+        """
+        with (
+            tempfile.TemporaryDirectory(prefix="spark-model-monitor-classes-") as name,
+            appearing_whole(self.path) as made,
+        ):
+            scratch, archive = Path(name), made / self.path.name
+            classes = scratch / "classes.txt"
+            _start_job(scratch, [f"-XX:DumpLoadedClassList={classes}"], environment)
+            dumping = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"{OPTION}={archive}"]
+            _start_job(scratch, dumping, environment)
+            if not archive.is_file():
+                raise MissingDependency("Java wrote no archive of Spark's classes")
+            made_for = {"java": str(self.java), "spark_home": str(self.spark_home)}
+            (self.folder / MADE_FOR).write_text(json.dumps(made_for), encoding="utf-8")
+
+    def remove_outdated(self) -> None:
+        """Remove the archives whose Java or Spark has been replaced or removed; each has 130 MB."""
+        for folder in self.folder.parent.iterdir():
+            if _key_of_made(folder) not in (None, folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_job(scratch: Path, options: list[str], environment: Mapping[str, str]) -> None:
+    """Submit a baselining job of the little table to a JVM with these options, as a user would."""
+    table = scratch / "table.csv"
+    table.write_text(TABLE, encoding="utf-8")
+    flags = {"--dataset-source": table, "--dataset-format": "csv", "--output-path": scratch / "baseline"}
+    words = [str(word) for flag in flags.items() for word in flag]
+    job = ["baseline", "--master", "local[1]", *words]
+    submission = [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *job]
+    variables = {**environment, "SPARK_SUBMIT_OPTS": shlex.join([*options, *QUIET])}
+    ended = subprocess.run(submission, env=variables, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    if ended.returncode:
+        last = (ended.stdout.strip().splitlines() or ["it said nothing"])[-1]
+        raise MissingDependency(f"a job with {options[0]} ended with exit status {ended.returncode}: {last}")
+
+
+def _key(java_home: Path, spark_home: Path) -> str:
+    """A hash of the files that the JVM checks an archive against: its own library and the JARs."""
+    digest = hashlib.sha256()
+    for path in (java_home.resolve() / "lib" / "server" / "libjvm.so", *sorted((spark_home / "jars").glob("*.jar"))):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        digest.update(f"{path}\0{found.st_size}\0{int(found.st_mtime)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _key_of_made(folder: Path) -> str | None:
+    """The key that an archive would get today; None if the folder's is still being made."""
+    try:
+        made_for = json.loads((folder / MADE_FOR).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return _key(Path(made_for["java"]), Path(made_for["spark_home"]))
+
+
+def main() -> int:
+    """Print the archive's path, making it first if needed; say why there is none. The exit status is always 0: jobs run
+    without it.
+    """
+    try:
+        spark_home = find_spark_home(os.environ)
+        java = find_java(os.environ, line_at(spark_home))
+        archive = ClassArchive.of(java, spark_home, os.environ)
+        if java.major < OLDEST_JAVA:
+            raise MissingDependency(
+                f"Java {java.major} makes no archive that Spark's classes go into, Java {OLDEST_JAVA} does"
+            )
+        if not archive.path.is_file():
+            sys.stderr.write("noting Spark's classes, so that jobs start some seconds faster (half a minute, once)\n")
+            archive.make(os.environ)
+            archive.remove_outdated()
+    except (MissingDependency, OSError) as error:
+        sys.stderr.write(f"jobs start without an archive of Spark's classes: {error}\n")
+        return 0
+    sys.stdout.write(f"{archive.path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

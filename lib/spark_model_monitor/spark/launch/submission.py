@@ -1,0 +1,128 @@
+"""Starts a job: builds the spark-submit command and becomes it. Standard library only, any Python from 3.9 on.
+
+`./spark-submit.sh` in a clone and `spark-model-monitor submit` of an installed wheel both end here. A job for EMR goes to `emr`.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import runpy
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.reports.outputs.printable import error_lines
+from spark_model_monitor.running.configuration.command_line import kept_help, require_places
+from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.spark.launch.request import Request, read_request
+
+SHARED = "SHARED_SPARK"  # set where a job uses a running Spark that others use, too
+
+LOCALLY = ("baseline", "monitor", "merge")  # jobs that may run without Spark
+
+HELP = """\
+usage: {program} [--dry-run] JOB [OPTIONS OF SPARK] [FLAGS OF THE JOB]
+
+JOB is the path of a driver, or one of: {jobs}.
+spark-submit gets the options that it knows, in any position (--master, --deploy-mode, --conf K=V, --driver-memory,
+--executor-memory, --packages, --jars, --py-files, --files, --archives, --properties-file, --queue, --name, …); the job
+gets all others, and everything after --. The exit status is the job's.
+
+  --master M      where to run: local[*] (default), local[4], spark://HOST:PORT, yarn, k8s://…
+  --dry-run       print the command with its environment, and start nothing
+  --columns N     before JOB: number of columns; sets the memory of executors on YARN and Kubernetes (default: 1000)
+  --environment A archive of Python libraries, for a cluster whose nodes lack them (`make package` builds one)
+  --target T      emr (with --cluster-id) or emr-serverless (with --application-id, --execution-role): put the package
+                  below --package-location s3://… and start a step or a job run; --no-wait returns while it runs
+  --help          this text; after the JOB: the job's flags
+
+Variables: SPARK_HOME, JAVA_HOME (each found if not set), MODEL_MONITOR_DEEQU_JAR (an existing JAR),
+MODEL_MONITOR_MAVEN_MIRROR (where to fetch it), MODEL_MONITOR_CACHE (folder of the JAR and the package's zip).
+"""
+
+
+def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_verb: bool = False) -> int:
+    """Become the job's spark-submit; returns only for help, a dry run or a wrong command line (2).
+
+    is_verb: whether the job determines its own needs: Python starts it, unless options of Spark or a target are given.
+    """
+    layout = Layout.here()
+    try:
+        request = read_request(arguments)
+        if request is None:
+            sys.stdout.write(HELP.format(program=program, jobs=", ".join(layout.job_names())))
+            return 0 if {"--help", "-h"} & set(arguments) else 2
+        remote = flag_or_variable("remote", request.job_arguments, os.environ)
+        if is_verb and not (request.asks_for_help or request.options or request.target or remote):
+            require_places(request.job_arguments)
+        if request.asks_for_help and (text := kept_help(request.job, request.job_arguments, os.environ)) is not None:
+            sys.stdout.write(text)
+            return 0
+        if request.asks_for_help or _starts_python(request, is_verb=is_verb):
+            words = [str(layout.job_file(request.job, Path.cwd())), *request.job_arguments]
+            if request.dry_run:
+                sys.stdout.write(f"{shlex.join([sys.executable, *words])}\n")
+                return 0
+            return _run_here(words, layout)
+        if request.target:
+            from spark_model_monitor.plugins import plugin
+
+            return int(plugin("emr").run(request, request.target, layout, os.environ, Path.cwd()))
+        from spark_model_monitor.spark.launch.spark_command import build
+
+        submission = build(request, layout, os.environ, Path.cwd())
+    except MonitorError as error:
+        sys.stderr.write(error_lines(error))
+        return error.exit_status
+    for remark in submission.remarks:
+        sys.stderr.write(f"{remark}\n")
+    if request.dry_run:
+        sys.stdout.write(f"{submission}\n")
+        return 0
+    return _become(submission.command, submission.variables)
+
+
+def _starts_python(request: Request, *, is_verb: bool) -> bool:
+    """Whether Python starts the job, which then starts a Spark only if it needs one."""
+    if SHARED in os.environ or flag_or_variable("remote", request.job_arguments, os.environ):
+        return True
+    engine = flag_or_variable("engine", request.job_arguments, os.environ).lower()
+    if engine == "local" or not is_verb:
+        return engine == "local"
+    is_for_spark = engine == "spark" or request.options or request.target or request.environment
+    return request.job in LOCALLY and not is_for_spark
+
+
+def flag_or_variable(name: str, job_arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The value of a flag among a job's, or else of its variable; empty if neither is set."""
+    words = iter(job_arguments)
+    chosen = environment.get(f"MODEL_MONITOR_{name.upper()}", "")
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag == f"--{name}":
+            chosen = value if equals else next(words, "")
+    return chosen
+
+
+def _run_here(words: list[str], layout: Layout) -> NoReturn:
+    """Run a driver as the program of this process, whose child processes find the package."""
+    os.environ["PYTHONPATH"] = layout.python_path(os.environ)
+    if Path(words[0]).parent == layout.jobs.resolve():
+        gc.disable()  # saves a tenth of a second: loaded libraries stay; the job enables it again
+    sys.argv = words
+    runpy.run_path(words[0], run_name="__main__")
+    sys.exit(0)
+
+
+def _become(command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(command[0], list(command), {**os.environ, **variables})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

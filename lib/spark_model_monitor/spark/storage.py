@@ -1,0 +1,337 @@
+"""Storages that Spark opens: Hadoop's file systems through the driver's JVM, and files that a Connect server reads.
+
+JVM classes are looked up once by name: otherwise py4j asks about every part of `org.apache.…`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import reduce
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlparse
+from weakref import WeakKeyDictionary
+
+from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
+from spark_model_monitor.storage.files import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    STORAGES,
+    Storage,
+    StoredFile,
+    draft_name,
+    is_hidden,
+    join,
+    opened_without_spark,
+    refusal_in,
+)
+from spark_model_monitor.storage.lease import require_lease
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+_FOUND: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # py4j's gateway into a JVM -> its classes by name
+
+
+def java_class(gateway: Any, name: str) -> Any:
+    """The class of this full name. gateway: py4j's, `spark.sparkContext._gateway`.
+
+    py4j returns a JavaPackage for a class that doesn't exist, and for a misspelt one.
+    """
+    classes = _FOUND.setdefault(gateway, {})
+    if name not in classes:
+        found = reduce(getattr, name.split("."), gateway.jvm)
+        if is_missing(found):
+            return found
+        classes[name] = found
+    return classes[name]
+
+
+def is_missing(found: Any) -> bool:
+    """Whether the result of `java_class` is not a class."""
+    return type(found).__name__ == "JavaPackage"
+
+
+_PATH = "org.apache.hadoop.fs.Path"
+
+ABSENT = re.compile("FileNotFoundException|PATH_NOT_FOUND")
+LOCAL = "file"  # Hadoop's scheme of local files, which are opened without it
+
+NO_FILE_SYSTEM = re.compile(r"No FileSystem for scheme|FileSystem not found")
+
+
+@STORAGES.register("hadoop", schemes=())
+class HadoopStorage(Storage):
+    """Files of any file system that Hadoop opens (`hdfs:`, `s3a:`, …), with the session's configuration."""
+
+    # Object stores show a file only when its stream is closed, and can't rename: a draft would be useless there.
+    OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss"})
+
+    def __init__(self, gateway: Any, configuration: Any, file_system: Any) -> None:
+        self._gateway = gateway
+        self._configuration = configuration
+        self._file_system = file_system
+        self.scheme = str(file_system.getUri().getScheme())
+
+    @classmethod
+    def at(cls, path: str, spark: SparkSession) -> HadoopStorage:
+        context: Any = spark.sparkContext
+        configuration = spark._jsparkSession.sessionState().newHadoopConf()
+        try:
+            file_system = java_class(context._gateway, _PATH)(path).getFileSystem(configuration)
+        except Exception as error:
+            raise BadInput(f"{path}: no file system of this Spark opens it ({reason_of(error)})") from error
+        return cls(context._gateway, configuration, file_system)
+
+    def _java(self, name: str) -> Any:
+        return java_class(self._gateway, name)
+
+    def _path(self, path: str) -> Any:
+        return self._java(_PATH)(path)
+
+    def resolved(self, path: str) -> str:
+        return str(self._file_system.makeQualified(self._path(path)).toString())
+
+    def exists(self, path: str) -> bool:
+        return bool(self._file_system.exists(self._path(path)))
+
+    @property
+    def shows_drafts(self) -> bool:
+        return self.scheme not in self.OBJECT_STORES
+
+    def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
+        with _told(path, "listed"):
+            top = self._file_system.makeQualified(self._path(path))
+            statuses = self._file_system.listFiles(top, True)  # on an object store everything below is one listing
+            depth = len(str(top.toString()))
+            while statuses.hasNext():
+                file = _stored(statuses.next())  # few calls: each goes to the JVM, and there may be many files
+                if hidden or not any(is_hidden(name) for name in file.path[depth:].split("/")):
+                    yield file
+
+    def list_folders(self, path: str) -> list[str]:
+        with _told(path, "listed"):
+            statuses = self._file_system.listStatus(self._path(path))
+            names = [str(status.getPath().getName()) for status in statuses if status.isDirectory()]
+        return sorted(name for name in names if not is_hidden(name))
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        with _told(folder, "listed"):
+            begins_so = self._java("org.apache.hadoop.fs.GlobFilter")(f"{start}*")
+            statuses = self._file_system.listStatus(self._path(join(folder, "")), begins_so)  # a bucket needs its slash
+            return [_stored(status) for status in statuses if status.isFile()]
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        with _told(path, "read"):
+            stream = self._file_system.open(self._path(path))
+            try:
+                if start:
+                    stream.seek(start)
+                content = stream
+                if at_most is not None:
+                    content = self._java("org.apache.commons.io.input.BoundedInputStream")(stream, at_most)
+                # as text, a character for each byte: py4j converts bytes one by one, 0.5 s for a megabyte
+                text: str = self._java("org.apache.commons.io.IOUtils").toString(content, "ISO-8859-1")
+                return text.encode("latin-1")
+            finally:
+                stream.close()
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        require_lease(self, path)
+        target = self._path(path)
+        with _told(path, "written", OutputFailed):
+            self._put_in_place(target, lambda stream: stream.write(bytearray(content)), private=private)
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        require_lease(self, target)
+        place = self._path(target)
+        with _told(target, "written", OutputFailed):
+            if self._holds_just(place, sources):
+                return False
+            if len(sources) == 1 and self.shows_drafts:
+                self._file_system.mkdirs(place.getParent())
+                self._replace(self._path(sources[0]), place)
+            else:
+                self._put_in_place(place, lambda stream: self._copy(sources, stream))
+        return True
+
+    def _put_in_place(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+        """Create a file from what `fill` writes to a Java stream, by a draft where partial files are visible."""
+        if not self.shows_drafts:
+            self._put(target, fill)
+            return
+        draft = self._path(join(str(target.getParent()), draft_name(target.getName())))
+        try:
+            self._put(draft, fill, private=private)
+            self._replace(draft, target)
+        except BaseException:
+            with suppress(Exception):
+                self._file_system.delete(draft, False)
+            raise
+
+    def _put(self, target: Any, fill: Callable[[Any], object], *, private: bool = False) -> None:
+        """Create a file from what `fill` writes to a Java stream. On an object store it is complete or absent."""
+        stream = self._created(target, private=private)
+        try:
+            fill(stream)
+        except Exception:
+            with suppress(Exception):
+                if not self.shows_drafts:
+                    stream.abort()  # closing would show readers half an object
+                else:
+                    stream.close()
+            raise
+        stream.close()
+
+    def _created(self, target: Any, *, private: bool) -> Any:
+        """The Java stream of a new file. Permissions are set while it is still empty."""
+        if not private or not self.shows_drafts:
+            return self._file_system.create(target, True)
+        permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
+        if not self._file_system.exists(target.getParent()):
+            self._file_system.mkdirs(target.getParent())
+            self._file_system.setPermission(target.getParent(), permission(f"{PRIVATE_FOLDER:o}"))
+        stream = self._file_system.create(target, True)
+        self._file_system.setPermission(target, permission(f"{PRIVATE_FILE:o}"))
+        return stream
+
+    def _copy(self, sources: Sequence[str], stream: Any) -> None:
+        content = self._opened(sources)
+        try:
+            self._java("org.apache.commons.io.IOUtils").copyLarge(content, stream)
+        finally:
+            content.close()
+
+    def _opened(self, sources: Sequence[str]) -> Any:
+        """One Java stream of all files, concatenated."""
+        streams = self._java("java.util.Vector")()
+        for source in sources:
+            streams.add(self._file_system.open(self._path(source)))
+        return self._java("java.io.SequenceInputStream")(streams.elements())
+
+    def _holds_just(self, place: Any, sources: Sequence[str]) -> bool:
+        if not self._file_system.exists(place):
+            return False
+        sizes = [int(self._file_system.getFileStatus(self._path(source)).getLen()) for source in sources]
+        if int(self._file_system.getFileStatus(place).getLen()) != sum(sizes):
+            return False
+        held, new = self._file_system.open(place), self._opened(sources)
+        try:
+            return bool(self._java("org.apache.commons.io.IOUtils").contentEquals(held, new))
+        finally:
+            held.close()
+            new.close()
+
+    def _replace(self, draft: Any, target: Any) -> None:
+        options = self._java("org.apache.hadoop.fs.Options").Rename
+        overwrite = self._java("java.lang.reflect.Array").newInstance(options.OVERWRITE.getClass(), 1)
+        overwrite[0] = options.OVERWRITE
+        context = self._java("org.apache.hadoop.fs.FileContext").getFileContext(target.toUri(), self._configuration)
+        context.rename(draft, target, overwrite)
+
+    def delete(self, path: str) -> None:
+        require_lease(self, path)
+        with _told(path, "removed", OutputFailed):
+            self._file_system.delete(self._path(path), True)
+
+
+def _stored(status: Any) -> StoredFile:
+    return StoredFile(str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
+
+
+@contextmanager
+def _told(path: str, what: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
+    """Converts errors of Hadoop, or of Spark's reader, to a sentence: what can't be done with the path."""
+    try:
+        yield
+    except Exception as error:
+        sentence = f"can't be {what} ({reason_of(error)})"
+        if what == "listed" and is_absent(error):
+            sentence = "there is no such file or directory"
+        elif what == "listed" and NO_FILE_SYSTEM.search(str(error)):
+            sentence = f"no file system of this Spark opens it ({reason_of(error)})"
+        raise kind(f"{path}: {sentence}") from error
+
+
+def is_absent(error: Exception) -> bool:
+    """Whether Hadoop, or Spark's reader, says that nothing is there."""
+    return refusal_in(str(error)) is None and ABSENT.search(str(error)) is not None
+
+
+def reason_of(error: Exception) -> str:
+    """An object store's own message, else the Java exception's class and first line, without its trace."""
+    refusal = refusal_in(str(error))
+    if refusal is not None:
+        return refusal
+    java = getattr(error, "java_exception", None)
+    return str(java.toString() if java is not None else error).splitlines()[0]
+
+
+def is_connect(thing: object) -> bool:
+    """Whether this is a session, or a frame, of Spark Connect. Loads nothing."""
+    return type(thing).__module__.startswith("pyspark.sql.connect.")
+
+
+@STORAGES.register("connect", schemes=())
+class ServerStorage(Storage):
+    """Read-only files that a Spark Connect server opens and this machine doesn't."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+
+    def resolved(self, path: str) -> str:
+        return path
+
+    def exists(self, path: str) -> bool:
+        with _told(path, "listed"):
+            try:
+                return bool(self._rows(path, "path"))
+            except Exception as error:
+                if not is_absent(error):
+                    raise
+        return False
+
+    shows_drafts = False
+
+    def walk(self, path: str, *, hidden: bool = False) -> list[StoredFile]:
+        """Spark's readers see no hidden files."""
+        with _told(path, "listed"):
+            rows = self._rows(path, "path", "length", "unix_millis(modificationTime)")
+        return [StoredFile(*row) for row in rows]
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        length = "" if at_most is None else f", {at_most}"
+        with _told(path, "read"):
+            rows = self._rows(path, f"substring(content, {start + 1}{length})")
+        return b"".join(bytes(content) for (content,) in rows)
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        self._refuse(path)
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        self._refuse(target)
+
+    def delete(self, path: str) -> None:
+        self._refuse(path)
+
+    def _rows(self, path: str, *expressions: str) -> list[Any]:
+        reader = self._spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+        return list(reader.load(path).selectExpr(*expressions).collect())
+
+    def _refuse(self, path: str) -> NoReturn:
+        raise OutputFailed(
+            f"{path}: a session of Spark Connect writes to local paths only; choose one, and copy the files from there"
+        )
+
+
+def storage_of_session(path: str, spark: SparkSession) -> Storage:
+    """The storage of `path`, by the file systems of a session. Raises BadInput for a scheme that none of them opens."""
+    elsewhere: Storage
+    if is_connect(spark):
+        scheme, elsewhere = urlparse(path).scheme or LOCAL, ServerStorage(spark)
+    else:
+        elsewhere = hadoop = HadoopStorage.at(path, spark)
+        scheme = hadoop.scheme
+    return opened_without_spark(f"{LOCAL}:") or elsewhere if scheme == LOCAL else elsewhere

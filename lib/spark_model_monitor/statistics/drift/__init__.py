@@ -1,0 +1,40 @@
+"""The distance between two distributions of one feature, and whether it is drift. Pure: numpy, driver only.
+
+distributions.py: the distributions compared; histograms.py: their cells. distances.py: the distances, and the service's
+way of counting. comparison.py: the methods of constraints.json, and the verdict against a threshold.
+special_functions.py: tails and quantiles.
+"""
+
+from __future__ import annotations
+
+from spark_model_monitor.statistics.drift.comparison import (
+    CATEGORICAL_METHODS,
+    NUMERIC_METHODS,
+    Comparison,
+    Status,
+    Ties,
+    Verdict,
+    compare_categorical,
+    compare_numeric,
+    distance,
+    judge,
+)
+from spark_model_monitor.statistics.drift.distances import DISTANCES, ChiSquareTest
+from spark_model_monitor.statistics.drift.distributions import EmptyDistribution, NumericDistribution
+
+__all__ = [
+    "compare_numeric",
+    "compare_categorical",
+    "Comparison",
+    "Ties",
+    "judge",
+    "Verdict",
+    "Status",
+    "distance",
+    "DISTANCES",
+    "NUMERIC_METHODS",
+    "CATEGORICAL_METHODS",
+    "NumericDistribution",
+    "EmptyDistribution",
+    "ChiSquareTest",
+]

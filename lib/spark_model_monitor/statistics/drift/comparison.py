@@ -1,0 +1,210 @@
+"""Compares two distributions by a method of constraints.json or any registered distance, and judges the result. Driver
+only, pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, NamedTuple
+
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.registry import Entry, Registry
+from spark_model_monitor.statistics.drift.distances import DISTANCES, Distance, goodness_of_fit, tie_losing_cdf
+from spark_model_monitor.statistics.drift.distributions import (
+    CategoryCounts,
+    EmptyDistribution,
+    NumericDistribution,
+    category_cells,
+)
+
+
+def _methods(setting: str, kind: str) -> Registry[Distance]:
+    """The distances of `kind` (a fact) that a setting can choose, by the setting's names; the service's first."""
+    chosen = [entry for entry in DISTANCES.values() if entry.facts[kind] and entry.facts["threshold"] is not None]
+    methods: Registry[Distance] = Registry(setting)
+    for entry in sorted(chosen, key=lambda entry: entry.facts["service"] is None):
+        methods.register(entry.facts["service"] or entry.name, **entry.facts)(entry.function)
+    return methods
+
+
+NUMERIC_METHODS = _methods("comparison_method", "numeric")
+"""Distances by `comparison_method`. Ours have their own names. Source: C4.2."""
+
+CATEGORICAL_METHODS = _methods("categorical_drift_method", "categorical")
+"""Distances by `categorical_drift_method`. Ours have their own names. Source: C4.2."""
+
+
+class Ties(Enum):
+    """How equal values of a sketch are counted."""
+
+    SUMMED = "summed"
+    LOST = "lost"  # once per distinct value, as in the service (`distances.tie_losing_cdf`)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The result of a method.
+
+    method: its name in constraints.json. distance: None if not computable; `reason` then says why. n, m: the numbers of
+    baseline and current values (with ties lost, roughly of distinct values), 0 if a side has none. ties: how equal
+    values were counted. higher_is_more: False for a p-value. statistic, degrees_of_freedom: of a test that has them.
+    """
+
+    method: str
+    distance: float | None
+    n: int
+    m: int
+    formula: str
+    ties: Ties = Ties.SUMMED
+    higher_is_more: bool = True
+    statistic: float | None = None
+    degrees_of_freedom: int | None = None
+    reason: str | None = None
+
+
+def compare_numeric(
+    baseline: NumericDistribution, current: NumericDistribution, *, method: str = "Robust", ties: Ties = Ties.SUMMED
+) -> Comparison:
+    """The distance between two numeric distributions. method: a name in NUMERIC_METHODS or DISTANCES. ties: for the
+    service's distances only; ours always add up equal values.
+
+    Raises BadConfiguration if there is no such method.
+    Source: D3.1, D3.3, D3.5; with ties lost G16.
+    """
+    entry = _entry(NUMERIC_METHODS, "numeric", method)
+    formula = entry.facts["formula"]
+    if ties is Ties.LOST and entry.facts["service"]:
+        sides = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
+        n, m = sides[0].total, sides[1].total
+        formula = f"{formula}, each distinct value counted once"
+    else:
+        ties = Ties.SUMMED
+        sides = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
+        n, m = baseline.total, current.total
+    found, reason = _measured(entry, sides) if n and m else (None, _no_values(n, m))
+    return Comparison(entry.name, found, n, m, formula, ties, reason=reason)
+
+
+def _entry(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
+    """The distance by its name in constraints.json or its own name."""
+    own = name in DISTANCES and DISTANCES.get(name).facts[kind]
+    return DISTANCES.get(name) if own else methods.get(name)
+
+
+def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float | None, str | None]:
+    """The distance between two sides that have values, or why it can't be computed."""
+    try:
+        found = distance(*sides)
+    except EmptyDistribution as error:  # there are values, but none that this distance uses
+        return None, str(error)
+    if math.isnan(found):
+        return None, "the values are too large to tell how far they are spread"
+    return found, None
+
+
+def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
+    """The distance between two sets of category counts. method: a name in CATEGORICAL_METHODS or DISTANCES.
+
+    LInfinity is corrected for chance like `Robust`. ChiSquared gives a p-value.
+
+    Raises BadConfiguration if there is no such method.
+    Source: D3.2 to D3.5; C11.23.
+    """
+    entry = _entry(CATEGORICAL_METHODS, "categorical", method)
+    n, m = sum(baseline.values()), sum(current.values())
+    nothing = Comparison(entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"])
+    if not (n and m):
+        return replace(nothing, reason=_no_values(n, m))
+    cells = category_cells(baseline, current)
+    if entry.facts["service"] != "ChiSquared":
+        return replace(nothing, distance=entry(*cells))
+    test = goodness_of_fit(*cells)
+    if not test.is_computable:
+        reason = "fewer than two categories of the baseline expect enough values for a chi-squared test"
+        return replace(nothing, reason=reason)
+    return replace(nothing, distance=test.p_value, statistic=test.statistic, degrees_of_freedom=test.degrees_of_freedom)
+
+
+def distance(
+    name: str, baseline: NumericDistribution | CategoryCounts, current: NumericDistribution | CategoryCounts
+) -> float:
+    """Any registered distance between two features of the same kind; NaN if not computable.
+
+    Raises BadConfiguration if there is no such distance or it does not take features of this kind, EmptyDistribution if
+    a side has no values.
+    """
+    entry = DISTANCES.get(name)
+    if isinstance(baseline, NumericDistribution) and isinstance(current, NumericDistribution):
+        form = entry.facts["numeric"]
+        if form is None:
+            raise BadConfiguration(f"distance {name!r} takes categories only; write one of: {_takers('numeric')}")
+        return float(entry(*_NUMERIC_FORMS[form](baseline, current)))
+    if isinstance(baseline, Mapping) and isinstance(current, Mapping):
+        if not entry.facts["categorical"]:
+            raise BadConfiguration(f"distance {name!r} takes numbers only; write one of: {_takers('categorical')}")
+        return float(entry(*category_cells(baseline, current)))
+    raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
+
+
+def _decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
+    from spark_model_monitor.statistics.drift.histograms import decile_cells
+
+    return decile_cells(baseline.step_cdf(), current.step_cdf())
+
+
+def _histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> tuple[Any, Any]:
+    from spark_model_monitor.statistics.drift.histograms import Histogram, histogram_cells
+
+    return histogram_cells(*map(Histogram.of_numbers, (baseline, current)))
+
+
+_NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], tuple[Any, Any]]] = {
+    "step_cdf": lambda baseline, current: (baseline.step_cdf(), current.step_cdf()),
+    "deciles": _decile_cells,
+    "histogram": _histogram_cells,
+}
+
+
+def _takers(kind: str) -> str:
+    return ", ".join(entry.name for entry in DISTANCES.values() if entry.facts[kind])
+
+
+def _no_values(n: int, m: int) -> str:
+    sides = [side for side, count in (("the baseline", n), ("the current data", m)) if not count]
+    return f"no values in {' and '.join(sides)}"
+
+
+class Status(Enum):
+    """The status of a check, in the spelling of checks.json."""
+
+    VIOLATED = "violated"
+    PASSED = "passed"
+    NOT_JUDGED = "not judged"
+
+
+class Verdict(NamedTuple):
+    """The outcome for one feature. reason: why it is not judged, or passed without a distance."""
+
+    status: Status
+    reason: str | None = None
+
+
+def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, current_rows: int) -> Verdict:
+    """Drift if the distance is above the threshold, or a p-value below it; no drift exactly at the threshold.
+
+    Not judged: a side without rows; values on one side only (missing values are left to the completeness check); a
+    distance that is not computable. If all values are missing on both sides, there is no drift.
+    Source: D2; C11.23.
+    """
+    if not (baseline_rows and current_rows):
+        sides = [side for side, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows]
+        return Verdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(sides)}")
+    if not (comparison.n or comparison.m):
+        return Verdict(Status.PASSED, "all values are missing on both sides")
+    if comparison.distance is None:
+        return Verdict(Status.NOT_JUDGED, comparison.reason)
+    drifted = comparison.distance > threshold if comparison.higher_is_more else comparison.distance < threshold
+    return Verdict(Status.VIOLATED if drifted else Status.PASSED)

@@ -1,0 +1,319 @@
+"""The input of a comparison of one feature, never rows: a numeric distribution from a sketch, or counts by category.
+
+A distance takes both sides in one of three forms: `StepCdf` (the sketch itself), or counts over the same cells, from
+`category_cells` or `histograms`. Pure numpy, driver only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.statistics.states import KllSketch, Moments
+
+Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
+Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
+Counts: TypeAlias = NDArray[np.float64]  # shape (cells,), not negative, any total
+Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; one in level h stands for 2^h values
+CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
+
+
+class EmptyDistribution(MonitorError):
+    """One side of a comparison has no values, so there is no distance."""
+
+
+CUTS = (0.001, 0.005, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999)
+"""The quantiles of the pooled sample that divide numbers into cells. Source: D4.1."""
+
+_CUTS = np.array(CUTS)
+
+VALUES_TOGETHER = 2**14  # of columns that are processed together
+
+
+class Steps(NamedTuple):
+    """The input of tests for two samples, over the values of both. counts: each sample's count of each value; weights:
+    their sum. shares: each value's share of the second sample minus that of the first. scores: of the pooled midranks.
+    cells: each sample's counts between the pooled quantiles; each quantile is its own cell.
+    """
+
+    counts: Counts
+    weights: Counts
+    shares: Values
+    scores: Mapping[str, Values]
+    cells: Counts
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """Two samples over the values of both, neither empty. values: distinct, ascending. before, after: each sample's
+    cumulative counts. gap: the largest gap between the two cumulative distributions.
+    """
+
+    values: Values
+    before: Ranks
+    after: Ranks
+    gap: float
+
+    @cached_property
+    def steps(self) -> Steps:
+        return look_into([self])[0]
+
+    @property
+    def total(self) -> int:
+        return int(self.before[-1] + self.after[-1])
+
+    def upto(self, value: float, side: Literal["left", "right"]) -> float:
+        """The number of the second sample's values below this one (left), or at or below it (right)."""
+        place = self.values.searchsorted(value, side=side)
+        return float(self.after[place - 1]) if place else 0.0
+
+
+def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
+    """`after.beside(before)` for each pair of before and after; cheaper for all values at once."""
+    both = [np.concatenate((before.values, after.values)) for before, after in sides]
+    orders = [each.argsort(kind="stable") for each in both]  # merges two sorted arrays
+    sizes, of_before = np.array([*map(len, both)]), np.array([len(before.values) for before, _ in sides])
+    firsts, order = sizes.cumsum() - sizes, np.concatenate(orders)
+    values = np.concatenate(both).take(order + np.repeat(firsts, sizes))
+    are_last = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=are_last[:-1])
+    are_last[firsts[1:] - 1] = True
+    last, many = are_last.nonzero()[0], np.add.reduceat(are_last, firsts, dtype=np.int64)
+    of_column = np.repeat(np.arange(len(sides)), many)
+    upto = (order < np.repeat(of_before, sizes)).cumsum()[last]  # values of `before`, including all earlier columns
+    before, after = (np.concatenate([side.ranks_upto() for side in each]) for each in zip(*sides, strict=True))
+    ranks = before.take(upto + of_column), after.take(last + 1 - upto + of_column)
+    values, ends = values[last], many.cumsum() - 1
+    apart = np.abs(ranks[0] / np.repeat(ranks[0][ends], many) - ranks[1] / np.repeat(ranks[1][ends], many))
+    gaps = np.maximum.reduceat(apart, ends + 1 - many).tolist()
+    parts = zip(slices_of(many), gaps, strict=True)
+    found = [Pooled(values[own], ranks[0][own], ranks[1][own], gap) for own, gap in parts]
+    for (one, other), pooled in zip(sides, found, strict=True):
+        other._beside.append((one, pooled))
+    return found
+
+
+def pool(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
+    """Compute and cache the pooled samples of all pairs and the input of their tests, before any is requested."""
+    each = max(1, VALUES_TOGETHER // max((len(one.values) + len(other.values) for one, other in sides), default=1))
+    for first in range(0, len(sides), each):
+        pooled = merge(sides[first : first + each])
+        for one, steps in zip(pooled, look_into(pooled), strict=True):
+            one.__dict__["steps"] = steps
+
+
+def look_into(several: Sequence[Pooled]) -> list[Steps]:
+    """The input of tests for each, none with an empty sample; likewise cached."""
+    sizes = np.array([len(each.values) for each in several])
+    firsts, of_each = sizes.cumsum() - sizes, partial(np.repeat, repeats=sizes)
+    before, after = zip(*((each.before, each.after) for each in several), strict=True)
+    upto = np.array([np.concatenate(before), np.concatenate(after)])
+    counts = np.diff(upto, prepend=0).astype(float)
+    counts[:, firsts] = upto[:, firsts]
+    sums, weights = upto[:, sizes.cumsum() - 1], counts[0] + counts[1]
+    together, total = upto[0] + upto[1], sums[0] + sums[1]
+    shares = counts[1] / of_each(sums[1]) - counts[0] / of_each(sums[0])
+    scores = scores_of((together - weights / 2) / of_each(total))
+    begins, others = np.zeros(len(weights) + 1, bool), total.cumsum() - total  # values of all earlier columns
+    at_cut = np.ceil(_CUTS * total[:, None]).astype(np.int64) + others[:, None]
+    at = (together + of_each(others)).searchsorted(at_cut.ravel())
+    begins[firsts] = begins[at] = begins[at + 1] = True
+    of_cell, many = begins[:-1].cumsum() - 1, np.add.reduceat(begins[:-1], firsts, dtype=np.int64)
+    cells = np.array([np.bincount(of_cell, each) for each in counts])
+    return [
+        Steps(
+            counts[:, own], weights[own], shares[own], {name: each[own] for name, each in scores.items()}, cells[:, of]
+        )
+        for own, of in zip(slices_of(sizes), slices_of(many), strict=True)
+    ]
+
+
+def scores_of(ranks: Values) -> dict[str, Values]:
+    """Scores of location and spread. ranks: the share of values below each, from 0 to 1.
+
+    Bounded approximations of normal scores and their squares, with 99.6 and 96.5 % of their power for normal values.
+    Source: D4.1; van der Waerden 1952, "Order tests for the two-sample problem"; Klotz 1962, "Nonparametric tests for scale".
+    """
+    centred = 2 * ranks - 1
+    squares = centred * centred
+    outer = centred * squares * squares * squares  # ** 7 takes twenty times as long
+    return {"location": centred + 0.9 * outer, "spread": squares + 2.64 * outer * outer}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepCdf:
+    """The number of values at or below each value of a sketch.
+
+    values: distinct, ascending; may include -inf and inf. cumulative: the counts; the last is the number of all values.
+    exact_deviation: population standard deviation of the data, if known; see `deviation`.
+
+    Source: D1a.
+    """
+
+    values: Values
+    cumulative: Ranks
+    exact_deviation: float | None = None
+    _beside: list[tuple[StepCdf, Pooled]] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def total(self) -> int:
+        """Number of values, infinite ones included."""
+        return int(self.cumulative[-1]) if len(self.cumulative) else 0
+
+    @property
+    def deviation(self) -> float:
+        """Population standard deviation of the finite values: `exact_deviation` if known, else the sketch's."""
+        if self.exact_deviation is not None:
+            return self.exact_deviation
+        finite = self.finite()
+        weights = np.diff(finite.cumulative, prepend=0)  # the number of values that each item stands for
+        with np.errstate(over="ignore"):  # the deviation of huge values is infinite, as in Moments
+            mean = np.average(finite.values, weights=weights)
+            return math.sqrt(np.average((finite.values - mean) ** 2, weights=weights))
+
+    def shares_at(self, points: Values) -> Values:
+        """Share of the values at or below each of `points`, that is F(x)."""
+        shares: Values = self.ranks_at(points) / self.total
+        return shares
+
+    def beside(self, before: StepCdf) -> Pooled:
+        """Both samples, pooled. The first call merges them, for all tests and distances of the two."""
+        for other, found in self._beside:
+            if other is before:
+                return found
+        return merge([(before, self)])[0]
+
+    def ranks_upto(self) -> Ranks:
+        """Cumulative counts for none of the smallest distinct values, the smallest, the two smallest, …"""
+        return np.concatenate(([0], self.cumulative))
+
+    def ranks_at(self, points: Values) -> Ranks:
+        """Number of values at or below each of `points`."""
+        ranks: Ranks = self.ranks_upto()[np.searchsorted(self.values, points, side="right")]
+        return ranks
+
+    def quantiles(self, shares: Sequence[float]) -> list[float]:
+        """The smallest values with at least these shares of all at or below them. There must be values."""
+        places = np.searchsorted(self.cumulative, np.array(shares) * self.total, side="left")
+        return [float(value) for value in self.values[np.minimum(places, len(self.values) - 1)]]
+
+    def finite(self) -> StepCdf:
+        """The distribution without infinite values."""
+        kept = np.isfinite(self.values)
+        if kept.all():
+            return self
+        weights = np.diff(self.cumulative, prepend=0)
+        return replace(self, values=self.values[kept], cumulative=np.cumsum(weights[kept]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumericDistribution:
+    """A numeric feature: the items of its sketch, and exact numbers.
+
+    levels: items of weight 1, 2, 4, …, as in KllSketch and in the sketch of statistics.json. negative_infinite,
+    positive_infinite: counts, as sketches don't hold them. minimum, maximum, deviation (population): of the finite
+    values; None if unknown, the sketch's are then used. known: the sketch itself, if available.
+    """
+
+    levels: Levels
+    negative_infinite: int = 0
+    positive_infinite: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+    deviation: float | None = None
+    known: KllSketch | None = None
+    _cdf: list[StepCdf] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def total(self) -> int:
+        """Number of values, infinite ones included."""
+        finite = sum(len(level) << height for height, level in enumerate(self.levels))
+        return finite + self.negative_infinite + self.positive_infinite
+
+    @property
+    def error(self) -> float:
+        """The error bound of the sketch's shares; see `KllSketch.error`."""
+        return self.sketch().error
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest value, which the sketch may have dropped. There must be values."""
+        low, high = self.step_cdf().values[[0, -1]].tolist()
+        return (
+            low if self.minimum is None else min(low, self.minimum),
+            high if self.maximum is None else max(high, self.maximum),
+        )
+
+    @classmethod
+    def of(cls, sketch: KllSketch, moments: Moments) -> NumericDistribution:
+        """The distribution in a scan's states. NaN counts as null and is left out (D2)."""
+        infinite = moments.negative_infinite, moments.positive_infinite
+        if not moments.count:
+            return cls(sketch.levels, *infinite, known=sketch)
+        measured = moments.minimum, moments.maximum, moments.standard_deviation
+        return cls(sketch.levels, *infinite, *measured, sketch)
+
+    def step_cdf(self) -> StepCdf:
+        """The sketch with the weights of equal items added up, and infinities at its ends."""
+        if self._cdf:
+            return self._cdf[0]
+        values, cumulative = self.sketch().step_cdf()
+        if self.negative_infinite or self.positive_infinite:
+            weights = np.diff(cumulative, prepend=0)
+            counts = np.concatenate(([self.negative_infinite], weights, [self.positive_infinite]))
+            present = counts > 0
+            values, cumulative = np.concatenate(([-math.inf], values, [math.inf]))[present], np.cumsum(counts[present])
+        self._cdf.append(StepCdf(values, cumulative, self.deviation))
+        return self._cdf[0]
+
+    def sketch(self) -> KllSketch:
+        if self.known is not None:
+            return self.known
+        levels = tuple(np.asarray(level, dtype=np.float64) for level in self.levels)
+        return KllSketch(levels=levels) if levels else KllSketch()
+
+
+def require_values(baseline_total: float, current_total: float, kind: str = "values") -> None:
+    """Raise EmptyDistribution if a side has no values. kind: the values that were counted."""
+    for total, side in ((baseline_total, "baseline"), (current_total, "current data")):
+        if not total > 0:
+            raise EmptyDistribution(f"the {side} has no {kind} to compare; a distance takes at least one on each side")
+
+
+def slices_of(sizes: NDArray[np.int64]) -> list[slice]:
+    """The slices of consecutive runs of these sizes."""
+    ends = sizes.cumsum()
+    return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
+
+
+_ENDS = np.arange(2, 11, 2)
+
+
+def tails(cells: NDArray[Any], many: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Counts below and above each of five cuts at either end of each column's cells, and the number of such counts.
+    cells: of numeric columns, along the last axis. many: the number of cells of each column.
+    """
+    upto, ends = np.zeros((len(cells), cells.shape[1] + 1)), many.cumsum()
+    np.cumsum(cells, axis=1, out=upto[:, 1:])
+    low, high = (ends - many)[:, None] + 0 * _ENDS, ends[:, None] + 0 * _ENDS
+    begin = np.hstack((low, np.maximum(high - _ENDS, 0)))
+    end = np.hstack((np.minimum(low + _ENDS, len(upto[0]) - 1), high))
+    there = np.tile(_ENDS, 2) <= many[:, None]
+    return upto[:, end[there]] - upto[:, begin[there]], there.sum(axis=1)
+
+
+def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:
+    """The counts of each side over the categories of both, ordered by name; 0 if a side lacks a category."""
+    names = sorted(baseline.keys() | current.keys())
+    return _counts_of(names, baseline), _counts_of(names, current)
+
+
+def _counts_of(names: Sequence[str], counts: CategoryCounts) -> Counts:
+    return np.array([counts.get(name, 0) for name in names], dtype=np.float64)

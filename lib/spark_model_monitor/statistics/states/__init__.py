@@ -1,0 +1,79 @@
+"""States: small mergeable results of a scan. Executors make them, the driver adds them; numpy, pyarrow and stdlib only.
+
+Every state is a frozen value with addition and bytes (for the guarantees, see `encoding.State`); a state that depends
+on the order of values, or is made from many blocks, has a builder. This package exports the states of a profile;
+`decode` imports the modules of the others on demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import add
+from typing import cast
+
+from spark_model_monitor.registry import import_all
+from spark_model_monitor.statistics.states import columns
+from spark_model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
+from spark_model_monitor.statistics.states.distinct import (
+    DistinctBuilder,
+    DistinctRegisters,
+    Repeats,
+    RepeatsBuilder,
+    RowRepeats,
+    Words,
+)
+from spark_model_monitor.statistics.states.encoding import STATES, State, decode
+from spark_model_monitor.statistics.states.ends import Ends, TextLengths, TextShapes
+from spark_model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
+from spark_model_monitor.statistics.states.kll import Bucket, KllBuilder, KllSketch
+from spark_model_monitor.statistics.states.moments import Moments, MomentsBuilder
+from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
+from spark_model_monitor.statistics.states.rows import Requests, RequestsBuilder, RowCounts, RowGroups, RowRuns, Run
+
+__all__ = [
+    "STATES",
+    "State",
+    "decode",
+    "sum_of",
+    "Profile",
+    "FeatureProfile",
+    "ColumnType",
+    "DataTypeCounts",
+    "DataType",
+    "InferredType",
+    "VectorCounts",
+    "Moments",
+    "MomentsBuilder",
+    "KllSketch",
+    "KllBuilder",
+    "Bucket",
+    "DistinctRegisters",
+    "DistinctBuilder",
+    "Ends",
+    "TextLengths",
+    "TextShapes",
+    "Repeats",
+    "RepeatsBuilder",
+    "RowRepeats",
+    "Words",
+    "Frequencies",
+    "FrequenciesBuilder",
+    "RowCounts",
+    "RowGroups",
+    "RowRuns",
+    "Run",
+    "Requests",
+    "RequestsBuilder",
+]
+
+import_all(columns)
+
+
+def sum_of(states: Iterable[State]) -> State:
+    """The sum of one or more states, from left to right: KLL's levels depend on the order."""
+    others = iter(states)
+    first = next(others)
+    if isinstance(first, KllSketch):
+        return first.plus(cast("Iterator[KllSketch]", others))
+    return reduce(add, others, first)

@@ -1,0 +1,81 @@
+"""The ages of the times in a column, relative to the time of each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+
+HOUR, DAY = 3600.0, 86400.0
+QUARTERS = 60  # quarters of an hour, on each side of 0
+_LONG = DAY * 2.0 ** np.arange(0, 15, 0.5)
+EDGES = np.unique(
+    np.concatenate(
+        [np.arange(-QUARTERS, QUARTERS + 1) * (HOUR / 4), (-60.0, 1.0, 5.0, 15.0, 60.0, 300.0), -_LONG, _LONG]
+    )
+)
+"""Seconds between which ages are counted: a few to a quarter of an hour, quarters up to fifteen hours, days by factors of 1.4."""
+
+FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a minute after their rows
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Ages(State):
+    """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
+
+    KIND: ClassVar[str] = "ages"
+
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
+
+    @classmethod
+    def of(cls, ages: NDArray[np.float64]) -> Ages:
+        """The counts of ages in seconds; negative for times after their rows."""
+        return cls(np.bincount(EDGES.searchsorted(ages, side="right"), minlength=len(EDGES) + 1))
+
+    def __add__(self, other: Ages) -> Ages:
+        return Ages(self.counts + other.counts)
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def in_future(self) -> int:
+        """The number of times more than a minute after their rows."""
+        return int(self.counts[: FUTURE + 1].sum())
+
+    def quantiles(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The quantiles in seconds, interpolated linearly within bins."""
+        ends = np.concatenate(([EDGES[0]], EDGES, [EDGES[-1]]))
+        upto = np.concatenate(([0], self.counts.cumsum()))
+        goals = np.maximum(shares * self.total, 1e-9)  # the smallest is the first value's
+        places = np.minimum(upto[1:].searchsorted(goals), len(self.counts) - 1)
+        within = (goals - upto[places]) / np.maximum(self.counts[places], 1)
+        return np.asarray(ends[places] + within * (ends[places + 1] - ends[places]))
+
+    def beyond(self, young: float, old: float) -> int:
+        """The number of values certainly younger than `young` or older than `old`, in seconds."""
+        ends = EDGES.searchsorted(young, side="right"), EDGES.searchsorted(old) + 1
+        return int(self.counts[: ends[0]].sum() + self.counts[ends[1] :].sum())
+
+    def gap_after(self, seconds: float, other: Ages) -> float:
+        """The largest gap between the other side's cumulative shares and these, if all these were `seconds` older."""
+        mine, theirs = (np.cumsum(each.counts)[:-1] / max(each.total, 1) for each in (self, other))
+        return float(np.abs(np.interp(EDGES - seconds, EDGES, mine) - theirs).max())
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The counts as 64-bit integers."""
+        return {}, self.counts.astype("<i8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Ages:
+        return cls(np.frombuffer(payload, "<i8").astype(np.int64))
+
+    def contradiction(self) -> str | None:
+        sound = len(self.counts) == len(EDGES) + 1 and bool((self.counts >= 0).all())
+        return None if sound else "its counts are impossible"

@@ -1,0 +1,122 @@
+"""Attributions of a model's outputs to features, summed over rows in 64 blocks, with a sketch of each feature's values.
+
+Runs on executors; pure numpy.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.states.blocks import BLOCKS, Keys, Numbers, are_counts, blocks_of, doubles, summed
+from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.kll import KllBuilder, KllSketch
+
+SIGNED, ABSOLUTE, SQUARED = range(3)  # what is summed: the value, its absolute value, its square
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Attributions(State):
+    """Sums of the local values of features for outputs.
+
+    baseline: the rows that they are relative to, as CSV. aggregation: how global values are computed. expected: the
+    outputs for the baseline rows. rows: of each block. sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block.
+    sketches: of the values, by output and feature. exact: rows for which all coalitions were tried. group_column: the
+    column whose groups are put whole into blocks; empty if rows are.
+    """
+
+    KIND: ClassVar[str] = "attributions"
+
+    features: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    aggregation: str = ""
+    baseline: str = ""
+    expected: Numbers = field(default_factory=lambda: np.zeros(0))
+    rows: Numbers = field(default_factory=lambda: np.zeros(BLOCKS))
+    sums: Numbers = field(default_factory=lambda: np.zeros((3, 0, 0, BLOCKS)))
+    sketches: tuple[KllSketch, ...] = ()
+    exact: int = 0
+    group_column: str = ""
+
+    def __add__(self, other: Attributions) -> Attributions:
+        """Exact for rows, else up to rounding, by order of addition; empty attributions leave the other side unchanged.
+
+        Raises BadState if features, outputs or the baseline rows differ.
+        """
+        if not self.features or not other.features:
+            return self if self.features else other
+        for name in ("features", "outputs", "aggregation", "baseline", "group_column"):
+            require_equal(self.KIND, name, getattr(self, name), getattr(other, name))
+        require_equal(self.KIND, "expected", self.expected.tolist(), other.expected.tolist())
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            sums=self.sums + other.sums,
+            sketches=tuple(mine + its for mine, its in zip(self.sketches, other.sketches, strict=True)),
+            exact=self.exact + other.exact,
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Names as JSON, then doubles (expected, rows, sums), then each sketch."""
+        names = json.dumps([self.features, self.outputs, self.aggregation, self.baseline], ensure_ascii=False)
+        numbers = np.concatenate([self.expected, self.rows, self.sums.reshape(-1)]).astype("<f8").tobytes()
+        parts = [names.encode(), numbers, *(sketch.to_bytes() for sketch in self.sketches)]
+        named = {"group_column": self.group_column} if self.group_column else {}
+        return {"exact": self.exact, **named}, joined(parts)
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
+        named, packed, *sketches = split(cls.KIND, payload)
+        features, outputs, aggregation, baseline = json.loads(named)
+        shape = (3, len(outputs), len(features), BLOCKS)
+        numbers = doubles(cls, packed, (len(outputs) + BLOCKS + int(np.prod(shape)),))
+        expected, rows, sums = np.split(numbers, [len(outputs), len(outputs) + BLOCKS])
+        members = (tuple(features), tuple(outputs), aggregation, baseline, expected, rows, sums.reshape(shape))
+        values = tuple(map(KllSketch.from_bytes, sketches))
+        return cls(*members, values, parameters["exact"], parameters.get("group_column", ""))
+
+    def contradiction(self) -> str | None:
+        if not all(isinstance(name, str) for name in (*self.features, *self.outputs)):
+            return "a name is no text"
+        if len(self.sketches) != len(self.features) * len(self.outputs):
+            return "a feature has no sketch"
+        if not (np.isfinite(self.sums).all() and np.isfinite(self.expected).all()):
+            return "a sum is no finite number"
+        return None if are_counts(self.rows) else "a block has no number of rows"
+
+    @property
+    def count(self) -> int:
+        """All rows."""
+        return int(self.rows.sum())
+
+
+class AttributionsBuilder:
+    """Sums the local values of a partition's rows. nothing: the attributions of no rows."""
+
+    def __init__(self, nothing: Attributions) -> None:
+        self._nothing = nothing
+        self._rows = np.zeros(BLOCKS)
+        self._sums = np.zeros((3, len(nothing.outputs), len(nothing.features), BLOCKS))
+        self._sketches = [KllBuilder() for _ in range(len(nothing.features) * len(nothing.outputs))]
+        self._exact = 0
+
+    def update(self, values: NDArray[np.float64], keys: Keys, exact: int) -> None:
+        """Take the local values of rows, shape (rows, outputs, features). keys: determine the block of each row."""
+        blocks = blocks_of(keys)
+        self._rows += summed(blocks)
+        for place, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
+            sums = self._sums.reshape(3, -1, BLOCKS)[:, place]  # a view: additions change the whole array
+            for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
+                sums[kind] += summed(blocks, taken)
+            self._sketches[place].update(column)
+        self._exact += exact
+
+    def state(self) -> Attributions:
+        """The attributions of all rows so far."""
+        sketches = tuple(sketch.state() for sketch in self._sketches)
+        return replace(self._nothing, rows=self._rows, sums=self._sums, sketches=sketches, exact=self._exact)

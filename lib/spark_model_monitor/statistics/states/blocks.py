@@ -1,0 +1,186 @@
+"""Sums over a scan's rows in 64 blocks, by the hash of each row's key: sums by name, or of regression errors.
+
+Sums of doubles depend on grouping, and a key is in the same block wherever its row is. Runs on executors.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.states.encoding import MOST, Parameters, State, registered, require_equal
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+
+Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
+Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
+Numbers: TypeAlias = NDArray[np.float64]
+
+BLOCKS = 64  # P17
+
+_GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / phi, of splitmix64 (Steele, Lea and Flood 2014)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+def keys_by_group(keys: Keys, names: pa.Array) -> Keys:
+    """The hash of each row's group; the row's own key if it has no group."""
+    has_name = names.is_valid().to_numpy(zero_copy_only=False)
+    keys[has_name] = xxhash64_of_texts(names.drop_null().cast(pa.string()))
+    return keys
+
+
+def blocks_of(keys: Keys) -> Blocks:
+    """The block of each row, from 0 to 63. Keys are mixed again, so that consecutive numbers are evenly distributed.
+
+    Source: splitmix64, Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
+    """
+    mixed = keys.astype(np.uint64) + _GOLDEN_RATIO
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(58)).astype(np.int64)  # the upper 6 of 64 bits
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockSums(State):
+    """Sums by name and block, shape (names, blocks)."""
+
+    KIND: ClassVar[str] = "block_sums"
+
+    names: tuple[str, ...] = ()
+    sums: Numbers = field(default_factory=lambda: np.zeros((0, BLOCKS)))
+
+    @classmethod
+    def zero(cls, names: tuple[str, ...]) -> BlockSums:
+        """The sums of no rows."""
+        return cls(names, np.zeros((len(names), BLOCKS)))
+
+    def of(self, name: str) -> Numbers:
+        """The sums called `name`, shape (blocks,)."""
+        row: Numbers = self.sums[self.names.index(name)]
+        return row
+
+    def __add__(self, other: BlockSums) -> BlockSums:
+        """Exact for sums of whole numbers, else up to rounding, depending on the order of addition.
+
+        Raises BadState if the names differ; empty sums leave the other side unchanged.
+        """
+        if not self.names or not other.names:
+            return self if self.names else other
+        require_equal(self.KIND, "names", ", ".join(self.names), ", ".join(other.names))
+        return BlockSums(self.names, self.sums + other.sums)
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The doubles, grouped by name."""
+        return {"names": json.dumps(self.names)}, self.sums.astype("<f8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> BlockSums:
+        names = tuple(json.loads(parameters.get("names", "[]")))
+        return cls(names, doubles(cls, payload, (len(names), BLOCKS)))
+
+    def contradiction(self) -> str | None:
+        if not all(isinstance(name, str) for name in self.names):
+            return "a name is no text"
+        counted = [sums for name, sums in zip(self.names, self.sums, strict=True) if "rows" in name.split(".")]
+        return None if all(map(are_counts, counted)) else "a block has no number of rows"
+
+
+def are_counts(sums: Numbers) -> bool:
+    """Whether all of these doubles are valid row counts."""
+    return bool(((sums >= 0) & (sums <= MOST) & (sums == np.rint(sums))).all())
+
+
+def doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> Numbers:
+    """The doubles of a payload in an array of this shape. Raises BadState if there are more or fewer."""
+    state.require_size(payload, 8 * int(np.prod(shape)))
+    return np.frombuffer(payload, "<f8").reshape(shape).astype(np.float64)
+
+
+def summed(blocks: Blocks, values: NDArray[Any] | None = None) -> Numbers:
+    """The number of rows in each block, or the sum of their values, shape (blocks,)."""
+    return np.bincount(blocks, values, minlength=BLOCKS).astype(np.float64)
+
+
+def _no_sums() -> Numbers:
+    return np.zeros(BLOCKS)
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class RegressionSums(State):
+    """Sums by block, each of shape (blocks,).
+
+    rows: of the block. absolute, squared: sums of |label - prediction| and of its square. label_mean: of the labels, 0 for no
+    rows. label_m2: sum of their squared deviations from it. absolute_label: sum of |label|. relative: sum of
+    |label - prediction| / |label| over the `nonzero` rows whose label is not 0.
+    """
+
+    KIND: ClassVar[str] = "regression"
+
+    rows: Numbers = field(default_factory=_no_sums)
+    absolute: Numbers = field(default_factory=_no_sums)
+    squared: Numbers = field(default_factory=_no_sums)
+    label_mean: Numbers = field(default_factory=_no_sums)
+    label_m2: Numbers = field(default_factory=_no_sums)
+    absolute_label: Numbers = field(default_factory=_no_sums)
+    relative: Numbers = field(default_factory=_no_sums)
+    nonzero: Numbers = field(default_factory=_no_sums)
+
+    @classmethod
+    def of(cls, labels: Numbers, predictions: Numbers, blocks: Blocks) -> RegressionSums:
+        """The sums of rows, from finite numbers and the block of each."""
+        with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
+            errors = np.abs(labels - predictions)
+            rows = summed(blocks)
+            means = summed(blocks, labels) / np.maximum(rows, 1)  # 0 for a block without rows
+            deviations = labels - means[blocks]
+            filled = labels != 0
+            relative = np.divide(errors, np.abs(labels), out=np.zeros_like(errors), where=filled)
+            return cls(
+                rows=rows,
+                absolute=summed(blocks, errors),
+                squared=summed(blocks, errors * errors),
+                label_mean=means,
+                label_m2=summed(blocks, deviations * deviations),
+                absolute_label=summed(blocks, np.abs(labels)),
+                relative=summed(blocks, relative),
+                nonzero=summed(blocks, filled),
+            )
+
+    def __add__(self, other: RegressionSums) -> RegressionSums:
+        """Exact for rows, else up to rounding, depending on the order of addition.
+
+        Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = self.rows + other.rows
+            share = other.rows / np.maximum(rows, 1)  # 0 where neither side has rows
+            apart = other.label_mean - self.label_mean
+            return RegressionSums(
+                rows=rows,
+                absolute=self.absolute + other.absolute,
+                squared=self.squared + other.squared,
+                label_mean=np.where(self.rows == 0, other.label_mean, self.label_mean + apart * share),
+                label_m2=self.label_m2 + other.label_m2 + apart * apart * self.rows * share,
+                absolute_label=self.absolute_label + other.absolute_label,
+                relative=self.relative + other.relative,
+                nonzero=self.nonzero + other.nonzero,
+            )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Doubles, one member after the other."""
+        return {}, np.stack([getattr(self, member.name) for member in fields(self)]).astype("<f8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
+        return cls(*doubles(cls, payload, (8, BLOCKS)))
+
+    def contradiction(self) -> str | None:
+        return None if are_counts(self.rows) and are_counts(self.nonzero) else "a block has no number of rows"

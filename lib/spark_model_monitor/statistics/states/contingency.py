@@ -1,0 +1,335 @@
+"""Contingency: counts of each kind of row, from which all bias metrics but one are computed, and the plan of what is
+counted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum, IntEnum, IntFlag
+from typing import Any, ClassVar, TypeAlias
+
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.blocks import BLOCKS
+from spark_model_monitor.statistics.states.encoding import (
+    MALFORMED,
+    Parameters,
+    State,
+    is_count,
+    registered,
+    require_equal,
+)
+
+Scalar: TypeAlias = str | int | float | bool
+
+TRUTHS = ("true", "True", "TRUE")
+FALSEHOODS = ("false", "False", "FALSE")  # texts that pandas reads as booleans
+
+
+class ValueKind(str, Enum):
+    """How a column is interpreted, if that is configured and not inferred from its values."""
+
+    CATEGORICAL = "categorical"
+    CONTINUOUS = "continuous"
+
+
+@dataclass(frozen=True, slots=True)
+class ValuedColumn:
+    """A column and the values it is compared with. values: empty if every value of the column is its own case.
+
+    taken_as: how to interpret it; None to infer it from the values.
+    """
+
+    name: str
+    values: tuple[Scalar, ...] = ()
+    taken_as: ValueKind | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values as texts, as Python writes them."""
+        return tuple(str(value) for value in self.values)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The values that are numbers, or texts of numbers."""
+        return tuple(number for number in map(number_of, self.values) if number is not None)
+
+    @property
+    def truths(self) -> tuple[bool, ...]:
+        """The values that are booleans, texts of booleans, or 0 and 1."""
+        return tuple(truth for truth in map(_truth_of, self.values) if truth is not None)
+
+    @property
+    def threshold(self) -> float | None:
+        """The only value if it is a number, else None."""
+        return number_of(self.values[0]) if len(self.values) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Numbers between two ends. Infinite ends are open."""
+
+    low: float
+    high: float
+    with_low: bool
+    with_high: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """A column whose values divide the rows into segments; the remaining rows are one more, the last.
+
+    segments: the values and intervals of each; empty if every value of the column is its own segment, by its text.
+    names: of all segments, including the last; empty for segments by value.
+    """
+
+    title: str
+    column: str
+    segments: tuple[tuple[Scalar | Interval, ...], ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContingencyPlan:
+    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
+    group_column: the column that tells which rows belong together, None if unknown.
+
+    untyped_texts: whether texts in the data stand for the type they appear to have (CSV), not for texts (Parquet).
+    with_flip_test: whether to search for neighbours, by all columns that are neither facet, label, prediction nor in
+    not_features. flip_rows: the most rows to search for neighbours.
+    """
+
+    facets: tuple[ValuedColumn, ...]
+    label: ValuedColumn
+    prediction: ValuedColumn | None = None
+    group: str | None = None
+    segmentations: tuple[Segmentation, ...] = ()
+    untyped_texts: bool = False
+    with_flip_test: bool = False
+    not_features: tuple[str, ...] = ()
+    flip_rows: int = 200_000
+    group_column: str | None = None
+
+    @property
+    def valued(self) -> tuple[ValuedColumn, ...]:
+        """The facets, the label and the prediction, in the order in which an `Extent` of each is kept."""
+        return (*self.facets, self.label, *([self.prediction] if self.prediction else []))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is counted, once."""
+        of_groups = [name for name in (self.group, self.group_column) if name is not None]
+        named = [*(column.name for column in self.valued), *of_groups, *(part.column for part in self.segmentations)]
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def text(self) -> str:
+        """What counts must share to be added. The flip test's settings don't matter, because it is not a count."""
+        counted = asdict(self)
+        for name in ("with_flip_test", "not_features", "flip_rows"):
+            del counted[name]
+        if self.group_column is None:
+            del counted["group_column"]
+        return json.dumps(counted, ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> ContingencyPlan:
+        """The plan with this text, without a flip test. Raises BadState if it is not the text of a plan."""
+        try:
+            plan = json.loads(text)
+            prediction = plan.pop("prediction")
+            return cls(
+                facets=tuple(map(_valued, plan.pop("facets"))),
+                label=_valued(plan.pop("label")),
+                prediction=None if prediction is None else _valued(prediction),
+                segmentations=tuple(map(_segmentation, plan.pop("segmentations"))),
+                **plan,
+            )
+        except MALFORMED as error:
+            problem = f"the plan can't be read ({type(error).__name__}); scan the data again"
+            raise BadState(f"contingency: {problem}") from error
+
+
+def number_of(value: Scalar) -> float | None:
+    """The finite number that a configured value is or spells; a boolean counts as 0 or 1."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def texts_of(values: Sequence[Scalar]) -> str:
+    """Values joined as the files have them: `F,X`, `0`, `True`."""
+    return ",".join(map(str, values))
+
+
+def _truth_of(value: Scalar) -> bool | None:
+    if isinstance(value, bool) or value in (0, 1):
+        return bool(value)
+    if str(value) in (*TRUTHS, "1"):
+        return True
+    return False if str(value) in (*FALSEHOODS, "0") else None
+
+
+def _valued(column: dict[str, Any]) -> ValuedColumn:
+    taken_as = column["taken_as"]
+    return ValuedColumn(column["name"], tuple(column["values"]), None if taken_as is None else ValueKind(taken_as))
+
+
+def _segmentation(found: dict[str, Any]) -> Segmentation:
+    segments = tuple(
+        tuple(Interval(**item) if isinstance(item, dict) else item for item in segment) for segment in found["segments"]
+    )
+    return Segmentation(found["title"], found["column"], segments, tuple(found["names"]))
+
+
+Key: TypeAlias = int | str | None
+"""The key of a row in one column: a standing, a text, or None for a missing text or an absent column."""
+
+Cell: TypeAlias = tuple[Key, ...]
+"""The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations, or its text in those
+by value; last, where a column names groups of rows, the block of its group, None without a name."""
+
+FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
+
+
+def places_of(cells: Iterable[Cell], side: int) -> dict[Key, int]:
+    """The index of each key of a column, in the order of their texts."""
+    return {key: place for place, key in enumerate(sorted({cell[side] for cell in cells}, key=str))}
+
+
+LARGEST = sys.float_info.max
+
+
+class CellKind(IntEnum):
+    """What a cell is or, where texts stand for whatever they look like, looks like."""
+
+    MISSING = 0
+    INTEGRAL = 1
+    FRACTIONAL = 2
+    BOOLEAN = 3
+    TEXT = 4
+    INTEGER_TEXT = 5  # a text by its type that reads as an integer
+    OTHER = 6
+
+
+class Standing(IntFlag):
+    """How a cell stands to the configured values: whether it is one of them, as a text or as a number, and whether it is a
+    number above the only one. 0 for a missing cell."""
+
+    SAME_TEXT = 1
+    SAME_NUMBER = 2
+    ABOVE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMetadata:
+    """Facts about one column besides its keys.
+
+    kinds: how many cells there are of each kind. minimum, maximum: of its numbers, None if there are none. at_least, at_most:
+    bounds of the number of distinct present values, equal where they were counted; at_most is None if there is none.
+    """
+
+    kinds: Mapping[CellKind, int]
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    at_least: int = 0
+    at_most: int | None = 0
+
+    @property
+    def present(self) -> int:
+        return sum(count for kind, count in self.kinds.items() if kind is not CellKind.MISSING)
+
+    @property
+    def missing(self) -> int:
+        return self.kinds.get(CellKind.MISSING, 0)
+
+    def __add__(self, other: ColumnMetadata) -> ColumnMetadata:
+        lows = [facts.minimum for facts in (self, other) if facts.minimum is not None]
+        highs = [facts.maximum for facts in (self, other) if facts.maximum is not None]
+        bounded = self.at_most is not None and other.at_most is not None
+        return ColumnMetadata(
+            State.sum_of_counts(self.kinds, other.kinds),
+            min(lows, default=None),
+            max(highs, default=None),
+            max(self.at_least, other.at_least),
+            (self.at_most or 0) + (other.at_most or 0) if bounded else None,
+        )
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Contingency(State):
+    """The rows of one data set by kind.
+
+    tables: one for each facet, each counting every row once. facts: of the facets' columns, the label's and the
+    prediction's. plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
+    """
+
+    KIND: ClassVar[str] = "contingency"
+
+    tables: tuple[Mapping[Cell, int], ...] = ()
+    facts: tuple[ColumnMetadata, ...] = ()
+    plan: str = ""
+
+    @property
+    def rows(self) -> int:
+        return sum(self.tables[0].values()) if self.tables else 0
+
+    def __add__(self, other: Contingency) -> Contingency:
+        """Raises BadState if the plans differ."""
+        if not other.tables:
+            return self
+        if not self.tables:
+            return other
+        require_equal(self.KIND, "the plan", self.plan, other.plan)
+        return Contingency(
+            tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, other.tables, strict=True)),
+            tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
+            self.plan,
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Its tables and facts as JSON, cells in the order of their texts."""
+        tables = [[[*cell, rows] for cell, rows in table.items()] for table in self.tables]
+        facts = [[sorted(of.kinds.items()), of.minimum, of.maximum, of.at_least, of.at_most] for of in self.facts]
+        content = {"tables": [sorted(table, key=json.dumps) for table in tables], "facts": facts}
+        payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return {"plan": self.plan}, payload
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Contingency:
+        content = json.loads(payload.decode("utf-8", "surrogatepass"))
+        tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
+        facts = tuple(
+            ColumnMetadata({CellKind(kind): count for kind, count in kinds}, *rest) for kinds, *rest in content["facts"]
+        )
+        return cls(tables, facts, parameters["plan"])
+
+    def contradiction(self) -> str | None:
+        cells = [cell for table in self.tables for cell in table]
+        if any(len(cell) < SEGMENTS or not {type(key) for key in cell} <= {int, str, type(None)} for cell in cells):
+            return "a cell is none"
+        counted = [count for table in self.tables for count in table.values()]
+        for facts in self.facts:
+            counted += [*facts.kinds.values(), facts.at_least, facts.at_most or 0]
+            numbers = [number for number in (facts.minimum, facts.maximum) if number is not None]
+            if not all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers):
+                return "minimum and maximum are no numbers"
+        return None if all(map(is_count, counted)) else "a count is none"
+
+    def require_of(self, plan: ContingencyPlan) -> None:
+        """Raise BadState if the counts were made with a different plan."""
+        sizes, in_blocks = (len(plan.facets), len(plan.valued)), plan.group_column is not None
+        places = {len(cell) for table in self.tables for cell in table}
+        wanted = {SEGMENTS + len(plan.segmentations) + in_blocks}
+        fits = (len(self.tables), len(self.facts)) == sizes and places <= wanted
+        blocks = {cell[-1] for table in self.tables for cell in table} if fits and in_blocks else set()
+        if not fits or not blocks <= {None, *range(BLOCKS)}:
+            raise BadState(
+                f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"
+            )

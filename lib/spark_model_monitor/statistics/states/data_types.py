@@ -1,0 +1,291 @@
+"""The types of a column's cells by Deequ's rules: integers, fractions, booleans or other text; and lengths of vectors.
+
+`classify` inspects cells and `parse_numbers` reads the numeric ones, both on executors; `DataTypeCounts` is the state,
+and `VectorCounts` that of a column of arrays or vectors.
+
+Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from operator import add, attrgetter
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.states.encoding import State, registered
+from spark_model_monitor.statistics.states.hashing import buffers_of
+
+InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
+Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
+Flags: TypeAlias = NDArray[np.bool_]  # shape (cells,)
+
+INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
+FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
+FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # Deequ 2.0, which the service runs
+
+FIRST_SECOND, LAST_SECOND = 1e9, 2e9  # times from 2001 to 2033
+UNITS_OF_SECONDS = (1.0, 1e3, 1e6, 1e9)  # how many are a second
+
+
+_counts_of = attrgetter("missing", "integral", "fractional", "boolean", "text", "unknown")
+
+
+class DataType(IntEnum):
+    """The type that a cell appears to have."""
+
+    MISSING = 0
+    INTEGRAL = 1
+    FRACTIONAL = 2
+    BOOLEAN = 3
+    TEXT = 4
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class DataTypeCounts(State):
+    """Cells of a column by apparent type. unknown: present, but not inspected (arrays, maps)."""
+
+    KIND: ClassVar[str] = "data_types"
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<6q")
+
+    missing: int = 0
+    integral: int = 0
+    fractional: int = 0
+    boolean: int = 0
+    text: int = 0
+    unknown: int = 0
+
+    @classmethod
+    def of(
+        cls, values: pa.StringArray, counts: NDArray[np.int64] | None = None, *, accept_exponents: bool = True
+    ) -> DataTypeCounts:
+        """The counts of some cells. counts: how often each cell of `values` occurs; once if absent."""
+        return cls.of_kinds(classify(values, accept_exponents=accept_exponents), counts)
+
+    @classmethod
+    def of_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
+        """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
+        if counts is None and len(kinds) and kinds.min() == kinds.max():
+            # as most columns are, and bincount takes its time
+            counts, kinds = np.array([len(kinds)]), kinds[:1]
+        found = np.bincount(kinds, counts, minlength=len(DataType))
+        nulls, *rest = (int(count) for count in found)
+        return cls(nulls + missing, *rest)
+
+    @property
+    def present(self) -> int:
+        """The number of cells that are not missing."""
+        return self.integral + self.fractional + self.boolean + self.text + self.unknown
+
+    @property
+    def total(self) -> int:
+        """The number of all cells."""
+        return self.missing + self.present
+
+    def inferred_type(self) -> InferredType:
+        """The common type of all present cells; in documents, booleans are a String.
+
+        Source: DataTypeHistogram.determineType, G8; booleans: C4.1 knows no other name.
+        """
+        if self.present == self.unknown:
+            return "Unknown"
+        if self.text or self.boolean or self.unknown:
+            return "String"
+        return "Fractional" if self.fractional else "Integral"
+
+    def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
+        return DataTypeCounts(*map(add, _counts_of(self), _counts_of(other)))
+
+
+def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
+    """The apparent type of each cell. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (2.0)."""
+    texts = values if values.type == pa.string() else values.cast(pa.string())
+    if len(texts) <= _FEW and not texts.null_count:
+        beginnings = {text[:1] for text in texts.view(pa.binary()).to_pylist()}
+        if beginnings.isdisjoint(_BEGIN_MORE):  # few words, as categories are
+            return np.full(len(texts), DataType.TEXT, dtype=np.int8)
+    if _are_all_plain_fractions(texts):
+        return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
+    kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
+    rest = _may_be_more_than_text(texts)
+    if texts.null_count:
+        missing = texts.is_null().to_numpy(zero_copy_only=False)
+        kinds[missing] = DataType.MISSING
+        rest = rest[~missing[rest]]
+    for kind, matches in _tests(accept_exponents):
+        if not len(rest):
+            break
+        matching = matches(texts if len(rest) == len(texts) else texts.take(pa.array(rest)))
+        kinds[rest[matching]] = kind
+        rest = rest[~matching]
+    return kinds
+
+
+def parse_numbers(
+    values: pa.StringArray, kinds: Kinds | None = None, *, accept_exponents: bool = True
+) -> NDArray[np.float64]:
+    """The cells as doubles, shape (cells,): NaN if a cell is missing or not a number, infinite beyond 1.8e308.
+
+    kinds: the result of `classify` for these cells, if available.
+    """
+    if kinds is None:
+        kinds = classify(values, accept_exponents=accept_exponents)
+    numeric = (kinds == DataType.INTEGRAL) | (kinds == DataType.FRACTIONAL)
+    if numeric.all():
+        return _doubles(values)
+    numbers = np.full(len(values), np.nan)
+    if numeric.any():
+        numbers[numeric] = _doubles(values.filter(pa.array(numeric)))
+    return numbers
+
+
+_OTHER_BYTES = np.zeros(256, dtype=np.bool_)
+_OTHER_BYTES[list(b"+-0123456789 .eE")] = True
+
+_BEGIN_MORE = frozenset(bytes([byte]) for byte in b"+,-./0123456789 tf")  # what may be more than a text
+_LONGEST_BOOLEAN = len("false")
+_SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # of a text, where it is looked at
+_FEW = 64  # texts cost a pattern less than a further look
+
+
+def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
+    """The places of texts that are like a number at their ends and at some places between, or as short as a boolean: few words,
+    names and ids are, and they cost no pattern then.
+    """
+    bounds, letters = buffers_of(texts)
+    offsets = bounds.astype(np.int64)
+    if not len(letters):
+        return offsets[:0]
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    first = letters.take(np.minimum(starts, len(letters) - 1))  # an empty text may begin behind the last one
+    hopeful = (first - np.uint8(ord("+")) <= ord("9") - ord("+")) | (first == ord(" "))
+    if hopeful.any():
+        hopeful &= letters.take(np.maximum(offsets[1:], 1) - 1) - np.uint8(ord("0")) <= 9
+        left = np.flatnonzero(hopeful & (lengths > 0))
+        begins, sizes, hopeful[:] = starts[left], lengths[left], False
+        for sixteenth in _SIXTEENTHS:
+            if len(left) <= _FEW or 2 * len(left) > len(texts):  # they are numbers, most of them
+                break
+            like = _OTHER_BYTES.take(letters.take(begins + (sizes * sixteenth >> 4))).nonzero()[0]
+            left, begins, sizes = left[like], begins[like], sizes[like]
+        hopeful[left] = True
+    hopeful |= ((first == ord("t")) | (first == ord("f"))) & (lengths <= _LONGEST_BOOLEAN)
+    return np.flatnonzero(hopeful)
+
+
+def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
+    """The tests for cells that are not classified yet, cheapest and most frequent first."""
+    fractional = FRACTIONAL_PATTERN if accept_exponents else FRACTIONAL_PATTERN_WITHOUT_EXPONENTS
+    return (
+        (DataType.INTEGRAL, lambda texts: _flags(pc.ascii_is_decimal(texts))),
+        (DataType.FRACTIONAL, _are_plain_fractions),
+        (DataType.FRACTIONAL, lambda texts: _flags(pc.match_substring_regex(texts, fractional))),
+        (DataType.INTEGRAL, lambda texts: _flags(pc.match_substring_regex(texts, INTEGRAL_PATTERN))),
+        (DataType.BOOLEAN, lambda texts: _flags(pc.or_(pc.equal(texts, "true"), pc.equal(texts, "false")))),
+    )
+
+
+def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
+    """Whether all texts, none of them null, look like `12.5`: one pass over bytes decides most columns of fractions."""
+    if texts.null_count or not len(texts):
+        return False
+    offsets, data = buffers_of(texts)
+    characters = data[offsets[0] : offsets[-1]]
+    ends = offsets - offsets[0]
+    first = characters[: ends[1]]  # which settles it for most others
+    for some, dots in ((first, 1), (characters, len(texts))):
+        others = np.flatnonzero(some - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+        if len(others) != dots or (some[others] != ord(".")).any():
+            return False
+    return bool(((others > ends[:-1]) & (others < ends[1:] - 1)).all())  # so there is one in each text
+
+
+def _are_plain_fractions(texts: pa.StringArray) -> Flags:
+    """Which texts look like `-12.5`, without a regular expression, at a fraction of its cost for a column of fractions.
+
+    texts: without null. Unless each has exactly one dot, none is reported as a match: the regular expression then tests
+    the rest.
+    """
+    offsets, data = buffers_of(texts)
+    characters = data[offsets[0] : offsets[-1]].copy()
+    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
+    dots = np.flatnonzero(characters == ord("."))
+    if len(dots) != len(texts) or not ((starts <= dots) & (dots < ends)).all():
+        return np.zeros(len(texts), dtype=np.bool_)
+    first = characters[starts]
+    signed = (first == ord("-")) | (first == ord("+"))
+    matching: Flags = (dots > starts + signed) & (dots < ends - 1)
+    characters[dots] = characters[starts[signed]] = ord("0")
+    others = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+    matching[np.searchsorted(ends, others, side="right")] = False
+    return matching
+
+
+def _flags(booleans: pa.BooleanArray) -> Flags:
+    return np.asarray(booleans.to_numpy(zero_copy_only=False))
+
+
+def _doubles(texts: pa.Array) -> NDArray[np.float64]:
+    """Numeric texts as doubles. The patterns allow a space after the sign, which parsers don't."""
+    try:
+        numbers = pc.cast(texts, pa.float64())
+    except pa.ArrowInvalid:
+        numbers = pc.cast(pc.replace_substring_regex(texts, r"^([-+]?) ", r"\1"), pa.float64())
+    return np.asarray(numbers)
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class VectorCounts(State):
+    """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
+
+    KIND: ClassVar[str] = "vectors"
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<7q")
+
+    vectors: int = 0
+    missing: int = 0
+    elements: int = 0
+    null_elements: int = 0
+    nan_elements: int = 0
+    shortest: int = 0
+    longest: int = 0
+
+    @classmethod
+    def of(
+        cls, lengths: NDArray[Any], null_elements: NDArray[Any], nan_elements: NDArray[Any], *, missing: int = 0
+    ) -> VectorCounts:
+        """The counts of present vectors, from one number per vector each, shape (vectors,), and of `missing` others."""
+        if not len(lengths):
+            return cls(missing=missing)
+        return cls(
+            vectors=len(lengths),
+            missing=missing,
+            elements=int(lengths.sum(dtype=np.int64)),
+            null_elements=int(null_elements.sum(dtype=np.int64)),
+            nan_elements=int(nan_elements.sum(dtype=np.int64)),
+            shortest=int(lengths.min()),
+            longest=int(lengths.max()),
+        )
+
+    def __add__(self, other: VectorCounts) -> VectorCounts:
+        return VectorCounts(
+            vectors=self.vectors + other.vectors,
+            missing=self.missing + other.missing,
+            elements=self.elements + other.elements,
+            null_elements=self.null_elements + other.null_elements,
+            nan_elements=self.nan_elements + other.nan_elements,
+            shortest=min((counts.shortest for counts in (self, other) if counts.vectors), default=0),
+            longest=max(self.longest, other.longest),
+        )
+
+    def contradiction(self) -> str | None:
+        fit = self.null_elements + self.nan_elements <= self.elements and self.shortest <= self.longest
+        return None if fit else "its counts contradict each other"

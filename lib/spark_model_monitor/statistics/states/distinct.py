@@ -1,0 +1,356 @@
+"""Distinct counts, from the same HyperLogLog++ registers as Spark's approx_count_distinct; and repeats in a data set,
+from a bounded sample of distinct rows, or values, selected by the same hash everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
+
+LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
+
+Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
+Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
+
+PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that select its register
+REGISTERS = 2**PRECISION
+
+# fmt: off
+RAW_ESTIMATES: NDArray[np.float64] = np.array(
+    [
+        369.0, 374.8294, 381.2452, 387.6698, 394.1464, 400.2024, 406.8782, 413.6598, 420.462, 427.2826, 433.7102,
+        440.7416, 447.9366, 455.1046, 462.285, 469.0668, 476.306, 483.8448, 491.301, 498.9886, 506.2422, 513.8138,
+        521.7074, 529.7428, 537.8402, 545.1664, 553.3534, 561.594, 569.6886, 577.7876, 585.65, 594.228, 602.8036,
+        611.1666, 620.0818, 628.0824, 637.2574, 646.302, 655.1644, 664.0056, 672.3802, 681.7192, 690.5234, 700.2084,
+        708.831, 718.485, 728.1112, 737.4764, 746.76, 756.3368, 766.5538, 775.5058, 785.2646, 795.5902, 804.3818,
+        814.8998, 824.9532, 835.2062, 845.2798, 854.4728, 864.9582, 875.3292, 886.171, 896.781, 906.5716, 916.7048,
+        927.5322, 937.875, 949.3972, 958.3464, 969.7274, 980.2834, 992.1444, 1003.4264, 1013.0166, 1024.018,
+        1035.0438, 1046.34, 1057.6856, 1068.9836, 1079.0312, 1091.677, 1102.3188, 1113.4846, 1124.4424, 1135.739,
+        1147.1488, 1158.9202, 1169.406, 1181.5342, 1193.2834, 1203.8954, 1216.3286, 1226.2146, 1239.6684, 1251.9946,
+        1262.123, 1275.4338, 1285.7378, 1296.076, 1308.9692, 1320.4964, 1333.0998, 1343.9864, 1357.7754, 1368.3208,
+        1380.4838, 1392.7388, 1406.0758, 1416.9098, 1428.9728, 1440.9228, 1453.9292, 1462.617, 1476.05, 1490.2996,
+        1500.6128, 1513.7392, 1524.5174, 1536.6322, 1548.2584, 1562.3766, 1572.423, 1587.1232, 1596.5164, 1610.5938,
+        1622.5972, 1633.1222, 1647.7674, 1658.5044, 1671.57, 1683.7044, 1695.4142, 1708.7102, 1720.6094, 1732.6522,
+        1747.841, 1756.4072, 1769.9786, 1782.3276, 1797.5216, 1808.3186, 1819.0694, 1834.354, 1844.575, 1856.2808,
+        1871.1288, 1880.7852, 1893.9622, 1906.3418, 1920.6548, 1932.9302, 1945.8584, 1955.473, 1968.8248, 1980.6446,
+        1995.9598, 2008.349, 2019.8556, 2033.0334, 2044.0206, 2059.3956, 2069.9174, 2082.6084, 2093.7036, 2106.6108,
+        2118.9124, 2132.301, 2144.7628, 2159.8422, 2171.0212, 2183.101, 2193.5112, 2208.052, 2221.3194, 2233.3282,
+        2247.295, 2257.7222, 2273.342, 2286.5638, 2299.6786, 2310.8114, 2322.3312, 2335.516, 2349.874, 2363.5968,
+        2373.865, 2387.1918, 2401.8328, 2414.8496, 2424.544, 2436.7592, 2447.1682, 2464.1958, 2474.3438, 2489.0006,
+        2497.4526, 2513.6586, 2527.19, 2540.7028, 2553.768,
+    ]
+)
+# fmt: on
+"""The mean raw estimates of 201 counts, evenly spaced from one to five values per register. Source:
+HyperLogLogPlusPlusHelper of Spark 3.5."""
+
+_COUNTS = np.floor(np.linspace(1, 5 * REGISTERS, len(RAW_ESTIMATES))).tolist()
+BIASES = np.array([float(f"{raw - count:.15g}") for raw, count in zip(RAW_ESTIMATES.tolist(), _COUNTS, strict=True)])
+"""The bias of each raw estimate, with 15 digits as in Spark's table."""
+
+WAITING = 4096
+"""The number of hashes that are buffered: most blocks of a long partition have only a few that may raise a register."""
+
+REGISTERS_PER_WORD = 10  # of 6 bits each, in a long
+_REGISTER_BITS = 6
+_NEIGHBOURS = 6  # entries of the bias table that are averaged: K in Spark
+_ALPHA = 0.7213 / (1.0 + 1.079 / REGISTERS)
+
+_REGISTER_SHIFT = np.uint64(64 - PRECISION)
+_LEADING = 31  # bits of a hash behind those of its register that are looked at first: they fit into an int32
+_LEADING_SHIFT = np.uint64(64 - PRECISION - _LEADING)
+_LEADING_MASK = np.uint32((1 << _LEADING) - 1)
+_TAIL_MASK = np.uint64((1 << (64 - PRECISION)) - 1)
+_LONGEST_RUN = 64 - PRECISION  # of zeros, where there is nothing else
+_MANTISSA_BITS, _EXPONENT_OFFSET = 52, 1023
+
+
+def _zeros() -> Registers:
+    return np.zeros(REGISTERS, dtype=np.uint8)
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class DistinctRegisters(State):
+    """Registers of the values seen.
+
+    registers: 0 without a hash, else one more than the longest run of leading zeros of its hashes.
+    """
+
+    KIND: ClassVar[str] = "distinct"
+
+    registers: Registers = field(default_factory=_zeros)
+
+    def words(self) -> tuple[int, ...]:
+        """The registers as Spark and Deequ pack them: 52 longs of ten registers, the first in the lowest bits."""
+        padded = np.zeros(-(-REGISTERS // REGISTERS_PER_WORD) * REGISTERS_PER_WORD, dtype=np.int64)
+        padded[:REGISTERS] = self.registers
+        shifted = padded.reshape(-1, REGISTERS_PER_WORD) << (_REGISTER_BITS * np.arange(REGISTERS_PER_WORD))
+        return tuple(np.bitwise_or.reduce(shifted, axis=1).tolist())
+
+    def estimate(self) -> int:
+        """Estimated number of distinct values, equal to Spark's `approx_count_distinct(column, 0.05)`."""
+        return self._estimate(2.5 * REGISTERS)
+
+    def estimate_of_deequ(self) -> int:
+        """The estimate of Deequ's ApproxCountDistinct, which uses linear counting up to fewer values.
+
+        Source: DeequHyperLogLogPlusPlusUtils.count of Deequ 2.1.0.
+        """
+        return self._estimate(0.0)
+
+    def _estimate(self, linear_up_to: float) -> int:
+        """The estimate. linear_up_to: the largest raw estimate for which linear counting is always used."""
+        shares = np.ldexp(1.0, -self.registers.astype(np.int32))  # 2^-register
+        raw = _ALPHA * REGISTERS * REGISTERS / float(np.add.accumulate(shares)[-1])
+        unused = REGISTERS - int(np.count_nonzero(self.registers))
+        if unused:
+            counted = REGISTERS * math.log(REGISTERS / unused)  # values that leave this many registers empty
+            if counted <= LINEAR_COUNTING_LIMIT or raw <= linear_up_to:
+                return _rounded(counted)
+        return _rounded(raw - _bias(raw) if raw < 5.0 * REGISTERS else raw)
+
+    def __add__(self, other: DistinctRegisters) -> DistinctRegisters:
+        """The exact registers of the values of both."""
+        require_equal(self.KIND, "the number of registers", len(self.registers), len(other.registers))
+        return DistinctRegisters(np.maximum(self.registers, other.registers))
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """One byte per register."""
+        return {"p": PRECISION}, self.registers.astype(np.uint8).tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> DistinctRegisters:
+        require_equal(cls.KIND, "p", PRECISION, parameters["p"])
+        if len(payload) != REGISTERS:
+            raise BadState(f"state bytes: {cls.KIND!r} has {len(payload)} registers; it has to have {REGISTERS}")
+        return cls(np.frombuffer(payload, dtype=np.uint8))
+
+
+class DistinctBuilder:
+    """Builds registers from hashes. Neither order nor blocks change the result."""
+
+    def __init__(self) -> None:
+        self._registers = _zeros()
+        self._leading_bits = np.uint64(0)  # of a hash, behind those of its register: zero if it may raise a register
+        self._waiting: list[Hashes] = []
+        self._room = WAITING
+
+    def update(self, hashes: Hashes) -> None:
+        """Take the hashes of present values (`hashing.xxhash64_of`, `hashing.xxhash64_of_texts`, or Spark's)."""
+        if self._leading_bits:
+            hashes = hashes[(hashes & self._leading_bits) == 0]
+        if len(hashes):
+            self._waiting.append(hashes)
+            self._room -= len(hashes)
+        if self._room <= 0:
+            _raise(self._registers, np.concatenate(self._waiting), 0)
+            self._waiting, self._room = [], WAITING
+            # Hashes with fewer leading zeros than the lowest register can't raise any and are skipped from now on: they are
+            # nearly all of many values. With the lowest register at 8, one hash in 256 remains.
+            lowest = int(self._registers.min())
+            self._leading_bits = np.uint64(((1 << lowest) - 1) << (64 - PRECISION - lowest))
+
+    def state(self) -> DistinctRegisters:
+        """The registers of all values so far; later updates do not change it."""
+        return DistinctBuilder.states([self])[0]
+
+    @staticmethod
+    def states(builders: Sequence[DistinctBuilder]) -> list[DistinctRegisters]:
+        """The `state` of each builder; their few buffered hashes raise all registers together."""
+        registers = np.stack([each._registers for each in builders])
+        hashes = [np.concatenate(each._waiting) if each._waiting else np.empty(0, np.uint64) for each in builders]
+        firsts = np.repeat(REGISTERS * np.arange(len(builders)), [*map(len, hashes)])
+        _raise(registers.reshape(-1), np.concatenate(hashes), firsts)
+        return [*map(DistinctRegisters, registers)]
+
+
+def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64]) -> None:
+    """Raise registers by hashes. first: the index of the first register of the hashes' column."""
+    leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
+    leading &= _LEADING_MASK
+    # The exponent of a double is the position of its leading one bit.
+    places = leading.view(np.int32).astype(np.float64).view(np.int64)
+    places >>= _MANTISSA_BITS
+    ranks = (_EXPONENT_OFFSET + _LEADING - places).astype(np.uint8)  # one more than the zeros before it
+    for place in np.flatnonzero(leading == 0):  # one in two thousand million
+        ranks[place] = _LONGEST_RUN + 1 - int(hashes[place] & _TAIL_MASK).bit_length()
+    np.maximum.at(registers, first + (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
+
+
+def told_apart(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The distinct values, ascending, and the index of each value: like numpy's `unique` with inverse, for values
+    without NaN, but with fewer steps, which dominate the time for few values.
+    """
+    order = values.argsort()
+    ordered = values[order]
+    are_new = np.ones(len(values), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=are_new[1:])
+    places = np.empty(len(values), np.int64)
+    places[order] = are_new.cumsum() - 1
+    return ordered[are_new], places
+
+
+def _bias(raw: float) -> float:
+    """The mean bias of the six raw estimates in the table closest to this one.
+
+    Source: HyperLogLogPlusPlusHelper.estimateBias of Spark 3.5.
+    """
+    low = max(int(np.searchsorted(RAW_ESTIMATES, raw)) - _NEIGHBOURS + 1, 0)
+    high = min(low + _NEIGHBOURS, len(RAW_ESTIMATES))
+    while high < len(RAW_ESTIMATES) and abs(raw - RAW_ESTIMATES[high]) < abs(raw - RAW_ESTIMATES[low]):
+        low, high = low + 1, high + 1
+    return float(np.add.accumulate(BIASES[low:high])[-1]) / (high - low)
+
+
+def _rounded(estimate: float) -> int:
+    """java.lang.Math.round: halves go up."""
+    return math.floor(estimate + 0.5)
+
+
+KEPT = 2048  # the most distinct hashes kept
+BITS = 53  # of a hash that count; a count of ours has no more
+GIVEN_UP = BITS + 1  # the level at which none is kept
+MOSTLY = 0.5  # the share of distinct hashes below which repeats are not of interest
+
+R = TypeVar("R", bound="Repeats")
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeats(State):
+    """The distinct hashes below 2^53 / 2^level, ascending, with their counts: all of them while they are few.
+
+    Whether a hash is kept only depends on itself and the level, and the level only on the distinct hashes, so states
+    add in any order. Source: Flajolet 1990, "On adaptive sampling".
+    """
+
+    KIND: ClassVar[str] = "repeats"
+
+    level: int = 0
+    hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def and_of(self: R, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> R:
+        """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""
+        if self.level == GIVEN_UP:
+            return self
+        if self.level:
+            kept = hashes < np.uint64(_limit(self.level) << (64 - BITS))
+            hashes, counts = hashes[kept], None if counts is None else counts[kept]
+        found = (hashes >> np.uint64(64 - BITS)).astype(np.int64)
+        return self._with(found, np.ones(len(hashes), np.int64) if counts is None else counts)
+
+    def __add__(self: R, other: R) -> R:
+        low, high = sorted((self, other), key=lambda each: each.level)
+        kept = low.hashes < _limit(high.level)
+        return high._with(low.hashes[kept], low.counts[kept]) if high.level < GIVEN_UP else high
+
+    @property
+    def different(self) -> int:
+        """The number of distinct hashes kept."""
+        return len(self.hashes)
+
+    @property
+    def repeated(self) -> int:
+        """The number of hashes kept that occur more than once."""
+        return int((self.counts > 1).sum())
+
+    def _with(self: R, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> R:
+        found, places = told_apart(np.concatenate((self.hashes, hashes)))
+        sums = np.bincount(places, np.concatenate((self.counts, counts)), minlength=len(found)).astype(np.int64)
+        level = self.level
+        while len(found) > KEPT:  # ascending: those that stay come first
+            level += 1
+            found = found[: int(found.searchsorted(_limit(level)))]
+        return type(self)(level, found, sums[: len(found)])
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The hashes, then the counts, as 64-bit integers."""
+        return {"level": self.level}, np.concatenate((self.hashes, self.counts)).astype("<i8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Repeats:
+        hashes, counts = np.frombuffer(payload, "<i8").astype(np.int64).reshape(2, -1)
+        return cls(parameters.get("level", 0), hashes, counts)
+
+    def contradiction(self) -> str | None:
+        rise = bool((self.hashes[1:] > self.hashes[:-1]).all()) and bool((self.counts > 0).all())
+        limits = self.level <= GIVEN_UP and len(self.hashes) <= KEPT
+        below = not len(self.hashes) or (self.level < GIVEN_UP and int(self.hashes[-1]) < _limit(self.level))
+        return None if rise and limits and below else "they are no hashes of its level"
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class RowRepeats(Repeats):
+    """The repeats of whole rows, kept with the first feature."""
+
+    KIND: ClassVar[str] = "row_repeats"
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Words(Repeats):
+    """The words in texts of several words, in lower case, with their counts."""
+
+    KIND: ClassVar[str] = "words"
+
+    def new_in(self, other: Words) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Among the words that both sides would have kept: those that occur once here, of how many; and those of the
+        other side that don't occur here, of how many. The share of words that occur once estimates that of new words.
+        Source: Good 1953, "The population frequencies of species".
+        """
+        limit = _limit(max(self.level, other.level))
+        (known, often), (words, counts) = (
+            (each.hashes[each.hashes < limit], each.counts[each.hashes < limit]) for each in (self, other)
+        )
+        new = int(counts[~np.isin(words, known)].sum())
+        return (int((often == 1).sum()), int(often.sum())), (new, int(counts.sum()))
+
+
+class RepeatsBuilder:
+    """Builds repeats, with a buffer of hashes. Gives up if most values are not new."""
+
+    def __init__(self, of: type[Repeats] = Repeats) -> None:
+        self._of, self._found = of, of()
+        self._waiting: list[tuple[Hashes, NDArray[np.int64] | None]] = []
+        self._waits = 0
+
+    def give_up(self) -> None:
+        """Stop keeping hashes."""
+        self._waiting, self._found = [], self._of(GIVEN_UP)
+
+    def update(self, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> None:
+        """Take values. counts: as in `Repeats.and_of`."""
+        if self._found.level == GIVEN_UP:
+            return
+        self._waiting.append((hashes, counts))
+        self._waits += len(hashes)
+        if self._waits >= KEPT:
+            self._look()
+
+    def state(self) -> Repeats:
+        """The repeats of all values so far."""
+        self._look()
+        return self._found
+
+    def _look(self) -> None:
+        for hashes, counts in self._waiting:
+            self._found = self._found.and_of(hashes, counts)
+        self._waiting, self._waits = [], 0
+        if self._found.different < MOSTLY * int(self._found.counts.sum()):
+            self.give_up()
+
+
+def _limit(level: int) -> int:
+    """The first hash that is not kept."""
+    return 1 << (BITS - level) if level <= BITS else 0

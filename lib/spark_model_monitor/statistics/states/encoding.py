@@ -1,0 +1,432 @@
+"""The bytes of a state: an envelope with kind and version, validation of its content, and upgrades of older versions.
+
+A correct checksum doesn't make the content valid: any bytes are read either as a valid state or as a `BadState`. This
+module also looks up types of state by kind. Runs on executors and driver.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import struct
+import zlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from importlib import import_module
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+
+from spark_model_monitor.errors import BadState
+
+Parameters: TypeAlias = Mapping[str, Any]  # JSON values: integers, doubles, texts
+
+K = TypeVar("K")
+S = TypeVar("S", bound="State")
+
+
+class State(ABC):
+    """A small mergeable summary of rows: the state of some rows + the state of other rows is the state of all of them.
+
+    States are frozen values; `Type()` is the state of no rows, the neutral element of addition. The layout of the bytes
+    is declared once: by `NUMBERS` for a state that only has numbers, else by `payload` and `of_payload`. Equal states
+    have equal bytes, and any bytes are read either as a valid state or as a `BadState`.
+    """
+
+    __slots__ = ()
+
+    KIND: ClassVar[str]
+    VERSION: ClassVar[int] = 1  # of the payload's layout; older versions are read through `UPGRADES`
+    NUMBERS: ClassVar[struct.Struct]  # the members in order, if all are numbers
+
+    @abstractmethod
+    def __add__(self, other: Any, /) -> Any:
+        """The state of the rows of both, those of `self` first. Raises BadState if their parameters differ."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same bytes, so NaN equals NaN."""
+        return isinstance(other, type(self)) and self.to_bytes() == other.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """The state's bytes, equal for equal states."""
+        return pack(self.KIND, self.VERSION, *self.payload())
+
+    @classmethod
+    def from_bytes(cls: type[S], blob: bytes) -> S:
+        """The state that `to_bytes` wrote, in this version or an older one.
+
+        Raises BadState naming what is wrong with the bytes.
+        """
+        try:
+            state: S = cls.of_payload(*unpack(blob, cls.KIND, cls.VERSION))
+            wrong = contradiction_in(state)
+        except MALFORMED as error:
+            wrong = f"it can't be read ({type(error).__name__})"
+        if wrong:
+            raise BadState(f"state bytes: they hold no {cls.KIND!r} of ours: {wrong}; restore the file or scan again")
+        return state
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The parameters, which reading the bytes needs and two added states must share; and the bytes."""
+        return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _members(type(self))])
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Any:
+        """The state with this payload in the current version. An exception for crafted bytes becomes a BadState."""
+        cls.require_size(payload, cls.NUMBERS.size)
+        return cls(*cls.NUMBERS.unpack(payload))
+
+    @classmethod
+    def require_size(cls, payload: bytes, size: int) -> None:
+        """Raise BadState if a payload doesn't have this size."""
+        if len(payload) != size:
+            raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
+
+    @staticmethod
+    def sum_of_counts(mine: Mapping[K, int], theirs: Mapping[K, int]) -> dict[K, int]:
+        """The sum of two sides' counts, by key."""
+        total = Counter(dict(mine))
+        total.update(theirs)
+        return dict(total)
+
+    def contradiction(self) -> str | None:
+        """Why the members, though of the right types, are not a valid state; None if they are."""
+        return None
+
+
+_LENGTH = struct.Struct("<Q")  # little endian, like all numbers in these bytes
+
+
+def joined(parts: Iterable[bytes]) -> bytes:
+    """One payload from several parts, each preceded by its length."""
+    return b"".join(piece for part in parts for piece in (_LENGTH.pack(len(part)), part))
+
+
+def split(kind: str, payload: bytes) -> list[bytes]:
+    """The parts of a payload that `joined` made. kind: the state's kind, for errors.
+
+    Raises BadState if a part is truncated.
+    """
+    parts = []
+    start = 0
+    while start < len(payload):
+        place = start + _LENGTH.size
+        end = place + _LENGTH.unpack_from(payload, start)[0] if place <= len(payload) else place  # a truncated length
+        if end > len(payload):
+            raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
+        parts.append(payload[place:end])
+        start = end
+    return parts
+
+
+MOST = 2**53  # the largest count: the sum of a thousand fits in 64 bits, and a double is exact up to here
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+MALFORMED = (*_OF_READING, struct.error)  # the exceptions that crafted bytes can cause
+
+
+def is_count(value: object, most: int = MOST) -> bool:
+    """Whether a value is a whole number from 0 to `most`; true and false are not."""
+    return type(value) is int and 0 <= value <= most
+
+
+def contradiction_in(state: State) -> str | None:
+    """Why a state that was read is not valid; None if it is."""
+    for name, like in _members(type(state)):
+        if not _is_sound(getattr(state, name), like):
+            return f"{name} is none"
+    return state.contradiction()
+
+
+@functools.cache
+def _members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """The members of a type of state, each with its value for no rows."""
+    none = kind()
+    return tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
+
+
+def _is_sound(value: Any, like: Any) -> bool:
+    if type(like) in (int, float):  # most are
+        return type(value) is type(like) and (type(value) is float or 0 <= value <= MOST)
+    if isinstance(like, Mapping):
+        return isinstance(value, Mapping) and _are_sound(value.keys(), keys=True) and _are_sound(value.values())
+    return type(value) is type(like) and _are_sound([value])
+
+
+def _are_sound(values: Any, *, keys: bool = False) -> bool:
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return all(map(_is_text, values))
+    if keys:
+        return True
+    if kinds == {int}:
+        return bool(min(values) >= 0 and max(values) <= MOST)
+    return all(_is_whole(value) for value in values)
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return _are_sound(value)
+    if isinstance(value, np.ndarray):
+        return bool(value.dtype.kind == "f" or not value.size or (value.min() >= 0 and value.max() <= MOST))
+    if isinstance(value, str):
+        return _is_text(value)
+    return is_count(value) if type(value) is int else value is not None
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text can be encoded: a lone surrogate, which JSON can spell, can't."""
+    return text.isascii() or not _LONE_SURROGATE.search(text)
+
+
+Upgrade: TypeAlias = Callable[[Parameters, bytes], tuple[Parameters, bytes]]
+"""Converts the parameters and the payload of one version into those of the next version."""
+
+UPGRADES: dict[tuple[str, int], Upgrade] = {}  # by kind and the version that the step starts from
+
+
+def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
+    """Decorator that registers the upgrade of `kind` from `version` to the next one."""
+
+    def enter(upgrade: Upgrade) -> Upgrade:
+        UPGRADES[kind, version] = upgrade
+        return upgrade
+
+    return enter
+
+
+def upgraded(kind: str, found: int, wanted: int, parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Parameters and payload of version `found`, converted to version `wanted`.
+
+    Raises BadState if a later release, or no release, wrote version `found`.
+    """
+    if found > wanted:
+        raise BadState(
+            f"state bytes: {kind!r} has version {found}, which a later release wrote; this release reads versions up to "
+            f"{wanted}: install the later one"
+        )
+    for version in range(found, wanted):
+        if (kind, version) not in UPGRADES:
+            raise BadState(f"state bytes: {kind!r} has version {version}, which no release wrote; scan the data again")
+        parameters, payload = UPGRADES[kind, version](parameters, payload)
+    return parameters, payload
+
+
+@upgrades("feature", 1)
+def _without_empty_parts(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 had six slots, each with a state or empty; later versions list only the states that exist."""
+    return parameters, joined(part for part in split("feature", payload) if part)
+
+
+@upgrades("outcomes", 1)
+@upgrades("outcomes", 2)
+def _without_last(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 had no residuals, version 2 no scores of classes."""
+    return parameters, payload + joined([b""])
+
+
+@upgrades("estimated_outcomes", 1)
+def _of_two_classes(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 1 had neither the scores of more than two classes nor the errors of numeric predictions."""
+    return parameters, payload + joined([b"", b""])
+
+
+@upgrades("estimated_outcomes", 2)
+def _without_errors(parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
+    """Version 2 only had the differences between errors and their expected values."""
+    return parameters, joined([*split("estimated_outcomes", payload)[:3], b""])
+
+
+MAGIC = b"SMMS"
+ENVELOPE_VERSION = 1
+
+_HEAD = struct.Struct("<4sBBBHQ")  # magic, envelope version, payload version; sizes of kind, parameters, payload
+_VERSION_AT = 5  # after the magic and the envelope version
+_CHECKSUM = struct.Struct("<I")
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> bytes:
+    """The bytes of one state.
+
+    kind: the state's KIND.
+    version: the version of the payload's layout.
+    parameters: what reading the payload needs, and what two added states must have in common.
+    """
+    name = kind.encode("ascii")
+    described = _JSON.encode(parameters).encode() if parameters else b""
+    head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
+    body = b"".join((head, name, described, payload))
+    return body + _CHECKSUM.pack(zlib.crc32(body))  # of everything before it
+
+
+def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]:
+    """The parameters and payload in bytes that `pack` made for this kind, in this version or an older one.
+
+    Raises BadState naming what is wrong with the bytes.
+    """
+    body_size, name_end, parameters_end = _places(blob)
+    _require_checksum(blob, body_size)
+    found = bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
+    if found != kind:
+        raise BadState(f"state bytes: they hold a state of kind {found!r}; {kind!r} is expected here")
+    parameters: Mapping[str, Any] = _parameters(bytes(blob[name_end:parameters_end]))
+    payload = blob[parameters_end:body_size]
+    if blob[_VERSION_AT] != version:
+        parameters, payload = upgraded(kind, blob[_VERSION_AT], version, parameters, payload)
+    return dict(parameters), payload
+
+
+def kind_and_version(blob: bytes) -> tuple[str, int]:
+    """The kind of the state in these bytes and the version of its payload, without decoding the state.
+
+    Raises BadState if they are not the bytes of a state, or truncated.
+    """
+    name_end = _places(blob)[1]
+    return bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace"), blob[_VERSION_AT]
+
+
+def require_equal(kind: str, parameter: str, left: object, right: object) -> None:
+    """Refuse to add two states whose parameters differ.
+
+    Raises BadState naming the parameter and both values.
+    """
+    if left != right:
+        raise BadState(
+            f"{kind}: {parameter} is {left!r} here and {right!r} there; only states with the same one add up"
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _parameters(described: bytes) -> dict[str, Any]:
+    """The parameters that `pack` wrote; cached, because most states of a kind share them."""
+    try:
+        parameters = json.loads(described) if described else {}
+    except (ValueError, RecursionError) as error:
+        raise BadState(f"state bytes: the parameters are no JSON ({type(error).__name__})") from error
+    if not isinstance(parameters, dict):
+        raise BadState("state bytes: the parameters are no JSON object")
+    return parameters
+
+
+def _require_checksum(blob: bytes, body_size: int) -> None:
+    if _CHECKSUM.unpack_from(blob, body_size)[0] != zlib.crc32(memoryview(blob)[:body_size]):
+        raise BadState(
+            "state bytes: the checksum is wrong, so the bytes were changed or cut; read them again or rescan"
+        )
+
+
+def _places(blob: bytes) -> tuple[int, int, int]:
+    """The offsets at which the checksum starts, the kind ends and the parameters end."""
+    if len(blob) < _HEAD.size + _CHECKSUM.size:
+        raise BadState(f"state bytes: {len(blob)} bytes are too few for a state; the file may be cut")
+    magic, envelope, _, name_size, parameters_size, payload_size = _HEAD.unpack_from(blob)
+    if magic != MAGIC:
+        raise BadState(
+            f"state bytes: they begin with {bytes(magic)!r} where a state has {MAGIC!r}; is this another file?"
+        )
+    if envelope != ENVELOPE_VERSION:
+        raise BadState(f"state bytes: envelope version {envelope}; this release reads version {ENVELOPE_VERSION}")
+    name_end = _HEAD.size + name_size
+    parameters_end = name_end + parameters_size
+    body_size = parameters_end + payload_size
+    if len(blob) != body_size + _CHECKSUM.size:
+        announced = body_size + _CHECKSUM.size
+        raise BadState(f"state bytes: {len(blob)} bytes where their head announces {announced}; the file may be cut")
+    return body_size, name_end, parameters_end
+
+
+STATES: dict[str, type[State]] = {}
+"""The types of state by kind, of the modules imported so far; `state_type` imports those in `LATER`."""
+
+LATER: Mapping[str, str] = {
+    "ages": "ages",
+    "attributions": "attributions",
+    "block_sums": "blocks",
+    "class_scores": "scores",
+    "confusion": "scores",
+    "contingency": "contingency",
+    "estimated_outcomes": "estimated",
+    "offences": "offences",
+    "outcomes": "outcomes",
+    "pairs": "pairs",
+    "regression": "blocks",
+    "scores": "scores",
+    "segments": "segments",
+    "vector_moments": "vectors",
+}
+"""Modules of the kinds that a profile doesn't have, by kind; imported when such a state is made or read."""
+
+
+def registered(state: type[S]) -> type[S]:
+    """Class decorator that registers a type of state under its KIND.
+
+    Raises ValueError if the kind is taken, a mistake of the type's author.
+    """
+    if state.KIND in STATES:
+        raise ValueError(f"two types of state have the kind {state.KIND!r}")
+    STATES[state.KIND] = state
+    return state
+
+
+def state_type(kind: str) -> type[State] | None:
+    """The type of state of a kind, importing its module if necessary; None if there is no such kind."""
+    if kind in LATER:
+        import_module(f"{__package__}.{LATER[kind]}")
+    return STATES.get(kind)
+
+
+def kinds() -> list[str]:
+    """Every kind of state, whether its module is imported or not."""
+    return sorted({*STATES, *LATER})
+
+
+def decode(blob: bytes) -> State:
+    """Decode the state in these bytes, whatever its kind.
+
+    Parameters
+    ----------
+    blob : bytes
+        The output of a state's `to_bytes`, such as the column `state` of `states/profile.parquet`.
+
+    Returns
+    -------
+    State
+        A state, which can be added to other states of its kind.
+
+    Raises
+    ------
+    BadState
+        If the bytes are not a state; the error says what is wrong with them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spark_model_monitor import DataQualityMonitor, decode_state, run_baseline
+    >>> profile = run_baseline(pd.DataFrame({"items": [1, 3]}), DataQualityMonitor()).state
+    >>> decode_state(profile.to_bytes()) == profile
+    True
+    """
+    kind, _ = kind_and_version(blob)
+    state = state_type(kind)
+    if state is None:
+        raise BadState(f"state bytes: {kind!r} is no kind of state here; the kinds are {', '.join(kinds())}")
+    return state.from_bytes(blob)
+
+
+def decode_if_known(blob: bytes) -> State | None:
+    """The state in these bytes; None if only a later release can read it, because its kind or version is newer.
+
+    Raises BadState if the bytes are damaged.
+    """
+    kind, version = kind_and_version(blob)
+    state = state_type(kind)
+    if state is not None and version <= state.VERSION:
+        return state.from_bytes(blob)
+    _require_checksum(blob, _places(blob)[0])
+    return None

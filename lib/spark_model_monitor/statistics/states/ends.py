@@ -1,0 +1,182 @@
+"""Exact numbers that sketches and bounded counts lack: a column's smallest and largest numbers, and the lengths and
+character shares of its texts.
+
+A window keeps them before the bounds that it will be compared with are known.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+from spark_model_monitor.statistics.states.hashing import buffers_of
+from spark_model_monitor.statistics.states.moments import Values
+
+KEPT = 64
+"""Values kept at each end. Fewer would show that a window of m rows has values that n earlier rows lacked, unless it is
+four times as large: (m / (n + m))^64 is then below one in a million."""
+
+LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a scan has 60 characters and a hash
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends(State):
+    """The `KEPT` smallest and the `KEPT` largest finite numbers, including repeated ones; both ascending."""
+
+    KIND: ClassVar[str] = "ends"
+
+    smallest: Values = field(default_factory=lambda: np.empty(0))
+    largest: Values = field(default_factory=lambda: np.empty(0))
+
+    @classmethod
+    def of(cls, values: Values) -> Ends:
+        """The ends of finite values."""
+        ordered = np.sort(values)  # faster than a partition
+        return cls(ordered[:KEPT] + 0.0, ordered[-KEPT:] + 0.0)  # -0.0 becomes 0.0, whichever came first
+
+    def and_of(self, values: Values) -> Ends:
+        """The ends after more finite values, few of which lie outside those kept."""
+        if len(self.smallest) < KEPT:
+            return self + Ends.of(values) if len(self.smallest) else Ends.of(values)
+        low, high = values[values < self.smallest[-1]] + 0.0, values[values > self.largest[0]] + 0.0
+        return self + Ends(low, high) if len(low) or len(high) else self
+
+    def beyond(self, below: float, above: float) -> tuple[int, bool]:
+        """The number of values outside, and whether it is exact, because no end has more than are kept."""
+        low, high = int((self.smallest < below).sum()), int((self.largest > above).sum())
+        return low + high, max(low, high) < KEPT
+
+    def __add__(self, other: Ends) -> Ends:
+        low, high = (self.smallest, other.smallest), (self.largest, other.largest)
+        return Ends(np.sort(np.concatenate(low))[:KEPT], np.sort(np.concatenate(high))[-KEPT:])
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The smallest, then the largest."""
+        return {}, np.concatenate((self.smallest, self.largest)).astype("<f8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Ends:
+        smallest, largest = np.frombuffer(payload, "<f8").astype(np.float64).reshape(2, -1)
+        return cls(smallest, largest)
+
+    def contradiction(self) -> str | None:
+        low, high = self.smallest, self.largest
+        are_whole = np.array_equal(low, high) if len(low) < KEPT else len(low) == KEPT and bool((low <= high).all())
+        rise = all(bool((np.diff(side) >= 0).all() and np.isfinite(side).all()) for side in (low, high))
+        return None if are_whole and rise else "they are no ends"
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class TextLengths(State):
+    """The number of texts of each length in characters; 61 stands for all longer ones."""
+
+    KIND: ClassVar[str] = "text_lengths"
+
+    counts: Mapping[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, texts: pa.Array, counts: NDArray[np.int64] | None = None) -> TextLengths:
+        """The lengths of texts without null. counts: how often each occurs; once if absent."""
+        offsets, data = buffers_of(texts)
+        are_ascii = data[offsets[0] : offsets[-1]].max(initial=0) < 0x80
+        lengths = np.diff(offsets) if are_ascii else pc.utf8_length(texts).to_numpy()
+        found = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
+        return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
+
+    def __add__(self, other: TextLengths) -> TextLengths:
+        lengths = sorted(self.counts.keys() | other.counts.keys())
+        return TextLengths({each: self.counts.get(each, 0) + other.counts.get(each, 0) for each in lengths})
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Each length that occurs, with its count, ascending."""
+        return {}, np.array(sorted(self.counts.items()), dtype="<i8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> TextLengths:
+        lengths, counts = np.frombuffer(payload, "<i8").reshape(-1, 2).T.tolist()
+        return cls(dict(zip(lengths, counts, strict=True))) if len({*lengths}) == len(lengths) else cls({-1: 0})
+
+    def contradiction(self) -> str | None:
+        are_lengths = all(0 <= length <= LONGEST and count for length, count in self.counts.items())
+        return None if are_lengths else "a length occurs twice, never, or is none"
+
+
+LONG = 256  # bytes of the longest text that is analysed; a scan only has the beginning of longer ones
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class TextShapes(State):
+    """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
+
+    texts: those of up to 256 bytes. long: the others, about which nothing else is counted. letters, digits: shares of a
+    text's bytes, in thousandths; bytes of non-Latin alphabets are letters. words: separated by blanks.
+    """
+
+    KIND: ClassVar[str] = "text_shapes"
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<10q")
+
+    texts: int = 0
+    long: int = 0
+    characters: int = 0
+    characters_squared: int = 0
+    words: int = 0
+    words_squared: int = 0
+    letters: int = 0
+    letters_squared: int = 0
+    digits: int = 0
+    digits_squared: int = 0
+
+    @classmethod
+    def of(cls, texts: pa.StringArray, are_long: NDArray[np.bool_], counts: NDArray[np.int64]) -> TextShapes:
+        """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs."""
+        found = _shapes(texts)
+        rest = np.where(are_long, 0, counts)
+        sums = [int(total @ rest) for values in found for total in (values, values * values)]
+        return cls(int(rest.sum()), int(counts.sum() - rest.sum()), *sums)
+
+    def __add__(self, other: TextShapes) -> TextShapes:
+        return TextShapes(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
+    """For each text: characters, words, and letters and digits in thousandths of its bytes."""
+    offsets, data = buffers_of(texts)
+    content = data[offsets[0] : offsets[-1]]
+    lengths = np.diff(offsets).astype(np.int64)
+    some = lengths > 0
+    starts = (offsets[:-1] - offsets[0])[some]
+    narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # twice as fast without a cast
+
+    def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+        found = np.zeros(len(texts), np.int64)
+        if flags.any():
+            found[some] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
+        return found
+
+    is_word = ~_between(content, " ", " ")
+    for low, high in (("\t", "\r"), ("\x1c", "\x1f")):
+        is_word &= ~_between(content, low, high)
+    begins = is_word.copy()
+    begins[1:] &= ~is_word[:-1]
+    begins[starts] = is_word[starts]
+    are_others = content >= 0x80  # of other alphabets
+    letters = _between(content | np.uint8(0x20), "a", "z") | are_others
+    characters = count((content & np.uint8(0xC0)) != 0x80) if are_others.any() else lengths
+    size = np.maximum(lengths, 1)
+    return [characters, count(begins), 1000 * count(letters) // size, 1000 * count(_between(content, "0", "9")) // size]
+
+
+def _between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
+    """Which bytes are between these letters."""
+    return content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around

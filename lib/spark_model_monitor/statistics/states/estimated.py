@@ -1,0 +1,70 @@
+"""Predictions without labels, and how reliable scores were in the baseline: the input of an estimated quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import ClassVar
+
+import numpy as np
+
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.blocks import Blocks, BlockSums, Numbers, summed
+from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor.statistics.states.scores import ClassScores, ScoreCounts
+
+ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = WORTH = ("rows", "apart", "apart_2", "errors_2", "expected_2")
+"""Sums over rows that were held out: |error - expected| and its square, error² and expected²."""
+
+
+def worth_of_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
+    """The accuracy of expected absolute errors, from rows with known errors and the block of each."""
+    with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
+        apart = np.abs(errors - expected)
+        values = (None, apart, apart * apart, errors * errors, expected * expected)
+        return BlockSums(WORTH, np.stack([summed(blocks, each) for each in values]))
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class EstimatedOutcomes(State):
+    """predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted
+    class. reference: the baseline's rows by score and label, at the fewest scores without loss; of_classes: likewise
+    for many classes, each against the rest. of_errors: for regression, where labels differ from predictions by the
+    expected error: the accuracy of expected errors, as in `worth_of_errors`.
+    """
+
+    KIND: ClassVar[str] = "estimated_outcomes"
+    VERSION: ClassVar[int] = 3
+
+    predictions: Outcomes = field(default_factory=Outcomes)
+    reference: ScoreCounts = field(default_factory=ScoreCounts)
+    of_classes: ClassScores = field(default_factory=ClassScores)
+    of_errors: BlockSums = field(default_factory=BlockSums)
+
+    def __add__(self, other: EstimatedOutcomes) -> EstimatedOutcomes:
+        """Raises BadState if their baselines or plans differ."""
+        digests = (sha256(joined(each.known())).hexdigest()[:12] for each in (self, other))
+        require_equal(self.KIND, "the baseline's digest", *digests)
+        return EstimatedOutcomes(self.predictions + other.predictions, self.reference, self.of_classes, self.of_errors)
+
+    def known(self) -> tuple[bytes, bytes, bytes]:
+        """The baseline's part as bytes; empty for classes or errors that don't exist."""
+        of_classes = self.of_classes.to_bytes() if self.of_classes.of_class else b""
+        return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.names else b""
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The states, each after its length."""
+        return {}, joined([self.predictions.to_bytes(), *self.known()])
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> EstimatedOutcomes:
+        blobs = split(cls.KIND, payload)
+        if len(blobs) != 4:
+            raise BadState(
+                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no four states"
+            )
+        of_classes = ClassScores.from_bytes(blobs[2]) if blobs[2] else ClassScores()
+        of_errors = BlockSums.from_bytes(blobs[3]) if blobs[3] else BlockSums()
+        return cls(Outcomes.from_bytes(blobs[0]), ScoreCounts.from_bytes(blobs[1]), of_classes, of_errors)

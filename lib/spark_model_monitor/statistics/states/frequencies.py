@@ -1,0 +1,266 @@
+"""Frequencies: the count of each value of a feature, exact up to a limit of distinct values, with a bound above it.
+
+Above the limit they are a Misra-Gries summary: the count of the (limit + 1)-th most frequent value is subtracted from
+all counts, and counts of 0 or less are dropped. A true count lies between the kept count and that plus `bound`.
+`FrequenciesBuilder` takes counted values on executors; `Frequencies` is the finished state.
+
+Source: P15; Misra and Gries 1982, "Finding repeated elements"; Agarwal et al. 2012, "Mergeable
+summaries".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.encoding import Parameters, State, registered, require_equal
+from spark_model_monitor.statistics.states.hashing import Hashes
+
+LIMIT = 4096  # P15
+
+KEY_BYTES = 256  # a longer value is kept as its first bytes and a hash of the whole (P15)
+
+SLOTS = 2**17
+"""Enough slots for most of the values in one call to have a slot without repeated values."""
+
+_SLOT_BITS = np.uint64(SLOTS - 1)
+_CUT_MARK = "…#"
+_HASH_BYTES = 8
+_LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Frequencies(State):
+    """Counts by value.
+
+    counts: at most `limit` values. total: the number of values. bound: the largest error of a count, which is never too
+    large; a value not in `counts` occurred at most this often. The bound is at most total / (limit + 1), unless a
+    builder gave up counting.
+    """
+
+    KIND: ClassVar[str] = "frequencies"
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    total: int = 0
+    limit: int = LIMIT
+    bound: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether `counts` has all values with their true counts."""
+        return self.bound == 0
+
+    @property
+    def dropped(self) -> int:
+        """The number of the `total` values that are in no count."""
+        return self.total - sum(self.counts.values())
+
+    def __add__(self, other: Frequencies) -> Frequencies:
+        """Exact up to `limit` values; above it within the bound, which grows.
+
+        Raises BadState if the limits differ.
+        """
+        require_equal(self.KIND, "limit", self.limit, other.limit)
+        counts, cut = self.sum_of_counts(self.counts, other.counts), 0
+        if len(counts) > self.limit:
+            cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest count that doesn't fit
+            counts = {key: count - cut for key, count in counts.items() if count > cut}
+        return Frequencies(counts, self.total + other.total, self.limit, self.bound + other.bound + cut)
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Number of keys, total, bound, counts and lengths of the keys, keys; sorted by key."""
+        keys = sorted(self.counts)
+        texts = [key.encode() for key in keys]
+        numbers = np.array([len(keys), self.total, self.bound, *(self.counts[key] for key in keys)], dtype="<i8")
+        lengths = np.array([len(text) for text in texts], dtype="<i8")
+        payload = b"".join((numbers.tobytes(), lengths.tobytes(), *texts))
+        return {"limit": self.limit}, payload
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
+        keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist() if len(payload) >= 24 else (-1, 0, 0)
+        texts_at = 24 + 16 * keys  # after three numbers, and a count and a length for each key
+        if keys < 0 or len(payload) < texts_at:
+            raise BadState(f"state bytes: a {cls.KIND!r} of {keys} keys does not fit in {len(payload)} bytes")
+        counts, lengths = np.frombuffer(payload, "<i8", 2 * keys, offset=24).reshape(2, keys).tolist()
+        ends = [texts_at, *(texts_at + np.cumsum(lengths, dtype=np.int64)).tolist()]
+        if ends[-1] != len(payload):
+            raise BadState(f"state bytes: the keys of a {cls.KIND!r} end at {ends[-1]} of {len(payload)} bytes")
+        texts = (payload[start:end].decode() for start, end in itertools.pairwise(ends))
+        return cls(dict(zip(texts, counts, strict=True)), total, parameters["limit"], bound)
+
+
+class FrequenciesBuilder:
+    """Builds frequencies from counted values.
+
+    Above the limit, counts depend on how rows are split into calls, so callers split them at fixed numbers of rows.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._kept = _Counted(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        self._pending: list[_Counted] = []
+        self._pending_keys = self._total = self._bound = 0
+        self.given_up = False  # whether values are only numbered, not counted apart, from now on
+        # until it is known that something has to be dropped; a few calls may not have been looked at yet
+        self.exact = True
+
+    def update(
+        self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None, hashes: Hashes | None = None
+    ) -> None:
+        """Take values without null and how often each occurred: then they differ from each other. counts: None for once each,
+        and then a value may be there several times. hashes: of the values, equal ones of equal values,
+        if they are known: it is faster with them."""
+        occurrences = len(keys) if counts is None else int(counts.sum())
+        if self.given_up:
+            self.skip(occurrences)
+            return
+        texts = keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
+        self._differ = counts is not None and not len(self._kept.counts)  # if it is the only call
+        if counts is None:
+            counts = np.ones(len(texts), dtype=np.int64)
+        else:
+            self.exact &= len(texts) <= self._limit
+        self._pending.append(_Counted(_cut(texts), counts, hashes))
+        self._pending_keys += len(texts)
+        self._total += occurrences
+        if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
+            self._kept, self._bound = self._folded()
+            self.exact &= self._bound == 0
+            self._pending, self._pending_keys = [], 0
+
+    def give_up(self) -> None:
+        """Drop all counts, for a column whose counts turn out to be useless. The bound becomes the total."""
+        self.given_up = True
+        self._kept = self._kept.where(np.zeros(len(self._kept.counts), dtype=bool))
+        self._pending, self._pending_keys = [], 0
+        self._bound = self._total
+
+    def skip(self, occurrences: int) -> None:
+        """Take a number of values without counting each. Only after `give_up`."""
+        self._total += occurrences
+        self._bound += occurrences
+
+    def state(self) -> Frequencies:
+        """The frequencies of all values so far, in the order of their bytes."""
+        kept, bound = self._folded()
+        counts: dict[str, int] = {}
+        for key, count in sorted(zip(texts_of(kept.keys), kept.counts.tolist(), strict=True)):
+            counts[key] = counts.get(key, 0) + count
+        return Frequencies(counts, self._total, self._limit, bound)
+
+    def _folded(self) -> tuple[_Counted, int]:
+        """The counts after the pending calls, of at most `limit` keys that differ, and the bound."""
+        if not self._pending:
+            return self._kept, self._bound
+        if len(self._pending) == 1 and self._differ and self._pending_keys <= self._limit:
+            return self._pending[0], self._bound
+        parts = [self._kept, *self._pending]
+        single = _surely_single(parts)
+        # more single values than the limit all go: the cut is 1 then, or more
+        singles_go = int(np.count_nonzero(single)) > self._limit
+        if singles_go:
+            ends = np.cumsum([len(part.counts) for part in parts])[:-1]
+            parts = [part.where(~flags) for part, flags in zip(parts, np.split(single, ends), strict=True)]
+        found = _Counted.joined(parts).added()
+        if len(found.counts) > self._limit:
+            cut = int(np.partition(found.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
+        else:
+            cut = int(singles_go)
+        found.counts -= cut
+        return found.where(found.counts > 0) if cut else found, self._bound + cut
+
+
+def texts_of(keys: pa.StringArray) -> list[str]:
+    """The keys as Python texts. Invalid UTF-8, which Parquet may hold, is replaced by U+FFFD."""
+    try:
+        texts: list[str] = keys.to_pylist()
+    except UnicodeDecodeError:
+        texts = [key.decode("utf-8", "replace") for key in keys.view(pa.binary()).to_pylist()]
+    return texts
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Values, their counts, and their hashes if known; all of the same length."""
+
+    keys: pa.Array
+    counts: NDArray[np.int64]
+    hashes: Hashes | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Counted]) -> _Counted:
+        hashes = [part.hashes for part in parts if part.hashes is not None]
+        return cls(
+            pa.concat_arrays([part.keys for part in parts]),
+            np.concatenate([part.counts for part in parts]),
+            np.concatenate(hashes) if len(hashes) == len(parts) else None,
+        )
+
+    def added(self) -> _Counted:
+        """The distinct values, each with the sum of its counts."""
+        texts = self.keys.dictionary_encode()
+        codes, different = texts.indices.to_numpy(), len(texts.dictionary)
+        # bincount adds doubles, which are exact up to 2^53
+        counts = np.bincount(codes, self.counts, minlength=different).astype(np.int64)
+        hashes = None
+        if self.hashes is not None:
+            hashes = np.empty(different, np.uint64)
+            hashes[codes] = self.hashes
+        return _Counted(texts.dictionary, counts, hashes)
+
+    def where(self, chosen: NDArray[np.bool_]) -> _Counted:
+        """The chosen values."""
+        hashes = None if self.hashes is None else self.hashes[chosen]
+        if 8 * np.count_nonzero(chosen) < len(chosen):
+            return _Counted(self.keys.take(pa.array(np.flatnonzero(chosen))), self.counts[chosen], hashes)
+        return _Counted(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
+
+
+def _surely_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
+    """Which values certainly occurred once, by their hashes: no repeated value shares their slot."""
+    counts = np.concatenate([part.counts for part in parts])
+    known = [part.hashes for part in parts if part.hashes is not None]
+    if len(known) < len(parts) or len(counts) < SLOTS // 8:  # few values are encoded before their hashes are sorted
+        return np.zeros(len(counts), dtype=bool)
+    hashes = np.concatenate(known)
+    single: NDArray[np.bool_] = counts == 1
+    ordered = np.sort(hashes)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated):
+        has_repeated = np.zeros(SLOTS, dtype=bool)
+        has_repeated[_slots_of(repeated)] = True
+        single &= ~has_repeated[_slots_of(hashes)]
+    return single
+
+
+def _slots_of(hashes: Hashes) -> NDArray[np.int64]:
+    return (hashes & _SLOT_BITS).view(np.int64)
+
+
+def _cut(texts: pa.Array) -> pa.Array:
+    """The texts; those that are too long are replaced by their beginning and a hash of the whole."""
+    if texts.type != pa.string():
+        texts = texts.cast(pa.string())
+    longest = pc.max(pc.binary_length(texts)).as_py()
+    if longest is None or longest <= _LONGEST_KEY:
+        return texts
+    return pa.array([_cut_text(text) for text in texts.to_pylist()], pa.string())
+
+
+def _cut_text(text: str) -> str:
+    whole = text.encode()
+    if len(whole) <= _LONGEST_KEY:
+        return text
+    beginning = whole[:KEY_BYTES].decode(errors="ignore")  # a truncated character is dropped
+    return beginning + _CUT_MARK + hashlib.blake2b(whole, digest_size=_HASH_BYTES).hexdigest()

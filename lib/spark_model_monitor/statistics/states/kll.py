@@ -1,0 +1,345 @@
+"""KLL sketches: the distribution of a numeric feature in a few thousand numbers, the same that Deequ would keep.
+
+A sketch is a list of levels; an item of level h stands for 2^h values. Values enter level 0 in arrival order; when all
+levels together exceed their capacity, the lowest full level is sorted and every second item moves up one level.
+Nothing is random, so one partition in file order gives Deequ's sketch bit for bit, as published by the service.
+`KllBuilder` takes values on executors; `KllSketch` is the finished state, added and queried on the driver. Pure numpy.
+
+Source: QuantileNonSample and NonSampleCompactor of Deequ 2.1.0 (Apache-2.0); Karnin, Lang and Liberty 2016, "Optimal
+quantile approximation in streams".
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.encoding import MOST, Parameters, State, is_count, registered, require_equal
+
+Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
+
+SKETCH_SIZE = 2048  # k of the service's documents (G5)
+SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
+LARGEST_SKETCH = 2**16  # the limit for sketches that are read: each level allocates this many items in advance
+MOST_LEVELS = 54  # an item of the last level stands for more values than can exist
+BUCKETS = 10  # of every distribution in statistics.json (C4.1)
+
+_NEGATIVE_ZERO_BITS = np.int64(-(2**63))
+
+_LEVEL = struct.Struct("<QQB")  # length, compactions, offset
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A range of values [lower_bound, upper_bound), closed in the last bucket, and how many values it holds."""
+
+    lower_bound: float
+    upper_bound: float
+    count: int
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class KllSketch(State):
+    """A finished sketch.
+
+    levels: items of weight 1, 2, 4, …; level 0 in arrival order. compactions: how often each level was compacted.
+    offsets: 0 or 1, where each level's last selection of every second item began. k, c: sketch size and shrinking
+    factor.
+    """
+
+    KIND: ClassVar[str] = "kll"
+
+    levels: tuple[Values, ...] = field(default_factory=lambda: (np.empty(0),))
+    compactions: tuple[int, ...] = (0,)
+    offsets: tuple[int, ...] = (0,)
+    k: int = SKETCH_SIZE
+    c: float = SHRINKING_FACTOR
+    _cdf: list[tuple[Values, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
+    _quantiles: dict[float, float] = field(default_factory=dict, init=False, repr=False)  # cached: windows repeat them
+
+    @property
+    def count(self) -> int:
+        """The exact number of values in the sketch: compactions keep the total weight."""
+        return sum(len(level) << height for height, level in enumerate(self.levels))  # an item of level h is 2^h values
+
+    @property
+    def error(self) -> float:
+        """A measured bound for the error of a rank, as a share of `count`; 0 before any compaction. Source: D1b."""
+        if len(self.levels) == 1:
+            return 0.0
+        doublings = math.log2(self.count * self.k / (4096 * 2048))
+        return 0.00035 * (2048 / self.k) * max(1.0, doublings)
+
+    def rank(self, value: float, *, inclusive: bool = True) -> int:
+        """The number of values at or below `value`; below it if not `inclusive`."""
+        return int(_ranks(self.step_cdf(), [value], "right" if inclusive else "left")[0])
+
+    def step_cdf(self) -> tuple[Values, NDArray[np.int64]]:
+        """The distinct items in order, and the number of values at or below each; the last number is `count`.
+
+        Source: D1a (weights of equal items are added up).
+        """
+        if not self._cdf:
+            items = self.levels[0] if len(self.levels) == 1 else np.concatenate(self.levels)
+            # stable, so that zeros of both signs, which compare equal, keep their order; numpy's default sort is faster
+            kind: Literal["stable"] | None = "stable" if _count_negative_zeros(items) else None
+            if len(self.levels) == 1:
+                items = np.sort(items, kind=kind)
+                last = last_of_equals(items)
+                upto = last + 1
+            else:
+                each = np.left_shift(1, np.arange(len(self.levels), dtype=np.int64))
+                order = np.argsort(items, kind=kind)
+                items = items[order]
+                last = last_of_equals(items)
+                upto = np.cumsum(np.repeat(each, [*map(len, self.levels)])[order])[last]
+            self._cdf.append((items[last], upto))
+        return self._cdf[0]
+
+    def quantile(self, share: float) -> float:
+        """The smallest item with at least `share` (from 0 to 1) of all values at or below it; NaN if there are none."""
+        if share not in self._quantiles:
+            values, cumulative = self.step_cdf()
+            place = int(cumulative.searchsorted(share * cumulative[-1])) if len(values) else 0
+            self._quantiles[share] = float(values[min(place, len(values) - 1)]) if len(values) else math.nan
+        return self._quantiles[share]
+
+    def buckets(self, minimum: float, maximum: float) -> list[Bucket]:
+        """Ten buckets of equal width from `minimum` to `maximum` (of the data, exact); none for an empty sketch.
+
+        Counts are differences of the sketch's ranks and add up to `count`: the last bucket has the maximum, also where
+        rounding puts its bound below it (Deequ then loses it). A constant feature has all its mass in the last bucket.
+        Source: C4.1, G4 and G5.
+        """
+        cdf = self.step_cdf()
+        if not len(cdf[0]):
+            return []
+        bounds = _bounds(minimum, maximum)
+        below = _ranks(cdf, bounds, "left")
+        below[-1] = _ranks(cdf, [max(bounds[-1], maximum)], "right")[0]  # the last bucket is closed
+        counts = np.diff(below)
+        return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
+
+    def __add__(self, other: KllSketch) -> KllSketch:
+        """Deequ's merge, which depends on order; an empty sketch is neutral. Raises BadState if k or c differ."""
+        return self.plus([other])
+
+    def plus(self, others: Iterable[KllSketch]) -> KllSketch:
+        """The sum with each in turn, in one builder, whereas `self + first + second + …` copies the sketch each time.
+
+        Raises BadState if k or c differ.
+        """
+        builder = None
+        for other in others:
+            if builder is None:
+                builder = KllBuilder(self.k, self.c)
+                builder.merge(self)
+            builder.merge(other)
+        return builder.state() if builder else self
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """For each level its length, compactions and offset; then all items as doubles."""
+        of_levels = zip(map(len, self.levels), self.compactions, self.offsets, strict=True)
+        heads = itertools.starmap(_LEVEL.pack, of_levels)
+        items = (np.asarray(level, dtype="<f8").tobytes() for level in self.levels)
+        return {"k": self.k, "c": self.c}, b"".join((bytes([len(self.levels)]), *heads, *items))
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
+        k, c = parameters["k"], parameters["c"]
+        if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
+            raise BadState(
+                f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
+            )
+        height = payload[0] if payload else 0
+        items_at = 1 + height * _LEVEL.size  # after the number of levels and a head for each
+        if not 0 < height <= MOST_LEVELS or len(payload) < items_at:
+            raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
+        heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
+        lengths, compactions, offsets = zip(*heads, strict=True)
+        if len(payload) != items_at + 8 * sum(lengths):
+            raise BadState(
+                f"state bytes: a {cls.KIND!r} of {sum(lengths)} items does not fit in {len(payload) - items_at} bytes"
+            )
+        items = np.frombuffer(payload, dtype="<f8", offset=items_at).astype(np.float64, copy=False)
+        ends = itertools.accumulate(lengths, initial=0)
+        return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
+
+    def contradiction(self) -> str | None:
+        if self.count > MOST or set(self.offsets) - {0, 1}:
+            return "its levels stand for no number of values"
+        return None if all(np.isfinite(level).all() for level in self.levels) else "an item is no finite number"
+
+
+class KllBuilder:
+    """Builds a sketch block by block. The result does not depend on how the values are split into blocks."""
+
+    def __init__(self, k: int = SKETCH_SIZE, c: float = SHRINKING_FACTOR) -> None:
+        self._k, self._c = k, c
+        self._levels: list[_Level] = []
+        self._size = self._limit = 0  # the number of items in all levels, and its limit
+        self._negative_zeros = False
+        self._grow_to(1)
+
+    def update(self, values: Values) -> None:
+        """Take finite values in arrival order."""
+        self._look_for_negative_zeros(values)
+        taken, total = 0, len(values)
+        while taken < total:
+            # Deequ compacts after the value that exceeds the limit, so values are only appended up to there.
+            step = min(self._limit - self._size + 1, total - taken)
+            self._levels[0].append(values[taken : taken + step])
+            self._size += step
+            taken += step
+            if self._size > self._limit:
+                self._condense()
+
+    def merge(self, sketch: KllSketch) -> None:
+        """Add a finished sketch, level by level, and compact while the levels are full.
+
+        Raises BadState if k or c differ.
+        """
+        require_equal(KllSketch.KIND, "k", self._k, sketch.k)
+        require_equal(KllSketch.KIND, "c", self._c, sketch.c)
+        if not sketch.count:
+            return
+        was_empty = not self._size
+        self._grow_to(len(sketch.levels))
+        self._look_for_negative_zeros(np.concatenate(sketch.levels))
+        for level, items in zip(self._levels, sketch.levels, strict=False):
+            level.append(items)
+            self._size += len(items)
+        if was_empty:
+            # Deequ would keep the empty sketch's counters; taking the other's makes the empty sketch neutral.
+            for level, compactions, offset in zip(self._levels, sketch.compactions, sketch.offsets, strict=True):
+                level.compactions, level.offset = compactions, offset
+            return
+        while self._size >= self._limit:  # ≥ here and > in update: as in Deequ
+            self._condense()
+
+    def state(self) -> KllSketch:
+        """The sketch of all values so far; later updates do not change it."""
+        levels = tuple(level.items().copy() for level in self._levels)
+        compactions = tuple(level.compactions for level in self._levels)
+        return KllSketch(levels, compactions, tuple(level.offset for level in self._levels), self._k, self._c)
+
+    def _condense(self) -> None:
+        """Compact the lowest full level, and only that one."""
+        for height, level in enumerate(self._levels):
+            if level.length >= level.capacity:
+                self._grow_to(height + 2)
+                self._size -= level.compact_into(self._levels[height + 1], self._sort_of(height))
+                return
+
+    def _sort_of(self, height: int) -> Callable[[Values], None]:
+        """The sort of a level, in place; what came from the level below is in order, and numpy's stable sort merges it."""
+        sort = _sort_signed_zeros if self._negative_zeros else np.ndarray.sort
+        return functools.partial(sort, kind="stable") if height else sort
+
+    def _look_for_negative_zeros(self, values: Values) -> None:
+        """Once per value, as most features have none and each value is sorted twice or so."""
+        if not self._negative_zeros:
+            self._negative_zeros = _count_negative_zeros(np.ascontiguousarray(values)) > 0
+
+    def _grow_to(self, height: int) -> None:
+        for new in range(len(self._levels), height):
+            self._levels.append(_Level(_capacity(new, self._k, self._c)))
+            self._limit += self._levels[new].capacity
+
+
+class _Level:
+    """One compactor: a growing buffer, of which `length` items are in use."""
+
+    __slots__ = ("buffer", "capacity", "compactions", "length", "offset")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.buffer: Values = np.empty(capacity)
+        self.length = self.compactions = self.offset = 0
+
+    def items(self) -> Values:
+        return self.buffer[: self.length]
+
+    def append(self, items: Values) -> None:
+        end = self.length + len(items)
+        if end > len(self.buffer):
+            grown = np.empty(max(end, 2 * len(self.buffer)))
+            grown[: self.length] = self.buffer[: self.length]
+            self.buffer = grown
+        self.buffer[self.length : end] = items
+        self.length = end
+
+    def compact_into(self, above: _Level, sort: Callable[[Values], None]) -> int:
+        """Sort, move every second item to the level above, keep an odd last item. Returns by how much there are fewer.
+
+        The odd item is the last to *arrive*, not the largest; every second compaction starts at the other offset.
+        """
+        even = self.length - self.length % 2  # an odd last item stays
+        if self.compactions % 2 == 1:
+            self.offset = 1 - self.offset
+        items = self.buffer[:even]
+        sort(items)
+        above.append(items[self.offset :: 2])
+        if even < self.length:
+            self.buffer[0] = self.buffer[even]  # the odd one, now in front
+        self.length -= even
+        self.compactions += 1
+        return even // 2  # of each pair one item went up
+
+
+def last_of_equals(items: Values) -> NDArray[np.int64]:
+    """The places of the last ones of equal neighbours."""
+    are_last = np.ones(len(items), bool)
+    np.not_equal(items[1:], items[:-1], out=are_last[:-1])
+    return are_last.nonzero()[0]
+
+
+def _sort_signed_zeros(items: Values, kind: Literal["stable"] | None = None) -> None:
+    """Sort in place, -0.0 before 0.0 as java.lang.Double.compare has it.
+
+    numpy takes the two for equal, and its vectorised sort may even turn one into the other, so they are counted before.
+    """
+    negative_zeros = _count_negative_zeros(items)
+    items.sort(kind=kind)
+    if negative_zeros:
+        zeros = items[items.searchsorted(0.0) : items.searchsorted(0.0, side="right")]
+        zeros[:negative_zeros] = -0.0
+        zeros[negative_zeros:] = 0.0
+
+
+def _count_negative_zeros(items: Values) -> int:
+    return int(np.count_nonzero(items.view(np.int64) == _NEGATIVE_ZERO_BITS))
+
+
+@functools.cache
+def _capacity(height: int, k: int, c: float) -> int:
+    """Items that a level holds before it is full. Source: QuantileNonSample.capacity of Deequ."""
+    return 2 * (math.ceil(k * math.pow(c, height) / 2) + 1)
+
+
+def _bounds(minimum: float, maximum: float) -> list[float]:
+    """The eleven edges, with the service's own order of operations (G4: another order changes last bits)."""
+    width = maximum - minimum
+    bounds = [minimum + width * i / 10.0 for i in range(BUCKETS)] + [minimum + width * BUCKETS / 10.0]
+    if all(map(math.isfinite, bounds)):
+        return bounds
+    # The service's formula overflows on ranges above 1.8e307; this one does not.
+    return [minimum / 10 * (BUCKETS - i) + maximum / 10 * i for i in range(BUCKETS + 1)]
+
+
+def _ranks(cdf: tuple[Values, NDArray[np.int64]], values: Sequence[float], side: str) -> NDArray[np.int64]:
+    """How many values lie below ("left") or at or below ("right") each of `values`."""
+    items, cumulative = cdf
+    places = np.searchsorted(items, values, side=side)  # type: ignore[call-overload]
+    ranks: NDArray[np.int64] = np.concatenate(([0], cumulative))[places]
+    return ranks

@@ -1,0 +1,225 @@
+"""Moments of a numeric feature: the count, sum, mean, spread and range of its values.
+
+A sum of doubles depends on the order of addition, so the order is fixed: `sum` adds value by value in arrival order, as
+the service does; mean and spread are computed in blocks of 4,096 finite values, whatever the sizes of the calls.
+`MomentsBuilder` takes values on executors; `Moments` is the finished state. Pure numpy.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+
+Values: TypeAlias = NDArray[np.float64]  # shape (values,)
+
+BLOCK_VALUES = 4096  # P1
+SMALL = 1e140  # the sum of squares of a block of numbers below this doesn't overflow
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments(State):
+    """Counts and moments of one feature's values.
+
+    count: number of finite values. missing: number of nulls. nan, positive_infinite, negative_infinite: number of each.
+    sum, minimum, maximum: of the finite values. mean, m2: their mean and the sum of squared deviations from it, both
+    streaming (as in Deequ's StandardDeviationState); `average` is the mean that documents show. mean, minimum and
+    maximum are NaN if there is no finite value.
+    """
+
+    KIND: ClassVar[str] = "moments"
+    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<5q5d")
+
+    count: int = 0
+    missing: int = 0
+    nan: int = 0
+    positive_infinite: int = 0
+    negative_infinite: int = 0
+    sum: float = 0.0
+    mean: float = math.nan
+    m2: float = 0.0
+    minimum: float = math.nan
+    maximum: float = math.nan
+
+    @property
+    def present(self) -> int:
+        """The number of values that are neither null nor NaN."""
+        return self.count + self.positive_infinite + self.negative_infinite
+
+    @property
+    def absent(self) -> int:
+        """The number of nulls and NaNs; NaN counts as missing (D2f)."""
+        return self.missing + self.nan
+
+    @property
+    def average(self) -> float:
+        """sum / count, the mean that the service prints; NaN if there is no finite value. Source: C4.1."""
+        return self.sum / self.count if self.count else math.nan
+
+    @property
+    def standard_deviation(self) -> float:
+        """Population standard deviation, divided by n; NaN if there is no finite value. Source: G3."""
+        return math.sqrt(self.m2 / self.count) if self.count else math.nan
+
+    def __add__(self, other: Moments) -> Moments:
+        """Exact for counts, minimum and maximum; sum, mean and m2 depend on the order of addition, up to rounding."""
+        count, total, mean, m2 = _merged(
+            (self.count, self.sum, self.mean, self.m2), (other.count, other.sum, other.mean, other.m2)
+        )
+        return Moments(
+            *(count, self.missing + other.missing, self.nan + other.nan),
+            self.positive_infinite + other.positive_infinite,
+            self.negative_infinite + other.negative_infinite,
+            *(total, mean, m2),
+            *_range((self.minimum, self.maximum), (other.minimum, other.maximum)),
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Five counts as 64-bit integers, then five doubles."""
+        counts = (self.count, self.missing, self.nan, self.positive_infinite, self.negative_infinite)
+        doubles = (self.sum, self.mean, self.m2, self.minimum, self.maximum)
+        one_nan = (math.nan if math.isnan(number) else number for number in doubles)  # NaN has many bit patterns
+        return {}, self.NUMBERS.pack(*counts, *one_nan)
+
+    def contradiction(self) -> str | None:
+        if self.m2 < 0:
+            return "m2 is below 0"
+        ends = (self.minimum, self.maximum)
+        if self.count and not (all(map(math.isfinite, ends)) and self.minimum <= self.maximum):
+            return "minimum and maximum are no range"
+        return None
+
+
+class ValueBlocks:
+    """Cuts values in arrival order into blocks, whatever the sizes of the calls."""
+
+    def __init__(self) -> None:
+        self._pending: Values = np.empty(BLOCK_VALUES)
+        self._size = 0
+
+    def cut(self, values: Values) -> Iterator[Values]:
+        """Every block that these values complete. Use each block before you request the next one."""
+        taken, total = 0, len(values)
+        while taken < total:
+            if not self._size and total - taken >= BLOCK_VALUES:
+                yield values[taken : taken + BLOCK_VALUES]
+                taken += BLOCK_VALUES
+                continue
+            step = min(BLOCK_VALUES - self._size, total - taken)
+            end = self._size + step
+            self._pending[self._size : end] = values[taken : taken + step]
+            self._size = end % BLOCK_VALUES
+            taken += step
+            if end == BLOCK_VALUES:
+                yield self._pending
+
+    @property
+    def rest(self) -> Values:
+        """The values after the last complete block."""
+        return self._pending[: self._size]
+
+
+class MomentsBuilder:
+    """Computes moments block by block. The result does not depend on how the values are split into calls."""
+
+    def __init__(self) -> None:
+        self._missing = self._nan = self._positive_infinite = self._negative_infinite = 0
+        self._range = (math.nan, math.nan)
+        self._totals: _Totals = (0, 0.0, math.nan, 0.0)
+        self._blocks = ValueBlocks()
+
+    def update(self, values: Values, missing: int = 0) -> Values:
+        """Take values in arrival order, including NaN and infinities, and count `missing` nulls.
+
+        Returns the finite values in order; the array itself if all are finite.
+        """
+        self._missing += missing
+        if not len(values):
+            return values
+        low, high = float(values.min()), float(values.max())
+        if not (math.isfinite(low) and math.isfinite(high)):  # numpy's minimum is NaN if any value is
+            values = self._count_not_finite(values)
+            if not len(values):
+                return values
+            low, high = float(values.min()), float(values.max())
+        self._range = _range(self._range, (low, high))
+        with self._overflowing():
+            for block in self._blocks.cut(values):
+                self._totals = _after(self._totals, block)
+        return values
+
+    def _overflowing(self) -> AbstractContextManager[None]:
+        """Lets sums of huge values become infinite without a warning, as in the JVM."""
+        low, high = self._range
+        return nullcontext() if low > -SMALL and high < SMALL else np.errstate(over="ignore", invalid="ignore")
+
+    def count_absent(self, *, missing: int, nan: int) -> None:
+        """Add to the counts of nulls and NaNs without passing the values."""
+        self._missing += missing
+        self._nan += nan
+
+    def state(self) -> Moments:
+        """The moments of all values so far."""
+        with self._overflowing():
+            count, total, mean, m2 = _after(self._totals, self._blocks.rest)
+        counts = (count, self._missing, self._nan, self._positive_infinite, self._negative_infinite)
+        return Moments(*counts, total, mean, m2, *self._range)
+
+    def _count_not_finite(self, values: Values) -> Values:
+        finite = np.isfinite(values)
+        rest = values[~finite]
+        nan = int(np.isnan(rest).sum())
+        positive = int((rest > 0).sum())
+        self._nan += nan
+        self._positive_infinite += positive
+        self._negative_infinite += len(rest) - nan - positive
+        kept: Values = values[finite]
+        return kept
+
+
+_Totals: TypeAlias = tuple[int, float, float, float]
+"""Count, sum, mean and sum of squared deviations of some values; the mean is NaN if there are none."""
+
+
+def _after(totals: _Totals, block: Values) -> _Totals:
+    """The totals after one more block of finite values."""
+    count = len(block)
+    if not count:
+        return totals
+    mean = float(block.sum()) / count
+    if math.isinf(mean):  # the sum of huge values overflows a double, their mean doesn't
+        mean = float((block / count).sum())
+    deviations = block - mean
+    deviations *= deviations  # in place
+    together, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))
+    # numpy sums pairwise but subtracts in order, which rounds like sequential addition and is faster than np.cumsum
+    total = 0.0 - float(np.subtract.reduce(block, initial=-totals[1]))
+    return together, total, middle, m2
+
+
+def _merged(left: _Totals, right: _Totals) -> _Totals:
+    """The totals of the values of both sides.
+
+    Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
+    """
+    (n, total, mean, m2), (m, more, other_mean, other_m2) = left, right
+    if not n or not m:
+        return right if m else left
+    count, apart = n + m, other_mean - mean
+    return count, total + more, mean + apart * (m / count), m2 + other_m2 + apart * apart * (n * m / count)
+
+
+def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+    """The smallest range that covers both; a NaN range is empty, and -0.0 always becomes 0.0."""
+    if math.isnan(left[0]) or math.isnan(right[0]):
+        left, right = (right, right) if math.isnan(left[0]) else (left, left)
+    return min(left[0], right[0]) + 0.0, max(left[1], right[1]) + 0.0

@@ -1,0 +1,71 @@
+"""Dependence between columns: counts of each kind of row, for pairs or relations that a baseline selected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Pairs(State):
+    """Rows by kind, for pairs and relations that begin with this feature; the keys are those of `data.profiling.pairs`.
+
+    For an association: the rows of each pair of cells, row by row of the table. For a relation: the rows it applies to,
+    and those that break it. A baseline counts a sample of its rows, a window counts all.
+    """
+
+    KIND: ClassVar[str] = "pairs"
+
+    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, counts: Mapping[str, tuple[int, ...]]) -> Pairs:
+        return cls(dict(sorted(counts.items())))
+
+    def __add__(self, other: Pairs) -> Pairs:
+        """If one side has not counted something, the other side's count is kept."""
+        both = dict(self.counts)
+        for what, counts in other.counts.items():
+            mine = both.get(what, (0,) * len(counts))
+            both[what] = tuple(a + b for a, b in zip(mine, counts, strict=True))
+        return Pairs.of(both)
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The number of counts of each, then all counts as 64-bit integers."""
+        numbers = [number for counts in self.counts.values() for number in counts]
+        return {"counted": [[what, len(of)] for what, of in self.counts.items()]}, np.array(numbers, "<i8").tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Pairs:
+        numbers = np.frombuffer(payload, "<i8").tolist()
+        counts: dict[str, tuple[int, ...]] = {}
+        for what, size in parameters.get("counted", ()):
+            counts[what], numbers = tuple(numbers[:size]), numbers[size:]
+        return cls.of(counts) if not numbers else cls({"": (-1,)})
+
+    def contradiction(self) -> str | None:
+        try:
+            sound = all(is_sound(json.loads(what), len(of)) for what, of in self.counts.items())
+        except (ValueError, RecursionError):
+            sound = False
+        return None if sound else "its counts are impossible"
+
+
+def is_sound(what: Any, numbers: int) -> bool:
+    """Whether a key that was read is valid and has this many numbers."""
+    columns = what["columns"]
+    if what["kind"] != "association":
+        return numbers == 2 and 2 <= len(columns) <= 3
+    return len(columns) == 2 and numbers == int(np.prod([size_of(cells) for cells in what["cells"]]))
+
+
+def size_of(cells: Mapping[str, Any]) -> int:
+    """The number of a column's cells: between its cuts, or its values and all others; plus one for missing values."""
+    return len(cells["cuts"]) + 2 if "cuts" in cells else len(cells["values"]) + 2

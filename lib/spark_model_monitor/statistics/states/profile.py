@@ -1,0 +1,347 @@
+"""The result of a scan of a data set: a `Profile` of `FeatureProfile`s, states that add, and metrics without a JVM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import wraps
+from typing import Any, ClassVar, TypeVar
+
+from spark_model_monitor.statistics.states.data_types import DataTypeCounts, InferredType, VectorCounts
+from spark_model_monitor.statistics.states.distinct import DistinctRegisters
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    decode,
+    decode_if_known,
+    joined,
+    kind_and_version,
+    registered,
+    require_equal,
+    split,
+)
+from spark_model_monitor.statistics.states.frequencies import Frequencies
+from spark_model_monitor.statistics.states.kll import KllSketch
+from spark_model_monitor.statistics.states.moments import Moments
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
+
+    accept_exponents: whether a text like `1e-5` is a number.
+    counted: numeric features whose values are counted one by one, as those of text features always are.
+    column_metrics: names of the metrics of numeric columns to gather (columns/).
+    run_rows: of the shortest run of neighbouring rows that is kept, as of a baseline; 0: none are.
+    time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
+    group_column: the feature that names the groups that rows of a window belong to; None: neighbours may tell.
+    expected: the plan of a person's own rules; None without any.
+    segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
+    finds_pairs: whether columns that have to do with each other are looked for, as of a baseline. pairs: those to count.
+    """
+
+    accept_exponents: bool = True
+    counted: frozenset[str] = frozenset()
+    column_metrics: tuple[str, ...] = ()
+    run_rows: int = 0
+    time_column: str | None = None
+    group_column: str | None = None
+    expected: Any = None
+    segments: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    finds_pairs: bool = False
+    pairs: tuple[str, ...] = ()
+
+
+S = TypeVar("S", bound=State)
+Found = TypeVar("Found")
+
+
+def once(function: Callable[[FeatureProfile], Found]) -> Callable[[FeatureProfile], Found]:
+    """Decorator that caches a function's result with the feature, because each window repeats it for the baseline."""
+    name = f"{function.__module__}.{function.__name__}"
+
+    @wraps(function)
+    def kept(feature: FeatureProfile) -> Found:
+        if name not in feature.said:
+            feature.said[name] = function(feature)
+        found: Found = feature.said[name]
+        return found
+
+    return kept
+
+
+class ColumnType(Enum):
+    """The type of a column in the scanned frame, before its cells are inspected."""
+
+    TEXT = "text"
+    INTEGRAL = "integral"
+    FRACTIONAL = "fractional"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    VECTOR = "vector"
+    NESTED = "nested"
+
+
+_TYPES_OF_NUMBERS: Mapping[ColumnType, InferredType] = {
+    ColumnType.INTEGRAL: "Integral",
+    ColumnType.FRACTIONAL: "Fractional",
+}
+
+
+def _nothing_counted() -> dict[str, State]:
+    return {DataTypeCounts.KIND: DataTypeCounts()}
+
+
+_KINDS: Mapping[str, type[State]] = {
+    "moments": Moments,
+    "kll": KllSketch,
+    "distinct": DistinctRegisters,
+    "frequencies": Frequencies,
+    "vectors": VectorCounts,
+}
+"""States with their own attribute in a `FeatureProfile`."""
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class FeatureProfile(State):
+    """The states of one feature.
+
+    states: by kind, those that the column's type has and the scan computed; always data_types. lacking: kinds that the
+    feature can't have any more, because they didn't count all of its rows.
+
+    data_types counts every cell, and NaN as missing. A text column also has moments, kll and frequencies: its numbers
+    count if it `is_numeric`, that is, if all present cells are numbers, and then cover all present cells.
+
+    inferred_type: as in documents: a numeric column's type, else the type of its cells; "Unknown" if a text column has
+    no present cell, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: the
+    others. said: the cache of `once`.
+    """
+
+    KIND: ClassVar[str] = "feature"
+    VERSION: ClassVar[int] = 2
+
+    name: str = ""
+    column_type: ColumnType = ColumnType.TEXT
+    states: Mapping[str, State] = field(default_factory=_nothing_counted)
+    lacking: frozenset[str] = frozenset()
+    data_types: DataTypeCounts = field(init=False, repr=False, compare=False)
+    moments: Moments | None = field(init=False, repr=False, compare=False)
+    kll: KllSketch | None = field(init=False, repr=False, compare=False)
+    distinct: DistinctRegisters | None = field(init=False, repr=False, compare=False)
+    frequencies: Frequencies | None = field(init=False, repr=False, compare=False)
+    vectors: VectorCounts | None = field(init=False, repr=False, compare=False)
+    inferred_type: InferredType = field(init=False, repr=False, compare=False)
+    is_numeric: bool = field(init=False, repr=False, compare=False)
+    num_present: int = field(init=False, repr=False, compare=False)
+    num_missing: int = field(init=False, repr=False, compare=False)
+    said: dict[str, Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Looks up once what is read hundreds of times."""
+        types = self.state(DataTypeCounts) or DataTypeCounts()
+        inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
+        found: dict[str, Any] = {
+            "data_types": types,
+            **{name: self.state(kind) for name, kind in _KINDS.items()},
+            "inferred_type": inferred_type,
+            "is_numeric": inferred_type in ("Integral", "Fractional"),
+            "num_present": types.present,
+            "num_missing": types.missing,
+            "said": {},
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(
+        cls, name: str, column_type: ColumnType, states: Iterable[State], lacking: Iterable[str] = ()
+    ) -> FeatureProfile:
+        """The profile with these states, at most one of each kind; the profile of no rows if there are none."""
+        found = _nothing_counted() | {state.KIND: state for state in states}
+        return cls(name, column_type, dict(sorted(found.items())), frozenset(lacking))
+
+    @classmethod
+    def decoded(
+        cls, name: str, column_type: ColumnType, blobs: Iterable[bytes], lacking: Iterable[str] = ()
+    ) -> FeatureProfile:
+        """The profile with the states in these bytes, without those that only a later release can read.
+
+        Raises BadState if bytes are damaged, or if its data_types, which every profile needs, can't be read.
+        """
+        states, lacked = [], set(lacking)
+        for blob in blobs:
+            kind, _ = kind_and_version(blob)
+            state = decode(blob) if kind == DataTypeCounts.KIND else decode_if_known(blob)
+            if state is None:
+                lacked.add(kind)
+            else:
+                states.append(state)
+        return cls.of(name, column_type, states, lacked)
+
+    def state(self, kind: type[S]) -> S | None:
+        """The state of this type; None if the column's type doesn't have it, or if it is lacking."""
+        found = self.states.get(kind.KIND)
+        return found if found is not None and isinstance(found, kind) else None
+
+    @property
+    def completeness(self) -> float:
+        """The share of present cells; NaN without rows."""
+        return self.num_present / self.data_types.total if self.data_types.total else math.nan
+
+    @property
+    def exact_domain(self) -> dict[str, int] | None:
+        """The counts of all values; None if they were not counted or some were dropped."""
+        if self.frequencies is None or not self.frequencies.exact:
+            return None
+        return dict(self.frequencies.counts)
+
+    def __add__(self, other: FeatureProfile) -> FeatureProfile:
+        """Adds kind by kind. The sum lacks kinds that only one side has; a profile of no rows is neutral.
+
+        Raises BadState if the names or types differ, or the parameters of a kind that both have.
+        """
+        require_equal(self.KIND, "name", self.name, other.name)
+        require_equal(f"feature {self.name!r}", "column_type", self.column_type.value, other.column_type.value)
+        if other._is_zero():
+            return self
+        if self._is_zero():
+            return other
+        both = self.states.keys() & other.states.keys()
+        return FeatureProfile(
+            self.name,
+            self.column_type,
+            {kind: state + other.states[kind] for kind, state in self.states.items() if kind in both},
+            frozenset((self._kinds | other._kinds) - both),
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The bytes of its states in order of their kinds, each preceded by its length."""
+        parameters = {"name": self.name, "column_type": self.column_type.value}
+        if self.lacking:
+            parameters["lacking"] = ",".join(sorted(self.lacking))
+        return parameters, joined(state.to_bytes() for state in self.states.values())
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> FeatureProfile:
+        lacking = filter(None, parameters.get("lacking", "").split(","))
+        column_type = ColumnType(parameters["column_type"])
+        return cls.decoded(parameters["name"], column_type, split(cls.KIND, payload), lacking)
+
+    def contradiction(self) -> str | None:
+        of_vectors = self.vectors or VectorCounts()
+        counted = of_vectors.vectors + of_vectors.missing
+        return "it has more vectors than cells" if counted > self.data_types.total else None
+
+    @property
+    def _kinds(self) -> frozenset[str]:
+        """The kinds of state that counted at least some of its rows."""
+        return self.lacking.union(self.states)
+
+    def _is_zero(self) -> bool:
+        return self.data_types.total == 0 and len(self.states) == 1
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class Profile(State):
+    """The profiles of all features of a data set, in the order of its columns.
+
+    item_count: rows. header: what was scanned and how, for readers; a sum keeps the entries that both sides share.
+    """
+
+    KIND: ClassVar[str] = "profile"
+
+    item_count: int = 0
+    features: tuple[FeatureProfile, ...] = ()
+    header: Mapping[str, str] = field(default_factory=dict)
+
+    def feature(self, name: str) -> FeatureProfile:
+        """The profile of the feature called `name`. Raises KeyError if there is none."""
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise KeyError(name)
+
+    def __add__(self, other: Profile) -> Profile:
+        """Adds feature by feature. Raises BadState naming the first feature that differs."""
+        if not other.item_count and not other.features:
+            return self
+        if not self.item_count and not self.features:
+            return other
+        for position, (mine, theirs) in enumerate(zip(self.features, other.features, strict=False)):
+            require_equal(self.KIND, f"the name of feature {position}", mine.name, theirs.name)
+        require_equal(self.KIND, "the number of features", len(self.features), len(other.features))
+        return Profile(
+            self.item_count + other.item_count,
+            tuple(mine + theirs for mine, theirs in zip(self.features, other.features, strict=True)),
+            {key: value for key, value in self.header.items() if other.header.get(key) == value},
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The bytes of its features, each preceded by its length."""
+        parameters: dict[str, int | float | str] = {f"header.{key}": value for key, value in self.header.items()}
+        parameters["item_count"] = self.item_count
+        return parameters, joined(feature.to_bytes() for feature in self.features)
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Profile:
+        header = {key.removeprefix("header."): value for key, value in parameters.items() if key != "item_count"}
+        features = tuple(FeatureProfile.from_bytes(part) for part in split(cls.KIND, payload))
+        return cls(parameters["item_count"], features, header)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMetrics:
+    """The metrics of Deequ's analyzers for one feature; None if not computable.
+
+    completeness: share of present rows, None without rows. mean, sum, standard_deviation (population), minimum,
+    maximum: of the finite values; None for a feature that is not numeric or has none, and if doubles overflow.
+    approx_count_distinct: HyperLogLog++ estimate, relative standard deviation 0.05.
+    """
+
+    completeness: float | None = None
+    mean: float | None = None
+    sum: float | None = None
+    standard_deviation: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    approx_count_distinct: int | None = None
+
+
+def metrics_of(profile: Profile) -> Mapping[str, FeatureMetrics]:
+    """The metrics of every feature of `profile`, by name in its order, computed on first access.
+
+    Source: metricValue() of Deequ 2.1.0's NumMatchesAndCount, MeanState, SumState, StandardDeviationState, MinState,
+    MaxState and ApproxCountDistinctState.
+    """
+    return _Metrics(profile)
+
+
+class _Metrics(Mapping[str, FeatureMetrics]):
+    def __init__(self, profile: Profile) -> None:
+        self._features = {feature.name: feature for feature in profile.features}
+
+    def __getitem__(self, name: str) -> FeatureMetrics:
+        return _metrics(self._features[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._features)
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+
+def _metrics(feature: FeatureProfile) -> FeatureMetrics:
+    rows, moments = feature.data_types.total, feature.moments
+    completeness = feature.num_present / rows if rows else None
+    distinct = feature.distinct.estimate_of_deequ() if feature.distinct is not None else None
+    if moments is None or not feature.is_numeric or not moments.count:
+        return FeatureMetrics(completeness, approx_count_distinct=distinct)
+    numbers = (moments.average, moments.sum, moments.standard_deviation, moments.minimum, moments.maximum)
+    mean, total, spread, low, high = (number if math.isfinite(number) else None for number in numbers)
+    return FeatureMetrics(completeness, mean, total, spread, low, high, distinct)

@@ -1,0 +1,291 @@
+"""Counts of a scan's rows as a whole: kept and refused rows, requests, and runs of neighbouring rows."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import add
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+from spark_model_monitor.statistics.states.kll import KllBuilder, KllSketch
+from spark_model_monitor.statistics.states.moments import Moments, MomentsBuilder
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class RowCounts(State):
+    """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
+
+    widths: (number of cells, records with that number), by number of cells; empty unless the scan requested it.
+    newest: the latest time of a kept row, in microseconds since 1970; 0 if unknown.
+    """
+
+    KIND: ClassVar[str] = "rows"
+    VERSION: ClassVar[int] = 2
+
+    kept: int = 0
+    refused: tuple[int, ...] = ()
+    matches: tuple[int, ...] = ()
+    widths: tuple[tuple[int, int], ...] = ()
+    newest: int = 0
+
+    @classmethod
+    def zero(cls, *, reasons: int, predicates: int) -> RowCounts:
+        """The counts of no rows, for these numbers of reasons and predicates."""
+        return cls(0, (0,) * reasons, (0,) * predicates)
+
+    @property
+    def total(self) -> int:
+        """All rows, kept or refused."""
+        return self.kept + sum(self.refused)
+
+    def __add__(self, other: RowCounts) -> RowCounts:
+        """Raises BadState if the numbers of reasons or of predicates differ."""
+        require_equal(self.KIND, "the number of reasons", len(self.refused), len(other.refused))
+        require_equal(self.KIND, "the number of predicates", len(self.matches), len(other.matches))
+        return RowCounts(
+            self.kept + other.kept,
+            tuple(map(add, self.refused, other.refused)),
+            tuple(map(add, self.matches, other.matches)),
+            tuple(sorted(self.sum_of_counts(dict(self.widths), dict(other.widths)).items())),
+            max(self.newest, other.newest),
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """64-bit integers, kept rows first, pairs of widths last."""
+        parameters = {"reasons": len(self.refused), "predicates": len(self.matches), "widths": len(self.widths)}
+        if self.newest:
+            parameters["newest"] = self.newest
+        pairs = [number for pair in self.widths for number in pair]
+        numbers = np.array([self.kept, *self.refused, *self.matches, *pairs], dtype="<i8")
+        return parameters, numbers.tobytes()
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
+        reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
+        cls.require_size(payload, 8 * (1 + reasons + predicates + 2 * widths))  # kept rows first, pairs of widths last
+        kept, *counts = np.frombuffer(payload, "<i8").tolist()
+        matches, pairs = counts[reasons : reasons + predicates], counts[reasons + predicates :]
+        by_width = tuple(zip(pairs[::2], pairs[1::2], strict=True))
+        return cls(kept, tuple(counts[:reasons]), tuple(matches), by_width, parameters.get("newest", 0))
+
+
+_REQUESTS_HEAD = struct.Struct("<dqq")
+_STATUS = struct.Struct("<2q")
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class Requests(State):
+    """Requests whose records have a status.
+
+    statuses: number of requests by HTTP status, in order of status. estimated: the number of all requests, from the
+    capture percentage of each. moments, latencies: of their latencies in milliseconds.
+    """
+
+    KIND: ClassVar[str] = "requests"
+
+    statuses: Mapping[int, int] = field(default_factory=dict)
+    estimated: float = 0.0
+    moments: Moments = field(default_factory=Moments)
+    latencies: KllSketch = field(default_factory=KllSketch)
+
+    @property
+    def count(self) -> int:
+        """The number of captured requests."""
+        return sum(self.statuses.values())
+
+    def __add__(self, other: Requests) -> Requests:
+        """Exact for counts, up to rounding for the estimate; the sketch depends on the order of addition."""
+        return Requests(
+            _sorted(Counter(self.statuses) + Counter(other.statuses)),
+            self.estimated + other.estimated,
+            self.moments + other.moments,
+            self.latencies + other.latencies,
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The estimate, two lengths, pairs of status and number, then moments and sketch."""
+        moments, latencies = self.moments.to_bytes(), self.latencies.to_bytes()
+        pairs = b"".join(_STATUS.pack(*pair) for pair in self.statuses.items())
+        head = _REQUESTS_HEAD.pack(self.estimated, len(self.statuses), len(moments))
+        return {}, head + pairs + moments + latencies
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> Requests:
+        if len(payload) < _REQUESTS_HEAD.size:
+            raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; its head is longer")
+        estimated, statuses, moments_bytes = _REQUESTS_HEAD.unpack_from(payload)
+        pairs_end = _REQUESTS_HEAD.size + statuses * _STATUS.size  # a status and its number, 16 bytes
+        moments_end = pairs_end + moments_bytes
+        if statuses < 0 or moments_bytes < 0 or len(payload) < moments_end:
+            raise BadState(f"state bytes: a {cls.KIND!r} of {statuses} statuses does not fit in {len(payload)} bytes")
+        return cls(
+            dict(_STATUS.iter_unpack(payload[_REQUESTS_HEAD.size : pairs_end])),
+            estimated,
+            Moments.from_bytes(payload[pairs_end:moments_end]),
+            KllSketch.from_bytes(payload[moments_end:]),
+        )
+
+
+class RequestsBuilder:
+    """Counts requests block by block. The result does not depend on how they are split into blocks."""
+
+    def __init__(self) -> None:
+        self._statuses: Counter[int] = Counter()
+        self._percentages: Counter[float] = Counter()
+        self._moments = MomentsBuilder()
+        self._latencies = KllBuilder()
+
+    def update(self, statuses: pa.Array, latencies: pa.Array, percentages: pa.Array) -> None:
+        """Take requests: HTTP status, milliseconds, capture percentage. A null status is not a request.
+
+        A latency that is null, not finite or negative counts as missing; a percentage outside (0, 100] counts as 100.
+        """
+        known = statuses.is_valid()
+        if not known.true_count:
+            return
+        self._statuses.update({int(status): count for status, count in _counted(statuses.filter(known)).items()})
+        percent = percentages.filter(known)
+        within = pc.and_(pc.greater(percent, 0.0), pc.less_equal(percent, 100.0))
+        self._percentages.update(_counted(pc.if_else(pc.fill_null(within, False), percent, 100.0)))
+        milliseconds = latencies.filter(known)
+        valid = pc.fill_null(pc.and_(pc.is_finite(milliseconds), pc.greater_equal(milliseconds, 0.0)), False)
+        values = milliseconds.filter(valid).to_numpy().astype(np.float64)
+        self._latencies.update(self._moments.update(values, missing=len(milliseconds) - len(values)))
+
+    def state(self) -> Requests:
+        """The counts of all requests so far."""
+        estimated = sum(count * 100.0 / percent for percent, count in sorted(self._percentages.items()))
+        return Requests(_sorted(self._statuses), estimated, self._moments.state(), self._latencies.state())
+
+
+def _sorted(statuses: Mapping[int, int]) -> dict[int, int]:
+    return dict(sorted(statuses.items()))
+
+
+def _counted(values: pa.Array) -> dict[float, int]:
+    return {row["values"]: row["counts"] for row in values.value_counts().to_pylist()}
+
+
+MOST_RUNS = 32  # of a data set. Source: D4.8.
+FEWEST_ROWS = 8  # of a run. Source: D4.8.
+ROWS_OF_A_WINDOW = 128  # rows of a window's runs, which have to hold whole groups of rows. Source: D4.16.
+MOST_GROUPS, ROWS_OF_A_GROUP = 128, 512  # groups kept, of those a column names, and rows kept of each. Source: D4.21.
+
+_HEAD = struct.Struct("<dqq")
+
+_OF_LOT, _OF_PARTITION, _OF_ROW = 16, 12, 18  # bits of a lot's fraction, in this order
+
+
+def placed_lot(lot: float, partition: int, row: int) -> float:
+    """A random number from 0 to 1 whose last digits encode where its run begins."""
+    place = (partition % (1 << _OF_PARTITION) << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
+    return (int(lot * (1 << _OF_LOT)) + place / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
+
+
+class Run(NamedTuple):
+    """Neighbouring rows. lot: a random number; the runs with the smallest lots are kept. rows: their number.
+
+    numbers: the present cells as doubles; empty if not all are numbers. hashes: of a text column's present cells.
+    present: which rows have a cell, one bit each; empty if all have.
+    """
+
+    lot: float
+    rows: int
+    numbers: bytes = b""
+    hashes: bytes = b""
+    present: bytes = b""
+
+    @property
+    def place(self) -> float:
+        """Where it begins among the data's rows, if partitions are in order."""
+        return self.lot * (1 << _OF_LOT) % 1
+
+    def followed_by(self, other: Run) -> Run:
+        """The rows of both, up to the maximum; texts count as numbers if all of them are."""
+        there = np.concatenate((self.rows_present(), other.rows_present()))[:ROWS_OF_A_GROUP]
+        end = 8 * int(there.sum())
+        are_numbers = all(run.numbers or not run.hashes for run in (self, other))
+        numbers = (self.numbers + other.numbers)[:end] if are_numbers else b""
+        present = b"" if there.all() else np.packbits(there).tobytes()
+        return Run(self.lot, len(there), numbers, (self.hashes + other.hashes)[:end], present)
+
+    def rows_present(self) -> NDArray[np.bool_]:
+        """Whether each row has a cell."""
+        if not self.present:
+            return np.ones(self.rows, bool)
+        return np.unpackbits(np.frombuffer(self.present, np.uint8), count=self.rows).astype(bool)
+
+
+def first_runs_of(numbers: NDArray[np.float64], partition: int = 0) -> RowRuns:
+    """Runs of a partition's first rows, one number each; most from the first partitions, which may be the only ones."""
+    numbers = numbers[: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
+    parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
+    return RowRuns(tuple(Run(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts)))
+
+
+def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The present cells of all runs in order, as numbers or as hashes of texts, and the number of cells of each run."""
+    cells = [run.numbers if numeric else run.hashes for run in runs]
+    sizes = np.array([len(each) // 8 for each in cells], np.int64)
+    return np.frombuffer(b"".join(cells), np.float64 if numeric else np.uint64), sizes
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class RowRuns(State):
+    """The runs of a column, in order of their lots."""
+
+    KIND: ClassVar[str] = "row_runs"
+
+    runs: tuple[Run, ...] = ()
+
+    def __add__(self, other: RowRuns) -> RowRuns:
+        """The runs of both with the smallest lots."""
+        both = sorted({*self.runs, *other.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
+        return RowRuns(tuple(both[:MOST_RUNS]))
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """For each run: lot, rows, number of numbers, numbers, hashes; then for each run its present rows."""
+        parts = (_HEAD.pack(run.lot, run.rows, len(run.numbers) // 8) + run.numbers + run.hashes for run in self.runs)
+        return {}, joined((*parts, *(run.present for run in self.runs)))
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> RowRuns:
+        runs = []
+        parts = split(cls.KIND, payload)
+        parts, present = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+        for part, bits in zip(parts, present, strict=True):
+            lot, rows, numbers = _HEAD.unpack_from(part)
+            end = _HEAD.size + 8 * numbers
+            if not 0 <= numbers <= rows or len(part) - end not in range(0, 8 * rows + 1, 8):
+                raise BadState(f"state bytes: a part of {cls.KIND!r} has other values than rows")
+            if len(bits) not in (0, -(-rows // 8)):
+                raise BadState(f"state bytes: a part of {cls.KIND!r} has other rows")
+            runs.append(Run(lot, rows, part[_HEAD.size : end], part[end:], bits))
+        return cls(tuple(runs))
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class RowGroups(RowRuns):
+    """A sample of the groups that a column names, one run each: the lot comes from the name; the smallest are kept."""
+
+    KIND: ClassVar[str] = "row_groups"
+
+    def __add__(self, other: RowRuns) -> RowGroups:
+        """The groups of both with the smallest lots; rows of the same group are joined."""
+        groups = {run.lot: run for run in self.runs}
+        for run in other.runs:
+            groups[run.lot] = groups[run.lot].followed_by(run) if run.lot in groups else run
+        return RowGroups(tuple(groups[lot] for lot in sorted(groups)[:MOST_GROUPS]))

@@ -1,0 +1,365 @@
+"""Counts of predictions against labels: confusion, scores of each class, and sums of probabilities.
+
+Few distinct scores are counted exactly, more in fine bins.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, summed
+from spark_model_monitor.statistics.states.encoding import Parameters, State, joined, registered, require_equal, split
+
+CLASS_LIMIT = 1000  # most distinct labels and predictions together; more are not classes but numbers or names
+
+_LENGTH = np.dtype("<i8")
+
+
+@registered
+@dataclass(frozen=True, slots=True)
+class ConfusionCounts(State):
+    """Rows by label and prediction, for pairs that occurred.
+
+    total: all rows. overflowed: whether there were more than `limit` texts; `counts` is then empty, and only `total` is
+    known.
+    """
+
+    KIND: ClassVar[str] = "confusion"
+
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    total: int = 0
+    limit: int = CLASS_LIMIT
+    overflowed: bool = False
+
+    @classmethod
+    def of(cls, labels: pa.Array, predictions: pa.Array, limit: int = CLASS_LIMIT) -> ConfusionCounts:
+        """The counts of rows, from one text each for label and prediction, neither null."""
+        left, right = labels.dictionary_encode(), predictions.dictionary_encode()
+        width = len(right.dictionary)
+        if max(len(left.dictionary), width) > limit:
+            return cls({}, len(left), limit, overflowed=True)
+        codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()  # one number a pair
+        cells, occurrences = np.unique(codes, return_counts=True)
+        texts, others = left.dictionary.to_pylist(), right.dictionary.to_pylist()
+        counts = {
+            (texts[cell // width], others[cell % width]): count
+            for cell, count in zip(cells.tolist(), occurrences.tolist(), strict=True)
+        }
+        return cls._limited(counts, len(codes), limit)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The texts that occurred as labels."""
+        return frozenset(label for label, _ in self.counts)
+
+    @property
+    def predictions(self) -> frozenset[str]:
+        """The texts that occurred as predictions."""
+        return frozenset(prediction for _, prediction in self.counts)
+
+    def __add__(self, other: ConfusionCounts) -> ConfusionCounts:
+        """Raises BadState if the limits differ."""
+        require_equal(self.KIND, "limit", self.limit, other.limit)
+        if self.overflowed or other.overflowed:
+            return ConfusionCounts({}, self.total + other.total, self.limit, overflowed=True)
+        counts = self.sum_of_counts(self.counts, other.counts)
+        return self._limited(counts, self.total + other.total, self.limit)
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
+        cells = sorted(self.counts)
+        texts = [text.encode() for cell in cells for text in cell]
+        numbers = [self.total, int(self.overflowed), len(cells)]
+        numbers += [self.counts[cell] for cell in cells]
+        numbers += [len(text) for text in texts]
+        payload = np.array(numbers, dtype=_LENGTH).tobytes() + b"".join(texts)
+        return {"limit": self.limit}, payload
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
+        total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist() if len(payload) >= 24 else (0, 0, -1)
+        texts_at = 24 + 24 * cells  # after three numbers, and a count and two lengths for each cell
+        if cells < 0 or len(payload) < texts_at:
+            raise BadState(f"state bytes: a {cls.KIND!r} of {cells} cells does not fit in {len(payload)} bytes")
+        numbers = np.frombuffer(payload, _LENGTH, 3 * cells, offset=24)
+        ends = texts_at + np.cumsum(numbers[cells:], dtype=np.int64)
+        if (int(ends[-1]) if cells else texts_at) != len(payload):
+            raise BadState(f"state bytes: the texts of a {cls.KIND!r} do not end with its {len(payload)} bytes")
+        starts = [texts_at, *ends.tolist()]
+        texts = [payload[start:end].decode() for start, end in zip(starts, ends.tolist(), strict=False)]
+        pairs = zip(texts[::2], texts[1::2], strict=True)
+        counts = dict(zip(pairs, numbers[:cells].tolist(), strict=True))
+        return cls(counts, total, parameters["limit"], bool(overflowed))
+
+    def contradiction(self) -> str | None:
+        if self.overflowed:
+            return "there are counts beside an overflow" if self.counts else None
+        told = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
+        return None if told else "its counts are not those of its rows"
+
+    @classmethod
+    def _limited(cls, counts: Mapping[tuple[str, str], int], total: int, limit: int) -> ConfusionCounts:
+        if len({text for cell in counts for text in cell}) > limit:
+            return cls({}, total, limit, overflowed=True)
+        return cls(counts, total, limit)
+
+
+Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
+Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
+
+SCORE_LIMIT = 16_384  # most distinct scores that are kept exactly: 400 kB, as much as a binned state needs
+UNLIMITED = 0  # the limit of a state that keeps every distinct score, as the replay of the service needs
+_DROPPED_BITS = np.uint32(32 - 20)  # P16
+_COARSE = np.uint32(0xFFFFFFFF << 18 & 0xFFFFFFFF)  # the bits of a 32-bit float up to five of its mantissa
+_CHUNK_ROWS = 1 << 17
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreCounts(State):
+    """Rows of the negative and of the positive class by score, in ascending order.
+
+    scores: distinct; the lower edge of each bin if `binned`. limit: the most distinct scores before they are binned.
+    """
+
+    KIND: ClassVar[str] = "scores"
+
+    scores: Scores = field(default_factory=lambda: np.zeros(0))
+    negatives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    positives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    limit: int = SCORE_LIMIT
+    binned: bool = False
+
+    @classmethod
+    def of(cls, scores: Scores, positive: NDArray[np.bool_], limit: int = SCORE_LIMIT) -> ScoreCounts:
+        """The counts of rows, from their scores and whether each is in the positive class."""
+        distinct, places = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
+        negatives, positives = (_by_place(places, side, len(distinct)) for side in (~positive, positive))
+        return cls(distinct, negatives, positives, limit)._limited()
+
+    def __add__(self, other: ScoreCounts) -> ScoreCounts:
+        """Independent of order and grouping: more distinct scores than `limit` end up in the same bins.
+
+        Raises BadState if the limits differ.
+        """
+        require_equal(self.KIND, "limit", self.limit, other.limit)
+        left, right = (self._in_bins(), other._in_bins()) if self.binned or other.binned else (self, other)
+        return _added(left, right)._limited()
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Scores as doubles, then negatives and positives as 64-bit integers."""
+        parameters = {"limit": self.limit, "binned": int(self.binned)}
+        parts = (self.scores.astype("<f8"), self.negatives.astype("<i8"), self.positives.astype("<i8"))
+        return parameters, b"".join(part.tobytes() for part in parts)
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> ScoreCounts:
+        size, rest = divmod(len(payload), 24)  # a double and two integers for each score
+        if rest or "binned" not in parameters:
+            raise BadState(
+                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has 24 for each score"
+            )
+        scores = np.frombuffer(payload, "<f8", size)
+        negatives, positives = np.frombuffer(payload, "<i8", 2 * size, offset=8 * size).reshape(2, size)
+        return cls(scores, negatives, positives, parameters["limit"], bool(parameters["binned"]))
+
+    def contradiction(self) -> str | None:
+        ascending = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
+        if not ascending:
+            return "scores are no ascending numbers from 0 to 1"
+        return None if (self.negatives + self.positives > 0).all() else "a score has no rows"
+
+    def _limited(self) -> ScoreCounts:
+        if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
+            return self
+        return self._in_bins()
+
+    def _in_bins(self) -> ScoreCounts:
+        if self.binned:
+            return self
+        codes, places = np.unique(_codes(self.scores), return_inverse=True)
+        negatives, positives = (_by_place(places, side, len(codes)) for side in (self.negatives, self.positives))
+        return ScoreCounts(_edges_of(codes), negatives, positives, self.limit, binned=True)
+
+
+class ScoreCountsBuilder:
+    """Builds score counts from rows; the result does not depend on how they are split into calls."""
+
+    def __init__(self, limit: int = SCORE_LIMIT) -> None:
+        self._state = ScoreCounts(limit=limit)
+        self._by_code: Counts | None = None  # after binning: rows by 2 * code + class, without sorting
+        self._pending: list[tuple[Scores, NDArray[np.bool_]]] = []
+        self._pending_rows = 0
+
+    def update(self, scores: Scores, positive: NDArray[np.bool_]) -> None:
+        """Take rows: the score of each, and whether it is in the positive class."""
+        self._pending.append((scores, positive))
+        self._pending_rows += len(scores)
+        if self._pending_rows >= max(_CHUNK_ROWS, len(self._state.scores)):
+            self._fold()
+
+    def state(self) -> ScoreCounts:
+        """The counts of all rows so far."""
+        self._fold()
+        if self._by_code is None:
+            return self._state
+        by_class = self._by_code.reshape(-1, 2)
+        codes = np.flatnonzero(by_class.any(axis=1))
+        negatives, positives = by_class[codes].T
+        return self._state + ScoreCounts(_edges_of(codes), negatives, positives, self._state.limit, binned=True)
+
+    def _fold(self) -> None:
+        if not self._pending:
+            return
+        scores, positive = (np.concatenate(side) for side in zip(*self._pending, strict=True))
+        self._pending, self._pending_rows = [], 0
+        if self._by_code is not None:
+            self._by_code += np.bincount(2 * _codes(scores) + positive, minlength=len(self._by_code))
+            return
+        self._state += ScoreCounts.of(scores, positive, self._state.limit)
+        if self._state.binned:
+            self._by_code = np.zeros(2 * (int(_codes(np.ones(1))[0]) + 1), dtype=np.int64)
+
+
+def _codes(scores: Scores) -> Counts:
+    """The number of each score's bin: the upper 20 bits of its 32-bit float, which are monotone in the score."""
+    return ((scores + 0.0).astype(np.float32).view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
+
+
+def coarsened(scores: Scores) -> Scores:
+    """The lower edges of wider bins, 32 per power of 2."""
+    return ((scores + 0.0).astype(np.float32).view(np.uint32) & _COARSE).view(np.float32).astype(np.float64)
+
+
+def _edges_of(codes: Counts) -> Scores:
+    """The lower edge of each bin."""
+    return (codes.astype(np.uint32) << _DROPPED_BITS).view(np.float32).astype(np.float64)
+
+
+def _added(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
+    """The counts of two states, both binned or neither."""
+    scores, places = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
+    sides = ((left.negatives, right.negatives), (left.positives, right.positives))
+    negatives, positives = (_by_place(places, np.concatenate(side), len(scores)) for side in sides)
+    return ScoreCounts(scores, negatives, positives, left.limit, left.binned)
+
+
+def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
+    """The sums of counts by place; bincount adds doubles, which are exact up to 2^53."""
+    return np.bincount(places, counts, minlength=size).astype(np.int64)
+
+
+MOST_SCORED = 30
+"""The most classes that are counted against the rest; each takes up to 400 kB of a state."""
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassScores(State):
+    """One class against the rest: for each class, rows by its probability, positive if the row is in the class.
+
+    overflowed: whether there were more classes than MOST_SCORED; then nothing is known.
+    """
+
+    KIND: ClassVar[str] = "class_scores"
+
+    of_class: Mapping[str, ScoreCounts] = field(default_factory=dict)
+    overflowed: bool = False
+
+    def __add__(self, other: ClassScores) -> ClassScores:
+        """Raises BadState if the limits of a class differ."""
+        found = dict(self.of_class)
+        for name, counts in other.of_class.items():
+            found[name] = found[name] + counts if name in found else counts
+        return ClassScores.limited(found, overflowed=self.overflowed or other.overflowed)
+
+    @classmethod
+    def limited(cls, of_class: Mapping[str, ScoreCounts], *, overflowed: bool = False) -> ClassScores:
+        """The scores of these classes; of none if there are too many."""
+        overflowed = overflowed or len(of_class) > MOST_SCORED
+        return cls({} if overflowed else of_class, overflowed)
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The counts of each class, preceded by their length, in order of name."""
+        names = sorted(self.of_class)
+        parameters = {"classes": json.dumps(names, ensure_ascii=False), "overflowed": int(self.overflowed)}
+        return parameters, joined(self.of_class[name].to_bytes() for name in names)
+
+    @classmethod
+    def of_payload(cls, parameters: Parameters, payload: bytes) -> ClassScores:
+        names, blobs = json.loads(parameters.get("classes", "[]")), split(cls.KIND, payload)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != len(blobs):
+            raise BadState(f"state bytes: a {cls.KIND!r} has {len(blobs)} counts, and not as many names")
+        counts = dict(zip(names, map(ScoreCounts.from_bytes, blobs), strict=True))
+        return cls(counts, bool(parameters.get("overflowed")))
+
+    def contradiction(self) -> str | None:
+        if self.overflowed and self.of_class:
+            return "there are counts beside an overflow"
+        return "it has too many classes" if len(self.of_class) > MOST_SCORED else None
+
+
+CALIBRATION_BINS = 10
+"""Bins of equal width, with the upper edge. Source: Guo et al. 2017, "On calibration of modern neural networks"."""
+
+LOG_LOSS, SQUARED_ERROR = "log_loss", "squared_error"
+NAMES = (
+    LOG_LOSS,
+    SQUARED_ERROR,
+    *(f"{what}.{number}" for what in ("rows", "hits", "scores") for number in range(CALIBRATION_BINS)),
+)
+"""Names of the sums: of losses, and for each bin its rows, those with the event, and their probabilities."""
+
+_SMALLEST = np.finfo(np.float64).eps  # as scikit-learn's log_loss clips, so that one certain error is not infinite
+
+
+def logarithms(values: Numbers) -> Numbers:
+    """Natural logarithms of numbers above 0, to a few units in the last place, from sums and products alone: the
+    rounding of numpy's logarithm depends on the processor's instructions, and executors' may differ (decision 31).
+
+    Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 4.1.27.
+    """
+    mantissas, exponents = np.frexp(values)
+    is_low = mantissas < math.sqrt(0.5)
+    mantissas = np.where(is_low, 2 * mantissas, mantissas)
+    part = (mantissas - 1) / (mantissas + 1)
+    squares = part * part
+    series = np.full(np.shape(values), 1 / 23)
+    for divisor in range(21, 0, -2):
+        series *= squares
+        series += 1 / divisor
+    found: Numbers = (exponents - is_low) * math.log(2) + 2 * part * series
+    return found
+
+
+def probability_sums(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
+    """The sums of rows: the probability of an event, and whether it happened.
+
+    For binary problems the event is the positive class, for multiclass problems that the predicted class is right.
+    """
+    likelihood = np.clip(np.where(happened, scores, 1 - scores), _SMALLEST, 1 - _SMALLEST)
+    residuals = scores - happened  # true counts as 1
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]  # the inner edges: a value at an edge is below it
+    bins = np.searchsorted(edges, scores, side="left")
+    losses = np.stack([summed(blocks, -logarithms(likelihood)), summed(blocks, residuals * residuals)])
+    cells = bins * BLOCKS + blocks  # one index per bin and block
+    by_bin = [
+        np.bincount(cells, values, minlength=CALIBRATION_BINS * BLOCKS).reshape(CALIBRATION_BINS, BLOCKS)
+        for values in (None, happened, scores)
+    ]
+    return BlockSums(NAMES, np.concatenate([losses, *by_bin]))
+
+
+def calibration(sums: BlockSums) -> tuple[Numbers, Numbers, Numbers]:
+    """Rows, rows with the event, and the sum of their probabilities, each of shape (bins, blocks)."""
+    rows, hits, scores = sums.sums[2:].reshape(3, CALIBRATION_BINS, -1)
+    return rows, hits, scores

@@ -1,0 +1,55 @@
+"""How far a difference must be from zero to be significant, however often the trial is looked at. Pure.
+
+A trial has a planned number of rows. Until then, a constant boundary for the sum of the rows spends most of the error:
+at the planned end it is hardly stricter than for a single look. A mixture boundary, which never ends, spends the rest:
+it detects large differences early and stays valid beyond the plan. The sum of both errors bounds the total error, so
+earlier looks don't matter.
+"""
+
+from __future__ import annotations
+
+import math
+
+from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_quantile
+
+ERROR = 0.05  # probability that the interval misses the truth at any look, half of it on either side
+ERROR_OF_PLAN, ERROR_OF_MIXTURE = 0.04, 0.01  # which add up to it
+TUNED = 0.0825
+"""Rows of the mixture's prior relative to those planned; this minimises its boundary at the planned end."""
+
+MOST_TIMES, STEP = 1000.0, 1.02  # how far ahead, in multiples of the rows so far, and how finely `rows_to_tell` looks
+
+
+def boundary(rows: float, planned: float) -> float:
+    """The boundary, in standard errors: a trial's estimate is ever further from the truth with probability `ERROR`.
+
+    The smaller of two: P(max of Brownian motion up to 1 > b) = 2·P(normal > b), so b/√t is crossed as rarely at all
+    times t as b at the end; and √((1 + r)·(ln(1 + 1/r) - 2·ln α)), r the prior's rows over those so far.
+    Source: Lévy's reflection principle, as in Jennison and Turnbull 2000, "Group sequential methods", 7.2; Robbins 1970,
+    "Statistical methods related to the law of the iterated logarithm", the normal mixture, which Waudby-Smith et al. 2024,
+    "Time-uniform central limit theory", have for any estimate that is nearly normal.
+    """
+    prior = TUNED * planned / rows
+    mixture = math.sqrt((1 + prior) * (math.log1p(1 / prior) - 2 * math.log(ERROR_OF_MIXTURE)))
+    if rows > planned:
+        return mixture
+    return min(mixture, -normal_quantile(ERROR_OF_PLAN / 4) * math.sqrt(planned / rows))
+
+
+def reach(error: float, freedom: float, rows: float, planned: float) -> float:
+    """Half the width of an estimate's interval. error: its standard error. freedom: the error's degrees of freedom."""
+    return -student_quantile(freedom, normal_above(boundary(rows, planned))) * error
+
+
+def rows_to_tell(apart: float, error: float, rows: float, planned: float) -> int | None:
+    """The number of rows at which the current difference would be significant; None if above a thousand times `rows`.
+
+    apart: the distance of the estimate from the value it has to differ from. error: its standard error at `rows` rows.
+    """
+    looked = rows
+    while apart and looked <= MOST_TIMES * rows:
+        if apart > boundary(looked, planned) * error * math.sqrt(rows / looked):
+            return math.ceil(looked)
+        following = looked * STEP
+        looked = planned if looked < planned < following else following  # the planned end is also a look
+    return None

@@ -1,0 +1,177 @@
+"""The expected number and freshness of a window's rows, estimated from earlier windows. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.special_functions import student_above
+from spark_model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, lomax_above, moderation
+
+LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
+
+STEADY = 1e-3  # the significance level for a growth trend through earlier windows
+
+LEAST_GAP, FINEST_GAP = 0.1, 1e-4
+"""Shares of a window's length: by how much the newest row must be older than usual, and a gap that counts as none."""
+
+Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
+"""For each window: when it ended, its rows, and the minutes from the newest row to its end."""
+
+_SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The rows and freshness of earlier windows. start, time: when the window begins, if known, and ends. fresh:
+    earlier windows whose newest row is known. newest: the window's newest row. until: the time up to which an
+    unfinished window has rows. by_then: the rows that earlier windows had as long after they began.
+    """
+
+    time: datetime
+    earlier: Earlier
+    start: datetime | None = None
+    fresh: Earlier = ()
+    newest: datetime | None = None
+    until: datetime | None = None
+    by_then: Earlier = ()
+
+    @property
+    def usual(self) -> Usual | None:
+        """The expected rows of the window, by now if it is unfinished and earlier windows allow it; None if too few."""
+        earlier = self.by_then if self._knows_by_then else self.earlier
+        season = _season(self.time, earlier)
+        return None if season is None else _usual(self.time, earlier, season)
+
+    @property
+    def _knows_by_then(self) -> bool:
+        return _season(self.time, self.by_then) is not None
+
+    @property
+    def usual_gap(self) -> UsualGap | None:
+        """The usual time from a window's newest row to its end; None with too few earlier windows."""
+        if self.start is None or (season := _season(self.time, self.fresh)) is None:
+            return None
+        rows, gaps = np.array([known for time, *known in self.fresh if season(time) == season(self.time)]).T
+        return UsualGap(rows, gaps, in_minutes(self.time - self.start))
+
+    @property
+    def gap(self) -> float | None:
+        """Minutes from the newest row to the end of the window, or of its available part."""
+        return None if self.newest is None else in_minutes((self.until or self.time) - self.newest)
+
+    def chance_of(self, rows: float, usual: Usual) -> float:
+        """The p-value of this number of rows. An unfinished window may have fewer rows than a whole one, not more."""
+        is_of_whole = self.until is not None and not self._knows_by_then
+        return 1.0 if is_of_whole and rows < usual.rows else usual.chance_of(rows)
+
+    def rows_of_all(self, rows: float) -> float:
+        """The rows of the whole window, extrapolated at the rate so far."""
+        return rows * ((self.time - self.start) / (self.until - self.start)) if self.until and self.start else rows
+
+
+def in_minutes(age: timedelta) -> float:
+    """A row's age in minutes; 0 if it came after the window."""
+    return max(0.0, age / timedelta(minutes=1))
+
+
+def _season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None:
+    """The season of windows like this one: the hour of the weekday if enough ended then, else the hour, else nothing if
+    they cover a day; None with too few windows.
+    """
+    times = [time for time, *_ in earlier]
+    for season in _SEASONS:
+        if sum(season(time) == season(now) for time in times) >= FEWEST_WINDOWS:
+            return season
+    covers_a_day = len(times) >= FEWEST_WINDOWS and max(times) - min(times) >= timedelta(days=1)
+    return (lambda time: None) if covers_a_day else None
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The expected rows of a window, from earlier windows. log: the expected logarithm. deviation: its standard
+    deviation, with `freedom` degrees of freedom. windows: the number of windows of the season.
+    """
+
+    log: float
+    deviation: float
+    freedom: float
+    windows: int
+
+    @property
+    def rows(self) -> float:
+        return math.exp(self.log) - 0.5
+
+    def chance_of(self, rows: float) -> float:
+        """The two-sided p-value of this number of rows; 1 if the change is too small."""
+        change = abs(math.log(rows + 0.5) - self.log)
+        return 1.0 if change < LEAST_CHANGE else min(1.0, 2 * student_above(change / self.deviation, self.freedom))
+
+
+def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> Usual:
+    """Geometric means by season with a common growth trend, if the trend is significant.
+
+    Sources: for the trend Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; for variance `moderation`.
+    """
+    seasons = [season(time) for time, *_ in earlier]
+    names = [season(now), *({*seasons} - {season(now)})]
+    of = np.array([names.index(each) for each in seasons])
+    days = np.array([(time - now) / timedelta(days=1) for time, *_ in earlier])
+    logs = np.log(np.array([rows for _, rows, _ in earlier]) + 0.5)
+    windows = np.bincount(of)
+    middle, mean = np.bincount(of, days) / windows, np.bincount(of, logs) / windows
+    days, rest = days - middle[of], logs - mean[of]
+    squares, freedom = float(days @ days), len(logs) - len(names) - 1
+    slope = float(days @ rest) / squares if squares else 0.0
+    around = rest - slope * days
+    error = math.sqrt(max(float(around @ around), 1e-12) / max(1, freedom) / max(squares, 1e-12))
+    if freedom < FEWEST_WINDOWS - 2 or 2 * student_above(abs(slope) / error, freedom) > STEADY:
+        slope, error, around = 0.0, 0.0, rest
+    expected = float(mean[0] - slope * middle[0])
+    squares_of = np.bincount(of, around**2).astype(float)
+    freedoms = windows.astype(float) - 1 - (slope != 0) / len(names)
+    more, prior = moderation(squares_of, freedoms)
+    free = float(freedoms[0]) + more
+    variance = (float(squares_of[0]) + more * prior) / free
+    variance = max(variance, math.exp(-expected))  # at least that of independent rows
+    deviation = math.sqrt(variance * (1 + 1 / windows[0]) + (error * middle[0]) ** 2)
+    return Usual(expected, deviation, free, int(windows[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class UsualGap:
+    """Rows and gaps of earlier windows, and the length of a window; times in minutes."""
+
+    rows: Values
+    gaps: Values
+    length: float
+
+    @property
+    def minutes(self) -> float:
+        """The geometric mean of the gaps."""
+        return math.exp(float(self._logs.mean())) - self._finest
+
+    @property
+    def _finest(self) -> float:
+        return FINEST_GAP * self.length
+
+    @property
+    def _logs(self) -> Values:
+        return np.log(self.gaps + self._finest)
+
+    def chance_of(self, gap: float, rows: float) -> float:
+        """The p-value of a gap this long: the larger of two, from earlier gaps and from the rows expected in them; 1 if
+        the change is too small.
+        """
+        if gap < self.minutes + LEAST_GAP * self.length:
+            return 1.0
+        logs = self._logs
+        spread = math.sqrt(max(float(logs.var(ddof=1)), FINEST_GAP) * (1 + 1 / len(logs)))
+        by_gap = student_above((math.log(gap + self._finest) - float(logs.mean())) / spread, len(logs) - 1)
+        return max(by_gap, lomax_above(gap * rows, self.gaps * self.rows, self._finest))

@@ -1,0 +1,91 @@
+"""Files wherever they are: on this machine, on S3, or on any file system that Hadoop opens.
+
+`storage_of(path, spark)` returns the storage for `path`. Readers, writers and the message file all use it, so no other
+code looks at the scheme of a path. Driver only. It moves whole small files (documents, states, header lines); Spark
+reads data sets. A storage is a subclass of `files.Storage`, one per file, registered with the schemes that it opens; a
+Spark session opens whatever its file systems support (`spark/storage.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, cast
+
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.lazy import lazily
+from spark_model_monitor.plugins import plugin
+from spark_model_monitor.storage.files import Storage, StoredFile, join, opened_without_spark
+from spark_model_monitor.storage.lease import holding
+from spark_model_monitor.storage.local import LocalStorage, is_local, local_path
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from spark_model_monitor.storage.s3 import encrypting
+
+__all__ = [
+    "storage_of",
+    "storage_here",
+    "opened_by",
+    "opening_session",
+    "opens_here",
+    "encrypting",
+    "Storage",
+    "StoredFile",
+    "join",
+    "holding",
+    "LocalStorage",
+    "is_local",
+    "local_path",
+]
+
+
+def opens_here(path: str) -> bool:
+    """Whether a path can be opened without Spark."""
+    return opened_without_spark(path) is not None
+
+
+_OPENER: ContextVar[SparkSession | None] = ContextVar("opener", default=None)
+
+
+@contextmanager
+def opened_by(spark: SparkSession | None) -> Iterator[None]:
+    """In this context, `storage_of` without a session uses this one: the job's or caller's. None changes nothing."""
+    token = _OPENER.set(spark or _OPENER.get())
+    try:
+        yield
+    finally:
+        _OPENER.reset(token)
+
+
+def opening_session() -> SparkSession | None:
+    """The session of `opened_by`; None if paths are opened without a session."""
+    return _OPENER.get()
+
+
+def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
+    """The storage for `path`: that of the session given here or to `opened_by`; without one, as in `storage_here`.
+
+    Raises BadInput for a scheme that nothing opens.
+    """
+    spark = spark or _OPENER.get()
+    return storage_here(path) if spark is None else cast("Storage", plugin("spark").storage_of_session(path, spark))
+
+
+def storage_here(path: str) -> Storage:
+    """The storage for a path that is opened without Spark: local paths (`/data`, `file:/data`), and S3 through boto3.
+
+    Raises BadInput for another scheme.
+    """
+    storage = opened_without_spark(path)
+    if storage is not None:
+        return storage
+    raise BadInput(
+        f"{path}: without Spark only local paths are opened, and s3:// by boto3; pip install 'spark-model-monitor[s3]', "
+        "copy the files here, or start it as a job on Spark"
+    )
+
+
+__getattr__, __dir__ = lazily(__name__, {"spark_model_monitor.storage.s3": ["encrypting"]}, {})

@@ -1,0 +1,299 @@
+"""Leases: one run at a time writes to an output, wherever it is stored. docs/decisions/0041 explains the design."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from hashlib import sha256
+from uuid import uuid4
+
+from spark_model_monitor.errors import BadInput, OutputHeld
+from spark_model_monitor.machine import here
+from spark_model_monitor.stopping import given_back
+from spark_model_monitor.storage.files import Storage, is_draft, join
+
+log = logging.getLogger(__name__)
+
+_NAMED = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}")  # the machine and the process in a run's name
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One run. machine: the scope in which its process id is valid: this boot of the machine, and this container."""
+
+    run: str
+    host: str
+    process: int
+    machine: str
+    since: str
+
+    @classmethod
+    def here(cls) -> Holder:
+        """A new run of this process."""
+        machine = here()
+        identity, process, now = machine.identity(), machine.process(), machine.now()
+        run = f"{now:%Y%m%dT%H%M%S%f}-{_mark(identity)}-{process}-{uuid4().hex[:8]}"
+        return cls(run, machine.name(), process, identity, f"{now:%Y-%m-%dT%H:%M:%SZ}")
+
+    @classmethod
+    def read(cls, content: bytes, run: str) -> Holder:
+        """The content of a lease file. run: its name. An empty file belongs to a process that can't be looked up."""
+        try:
+            found = cls(**json.loads(content))
+        except (ValueError, TypeError, RecursionError):
+            return cls(run, "unknown", 0, "", "unknown")
+        return found
+
+    def to_json(self) -> bytes:
+        """The file's content."""
+        return f"{json.dumps(asdict(self))}\n".encode()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its process has ended, however it ended; False if that can't be determined from here."""
+        is_known = self.machine and self.machine == here().identity() and isinstance(self.process, int)
+        return bool(is_known) and self.process > 0 and here().has_ended(self.process)
+
+    def __str__(self) -> str:
+        return f"run {self.run}, process {self.process} on host {self.host}, since {self.since}"
+
+
+def is_of_dead(name: str) -> bool:
+    """Whether the name of a half-written lease is of a process of this machine that has ended."""
+    named = _NAMED.search(name)
+    identity = here().identity()
+    return named is not None and bool(identity) and named[1] == _mark(identity) and here().has_ended(int(named[2]))
+
+
+def _mark(machine: str) -> str:
+    return sha256(machine.encode()).hexdigest()[:8]
+
+
+PREFIX = "_lease-"
+WAIT = timedelta(minutes=10)
+
+LIFE_SECONDS = 120
+RENEWED_SECONDS, RETRIED_SECONDS = 40, 5
+SAFE_SECONDS = 90
+"""A run that could not renew its lease for this long checks whether it was lost; what it was writing is then complete
+before another run takes over."""
+
+LET_GO_SECONDS = 60
+OTHERS_LOOKS = 5  # one second apart
+
+_held: list[Lease] = []
+_left: set[str] = set()  # files of this process's expired leases that could not be removed
+
+
+class Lease:
+    """One run's hold on an output. now, rest: the machine's monotonic clock and its sleep, or substitutes."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        folder: str,
+        *,
+        now: Callable[[], float] | None = None,
+        rest: Callable[[float], object] | None = None,
+    ) -> None:
+        self.holder = Holder.here()
+        self.folder, self.where = folder, _where(storage, folder)
+        self.thread = threading.get_ident()
+        self._storage, self._now, self._rest = storage, now or here().seconds, rest or here().rest
+        self._name = f"{PREFIX}{self.holder.run}"
+        self._path = join(folder, self._name)
+        self._renewed = self._now()
+        self._is_there = self._is_lost = False
+        self._takes_over, self._since_ms = False, 0
+        self._renewing = threading.Lock()
+        self._over = threading.Event()
+        self._keeper: threading.Thread | None = None
+
+    @property
+    def run(self) -> str:
+        """The run's unique name."""
+        return self.holder.run
+
+    def take(self, wait: timedelta = WAIT) -> None:
+        """Hold the output as soon as no other run does.
+
+        Raises OutputHeld, naming the other run, if it holds it after the wait; OutputFailed if no file can be written.
+        """
+        until, notified = self._now() + wait.total_seconds(), False
+        self._keeper = threading.Thread(target=self._keep, daemon=True, name="lease")
+        while (other := self._other()) is not None:
+            if self._now() >= until:
+                raise OutputHeld(
+                    f"{self.folder}: another run is writing there: {other}; start this one again when that has ended, or "
+                    f"have it wait longer than {wait} by --lease-wait"
+                )
+            if not notified:
+                log.warning("%s: waiting for another run to end: %s", self.folder, other)
+            notified = True
+            self._rest(random.uniform(0.5, 1.5))
+        self._keeper.start()
+        _held.append(self)
+        if self._takes_over:
+            self._clear()
+
+    def renew(self) -> bool:
+        """Write the file again, and return whether the output is now held for some time.
+
+        The lease is lost if others have removed its file; or, after a stall long enough for another run to come, if one
+        did: a run that takes over writes its own file before it removes this one.
+        """
+        with self._renewing:
+            began = self._now()
+            if self._is_lost or not self._storage.exists(self._path):
+                self._is_lost = True
+                return False
+            before, self._renewed = self._renewed, began  # otherwise this write would be refused as late
+            is_in_time = False
+            try:
+                self._storage.write(self._path, self.holder.to_json())
+                self._is_lost = began - before > SAFE_SECONDS and self._others_stay()
+                # a file that was slow to write may exist only because others hold the output
+                is_in_time = self._now() - began <= LIFE_SECONDS - SAFE_SECONDS
+            finally:
+                self._renewed = began if is_in_time else before
+            return is_in_time and not self._is_lost
+
+    def _others_stay(self) -> bool:
+        """Whether other runs have files there, apart from those that only check whether this one holds the output."""
+        for _ in range(OTHERS_LOOKS):
+            found = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
+            if set(found) <= {self._name}:
+                return False
+            self._rest(1.0)
+        return True
+
+    def release(self) -> None:
+        """Release the output, as the last step of a run; also valid if the lease was never taken."""
+        if self in _held:
+            _held.remove(self)
+        self._over.set()
+        if self._keeper is None:
+            return
+        if self._keeper.ident is None:
+            self._keeper.start()
+        self._keeper.join(LET_GO_SECONDS)
+
+    def require_held(self) -> None:
+        """Raises OutputHeld if another run may hold the output by now."""
+        is_late = self._now() - self._renewed > SAFE_SECONDS
+        if self._is_lost or not self._storage.exists(self._path) or (is_late and not self.renew()):
+            raise OutputHeld(
+                f"{self.folder}: another run took it over, since this one had stalled for longer than {SAFE_SECONDS} s, or its "
+                f"file {self._name} was deleted; nothing more was written; start it again"
+            )
+
+    def _other(self) -> Holder | None:
+        """The run that keeps this one from holding the output; None if this run holds it now."""
+        self._renewed = self._now()
+        self._storage.write(self._path, self.holder.to_json())
+        self._is_there = True
+        files = {file.name: file for file in self._storage.list_beginning(self.folder, "")}
+        mine = files.pop(self._name, None)
+        if mine is None:  # another run took it for a dead run's
+            return self.holder
+        self._since_ms = mine.modified_ms
+        others: dict[str, Holder] = {}
+        for name, file in files.items():
+            is_old = mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
+            if _is_of_lease(name) and (is_old or is_of_dead(name)):
+                self._storage.delete(join(self.folder, name))
+            elif name.startswith(PREFIX):
+                other = self._read(name)
+                if is_old or name in _left or other.is_dead:
+                    log.warning("%s: takes over from a run that has died: %s", self.folder, other)
+                    self._storage.delete(join(self.folder, name))
+                    self._takes_over = True
+                else:
+                    others[name] = other
+        if not others:
+            return None
+        first = min(others)
+        if first < self._name:
+            self._storage.delete(self._path)
+        return others[first]
+
+    def _clear(self) -> None:
+        """Remove drafts of dead runs. A process stopped meanwhile leaves its lease, so that the next run does it.
+
+        Skips outputs below this one that others hold; a run that takes one from now on writes after this lease began.
+        """
+        hidden = [(*file.path.rpartition("/")[::2], file) for file in self._storage.list_hidden(self.folder)]
+        top = self._storage.resolved(self.folder).rstrip("/")
+        held = tuple(join(above, "") for above, name, _ in hidden if name.startswith(PREFIX) and above != top)
+        for _, name, file in hidden:
+            is_ours = not file.path.startswith(held) and not _is_of_lease(name) and file.modified_ms < self._since_ms
+            if is_ours and is_draft(name):
+                self._storage.delete(file.path)
+
+    def _read(self, name: str) -> Holder:
+        content = b""
+        with suppress(BadInput):  # it may be gone; the next look shows that
+            content = self._storage.read(join(self.folder, name), at_most=10_000)
+        return Holder.read(content, name.removeprefix(PREFIX))
+
+    def _keep(self) -> None:
+        """Renew the lease until it is over, then release it; in a thread that interrupting the run doesn't stop."""
+        pause: float = RENEWED_SECONDS
+        while not self._over.wait(pause) and not self._is_lost:
+            try:
+                pause = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
+            except Exception as error:
+                log.warning("%s: the lease could not be renewed (%s)", self.folder, type(error).__name__)
+                pause = RETRIED_SECONDS
+        try:
+            self._storage.delete(self._path)
+        except Exception as error:
+            _left.add(self._name)
+            if self._is_there:
+                log.warning("%s: could not be removed (%s); others wait for it", self._path, type(error).__name__)
+
+
+def _is_of_lease(name: str) -> bool:
+    """Whether a draft belongs to a lease, whose run may be about to begin."""
+    return name.startswith(f".{PREFIX}") and is_draft(name)
+
+
+@contextmanager
+def holding(storage: Storage, folder: str, wait: timedelta = WAIT) -> Iterator[Lease]:
+    """Hold an output while the body runs. If the same thread holds it already, the existing lease continues.
+
+    Raises OutputHeld if another run holds it for longer than the wait, OutputFailed if nothing can be written there.
+    """
+    where = _where(storage, folder)
+    for lease in tuple(_held):
+        if lease.where == where and lease.thread == threading.get_ident():
+            yield lease
+            return
+    lease = Lease(storage, folder)
+    with given_back(lease.release):
+        try:
+            lease.take(wait)
+            yield lease
+        finally:
+            lease.release()
+
+
+def _where(storage: Storage, folder: str) -> str:
+    return storage.resolved(join(folder, ""))  # a bucket is not a folder without its slash
+
+
+def require_lease(storage: Storage, path: str) -> None:
+    """Check, before a file is changed, that this thread still holds the output that contains it, if it ever did.
+
+    Raises OutputHeld if it doesn't.
+    """
+    for lease in tuple(_held):
+        if lease.thread == threading.get_ident() and storage.resolved(path).startswith(join(lease.where, "")):
+            lease.require_held()

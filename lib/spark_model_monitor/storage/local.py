@@ -1,0 +1,224 @@
+"""Storage for the files of this machine. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlparse
+
+from spark_model_monitor.errors import BadInput, OutputFailed
+from spark_model_monitor.storage.files import (
+    COPIED_BYTES,
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    STORAGES,
+    USUAL_FILE,
+    USUAL_FOLDER,
+    Storage,
+    StoredFile,
+    draft_name,
+    is_hidden,
+)
+from spark_model_monitor.storage.lease import require_lease
+
+
+@STORAGES.register("local", schemes=("", "file"))
+class LocalStorage(Storage):
+    """Files of this machine."""
+
+    def resolved(self, path: str) -> str:
+        return f"file:{local_path(path).absolute()}"
+
+    def exists(self, path: str) -> bool:
+        return local_path(path).exists()
+
+    def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
+        top = local_path(path)
+        if not top.exists():
+            raise BadInput(f"{path}: there is no such file or directory")
+        try:
+            yield from _hidden_too(top) if hidden else _local_files(top)
+        except OSError as error:
+            raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
+
+    def list_folders(self, path: str) -> list[str]:
+        top = local_path(path)
+        if not top.exists():
+            raise BadInput(f"{path}: there is no such file or directory")
+        if not top.is_dir():
+            return []
+        try:
+            folders = [inner for inner in top.iterdir() if inner.is_dir() and not is_hidden(inner.name)]
+            return sorted(inner.name for inner in folders if not _is_circle(inner))
+        except OSError as error:
+            raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
+
+    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
+        files: list[StoredFile] = []
+        try:
+            for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
+                file = local_path(folder) / name
+                with suppress(FileNotFoundError):  # deleted in the meantime
+                    files += _local_files(file) if file.is_file() else ()
+        except OSError as error:
+            raise BadInput(f"{folder}: can't be listed ({error.strerror})") from error
+        return files
+
+    def read(self, path: str, at_most: int | None = None, start: int = 0) -> bytes:
+        try:
+            with local_path(path).open("rb") as file:
+                if start:
+                    file.seek(start)
+                return file.read(-1 if at_most is None else at_most)
+        except OSError as error:
+            raise BadInput(f"{path}: can't be read ({error.strerror})") from error
+
+    def open(self, path: str) -> Path:
+        return local_path(path)
+
+    def write(self, path: str, content: bytes, *, private: bool = False) -> None:
+        require_lease(self, path)
+        target = local_path(path)
+        mode = PRIVATE_FILE if private else USUAL_FILE
+        with _draft_of(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
+            target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
+            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def assemble(self, sources: Sequence[str], target: str) -> bool:
+        require_lease(self, target)
+        parts, place = [local_path(source) for source in sources], local_path(target)
+        if _holds_just(place, parts):
+            return False
+        with _draft_of(place, target) as draft:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if len(parts) == 1:
+                parts[0].replace(draft)
+            with draft.open("ab") as file:
+                for part in parts if len(parts) > 1 else ():
+                    with part.open("rb") as content:
+                        shutil.copyfileobj(content, file, COPIED_BYTES)
+                os.fsync(file.fileno())
+        return True
+
+    def delete(self, path: str) -> None:
+        require_lease(self, path)
+        target = local_path(path)
+        try:
+            if target.is_dir() and not target.is_symlink():
+                for inner in target.iterdir():
+                    self.delete(str(inner))
+                target.rmdir()
+            else:
+                target.unlink(missing_ok=True)
+        except FileNotFoundError:  # another process deleted it in the meantime
+            pass
+        except OSError as error:
+            raise OutputFailed(
+                f"{path}: can't be removed ({error.strerror}); have this user own the output path"
+            ) from error
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is on this machine."""
+    return urlparse(path).scheme in ("", "file")
+
+
+def local_path(path: str) -> Path:
+    """The local path of `/data/x`, `file:/data/x` or `file:///data/x`; without percent-decoding, like Hadoop."""
+    if path.startswith("file:"):
+        return Path("/" + path.removeprefix("file:").lstrip("/"))
+    return Path(path)
+
+
+@contextmanager
+def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
+    """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: for the error."""
+    draft = target.with_name(draft_name(target.name))
+    try:
+        yield draft
+        draft.replace(target)
+    except OSError as error:
+        raise OutputFailed(
+            f"{path}: can't be written ({error.strerror}); name an output path that this user can write to{room}"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _holds_just(place: Path, parts: Sequence[Path]) -> bool:
+    """Whether a file exists and equals the concatenation of the parts."""
+    if not place.is_file() or place.stat().st_size != sum(part.stat().st_size for part in parts):
+        return False
+    with ExitStack() as opened:
+        held = opened.enter_context(place.open("rb"))
+        for part in parts:
+            content = opened.enter_context(part.open("rb"))
+            while piece := content.read(COPIED_BYTES):
+                if held.read(len(piece)) != piece:
+                    return False
+    return True
+
+
+def _local_files(top: Path) -> Iterator[StoredFile]:
+    if top.is_file():
+        yield _stored(str(top.absolute()), top.stat())
+        return
+    for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        for name in folders:
+            if _is_circle(Path(folder, name)):
+                raise BadInput(
+                    f"{Path(folder, name)}: is a link to a folder that it lies in, so that every file would be read again and "
+                    "again; remove the link"
+                )
+        for file in (os.path.join(folder, name) for name in names if not is_hidden(name)):
+            if not file.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in file):
+                raise BadInput(f"{file}: has a name that is not UTF-8; rename it")
+            found = _found(file)
+            if found is None:
+                continue
+            if not stat.S_ISREG(found.st_mode):
+                raise BadInput(
+                    f"{file}: is no file but a pipe, a socket, a device or a link that leads nowhere; remove it"
+                )
+            yield _stored(file, found)
+
+
+def _hidden_too(top: Path) -> Iterator[StoredFile]:
+    """The files at or below a folder, without following links to folders; skips files deleted in the meantime."""
+    for folder, _, names in os.walk(top):
+        for file in (os.path.join(folder, name) for name in names):
+            with suppress(FileNotFoundError):
+                if os.path.isfile(file):
+                    yield _stored(os.path.abspath(file), os.stat(file))
+
+
+def _found(file: str) -> os.stat_result | None:
+    """The status of a file, or of a link that leads nowhere; None if the file was deleted in the meantime."""
+    try:
+        return os.stat(file)
+    except OSError:
+        if os.path.lexists(file):
+            return os.lstat(file)
+        return None
+
+
+def _stored(path: str, found: os.stat_result) -> StoredFile:
+    return StoredFile(f"file:{path}", found.st_size, found.st_mtime_ns // 1_000_000)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_circle(folder: Path) -> bool:
+    """Whether a folder is one of its own parents; several links together may form such a cycle."""
+    return folder.is_symlink() and any(above.samefile(folder) for above in folder.absolute().parents)
