@@ -64,10 +64,10 @@ unit: $(VENV)/.test ## run all unit tests; one that takes above 0.5 s of a proce
 mutants: $(VENV)/.test ## damage the package in sixteen ways, and say which of them `make quick` and `make unit` notice
 	@$(PY) -m tests.mutants $(ARGS)
 
-test-all: $(VENV)/.test classes .venv-airflow/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone, damaged windows
+test-all: $(VENV)/.test classes .venv-airflow/.made build/pins/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone, damaged windows
 	@$(PYTEST) -m "rest and not slow" $(ARGS)
 
-test-whole: $(VENV)/.test classes .venv-airflow/.made ## run both in one go, where what waits for a server leaves its time to others
+test-whole: $(VENV)/.test classes .venv-airflow/.made build/pins/.made ## run both in one go, where what waits for a server leaves its time to others
 	@$(PYTEST) $(ARGS)
 
 # On Connect one file holds most tests, which `--dist load` spreads over the processes.
@@ -156,10 +156,8 @@ advisories: build/pins/.made ## look up known vulnerabilities of what a job inst
 
 # Where the wheel is tried; Pythons that aren't here are left out.
 PUBLISH ?= 3.10 3.10+pandas==2.2.3+numpy==1.26.4 3.12 3.12+pandas==2.3.3+numpy==2.2.6 3.13 3.13+pandas==3.1.1
-publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, and try the wheel in empty environments: PUBLISH='3.12 3.12+pandas==2.2.3'
-	@rm -rf build/publish && build/pins/bin/uv build --quiet --out-dir build/publish/dist .
-	@build/pins/bin/twine check --strict build/publish/dist/*.whl build/publish/dist/*.tar.gz
-	@$(PY) -m tests.publish build/publish/dist/*.whl $(PUBLISH)
+publish-check: build/pins/.made $(VENV)/.test ## build what a registry gets, check it, try the wheel in empty environments, refuse placeholders: PUBLISH='3.12 3.12+pandas==2.2.3'
+	@$(PY) -m tests.publish $(PUBLISH)
 
 build/pins/.made: $(HASHED)/pins.txt
 	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)

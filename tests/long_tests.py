@@ -124,6 +124,7 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_engine_seam::test_no_other_room_reaches_into_the_jvm",
         "test_glossary::test_types_have_no_words_of_a_dialect_in_their_names",
         "test_glossary::test_what_a_term_is_called_in_code_is_there",
+        "test_old_name::test_the_old_name_is_nowhere_but_where_it_stays",
         "test_quick::test_every_long_test_is_there",
         "test_quick::test_the_test_of_a_changed_module_comes_first_and_those_that_import_it_by_detours_come_behind",
         "test_import_table::test_a_floor_imports_only_from_those_above_it",

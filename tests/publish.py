@@ -1,9 +1,11 @@
-"""What a registry gets, tried as a stranger would: the wheel in an empty environment of each Python, and the quickstart there.
+"""What a registry gets: built, checked, and tried as a stranger would, before anybody publishes it.
 
-python -m tests.publish WHEEL 3.10 3.11 3.12+pandas==2.2.3+numpy==1.26.4 …
+python -m tests.publish 3.10 3.11 3.12+pandas==2.2.3+numpy==1.26.4 …
 
-Behind a + are releases that an environment has to have. It ends with the sizes of what the last environment holds, with which of
-it a run without Spark loads and how long that takes; the quickstart is run once more without the rest.
+It builds the wheel and the source distribution into build/publish/dist, lets twine check them, and installs the wheel into an
+empty environment of each Python, where it runs the quickstart. Behind a + are releases that an environment has to have. Then it
+prints the sizes of what the last environment holds, which of it a run without Spark loads and how long that takes, and runs the
+quickstart once more without the rest. It ends with an error if setup.cfg still has placeholders.
 """
 
 from __future__ import annotations
@@ -15,25 +17,31 @@ import resource
 import shutil
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "build" / "publish"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "build" / "publish"
+TOOLS = ROOT / "build" / "pins" / "bin"
+"""Where `make build/pins/.made` puts the pinned uv, twine and setuptools."""
+
 ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
 
 FROM_PYTHON = """
 import pandas as pd
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 baseline = run_baseline(pd.read_csv("march.csv"), DataQualityMonitor())
-print(*sorted({each.feature_name for each in run_monitoring("april.csv", DataQualityMonitor(), baseline).violations.violations}))
+findings = run_monitoring("april.csv", DataQualityMonitor(), baseline)
+print(*sorted({violation.feature_name for violation in findings.violations.violations}))
 """
 
 SIZES = """
 import importlib.metadata as metadata, json
-of = {}
-for each in metadata.distributions():
-    files = [each.locate_file(file) for file in each.files or ()]
-    of[each.name] = sum(file.stat().st_size for file in files if file.is_file())
-print(json.dumps([of, metadata.packages_distributions()]))
+sizes = {}
+for package in metadata.distributions():
+    files = [package.locate_file(file) for file in package.files or ()]
+    sizes[package.name] = sum(file.stat().st_size for file in files if file.is_file())
+print(json.dumps([sizes, metadata.packages_distributions()]))
 """
 
 RELEASES = """
@@ -47,88 +55,162 @@ IMPORTS = {
     "pandas and pyarrow alone": "import pandas, pyarrow",
 }
 
-LEAST_MB = 1
+SMALLEST_SHOWN_MB = 1
+
+WHAT_TO_WRITE = {
+    "url": "the address of the repository",
+    "project_urls": "the addresses of the documentation, the changelog and the issues",
+    "author": "the name of the person or organisation that wrote the package",
+    "author_email": "an address at which the author can be reached",
+    "maintainer": "the name of the person or organisation that publishes releases",
+    "maintainer_email": "an address at which the maintainer can be reached",
+}
+"""The members of setup.cfg that say whose the package is."""
+
+RESERVED_DOMAIN = r"(?://|@)(?:[\w-]+\.)*(?:example\.(?:com|net|org)|example|invalid|localhost|test)(?=[/:\s]|$)"
+"""In an address: a domain that belongs to nobody (RFC 2606)."""
+
+PLACEHOLDER = re.compile(rf"\bplaceholder\b|{RESERVED_DOMAIN}", re.IGNORECASE)
 
 
-def main(wheel: str, versions: list[str]) -> None:
-    last = None
-    for name in versions:
-        version, *pins = name.split("+")
-        python = shutil.which(f"python{version}")
-        runs = python and subprocess.run([python, "-V"], env=_named(version), capture_output=True, check=False)
-        if not python or (runs and runs.returncode):
-            print(f"Python {version} is not here, and was not tried")
-            continue
-        environment = FOLDER / name
-        shutil.rmtree(environment, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", environment], env=_named(version), check=True)
-        _pip(environment, "install", "--quiet", "--use-pep517", wheel, *pins)
-        _quickstart(environment)
-        held = json.loads(_run([str(environment / "bin" / "python"), "-c", RELEASES], FOLDER, 0).stdout)
-        print(f"Python {version} with {held}: the quickstart runs", flush=True)
-        last = environment
-    if last is not None:
-        _report_sizes(last)
+def main(folder: Path, pythons: list[str]) -> None:
+    """Builds, checks and tries what would be published. pythons: versions, with releases behind each +."""
+    shutil.rmtree(folder, ignore_errors=True)
+    wheel, sdist = build_distributions(folder / "dist")
+    check_distributions(wheel, sdist)
+    print(f"{wheel.name} and {sdist.name} are built, and twine accepts them", flush=True)
+
+    last_environment = None
+    for python in pythons:
+        environment = folder / python
+        if try_wheel(wheel, environment, *python.split("+")):
+            last_environment = environment
+    if last_environment is not None:
+        report_sizes(last_environment)
+
+    refuse_placeholders((ROOT / "setup.cfg").read_text(encoding="utf-8"))
 
 
-def _quickstart(environment: Path) -> set[str]:
+def build_distributions(folder: Path) -> tuple[Path, Path]:
+    """The wheel and the source distribution, built by the pinned setuptools alone; the wheel is made of the other one's files."""
+    command = [str(TOOLS / "uv"), "build", "--quiet", "--out-dir", str(folder)]
+    command += ["--offline", "--no-build-isolation", "--python", str(TOOLS / "python"), str(ROOT)]
+    run_command(command, ROOT)
+    [wheel] = folder.glob("*.whl")
+    [sdist] = folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+def check_distributions(*distributions: Path) -> None:
+    """Raises SystemExit if a registry would refuse one of them, or could not show its description."""
+    run_command([str(TOOLS / "twine"), "check", "--strict", *map(str, distributions)], ROOT)
+
+
+def refuse_placeholders(configuration: str) -> None:
+    """Raises SystemExit if members of setup.cfg are absent or placeholders; it names each, and what to write instead."""
+    metadata = ConfigParser()
+    metadata.read_string(configuration)
+
+    faults = []
+    for member, instead in WHAT_TO_WRITE.items():
+        lines = metadata.get("metadata", member, fallback="").split("\n")
+        if not any(lines):
+            faults.append(f"{member} is absent: write {instead}")
+        placeholders = [line for line in lines if PLACEHOLDER.search(line)]
+        faults += [f"{member} is a placeholder ({line}): write {instead}" for line in placeholders]
+    if faults:
+        raise SystemExit(
+            "\n- ".join(["setup.cfg doesn't say whose the package is, so it must not be published:", *faults])
+        )
+
+
+def try_wheel(wheel: Path, environment: Path, version: str, *pins: str) -> bool:
+    """Runs the quickstart in a new environment that has the wheel and what pip installs for it; False without that Python."""
+    python = shutil.which(f"python{version}")
+    started = python and subprocess.run([python, "-V"], env=clean_variables(version), capture_output=True, check=False)
+    if not python or (started and started.returncode):
+        print(f"Python {version} is not here, and was not tried")
+        return False
+    subprocess.run([python, "-m", "venv", environment], env=clean_variables(version), check=True)
+    run_pip(environment, "install", "--quiet", "--use-pep517", str(wheel), *pins)
+    run_quickstart(environment)
+    releases = json.loads(run_command([str(environment / "bin" / "python"), "-c", RELEASES], environment).stdout)
+    print(f"Python {version} with {releases}: the quickstart runs", flush=True)
+    return True
+
+
+def run_quickstart(environment: Path) -> set[str]:
     """Baseline and window as commands and from Python; gives the top-level modules that a command loaded."""
     folder = environment / "quickstart"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     (folder / "march.csv").write_text(ORDERS)
     (folder / "april.csv").write_text(ORDERS.replace("FR", "ES"))
+    run_command([str(environment / "bin" / "spark-model-monitor"), "baseline", "march.csv"], folder)
+
     python = str(environment / "bin" / "python")
-    monitor = [python, "-X", "importtime", "-m", "spark_model_monitor.cli", "monitor", "april.csv"]
-    _run([str(environment / "bin" / "spark-model-monitor"), "baseline", "march.csv"], folder, 0)
-    loaded = _run([*monitor, "--baseline", "march-baseline", "--fail-on-violations"], folder, 4).stderr
-    found = _run([python, "-c", FROM_PYTHON], folder, 0).stdout
-    assert found == "country\n", found
-    return {name.partition(".")[0] for name in re.findall(r"^import time:.*\| +(\S+)$", loaded, re.MULTILINE)}
+    monitor = [python, "-X", "importtime", "-m", "spark_model_monitor", "monitor", "april.csv"]
+    monitoring = run_command([*monitor, "--baseline", "march-baseline", "--fail-on-violations"], folder, status=4)
+    violated_features = run_command([python, "-c", FROM_PYTHON], folder).stdout
+    assert violated_features == "country\n", violated_features
+    modules = re.findall(r"^import time:.*\| +(\S+)$", monitoring.stderr, re.MULTILINE)
+    return {module.partition(".")[0] for module in modules}
 
 
-def _report_sizes(environment: Path) -> None:
+def report_sizes(environment: Path) -> None:
     python = str(environment / "bin" / "python")
-    sizes, owners = json.loads(_run([python, "-c", SIZES], FOLDER, 0).stdout)
-    loaded = {owner for module in _quickstart(environment) for owner in owners.get(module, ())} - {"pip", "setuptools"}
+    sizes, packages = json.loads(run_command([python, "-c", SIZES], environment).stdout)
+    modules = run_quickstart(environment)
+    loaded = {package for module in modules for package in packages.get(module, ())} - {"pip", "setuptools"}
+
+    # What the environment holds
     print("\n| package | MB | a run without Spark loads it |\n|---|---|---|")
-    for name, size in sorted(sizes.items(), key=lambda sized: -sized[1]):
-        if size >= LEAST_MB * 1e6:
+    for name, size in sorted(sizes.items(), key=lambda named_size: -named_size[1]):
+        if size >= SMALLEST_SHOWN_MB * 1e6:
             print(f"| {name} | {size / 1e6:.0f} | {'yes' if name in loaded else 'no'} |")
-    of_loaded = sum(size for name, size in sizes.items() if name in loaded)
-    imports = {name: min(_core_seconds([python, "-c", program]) for _ in range(3)) for name, program in IMPORTS.items()}
-    print(f"| all {len(sizes)} | {sum(sizes.values()) / 1e6:.0f} | {of_loaded / 1e6:.0f} |")
+    loaded_size = sum(size for name, size in sizes.items() if name in loaded)
+    print(f"| all {len(sizes)} | {sum(sizes.values()) / 1e6:.0f} | {loaded_size / 1e6:.0f} |")
+
+    # What it takes to load it
     print("\n| import | core seconds |\n|---|---|")
-    print("".join(f"| {name} | {seconds:.2f} |\n" for name, seconds in imports.items()), end="")
-    _pip(environment, "uninstall", "--quiet", "--yes", *sorted(set(sizes) - loaded - {"pip"}))
-    _quickstart(environment)
+    for name, program in IMPORTS.items():
+        seconds = min(measure_core_seconds([python, "-c", program], environment) for _ in range(3))
+        print(f"| {name} | {seconds:.2f} |")
+
+    # That the rest isn't needed
+    run_pip(environment, "uninstall", "--quiet", "--yes", *sorted(set(sizes) - loaded - {"pip"}))
+    run_quickstart(environment)
     print("\nthe quickstart runs without the rest")
 
 
-def _core_seconds(words: list[str]) -> float:
-    """Of a process that has ended well."""
+def measure_core_seconds(command: list[str], folder: Path) -> float:
+    """What a processor does for a command that ends well."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    _run(words, FOLDER, 0)
+    run_command(command, folder)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _pip(environment: Path, *words: str) -> None:
-    subprocess.run([environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", *words], check=True)
+def run_pip(environment: Path, *arguments: str) -> None:
+    subprocess.run([environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", *arguments], check=True)
 
 
-def _run(words: list[str], folder: Path, status: int) -> subprocess.CompletedProcess[str]:
-    ended = subprocess.run(words, cwd=folder, env=_named(""), capture_output=True, text=True, check=False)
-    if ended.returncode != status:
-        raise SystemExit(f"{words} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
-    return ended
+def run_command(command: list[str], folder: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Runs a command that has to end with this status."""
+    process = subprocess.run(command, cwd=folder, env=clean_variables(), capture_output=True, text=True, check=False)
+    if process.returncode != status:
+        raise SystemExit(f"{command} ended with {process.returncode}:\n{process.stdout}{process.stderr}")
+    return process
 
 
-def _named(version: str) -> dict[str, str]:
+def clean_variables(version: str = "") -> dict[str, str]:
     """The variables of this process without those that find other packages. version: for pyenv, which others don't mind."""
-    kept = {name: text for name, text in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "SPARK_HOME")}
-    return {**kept, **({"PYENV_VERSION": version} if version else {})}
+    hidden = ("PYTHONPATH", "PYTHONHOME", "SPARK_HOME")
+    variables = {name: value for name, value in os.environ.items() if name not in hidden}
+    if version:
+        variables["PYENV_VERSION"] = version
+    return variables
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(FOLDER, sys.argv[1:])

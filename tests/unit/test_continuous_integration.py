@@ -10,14 +10,9 @@ from tests.at_hand import DEMANDED, require
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")}
-PUBLISHES = "make release"
-BEFORE = ("lint", "types", "test")
-
-
-def steps_of(workflow: str) -> dict[str, list[str]]:
-    """The commands of each job, in their order."""
-    jobs = yaml.safe_load(workflow)["jobs"]
-    return {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+TO_THE_REGISTRY = "pypa/gh-action-pypi-publish"
+PUBLISHES = ("make release", TO_THE_REGISTRY)
+BEFORE = ("lint", "types", "test", "publish-check")
 
 
 @pytest.fixture
@@ -51,17 +46,49 @@ def test_no_workflow_demands_what_a_bare_clone_has_not():
     assert [name for name, text in WORKFLOWS.items() if DEMANDED in text] == []
 
 
-def test_style_types_and_tests_come_before_what_publishes():
-    publishing = [
-        steps for text in WORKFLOWS.values() for steps in steps_of(text).values() if any(map(published, steps))
+def test_all_checks_come_before_what_publishes():
+    publishing_jobs = [
+        (jobs, name)
+        for jobs in map(read_jobs, WORKFLOWS.values())
+        for name, job in jobs.items()
+        if any(map(publishes, list_steps(job)))
     ]
 
-    assert publishing
-    for steps in publishing:
-        first = next(place for place, step in enumerate(steps) if published(step))
-        made = [word for step in steps[:first] for word in step.split()[1:]]
-        assert [target for target in BEFORE if target not in made] == []
+    assert [name for _, name in publishing_jobs] == ["registry", "github"]
+    for jobs, name in publishing_jobs:
+        targets = [target for step in list_steps_before_publishing(jobs, name) for target in step.split()[1:]]
+        assert [target for target in BEFORE if target not in targets] == [], name
 
 
-def published(step: str) -> bool:
+def test_the_job_that_a_registry_trusts_runs_nothing_of_ours_and_no_other_job_asks_for_its_token():
+    jobs = [job for workflow in WORKFLOWS.values() for job in read_jobs(workflow).values()]
+    trusted = [job for job in jobs if "id-token" in job.get("permissions", {})]
+
+    [job] = trusted
+    assert job["permissions"] == {"id-token": "write"}
+    assert job["environment"] == "registry"
+    assert [step for step in job["steps"] if "run" in step] == []
+    assert job["steps"][-1]["uses"].startswith(TO_THE_REGISTRY)
+
+
+def read_jobs(workflow: str) -> dict[str, dict]:
+    return yaml.safe_load(workflow)["jobs"]
+
+
+def list_steps(job: dict) -> list[str]:
+    """The command of each step, or the action that it uses."""
+    return [step.get("run") or step["uses"] for step in job["steps"]]
+
+
+def list_steps_before_publishing(jobs: dict[str, dict], name: str) -> list[str]:
+    """The steps of the jobs that a job waits for, and its own before the first that publishes."""
+    steps = list_steps(jobs[name])
+    first = next(index for index, step in enumerate(steps) if publishes(step))
+    steps = steps[:first]
+    while name := jobs[name].get("needs"):
+        steps = list_steps(jobs[name]) + steps
+    return steps
+
+
+def publishes(step: str) -> bool:
     return step.startswith(PUBLISHES)

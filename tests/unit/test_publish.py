@@ -1,0 +1,87 @@
+"""What is published says whose it is, and its description leads somewhere without the repository."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from tests.publish import WHAT_TO_WRITE, refuse_placeholders
+
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = runpy.run_path(str(ROOT / "setup.py"))
+TARGET = re.compile(r"\]\(([^)]*)\)")
+
+REAL = {
+    "url": "https://forge.net/somebody/monitor",
+    "project_urls": "\n    Documentation = https://docs.forge.net/latest\n    Issues = https://forge.net/testers/example/issues",
+    "author": "Ada Example-Lovelace",
+    "author_email": "ada.test@forge.net",
+    "maintainer": "The Invalid Company",
+    "maintainer_email": "releases@contest.io",
+}
+"""Members of an owner whose names only resemble placeholders."""
+
+
+def configuration(**members):
+    """setup.cfg with these members; None leaves one out."""
+    lines = [f"{name} = {value}" for name, value in (REAL | members).items() if value is not None]
+    return "[metadata]\nname = monitor\n" + "\n".join(lines)
+
+
+def test_members_of_an_owner_may_be_published():
+    refuse_placeholders(configuration())
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("url", "https://example.com/monitor"),
+        ("url", "https://www.example.org"),
+        ("url", "https://forge.invalid/monitor"),
+        ("project_urls", "\n    Documentation = https://docs.forge.net\n    Issues = https://example.net/issues"),
+        ("author", "Placeholder"),
+        ("author", ""),
+        ("author_email", "ada@example.com"),
+        ("maintainer", None),
+        ("maintainer_email", "releases@forge.example"),
+    ],
+)
+def test_a_placeholder_or_a_gap_is_refused_by_its_member_with_what_to_write(member, value):
+    with pytest.raises(SystemExit) as refusal:
+        refuse_placeholders(configuration(**{member: value}))
+
+    [line] = str(refusal.value).splitlines()[1:]
+    assert line.startswith(f"- {member} is ")
+    assert line.endswith(f": write {WHAT_TO_WRITE[member]}")
+
+
+def test_every_member_that_says_whose_the_package_is_is_in_setup_cfg():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+
+    assert set(WHAT_TO_WRITE) <= set(setup["metadata"])
+
+
+def test_relative_links_and_pictures_get_the_address_of_the_repository_at_the_tag():
+    page = (
+        "![A day](docs/day.png) of [pages](docs/pages.md#a-day), [a site](https://forge.net), [below](#below), `a[0]`"
+    )
+
+    assert SETUP["with_absolute_links"](page, "https://forge.net/us/monitor", "v1.2.0") == (
+        "![A day](https://forge.net/us/monitor/raw/v1.2.0/docs/day.png) of "
+        "[pages](https://forge.net/us/monitor/blob/v1.2.0/docs/pages.md#a-day), "
+        "[a site](https://forge.net), [below](#below), `a[0]`"
+    )
+
+
+def test_the_description_is_the_readme_with_other_targets_of_links_alone():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    description = SETUP["describe"]()
+
+    assert TARGET.sub("]()", description) == TARGET.sub("]()", readme)
+    targets = TARGET.findall(description)
+    assert len(targets) > 20
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
