@@ -40,7 +40,7 @@ def find_problems(figures: Figures, table: str, added_lines: Collection[Line] = 
     for key, uses in sorted(figures.uses.items()):
         ceiling = int(ceilings.get(key, 0))
         if len(uses) > ceiling:
-            problems += _describe_uses(key, uses, ceiling, added_lines, glossary)
+            problems += _describe_uses(key, sorted(uses), ceiling, added_lines, glossary)
     for folder in sorted(figures.totals):
         problems += _describe_rates(folder, figures, ceilings, added_lines)
     old_lines = find_old_lines(ceilings, figures)
