@@ -92,6 +92,7 @@ airflow: .venv-airflow/.made ## make .venv-airflow, where `make test-all` finds 
 lint: $(VENV)/.test ## check style and format
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(PY) -m tests.plain --check
 	@bash -n spark-submit.sh && bash -n .ci/run
 	@$(VENV)/bin/hadolint docker/Dockerfile
 

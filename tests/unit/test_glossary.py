@@ -1,4 +1,4 @@
-"""docs/glossary.md names what is there, and types of ours that others use have words of the field for names."""
+"""docs/glossary.md names what is there."""
 
 from __future__ import annotations
 
@@ -12,32 +12,6 @@ ROOT = PACKAGE.parents[1]
 ROW = re.compile(r"^\| ([a-z -]+) \| [^|]+ \| `(\w+)` in `(\w+)` \|$", re.MULTILINE)
 PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 
-INSTEAD = {
-    "Alike": "Templated",
-    "Asked": "Requested",
-    "Chance": "Noise",
-    "Facts": "Metadata",
-    "Fault": "Error",
-    "Found": "Result",
-    "Half": "Input, Output",
-    "Heads": "Prefix",
-    "Kept": "Accepted",
-    "Known": "Baseline",
-    "Nobody": "Default",
-    "Place": "Location",
-    "Places": "Locations",
-    "Remedy": "Hint",
-    "Room": "Margin",
-    "Sent": "Broadcast",
-    "Share": "Fraction",
-    "Somebody": "User",
-    "Told": "Notified",
-}
-"""Words of a dialect, and the field's."""
-
-PUBLIC = {"ViolationsFound"}
-"""Names that users write, which stay."""
-
 
 @cache
 def defined() -> dict[str, set[str]]:
@@ -50,17 +24,6 @@ def defined() -> dict[str, set[str]]:
             for name in filter(None, found):
                 names.setdefault(name, set()).add(module.split("/")[0])
     return names
-
-
-@cache
-def types() -> dict[str, str]:
-    """The classes at the top of modules whose names have no underscore, each with its module."""
-    return {
-        node.name: module
-        for module, path in modules().items()
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
-    }
 
 
 def test_the_glossary_fits_on_a_page_and_is_in_order():
@@ -80,14 +43,3 @@ def test_what_a_term_is_called_in_code_is_there():
     ]
 
     assert gone == [], "docs/glossary.md: write what these are called now, and on which floor"
-
-
-def test_types_have_no_words_of_a_dialect_in_their_names():
-    against = [
-        f"{module}: {name} (instead of {word}: {INSTEAD[word]})"
-        for name, module in types().items()
-        for word in re.findall(r"[A-Z][a-z]*", name)
-        if word in INSTEAD and name not in PUBLIC
-    ]
-
-    assert against == []
