@@ -79,7 +79,6 @@ from spark_model_monitor.statistics.verdicts.components import (
     of_missing,
     of_numbers,
 )
-from spark_model_monitor.statistics.verdicts.memory import Memory
 from spark_model_monitor.statistics.verdicts.multiplicity import (
     BUDGET,
     adjusted,
@@ -1526,54 +1525,6 @@ def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, 
     return (random.random(rows) < shares).astype(float)
 
 
-def memory(full: bool) -> Iterator[Mark]:
-    """2: what windows say together, by Gaussian scores: healthy column-hours that alarm, and the delay of a change that stays."""
-    columns, alone = 400, shared(BUDGET, (*FAMILIES, "lasting drift"))["lasting drift"] / 100  # one of 100 columns
-    for n, m, wobble, lasts in (
-        (2_000, 500, 0, 0),
-        (2_000, 2_000, 0, 0),
-        (20_000, 500, 0.06, 0.9),
-        (2_000, 500, 0.06, 0.9),
-    ):
-        random = np.random.default_rng(SEED)
-        whole = walking(random, 336, columns * (10 if full else 1), n, m, wobble, lasts)
-        for level in (1 / 20, alone):
-            found = [
-                sum(each.p <= level for each in scores(whole[:hour], n, m).lasting().values())
-                for hour in range(24, 337, 24)
-            ]
-            tries = whole.shape[1] * len(found)
-            what = f"memory, {n:,} and {m:,} rows, wobble {wobble} AR({lasts}): p <= {level:.2g}, of {tries:,} columns and hours"
-            yield Mark(what, sum(found), f"<= {within(tries, level)}", sum(found) <= within(tries, level))
-    for wobble, shift in ((wobble, shift) for wobble in (0.0, 0.03) for shift in (0.1, 0.15, 0.25, 0.4)):
-        whole = walking(np.random.default_rng(SEED), 288, 40, 20_000, 300, wobble, 0.0)
-        whole[240:] += shift
-        delay = np.full(40, np.inf)
-        for hour in range(288, 240, -1):
-            told = scores(whole[:hour], 20_000, 300).lasting().values()
-            delay[[each.p <= alone for each in told]] = hour - 240
-        print(
-            f"        {shift} sd of 300 rows, wobble {wobble}, after 240 hours: median delay {np.median(delay):.0f} of 48 hours"
-        )
-
-
-def walking(
-    random: np.random.Generator, windows: int, columns: int, n: int, m: int, wobble: float, lasts: float
-) -> Values:
-    """Means of windows beside a baseline's, in standard deviations; what wobbles goes from window to window as AR(1) does."""
-    level, rows = random.normal(0, wobble, columns), []
-    for _ in range(windows):
-        level = lasts * level + random.normal(0, wobble * math.sqrt(1 - lasts**2), columns)
-        rows.append(level + random.normal(0, m**-0.5, columns))
-    return np.array(rows) - random.normal(0, n**-0.5, columns)
-
-
-def scores(shifts: Values, n: int, m: int) -> Memory:
-    effective, names = n * m / (n + m), tuple(map(str, range(shifts.shape[1])))
-    whole = np.full(shifts.shape, float(m)), np.full(shifts.shape, effective), np.ones(shifts.shape, bool)
-    return Memory(tuple(map(str, range(len(shifts)))), names, {"location": shifts * math.sqrt(effective)}, *whole)
-
-
 def speed(full: bool) -> Iterator[Mark]:
     """A10: verdicts of 1,000 columns beside two references, with 336 windows of history, from its file; without Spark."""
     random, columns, windows = np.random.default_rng(SEED), 1_000, 336
@@ -1595,7 +1546,7 @@ def speed(full: bool) -> Iterator[Mark]:
         began = time.process_time()
         found = read_history(f"{folder}/2026/02/01/00").before("2027")
         past = {name: found.past(name) for name in ("baseline", "previous:8")}
-        monitor.check(after, {}, known.with_history({"previous:8": before}, past, found.memory("b")))
+        monitor.check(after, {}, known.with_history({"previous:8": before}, past))
         took = time.process_time() - began
     yield Mark(f"processor seconds for verdicts of {columns:,} columns, {windows} windows", took, "<= 10", took <= 10)
 
@@ -2139,7 +2090,6 @@ PARTS = {
         kinds,
         free,
         between,
-        memory,
         clock,
         odd_days,
         fleets,

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import Rows
@@ -50,9 +50,6 @@ from spark_model_monitor.statistics.verdicts.variation import (
     unseen,
 )
 
-if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.memory import Lasting
-
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
@@ -89,13 +86,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name.
-    lasting: the joint evidence of windows, by feature.
-    """
+    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name."""
 
     ledger: BudgetLedger
     columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
-    lasting: Mapping[str, Lasting] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:

@@ -62,7 +62,6 @@ from spark_model_monitor.statistics.verdicts.variation import (
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.statistics.verdicts.clock import Season
-    from spark_model_monitor.statistics.verdicts.memory import Memory
     from spark_model_monitor.statistics.verdicts.volume import Earlier, Volume
 
 
@@ -85,7 +84,6 @@ class QualityBaseline(StoredBaseline):
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
-    memory: Memory | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -150,18 +148,17 @@ class QualityBaseline(StoredBaseline):
         self,
         references: Mapping[str, Profile],
         past: Mapping[str, Past],
-        memory: Memory | None = None,
         seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
         """The same baseline with earlier windows. references: sums of their states. past: their raw statistics, by
-        reference. memory: the windows compared with the baseline, in order. seasons: of features that may follow the clock.
+        reference. seasons: of features that may follow the clock.
         """
         history = dict(self.history)
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
         distributions = {name: from_profile(profile) for name, profile in references.items()}
-        return replace(self, references=distributions, history=history, memory=memory, seasons=seasons or {})
+        return replace(self, references=distributions, history=history, seasons=seasons or {})
 
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
@@ -502,7 +499,6 @@ class Comparison:
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
-    memory: Memory | None = None
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
