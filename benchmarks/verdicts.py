@@ -1421,51 +1421,6 @@ print(time.monotonic() - began, sum(os.times()[:4]) - cores)
 """
 
 
-def fillings(full: bool) -> Iterator[Mark]:
-    """Missing values that become a value, as their share and that of zeros go up and down from part to part, and together: what
-    healthy windows have by chance, and what is found of one column in twenty. Mended is a column that lacks nothing any more.
-    """
-    tries, level = (2000, OF_DRIFT / 20) if full else (400, OF_DRIFT / 20)
-    for rows in (1_000, 5_000):
-        for wobble, common in ((0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.7)):
-            what = f"{rows:,} rows, missing values that vary by e^{wobble:g}{', zeros with them' if common else ''}"
-            random, seen, chance = np.random.default_rng([SEED, 89]), Counter[str](), Counter[float]()
-            for number in range(tries):
-                if number % 20 == 0:
-                    values = np.concatenate([lacking(random, 640, wobble, common) for _ in range(32)])
-                    before, past = column("normal", values), parts_of(values)
-                    lasting = lacking(random, 640, wobble, common)
-                window = lacking(random, rows, wobble, common)
-                p = filled_p(past, before, window)
-                chance.update(each for each in (0.01, 0.001) if p <= each)
-                seen["mended"] += filled_p(past, before, window[~np.isnan(window)]) <= level
-                gone = np.isnan(window)
-                for name, value in (("0", 0.0), ("-99", -99.0), ("the mean", np.nanmean(lasting))):
-                    seen[name] += filled_p(past, before, np.where(gone, value, window)) <= level
-            for each in (0.01, 0.001):
-                most = within(tries, each)
-                yield Mark(
-                    f"{what}: healthy below {each:g} of {tries}", chance[each], f"<= {most}", chance[each] <= most
-                )
-            print(f"        {what}: found {', '.join(f'{name}: {seen[name] / tries:.2f}' for name in seen)}")
-    for rows, share in ((500, 0.002), (1_000, 0.001), (5_000, 0.0004)):
-        random, chance = np.random.default_rng([SEED, 90]), Counter[float]()
-        for number in range(5 * tries):
-            if number % 10 == 0:
-                values = lacking(random, rows, 0.0, 0.0, share)
-                before, past = column("normal", values), parts_of(values)
-            p = filled_p(past, before, lacking(random, rows, 0.0, 0.0, share))
-            chance.update(each for each in (0.001, level) if p <= each)
-        for each in (0.001, level):
-            what, most = f"{rows:,} rows beside as many, {share:.2%} are missing", within(5 * tries, each)
-            yield Mark(
-                f"{what}: healthy below {each:.2g} of {5 * tries:,}",
-                chance[each],
-                f"<= {most}",
-                chance[each] <= most,
-            )
-
-
 def lacking(random: np.random.Generator, rows: int, wobble: float, common: float, share: float = 0.03) -> Values:
     """Numbers, such a share of which is missing and 5 % zero. wobble: the deviation of the logarithm of the first share, four
     times that of the second's, which falls where that rises as far as they have in common.
@@ -1481,9 +1436,6 @@ def component_p(name: str, past: Raw | None, before: Column, window: Values) -> 
     sides = distribution(before), distribution(column("normal", window))
     (found,) = columns_of([ColumnRequest(*sides, past=past)])
     return min((each.p for each in found.components if each.name == name), default=1.0) if found else 1.0
-
-
-filled_p = partial(component_p, "filled")
 
 
 def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
@@ -2085,7 +2037,6 @@ PARTS = {
         groups_of_attributions,
         oracle,
         few,
-        fillings,
         storms,
         kinds,
         free,

@@ -84,7 +84,7 @@ TWO_SIDED_95 = 1.96
 FARTHER = 0.25
 """Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
 
-OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell", "filled"})
+OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell"})
 
 
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):

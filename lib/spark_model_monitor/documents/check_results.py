@@ -70,11 +70,11 @@ class CheckResult(Section):
 
     If chance is allowed for: p: the p-value of the check's own test; adjusted_p: adjusted for the columns tested with
     it. component: the column's test with the smallest p-value; effect: the size of its change, as a share. direction:
-    whether the mean of numbers went `up` or `down`; if one value replaces missing ones, its side of the baseline's
-    mean. distance: the largest gap between both distributions; distance_low, distance_high: the ends of its confidence
-    interval. smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for
-    texts a difference of shares. fewest: the fewest values of the window that would violate a guard on a share; None if
-    not even all would. same_as: the metric that this one repeats in other units.
+    whether the mean of numbers went `up` or `down`; for the component `missing`, the share of missing values. distance:
+    the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
+    smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
+    difference of shares. fewest: the fewest values of the window that would violate a guard on a share; None if not
+    even all would. same_as: the metric that this one repeats in other units.
 
     For a violation: alarm: the number of its alarm, shared by results with the same cause; 1 is the largest. words:
     what was and what is, without a value of any record. values: the categories concerned, most frequent first. since:

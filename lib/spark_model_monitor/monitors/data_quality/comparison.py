@@ -446,6 +446,14 @@ class FeatureComparison:
         new = self.has_own_drift or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
+    @property
+    def is_drift_tested(self) -> bool:
+        """Whether independent rows, or earlier windows, allow tests of the feature's drift."""
+        settings = self.whole.monitoring
+        if not settings.is_calibrated or not self.is_drift_calibrated:
+            return False
+        return settings.rows_are_independent or self.past(BASELINE) is not None
+
     @of_baseline
     def has_own_drift(self) -> bool:
         """Whether the user requested the drift check: by a method of another kind, or in the feature's own settings."""

@@ -59,7 +59,7 @@ SAID = "{check} is violated, and this is the same change"
 DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
 SAME_CHANGE = {
     "missing": "completeness_check",
-    **dict.fromkeys(("unseen", "cell", "chi2", "filled"), "categorical_values_check"),
+    **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check"),
 }
 """Components of drift, and the check that reports the same change in plainer words."""
 

@@ -252,7 +252,7 @@ def allowed_for(
         component = replace(component, p=component.p / component.rivals * rivals, rivals=rivals)
     p = _as_past_ones(component, now, past, groups.of(component.name), others)
     p = min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name))))
-    return Component(component.name, p, component.effect, component.tests)
+    return replace(component, p=p, rivals=None)
 
 
 def _as_past_ones(
