@@ -1072,92 +1072,6 @@ def told_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: i
     return f"a test that knows the law of amounts and {windows} windows has {found[0]} at drift's part, {found[1]} at a mean's"
 
 
-STORMS: dict[str, Callable[[np.random.Generator, int], Values]] = {
-    "not at all": lambda random, windows: np.zeros(windows),
-    "normally": lambda random, windows: random.normal(0, 0.08, windows),
-    "as t(5)": lambda random, windows: 0.06 * random.standard_t(5, windows),
-    "as t(3)": lambda random, windows: 0.05 * random.standard_t(3, windows),
-    "by storms": lambda random, windows: np.where(
-        random.random(windows) < 0.1, random.exponential(0.25, windows), random.normal(0, 0.03, windows)
-    ),
-}
-
-
-def storms(full: bool) -> Iterator[Mark]:
-    """Columns whose means vary from window to window by laws with thinner and thicker tails, each alone in its table, and as
-    one of 40: parts of 512 rows, then 30 windows of 600, of which those that were no alarm are examples to later ones. A shift is
-    one that a test which knows the spread, and that it is normal, finds in 0.90.
-    """
-    m, each, of = 600, 30, 100 if full else 40
-    for law, by in STORMS.items():
-        random = np.random.default_rng([SEED, 48])
-
-        def drawn(means: Values) -> Values:
-            return random.standard_normal(m * len(means)) + np.repeat(means, m)  # noqa: B023
-
-        shift = (stats.norm.isf(BUDGET) + POWER_OF_90) * math.sqrt(1 / m + float(np.var(by(random, 10**6))))
-        values = [drawn(by(random, 32)) for _ in range(of)]
-        tables = [(column("normal", own), past) for own in values if (past := parts_of(own)) is not None]
-        windows = [[drawn(by(random, 1)) for _ in range(each)] for _ in tables]
-        company = Others([past for _, past in tables], len(values[0]) * m / (len(values[0]) + m))
-        most = within(tries := len(tables) * each, OF_DRIFT)
-        for others, where in ((None, "alone"), (company, f"one of {len(tables)}")):
-            alarms = found = 0
-            for (before, past), later in zip(tables, windows, strict=True):
-                for window in later:
-                    now = column("normal", window)
-                    found += beside(past, before, column("normal", window + shift), others) <= OF_DRIFT
-                    if beside(past, before, now, others) <= OF_DRIFT:
-                        alarms += 1
-                    elif (raw := of_window(distribution(before), distribution(now))) is not None:
-                        past = {name: np.append(past[name], raw[name]) for name in past}
-            print(f"        a mean varies {law}, {where}: + {shift:.2f} is found in {found / tries:.2f}")
-            what = f"a mean varies {law}, {where}: healthy of {tries:,} that alarm"
-            yield Mark(what, alarms, f"<= {most}", alarms <= most)
-        print(f"        a mean varies {law}: {budget_of_tails(by, m, shift)}")
-    yield from storms_of_missing(full)
-
-
-def budget_of_tails(by: Callable[[np.random.Generator, int], Values], m: int, shift: float, windows: int = 47) -> str:
-    """What a test has within drift's part that knows the law of the means, and up to how many of its own deviations, as so many
-    windows of the column tell them, one has to be silent that does not.
-    """
-    random, tries = np.random.default_rng([SEED, 50]), 400_000
-
-    def means(of: int) -> Values:
-        return by(random, of) + random.normal(0, 1 / math.sqrt(m), of)
-
-    found = (np.abs(means(tries) + shift) > np.quantile(np.abs(means(10 * tries)), 1 - OF_DRIFT)).mean()
-    deviations = np.sqrt(np.mean(means(windows * tries // 10).reshape(windows, -1) ** 2, axis=0))
-    ratio = np.quantile(np.abs(means(tries)) / np.resize(deviations, tries), 1 - OF_DRIFT)
-    return f"a test that knows the law finds {found:.2f}; silence takes {ratio:.1f} deviations of {windows} windows"
-
-
-def storms_of_missing(full: bool) -> Iterator[Mark]:
-    """Columns of which 1 % are missing, a share that goes up and down by e^wobble from window to window, each alone in its table:
-    parts and windows as of means. So many more are missing as a test finds in about 0.90 that knows the wobble.
-    """
-    m, each, of, share = 600, 30, 100 if full else 40, 0.01
-    for wobble in (0.0, 0.5, 1.0, 1.2):
-        random, alarms, found, tries = np.random.default_rng([SEED, 49]), 0, 0, 0
-        reach = (stats.norm.isf(BUDGET) + POWER_OF_90) * math.sqrt(wobble**2 + 1 / (share * m))
-        more = min(share * math.exp(reach - wobble**2 / 2), 0.9)
-        for _ in range(of):
-            own = np.concatenate([lacking(random, m, wobble, 0.0, share) for _ in range(32)])
-            before, past = column("normal", own), parts_of(own)
-            for _ in range(each if past is not None else 0):
-                usual, many = (lacking(random, m, *law) for law in ((wobble, 0.0, share), (0.0, 0.0, more)))
-                found += component_p("missing", past, before, many) <= OF_MISSING
-                tries += 1
-                if component_p("missing", past, before, usual) <= OF_MISSING:
-                    alarms += 1
-                elif (raw := of_window(distribution(before), distribution(column("normal", usual)))) is not None:
-                    past = {name: np.append(past[name], [raw[name]]) for name in past or ()}
-        what, most = f"missing values vary by e^{wobble:g}", within(tries, OF_MISSING)
-        print(f"        {what}: {more:.0%} missing ones are found in {found / max(tries, 1):.2f}")
-        yield Mark(f"{what}: healthy of {tries:,} that alarm", alarms, f"<= {most}", alarms <= most)
-
-
 HEAVY: dict[str, Law] = {
     "Pareto 0.8": lambda random, rows, _: random.pareto(0.8, rows),
     "Cauchy": lambda random, rows, _: random.standard_cauchy(rows),
@@ -1419,23 +1333,6 @@ began, cores = time.monotonic(), sum(os.times()[:4])
 run_monitoring(f"{folder}/window.{kind}", monitor, baseline, engine="local")
 print(time.monotonic() - began, sum(os.times()[:4]) - cores)
 """
-
-
-def lacking(random: np.random.Generator, rows: int, wobble: float, common: float, share: float = 0.03) -> Values:
-    """Numbers, such a share of which is missing and 5 % zero. wobble: the deviation of the logarithm of the first share, four
-    times that of the second's, which falls where that rises as far as they have in common.
-    """
-    own, other = random.standard_normal(2)
-    zeros = -common * own + math.sqrt(1 - common**2) * other
-    is_missing = random.random(rows) < min(share * math.exp(wobble * own - wobble**2 / 2), 0.9)
-    is_zero = random.random(rows) < 0.05 * math.exp(wobble * zeros / 4)
-    return np.where(is_missing, np.nan, np.where(is_zero, 0.0, random.standard_normal(rows).round(2)))
-
-
-def component_p(name: str, past: Raw | None, before: Column, window: Values) -> float:
-    sides = distribution(before), distribution(column("normal", window))
-    (found,) = columns_of([ColumnRequest(*sides, past=past)])
-    return min((each.p for each in found.components if each.name == name), default=1.0) if found else 1.0
 
 
 def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
@@ -2037,7 +1934,6 @@ PARTS = {
         groups_of_attributions,
         oracle,
         few,
-        storms,
         kinds,
         free,
         between,
