@@ -131,17 +131,26 @@ class QualityBaseline(StoredBaseline):
         return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
 
     @property
-    def wanted_references(self) -> tuple[str, ...]:
-        """The references that a window is compared with, in addition to the baseline."""
-        everywhere = [self.monitoring, *self.settings.values()]
-        found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
-        if self.follows_the_clock:
-            found |= {PREVIOUS: None}
-        return tuple(name for name in found if name != BASELINE)
+    def wanted_references(self) -> Mapping[str, frozenset[str]]:
+        """The references that a window is compared with, in addition to the baseline, and the features compared with
+        each: those with such a comparator, and catalogues that grow.
+        """
+        features: dict[str, set[str]] = {}
+        for name, settings in self.settings.items():
+            for comparator in settings.comparators or ():
+                features.setdefault(comparator.against, set()).add(name)
+        growing = {name for name in self.names if self.grows(name)}
+        if growing and self.follows_the_clock:
+            features.setdefault(PREVIOUS, set()).update(growing)
+        return {reference: frozenset(names) for reference, names in features.items() if reference != BASELINE}
+
+    def grows(self, feature: str) -> bool:
+        """Whether a feature got new values throughout the baseline's rows."""
+        return growth_of(self.history.get(BASELINE), feature) is not None
 
     @property
     def follows_the_clock(self) -> bool:
-        """Whether earlier windows are references by default, without being named."""
+        """Whether earlier windows of the same hour are references, without being named."""
         return self.monitoring.is_calibrated and self.monitoring.comparators is None
 
     def with_history(
@@ -175,26 +184,20 @@ class QualityBaseline(StoredBaseline):
         row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
         """
         now = from_profile(profile)
-        sides = {BASELINE: self.distributions, **self.references}
 
         def alarmed(feature: str, reference: str = BASELINE) -> dict[str, Any]:
             key = (reference, feature) if reference in CLOCK else feature
             return {} if violated is None else {"alarmed": key in violated}
 
-        beside = (
-            (name, feature, {**raw, **alarmed(feature, name)})
-            for name, side in sides.items()
-            for feature, before in side.items()
-            if feature in now and (raw := of_window(before, now[feature])) is not None
-        )
-
-        def with_growth(name: str, feature: str, raw: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
-            if name != PREVIOUS or growth_of(self.history.get(BASELINE), feature) is None:
-                return name, feature, raw
-            known, before = self.distributions.get(feature), self.references[PREVIOUS][feature]
-            told = of_window(among(before, known), among(now[feature], known)) or raw
-            new = float(len(new_values(now[feature], known, before)))
-            return name, feature, {**raw, **told, "beyond": new, "far": raw["rows"]}
+        found: list[tuple[str, str, Mapping[str, Any]]] = []
+        for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
+            for feature, before in distributions.items():
+                grows = reference == PREVIOUS and self.grows(feature)
+                if feature not in now or not (grows or reference == BASELINE or reference in CLOCK):
+                    continue
+                raw = self._growth_of(feature, before, now[feature]) if grows else of_window(before, now[feature])
+                if raw is not None:
+                    found.append((reference, feature, {**raw, **alarmed(feature, reference)}))
 
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
@@ -202,10 +205,19 @@ class QualityBaseline(StoredBaseline):
             from spark_model_monitor.statistics.verdicts.volume import in_minutes
 
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        return (
-            *(with_growth(*each) for each in beside),
-            *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()),
-        )
+        found += [(WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()]
+        return tuple(found)
+
+    def _growth_of(
+        self, feature: str, before: FeatureDistribution, now: FeatureDistribution
+    ) -> Mapping[str, float] | None:
+        """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""
+        baseline = self.distributions.get(feature)
+        whole = of_window(before, now)
+        if whole is None:
+            return None
+        raw = of_window(among(before, baseline), among(now, baseline)) or whole
+        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": whole["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same baseline with at most this share of healthy runs that may alarm."""
@@ -319,12 +331,15 @@ class FeatureComparison:
 
     @of_baseline
     def judged_references(self) -> tuple[str, ...]:
-        """The references for drift that allows for noise: the baseline, and references whose past is known."""
+        """The references for drift that allows for noise: the baseline; the same hour for a column that follows the
+        clock; the windows before for a catalogue that grows, once their past is known.
+        """
         if not self.is_drift_calibrated:
             return ()
         if self.season is not None:
             return (BASELINE, *(name for name in self.references if name in CLOCK))
-        return (BASELINE, *(name for name in self.references if self.past(name) is not None))
+        is_known = bool(self.growth) and PREVIOUS in self.references and self.past(PREVIOUS) is not None
+        return (BASELINE, PREVIOUS) if is_known else (BASELINE,)
 
     @of_baseline
     def season(self) -> Season | None:

@@ -153,10 +153,10 @@ class History:
         place = self.table.schema.get_field_index("alarmed")
         return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
 
-    def profiles(self, references: Iterable[str], time: str) -> dict[str, Profile]:
-        """The result of `profile` for each reference whose windows exist."""
-        found = {name: self.profile(name, time) for name in references}
-        return {name: profile for name, profile in found.items() if profile is not None}
+    def profiles(self, references: Mapping[str, Collection[str]], time: str) -> dict[str, Profile]:
+        """The result of `profile` for each reference whose windows exist. references: with their features."""
+        profiles = {name: self.profile(name, time, features) for name, features in references.items()}
+        return {name: profile for name, profile in profiles.items() if profile is not None}
 
     def beside(self, known: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
         """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
@@ -223,9 +223,9 @@ class History:
         columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
         return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
 
-    def profile(self, reference: str, time: str) -> Profile | None:
-        """The sum of the states behind distributions, over the windows that a reference names for the window ending at
-        `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out for that
+    def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
+        """The sum of these features' states behind distributions, over the windows that a reference names for the window
+        ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out for that
         feature: otherwise a repair would look like a change.
         """
         wanted, count = _named(reference, self.before(time).entries, time)
@@ -237,7 +237,7 @@ class History:
             if found is None:
                 return None
             rows, names = rows + found.item_count, names or found.names
-            for name in found.names:
+            for name in [name for name in found.names if name in features]:
                 kept = parts.setdefault(name, [])
                 if len(kept) < count and name not in alarmed.get(entry.window, ()):
                     kept.append(found)
