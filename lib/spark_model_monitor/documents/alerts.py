@@ -26,7 +26,7 @@ class MonitoredWindow(Section):
     windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
     recorded. told: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
     the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
-    earlier days. lasting: whether an alarm of the previous window continues, though this window alone shows none.
+    earlier days.
     """
 
     window: Name
@@ -37,7 +37,6 @@ class MonitoredWindow(Section):
     told: tuple[Name, ...] = ()
     since: Mapping[str, Name] | None = None
     recurring: bool | None = None
-    lasting: bool | None = None
 
 
 class Transition(Section):
@@ -85,7 +84,7 @@ TWO_SIDED_95 = 1.96
 FARTHER = 0.25
 """Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
 
-OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell", "filled"})
+OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell"})
 
 
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
@@ -192,7 +191,7 @@ def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str |
     judged: dict[str, bool] = {}
     for each in results:
         if each.status is not CheckStatus.NOT_JUDGED and since:
-            is_over = each.status is not CheckStatus.VIOLATED and each.since is None
+            is_over = each.status is not CheckStatus.VIOLATED
             judged[cause(each)] = judged.get(cause(each), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
     over = ((name, start) for name, start in since.items() if judged.get(name, False))

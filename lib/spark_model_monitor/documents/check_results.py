@@ -70,17 +70,15 @@ class CheckResult(Section):
 
     If chance is allowed for: p: the p-value of the check's own test; adjusted_p: adjusted for the columns tested with
     it. component: the column's test with the smallest p-value; effect: the size of its change, as a share. direction:
-    whether the mean of numbers went `up` or `down`; if one value replaces missing ones, its side of the baseline's
-    mean. distance: the largest gap between both distributions; distance_low, distance_high: the ends of its confidence
-    interval. smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for
-    texts a difference of shares; smallest_lasting: likewise for a change that lasts a day, if earlier windows tell.
-    fewest: the fewest values of the window that would violate a guard on a share; None if not even all would. same_as:
-    the metric that this one repeats in other units.
+    whether the mean of numbers went `up` or `down`; for the component `missing`, the share of missing values. distance:
+    the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
+    smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
+    difference of shares. fewest: the fewest values of the window that would violate a guard on a share; None if not
+    even all would. same_as: the metric that this one repeats in other units.
 
     For a violation: alarm: the number of its alarm, shared by results with the same cause; 1 is the largest. words:
     what was and what is, without a value of any record. values: the categories concerned, most frequent first. since:
-    when the first of the consecutive windows with it began; None if this is the first. With another status, the
-    previous window's alarm continues.
+    when the first of the consecutive windows with it began; None if this is the first.
 
     change: for a violation, what changed, in words that follow the name; for other drift, `smallest_change` in words.
 
@@ -118,7 +116,6 @@ class CheckResult(Section):
     distance_low: UndefinableNumber = None
     distance_high: UndefinableNumber = None
     smallest_change: UndefinableNumber = None
-    smallest_lasting: UndefinableNumber = None
     fewest: Count | None = None
     reason: Name | None = None
     description: Name | None = None
@@ -333,7 +330,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
     def told(result: CheckResult) -> CheckResult:
         if result.status is not CheckStatus.VIOLATED:
-            return result.model_copy(update={"since": since.get(cause(result))}) if result.since else result
+            return result
         known = [time for time in (since.get(cause(result)), result.since) if time]
         members: dict[str, Any] = {"since": min(known, default=None)}
         if id(result) in numbers:
@@ -345,8 +342,9 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
 def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
-    found = (each for each in results if each.status is CheckStatus.VIOLATED or each.since)
-    return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
+    violated = [result for result in results if result.status is CheckStatus.VIOLATED]
+    largest_first = sorted(violated, key=lambda result: result.alarm or float("inf"))
+    return {cause(result): result.since or began for result in largest_first}
 
 
 def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:

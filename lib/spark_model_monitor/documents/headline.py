@@ -199,7 +199,7 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
     for each in results:
         ends = [abs(end - (0.0 if each.check in BESIDE else each.threshold or 0.0)) for end in each.interval or ()]
         if each.smallest_change is not None and each.change:
-            return f"{each.change}{_if_it_stays(each)}"
+            return each.change
         if each.check in SIDES:
             return f"{SIDES[each.check]}{number_text(each.threshold)} is asked for"
         if ends and each.status is not CheckStatus.VIOLATED and (each.check in BESIDE or each.metric != "ndcg"):
@@ -208,15 +208,6 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
             unjudged = each.status is CheckStatus.NOT_JUDGED
             return f"{'not compared: ' if unjudged else ''}{each.reason.partition(';')[0]}"
     return "–"
-
-
-def _if_it_stays(result: CheckResult) -> str:
-    """The smallest change detected after a day, if that is smaller."""
-    size, alone = result.smallest_lasting, result.smallest_change
-    if size is None or alone is None or size >= alone:
-        return ""
-    of_records = (result.change or "").endswith("records")
-    return f", {number_text(100 * size if of_records else size, 2)} if it stays for a day"
 
 
 def place_of(result: CheckResult, *, with_values: bool = True) -> str:

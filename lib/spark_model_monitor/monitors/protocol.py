@@ -281,7 +281,6 @@ class Finding:
     distance_low: float | None = None
     distance_high: float | None = None
     smallest_change: float | None = None
-    smallest_lasting: float | None = None
     fewest: int | None = None
     change: str | None = None
     reason: str | None = None

@@ -139,11 +139,11 @@ class AlertRule:
 
     def violated(self, windows: Iterable[MonitoredWindow]) -> int:
         """How many of the last windows had violations: new ones, or alarms that continue."""
-        found = [False]
+        are_violated: list[bool] = []
         for window in windows:
-            is_news = window.violations > 0 and not window.recurring
-            found.append(is_news or (found[-1] and bool(window.violations or window.lasting)))
-        return sum(found[1:][-self.evaluation_period :])
+            continues = bool(are_violated) and are_violated[-1]
+            are_violated.append(window.violations > 0 and (continues or not window.recurring))
+        return sum(are_violated[-self.evaluation_period :])
 
     def status(self, windows: Iterable[MonitoredWindow]) -> AlertStatus:
         """Whether there is an alert, even if there are fewer windows than the evaluation period."""

@@ -142,7 +142,7 @@ def hours(tmp_path_factory):
     ],
 )
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
-    found = hours.profile(reference, entry(now).time)
+    found = hours.profile(reference, entry(now).time, {"age"})
 
     kept = None if found is None else sorted(found.feature("age").kll.levels[0].tolist())
     assert kept == values
@@ -157,11 +157,11 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
     history = hours.with_window(fault, alarms).with_window(apart, other)
 
     def ages(some):
-        return sorted(some.profile("previous:3", entry(30).time).feature("age").kll.levels[0].tolist())
+        return sorted(some.profile("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert ages(history) == [26, 27, 29]
     assert ages(history.accepted(fault.window)) == [27, 28, 29]
-    before = history.profile("previous", entry(29).time)
+    before = history.profile("previous", entry(29).time, {"age"})
     assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
 
 
@@ -170,8 +170,10 @@ def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
     for each in hours.entries[-8:]:
         history = history.with_window(each, [("baseline", "age", RAW | {"alarmed": True})])
 
-    assert history.profile("previous:3", entry(30).time) is None  # nine windows are looked at, one of them is healthy
-    assert history.profile("previous:1", entry(22).time).feature("age").kll.levels[0].tolist() == [21]
+    assert (
+        history.profile("previous:3", entry(30).time, {"age"}) is None
+    )  # nine windows are looked at, one of them is healthy
+    assert history.profile("previous:1", entry(22).time, {"age"}).feature("age").kll.levels[0].tolist() == [21]
 
 
 def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours):
@@ -181,7 +183,7 @@ def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours)
         history = history.with_window(replace(each, alarmed=True), [("baseline", "age", RAW)])
 
     def values(history, reference, now):
-        return sorted(history.profile(reference, entry(now).time).feature("age").kll.levels[0].tolist())
+        return sorted(history.profile(reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert values(history, "previous:3", 29) == [23, 24, 25]
     assert values(history, "previous:3", 30) == [24, 25, 29]
@@ -195,7 +197,7 @@ def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
     shutil.copytree(hours.folder, some.folder)
     shutil.rmtree(tmp_path / "some/2026/03/02/04")
 
-    assert some.profile("previous:2", entry(30).time) is None
+    assert some.profile("previous:2", entry(30).time, {"age"}) is None
 
 
 def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):

@@ -185,13 +185,13 @@ def test_a_column_that_varies_more_than_the_others_is_not_made_like_them():
 
 def test_columns_that_vary_each_in_its_own_way_or_all_at_once_say_nothing_of_one():
     random = np.random.default_rng(3)
-    freedom, *_ = Others(columns_with(random, np.exp(random.normal(0, 1.5, 60))), 100.0).of("location")
+    freedom, _ = Others(columns_with(random, np.exp(random.normal(0, 1.5, 60))), 100.0).prior("location")
     assert freedom < 8
-    freedom, *_ = Others(columns_with(random, [2.0] * 60, together=1.0), 100.0).of("location")
+    freedom, _ = Others(columns_with(random, [2.0] * 60, together=1.0), 100.0).prior("location")
     assert freedom < 1
-    freedom, *_ = Others(columns_with(random, [2.0] * 60), 100.0).of("location")
+    freedom, _ = Others(columns_with(random, [2.0] * 60), 100.0).prior("location")
     assert freedom > 100
-    assert Others(columns_with(random, [1.0] * 4), 100.0).of("location") == (0.0, 1.0, 0.0)  # four are too few
+    assert Others(columns_with(random, [1.0] * 4), 100.0).prior("location") == (0.0, 1.0)  # four are too few
 
 
 def test_a_chi_square_statistic_is_held_against_a_noncentral_one():
@@ -231,53 +231,6 @@ def test_windows_of_which_few_cells_vary_are_no_rarer_than_they_are(moving, grou
             each.append(allowed_for(Component(name, 0.0, 0.5, tests), now, past, Groups(groups)).p)
 
     assert min(map(min, found.values())) > 1e-5  # of 300; much less if all of them had to move
-
-
-def test_windows_with_thick_tails_leave_room_for_them():
-    """Of 64 windows four lie seven times as far out as the others: another one that does is no surprise, as it would be beside
-    normal ones with the same variance.
-    """
-    scores = np.tile([1.0, -1.0], 32)
-    scores[::16] *= 7
-    same = {"effective": np.full(64, 100.0)}
-    normal = stats.norm.ppf((np.arange(64) + 0.5) / 64)
-    now, bare = {"location": 9.0, "effective": 100.0}, Component("location", 2 * stats.norm.sf(9), 0.1)
-
-    found = [
-        allowed_for(bare, now, {**same, "location": each}).p
-        for each in (scores, normal * np.sqrt(np.mean(scores**2) / np.mean(normal**2)))
-    ]
-
-    assert found[1] < 1e-4 < 1e-3 < found[0]
-
-
-def test_thick_tails_are_known_of_all_columns_together():
-    """32 windows of one column seldom show them."""
-    random, now = np.random.default_rng(7), {"location": 9.0, "effective": 100.0}
-    bare = Component("location", 2 * stats.norm.sf(9), 0.1)
-    found = []
-    for scores in (random.standard_t(3, (60, 32)), random.standard_normal((60, 32)) * 3**0.5):
-        pasts = [{**columns_with(random, [1.0])[0], "location": each} for each in scores]
-        others = Others(pasts, 100.0)
-        found.append(float(np.median([allowed_for(bare, now, past, others=others).p for past in pasts])))
-
-    assert found[1] < 1e-5 < 1e-4 < found[0]
-
-
-def test_cells_have_the_tail_of_the_mean_that_moves_them():
-    """A mean that moves by seven times as much in four windows of 64, which twenty cells hardly show."""
-    thick = np.tile([1.0, -1.0], 32)
-    thick[::16] *= 7
-    normal = stats.norm.ppf((np.arange(64) + 0.5) / 64)
-    chi2 = 20.0 + thick**2 + np.tile([-6.0, -6.0, 6.0, 6.0], 16)
-    past = {"chi2": chi2, "freedom": np.full(64, 20.0), "effective": np.full(64, 100.0)}
-    now = {"chi2": 100.0, "freedom": 20.0, "effective": 100.0}
-
-    thin, wide = (
-        allowed_for(Component("chi2", 0.0, 0.5), now, {**past, "location": each}).p for each in (normal, thick)
-    )
-
-    assert thin < wide / 3
 
 
 def test_scores_of_a_cell_are_about_normal():
@@ -497,5 +450,5 @@ def test_columns_of_one_value_tell_nothing_of_how_much_others_vary():
     ]
     constant = {**pasts[0], "freedom": np.zeros(32), "chi2": np.full(32, 1e-30)}
 
-    assert Others([*pasts, constant], 90.0).of("chi2") == Others(pasts, 90.0).of("chi2")
-    assert Others(pasts, 90.0).of("chi2")[0] > 0
+    assert Others([*pasts, constant], 90.0).prior("chi2") == Others(pasts, 90.0).prior("chi2")
+    assert Others(pasts, 90.0).prior("chi2")[0] > 0

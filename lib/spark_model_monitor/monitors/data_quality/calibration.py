@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import Rows
@@ -24,7 +24,6 @@ from spark_model_monitor.statistics.verdicts.components import (
     Lacking,
     Samples,
     chance_of_more,
-    fewer_are_missing,
     fewest_beyond_chance,
     of_categories,
     of_missing,
@@ -49,9 +48,6 @@ from spark_model_monitor.statistics.verdicts.variation import (
     phi,
     unseen,
 )
-
-if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.memory import Lasting
 
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
@@ -89,13 +85,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name.
-    lasting: the joint evidence of windows, by feature.
-    """
+    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name."""
 
     ledger: BudgetLedger
     columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
-    lasting: Mapping[str, Lasting] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:
@@ -181,9 +174,6 @@ def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     windows = of_windows((asked.baseline, asked.current) for asked, _ in beside_past)
     for (asked, column), now in zip(beside_past, windows, strict=True):
         _allow_for_past(column, asked, now)
-    for asked, column in wanted:
-        if (asked.past is None or asked.tested) and fewer_are_missing(asked.lacking):
-            _look_for_filled(column, asked)
     return columns
 
 
@@ -230,19 +220,6 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
     column.components, column.windows = tuple(components), len(past["rows"])
     column.phi, column.groups = max(widest, groups.new_values), groups.of_values
-    if fewer_are_missing(asked.lacking):
-        _look_for_filled(column, asked, now, past)
-
-
-def _look_for_filled(
-    column: Column, asked: ColumnRequest, now: Mapping[str, float] | None = None, past: Raw | None = None
-) -> None:
-    """Replace the component of missing values by that of a value which they became, where there is one."""
-    from spark_model_monitor.monitors.data_quality.filled import component_of
-
-    known = asked.lacking, column.samples, now, past, asked.groups
-    if column.samples and (least := component_of(asked.baseline, asked.current, known)):
-        column.components = (least, *(each for each in column.components if each.name != "missing"))
 
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
@@ -261,7 +238,6 @@ NO_HISTORY = "no earlier windows: how much this column varies between windows is
 GROUPED = "its rows come in groups, so the window says less than as many independent rows would"
 INDEPENDENT = "rows assumed independent"
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
-CHANCES = "; by chance so few are missing in {:.2g} of the windows, and so many more rows have one value in {:.2g}"
 LEARNT = "as {windows} earlier windows or parts of the baseline vary"
 UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations is not seen"
 UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"
@@ -309,9 +285,8 @@ def _by_tests(
         return tested
     tested |= {"reason": why, "distance_low": low, "distance_high": high}
     if rarest is not None:
-        why = tested["reason"] = why + (CHANCES.format(*rarest.chances) if rarest.chances else "")
-        went = rarest.direction or finding.direction
-        tested |= {"component": rarest.name, "effect": rarest.effect, "direction": went}
+        direction = rarest.direction or finding.direction
+        tested |= {"component": rarest.name, "effect": rarest.effect, "direction": direction}
     if column.adjusted_p <= level:
         text = messages.drift_p_value(column.adjusted_p, level)
         if finding.description is not None:  # by the file's own method

@@ -62,7 +62,6 @@ from spark_model_monitor.statistics.verdicts.variation import (
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.statistics.verdicts.clock import Season
-    from spark_model_monitor.statistics.verdicts.memory import Memory
     from spark_model_monitor.statistics.verdicts.volume import Earlier, Volume
 
 
@@ -85,7 +84,6 @@ class QualityBaseline(StoredBaseline):
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
-    memory: Memory | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -133,35 +131,43 @@ class QualityBaseline(StoredBaseline):
         return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
 
     @property
-    def wanted_references(self) -> tuple[str, ...]:
-        """The references that a window is compared with, in addition to the baseline."""
-        everywhere = [self.monitoring, *self.settings.values()]
-        found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
-        if self.follows_the_clock:
-            found |= {PREVIOUS: None}
-        return tuple(name for name in found if name != BASELINE)
+    def wanted_references(self) -> Mapping[str, frozenset[str]]:
+        """The references that a window is compared with, in addition to the baseline, and the features compared with
+        each: those with such a comparator, and catalogues that grow.
+        """
+        features: dict[str, set[str]] = {}
+        for name, settings in self.settings.items():
+            for comparator in settings.comparators or ():
+                features.setdefault(comparator.against, set()).add(name)
+        growing = {name for name in self.names if self.grows(name)}
+        if growing and self.follows_the_clock:
+            features.setdefault(PREVIOUS, set()).update(growing)
+        return {reference: frozenset(names) for reference, names in features.items() if reference != BASELINE}
+
+    def grows(self, feature: str) -> bool:
+        """Whether a feature got new values throughout the baseline's rows."""
+        return growth_of(self.history.get(BASELINE), feature) is not None
 
     @property
     def follows_the_clock(self) -> bool:
-        """Whether earlier windows are references by default, without being named."""
+        """Whether earlier windows of the same hour are references, without being named."""
         return self.monitoring.is_calibrated and self.monitoring.comparators is None
 
     def with_history(
         self,
         references: Mapping[str, Profile],
         past: Mapping[str, Past],
-        memory: Memory | None = None,
         seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
         """The same baseline with earlier windows. references: sums of their states. past: their raw statistics, by
-        reference. memory: the windows compared with the baseline, in order. seasons: of features that may follow the clock.
+        reference. seasons: of features that may follow the clock.
         """
         history = dict(self.history)
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
         distributions = {name: from_profile(profile) for name, profile in references.items()}
-        return replace(self, references=distributions, history=history, memory=memory, seasons=seasons or {})
+        return replace(self, references=distributions, history=history, seasons=seasons or {})
 
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
@@ -178,26 +184,20 @@ class QualityBaseline(StoredBaseline):
         row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
         """
         now = from_profile(profile)
-        sides = {BASELINE: self.distributions, **self.references}
 
         def alarmed(feature: str, reference: str = BASELINE) -> dict[str, Any]:
             key = (reference, feature) if reference in CLOCK else feature
             return {} if violated is None else {"alarmed": key in violated}
 
-        beside = (
-            (name, feature, {**raw, **alarmed(feature, name)})
-            for name, side in sides.items()
-            for feature, before in side.items()
-            if feature in now and (raw := of_window(before, now[feature])) is not None
-        )
-
-        def with_growth(name: str, feature: str, raw: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
-            if name != PREVIOUS or growth_of(self.history.get(BASELINE), feature) is None:
-                return name, feature, raw
-            known, before = self.distributions.get(feature), self.references[PREVIOUS][feature]
-            told = of_window(among(before, known), among(now[feature], known)) or raw
-            new = float(len(new_values(now[feature], known, before)))
-            return name, feature, {**raw, **told, "beyond": new, "far": raw["rows"]}
+        found: list[tuple[str, str, Mapping[str, Any]]] = []
+        for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
+            for feature, before in distributions.items():
+                grows = reference == PREVIOUS and self.grows(feature)
+                if feature not in now or not (grows or reference == BASELINE or reference in CLOCK):
+                    continue
+                raw = self._growth_of(feature, before, now[feature]) if grows else of_window(before, now[feature])
+                if raw is not None:
+                    found.append((reference, feature, {**raw, **alarmed(feature, reference)}))
 
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
@@ -205,10 +205,19 @@ class QualityBaseline(StoredBaseline):
             from spark_model_monitor.statistics.verdicts.volume import in_minutes
 
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        return (
-            *(with_growth(*each) for each in beside),
-            *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()),
-        )
+        found += [(WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()]
+        return tuple(found)
+
+    def _growth_of(
+        self, feature: str, before: FeatureDistribution, now: FeatureDistribution
+    ) -> Mapping[str, float] | None:
+        """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""
+        baseline = self.distributions.get(feature)
+        whole = of_window(before, now)
+        if whole is None:
+            return None
+        raw = of_window(among(before, baseline), among(now, baseline)) or whole
+        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": whole["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same baseline with at most this share of healthy runs that may alarm."""
@@ -322,12 +331,15 @@ class FeatureComparison:
 
     @of_baseline
     def judged_references(self) -> tuple[str, ...]:
-        """The references for drift that allows for noise: the baseline, and references whose past is known."""
+        """The references for drift that allows for noise: the baseline; the same hour for a column that follows the
+        clock; the windows before for a catalogue that grows, once their past is known.
+        """
         if not self.is_drift_calibrated:
             return ()
         if self.season is not None:
             return (BASELINE, *(name for name in self.references if name in CLOCK))
-        return (BASELINE, *(name for name in self.references if self.past(name) is not None))
+        is_known = bool(self.growth) and PREVIOUS in self.references and self.past(PREVIOUS) is not None
+        return (BASELINE, PREVIOUS) if is_known else (BASELINE,)
 
     @of_baseline
     def season(self) -> Season | None:
@@ -449,6 +461,14 @@ class FeatureComparison:
         new = self.has_own_drift or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
+    @property
+    def is_drift_tested(self) -> bool:
+        """Whether independent rows, or earlier windows, allow tests of the feature's drift."""
+        settings = self.whole.monitoring
+        if not settings.is_calibrated or not self.is_drift_calibrated:
+            return False
+        return settings.rows_are_independent or self.past(BASELINE) is not None
+
     @of_baseline
     def has_own_drift(self) -> bool:
         """Whether the user requested the drift check: by a method of another kind, or in the feature's own settings."""
@@ -502,7 +522,6 @@ class Comparison:
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
-    memory: Memory | None = None
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)

@@ -314,7 +314,7 @@ def _frequencies(counts: Mapping[str, int]) -> Frequencies:
 
 BASELINE = "baseline"
 WINDOW = "window"  # the reference for what a window leaves of itself alone
-PREVIOUS = "previous:8"  # the default second reference for drift, after the baseline. Source: D4.2.
+PREVIOUS = "previous:8"  # what a catalogue that grows is compared with. Source: D4.20.
 
 GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
 LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"

@@ -202,7 +202,6 @@ def _vector(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> V
 
 DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
 VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
-LASTING = "lasting drift"  # the joint evidence of earlier windows and this one
 
 
 def families_of(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:

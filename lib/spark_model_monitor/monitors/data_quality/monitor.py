@@ -425,7 +425,6 @@ class DataQualityMonitor(Monitor):
                 references=known.references,
                 history=known.history,
                 volume=volume,
-                memory=known.memory,
                 groups=known.groups,
                 seasons=known.seasons,
                 settings=known.settings,

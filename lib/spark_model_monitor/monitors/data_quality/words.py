@@ -181,11 +181,6 @@ def _drifted(result: CheckResult) -> str:
 def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said:
     if result.component == "missing" and before.rows and now.rows:
         return _missing("", before, now)
-    if result.component == "filled":
-        from spark_model_monitor.monitors.data_quality.filled import said_of
-
-        if filled := said_of(before, now, max_domain_size, MOST_NAMED_NUMBERS):
-            return Said(*filled)
     if before.numbers is not None and now.numbers is not None:
         return _moved_numbers(result, before, now)
     if not before.categories or not now.categories:
@@ -251,7 +246,9 @@ def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -
     was, found = (percent(1 - side.present / side.rows if side.rows else 0.0) for side in (before, now))
     earlier = "where none was" if was == "0 %" else f"{was} before"
     change = f"is missing in {found} of the records, {earlier}"
-    return Said(f"{name}{name and ': '}{found} are missing, {was} were", (), change, f"missing {was} → {found}")
+    return Said(
+        f"{name}{name and ': '}{found} of values are missing, {was} before", (), change, f"missing {was} → {found}"
+    )
 
 
 def _without_values(description: str) -> str:

@@ -8,13 +8,12 @@ rerun replaces the rows of its window. Layout: docs/files.md.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -40,12 +39,12 @@ from spark_model_monitor.statistics.verdicts.clock import (
     CLOCK_WEEK,
     DAY,
     LOOKED_BACK,
+    SCORES,
     PastHours,
     Season,
     beside_its_hour,
     like_this_hour,
 )
-from spark_model_monitor.statistics.verdicts.memory import SIGNED, Memory
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.storage.files import Named, is_ours
 
@@ -68,8 +67,6 @@ _HISTORY = pa.schema(
 )
 
 
-_SIGNED = {b"signed": b"true"}  # marks files whose scores have the sign of the change; earlier ones don't
-_HISTORY = _HISTORY.with_metadata(_SIGNED)
 _TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")  # columns that are never null
 
 
@@ -112,60 +109,20 @@ class History:
         self,
         reference: str,
         baseline: str | None = None,
-        suspects: Mapping[str, str] | None = None,
         instead: Mapping[str, str] | None = None,
     ) -> Past:
         """The raw statistics relative to a reference, of windows without an alarm. baseline: only windows compared with
-        it. suspects: features that drift away from it, with the first such window: from there on windows are excluded.
-        instead: features whose windows count relative to another reference, if they have that.
+        it. instead: features whose windows count relative to another reference, if they have that.
         """
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
         if baseline is not None:
             kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
-        for name, since in (suspects or {}).items():
-            later = pc.and_(pc.equal(self.table["feature"], name), pc.greater_equal(self.table["window"], since))
-            kept = pc.and_(kept, pc.invert(later))
         for name, other in (instead or {}).items():
             mine = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
             theirs = pc.and_(mine, pc.equal(self.table["reference"], other))
             moved = pc.and_(mine, pc.is_in(self.table["window"], self.table["window"].filter(theirs)))
             kept = pc.or_(pc.and_(kept, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"])))
         return by_feature(self.table.filter(kept))
-
-    def memory(self, baseline: str, seasonal: Mapping[str, str] | None = None) -> Memory | None:
-        """What all windows compared with a baseline show together, by time; None if there are none. seasonal: features
-        with known hours, by the reference for their hour: a window counts relative to that if it has it, otherwise
-        relative to `clock:day`.
-        """
-        names = seasonal or {}
-        place = pc.index_in(self.table["feature"], pa.array([*names], pa.string()))
-        own = pc.fill_null(pc.take(pa.array([*names.values()], pa.string()), place), BASELINE)
-        usual = pc.if_else(pc.equal(own, BASELINE), BASELINE, CLOCK_DAY)
-        kept = pc.or_(pc.equal(self.table["reference"], own), pc.equal(self.table["reference"], usual))
-        kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
-        table = self.table.append_column("own", pc.equal(self.table["reference"], own)).filter(kept)
-        table = table.sort_by(
-            [("time", "ascending"), ("window", "ascending"), ("own", "ascending")]
-        )  # the last one wins
-        if not table.num_rows or _SIGNED.items() - (self.table.schema.metadata or {}).items():
-            return None
-        windows = list(dict.fromkeys(table["window"].to_pylist()))
-        columns = list(dict.fromkeys(table["feature"].to_pylist()))
-        places = tuple(
-            pc.index_in(table[name], pa.array(values)).to_numpy()
-            for name, values in (("window", windows), ("feature", columns))
-        )
-
-        def matrix(values: Any, nothing: float) -> Any:
-            found = np.full((len(windows), len(columns)), nothing)
-            found[places] = values.to_numpy()
-            return found
-
-        scores = {name: matrix(table[name], math.nan) for name in SIGNED}
-        rows, effective = (matrix(table[name], math.nan) for name in ("rows", "effective"))
-        fine = matrix(table["alarmed"], 1.0) == 0
-        begins = (window.partition("/")[0] for window in windows)
-        return Memory(tuple(begins), tuple(columns), scores, rows, effective, fine)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
         """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
@@ -196,10 +153,10 @@ class History:
         place = self.table.schema.get_field_index("alarmed")
         return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
 
-    def profiles(self, references: Iterable[str], time: str) -> dict[str, Profile]:
-        """The result of `profile` for each reference whose windows exist."""
-        found = {name: self.profile(name, time) for name in references}
-        return {name: profile for name, profile in found.items() if profile is not None}
+    def profiles(self, references: Mapping[str, Collection[str]], time: str) -> dict[str, Profile]:
+        """The result of `profile` for each reference whose windows exist. references: with their features."""
+        profiles = {name: self.profile(name, time, features) for name, features in references.items()}
+        return {name: profile for name, profile in profiles.items() if profile is not None}
 
     def beside(self, known: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
         """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
@@ -209,11 +166,10 @@ class History:
         references = before.profiles(known.wanted_references, time)
         past = {name: before.past(name) for name in references}
         hours, seasons = before.clock(baseline, time) if known.follows_the_clock else ({}, {})
-        memory = before.memory(baseline, {name: season.like for name, season in seasons.items() if season.learnt})
-        past[BASELINE] = before.past(BASELINE, baseline, memory.suspects() if memory is not None else {})
+        past[BASELINE] = before.past(BASELINE, baseline)
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
-        return known.with_history({**references, **hours}, past, memory, seasons)
+        return known.with_history({**references, **hours}, past, seasons)
 
     def clock(self, baseline: str, time: str) -> tuple[dict[str, Profile], dict[str, Season]]:
         """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
@@ -263,13 +219,13 @@ class History:
         names, counts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
         ends = np.cumsum(counts)[:-1]
         back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
-        scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SIGNED]))
+        scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
         columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
         return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
 
-    def profile(self, reference: str, time: str) -> Profile | None:
-        """The sum of the states behind distributions, over the windows that a reference names for the window ending at
-        `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out for that
+    def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
+        """The sum of these features' states behind distributions, over the windows that a reference names for the window
+        ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out for that
         feature: otherwise a repair would look like a change.
         """
         wanted, count = _named(reference, self.before(time).entries, time)
@@ -281,7 +237,7 @@ class History:
             if found is None:
                 return None
             rows, names = rows + found.item_count, names or found.names
-            for name in found.names:
+            for name in [name for name in found.names if name in features]:
                 kept = parts.setdefault(name, [])
                 if len(kept) < count and name not in alarmed.get(entry.window, ()):
                     kept.append(found)

@@ -90,7 +90,7 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
     counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
     volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
-    known = replace(known, volume=volume, memory=None)  # lasting changes are judged with whole windows
+    known = replace(known, volume=volume)
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, since_of
+from spark_model_monitor.documents.check_results import Alarm, alarms_of, since_of
 from spark_model_monitor.documents.run_description import BaselineReference, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
 from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
@@ -281,7 +281,6 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         records=findings.current.ledger.kept,
         since=dict(since) or None,
         recurring=(bool(violated) and all(map(is_recurring, violated))) or None,
-        lasting=any(each.since and each.status is not CheckStatus.VIOLATED for each in findings.results) or None,
     )
 
 

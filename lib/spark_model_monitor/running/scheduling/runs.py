@@ -141,7 +141,6 @@ LOADED = (
     "spark_model_monitor.running.inputs.data_sets",
     "spark_model_monitor.monitors.data_quality.scan",
     "spark_model_monitor.monitors.data_quality.causes",
-    "spark_model_monitor.monitors.data_quality.lasting",
     "spark_model_monitor.monitors.data_quality.segments",
     "spark_model_monitor.statistics.states.offences",
     "spark_model_monitor.statistics.verdicts.volume",

@@ -172,13 +172,12 @@ LEAST_EXPECTED = 5.0  # expected count of a cell in the smaller sample, in the c
 class Component:
     """One test. p: the p-value, 1 if the change is below the least effect. effect: the size of the change, as a share.
     tests: the number of tests. rivals: the smaller number of tests for independent rows: p is the smallest p-value
-    times it. chances: the p-values combined in p. direction: the direction, if it is not the mean's."""
+    times it. direction: the direction, if it is not the mean's."""
 
     name: str
     p: float
     effect: float
     tests: float = 1.0
-    chances: tuple[float, float] | None = None
     direction: str | None = None
     rivals: float | None = None
 
@@ -212,25 +211,29 @@ class Samples:
         return min(self.n, self.m)
 
 
-def fewer_are_missing(lacking: Lacking) -> bool:
-    """Whether so many fewer values are missing than in the baseline that it should be reported."""
-    (b, n), (w, m) = lacking
-    before, after, half = b / max(n, 1), w / max(m, 1), 0.5 / max(min(n, m), 1)
-    return before > after and (before - after >= LEAST_EFFECT or (before + half) / (after + half) >= LEAST_RATIO)
-
-
 def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
-    """The test for more missing values; empty if none is missing. Each side: numbers of missing values and of rows."""
-    (b, n), (w, m) = baseline, current
-    if not b + w:
+    """The two-sided test of the share of missing values; empty if none is missing. Each side: the numbers of missing
+    values and of rows.
+
+    Exact for exchangeable rows. Source: D4.1, "missing"; Fisher 1935, "The logic of inductive inference".
+    """
+    (missing_before, n), (missing_now, m) = baseline, current
+    missing = missing_before + missing_now
+    if not missing:
         return ()
-    before, after, half = b / n, w / m, 0.5 / min(n, m)
-    gap, p = after - before, 1.0
-    ratio = (after + half) / (before + half)
-    error = math.sqrt((b + w) * (n + m - b - w) / n / m / (n + m))
-    if w * n >= b * m and gap and (abs(gap) + error >= LEAST_EFFECT or ratio >= LEAST_RATIO):  # fewer are a hint
-        p = chance_of_more(b, n, w, m)
-    return (Component("missing", p, abs(gap)),)
+    before = missing_before / n
+    now = missing_now / m
+    gap = abs(now - before)
+    p = 1.0
+    # The least effect, reached together with the standard error
+    half = 0.5 / min(n, m)
+    ratio = (max(before, now) + half) / (min(before, now) + half)
+    error = math.sqrt(missing * (n + m - missing) / n / m / (n + m))
+    if gap and (gap + error >= LEAST_EFFECT or ratio >= LEAST_RATIO):
+        p_more = chance_of_more(missing_before, n, missing_now, m)
+        p_fewer = chance_of_more(n - missing_before, n, m - missing_now, m)
+        p = min(1.0, 2 * min(p_more, p_fewer))
+    return (Component("missing", p, gap, direction="up" if now > before else "down"),)
 
 
 def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:

@@ -14,8 +14,8 @@ BUDGET = 1 / 720  # share of healthy runs that may have any violation: one in a 
 _LEAST, _MOST = 1e-300, 0.75  # p-values are clipped to these: a p-value of 1 would outweigh all others. Source: D4.1.
 
 
-PARTS = {"drift": 4.0, "prediction drift": 2.0, "lasting drift": 2.0}  # parts of the budget; every other family has one
-WEIGHTS = {"location": 3.0, "spread": 3.0, "filled": 3.0, "cell": 1.5}
+PARTS = {"drift": 4.0, "prediction drift": 2.0}  # parts of the budget; every other family has one
+WEIGHTS = {"location": 3.0, "spread": 3.0, "cell": 1.5}
 """Weights above 1, for components that detect the most common changes. Source: D4.1."""
 
 

@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
-from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +52,7 @@ MOST_DISPERSED = 1.3
 """Chi-square per degree of freedom: 1 for independent rows, within 0.06 for 32 parts and 20 cells."""
 
 FEWEST_ALIKE = 5  # groups, or columns, that show how similar their variances are
-OWN = 1.645  # standard deviations beyond which a column keeps its own variance, whatever the others have
+ONE_SIDED_95 = 1.645  # normal quantile
 _POWERS = {"chi2": 1}  # for a statistic that is already squared
 _LEAST = 1e-200
 _NODES = np.logspace(-2, 3, 81)
@@ -76,41 +75,46 @@ class PastWindows(dict[str, Values]):
     def __init__(self, raw: Raw) -> None:
         super().__init__(raw)
         self._effective = math.nan
-        self._alike: PastWindows | None = None
+        self._similar: PastWindows | None = None
         self._others: Others | None = None
-        self._spreads: dict[str, _Spread] = {}
+        self._dispersions: dict[str, Dispersion] = {}
 
     @cached_property
     def group_size(self) -> float:
         freedom = float(self["freedom"].sum())
-        found = float(self["chi2"].sum()) / freedom if freedom else math.nan
-        return 1.0 if found <= MOST_DISPERSED else found
+        size = float(self["chi2"].sum()) / freedom if freedom else math.nan
+        return 1.0 if size <= MOST_DISPERSED else size
 
-    def alike(self, effective: float) -> PastWindows:
+    def similar(self, effective: float) -> PastWindows:
         """The windows of about this size or larger if there are many, else all windows."""
-        self._beside(effective)
-        if self._alike is None:
-            near = _growth({"effective": effective}, self) <= LARGEST_GROWTH
-            many = near.sum() >= MANY_WINDOWS
-            self._alike = PastWindows({name: each[near] for name, each in self.items()}) if many else self
-        return self._alike
+        self._set_size(effective)
+        if self._similar is None:
+            is_similar = _growth(effective, self) <= LARGEST_GROWTH
+            are_many = is_similar.sum() >= MANY_WINDOWS
+            self._similar = (
+                PastWindows({name: values[is_similar] for name, values in self.items()}) if are_many else self
+            )
+        return self._similar
 
-    def spread(self, name: str, effective: float, others: Others | None) -> _Spread:
-        """`_dispersion` for a window of this size, moderated by the other columns."""
-        self._beside(effective)
+    def dispersion(self, name: str, effective: float, others: Others | None) -> Dispersion:
+        """The dispersion of a statistic for a window of this size, shrunk towards that of the other columns."""
+        self._set_size(effective)
         if others is not self._others:
-            self._others, self._spreads = others, {}
-        if name not in self._spreads:
-            own = [*map(float, _dispersion(name, {"effective": effective}, self))]
-            self._spreads[name] = _moderated(own, others.of(name) if others is not None else (0.0, 1.0, 0.0))
-        return self._spreads[name]
+            self._others = others
+            self._dispersions = {}
+        if name not in self._dispersions:
+            estimate = estimate_dispersion(name, effective, self)
+            self._dispersions[name] = _shrink(estimate, others.prior(name) if others is not None else NO_PRIOR)
+        return self._dispersions[name]
 
-    def _beside(self, effective: float) -> None:
+    def _set_size(self, effective: float) -> None:
         if effective != self._effective:
-            self._effective, self._alike, self._spreads = effective, None, {}
+            self._effective = effective
+            self._similar = None
+            self._dispersions = {}
 
 
-def _kept(past: Raw) -> PastWindows:
+def _as_past_windows(past: Raw) -> PastWindows:
     return past if isinstance(past, PastWindows) else PastWindows(past)
 
 
@@ -250,34 +254,33 @@ def allowed_for(
         own = 0.0 if moves else 1 / phi("location", now, past, groups.of_values, others) ** 2
         rivals = component.tests + (component.rivals - component.tests) * own
         component = replace(component, p=component.p / component.rivals * rivals, rivals=rivals)
-    p = _as_past_ones(component, now, past, groups.of(component.name), others)
+    p = _p_beside_past(component, now, past, groups.of(component.name), others)
     p = min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name))))
-    return Component(component.name, p, component.effect, component.tests)
+    return replace(component, p=p, rivals=None)
 
 
-def _as_past_ones(
+def _p_beside_past(
     component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
 ) -> float:
+    """The component's p-value if windows vary as past ones did; 0 if they vary as independent rows do."""
     name = component.name
     if name == "range":
-        return _of_range(now, past)
+        return _p_of_range(now, past)
     if name == "chi2":
-        return _of_chi_square(now, past, groups, others)
-    factor, spread = _variance(name, now, past, groups, others)
+        return _p_of_chi_square(now, past, groups, others)
+    dispersion = _dispersion(name, now, past, others)
+    factor = dispersion.factor(groups)
     if factor <= 1:
         return 0.0
-    of_all = _largest_squared(now["cells"]) if name == "cell" else 1.0
-    of_moving = max(1.0, min(of_all, (1 + spread.even) / 2))  # the largest of the cells that vary like that
-    tests = min(component.tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_moving))))
-    whole, (freedom, wider) = factor, spread.tail if name != "cell" else _tail_of_cells(spread, now, past, others)
-    factor *= of_all / of_moving / wider
-    own = 1 / factor if spread.windows >= ENOUGH_WINDOWS - 1 else 1.0  # else the reference's own error dominates
-    p = _two_sided(component, now, factor, freedom, tests, own)
-    if name != "missing":
-        return p
-    from spark_model_monitor.statistics.verdicts.missing import chance_of_many
-
-    return max(p, chance_of_many(now, past, whole, spread.windows))
+    tests = component.tests
+    if name == "cell":  # the largest of all cells was expected; only so many of them vary
+        of_all = _largest_squared(now["cells"])
+        of_varying = max(1.0, min(of_all, (1 + dispersion.freedom_of_window) / 2))
+        factor *= of_all / of_varying
+        tests = min(tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_varying))))
+    # a deviation's part that is due to independent rows; with few windows the reference's own error dominates
+    own = 1 / factor if dispersion.windows >= ENOUGH_WINDOWS - 1 else 1.0
+    return _two_sided(component, now, factor, dispersion.windows, tests, own)
 
 
 def _two_sided(
@@ -286,7 +289,8 @@ def _two_sided(
     """The p-value of a score with its variance multiplied by `factor`, which `freedom` degrees of freedom estimate. For
     small counts the exact p-value is better than the score. own: the share of a deviation due to independent rows.
     """
-    p, score = component.p / (component.rivals or component.tests), abs(now[component.name])
+    p = component.p / (component.rivals or component.tests)
+    score = abs(now[component.name])
     if p > _LEAST:
         exact = -normal_quantile(p / 2)
         score = min(exact, score + (exact - score) * own)
@@ -302,7 +306,7 @@ def _in_groups(component: Component, now: Mapping[str, float], groups: float) ->
         share: float = 1 - now["effective"] / rows  # the window's share of all values
         return 2 * math.pow(share, component.effect * rows / groups)
     if name == "chi2":
-        return _of_cells_of_groups(now, groups)
+        return _p_of_cells_of_groups(now, groups)
     return _two_sided(component, now, groups, max(rows / groups - 1, 1.0), component.tests, 1 / groups)
 
 
@@ -324,24 +328,19 @@ def unseen(
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
     """The past windows of about this size or larger if there are many, else all of them."""
-    return _kept(past).alike(now["effective"])
+    return _as_past_windows(past).similar(now["effective"])
 
 
 def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None) -> float:
     """The ratio of a score's variance to that of independent rows, at least 1."""
-    return _variance(name, now, past, groups, others)[0]
+    return _dispersion(name, now, past, others).factor(groups)
 
 
-def _variance(
-    name: str, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
-) -> tuple[float, _Spread]:
-    """`phi`, and the spread behind it. Variance between windows grows with their rows, variance from groups of rows
-    does not: what the groups of the window's rows explain is attributed to them.
-    """
-    spread = _spread(name, now, past, others)
-    excess = max(0.0, spread.dispersion - 1)
-    of_groups = min(excess, groups - 1)
-    return 1 + of_groups + (excess - of_groups) * spread.scale, spread
+def _dispersion(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> Dispersion:
+    return _as_past_windows(past).dispersion(name, now["effective"], others)
+
+
+NO_PRIOR = 0.0, 1.0  # degrees of freedom and variance that other columns add to a column's own
 
 
 class Others:
@@ -351,113 +350,111 @@ class Others:
     """
 
     def __init__(self, pasts: Sequence[Raw], effective: float) -> None:
-        self._now = {"effective": effective}
-        self._pasts = [comparable(self._now, past) for past in pasts]
-        self._found: dict[str, tuple[float, float, float]] = {}
+        self._effective = effective
+        self._pasts = [_as_past_windows(past).similar(effective) for past in pasts]
+        self._priors: dict[str, tuple[float, float]] = {}
 
-    def of(self, name: str) -> tuple[float, float, float]:
-        """The degrees of freedom that they add to a column (0 if they are too few or differ too much), their variance,
-        and the relative variance of their squares, 2 if normal.
+    def prior(self, name: str) -> tuple[float, float]:
+        """The degrees of freedom that the columns add to one of them (0 if they are too few or differ too much), and
+        their variance.
         """
-        if name not in self._found:
-            self._found[name] = self._moderation(name)
-        return self._found[name]
+        if name not in self._priors:
+            self._priors[name] = self._estimate_prior(name)
+        return self._priors[name]
 
-    def _moderation(self, name: str) -> tuple[float, float, float]:
-        known = [past for past in self._pasts if not np.isnan(past[name]).any() and _expected(name, past).all()]
-        sizes = [len(past["rows"]) for past in known]
-        most = max(sizes, key=sizes.count, default=0)
-        if sizes.count(most) < FEWEST_ALIKE:
-            return 0.0, 1.0, 0.0
+    def _estimate_prior(self, name: str) -> tuple[float, float]:
+        # Columns with equally many windows, as most have
+        usable = [past for past in self._pasts if not np.isnan(past[name]).any() and _expected(name, past).all()]
+        counts = [len(past["rows"]) for past in usable]
+        usual_count = max(counts, key=counts.count, default=0)
+        if counts.count(usual_count) < FEWEST_ALIKE:
+            return NO_PRIOR
         fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
-        past = {field: np.stack([each[field] for each in known if len(each["rows"]) == most]) for field in fields}
-        variances, windows, each, _, unequal = _dispersion(name, self._now, past)
+        columns = [past for past in usable if len(past["rows"]) == usual_count]
+        past = {field: np.stack([column[field] for column in columns]) for field in fields}
+        estimate = estimate_dispersion(name, self._effective, past)
+        # Columns that vary together count once
         ratios = past[name] ** _POWERS.get(name, 2) / _expected(name, past)
-        apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
-        different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together count once
-        freedoms = windows * each
-        more, usual = moderation(freedoms * variances, freedoms)
-        thick = float((unequal * _by_chance(each, (windows + 1) * different)).mean())
-        return max(0.0, min(more, (different - 1) * float(freedoms.mean()))), usual, thick
-
-
-def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values, Values]:
-    """Along the last axis: the mean squared score of past windows, relative to independent rows; the number of windows
-    that estimate it; the degrees of freedom of each; the factor for the excess in a window of this size; the relative
-    variance of squares: 2 / degrees of freedom, more if few cells vary, above 2 for heavy-tailed windows.
-    """
-    growth, expected = _growth(now, past), _expected(name, past)
-    weights = _weights(growth)
-    loads = growth * weights
-    whole = weights.sum(axis=-1)
-    scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
-    usual = scale / loads.sum(axis=-1)
-    each = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
-    squares = past[name] ** _POWERS.get(name, 2)
-    found = (loads * squares).sum(axis=-1) / scale
-    usually = found[..., None] * expected
-    apart = (weights * (growth * (squares - usually)) ** 2).sum(axis=-1)
-    apart /= np.maximum((weights * (growth * usually) ** 2).sum(axis=-1), 1e-300)
-    return found, whole - 1, each, scale / whole, apart
-
-
-def _by_chance(each: Values | float, windows: Values | float) -> Values:
-    """The factor that removes from the variance of squares what chance may have added."""
-    found: Values = np.exp(-OWN * np.sqrt((2 + 4 / each) / windows))
-    return found
+        between_columns = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
+        different_columns = min(1 / max(between_columns, 1e-9), len(ratios))
+        freedoms = estimate.windows * estimate.freedom_of_window
+        freedom, variance = moderation(freedoms * estimate.ratio, freedoms)
+        return max(0.0, min(freedom, (different_columns - 1) * float(freedoms.mean()))), variance
 
 
 @dataclass(frozen=True, slots=True)
-class _Spread:
-    """`_dispersion` of one column, moderated by others. even: the degrees of freedom that match the squares' variance.
-    thick: that relative variance, above 2 if windows have heavy tails.
+class Dispersion:
+    """How much a statistic varies from window to window: the Pearson dispersion of McCullagh and Nelder.
+
+    ratio: the mean squared score of past windows, relative to independent rows. windows: the degrees of freedom of its
+    estimate. growth: the factor for the excess in a window of this size. freedom_of_window: the degrees of freedom of
+    one window's square: of many cells, as many as vary, by the variance of the squares (Satterthwaite).
     """
 
-    dispersion: float
+    ratio: float
     windows: float
-    scale: float
-    even: float
-    thick: float
+    growth: float
+    freedom_of_window: float
 
-    @property
-    def tail(self) -> tuple[float, float]:
-        """The degrees of freedom of Student's t for the error of the variance and for heavy-tailed windows (from their
-        kurtosis); and the ratio of variance to squared scale for the latter.
+    def factor(self, groups: float) -> float:
+        """The variance of a score relative to independent rows, at least 1. Variance between windows grows with their
+        rows, variance from groups of rows does not: what the groups of the window's rows explain is attributed to them.
         """
-        if self.thick <= 2:
-            return self.windows, 1.0
-        thick = (4 * self.thick - 2) / (self.thick - 2)
-        return 1 / (1 / self.windows + 1 / thick), thick / (thick - 2)
+        excess = max(0.0, self.ratio - 1)
+        of_groups = min(excess, groups - 1)
+        return 1 + of_groups + (excess - of_groups) * self.growth
 
 
-def _spread(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> _Spread:
-    return _kept(past).spread(name, now["effective"], others)
+class Dispersions(NamedTuple):
+    """The members of `Dispersion` for several columns."""
+
+    ratio: Values
+    windows: Values
+    growth: Values
+    freedom_of_window: Values
 
 
-def _moderated(found: Sequence[float], others: tuple[float, float, float]) -> _Spread:
-    """A column's `_dispersion`, shrunk towards that of the others. A column that varies significantly more than they
-    do, at the 5 % level, is left as it is (Wilson and Hilferty 1931).
+def estimate_dispersion(name: str, effective: float, past: Raw) -> Dispersions:
+    """The dispersion of past windows, along the last axis.
+
+    Source: D4.2; McCullagh and Nelder 1989, "Generalized Linear Models", 4.5; Satterthwaite 1946, "An approximate
+    distribution of estimates of variance components".
     """
-    (dispersion, windows, each, scale, apart), (more, usual, theirs_thick) = found, others
-    thick = max(apart * float(_by_chance(each, windows + 1)), 1e-9)
-    even = min(each, 2 / thick)
-    each = min(each, max(even, 1.0))
-    if more:
-        ratio, own, theirs = (dispersion / usual) ** (1 / 3), 2 / 9 / (windows * each), 2 / 9 / more
-        if (1 - theirs) * ratio - (1 - own) <= OWN * math.sqrt(own + theirs * ratio**2):
-            more /= each
-            dispersion, windows = (windows * dispersion + more * usual) / (windows + more), windows + more
-            thick = max(thick, theirs_thick)
-    return _Spread(dispersion, windows, scale, even, thick)
+    growth = _growth(effective, past)
+    expected = _expected(name, past)
+    weights = _weights(growth)
+    loads = growth * weights
+    total_weight = weights.sum(axis=-1)
+    scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
+    squares = past[name] ** _POWERS.get(name, 2)
+    ratio = (loads * squares).sum(axis=-1) / scale
+    # The degrees of freedom of one window: those of independent rows, or fewer if squares vary by more than chance
+    usual = scale / loads.sum(axis=-1)
+    freedom = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
+    means = ratio[..., None] * expected
+    variance = (weights * (growth * (squares - means)) ** 2).sum(axis=-1)
+    variance /= np.maximum((weights * (growth * means) ** 2).sum(axis=-1), 1e-300)
+    by_chance = np.exp(-ONE_SIDED_95 * np.sqrt((2 + 4 / freedom) / total_weight))
+    varying = 2 / np.maximum(variance * by_chance, 1e-9)
+    freedom = np.maximum(np.minimum(freedom, varying), 1.0)
+    return Dispersions(ratio, total_weight - 1, scale / total_weight, freedom)
 
 
-def _tail_of_cells(spread: _Spread, now: Mapping[str, float], past: Raw, others: Others | None) -> tuple[float, float]:
-    """The tail of the cells' variation, or of the mean's if heavier: the noise of rows hides it in many cells."""
-    # if all columns together have thin tails, one of many may seem heavy-tailed by chance
-    others_are_thin = others is not None and 0 < others.of("location")[2] <= 2
-    if others_are_thin or "location" not in past or np.isnan(past["location"]).any():
-        return spread.tail
-    return min(spread.tail, _spread("location", now, past, others).tail, key=itemgetter(0))
+def _shrink(estimate: Dispersions, prior: tuple[float, float]) -> Dispersion:
+    """A column's dispersion, shrunk towards that of the others. A column that varies significantly more than they do,
+    at the 5 % level, keeps its own (Wilson and Hilferty 1931).
+    """
+    ratio, windows, freedom = float(estimate.ratio), float(estimate.windows), float(estimate.freedom_of_window)
+    prior_freedom, prior_ratio = prior
+    if prior_freedom:
+        root = (ratio / prior_ratio) ** (1 / 3)
+        error, prior_error = 2 / 9 / (windows * freedom), 2 / 9 / prior_freedom
+        excess = (1 - prior_error) * root - (1 - error)
+        if excess <= ONE_SIDED_95 * math.sqrt(error + prior_error * root**2):
+            added = prior_freedom / freedom
+            ratio = (windows * ratio + added * prior_ratio) / (windows + added)
+            windows += added
+    return Dispersion(ratio, windows, float(estimate.growth), freedom)
 
 
 def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
@@ -481,7 +478,7 @@ def group_size(past: Raw) -> float:
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
     """
-    return _kept(past).group_size
+    return _as_past_windows(past).group_size
 
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
@@ -663,8 +660,8 @@ def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: floa
     return scores
 
 
-def _growth(now: Mapping[str, float], past: Raw) -> Values:
-    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])  # larger windows are not scaled down
+def _growth(effective: float, past: Raw) -> Values:
+    growth: Values = np.maximum(1.0, effective / past["effective"])  # larger windows are not scaled down
     return growth
 
 
@@ -689,13 +686,14 @@ def _largest_squared(cells: float) -> float:
     return 1.0 if cells <= 2 else normal_quantile(_SHARE_OF_LARGEST / cells) ** 2
 
 
-def _of_range(now: Mapping[str, float], past: Raw) -> float:
+def _p_of_range(now: Mapping[str, float], past: Raw) -> float:
     windows = len(past["beyond"])
     rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
     if not now["far"]:
         return rank
-    rows, share = now["rows"], 1 - now["effective"] / now["rows"]  # share of all values
-    by_groups: float = 2 * share ** (now["beyond"] * rows / max(1.0, group_size(past)))
+    rows = now["rows"]
+    share_of_all = 1 - now["effective"] / rows
+    by_groups: float = 2 * share_of_all ** (now["beyond"] * rows / max(1.0, group_size(past)))
     return max(min(rank, lomax_above(now["far"], past["far"], 1 / rows)), by_groups)
 
 
@@ -704,26 +702,28 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
+def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
     """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
-    freedom, spread = now["freedom"], _spread("chi2", now, past, others)
-    by_groups = 2 / max(freedom, 1.0)  # the relative variance of the factor from groups
-    lone = max(0.0, (min(2 / spread.even, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
-    of_rows = min(group_size(past), groups, spread.dispersion * (1 - math.sqrt(lone)))
-    dispersed = max(1.0, of_rows)  # the part that groups of rows explain
-    statistic, (windows, wider) = now["chi2"] / dispersed, _tail_of_cells(spread, now, past, others)
-    noncentral = max(0.0, spread.dispersion / dispersed - 1) * spread.scale / wider
-    of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
+    freedom = now["freedom"]
+    dispersion = _dispersion("chi2", now, past, others)
+    # What groups of rows explain: in all cells alike, so less if the windows' squares differ more than that
+    by_groups = 2 / max(freedom, 1.0)
+    of_few_cells = max(0.0, (min(2 / dispersion.freedom_of_window, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
+    of_groups = max(1.0, min(group_size(past), groups, dispersion.ratio * (1 - math.sqrt(of_few_cells))))
+    p_of_groups = _p_of_cells_of_groups(now, of_groups) if of_groups > 1 else 0.0
+    noncentral = max(0.0, dispersion.ratio / of_groups - 1) * dispersion.growth
     if not noncentral or not freedom:
-        return of_groups
-    weights = 2 * student_densities(_NODES, windows) * _STEPS
+        return p_of_groups
+    # The rest, averaged over the error of its estimate
+    weights = 2 * student_densities(_NODES, dispersion.windows) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
-    tails = normals_above((np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
-    return min(1.0, max(of_groups, float(weights @ tails)))
+    root = np.cbrt(now["chi2"] / of_groups / (freedom + shift))
+    tails = normals_above((root - (1 - width)) / np.sqrt(width))
+    return min(1.0, max(p_of_groups, float(weights @ tails)))
 
 
-def _of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
+def _p_of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
     """The tail of the chi-square statistic for groups of rows, few per cell."""
     z = -normal_quantile(max(chi_square_above(now["chi2"] / groups, int(now["freedom"])), 1e-300))
     rare = math.sqrt(groups * (now["freedom"] + 1) / now["rows"])
