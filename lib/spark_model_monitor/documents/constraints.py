@@ -33,6 +33,7 @@ from spark_model_monitor.documents.document import (
     named_in,
 )
 from spark_model_monitor.documents.expectations import DataSetExpectations, Expectations, FeatureRules
+from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.documents.statistics import InferredType, feature_of
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Registry
@@ -339,6 +340,15 @@ class MonitoringSettings:
     @property
     def rows_are_independent(self) -> bool:
         return self.rows is Rows.INDEPENDENT
+
+    def is_drift_requested(self, *, of_numbers: bool) -> bool:
+        """Whether a person requested how drift is judged: by comparators, another method, or another limit; or insists on it."""
+        kind = _NUMBERS if of_numbers else _TEXTS
+        suggested_limit = kind.methods.get(kind.suggested_method).facts["threshold"]
+        is_of_suggested_method = getattr(self, kind.method) == kind.suggested_method
+        limit = getattr(self, kind.threshold)
+        is_limit_suggested = is_suggested(kind.threshold, limit, [suggested_limit], self.requested_limits)
+        return self.comparators is not None or not is_of_suggested_method or not is_limit_suggested
 
     def __post_init__(self) -> None:
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
