@@ -179,7 +179,8 @@ class StringConstraints(Section):
 
 class FeatureConstraints(Section):
     """One feature. completeness: the minimum share of present values; None: not checked. Ours: role: None for an input.
-    always_new: why later values are new by nature, as those of keys are; neither their domain nor their drift is then judged.
+    always_new: why later values are new by nature, as those of keys are: their domain is not judged, nor their drift by
+    default.
     """
 
     name: Name
@@ -216,11 +217,13 @@ class FeatureConstraints(Section):
 
     @property
     def configs(self) -> list[MonitoringConfig]:
-        """The feature's own settings; a later one wins. Drift of values that are new by nature is off unless switched on."""
+        """The feature's own settings; a later one wins. Values that are new by nature are not compared, unless somebody wrote
+        how.
+        """
         configs = [*self.overrides.values()]
-        if self.always_new is not None:
+        if self.always_new is not None and not any(config.distribution_constraints for config in configs):
             drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=self.always_new)
-            configs.insert(0, MonitoringConfig(distribution_constraints=drift))
+            configs.append(MonitoringConfig(distribution_constraints=drift))
         return configs
 
 

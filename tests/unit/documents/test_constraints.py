@@ -583,11 +583,14 @@ def test_a_requested_limit_that_no_file_has_is_refused():
         settings({"requested_limits": ["recall"]})
 
 
-def test_values_that_are_new_by_nature_have_neither_a_domain_nor_drift_unless_switched_on():
+@pytest.mark.parametrize(
+    "drift", [{"perform_comparison": "Enabled"}, {"comparison_threshold": 0.2}, {"comparison_method": "psi"}]
+)
+def test_values_that_are_new_by_nature_have_neither_a_domain_nor_drift_unless_somebody_wrote_how(drift):
     texts = {"inferred_type": "String", "string_constraints": {"domains": ["a", "b"]}, "always_new": "keys"}
-    compared = {"monitoring_config_overrides": {"distribution_constraints": {"perform_comparison": "Enabled"}}}
     content = {"features": [feature(**texts)]}
 
     assert read(content).feature("Age").domains is None
     assert (settings(**texts).perform_comparison, settings(**texts).left_out) == (False, "keys")
-    assert settings(**texts, **compared).perform_comparison
+    numbers = {"always_new": "keys", "monitoring_config_overrides": {"distribution_constraints": drift}}
+    assert settings(**numbers).perform_comparison

@@ -189,8 +189,9 @@ def _with_limits(
     # The feature's own settings
     config = feature.monitoring_config_overrides or MonitoringConfig()
     members: dict[str, Any] = {**shares, "requested_limits": (*(config.requested_limits or ()), *requested_limits)}
-    distribution = config.distribution_constraints or DistributionConstraints()
-    members["distribution_constraints"] = distribution.model_copy(update=drift)
+    if drift:
+        distribution = config.distribution_constraints or DistributionConstraints()
+        members["distribution_constraints"] = distribution.model_copy(update=drift)
     overrides = config.model_copy(update=members)
     return feature.model_copy(update={**completeness, "monitoring_config_overrides": overrides})
 

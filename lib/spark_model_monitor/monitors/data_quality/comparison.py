@@ -17,7 +17,6 @@ from spark_model_monitor.documents.constraints import (
     MonitoringConfig,
     MonitoringSettings,
     Role,
-    Switch,
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.documents.statistics import Statistics
@@ -449,10 +448,9 @@ class FeatureComparison:
 
     @of_baseline
     def is_drift_requested(self) -> bool:
-        """Whether a person requested how drift is judged, or that a feature is compared whose values are new by nature."""
-        drift = [config.distribution_constraints for config in self.constraints.overrides.values()]
-        is_switched_on = any(each is not None and each.perform_comparison is Switch.ENABLED for each in drift)
-        return is_switched_on or self.settings.is_drift_requested(of_numbers=self.baseline.is_numeric)
+        """Whether a person requested how drift is judged, in the feature's own settings or in those of the file."""
+        is_overridden = any(config.distribution_constraints for config in self.constraints.overrides.values())
+        return is_overridden or self.settings.is_drift_requested(of_numbers=self.baseline.is_numeric)
 
     @of_baseline
     def suggested_limits(self) -> frozenset[str]:

@@ -301,18 +301,19 @@ class JobConfig(BaseModel):
     comparison_threshold: Annotated[float | None, threshold_of("comparison_method", NUMERIC_METHODS)] = _suggestion(
         "NUMBER", default=_USUAL
     )
-    """Distance above which a numeric feature has drifted; written into the suggested constraints. It decides alone."""
+    """Distance above which a numeric feature has drifted, without allowance for noise; written into the suggested constraints."""
 
     categorical_comparison_threshold: Annotated[
         float | None, threshold_of("categorical_drift_method", CATEGORICAL_METHODS)
     ] = _suggestion("NUMBER", default=_USUAL)
-    """Distance above which a text feature has drifted; written into the suggested constraints. It decides alone."""
+    """Distance above which a text feature has drifted, without allowance for noise; written into the suggested constraints."""
 
     datatype_check_threshold: kinds.Share | None = _suggestion(default=f"{SUGGESTED_SHARE:g}")
-    """Minimum share of values of the inferred type; written into the suggested constraints. It decides alone."""
+    """Minimum share of values of the inferred type, without allowance for noise; written into the suggested constraints."""
 
     domain_content_threshold: kinds.Share | None = _suggestion(default=f"{SUGGESTED_SHARE:g}")
-    """Minimum share of text values in the baseline's domain; written into the suggested constraints. It decides alone."""
+    """Minimum share of text values in the baseline's domain, without allowance for noise; written into the suggested
+    constraints."""
 
     false_alarm_budget: kinds.Chance = _suggestion(
         initial=DEFAULT_SETTINGS.false_alarm_budget,
