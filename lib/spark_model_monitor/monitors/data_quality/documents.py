@@ -201,7 +201,7 @@ VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
 LASTING = "lasting drift"  # the joint evidence of earlier windows and this one
 
 
-def families_of(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
+def budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
     """The families of checks that share the budget of a run with these features."""
     families = [DRIFT, COMPLETENESS, CONTENTS]
     if any(feature.role is Role.PREDICTION for feature in features):
@@ -268,7 +268,7 @@ def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstrai
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
     if method.facts["higher_is_more"] or "categorical_comparison_threshold" in settings.requested_limits:
         return settings
-    level = shared(settings.false_alarm_budget, families_of(features, settings))[DRIFT] / max(len(features), 1)
+    level = shared(settings.false_alarm_budget, budget_families(features, settings))[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)
 
 

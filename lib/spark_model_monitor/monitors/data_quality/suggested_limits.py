@@ -57,8 +57,9 @@ def find_suggested_limits(
 def _suggestions(feature: FeatureConstraints, distribution: FeatureDistribution) -> Iterator[tuple[str, float]]:
     """The limits that the statistics suggest, as far as the feature still has the type and the domain of its baseline."""
     yield COMPLETENESS, distribution.present / distribution.rows
-    if feature.inferred_type.is_numeric and feature.inferred_type is distribution.inferred_type:
-        yield DATA_TYPE, SUGGESTED_SHARE  # any value is a text
+    is_of_same_type = feature.inferred_type is distribution.inferred_type
+    if feature.inferred_type.is_numeric and is_of_same_type and distribution.present:  # any value is a text
+        yield DATA_TYPE, SUGGESTED_SHARE
     if feature.domains is not None and as_counted(feature.domains) == (distribution.categories or {}).keys():
         yield DOMAIN, SUGGESTED_SHARE
 
