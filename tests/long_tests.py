@@ -29,6 +29,7 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_variation::test_a_change_that_no_earlier_window_had_is_found",
         "test_variation::test_it_keeps_the_last_windows",
         "test_verdicts::test_healthy_windows_are_silent",
+        "test_verdicts::test_healthy_windows_of_ten_columns_with_nulls_are_silent",
         "test_volume::test_healthy_hours_and_days_are_silent_in_every_season",
         "test_volume::test_healthy_hours_are_as_fresh_as_ever",
     ),

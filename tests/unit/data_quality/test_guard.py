@@ -16,6 +16,7 @@ from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile
 from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
 from spark_model_monitor.monitors.data_quality.evaluation import check_all, ledger_of
+from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
 from spark_model_monitor.statistics.states.hashing import xxhash64_of
@@ -90,7 +91,9 @@ def table(random, rows, **faults):
 def results(baseline, current, settings=DEFAULT_SETTINGS, *, before=True, **options):
     constraints = suggest(baseline, settings)
     kept = baseline if before else None
-    comparison = Comparison(constraints, current, from_profile(baseline), suggested=constraints, before=kept, **options)
+    distributions = from_profile(baseline)
+    options["suggested_limits"] = find_suggested_limits(constraints, distributions)
+    comparison = Comparison(constraints, current, distributions, before=kept, **options)
     return {(found.feature, found.check): found for found in check_all(comparison) if found.check in GUARDS}
 
 
@@ -334,7 +337,9 @@ def test_its_tests_share_the_level_of_the_contents():
     random = np.random.default_rng(7)
     baseline = profile_of(age(ages(random, 500)))
     constraints = suggest(baseline, DEFAULT_SETTINGS)
-    sides = Comparison(constraints, baseline, from_profile(baseline), suggested=constraints, before=baseline)
+    distributions = from_profile(baseline)
+    suggested_limits = find_suggested_limits(constraints, distributions)
+    sides = Comparison(constraints, baseline, distributions, suggested_limits=suggested_limits, before=baseline)
 
     asking = {check for _, check in results(baseline, baseline)}
     assert asking >= {"infinity_check", "sign_check", "range_check", "distinct_share_check"}

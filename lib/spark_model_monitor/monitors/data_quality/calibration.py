@@ -102,24 +102,27 @@ class Calibration:
     def allowed_for(
         self, finding: Finding, family: str, lacking: int, rows: int, *, groups: float = 1.0, least: float = 0.0
     ) -> Finding:
-        """A finding about a suggested limit: a violation only if the window's own test confirms it.
+        """A finding about a suggested limit: a violation only if the window is worse than the baseline by more than chance.
 
-        lacking, rows: of the baseline. groups: how many rows count as one. least: a lower bound for the p-value.
+        Otherwise it has passed, with the p-value and the reason. lacking, rows: of the baseline. groups: how many rows count
+        as one. least: a lower bound for the p-value.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
+        # One-sided test of equal shares, of groups of rows
         level, tests = self.share_of(family)
-        now = round((1 - finding.observed) * finding.m)
-        sides = (math.ceil(lacking / groups), int(rows / groups)), (int(now / groups), int(finding.m / groups))
-        p = max(chance_of_more(*sides[0], *sides[1]), least)
+        current_lacking = round((1 - finding.observed) * finding.m)
+        baseline_groups = math.ceil(lacking / groups), int(rows / groups)
+        current_groups = int(current_lacking / groups), int(finding.m / groups)
+        p = max(chance_of_more(*baseline_groups, *current_groups), least)
         if p <= level / tests:
             return finding.but(p=p)
-        if p > chance_of_more(lacking, rows, now, finding.m):
-            return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=GROUPED, description=None)
+        passed = finding.but(status=CheckStatus.PASSED, p=p, description=None)
+        if p > chance_of_more(lacking, rows, current_lacking, finding.m):
+            return passed.but(reason=GROUPED)
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
         enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
-        reason = MAY_BE_CHANCE.format(rows=finding.m, enough=enough)
-        return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
+        return passed.but(reason=MAY_BE_CHANCE.format(rows=finding.m, enough=enough))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from spark_model_monitor.monitors.data_quality.distributions import (
 )
 from spark_model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS, SEGMENTS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
+from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.protocol import StoredBaseline, Violated
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.drift.distributions import Values
@@ -69,17 +70,17 @@ if TYPE_CHECKING:
 class QualityBaseline(StoredBaseline):
     """What later data is compared with. distributions: by feature; the drift of a feature without one is not judged.
 
-    suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown. profile: the
-    baseline's states; None if unavailable. references: the other distributions to compare with, by name. history: how
-    earlier windows varied from each reference. volume: their numbers of rows and their freshness. seasons: what earlier
-    windows show of features that may follow the clock. attributions: each feature's share of the model's attributions.
-    groups: how many rows of the window count as one. source: opens the baseline's rows again; None if unknown. beside:
-    the last window compared with it, shared by checks and hints. kept: results that are the same for all windows.
+    suggested_limits: the names of the limits that the baseline suggested, by feature. profile: the baseline's states; None
+    if unavailable. references: the other distributions to compare with, by name. history: how earlier windows varied from
+    each reference. volume: their numbers of rows and their freshness. seasons: what earlier windows show of features that
+    may follow the clock. attributions: each feature's share of the model's attributions. groups: how many rows of the
+    window count as one. source: opens the baseline's rows again; None if unknown. beside: the last window compared with
+    it, shared by checks and hints. kept: results that are the same for all windows.
     """
 
     constraints: Constraints
     distributions: Mapping[str, FeatureDistribution]
-    suggested: Constraints | None = None
+    suggested_limits: Mapping[str, frozenset[str]] = field(default_factory=dict)
     profile: Profile | None = None
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
@@ -112,18 +113,6 @@ class QualityBaseline(StoredBaseline):
     def outputs(self) -> frozenset[str]:
         """The features that are model outputs."""
         return frozenset(each.name for each in self.constraints.features if each.role is Role.PREDICTION)
-
-    def requested_threshold(self, name: str) -> float | None:
-        """The distance above which a user requested an alarm; None if it is the suggested one, or if the baseline lacks
-        the feature.
-        """
-        if name not in self.names:
-            return None
-        found, suggested = (
-            each.monitoring_of(name).comparison_threshold
-            for each in (self.constraints, self.suggested or self.constraints)
-        )
-        return None if found == suggested else found
 
     def without(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without the `excluded` features."""
@@ -231,6 +220,16 @@ class QualityBaseline(StoredBaseline):
         config = config.model_copy(update={"false_alarm_budget": share})
         return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))
 
+    def with_limits(self, constraints: Constraints) -> QualityBaseline:
+        """The same baseline with other limits, all of which are among the constraints' `requested_limits`."""
+        settings = constraints.settings_by_feature()
+        suggested_limits = {
+            name: limits.difference(settings[name].requested_limits)
+            for name, limits in self.suggested_limits.items()
+            if name in settings
+        }
+        return replace(self, constraints=constraints, suggested_limits=suggested_limits)
+
     def with_groups(self, groups: Mapping[str, tuple[float, float]]) -> QualityBaseline:
         """The same baseline for a window in which this many rows count as one, by feature."""
         if not groups:
@@ -256,16 +255,18 @@ class QualityBaseline(StoredBaseline):
         constraints: Constraints,
         statistics: Statistics | None = None,
         profile: Profile | None = None,
-        suggested: Constraints | None = None,
+        copy: Constraints | None = None,
     ) -> QualityBaseline:
-        """The baseline that documents and states describe together.
+        """The baseline that documents and states describe together. copy: the constraints as the baseline's run wrote them.
 
         A feature's distribution comes from statistics.json; where that file has none, it comes from the states.
         """
         stated = from_statistics(statistics) if statistics is not None else {}
         kept = from_profile(profile) if profile is not None else {}
         known = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
-        return cls(constraints, {**stated, **kept, **known}, suggested, profile)
+        distributions = {**stated, **kept, **known}
+        suggested_limits = find_suggested_limits(constraints, distributions, copy)
+        return cls(constraints, distributions, suggested_limits, profile)
 
 
 # The current data beside its baseline: the input of every data-quality check.
@@ -273,10 +274,7 @@ class QualityBaseline(StoredBaseline):
 
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
-LIMITS = ("domain_content_threshold", "datatype_check_threshold")  # in addition to completeness
-
-CALIBRATED_METHODS = ("Robust", "LInfinity")
-"""The methods of a suggested baseline; any other method is a user's request."""
+NO_LIMITS: frozenset[str] = frozenset()
 
 NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
@@ -304,10 +302,10 @@ class FeatureComparison:
     """One feature of constraints.json.
 
     whole: the comparison that the feature belongs to. settings: those in force for it. current: a profile without rows if the
-    current data lacks the feature; unmatched then gives the reason. now: the current distribution. suggested: the constraints
-    that the baseline's run suggested. before: the baseline's states of the feature; None if unavailable. references: the
-    other distributions it is compared with, by name, such as `previous:8`. against: the reference that stands as `baseline`,
-    if not the baseline. evidence: what the guards saw, once they have run. kept: the values of `of_baseline` properties.
+    current data lacks the feature; unmatched then gives the reason. now: the current distribution. before: the baseline's
+    states of the feature; None if unavailable. references: the other distributions it is compared with, by name, such as
+    `previous:8`. against: the reference that stands as `baseline`, if not the baseline. evidence: what the guards saw, once
+    they have run. kept: the values of `of_baseline` properties.
     """
 
     whole: Comparison
@@ -317,7 +315,6 @@ class FeatureComparison:
     current: FeatureProfile
     now: FeatureDistribution
     unmatched: str | None
-    suggested: FeatureConstraints | None
     before: FeatureProfile | None
     references: Mapping[str, FeatureDistribution]
     against: str | None = None
@@ -343,8 +340,10 @@ class FeatureComparison:
 
     @of_baseline
     def season(self) -> Season | None:
-        """What is known of the feature at this hour; None if it doesn't seem to follow the clock."""
-        return None if self.growth else self.whole.seasons.get(self.constraints.name)
+        """What is known of the feature at this hour; None if it doesn't seem to follow the clock, or drift has its own limit."""
+        if self.growth or not self.is_drift_calibrated:
+            return None
+        return self.whole.seasons.get(self.constraints.name)
 
     @of_baseline
     def growth(self) -> tuple[Values, Values] | None:
@@ -455,10 +454,8 @@ class FeatureComparison:
 
     @of_baseline
     def is_drift_calibrated(self) -> bool:
-        """Whether drift allows for noise. A method of another kind, or a threshold in the feature's own settings, is a
-        user's request and judged by its threshold.
-        """
-        new = self.has_own_drift or self.rises
+        """Whether drift allows for noise. If a person requested how it is judged, the limit decides alone."""
+        new = self.is_drift_requested or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
     @property
@@ -470,24 +467,15 @@ class FeatureComparison:
         return settings.rows_are_independent or self.past(BASELINE) is not None
 
     @of_baseline
-    def has_own_drift(self) -> bool:
-        """Whether the user requested the drift check: by a method of another kind, or in the feature's own settings."""
-        settings = self.settings
-        method = settings.comparison_method if self.baseline.is_numeric else settings.categorical_drift_method
-        written = any(config.distribution_constraints for config in self.constraints.overrides.values())
-        return written or method not in CALIBRATED_METHODS
+    def is_drift_requested(self) -> bool:
+        """Whether a person requested how drift is judged, in the feature's own settings or in those of the file."""
+        is_overridden = any(config.distribution_constraints for config in self.constraints.overrides.values())
+        return is_overridden or self.settings.is_drift_requested(of_numbers=self.baseline.is_numeric)
 
     @of_baseline
     def suggested_limits(self) -> frozenset[str]:
-        """The limits, by their names in the settings, that are still as the baseline's run suggested them."""
-        own = self.suggested
-        if not self.is_compared or own is None:
-            return frozenset()
-        found = {"completeness"} if own.completeness is not None else set()
-        found -= {"completeness"} if own.completeness != self.constraints.completeness else set()
-        configs = own.overrides.values()
-        found |= {each for each in LIMITS if any(getattr(one, each) == getattr(self.settings, each) for one in configs)}
-        return frozenset(found - ({LIMITS[0]} if own.domains != self.constraints.domains else set()))
+        """The limits, by their names in the settings, that the baseline suggested; they allow for noise."""
+        return self.whole.suggested_limits.get(self.constraints.name, NO_LIMITS) if self.is_compared else NO_LIMITS
 
     @of_baseline
     def domain(self) -> frozenset[str]:
@@ -503,8 +491,8 @@ class Comparison:
     feature (`distributions.from_statistics`, `from_profile`). current_columns: the number of columns of the records; None: as
     many as `current`. is_matched: whether it is known which column is which; if not, and their number differs, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); otherwise equal values add up, and a type
-    holds whatever fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if unknown. before:
-    the baseline's states, for the guard. references: other distributions, by name, such as `previous:8`. history: how
+    holds whatever fits in it (C11.32). suggested_limits: the names of those that allow for noise, by feature. before: the
+    baseline's states, for the guard. references: other distributions, by name, such as `previous:8`. history: how
     features varied from each reference. volume: rows of earlier windows; None if unknown. groups: how many rows of the window
     count as one, by feature, where more than one. settings: those in force for each feature, if available. kept: values of
     `of_baseline` properties, by feature. known: how noise is allowed for in the run, once computed.
@@ -517,7 +505,7 @@ class Comparison:
     is_matched: bool = True
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
-    suggested: Constraints | None = None
+    suggested_limits: Mapping[str, frozenset[str]] = field(default_factory=dict)
     before: Profile | None = None
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
@@ -594,7 +582,6 @@ class Comparison:
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()
         current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts
-        suggested = {feature.name: feature for feature in self.suggested.features} if self.suggested is not None else {}
         before = {feature.name: feature for feature in self.before.features} if self.before is not None else {}
         for constraints in self.constraints.features:
             name = constraints.name
@@ -608,7 +595,6 @@ class Comparison:
                 profile,
                 from_feature_profile(profile),
                 unmatched,
-                suggested.get(name),
                 before.get(name),
                 {reference: side[name] for reference, side in self.references.items() if name in side},
             )

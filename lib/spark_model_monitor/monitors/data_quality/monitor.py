@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -203,8 +204,8 @@ class DataQualityMonitor(Monitor):
     Parameters
     ----------
     settings : MonitoringSettings, optional
-        The `monitoring_config` of a suggested baseline: thresholds and methods. By default the limits allow for noise; with
-        `as_service`, they don't.
+        The `monitoring_config` of a suggested baseline: thresholds and methods. By default verdicts on suggested limits allow
+        for noise; with `as_service`, they don't.
     with_sketches : bool, optional
         Whether statistics.json holds the KLL sketches. By default yes, up to 300 features.
     max_domain_size : int
@@ -214,7 +215,7 @@ class DataQualityMonitor(Monitor):
     as_service : bool, default False
         Check like the service: exact type classes, and its distance, which loses ties. Categories are listed in its order.
     window_rows : int, optional
-        Minimum number of rows in later windows; suggested limits allow for it. By default the number of rows in the baseline.
+        Deprecated, without effect: suggested limits have no margin that depends on it.
     column_metrics : tuple of str, optional
         Names of further metrics for numeric features, such as `skewness`; statistics.json then shows them.
     columns : {"name", "exact"}
@@ -269,6 +270,8 @@ class DataQualityMonitor(Monitor):
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
             raise BadConfiguration(f"columns is {self.columns!r}; it is one of: {', '.join(COLUMNS)}")
+        if self.window_rows is not None:
+            warnings.warn("window_rows has no effect on data quality", DeprecationWarning, stacklevel=3)
 
     @property
     def exact_columns(self) -> bool:
@@ -363,9 +366,8 @@ class DataQualityMonitor(Monitor):
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        size, rows = self.max_domain_size, self.window_rows
-        found = suggest(profile, settings, max_domain_size=size, window_rows=rows, predictions=self.predictions)
-        return _listed(found) if self.as_service else found
+        constraints = suggest(profile, settings, max_domain_size=self.max_domain_size, predictions=self.predictions)
+        return _listed(constraints) if self.as_service else constraints
 
     def known(
         self,
@@ -420,7 +422,7 @@ class DataQualityMonitor(Monitor):
                 is_matched=is_matched,
                 ties=Ties.LOST if as_service else Ties.SUMMED,
                 exact_classes=as_service,
-                suggested=known.suggested,
+                suggested_limits=known.suggested_limits,
                 before=known.profile,
                 references=known.references,
                 history=known.history,

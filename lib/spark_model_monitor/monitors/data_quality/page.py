@@ -88,9 +88,7 @@ def page_of(
     order = "the largest first, the model's outputs last" if 0 < len(apart) < len(bad) else "the largest first"
     sections = [PageSection("Changed", (Cards(tuple(cards)),), note=order)] if cards else []
     if calm:
-        lines = tuple(
-            _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), known) for name in calm
-        )
+        lines = tuple(_line(name, known.distributions.get(name), now.get(name), by_name.get(name, [])) for name in calm)
         left_out = [each for each in not_compared(results) if each.feature in calm]
         note = counted(len(lines) - len(left_out), "feature")
         note += f", {len(left_out):,} not compared" if left_out else ""
@@ -162,11 +160,8 @@ _CALM = (
 )
 
 
-def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult], known: QualityBaseline) -> Line:
+def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult]) -> Line:
     largest = no_more_than(results)
-    asked, drift = known.requested_threshold(name), next((each for each in results if each.smallest_change), None)
-    if drift is not None and asked is not None and (drift.distance_high or 0) > asked:
-        largest += f"; a distance above {number_text(asked)} was asked for, too few rows show that"
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
     picture = (overlay_of(before, now) if before and now else None) or "–"
     lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))

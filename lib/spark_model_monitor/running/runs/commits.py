@@ -185,8 +185,6 @@ def _learn(
     windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor
 ) -> Iterator[tuple[_Window, Findings]]:
     """Publish the baseline, and the verdict on each of its commits compared with the others."""
-    smallest = min(window.rows.state.item_count for window in windows)
-    monitor = monitor if monitor.window_rows else replace(monitor, window_rows=max(1, smallest))
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _names_of_commits([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))

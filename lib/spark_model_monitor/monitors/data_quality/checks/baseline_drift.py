@@ -49,7 +49,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     """The distance from the baseline's distribution is at most the threshold; a p-value is at least the threshold.
 
     Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
-    If chance is allowed for, `drift_verdict` gives the verdict.
+    A suggested threshold allows for chance; one that a person requested decides alone.
 
     Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4 and D4.7; G16.
@@ -62,7 +62,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, reason)
     if feature.growth and not feature.against and PREVIOUS in feature.judged_references:
         return Finding.not_judged(threshold, GROWS)
-    if feature.calibration is not None and feature.rises and not feature.has_own_drift:
+    if feature.calibration is not None and feature.rises and not feature.is_drift_requested:
         return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
