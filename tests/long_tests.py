@@ -16,6 +16,7 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_commits::test_later_runs_look_at_what_came_since",
         "test_commits::test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other",
         "test_components::test_healthy_windows_of_numbers_are_as_rarely_unlikely_as_they_should",
+        "test_examples::test_a_step_that_lasts_is_found_and_healthy_windows_are_silent",
         "test_estimates::test_intervals_of_95_percent_hold_the_true_value_about_so_often",
         "test_false_alarms::test_healthy_windows_break_the_thresholds_of_the_service_and_keep_ours",
         "test_guard::test_forty_healthy_windows_are_silent",

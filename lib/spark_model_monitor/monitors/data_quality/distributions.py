@@ -342,6 +342,10 @@ BASELINE = "baseline"
 WINDOW = "window"  # the reference for what a window leaves of itself alone
 PREVIOUS = "previous:8"  # what a catalogue that grows is compared with. Source: D4.20.
 
+OUTCOME = "outcome"  # the member of what a window leaves
+CHANGED, CANNOT_TELL, UNCHANGED, ACCEPTED = "changed", "cannot tell", "unchanged", "accepted"
+"""What became of a feature in a window; accepted: a person said that the change was fine."""
+
 GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
 LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
