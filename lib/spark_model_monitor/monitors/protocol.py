@@ -107,12 +107,17 @@ class StoredBaseline:
         return self
 
     def raw_statistics(
-        self, state: Any, violated: Collection[Violated] | None = None, age: timedelta | None = None, /
+        self,
+        state: Any,
+        violated: Collection[Violated] | None = None,
+        age: timedelta | None = None,
+        unsure: Collection[str] = (),
+        /,
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
         """What a window leaves for later ones: reference, feature, and raw statistics relative to it; None if nothing.
 
         violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
-        newest row at the end of the window, if known.
+        newest row at the end of the window, if known. unsure: features that could not be judged.
         """
         return None
 

@@ -16,7 +16,14 @@ from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distributions import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
-from spark_model_monitor.reports.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
+from spark_model_monitor.reports.history.variation import (
+    HISTORY,
+    MOST_EXAMPLES,
+    MOST_WINDOWS,
+    Entry,
+    read_history,
+    write_history,
+)
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.running.runs.results import Baseline
 from spark_model_monitor.statistics.verdicts.variation import FIELDS, LATER
@@ -103,10 +110,51 @@ def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
 
 
 def test_it_keeps_the_last_windows(tmp_path):
-    history = history_of(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 3)))
+    """And the first ones, which show how the feature varies; of another baseline they are gone."""
+    history = history_of(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 50)))
 
-    assert len(history.entries) == MOST_WINDOWS
-    assert history.entries[0].run_id == "0003"
+    later = [int(each.run_id) for each in history.entries]
+    assert later == [*range(MOST_EXAMPLES), *range(50, MOST_WINDOWS + 50)]
+    assert [int(window.run_id) for window in replaced(history).entries] == [*range(51, MOST_WINDOWS + 51)]
+
+
+def replaced(history):
+    """The history after a window of another baseline."""
+    return history.with_window(entry(MOST_WINDOWS + 50, baseline="other"), [("baseline", "age", RAW)])
+
+
+def outcomes_of(tmp_path, *outcomes):
+    """Windows with these outcomes, each with its number as its rows."""
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+    for hour, outcome in enumerate(outcomes):
+        raw = RAW | {"rows": float(hour), "alarmed": outcome == "changed", "outcome": outcome}
+        history = history.with_window(entry(hour), [("baseline", "age", raw)])
+    return history
+
+
+def test_the_first_windows_are_examples_and_a_change_that_lasts_is_not_learnt(tmp_path):
+    history = outcomes_of(tmp_path, *["unchanged"] * (MOST_EXAMPLES + 20))
+
+    assert rows(history.past("baseline", "b")) == [*range(MOST_EXAMPLES)]
+
+
+def test_what_could_not_be_judged_is_no_example_and_what_was_accepted_is_one(tmp_path):
+    outcomes = ["unchanged", "changed", "cannot tell", *["unchanged"] * MOST_EXAMPLES]
+    history = outcomes_of(tmp_path, *outcomes)
+
+    first = [0, *range(3, MOST_EXAMPLES + 2)]
+    assert rows(history.past("baseline", "b")) == first
+    accepted = history.accepted(entry(1).window).accepted(entry(2).window, ["age"])
+    assert sorted(rows(accepted.past("baseline", "b"))) == sorted([*first, 1, 2])
+
+
+def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had_no_alarm(tmp_path):
+    history = history_of(tmp_path, entry(0), entry(1, alarmed=True), entry(2))
+    write_history(history)
+    table = pq.read_table(tmp_path / "history.parquet").drop_columns(["outcome"])
+    pq.write_table(table, tmp_path / "history.parquet")
+
+    assert rows(read_history(str(tmp_path / "2026/03/01/00")).past("baseline", "b")) == [0.0, 2.0]
 
 
 def published(tmp_path, hour, value):

@@ -14,7 +14,11 @@ from typing import Any
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_windows
+from spark_model_monitor.monitors.data_quality.distributions import (
+    FeatureDistribution,
+    count_frequent_values,
+    of_windows,
+)
 from spark_model_monitor.monitors.data_quality.documents import DRIFT
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
@@ -45,6 +49,7 @@ from spark_model_monitor.statistics.verdicts.variation import (
     Raw,
     allowed_for,
     comparable,
+    compare_values,
     phi,
     unseen,
 )
@@ -129,7 +134,8 @@ class Calibration:
 class ColumnRequest:
     """Two sides of a feature whose column is requested. groups, unfit, family: of that feature. tested: whether tests
     count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for them. others: how
-    much other columns vary. known: another side whose values don't count as new.
+    much other columns vary. known: another side whose values don't count as new. follows_values: whether the past shows
+    the most frequent values of this baseline one by one.
     """
 
     baseline: FeatureDistribution
@@ -141,6 +147,7 @@ class ColumnRequest:
     past: Raw | None = None
     others: Others | None = None
     known: FeatureDistribution | None = None
+    follows_values: bool = False
 
     @property
     def lacking(self) -> Lacking:
@@ -220,9 +227,21 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
             new = sum(count for value, count in (asked.current.categories or {}).items() if value not in old)
             new /= asked.current.present
         components.append(unseen(now, past, column.samples.share, groups, new))
+    if asked.follows_values and len(asked.baseline.frequent_values):
+        counts = count_frequent_values(asked.baseline, asked.current)
+        value = compare_values(*counts, column.samples, now, past, groups, others)
+        components = [_rarest_cell(component, value) if value else component for component in components]
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
     column.components, column.windows = tuple(components), len(past["rows"])
     column.phi, column.groups = max(widest, groups.new_values), groups.of_values
+
+
+def _rarest_cell(component: Component, value: Component) -> Component:
+    """The test of cells, by one dispersion for all of them or by that of a single value, whichever is rarer."""
+    if component.name != "cell":
+        return component
+    rarest = min(component, value, key=lambda cell: cell.p)
+    return replace(rarest, p=min(1.0, 2 * rarest.p))
 
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:

@@ -23,7 +23,11 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.calibration import Calibration
 from spark_model_monitor.monitors.data_quality.distributions import (
     BASELINE,
+    CANNOT_TELL,
+    CHANGED,
+    OUTCOME,
     PREVIOUS,
+    UNCHANGED,
     WINDOW,
     FeatureDistribution,
     Past,
@@ -167,16 +171,24 @@ class QualityBaseline(StoredBaseline):
         return replace(self, volume=Volume(time, earlier, start, fresh))
 
     def raw_statistics(
-        self, profile: Profile, violated: Collection[Violated] | None = None, age: timedelta | None = None
+        self,
+        profile: Profile,
+        violated: Collection[Violated] | None = None,
+        age: timedelta | None = None,
+        unsure: Collection[str] = (),
     ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
         """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
         row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
         """
         now = from_profile(profile)
 
-        def alarmed(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+        def verdict_on(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+            if violated is None:
+                return {}
             key = (reference, feature) if reference in CLOCK else feature
-            return {} if violated is None else {"alarmed": key in violated}
+            if key in violated:
+                return {"alarmed": True, OUTCOME: CHANGED}
+            return {"alarmed": False, OUTCOME: CANNOT_TELL if feature in unsure else UNCHANGED}
 
         found: list[tuple[str, str, Mapping[str, Any]]] = []
         for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
@@ -186,7 +198,7 @@ class QualityBaseline(StoredBaseline):
                     continue
                 raw = self._growth_of(feature, before, now[feature]) if grows else of_window(before, now[feature])
                 if raw is not None:
-                    found.append((reference, feature, {**raw, **alarmed(feature, reference)}))
+                    found.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
 
         rows = {"rows": float(profile.item_count)}
         own = {NUMBER_OF_ROWS: rows}
@@ -194,7 +206,7 @@ class QualityBaseline(StoredBaseline):
             from spark_model_monitor.statistics.verdicts.volume import in_minutes
 
             own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        found += [(WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()]
+        found += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in own.items()]
         return tuple(found)
 
     def _growth_of(

@@ -15,8 +15,10 @@ from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from spark_model_monitor.data.profiling.plan import hashes_of
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
@@ -40,12 +42,15 @@ from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.ends import KEPT
 from spark_model_monitor.statistics.states.profile import once
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
 from spark_model_monitor.statistics.verdicts.parts import Parts
 from spark_model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
     MOST_DISPERSED,
+    MOST_FREQUENT,
+    VALUES,
     CellsTogether,
     OnDemand,
     Others,
@@ -55,6 +60,7 @@ from spark_model_monitor.statistics.verdicts.variation import (
     of_categories,
     of_missing,
     of_numbers,
+    score_values,
 )
 
 DATES = "its values are dates or times, and later ones are new by nature"
@@ -201,6 +207,26 @@ class FeatureDistribution:
     text_share: float | None = None
     mean: float | None = None
     times: str | None = None
+    _frequent: list[NDArray[Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def frequent_values(self) -> NDArray[Any]:
+        """The most frequent values, from LEAST_EFFECT of the present ones on, the most frequent first."""
+        if not self._frequent:
+            self._frequent.append(self._find_frequent_values())
+        return self._frequent[0]
+
+    def _find_frequent_values(self) -> NDArray[Any]:
+        if self.numbers is not None:
+            cdf = self.numbers.step_cdf()
+            counts = np.diff(cdf.cumulative, prepend=0)
+            places = (counts >= LEAST_EFFECT * self.present).nonzero()[0]
+            by_count = places[np.argsort(-counts[places], kind="stable")]
+            return cdf.values[by_count[:MOST_FREQUENT]]
+        categories = self.categories or {}
+        often = [value for value, count in categories.items() if count >= LEAST_EFFECT * self.present]
+        often.sort(key=lambda value: (-categories[value], value))
+        return np.array(often[:MOST_FREQUENT], object)
 
     @property
     def type_name(self) -> str:
@@ -316,6 +342,10 @@ BASELINE = "baseline"
 WINDOW = "window"  # the reference for what a window leaves of itself alone
 PREVIOUS = "previous:8"  # what a catalogue that grows is compared with. Source: D4.20.
 
+OUTCOME = "outcome"  # the member of what a window leaves
+CHANGED, CANNOT_TELL, UNCHANGED, ACCEPTED = "changed", "cannot tell", "unchanged", "accepted"
+"""What became of a feature in a window; accepted: a person said that the change was fine."""
+
 GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
 LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
@@ -363,7 +393,8 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
         if np.count_nonzero(filled) >= FEWEST_WINDOWS:
             apart = told_apart(values)
             if feature.is_numeric or len(apart[0]) <= LARGEST_DOMAIN:
-                cut = _Cut(feature.name, kept.runs, apart, sizes, filled)
+                frequent = _frequent_in_runs(from_feature_profile(feature))
+                cut = _Cut(feature.name, kept.runs, apart, sizes, filled, frequent)
                 alike.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
     past: dict[str, Raw] = {}
     unfit: dict[str, str] = {}
@@ -378,13 +409,27 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
 
 
 class _Cut(NamedTuple):
-    """A column's runs, distinct values with each value's index in them, run sizes, and which runs have values."""
+    """A column's runs, distinct values with each value's index in them, run sizes, which runs have values, and the most
+    frequent values of the whole column: numbers, or hashes of texts.
+    """
 
     name: str
     runs: Sequence[Run]
     apart: tuple[Values, NDArray[np.int64]]
     sizes: NDArray[np.int64]
     filled: NDArray[np.bool_]
+    frequent: Part
+
+    def score_frequent_values(self) -> Raw:
+        """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
+        values, index_of_row = self.apart
+        sizes = self.sizes[self.filled]
+        places = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
+        if not len(self.frequent) or (values[places] != self.frequent).any():
+            return {}
+        part_of_row = np.repeat(np.arange(len(sizes)), sizes)
+        windows = np.stack([np.bincount(part_of_row[index_of_row == place], minlength=len(sizes)) for place in places])
+        return score_values(windows.sum(axis=1), windows.T.astype(float), sizes.astype(float), float(sizes.sum()))
 
 
 def _look_into(
@@ -409,6 +454,7 @@ def _look_into(
         found = {**of_missing(missing, rows, missing.sum(), rows.sum())} | {
             name: each[place] for name, each in raw.items()
         }
+        found |= cut.score_frequent_values()
         if begun is not None:
             found["beyond"] = begun[np.argsort(order)]
         past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
@@ -512,10 +558,35 @@ def _beside(
         return None
 
     def first(name: str) -> Mapping[str, float]:
+        if name in VALUES:
+            scores = _score_frequent_values(before, after)
+            return {value: float(scores[value][0]) for value in VALUES}
         known = lacking() if name in OF_MISSING else found
         return {name: float(known[name][0]) if name in known else math.nan}
 
     return OnDemand({name: partial(first, name) for name in FIELDS})
+
+
+def _score_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> Raw:
+    counts_before, counts_after = count_frequent_values(before, after)
+    size, total = np.array([float(after.present)]), float(before.present + after.present)
+    return score_values(counts_before + counts_after, counts_after[None, :], size, total)
+
+
+def count_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> tuple[Values, Values]:
+    """The counts of the baseline's most frequent values on both sides."""
+    frequent = before.frequent_values
+    if before.numbers is None or after.numbers is None:
+        counts = [[(side.categories or {}).get(value, 0) for value in frequent] for side in (before, after)]
+        return np.array(counts[0], float), np.array(counts[1], float)
+    return before.numbers.step_cdf().counts_at(frequent), after.numbers.step_cdf().counts_at(frequent)
+
+
+def _frequent_in_runs(feature: FeatureDistribution) -> Part:
+    """The most frequent values of a feature, as runs of its rows have them."""
+    if feature.numbers is not None:
+        return np.array(feature.frequent_values, float)
+    return hashes_of(pa.array(feature.frequent_values, pa.string()))
 
 
 def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:

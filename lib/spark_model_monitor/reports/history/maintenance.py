@@ -18,7 +18,7 @@ from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_t
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
-from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.monitors.data_quality.clock import examples_lost, unsure_features
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import hours_from_the_latest
@@ -77,8 +77,10 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     state = from_parquet(storage_of(where).read(where), where)
     beside: Any = history.beside(known, entry.time, entry.baseline)
     checks = document_of(run, CheckResults)
-    violated = None if checks is None else examples_lost(checks.checks)
-    return history.with_window(entry, beside.raw_statistics(state, violated))
+    if checks is None:
+        return history.with_window(entry, beside.raw_statistics(state))
+    violated, unsure = examples_lost(checks.checks), unsure_features(checks.checks)
+    return history.with_window(entry, beside.raw_statistics(state, violated, None, unsure))
 
 
 def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:

@@ -18,10 +18,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from spark_model_monitor.documents.run_description import time_of
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, OF_DISTRIBUTIONS, OF_NUMBERS, WINDOW, Past
+from spark_model_monitor.monitors.data_quality.distributions import (
+    ACCEPTED,
+    BASELINE,
+    CANNOT_TELL,
+    OF_DISTRIBUTIONS,
+    OF_NUMBERS,
+    OUTCOME,
+    UNCHANGED,
+    WINDOW,
+    Past,
+)
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.alerts import path_of
 from spark_model_monitor.reports.history.archive import (
@@ -56,18 +67,24 @@ log = logging.getLogger(__name__)
 HISTORY = "history.parquet"
 
 MOST_WINDOWS = 336  # Source: D4.2
+MOST_EXAMPLES = 32
+"""The first windows of a baseline that show how a feature varies; then that is settled. Windows that a person accepted
+are added. A change that lasts is thus not learnt as normal. Source: D4.2; Montgomery 2013, "Statistical quality
+control", phases I and II.
+"""
 FEWEST_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
 
 _HISTORY = pa.schema(
     [
         *((name, pa.string()) for name in ("window", "time", "run_id", "folder", "reference", "baseline")),
         ("alarmed", pa.bool_()),
+        (OUTCOME, pa.string()),
         *OF_FEATURE,
     ]
 )
 
 
-_TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")  # columns that are never null
+_TOLD = (*_HISTORY.names[: _HISTORY.names.index(OUTCOME)], "feature", "rows")  # columns that are never null
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -111,8 +128,9 @@ class History:
         baseline: str | None = None,
         instead: Mapping[str, str] | None = None,
     ) -> Past:
-        """The raw statistics relative to a reference, of windows without an alarm. baseline: only windows compared with
-        it. instead: features whose windows count relative to another reference, if they have that.
+        """The raw statistics relative to a reference, of windows without an alarm; relative to the baseline, of examples.
+        baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
+        they have that.
         """
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
         if baseline is not None:
@@ -122,7 +140,8 @@ class History:
             theirs = pc.and_(mine, pc.equal(self.table["reference"], other))
             moved = pc.and_(mine, pc.is_in(self.table["window"], self.table["window"].filter(theirs)))
             kept = pc.or_(pc.and_(kept, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"])))
-        return by_feature(self.table.filter(kept))
+        table = self.table.filter(kept)
+        return by_feature(table.filter(_are_examples(table)) if reference == BASELINE else table)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
         """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
@@ -150,8 +169,9 @@ class History:
         if named := [*features]:
             fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
         alarmed = pc.and_(self.table["alarmed"], pc.invert(fine))
-        place = self.table.schema.get_field_index("alarmed")
-        return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
+        outcome = pc.if_else(fine, ACCEPTED, self.table[OUTCOME])
+        table = self.table.set_column(self.table.schema.get_field_index("alarmed"), "alarmed", alarmed)
+        return replace(self, table=table.set_column(table.schema.get_field_index(OUTCOME), OUTCOME, outcome))
 
     def profiles(self, references: Mapping[str, Collection[str]], time: str) -> dict[str, Profile]:
         """The result of `profile` for each reference whose windows exist. references: with their features."""
@@ -274,9 +294,36 @@ class History:
         return StoredProfile.read(storage.read(path), path)
 
     def _bounded(self) -> History:
-        kept = [entry.window for entry in self.entries[-MOST_WINDOWS:]]
-        table = self.table.filter(pc.is_in(self.table["window"], pa.array(kept, pa.string())))
-        return replace(self, table=table.sort_by([(name, "ascending") for name in ("time", "reference")]))
+        """The history of the last windows, and of the examples of their baseline, in order of time."""
+        table = self.table.sort_by([(name, "ascending") for name in ("time", "reference")])
+        entries = self.entries
+        if len(entries) > MOST_WINDOWS:
+            windows = pa.array([entry.window for entry in entries[-MOST_WINDOWS:]], pa.string())
+            is_fine = pc.and_(pc.equal(table["baseline"], entries[-1].baseline), pc.invert(table["alarmed"]))
+            may_be_example = pc.and_(is_fine, pc.equal(table["reference"], BASELINE))
+            is_example = np.zeros(len(table), bool)
+            is_example[may_be_example.to_numpy()] = _are_examples(table.filter(may_be_example))
+            table = table.filter(pc.or_(pc.is_in(table["window"], windows), pa.array(is_example)))
+        return replace(self, table=table)
+
+
+def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
+    """Which rows show how their feature varies: the first ones of each feature that had a verdict, and those that a
+    person accepted. table: rows without an alarm, relative to one baseline, in order of time.
+    """
+    outcomes = table[OUTCOME].fill_null(UNCHANGED)
+    is_unsure = pc.equal(outcomes, CANNOT_TELL).to_numpy()
+    is_accepted = pc.equal(outcomes, ACCEPTED).to_numpy()
+    features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    # The rank of each row among those of its feature
+    usual = np.flatnonzero(~is_unsure & ~is_accepted)
+    order = usual[np.argsort(features[usual], kind="stable")]
+    counts = np.bincount(features[order])
+    ranks = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)
+    is_first = np.zeros(len(table), bool)
+    is_first[order[ranks < MOST_EXAMPLES]] = True
+    are_examples: NDArray[np.bool_] = is_first | is_accepted
+    return are_examples
 
 
 def new_history(folder: str) -> History:

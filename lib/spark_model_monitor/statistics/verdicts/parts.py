@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of, slices_of
 from spark_model_monitor.statistics.drift.special_functions import of_each
-from spark_model_monitor.statistics.verdicts.variation import Windows, ks_score, of_cells, scores_of_counts, sums_of
+from spark_model_monitor.statistics.verdicts.variation import Windows, ks_score, of_cells, sums_of
 
 Places = NDArray[np.int64]
 
@@ -86,7 +86,7 @@ class Parts:
     def _of_numbers(self) -> dict[str, Values]:
         keys = np.sort(self.of_part * len(self.values) + self.places)
         places = keys - self.of_part * len(self.values)
-        return {"ks": self._ks(places), **self._outside(places), "zero": self._zero()}
+        return {"ks": self._ks(places), **self._outside(places)}
 
     def _ks(self, places: Places) -> Values:
         """Kolmogorov-Smirnov scores: a part's gap is extreme before or at its own values. places: ascending by part."""
@@ -122,11 +122,6 @@ class Parts:
             above, below = (np.bincount(of, side, self.sizes.size).reshape(shape) for side in sides)
             found[name] = np.maximum(above, below) / self.sizes
         return found
-
-    def _zero(self) -> Values:
-        """The score of each part's count of the number 0."""
-        counts = _counted(self.of_part, (self.values == 0.0)[self.places]).reshape(self.sizes.shape)
-        return scores_of_counts(counts.sum(axis=1), counts.T, self.sizes.T.astype(float), self.total).T
 
     def _mean_scores(self) -> dict[str, Values]:
         """The mean scores: of numbers by rank, of texts by rank of frequency."""

@@ -25,7 +25,16 @@ from spark_model_monitor.statistics.drift.special_functions import (
 )
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.rows import MOST_RUNS
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, Places, joined
+from spark_model_monitor.statistics.verdicts.components import (
+    LEAST_EFFECT,
+    LEAST_EXPECTED,
+    Component,
+    Places,
+    Samples,
+    chance_of_more,
+    joined,
+    two_sided,
+)
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
 Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
@@ -37,7 +46,10 @@ MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
 ENOUGH_WINDOWS = 16
 """From this many on, with fractions for smaller windows, windows are weighted by information. Source: D4.2."""
 
-LATER = ("nulls", "of", "zero")  # absent in files of earlier releases
+MOST_FREQUENT = 8  # values of a column whose shares are followed one by one
+VALUES = tuple(f"value{rank}" for rank in range(1, MOST_FREQUENT + 1))
+
+LATER = ("nulls", "of", *VALUES)  # absent in files of earlier releases
 
 OF_CELLS = ("chi2", "freedom", "cell", "cells")
 FIELDS = ("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far", *OF_CELLS, "unseen", *LATER)
@@ -45,7 +57,8 @@ FIELDS = ("rows", "effective", "missing", "ks", "location", "spread", "beyond", 
 largest of `cells` cells; missing, location and spread have the sign of the change (for texts, of ranks by frequency).
 beyond, far: shares outside the reference's range, and by more than half its width; for texts whose values grow in
 number, the new values, and among how many. chi2, freedom: of the chi-square test. unseen: the share of categories that
-the reference lacks. nulls, of: missing values and rows. zero: the signed score of the number 0.
+the reference lacks. nulls, of: missing values and rows. value1, …: the scores of the baseline's most frequent values,
+from LEAST_EFFECT of its rows on.
 """
 
 MOST_DISPERSED = 1.3
@@ -53,6 +66,7 @@ MOST_DISPERSED = 1.3
 
 FEWEST_ALIKE = 5  # groups, or columns, that show how similar their variances are
 ONE_SIDED_95 = 1.645  # normal quantile
+LEAST_SCORE = 3.0  # a frequent value with a smaller score is not tested on its own
 _POWERS = {"chi2": 1}  # for a statistic that is already squared
 _LEAST = 1e-200
 _NODES = np.logspace(-2, 3, 81)
@@ -69,6 +83,15 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
     return found
 
 
+def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Raw:
+    """The raw statistics of the most frequent values. totals: each value's count in all windows and their reference,
+    which have so many rows. windows, sizes: its counts in each window, and the windows' rows.
+    """
+    scores = np.full((len(windows), MOST_FREQUENT), np.nan)
+    scores[:, : len(totals)] = scores_of_counts(totals, windows, sizes[:, None], rows)
+    return dict(zip(VALUES, scores.T, strict=True))
+
+
 class PastWindows(dict[str, Values]):
     """The raw statistics of past windows. Results are cached for the next window, which mostly has the same size."""
 
@@ -78,6 +101,7 @@ class PastWindows(dict[str, Values]):
         self._similar: PastWindows | None = None
         self._others: Others | None = None
         self._dispersions: dict[str, Dispersion] = {}
+        self._outliers: dict[str, float | None] = {}
 
     @cached_property
     def group_size(self) -> float:
@@ -106,6 +130,12 @@ class PastWindows(dict[str, Values]):
             estimate = estimate_dispersion(name, effective, self)
             self._dispersions[name] = _shrink(estimate, others.prior(name) if others is not None else NO_PRIOR)
         return self._dispersions[name]
+
+    def outlier(self, name: str) -> float | None:
+        """How far the furthest window lies from the reference, if it is an outlier among the others; else None."""
+        if name not in self._outliers:
+            self._outliers[name] = find_outlier(name, self)
+        return self._outliers[name]
 
     def _set_size(self, effective: float) -> None:
         if effective != self._effective:
@@ -163,16 +193,10 @@ def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
             found[name] = np.array([max(above, both.upto(low - by, "left")) / rows])
         return found
 
-    def zero() -> Raw:
-        at = both.values == 0.0
-        of_zero = scores_of_counts(totals[at], windows[:, at], sizes, float(both.total))
-        return {"zero": of_zero.sum(axis=1)}  # one value or none
-
     return OnDemand(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
-            "zero": zero,
             "ks": ks,
             "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
             "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
@@ -266,8 +290,21 @@ def _p_beside_past(
     name = component.name
     if name == "range":
         return _p_of_range(now, past)
+    outlier = _as_past_windows(past).outlier(name)
+    if name == "missing":
+        p = _p_beyond_outages(now, past, groups)
+        return p if outlier is not None else min(p, _p_of_score(component, now, past, groups, others))
+    if outlier is not None and _distance(name, now) <= MUCH_MORE * outlier:
+        return 1.0
     if name == "chi2":
         return _p_of_chi_square(now, past, groups, others)
+    return _p_of_score(component, now, past, groups, others)
+
+
+def _p_of_score(
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> float:
+    name = component.name
     dispersion = _dispersion(name, now, past, others)
     factor = dispersion.factor(groups)
     if factor <= 1:
@@ -281,6 +318,55 @@ def _p_beside_past(
     # a deviation's part that is due to independent rows; with few windows the reference's own error dominates
     own = 1 / factor if dispersion.windows >= ENOUGH_WINDOWS - 1 else 1.0
     return _two_sided(component, now, factor, dispersion.windows, tests, own)
+
+
+MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
+OUTLIER = 4.0  # modified z-scores
+NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
+
+
+def find_outlier(name: str, past: Raw) -> float | None:
+    """The distance of the furthest past window from the reference, if it is an outlier: windows then don't vary
+    normally, and only one much further out is unlike them. None if there is none.
+
+    Cube roots of squares are nearly normal, whatever their degrees of freedom (Wilson and Hilferty 1931).
+    Source: Iglewicz and Hoaglin 1993, "How to detect and handle outliers": modified z-scores.
+    """
+    if len(past["effective"]) < ENOUGH_WINDOWS or not np.isfinite(past[name]).all():
+        return None
+    squares = past[name] ** _POWERS.get(name, 2)
+    expected = _expected(name, past)
+    between = max(0.0, float((squares / expected - 1).sum() / past["effective"].sum()))  # variance per row
+    roots = np.cbrt(squares / expected / (1 + between * past["effective"]))
+    middle = float(np.median(roots))
+    deviation = NORMAL_MAD * float(np.median(np.abs(roots - middle)))
+    if roots.max() - middle <= OUTLIER * deviation:
+        return None
+    return max(map(_distance_of, squares.tolist(), expected.tolist(), past["effective"].tolist()))
+
+
+def _distance(name: str, now: Mapping[str, float]) -> float:
+    expected = {"chi2": now.get("freedom", 1.0), "cell": _largest_squared(now["cells"]) if name == "cell" else 1.0}
+    return _distance_of(now[name] ** _POWERS.get(name, 2), expected.get(name, 1.0), now["effective"])
+
+
+def _distance_of(square: float, expected: float, effective: float) -> float:
+    return math.sqrt(max(0.0, square - expected) / effective)
+
+
+def _p_beyond_outages(now: Mapping[str, float], past: Raw, groups: float) -> float:
+    """The p-value of the missing values beside the past window that lacked most of all; 1 if the share is not much
+    larger, or if there are fewer than 16 windows. However much the share varies, this is no window like the past ones.
+    """
+    is_counted = ~np.isnan(past["nulls"])
+    if np.count_nonzero(is_counted) < ENOUGH_WINDOWS:
+        return 1.0
+    missing, rows = past["nulls"][is_counted], past["of"][is_counted]
+    worst = int((missing / rows).argmax())
+    if now["nulls"] / now["of"] <= MUCH_MORE * missing[worst] / rows[worst]:
+        return 1.0
+    before = math.ceil(missing[worst] / groups), int(rows[worst] / groups)
+    return chance_of_more(*before, int(now["nulls"] / groups), int(now["of"] / groups))
 
 
 def _two_sided(
@@ -308,6 +394,38 @@ def _in_groups(component: Component, now: Mapping[str, float], groups: float) ->
     if name == "chi2":
         return _p_of_cells_of_groups(now, groups)
     return _two_sided(component, now, groups, max(rows / groups - 1, 1.0), component.tests, 1 / groups)
+
+
+def compare_values(
+    before: Counts,
+    after: Counts,
+    samples: Samples,
+    now: Mapping[str, float],
+    past: Raw,
+    groups: Groups,
+    others: Others | None,
+) -> Component | None:
+    """The test of the most frequent values, each with the dispersion of its own past scores; None if the past doesn't
+    show these. One dispersion for all cells hides a value that has always been there and is gone, if others vary.
+
+    before, after: the values' counts in the baseline and in the window.
+    """
+    components = []
+    for rank, name in enumerate(VALUES[: len(before)]):
+        is_known = ~np.isnan(past[name])
+        if np.count_nonzero(is_known) < FEWEST_WINDOWS:
+            continue
+        gap = abs(after[rank] / samples.m - before[rank] / samples.n)
+        if abs(now[name]) < LEAST_SCORE or gap < LEAST_EFFECT:
+            components.append(Component("cell", 1.0, gap))
+            continue
+        counts = np.array([[before[rank] + after[rank]], [after[rank]], [samples.n], [samples.m]])
+        p = float(two_sided(*counts)[0])
+        shown = past if is_known.all() else PastWindows({key: values[is_known] for key, values in past.items()})
+        tests = float(len(before))
+        adjusted = allowed_for(Component(name, min(1.0, tests * p), gap, tests), now, shown, groups, others)
+        components.append(replace(adjusted, name="cell"))
+    return min(components, key=lambda component: component.p, default=None)
 
 
 def unseen(
