@@ -243,7 +243,8 @@ def overriding(inferred_type, **drift):
             "String",
             {"comparison_method": "wasserstein_normalised"},
             'comparison_method is "wasserstein_normalised", which compares numbers, and the feature is String; write '
-            'categorical_drift_method, one of "LInfinity", "ChiSquared", "js_divergence", "js_distance", "psi", "hellinger"',
+            'categorical_drift_method, one of "Simple", "LInfinity", "ChiSquared", "js_divergence", "js_distance", "psi", '
+            '"hellinger"',
             id="a text",
         ),
         pytest.param(
@@ -282,7 +283,7 @@ def test_a_distance_of_numbers_alone_is_none_of_texts():
     drift = {"categorical_drift_method": "wasserstein_normalised"}
 
     with pytest.raises(
-        BadDocument, match='categorical_drift_method is "wasserstein_normalised"; it has to be one of "LInf'
+        BadDocument, match='categorical_drift_method is "wasserstein_normalised"; it has to be one of "Simple", "LInf'
     ):
         read({"features": [], "monitoring_config": {"distribution_constraints": drift}})
 
@@ -471,6 +472,7 @@ def test_settings_of_the_service_write_nothing_of_ours():
         "verdicts": "calibrated",
         "false_alarm_budget": 1 / 720,
         "rows": "clustered",
+        "requested_limits": [],
     }
 
 
@@ -523,3 +525,69 @@ def test_members_that_nothing_reads_are_named_with_the_nearest_one_and_kept():
     place = "features[1].monitoring_config_overrides.distribution_constraints."
     assert second == f"{place}comparison_treshold is unknown; did you mean comparison_threshold?"
     assert third.startswith("monitoring_config.note is unknown; it may have evaluate_constraints, emit_metrics, ")
+
+
+LIMITS = {
+    "datatype_check_threshold": 1.0,
+    "domain_content_threshold": 1.0,
+    "comparison_threshold": 0.1,
+    "categorical_comparison_threshold": 0.1,
+}
+"""Each limit that settings can give, with the value that is suggested without them."""
+
+
+@pytest.mark.parametrize(("name", "value"), LIMITS.items(), ids=list(LIMITS))
+def test_a_limit_that_settings_give_is_requested_even_if_its_value_is_the_suggested_one(name, value):
+    given, suggested = MonitoringSettings(**{name: value}), MonitoringSettings()
+
+    assert (getattr(suggested, name), suggested.requested_limits) == (value, ())
+    assert given.requested_limits == (name,)
+    assert given.as_config().plain()["requested_limits"] == [name]
+
+
+@pytest.mark.parametrize(
+    ("given", "methods"),
+    [
+        pytest.param({}, ("Robust", "LInfinity"), id="nothing"),
+        pytest.param({"comparison_threshold": 0.5}, ("Simple", "LInfinity"), id="a limit of numbers alone"),
+        pytest.param({"categorical_comparison_threshold": 0.5}, ("Robust", "Simple"), id="a limit of texts alone"),
+        pytest.param(
+            {"comparison_threshold": 0.5, "comparison_method": "Robust"}, ("Robust", "LInfinity"), id="both given"
+        ),
+        pytest.param(
+            {"comparison_threshold": 0.5, "verdicts": "none"}, ("Robust", "LInfinity"), id="a file as the service's"
+        ),
+    ],
+)
+def test_a_limit_given_alone_is_one_of_the_plain_distance(given, methods):
+    drift = MonitoringSettings(**given).as_config().distribution_constraints
+
+    assert (drift.comparison_method, drift.categorical_drift_method) == methods
+
+
+def test_the_methods_of_a_file_stay_whatever_its_limits():
+    found = settings({"verdicts": "calibrated", "distribution_constraints": {"comparison_threshold": 0.5}})
+
+    assert (found.comparison_method, found.comparison_threshold, found.requested_limits) == ("Robust", 0.5, ())
+
+
+def test_requested_limits_of_the_file_and_of_a_feature_add_up():
+    config = {"verdicts": "calibrated", "requested_limits": ["completeness"]}
+    found = settings(config, monitoring_config_overrides={"requested_limits": ["comparison_threshold"]})
+
+    assert found.requested_limits == ("completeness", "comparison_threshold")
+
+
+def test_a_requested_limit_that_no_file_has_is_refused():
+    with pytest.raises(BadDocument, match='requested_limits.* "recall"; it has to be one of "completeness", "datatype'):
+        settings({"requested_limits": ["recall"]})
+
+
+def test_values_that_are_new_by_nature_have_neither_a_domain_nor_drift_unless_switched_on():
+    texts = {"inferred_type": "String", "string_constraints": {"domains": ["a", "b"]}, "always_new": "keys"}
+    compared = {"monitoring_config_overrides": {"distribution_constraints": {"perform_comparison": "Enabled"}}}
+    content = {"features": [feature(**texts)]}
+
+    assert read(content).feature("Age").domains is None
+    assert (settings(**texts).perform_comparison, settings(**texts).left_out) == (False, "keys")
+    assert settings(**texts, **compared).perform_comparison
