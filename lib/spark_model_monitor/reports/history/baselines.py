@@ -99,6 +99,10 @@ def of_files(constraints_path: str, statistics_path: str | None, monitor: Monito
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
     constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
+    if statistics_path is None and monitor.FINDS_STATISTICS:
+        statistics_path = _statistics_below(
+            constraints_path.rpartition("/")[0] or ".", storage_of(constraints_path), monitor
+        )
     run = run_before(constraints_path.rpartition("/")[0] or ".")
     suggested = document_of(run, monitor.CONSTRAINTS) if run is not None else None
     if statistics_path is None or monitor.STATISTICS is None:
