@@ -23,7 +23,7 @@ from scipy import stats
 from side_by_side import quick_asked
 
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.model_quality.checks import ModelBaseline
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.measurement import BARE
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType

@@ -138,6 +138,8 @@ class Monitor(ABC):
     CONSTRAINTS: ClassVar[type[Document]]  # the document of constraints on later data
     STATISTICS: ClassVar[type[Document] | None] = None
     """A document that a baseline may have in addition to its constraints."""
+    FINDS_STATISTICS: ClassVar[bool] = False
+    """Whether statistics beside the constraints are read even if only the constraints are named."""
 
     @property
     def exact_columns(self) -> bool:

@@ -101,7 +101,6 @@ def _model_quality(config: JobConfig) -> Monitor:
     return ModelQualityMonitor(
         outcome_plan(config),
         tolerance=config.tolerance,
-        window_rows=config.window_rows,
         false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,

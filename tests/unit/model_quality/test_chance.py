@@ -82,11 +82,11 @@ def test_a_drop_from_90_to_85_percent_is_found_in_2_000_rows():
     assert results["accuracy"].p == pytest.approx(stats.hypergeom.sf(299, 12_000, 1_300, 2_000), rel=1e-6)
 
 
-def test_what_is_beyond_the_threshold_by_chance_cannot_be_told():
+def test_what_is_beyond_the_threshold_by_no_more_than_chance_passes():
     monitor = ModelQualityMonitor(BINARY)
     results, _ = checked(of_accuracy(9_000, 10_000), of_accuracy(86, 100), monitor)
 
-    assert results["accuracy"].status is CheckStatus.CANNOT_TELL
+    assert results["accuracy"].status is CheckStatus.PASSED
     p = stats.hypergeom.sf(13, 10_100, 1_014, 100)
     assert results["accuracy"].reason == (
         f"of 100 rows this may be chance: p is {p:.2g}, and a violation needs {BUDGET / 7:.2g}"
@@ -105,7 +105,7 @@ def test_three_positive_rows_cannot_tell_of_recall():
 def test_a_threshold_that_somebody_wrote_and_one_without_states_are_judged_by_the_value():
     before, window = of_accuracy(900, 1_000), of_accuracy(899, 1_000)
 
-    edited, ledger = checked(before, window, edited={"accuracy": 0.9})
+    edited, ledger = checked(before, window, edited={"accuracy": 0.8995})
     assert (edited["accuracy"].status, edited["accuracy"].p) == (CheckStatus.VIOLATED, None)
     assert edited["recall"].p is not None
     assert ledger.families[0].tests == 6  # what somebody asked for takes no part

@@ -12,7 +12,8 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 from spark_model_monitor.documents.check_results import in_alarms
 from spark_model_monitor.documents.headline import headline_of
 from spark_model_monitor.documents.page import CurveChart, Mark, PageTable
-from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.evidence import evidence_of
 from spark_model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
 from spark_model_monitor.monitors.model_quality.page import page_of

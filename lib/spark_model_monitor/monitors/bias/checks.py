@@ -19,11 +19,9 @@ DRIFT = "Metric value {current} doesn't meet the baseline constraint requirement
 OUT_OF_RANGE = "Metric value {current} is not within the allowed range {low} to {high}"
 NO_GROUP = "the baseline does not have this metric of this group"
 UNDEFINED = "the metric is undefined in the baseline"
-NO_INTERVAL = "the metric has no interval"
-NO_RESAMPLES = f"{NO_INTERVAL}: it is undefined in too many resamples of the window"
+NO_RESAMPLES = "the metric has no interval: it is undefined in too many resamples of the window"
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 OVERLAPS = "the interval of the metric reaches across the allowed range's ends"
-OVERLAPS_RANGE = "the interval of the metric reaches across the range's ends"
 
 CHECKS: Registry[Callable[[MetricComparison], Finding | None]] = Registry("bias check")
 
@@ -34,7 +32,8 @@ def drift(metric: MetricComparison) -> Finding | None:
 
     The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals, a metric has
     drifted if it is farther away than the baseline by more than chance explains, and has not drifted if its whole interval is
-    within the baseline's distance; otherwise the verdict is `cannot tell`.
+    within the baseline's distance; otherwise the verdict is `cannot tell`. A baseline's value that a person edited decides
+    alone.
     Source: B5.2, B5.3; G23.
     """
     if metric.baseline is None:
@@ -43,9 +42,10 @@ def drift(metric: MetricComparison) -> Finding | None:
     if unjudged is not None or value is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
-    finding = Finding(CheckStatus.VIOLATED, metric.baseline, formula=f"{measured} against that of the baseline")
+    p = metric.chance if metric.allows_for_chance else None
+    finding = Finding(CheckStatus.VIOLATED, metric.baseline, p=p, formula=f"{measured} against that of the baseline")
     beyond, within = metric.beyond_noise, metric.interval
-    if not metric.tolerances.with_intervals:
+    if not metric.allows_for_chance:
         beyond = within = value, value
     groups = IN_GROUPS.format(rows=metric.likeness) if round(metric.likeness) > 1 else ""
     if beyond is None or within is None:
@@ -60,7 +60,7 @@ def drift(metric: MetricComparison) -> Finding | None:
 
 @CHECKS.register("bias_range_check")
 def within_range(metric: MetricComparison) -> Finding | None:
-    """The metric is within its configured range. With intervals, only an interval that lies wholly outside is a violation.
+    """The metric's value is within its configured range, which decides alone.
 
     A metric without a range is not checked.
     Source: B5.2.
@@ -72,14 +72,11 @@ def within_range(metric: MetricComparison) -> Finding | None:
     if unjudged is not None or value is None:
         return unjudged
     low, high = map(number, allowed)
-    finding = Finding(CheckStatus.VIOLATED, None, formula=f"{low} <= value <= {high}")
-    ends = metric.interval if metric.tolerances.with_intervals else (value, value)
-    if ends is None:
-        return finding.but(status=CheckStatus.CANNOT_TELL, reason=NO_INTERVAL)
-    status = _beside(allowed, ends, ends)
-    if status is CheckStatus.VIOLATED:
-        return finding.but(description=OUT_OF_RANGE.format(current=number(value), low=low, high=high))
-    return finding.but(status=status, reason=OVERLAPS_RANGE if status is CheckStatus.CANNOT_TELL else None)
+    formula = f"{low} <= value <= {high}"
+    if allowed[0] <= value <= allowed[1]:
+        return Finding(CheckStatus.PASSED, None, formula=formula)
+    description = OUT_OF_RANGE.format(current=number(value), low=low, high=high)
+    return Finding(CheckStatus.VIOLATED, None, formula=formula, description=description)
 
 
 def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:

@@ -258,13 +258,15 @@ class BiasMonitor(Monitor):
         parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
-    def known(self, constraints: BiasReport, _: None, state: State | None, *__: object) -> BiasBaseline:
+    def known(
+        self, constraints: BiasReport, _: None, state: State | None, copy: BiasReport | None = None
+    ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
         if state is None or not self.tolerances.with_intervals:
-            return BiasBaseline(constraints)
+            return BiasBaseline(constraints, copy=copy)
         group_column = ContingencyPlan.from_text(state.plan).group_column
-        return BiasBaseline(constraints, self.metrics(state).groups, group_column)
+        return BiasBaseline(constraints, self.metrics(state).groups, copy, group_column)
 
     def check(
         self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
@@ -285,7 +287,7 @@ class BiasMonitor(Monitor):
         for metric in compared:
             if metric.segment is not None and (finding := drift(metric)) is not None:
                 cut, name = metric.segment
-                result = _result(DRIFT_CHECK, metric, finding.but(p=metric.chance))
+                result = _result(DRIFT_CHECK, metric, finding)
                 told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
                 by_segment.setdefault(metric_of(result), {})[cut, name] = told
         return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
 from spark_model_monitor.documents.headline import IN_SEGMENT
 from spark_model_monitor.documents.json_text import java_double
-from spark_model_monitor.documents.model_quality import (
-    ComparisonOperator,
-    MetricConstraint,
-    ModelQualityConstraints,
-    ModelQualityStatistics,
-)
-from spark_model_monitor.errors import BadDocument, BadState, did_you_mean
+from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
+from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors import protocol
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, interval_of, p_apart
-from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
-from spark_model_monitor.monitors.model_quality.measurement import (
-    FALSE_ALARMS,
-    MEMBERS,
-    WORSE_SIDE,
-    Likeness,
-    Measured,
-    Measurement,
-    level_of_each,
-    measured_by_segment,
-    suggest,
-)
+from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, shown
+from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.protocol import Finding, StoredBaseline
+from spark_model_monitor.monitors.model_quality.suggested_limits import level_of_one_metric
+from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segments import told_in, with_segments
-from spark_model_monitor.statistics.states import State
-from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
-from spark_model_monitor.statistics.verdicts.groups import each_has_a_name
+from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
 from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
@@ -82,113 +62,6 @@ def broken(metric: str, value: float, standard_deviation: float | None, operator
         operator=operator,
         threshold=java_double(threshold),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelBaseline(StoredBaseline):
-    """What later outcomes are compared with. classes: of the baseline; None if unknown. rows: number in the baseline.
-
-    suggested: the constraints as the baseline's run wrote them. evidence: of its states; None if unavailable, or if
-    false positives are not controlled. groups: how many rows of the window count as one, estimated from neighbours.
-    segments: by cut and segment the measurement of the baseline's rows. group_column: column of the rows that belong
-    together. likeness: the baseline's. named: the share of its rows with a name. rows_by_block: how many have a name in
-    each block. source: opens its rows again; None if unknown.
-    """
-
-    constraints: ModelQualityConstraints
-    classes: frozenset[str] | None = None
-    rows: int | None = None
-    suggested: ModelQualityConstraints | None = None
-    evidence: Evidence | None = None
-    groups: float = 1.0
-    segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
-    group_column: str | None = None
-    likeness: Likeness = field(default_factory=Likeness)
-    named: float = 0.0
-    rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
-    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
-
-    def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
-        return replace(self, source=source)
-
-    def without(self, excluded: Collection[str]) -> ModelBaseline:
-        kept = {
-            member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
-            for member in MEMBERS.values()
-            if (constraints := getattr(self.constraints, member)) is not None
-        }
-        return replace(self, constraints=self.constraints.model_copy(update=kept))
-
-    def has_fewer_names(self, outcomes: Outcomes) -> bool:
-        """Whether the share of rows with a group's name is below half the baseline's, or lower by more than 0.1."""
-        return outcomes.share_named < max(self.named / 2, self.named - 0.1)
-
-    def misses_names(self, outcomes: Outcomes) -> bool:
-        """The same, or whether each row has a name of its own, unlike the baseline's."""
-        if self.group_column is None:
-            return False
-        return self.has_fewer_names(outcomes) or each_has_a_name(outcomes.rows_by_block, self.rows_by_block)
-
-    def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
-        """The baseline's own estimates of the metrics that still have the suggested threshold."""
-        note = self.constraints.tolerance
-        if self.suggested is None or self.evidence is None or note is None or note.false_alarms is None:
-            return {}
-        if self.evidence.PROBLEM_TYPE is not problem_type:
-            return {}
-        own, registry = getattr(self.suggested, MEMBERS[problem_type]) or {}, METRICS[problem_type]
-        return {
-            name: registry.get(name)(self.evidence)
-            .of_groups(self.groups)
-            .of_groups(self.likeness.rows.get(name, 1.0), self.likeness.blocks)
-            for name, entry in self.of(problem_type).items()
-            if entry.threshold is not None and entry == own.get(name)
-        }
-
-    def of(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
-        """The constraints for a type of problem, by metric.
-
-        Raises BadDocument if the file's are for another type.
-        """
-        constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
-        if constraints is None:
-            found = [name for name in MEMBERS.values() if getattr(self.constraints, name) is not None]
-            raise BadDocument(
-                f"constraints.json has {found[0] if found else 'no constraints'}; a run of problem_type "
-                f"{problem_type.value} needs {MEMBERS[problem_type]}"
-            )
-        return constraints
-
-    @classmethod
-    def made_of(
-        cls,
-        constraints: ModelQualityConstraints,
-        statistics: ModelQualityStatistics | None = None,
-        outcomes: State | None = None,
-        suggested: ModelQualityConstraints | None = None,
-    ) -> ModelBaseline:
-        """The baseline from documents and states together. Raises BadState if the states are of something else."""
-        if outcomes is None:
-            classes, rows = None, None
-        elif not isinstance(outcomes, Outcomes):
-            raise BadState(
-                f"the baseline's states are of kind {outcomes.KIND!r}; name a baseline of the model's quality"
-            )
-        else:
-            counts = outcomes.confusion
-            classes = counts.labels | (counts.predictions if outcomes.plan.with_predictions else frozenset())
-            rows = outcomes.item_count
-        if statistics is not None:
-            classes, rows = statistics.classes, statistics.dataset.item_count if statistics.dataset else None
-        evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
-        known = cls(constraints, classes or None, rows, suggested, evidence)
-        if outcomes is None:
-            return known
-        if (group := outcomes.plan.group_column) is not None:
-            likeness = Likeness() if evidence is None else Likeness.of(evidence)
-            known = replace(known, group_column=group, likeness=likeness)
-            known = replace(known, named=outcomes.share_named, rows_by_block=outcomes.rows_by_block)
-        return replace(known, segments=measured_by_segment(outcomes)) if constraints.segments else known
 
 
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
@@ -258,23 +131,47 @@ def check_segments(
     if ledger is None or len(ledger.families) < 2:
         yield from whole
         return
-    level, problem = level_of(ledger, -1), measurement.problem_type
-    found: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
-    for cut, label, before in ((cut, *each) for cut, of_cut in known.segments.items() for each in of_cut.items()):
-        now = measurement.segments.get(cut, {}).get(label)
-        constraints = suggest(before, window_rows=now.rows if now is not None else None)
-        own = ModelBaseline(constraints, None, before.rows, constraints, before.evidence, known.groups)
-        own = replace(own, likeness=known.likeness)
-        judge = None if now is None else _Judge(now, own, level, min_samples, as_service=False)
-        for name in known.tested(problem):
-            entry = own.of(problem)[name]
-            finding = Finding.not_judged(entry.threshold, NO_ROWS)
-            result = (
-                judge.result(name, entry) if judge else finding.result(entry.comparison_operator.value, metric=name)
-            )
-            told = told_in(result, f"{IN_SEGMENT}{cut}", None if hide_values else label)
-            found.setdefault(name, {})[cut, label] = told
-    yield from with_segments(whole, found, lambda each: each.metric or "", hide_values=hide_values)
+    names = known.tested_metrics(measurement.problem_type)
+    level = level_of(ledger, -1)
+    by_metric: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
+    for cut, segments in known.segments.items():
+        for label, before in segments.items():
+            now = measurement.segments.get(cut, {}).get(label)
+            shown_label = None if hide_values else label
+            for result in _segment_results(before, now, known, names, level, min_samples):
+                result_in_segment = told_in(result, f"{IN_SEGMENT}{cut}", shown_label)
+                by_metric.setdefault(result.metric or "", {})[cut, label] = result_in_segment
+    yield from with_segments(whole, by_metric, lambda result: result.metric or "", hide_values=hide_values)
+
+
+def _segment_results(
+    before: Measurement,
+    now: Measurement | None,
+    whole_baseline: ModelBaseline,
+    names: Sequence[str],
+    level: float,
+    min_samples: int,
+) -> Iterator[CheckResult]:
+    """The results of a segment's rows, compared with the baseline's rows of the same segment. names: the metrics."""
+    constraints = suggest(before)
+    limits = getattr(constraints, MEMBERS[before.problem_type])
+    if now is None:
+        for name in names:
+            finding = Finding.not_judged(limits[name].threshold, NO_ROWS)
+            yield finding.result(limits[name].comparison_operator.value, metric=name)
+        return
+    defined = [name for name in names if limits[name].threshold is not None]
+    baseline = ModelBaseline(
+        constraints,
+        rows=before.rows,
+        suggested_limits=frozenset(defined),
+        estimates={name: before.metrics[name].estimate for name in defined},
+        groups=whole_baseline.groups,
+        likeness=whole_baseline.likeness,
+    )
+    judge = _Judge(now, baseline, level, min_samples, as_service=False)
+    for name in names:
+        yield judge.result(name, limits[name])
 
 
 violations_of = partial(protocol.violations_of, displayed=displayed)
@@ -291,7 +188,7 @@ def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, be
     Source: D4.6.
     """
     registry = METRICS[problem_type]
-    tests = {registry.get(name).facts["family"] for name in known.tested(problem_type)}
+    tests = {registry.get(name).facts["family"] for name in known.tested_metrics(problem_type)}
     if not len(tests) + beside:
         return None
     ledger = BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + beside)
@@ -319,7 +216,8 @@ class _Judge:
 
     @cached_property
     def tested(self) -> Mapping[str, Estimate]:
-        return self.known.tested(self.measurement.problem_type)
+        """The baseline's estimates of the metrics whose limit allows for chance."""
+        return self.known.baseline_estimates(self.measurement)
 
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """The result of one constraint, with the numbers behind it."""
@@ -364,40 +262,40 @@ class _Judge:
         counted, side = measured.counted, WORSE_SIDE[constraint.comparison_operator]
         if measured.estimate.n < self.min_samples:
             return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
-        if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
-            if p is not None and not can_be_apart(
-                self.tested[name], measured.estimate.of_groups(self.known.groups), side, self.level
-            ):
+        if p is not None and p > self.level:
+            window = measured.estimate.of_groups(self.known.groups)
+            if not can_be_apart(self.tested[name], window, side, self.level):
                 return CheckStatus.CANNOT_TELL, NEVER_ENOUGH.format(counted=counted)
+        if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
             return CheckStatus.PASSED, None
         if p is not None and p > self.level:
             told = IN_GROUPS.format(rows=self.known.groups) if self.known.groups > 1 else ""
-            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
+            return CheckStatus.PASSED, MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
         if p is None and self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
             note = self.known.constraints.tolerance
             expected = note.window_rows if note else None
-            return CheckStatus.CANNOT_TELL, WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
+            return CheckStatus.PASSED, WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
         return CheckStatus.VIOLATED, None
 
     def _p(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> float | None:
-        """The probability of a value this bad in a healthy window; None if the threshold is not a suggested one."""
+        """The probability of a value this bad in a healthy window; None if the threshold decides alone."""
         if measured is None or measured.value is None or name not in self.tested:
             return None
         window = measured.estimate.of_groups(self.known.groups)
         return p_apart(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
-        """Whether a window that is smaller than expected may be beyond the threshold by noise alone.
+        """Whether a threshold of an earlier release is for larger windows, and may be broken by noise in this one.
 
-        True if the better end of the metric's own interval is not beyond it. That is no less strict than the
-        thresholds, which include the error of the baseline.
+        Without the baseline's states, nobody can tell whether a person edited it, and there is no test. True if the better
+        end of the metric's own interval is not beyond it; thresholds included the error of the baseline.
         """
-        tolerance = None if self.as_service else self.known.constraints.tolerance
-        if tolerance is None or not tolerance.window_rows or self.measurement.rows >= tolerance.window_rows:
+        note = self.known.constraints.tolerance
+        if self.as_service or note is None or not note.window_rows or self.known.estimates:
             return False
-        level = level_of_each(tolerance.false_alarms or FALSE_ALARMS, tolerance.metrics or 1)
-        better = WORSE_SIDE[operator].opposite
-        end = measured.estimate.end(better, level)
+        if self.measurement.rows >= note.window_rows:
+            return False
+        end = measured.estimate.end(WORSE_SIDE[operator].opposite, level_of_one_metric(note))
         return end is None or not operator.is_broken(end, threshold)
 
 

@@ -19,8 +19,8 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import (
-    ModelBaseline,
     check_all,
     check_segments,
     ledger_of,
@@ -82,11 +82,10 @@ class ModelQualityMonitor(Monitor):
     plan : OutcomePlan
         The problem type, and what the rows contain.
     tolerance : Tolerance, optional
-        How thresholds are suggested. By default `interval`; with `as_service`, the bare value of the baseline.
-    window_rows : int, optional
-        Minimum number of rows in a window, for `interval`. By default the number of the baseline.
+        How far thresholds lie from the baseline's values. By default they are these values, and a verdict allows for noise;
+        thresholds at a distance decide alone.
     false_alarm_budget : float, default 1/720
-        Share of healthy windows in which any metric may be violated, if thresholds are suggested by `interval`.
+        Share of healthy windows in which any metric with a suggested threshold may be violated.
     min_samples : int, default 0
         Minimum number of rows for a verdict on a metric.
     as_service : bool, default False
@@ -116,10 +115,10 @@ class ModelQualityMonitor(Monitor):
     STATE: ClassVar[type[State]] = Outcomes
     CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
     STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+    FINDS_STATISTICS: ClassVar[bool] = True
 
     plan: OutcomePlan
     tolerance: Tolerance | None = None
-    window_rows: int | None = None
     false_alarm_budget: float = BUDGET
     min_samples: int = 0
     as_service: bool = False
@@ -181,7 +180,7 @@ class ModelQualityMonitor(Monitor):
 
     def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
-        constraints = suggest(measurement, tolerance, window_rows=self.window_rows)
+        constraints = suggest(measurement, tolerance)
         constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
         return statistics_of(measurement), constraints, metrics_of(measurement, hide_values=self.hide_values)
 
@@ -190,9 +189,9 @@ class ModelQualityMonitor(Monitor):
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None,
         state: State | None,
-        suggested: ModelQualityConstraints | None = None,
+        copy: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        return ModelBaseline.made_of(constraints, statistics, state, None if self.as_service else suggested)
+        return ModelBaseline.made_of(constraints, statistics, state, copy, as_service=self.as_service)
 
     def check(
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD

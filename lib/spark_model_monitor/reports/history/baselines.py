@@ -110,8 +110,10 @@ def of_files(constraints_path: str, statistics_path: str | None, monitor: Monito
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
     constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
-    beside = constraints_path.rpartition("/")[0] or "."
-    run, suggested = _with_suggestion(run_before(beside), beside, monitor)
+    folder = constraints_path.rpartition("/")[0] or "."
+    if statistics_path is None and monitor.FINDS_STATISTICS:
+        statistics_path = _statistics_below(folder, storage_of(constraints_path), monitor)
+    run, suggested = _with_suggestion(run_before(folder), folder, monitor)
     if statistics_path is None or monitor.STATISTICS is None:
         return monitor.known(constraints, None, None, suggested)
     storage = storage_of(statistics_path)

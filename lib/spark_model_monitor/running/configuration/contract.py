@@ -157,7 +157,7 @@ class JobConfig(BaseModel):
     baseline_constraints: str | None = _of_contract("FILE", jobs=_MONITOR)
     """constraints.json of the baseline."""
 
-    baseline_statistics: str | None = _of_contract("FILE", jobs=_MONITOR, analyses=_DATA_QUALITY)
+    baseline_statistics: str | None = _of_contract("FILE", jobs=_MONITOR, analyses=(*_DATA_QUALITY, *_OF_QUALITY))
     """statistics.json of the baseline."""
 
     baseline: str | None = _of_monitoring("PATH|previous")
@@ -381,10 +381,11 @@ class JobConfig(BaseModel):
     """Positive class of a binary problem."""
 
     tolerance: kinds.ToleranceRule | None = _of_outcomes(default="interval, but none with --compat service")
-    """How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none."""
+    """Thresholds: interval, the baseline's values, and verdicts allow for noise; absolute:0.02 or relative:5%, so much worse than
+    these values, and they decide alone; none, the values in the service's file."""
 
-    window_rows: kinds.Whole | None = _of_outcomes(default="as many as the baseline")
-    """Minimum number of rows in a window; the suggested limits allow for windows of that size."""
+    window_rows: kinds.Whole | None = _option(jobs=())
+    """Without effect: verdicts allow for the noise of windows of any size."""
 
     min_samples: kinds.Whole | None = _of_monitoring(analyses=_OF_QUALITY)
     """Minimum number of rows for a verdict on a metric; with fewer, checks.json says 'cannot tell'."""
