@@ -168,12 +168,13 @@ class Mean:
     variance: float
 
     @classmethod
-    def of_whole_numbers(cls, count: int, total: int, squares: int, unit: int = 1) -> Mean:
+    def from_whole_numbers(cls, count: int, total: int, squares: int, unit: int = 1) -> Mean:
         """From the sum of whole numbers of `unit`ths and the sum of their squares; the variance of equal numbers is exactly 0."""
         if not count:
             return cls(0, 0.0, 0.0)
+        units = count * unit
         spread = max(0, count * squares - total * total)
-        return cls(count, total / (count * unit), spread / (count * unit) ** 2)
+        return cls(count, total / units, spread / units**2)
 
 
 def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
