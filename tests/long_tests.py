@@ -38,6 +38,11 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_volume::test_healthy_hours_and_days_are_silent_in_every_season",
         "test_volume::test_healthy_hours_are_as_fresh_as_ever",
     ),
+    "rounding shows only in many sizes and splits": (
+        "test_constant_data::test_constant_data_never_alarms",
+        "test_constant_data::test_constant_data_never_alarms_beside_earlier_windows",
+        "test_constant_data::test_the_law_is_of_every_check_and_guard",
+    ),
     "labels are drawn 200 times for each window, class by class": (
         "test_estimated_classes::test_an_estimate_counts_each_class_as_its_isotonic_regression_says",
         "test_estimated_classes::test_arrays_of_labels_and_probabilities_are_as_good_as_an_object",

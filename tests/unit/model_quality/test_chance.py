@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,6 +65,13 @@ def test_the_chance_of_a_mean_counts_the_larger_variance(order):
     t = 1 / math.sqrt(4 * (1 / 100 + 1 / 400))
     assert p_apart(baseline, window, Side.HIGH) == pytest.approx(stats.t.sf(t, 40))
     assert p_apart(baseline, window, Side.LOW) == 1
+
+
+def test_a_mean_that_differs_by_rounding_alone_is_no_worse():
+    baseline, window = JackknifeEstimate(0.1, 1_000, 0.0, 40), JackknifeEstimate(0.1 + 1e-15, 700, 0.0, 40)
+
+    assert p_apart(baseline, window, Side.HIGH) == 1
+    assert p_apart(baseline, replace(window, value=0.101), Side.HIGH) == 0
 
 
 def test_the_levels_of_the_metrics_add_up_to_the_budget_and_recall_is_one_test():

@@ -15,6 +15,7 @@ import numpy as np
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
+    MonitoringConfig,
     MonitoringSettings,
     NumConstraints,
     Role,
@@ -96,14 +97,18 @@ def _profile_of(feature: FeatureStatistics) -> FeatureProfile:
     if numbers is None:
         return FeatureProfile.of(feature.name, ColumnType.NESTED, [DataTypeCounts(missing, unknown=present)])
     kind = ColumnType(feature.inferred_type.value.lower())
-    types = DataTypeCounts(missing, **{kind.value: present})
+    num_numbers = present - feature.num_others
+    types = DataTypeCounts(missing, **{kind.value: num_numbers, "text": feature.num_others})
     sketch = found.kll.sketch if found and found.kll else None
     if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
         return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
     levels, k = tuple(np.array(level, dtype=float) for level in sketch.data), round(sketch.parameters.k)
     kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
-    counts_of, squares = (kll.count, missing, 0, present - kll.count, 0), kll.count * (numbers.std_dev or 0.0) ** 2
-    moments = Moments(*counts_of, numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max)
+    infinite = num_numbers - kll.count
+    squares = kll.count * (numbers.std_dev or 0.0) ** 2
+    moments = Moments(
+        *(kll.count, missing, 0, infinite, 0), numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max
+    )
     return FeatureProfile.of(feature.name, kind, [types, moments, kll])
 
 
@@ -163,6 +168,7 @@ def _numerical(
         **({} if Moments.KIND in feature.lacking else moments),
         approximate_num_distinct_values=metrics.approx_count_distinct,
         completeness=feature.completeness,
+        num_not_numeric=feature.num_others or None,
         distribution=_kll(feature, with_sketches=with_sketches),
     )
 
@@ -248,6 +254,10 @@ def suggest(
             members["role"] = Role.PREDICTION
         if settings.is_calibrated:
             members["always_new"] = GROUPS if feature.name == settings.group_column else why_always_new(feature)
+        elif feature.num_others:  # the data set itself has to pass
+            share = feature.num_numbers / feature.num_present
+            if share < settings.datatype_check_threshold:
+                members["monitoring_config_overrides"] = MonitoringConfig(datatype_check_threshold=share)
         features.append(FeatureConstraints(name=feature.name, **members))
     if settings.is_calibrated:
         settings = _with_level(settings, features)

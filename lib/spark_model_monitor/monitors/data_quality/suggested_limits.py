@@ -39,7 +39,7 @@ def find_suggested_limits(
     suggested: dict[str, frozenset[str]] = {}
     for feature in constraints.features:
         distribution = baseline.get(feature.name)
-        if distribution is None or not distribution.rows:
+        if distribution is None or not distribution.num_rows:
             continue  # without statistics, every limit applies as written
         limits = settings[feature.name]
         names = set()
@@ -56,7 +56,7 @@ def find_suggested_limits(
 
 def _suggestions(feature: FeatureConstraints, distribution: FeatureDistribution) -> Iterator[tuple[str, float]]:
     """The limits that the statistics suggest, as far as the feature still has the type and the domain of its baseline."""
-    yield COMPLETENESS, distribution.present / distribution.rows
+    yield COMPLETENESS, distribution.completeness
     is_of_same_type = feature.inferred_type is distribution.inferred_type
     if feature.inferred_type.is_numeric and is_of_same_type and distribution.present:  # any value is a text
         yield DATA_TYPE, SUGGESTED_SHARE

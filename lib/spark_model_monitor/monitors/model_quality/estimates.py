@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
+from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
 
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
@@ -58,11 +59,14 @@ def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
                 return exact
             return student_above(-normal_quantile(exact), blocks - 1) if blocks > 1 else 1.0
         freedom = min(baseline.freedom, window.freedom)
-    apart = side.value * (window.value - baseline.value)
-    if apart <= 0 or freedom <= 0:
+    difference = side.value * (window.value - baseline.value)
+    rounding = ROUNDING * max(abs(baseline.value), abs(window.value))
+    if difference <= rounding or freedom <= 0:
         return 1.0
     error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
-    return student_above(apart / error, freedom) if error else 0.0
+    if not error:
+        return 0.0
+    return student_above(difference / error, freedom)
 
 
 def can_be_apart(baseline: Estimate, window: Estimate, side: Side, level: float) -> bool:
