@@ -272,15 +272,10 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     types = feature.data_types
     inferred_type = InferredType(feature.inferred_type)
     present = feature.num_present - feature.num_others
-    found = partial(
-        FeatureDistribution,
-        inferred_type,
-        present + feature.num_missing,
-        present,
-        text_share=(types.text + types.boolean) / types.present if types.present else None,
-        times=name_of_times(feature),
-        other_cells=feature.num_others,
-    )
+    rows = present + feature.num_missing
+    share = (types.text + types.boolean) / types.present if types.present else None
+    members: dict[str, Any] = {"text_share": share, "times": name_of_times(feature), "other_cells": feature.num_others}
+    found = partial(FeatureDistribution, inferred_type, rows, present, **members)
     if not present:
         return found()
     if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
@@ -332,16 +327,8 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
     if numbers and (missing := present - numbers.total):
         numbers, reason = None, NOT_IN_SKETCH.format(missing=missing, present=present)
     mean = feature.numerical_statistics.mean if feature.numerical_statistics else None
-    return FeatureDistribution(
-        feature.inferred_type,
-        rows,
-        present,
-        numbers,
-        categories,
-        reason,
-        mean=mean,
-        other_cells=feature.num_others,
-    )
+    members: dict[str, Any] = {"mean": mean, "other_cells": feature.num_others}
+    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, **members)
 
 
 def _numbers(statistics: NumericalStatistics) -> NumericDistribution | None:

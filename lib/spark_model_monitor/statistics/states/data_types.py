@@ -27,6 +27,8 @@ from spark_model_monitor.statistics.states.hashing import buffers_of
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
 Flags: TypeAlias = NDArray[np.bool_]  # shape (cells,)
+Letters: TypeAlias = NDArray[np.uint8]  # bytes of all texts
+Indices: TypeAlias = NDArray[np.int64]
 
 INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
 FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
@@ -205,13 +207,7 @@ def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
     return np.flatnonzero(hopeful)
 
 
-def _mark_infinities(
-    hopeful: Flags,
-    letters: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    indices: NDArray[np.int64],
-) -> None:
+def _mark_infinities(hopeful: Flags, letters: Letters, starts: Indices, lengths: Indices, indices: Indices) -> None:
     """Flag the texts, of those at some indices, that are as long as an infinity and begin like one."""
     sizes = lengths[indices]
     indices = indices[(sizes == len("inf")) | (sizes == len("infinity"))]

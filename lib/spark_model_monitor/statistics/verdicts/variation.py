@@ -336,6 +336,8 @@ def find_outlier(name: str, past: Raw) -> float | None:
         return None
     squares = past[name] ** _POWERS.get(name, 2)
     expected = _expected(name, past)
+    if not expected.all():  # a single cell can't vary
+        return None
     between = max(0.0, float((squares / expected - 1).sum() / past["effective"].sum()))  # variance per row
     roots = np.cbrt(squares / expected / (1 + between * past["effective"]))
     middle = float(np.median(roots))

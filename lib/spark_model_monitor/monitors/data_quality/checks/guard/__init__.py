@@ -205,8 +205,14 @@ def _chance_of_difference(difference: float, baseline: Mean, current: Mean, grou
     error = math.sqrt(group * (baseline.variance / baseline.count + current.variance / current.count))
     if not error:
         return 0.0
-    z = difference / error
-    return 2 * normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(groups))))
+    return 2 * widened_tail(difference / error, groups)
+
+
+def widened_tail(z: float, count: float) -> float:
+    """The upper tail, widened like that of a mean of this many numbers with a skewness of 2."""
+    if z <= 0 or math.isinf(z):
+        return normal_above(z)
+    return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(count))))
 
 
 def has_numbers(*sides: FeatureProfile) -> bool:
