@@ -30,7 +30,9 @@ def watch(wobble, step, seed, *, is_shuffled=False):
     """Whether each window alarmed. A step begins once there are as many windows as examples."""
     random = np.random.default_rng([seed, 17])
     rows = np.concatenate([draw_rows(random, wobble) for _ in range(DAYS)])
-    baseline = run_baseline(as_table(random.permutation(rows) if is_shuffled else rows, random), MONITOR, engine="local")
+    baseline = run_baseline(
+        as_table(random.permutation(rows) if is_shuffled else rows, random), MONITOR, engine="local"
+    )
     known = MONITOR.known(baseline.constraints, None, baseline.state, baseline.constraints)
     known = known.with_parts(baseline.variation)
     history = new_history("")

@@ -200,7 +200,8 @@ def _vector(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> V
 # Suggested limits are so wide that healthy windows keep them.
 
 
-DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
+DRIFT, PREDICTIONS = "drift", "prediction drift"
+COMPLETENESS, CONTENTS = "completeness", "contents"
 VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
 
 
@@ -335,8 +336,8 @@ def require_features(predictions: Collection[str], names: Sequence[str]) -> None
 def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
     """Set the limit of p-values to the family's level for each feature, unless the caller chose another one."""
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
-    usual = settings.categorical_comparison_threshold == method.facts["threshold"]
-    if method.facts["higher_is_more"] or not usual:
+    is_default = settings.categorical_comparison_threshold == method.facts["threshold"]
+    if method.facts["higher_is_more"] or not is_default:
         return settings
     level = shared(settings.false_alarm_budget, families_of(features, settings))[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)
