@@ -104,7 +104,9 @@ def headline_of(
         fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
         detail.append(f"The other {counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
     detail += _list_exceptions(fewer, not_compared(results, bad))
-    return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
+    has_violations = any(result.is_violation for result in results)
+    mark = Mark.BAD if has_violations else Mark.NONE
+    return Headline(text, " ".join(detail), mark)
 
 
 def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
@@ -170,8 +172,9 @@ def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], h
 def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
     sentences = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
     if left_out:
+        are = "is" if len(left_out) == 1 else "are"
         names = some_of([*map(_subject, left_out)])
-        sentences.append(f"{names} {'is' if len(left_out) == 1 else 'are'} not compared.")
+        sentences.append(f"{names} {are} not compared.")
     return sentences
 
 
@@ -210,8 +213,9 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
             return number_text(max(ends), 2)
         if result.check == DRIFT and result.reason:
             reason = result.reason.partition(";")[0]
-            is_compared = result.status is not CheckStatus.NOT_JUDGED
-            return reason if is_compared else f"not compared: {reason}"
+            if result.status is CheckStatus.NOT_JUDGED:
+                return f"not compared: {reason}"
+            return reason
     return "–"
 
 

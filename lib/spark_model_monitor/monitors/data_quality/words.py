@@ -245,11 +245,12 @@ def _deviation(values: StepCdf) -> float | None:
 def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> Said:
     missing_before = percent(_missing_share(before))
     missing_now = percent(_missing_share(now))
-    words = f"{missing_now} of values are missing, {missing_before} before"
     earlier = "where none was" if missing_before == "0 %" else f"{missing_before} before"
     change = f"is missing in {missing_now} of the records, {earlier}"
     short = f"missing {missing_before} → {missing_now}"
-    return Said(f"{name}: {words}" if name else words, (), change, short)
+    if name:
+        return Said(f"{name}: {missing_now} are missing, {missing_before} were", (), change, short)
+    return Said(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
 
 
 def _missing_share(side: FeatureDistribution) -> float:
