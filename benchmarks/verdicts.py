@@ -176,7 +176,7 @@ def moments(values: Values) -> Moments:
     return Moments(count=len(values), minimum=float(values.min()), maximum=float(values.max()), m2=0.0)
 
 
-def compared(baseline: Column, window: Column) -> tuple[Component, ...]:
+def compare_columns(baseline: Column, window: Column) -> tuple[Component, ...]:
     """The components of one column."""
     missing = of_missing((baseline.missing, baseline.rows), (window.missing, window.rows))
     if baseline.numbers is not None and window.numbers is not None:
@@ -227,7 +227,7 @@ def healthy_runs(random: np.random.Generator, n: int, m: int, windows: int, shar
 
     baseline = table(n)
     for _ in range(windows):
-        p = [combined(compared(before, after)) for before, after in zip(baseline, table(m), strict=True)]
+        p = [combined(compare_columns(before, after)) for before, after in zip(baseline, table(m), strict=True)]
         yield min(adjusted(p))
 
 
@@ -263,7 +263,7 @@ def columns(full: bool) -> Iterator[Mark]:
             found = []
             for _ in range(windows // each):
                 baseline = column(name, law(random, n, None))
-                found += [combined(compared(baseline, column(name, law(random, m, None)))) for _ in range(each)]
+                found += [combined(compare_columns(baseline, column(name, law(random, m, None)))) for _ in range(each)]
             for level in (0.01, 0.001):
                 share = float(np.mean(np.array(found) <= level))
                 most = within(windows, 1.2 * level) / windows
@@ -351,7 +351,7 @@ def found(full: bool) -> Iterator[Mark]:
                         values[1] += by
                     else:
                         values[1] = (random.random(m) < 0.1 + more).astype(float)
-                    p = combined(compared(*(column(name, side) for side in values)))
+                    p = combined(compare_columns(*(column(name, side) for side in values)))
                     seen += p * tables <= BUDGET
                 power = seen / windows
                 slack = 2.33 * math.sqrt(0.9 * 0.1 / windows) if windows < 200 else 0.0
@@ -371,7 +371,7 @@ def clustered(full: bool) -> Iterator[Mark]:
                 baseline, past = column("normal", values), parts_of(values)
                 values = law(random, m, None)
                 window, moved = column("normal", values), column("normal", values + shift)
-                bare += combined(compared(baseline, window)) <= BUDGET
+                bare += combined(compare_columns(baseline, window)) <= BUDGET
                 robust += gap(baseline, window) - 1.8 * math.sqrt(1 / 20_000 + 1 / m) > 0.1
                 alarms += beside(past, baseline, window) <= BUDGET
                 found += beside(past, baseline, moved) <= BUDGET
@@ -420,7 +420,7 @@ def whole(random: np.random.Generator, users: int, wrong: str = "") -> dict[str,
     data["age"] = np.where(missing, np.nan, random.standard_normal(20 * users))
     if wrong == "new":
         data["plan"][np.repeat(random.random(users) < 0.3, 20)] = "gold"
-    return moved(data, wrong)
+    return add_fault(data, wrong)
 
 
 def partly(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
@@ -432,15 +432,15 @@ def partly(random: np.random.Generator, users: int, wrong: str = "") -> dict[str
         own: Values = np.repeat(random.standard_normal(users), lengths) * 3**-0.5
         return own + random.standard_normal(rows) * (2 / 3) ** 0.5
 
-    return moved({f"x{place}": drawn() for place in range(8)}, wrong)
+    return add_fault({f"x{place}": drawn() for place in range(8)}, wrong)
 
 
 def alone(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
     """Rows by themselves."""
-    return moved({f"x{place}": random.standard_normal(20 * users) for place in range(8)}, wrong)
+    return add_fault({f"x{place}": random.standard_normal(20 * users) for place in range(8)}, wrong)
 
 
-def moved(data: dict[str, Any], wrong: str) -> dict[str, Any]:
+def add_fault(data: dict[str, Any], wrong: str) -> dict[str, Any]:
     rows = len(data["x0"])
     if wrong == "shift":
         data["x0"] = data["x0"] + 1.5
@@ -861,7 +861,7 @@ def oracle(full: bool) -> Iterator[Mark]:
                 what = f"{m:,} rows, {change.kind}, {name}: healthy of {of} that alarm"
                 yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
         if m <= 5_000:
-            print(f"        {m:,} rows: {best_of_all(m)}; {told_by_parts(m)}")
+            print(f"        {m:,} rows: {best_of_all(m)}; {estimate_power_by_parts(m)}")
     yield from oracle_of_wobble(full)
 
 
@@ -899,7 +899,7 @@ def best_of_all(m: int, tries: int = 4_000) -> str:
     return f"no test has more than {powers.min():.2f} of mean, scale and tail, either way, at drift's part"
 
 
-def told_by_parts(m: int, tries: int = 20_000) -> str:
+def estimate_power_by_parts(m: int, tries: int = 20_000) -> str:
     """What the change of a normal score that is found in 0.90 has, if the variance between windows is none, and only told by the
     parts of 100 columns that are known to be alike, or by those of the column: 31 squares of each.
     """
@@ -918,7 +918,7 @@ INDEPENDENTLY, IN_COMPANY = "if rows are independent", "by the parts of all"
 
 def alarms_by(before: Column, now: Column, past: Raw | None, others: Others) -> Iterator[str]:
     """How a column alarms, at drift's part of the budget; missing values at completeness's, too."""
-    bare = compared(before, now)
+    bare = compare_columns(before, now)
     lacking = chance_of_more(before.missing, before.rows, now.missing, now.rows) <= OF_MISSING
     sides = distribution(before), distribution(now)
     p = {
@@ -1042,7 +1042,7 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
             columns.append((by, before, past))
         others = Others([past for *_, past in columns if past is not None], N * m / (N + m))
         healthy, seen, tries = Counter[str](), Counter[str](), COMPANY * each
-        print(f"        a mean varies by {what}: {told_by_windows(amounts, m, N // m + 24)}")
+        print(f"        a mean varies by {what}: {estimate_power_by_windows(amounts, m, N // m + 24)}")
         for by, before, past in columns * each:
             error = math.sqrt((1 / m + by**2) * (1 + m / N))
             shift = (stats.norm.isf(BUDGET) + POWER_OF_90) * error
@@ -1059,7 +1059,7 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
         yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
 
 
-def told_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: int = 6_000) -> str:
+def estimate_power_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: int = 6_000) -> str:
     """What a test has that knows the law of the amounts, but of a column only the variance of so many windows."""
     random, possible = np.random.default_rng([SEED, windows]), 1 + m * np.linspace(*amounts, 61) ** 2
     true = 1 + m * random.uniform(*amounts, tries) ** 2
@@ -1083,11 +1083,11 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, int], Cells], float | str]
     "-1, lognormal": (lambda random, rows: random.lognormal(3, 1, rows), -1.0),
     "+inf": (lambda random, rows: random.normal(50, 10, rows), math.inf),
     "134, from 0 to 89": (lambda random, rows: random.integers(0, 90, rows).astype(float), 134.0),
-    "an empty text": (lambda random, rows: texts_of(random, rows, "C{:05d}"), ""),
-    "a shorter code": (lambda random, rows: texts_of(random, rows, "C{:05d}"), "C123"),
-    "a postcode without its zeros": (lambda random, rows: texts_of(random, rows, "{:05d}"), "501"),
-    "a number among texts": (lambda random, rows: texts_of(random, rows, "C{:05d}"), "123456"),
-    "a text among numbers": (lambda random, rows: texts_of(random, rows, "{:05d}"), "ABCDE"),
+    "an empty text": (lambda random, rows: draw_texts(random, rows, "C{:05d}"), ""),
+    "a shorter code": (lambda random, rows: draw_texts(random, rows, "C{:05d}"), "C123"),
+    "a postcode without its zeros": (lambda random, rows: draw_texts(random, rows, "{:05d}"), "501"),
+    "a number among texts": (lambda random, rows: draw_texts(random, rows, "C{:05d}"), "123456"),
+    "a text among numbers": (lambda random, rows: draw_texts(random, rows, "{:05d}"), "ABCDE"),
 }
 
 
@@ -1335,7 +1335,7 @@ print(time.monotonic() - began, sum(os.times()[:4]) - cores)
 """
 
 
-def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
+def draw_texts(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
     return [pattern.format(number) for number in random.integers(0, 99_999, rows)]
 
 
@@ -1471,7 +1471,7 @@ def elec2(full: bool) -> Iterator[Mark]:
         p = [beside(raw, baseline, column(name, part)) for part in parts[20:]]
         early = sum(each <= BUDGET / 5 for each in p[:31])
         late = sum(each <= BUDGET / 5 for each in p[31:])
-        rolling = sum(each <= BUDGET / 5 for each in beside_the_weeks_before(name, parts[:51]))
+        rolling = sum(each <= BUDGET / 5 for each in compare_with_weeks_before(name, parts[:51]))
         print(f"        elec2, {name}: of 31 weeks before week 51 alarm {early}, of {len(p) - 31} after it {late}")
         print(f"        elec2, {name}, beside the 8 weeks before: of 35 weeks before week 51 alarm {rolling}")
         if name not in ("nswprice", "nswdemand"):
@@ -1484,7 +1484,7 @@ def elec2(full: bool) -> Iterator[Mark]:
             )
 
 
-def beside_the_weeks_before(name: str, weeks: list[Values], of: int = 8) -> Iterator[float]:
+def compare_with_weeks_before(name: str, weeks: list[Values], of: int = 8) -> Iterator[float]:
     """The p-value of each week beside the eight before, from the 16th on; earlier ones beside theirs say what is ordinary."""
     raws: list[Raw] = []
     for place in range(of, len(weeks)):
@@ -1521,7 +1521,7 @@ def fleets(full: bool) -> Iterator[Mark]:
         for _ in range(tries):
             values = LAWS[name](random, m, None)
             values = values + change if name == "normal" else np.where(random.random(m) < change / 0.6, 1.0, values)
-            seen.append(20 * combined(compared(baseline[name], column(name, values))))
+            seen.append(20 * combined(compare_columns(baseline[name], column(name, values))))
         shares = {count: min(BUDGET, 1 / (count * hours)) / 4 for count in (1, 10, 50, 200)}  # one of four families
         power = ", ".join(f"{count} models {np.mean(np.array(seen) <= share):.2f}" for count, share in shares.items())
         unit = "sd" if name == "normal" else "of a share of .4"

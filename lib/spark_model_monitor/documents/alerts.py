@@ -189,10 +189,10 @@ def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str |
     since: when each cause's alarm began, from the previous window. began: when this window began.
     """
     judged: dict[str, bool] = {}
-    for each in results:
-        if each.status is not CheckStatus.NOT_JUDGED and since:
-            is_over = each.status is not CheckStatus.VIOLATED
-            judged[cause(each)] = judged.get(cause(each), True) and is_over
+    for result in results:
+        if result.status is not CheckStatus.NOT_JUDGED and since:
+            is_over = result.status is not CheckStatus.VIOLATED
+            judged[cause(result)] = judged.get(cause(result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
     over = ((name, start) for name, start in since.items() if judged.get(name, False))
     return tuple(

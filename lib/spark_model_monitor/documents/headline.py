@@ -103,8 +103,10 @@ def headline_of(
     if calm:
         fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
         detail.append(f"The other {counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
-    detail += _said_of(fewer, not_compared(results, bad))
-    return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
+    detail += _list_exceptions(fewer, not_compared(results, bad))
+    has_violations = any(result.is_violation for result in results)
+    mark = Mark.BAD if has_violations else Mark.NONE
+    return Headline(text, " ".join(detail), mark)
 
 
 def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
@@ -127,7 +129,7 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
     count = counted(compared, unit)
     unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
-        told = [*_said_of(fewer), could_be_seen(results), *_said_of((), not_compared(results))]
+        told = [*_list_exceptions(fewer), could_be_seen(results), *_list_exceptions((), not_compared(results))]
         return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", " ".join(filter(None, told)), Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
@@ -167,10 +169,13 @@ def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], h
     return [name for name in named if name in judged]
 
 
-def _said_of(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
-    told = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
-    are = "is" if len(left_out) == 1 else "are"
-    return [*told, f"{some_of([*map(_subject, left_out)])} {are} not compared."] if left_out else told
+def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
+    sentences = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
+    if left_out:
+        are = "is" if len(left_out) == 1 else "are"
+        names = some_of([*map(_subject, left_out)])
+        sentences.append(f"{names} {are} not compared.")
+    return sentences
 
 
 def kind_of_change(results: Iterable[CheckResult]) -> str | None:
@@ -196,17 +201,21 @@ def could_be_seen(results: Iterable[CheckResult]) -> str:
 
 def no_more_than(results: Iterable[CheckResult]) -> str:
     """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared."""
-    for each in results:
-        ends = [abs(end - (0.0 if each.check in BESIDE else each.threshold or 0.0)) for end in each.interval or ()]
-        if each.smallest_change is not None and each.change:
-            return each.change
-        if each.check in SIDES:
-            return f"{SIDES[each.check]}{number_text(each.threshold)} is asked for"
-        if ends and each.status is not CheckStatus.VIOLATED and (each.check in BESIDE or each.metric != "ndcg"):
+    for result in results:
+        ends = [
+            abs(end - (0.0 if result.check in BESIDE else result.threshold or 0.0)) for end in result.interval or ()
+        ]
+        if result.smallest_change is not None and result.change:
+            return result.change
+        if result.check in SIDES:
+            return f"{SIDES[result.check]}{number_text(result.threshold)} is asked for"
+        if ends and result.status is not CheckStatus.VIOLATED and (result.check in BESIDE or result.metric != "ndcg"):
             return number_text(max(ends), 2)
-        if each.check == DRIFT and each.reason:
-            unjudged = each.status is CheckStatus.NOT_JUDGED
-            return f"{'not compared: ' if unjudged else ''}{each.reason.partition(';')[0]}"
+        if result.check == DRIFT and result.reason:
+            reason = result.reason.partition(";")[0]
+            if result.status is CheckStatus.NOT_JUDGED:
+                return f"not compared: {reason}"
+            return reason
     return "–"
 
 

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 Violated: TypeAlias = "str | tuple[str, str]"
 """A feature with an alarm; for an alarm relative to one reference, the reference and the feature."""
 
+LeftBehind: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
+"""What a window leaves for later ones: reference, feature, and raw statistics relative to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -113,8 +116,8 @@ class StoredBaseline:
         age: timedelta | None = None,
         unsure: Collection[str] = (),
         /,
-    ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
-        """What a window leaves for later ones: reference, feature, and raw statistics relative to it; None if nothing.
+    ) -> LeftBehind | None:
+        """What a window leaves for later ones; None if nothing.
 
         violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
         newest row at the end of the window, if known. unsure: features that could not be judged.

@@ -94,7 +94,7 @@ def test_missing_values_columns_and_types_say_what_was():
     )
     found = told(before, after)
 
-    assert found["n", "completeness_check"].words == "n: 50 % of values are missing, 0 % before"
+    assert found["n", "completeness_check"].words == "n: 50 % are missing, 0 % were"
     assert found["t", "data_type_check"].words == "t: 100 % are not Integral any more"
     assert found["gone", "missing_column_check"].words == "gone is not in the data any more"
     assert found["new", "extra_column_check"].words == "new is in the data but not in the baseline"

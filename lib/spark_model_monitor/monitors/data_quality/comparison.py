@@ -46,7 +46,7 @@ from spark_model_monitor.monitors.data_quality.distributions import (
 from spark_model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS, SEGMENTS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
-from spark_model_monitor.monitors.protocol import StoredBaseline, Violated
+from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
@@ -195,7 +195,7 @@ class QualityBaseline(StoredBaseline):
         violated: Collection[Violated] | None = None,
         age: timedelta | None = None,
         unsure: Collection[str] = (),
-    ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
+    ) -> LeftBehind:
         """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
         row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
         """
@@ -209,26 +209,32 @@ class QualityBaseline(StoredBaseline):
                 return {"alarmed": True, OUTCOME: CHANGED}
             return {"alarmed": False, OUTCOME: CANNOT_TELL if feature in unsure else UNCHANGED}
 
-        found: list[tuple[str, str, Mapping[str, Any]]] = []
+        # The features relative to each reference whose windows have a past of their own
+        statistics: list[tuple[str, str, Mapping[str, Any]]] = []
         for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
             for feature, before in distributions.items():
                 grows = reference == PREVIOUS and self.grows(feature)
                 if feature not in now or not (grows or reference == BASELINE or reference in CLOCK):
                     continue
-                raw = self._growth_of(feature, before, now[feature]) if grows else of_window(before, now[feature])
+                raw = (
+                    self._compare_growing_texts(feature, before, now[feature])
+                    if grows
+                    else of_window(before, now[feature])
+                )
                 if raw is not None:
-                    found.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
+                    statistics.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
 
+        # The number of rows, and the newest one
         rows = {"rows": float(profile.item_count)}
-        own = {NUMBER_OF_ROWS: rows}
+        row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
             from spark_model_monitor.statistics.verdicts.volume import in_minutes
 
-            own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        found += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in own.items()]
-        return tuple(found)
+            row_statistics[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
+        statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
+        return tuple(statistics)
 
-    def _growth_of(
+    def _compare_growing_texts(
         self, feature: str, before: FeatureDistribution, now: FeatureDistribution
     ) -> Mapping[str, float] | None:
         """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""

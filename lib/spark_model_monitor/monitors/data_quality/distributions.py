@@ -218,17 +218,25 @@ class FeatureDistribution:
             self._frequent.append(self._find_frequent_values())
         return self._frequent[0]
 
+    def count_values(self, values: NDArray[Any]) -> Values:
+        """How often each of these values occurs."""
+        if self.numbers is not None:
+            return self.numbers.step_cdf().counts_at(values)
+        categories = self.categories or {}
+        return np.array([categories.get(value, 0) for value in values], float)
+
     def _find_frequent_values(self) -> NDArray[Any]:
         if self.numbers is not None:
             cdf = self.numbers.step_cdf()
             counts = np.diff(cdf.cumulative, prepend=0)
-            places = (counts >= LEAST_EFFECT * self.present).nonzero()[0]
-            by_count = places[np.argsort(-counts[places], kind="stable")]
-            return cdf.values[by_count[:MOST_FREQUENT]]
+            is_frequent = counts >= LEAST_EFFECT * self.present
+            values = cdf.values[is_frequent]
+            order = np.argsort(-counts[is_frequent], kind="stable")
+            return values[order[:MOST_FREQUENT]]
         categories = self.categories or {}
-        often = [value for value, count in categories.items() if count >= LEAST_EFFECT * self.present]
-        often.sort(key=lambda value: (-categories[value], value))
-        return np.array(often[:MOST_FREQUENT], object)
+        names = [name for name, count in categories.items() if count >= LEAST_EFFECT * self.present]
+        names.sort(key=lambda name: (-categories[name], name))
+        return np.array(names[:MOST_FREQUENT], object)
 
     @property
     def num_rows(self) -> int:
@@ -588,17 +596,15 @@ def _beside(
 
 def _score_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> Raw:
     counts_before, counts_after = count_frequent_values(before, after)
-    size, total = np.array([float(after.present)]), float(before.present + after.present)
-    return score_values(counts_before + counts_after, counts_after[None, :], size, total)
+    totals = counts_before + counts_after
+    size = np.array([float(after.present)])
+    total = float(before.present + after.present)
+    return score_values(totals, counts_after[None, :], size, total)
 
 
 def count_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> tuple[Values, Values]:
     """The counts of the baseline's most frequent values on both sides."""
-    frequent = before.frequent_values
-    if before.numbers is None or after.numbers is None:
-        counts = [[(side.categories or {}).get(value, 0) for value in frequent] for side in (before, after)]
-        return np.array(counts[0], float), np.array(counts[1], float)
-    return before.numbers.step_cdf().counts_at(frequent), after.numbers.step_cdf().counts_at(frequent)
+    return before.count_values(before.frequent_values), after.count_values(before.frequent_values)
 
 
 def _frequent_in_runs(feature: FeatureDistribution) -> Part:

@@ -202,7 +202,8 @@ def _vector(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> V
 # The families of checks that share the budget of a run.
 
 
-DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
+DRIFT, PREDICTIONS = "drift", "prediction drift"
+COMPLETENESS, CONTENTS = "completeness", "contents"
 VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
 
 

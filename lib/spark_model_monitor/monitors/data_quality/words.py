@@ -243,12 +243,18 @@ def _deviation(values: StepCdf) -> float | None:
 
 
 def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> Said:
-    was, found = (percent(1 - side.present / side.rows if side.rows else 0.0) for side in (before, now))
-    earlier = "where none was" if was == "0 %" else f"{was} before"
-    change = f"is missing in {found} of the records, {earlier}"
-    return Said(
-        f"{name}{name and ': '}{found} of values are missing, {was} before", (), change, f"missing {was} → {found}"
-    )
+    missing_before = percent(_missing_share(before))
+    missing_now = percent(_missing_share(now))
+    earlier = "where none was" if missing_before == "0 %" else f"{missing_before} before"
+    change = f"is missing in {missing_now} of the records, {earlier}"
+    short = f"missing {missing_before} → {missing_now}"
+    if name:
+        return Said(f"{name}: {missing_now} are missing, {missing_before} were", (), change, short)
+    return Said(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
+
+
+def _missing_share(side: FeatureDistribution) -> float:
+    return 1 - side.present / side.rows if side.rows else 0.0
 
 
 def _without_values(description: str) -> str:

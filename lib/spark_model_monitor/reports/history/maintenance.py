@@ -79,8 +79,10 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     checks = document_of(run, CheckResults)
     if checks is None:
         return history.with_window(entry, beside.raw_statistics(state))
-    violated, unsure = examples_lost(checks.checks), unsure_features(checks.checks)
-    return history.with_window(entry, beside.raw_statistics(state, violated, None, unsure))
+    violated = examples_lost(checks.checks)
+    unsure = unsure_features(checks.checks)
+    statistics = beside.raw_statistics(state, violated, None, unsure)
+    return history.with_window(entry, statistics)
 
 
 def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:

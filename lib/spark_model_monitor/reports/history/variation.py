@@ -201,7 +201,7 @@ class History:
         if len({back % DAY for back in entries}) < FEWEST_HOURS:
             return {}, {}
         back_of = {entry.window: back for back, entry in entries.items()}
-        told = {reference: self._told(reference, baseline, back_of) for reference in (BASELINE, *CLOCK)}
+        told = {reference: self._read_past_hours(reference, baseline, back_of) for reference in (BASELINE, *CLOCK)}
         may = {name: each for name, each in told[BASELINE].items() if each.may_be_seasonal}
         wanted: dict[tuple[str, str], tuple[int, ...]] = {}
         like: dict[str, str] = {}
@@ -231,7 +231,7 @@ class History:
         }
         return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons
 
-    def _told(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
+    def _read_past_hours(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
         """The windows relative to a reference, by feature."""
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
         table = self.table.filter(pc.and_(kept, pc.is_in(self.table["window"], pa.array([*back_of], pa.string()))))
@@ -245,30 +245,30 @@ class History:
 
     def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
         """The sum of these features' states behind distributions, over the windows that a reference names for the window
-        ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out for that
-        feature: otherwise a repair would look like a change.
+        ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out
+        for that feature: otherwise a repair would look like a change.
         """
-        wanted, count = _named(reference, self.before(time).entries, time)
+        entries, count = _named(reference, self.before(time).entries, time)
         alarmed = self._alarmed() if ":" in reference else {}
         parts: dict[str, list[StoredProfile]] = {}
         rows, names = 0, ()  # type: int, tuple[str, ...]
-        for entry in wanted:
-            found = self._profile(entry)
-            if found is None:
+        for entry in entries:
+            stored = self._profile(entry)
+            if stored is None:
                 return None
-            rows, names = rows + found.item_count, names or found.names
-            for name in [name for name in found.names if name in features]:
-                kept = parts.setdefault(name, [])
-                if len(kept) < count and name not in alarmed.get(entry.window, ()):
-                    kept.append(found)
-            if all(len(kept) == count for kept in parts.values()):
+            rows, names = rows + stored.item_count, names or stored.names
+            for name in [name for name in stored.names if name in features]:
+                profiles = parts.setdefault(name, [])
+                if len(profiles) < count and name not in alarmed.get(entry.window, ()):
+                    profiles.append(stored)
+            if all(len(profiles) == count for profiles in parts.values()):
                 break
         enough = count if reference.startswith("previous") else 1
-        parts = {name: kept for name, kept in parts.items() if len(kept) >= enough and name in names}
-        whole = _sums(parts, OF_NUMBERS, reference)
-        texts = {name: kept for name, kept in parts.items() if name in whole and not whole[name].is_numeric}
-        whole |= _sums(texts, OF_DISTRIBUTIONS, reference)
-        return Profile(rows, tuple(whole.values())) if whole else None
+        parts = {name: profiles for name, profiles in parts.items() if len(profiles) >= enough and name in names}
+        sums = _sums(parts, OF_NUMBERS, reference)
+        texts = {name: profiles for name, profiles in parts.items() if name in sums and not sums[name].is_numeric}
+        sums |= _sums(texts, OF_DISTRIBUTIONS, reference)
+        return Profile(rows, tuple(sums.values())) if sums else None
 
     def _alarmed(self) -> dict[str, set[str]]:
         """The features with an alarm, by window."""

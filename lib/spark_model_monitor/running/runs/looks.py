@@ -91,6 +91,7 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
     volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
     known = replace(known, volume=volume)
+    # What came since the previous look is added to its states
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)
