@@ -69,19 +69,19 @@ class ZTest:
                 yield name, np.mean(values == None)  # noqa: E711 -- of each value
                 yield from ((name, np.mean(values == text)) for text in self.frequent[name])
             else:
-                yield from (
-                    (name, number) for number in (np.isnan(values).mean(), np.nanmean(values), np.nanstd(values))
-                )
+                yield name, np.isnan(values).mean()
+                yield name, np.nanmean(values)
+                yield name, np.nanstd(values)
 
     def p_values(self, columns: Columns) -> Values:
         self.now = [*self.measure(columns)]
         past = np.array([[number for _, number in window] for window in self.past])
-        least = np.maximum(
-            1e-9 * np.abs(past).mean(axis=0), 0.5 / len(columns["x"])
-        )  # rounding, and half a row of a share
-        deviations = np.maximum(past.std(axis=0, ddof=1), least) * np.sqrt(1 + 1 / PAST)
+        rounding = 1e-9 * np.abs(past).mean(axis=0)
+        half_a_row = 0.5 / len(columns["x"])
+        deviations = np.maximum(past.std(axis=0, ddof=1), np.maximum(rounding, half_a_row))
         numbers = np.array([number for _, number in self.now])
-        return 2 * stats.t.sf(np.abs(numbers - past.mean(axis=0)) / deviations, PAST - 1)
+        scores = np.abs(numbers - past.mean(axis=0)) / (deviations * np.sqrt(1 + 1 / PAST))
+        return 2 * stats.t.sf(scores, PAST - 1)
 
     def judge(self, columns: Columns, number: int) -> set[str]:
         p_values = self.p_values(columns)
@@ -156,9 +156,9 @@ class Product:
         self.window = f"{moment(start)}/{moment(end)}"
         self.end = moment(end)
         with switched_off(self.part):
-            known = self.history.beside(self.baseline, self.end, "baseline")
-            known = known.with_volume(end, self.history.rows(), start)
-            self.findings = run_monitoring(as_table(columns), self.monitor, known, engine="local")
+            baseline = self.history.beside(self.baseline, self.end, "baseline")
+            baseline = baseline.with_volume(end, self.history.rows(), start)
+            self.findings = run_monitoring(as_table(columns), self.monitor, baseline, engine="local")
         return {result.feature or "" for result in self.findings.results if result.is_violation}
 
     @property
@@ -178,7 +178,7 @@ class Product:
         return copy.copy(self)
 
 
-# Parts: what to replace in the product so that a part is off, by its place below the package. What the product does not have
+# Parts: what to replace in the product so that a part is off, by its path below the package. What the product does not have
 # is not listed.
 
 
@@ -209,7 +209,7 @@ def same_tail(original: Any) -> Any:
 
 
 def no_previous_windows(original: Any) -> Any:
-    return property(lambda known: tuple(name for name in original.fget(known) if name != "previous:8"))
+    return property(lambda baseline: tuple(name for name in original.fget(baseline) if name != "previous:8"))
 
 
 def baseline_parts_alone(original: Any) -> Any:
@@ -246,10 +246,10 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
 }
 
 
-def find_owner(place: str) -> tuple[Any, str] | None:
+def find_owner(path: str) -> tuple[Any, str] | None:
     """The object below the package that has an attribute, and the attribute's name; None if there is none."""
-    module, _, path = place.partition(":")
-    *owners, name = path.split(".")
+    module, _, attributes = path.partition(":")
+    *owners, name = attributes.split(".")
     try:
         owner: Any = importlib.import_module(f"spark_model_monitor.{module}")
         for attribute in owners:
@@ -259,14 +259,14 @@ def find_owner(place: str) -> tuple[Any, str] | None:
     return (owner, name) if name in vars(owner) else None
 
 
-PARTS = [name for name, places in ALL_PARTS.items() if all(map(find_owner, places))]
+PARTS = [name for name, replacements in ALL_PARTS.items() if all(map(find_owner, replacements))]
 
 
 @contextmanager
 def switched_off(part: str | None) -> Iterator[None]:
     with ExitStack() as stack:
-        for place, replacement in ALL_PARTS[part].items() if part else ():
-            if (found := find_owner(place)) is not None:
-                owner, name = found
+        for path, replacement in ALL_PARTS[part].items() if part else ():
+            if (attribute := find_owner(path)) is not None:
+                owner, name = attribute
                 stack.enter_context(mock.patch.object(owner, name, replacement(vars(owner)[name])))
         yield

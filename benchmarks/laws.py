@@ -305,8 +305,8 @@ LAWS: dict[str, Law] = {
 Fault: TypeAlias = Callable[[Random, Values, float], Values]
 NEW_NUMBER, NEW_TEXT = -999.0, "new"
 HALF_OF_THE_ROWS = "half of the rows"  # a fault of the whole table
-LONG_FAULTS = {"step of .15 sd": 24}  # windows until a fault ends that isn't found
-USUAL_FAULT = 8
+LONG_FAULTS = {"step of .15 sd": 16}  # windows until a fault ends that isn't found
+USUAL_FAULT = 4
 
 
 def freeze(random: Random, values: Values, unit: float) -> Values:

@@ -50,17 +50,19 @@ def test_each_part_can_be_switched_off_and_is_back_afterwards(benchmark, windows
     law = replace(benchmark["laws"].LAWS["normal, 50 rows"], baseline=8)
     assert "baseline parts" in contestants.PARTS, "what can't be removed from the product"
     for part in (None, *contestants.PARTS):
-        before = {place: vars(owner)[name] for place, (owner, name) in attributes_of(contestants, part)}
+        originals = read_attributes(contestants, part)
         product = contestants.Product(law, windows[:8], part)
         for number in (8, 9):
             product.judge(windows[number], number)
             product.remember()
         assert len(product.history.entries) == 2
-        assert before == {place: vars(owner)[name] for place, (owner, name) in attributes_of(contestants, part)}
+        assert read_attributes(contestants, part) == originals
 
 
-def attributes_of(contestants, part):
-    return [(place, contestants.find_owner(place)) for place in contestants.ALL_PARTS.get(part, ())]
+def read_attributes(contestants, part):
+    """What the product has where a part is switched off."""
+    owners = {path: contestants.find_owner(path) for path in contestants.ALL_PARTS.get(part, ())}
+    return {path: vars(owner)[name] for path, (owner, name) in owners.items()}
 
 
 def test_a_part_that_the_product_lacks_is_not_found(benchmark):
