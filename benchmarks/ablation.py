@@ -1,7 +1,7 @@
 """What does each part of the verdict earn? The product with one part off at a time, beside a z-test of thirty lines.
 
 python benchmarks/ablation.py [--laws NAME ...] [--parts NAME ...|none] [--seeds 1 2 ...] [--windows N | --months N] [--json FILE]
-python benchmarks/ablation.py --marks [...]    # the whole product alone; the exit status is 1 if a mark is missed
+python benchmarks/ablation.py --marks [--against FILE] [...]    # the whole product alone; exits 1 if a mark is missed
 
 A law (laws.py) draws the windows of a table in the order of time. The engine without Spark judges and remembers them, as
 a schedule of runs does (contestants.py). A fault changes the column x from a window on; it is found if a violation names
@@ -218,6 +218,24 @@ def check_marks(tallies: Tallies) -> Iterator[bool]:
             yield print_mark(mark, unchanged, f">= {smallest}", unchanged >= smallest)
 
 
+def check_power(tallies: Tallies, path: str) -> Iterator[bool]:
+    """Whether as many faults are found as in a file of `--json`, of the same laws, seeds and windows."""
+    with open(path, encoding="utf-8") as file:
+        earlier = json.load(file)
+    tries, gained, lost = 0, 0, 0
+    for law in tallies.keys() & earlier.keys():
+        delays_before = earlier[law][WHOLE]["delays"]
+        for fault, delays in tallies[law][WHOLE].delays.items():
+            for delay, delay_before in zip(delays, delays_before.get(fault, []), strict=False):
+                tries += 1
+                gained += delay == 1 and delay_before != 1
+                lost += delay != 1 and delay_before == 1
+    difference = (gained - lost) / max(tries, 1)
+    standard_error = (gained + lost) ** 0.5 / max(tries, 1)  # of pairs: McNemar 1947
+    mark = f"share of {tries} faults found at once, less that of {path}"
+    yield print_mark(mark, difference, f">= {-2 * standard_error:.3f}", difference >= -2 * standard_error)
+
+
 COLUMNS, RUNS, RUNS_OF_A_BASELINE = 100, 400, 20
 
 
@@ -249,7 +267,8 @@ def main() -> int:
     parser.add_argument("--windows", type=int, default=48, help="healthy windows of each law and seed")
     parser.add_argument("--months", type=float, help=f"their number in months of {MONTH}")
     parser.add_argument("--json", help="a file that gets all tallies")
-    parser.add_argument("--marks", action="store_true")
+    parser.add_argument("--marks", action="store_true", help="judge the whole product by its marks")
+    parser.add_argument("--against", metavar="FILE", help="with --marks: tallies of earlier, whose power is kept")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     parts = [] if arguments.marks else [part for part in arguments.parts if part != "none"]
@@ -272,6 +291,8 @@ def main() -> int:
     if not arguments.marks:
         return 0
     are_met = [*check_marks(tallies)]
+    if arguments.against:
+        are_met += check_power(tallies, arguments.against)
     for seed in arguments.seeds:
         are_met += check_hundred_columns(seed)
     return 0 if all(are_met) else 1

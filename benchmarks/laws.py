@@ -338,6 +338,7 @@ def vanish(random: Random, values: Values, unit: float) -> Values:
 FAULTS: dict[str, Fault] = {
     "5 % nulls more": lambda random, values, unit: lose(random, values, 0.05),
     "12 % nulls more": lambda random, values, unit: lose(random, values, 0.12),
+    "70 % nulls more": lambda random, values, unit: lose(random, values, 0.7),
     "frozen": freeze,
 }
 FAULTS_OF_NUMBERS: dict[str, Fault] = {

@@ -1,6 +1,7 @@
 """benchmarks/ablation.py still runs on the product as it is: laws, faults, parts that are switched off, and what is printed."""
 
 import importlib
+import json
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -100,3 +101,18 @@ def test_tables_have_alarms_delays_and_their_bounds(benchmark, capsys):
     assert tally.fewest_alarms == pytest.approx(0.823, abs=1e-3)  # Garwood 1936: the lower limit of 4 events at .01
     ablation.print_tables({"a law": {"whole": tally, "z-test": tally}}, ["whole"])
     assert "| a law | 4 of 720 | 0.82 | 0 | 0.50 | 0.75 | 2 |" in capsys.readouterr().out
+
+
+def test_the_power_of_earlier_is_kept_within_two_standard_errors_of_pairs(benchmark, tmp_path):
+    ablation = benchmark["ablation"]
+    path = tmp_path / "earlier.json"
+
+    def tallies(late, at_once):
+        delays = {"frozen": [2] * late + [1] * at_once + [1] * 40 + [None] * 51}
+        return {"a law": {"whole": ablation.Tally(delays=delays)}}
+
+    before = {"frozen": [1] * 9 + [1] * 40 + [None] * 51}
+    path.write_text(json.dumps({"a law": {"whole": {"delays": before}}}), encoding="utf-8")
+    assert [*ablation.check_power(tallies(late=0, at_once=9), str(path))] == [True]
+    # Nine of a hundred are lost: -.09 is below -2 * sqrt(9) / 100.
+    assert [*ablation.check_power(tallies(late=9, at_once=0), str(path))] == [False]
