@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from functools import cache
 from itertools import islice
 from typing import Any, TypeAlias
@@ -21,7 +21,7 @@ from unittest import mock
 
 import numpy as np
 import pyarrow as pa
-from laws import LAWS, Columns, Law, Values
+from laws import LAWS, START, Columns, Law, Values
 from scipy import stats
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
@@ -33,7 +33,6 @@ from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import Entry, History, new_history
 
 MONTH = 720  # windows
-START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # a Monday
 
 
 def concatenate(windows: list[Columns]) -> Columns:

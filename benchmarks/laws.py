@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -17,6 +18,8 @@ Values: TypeAlias = NDArray[Any]  # numbers with NaN, or texts with None, where 
 Columns: TypeAlias = dict[str, Values]
 Random: TypeAlias = np.random.Generator
 Draw: TypeAlias = Callable[[int, int], Columns]  # from the number of a window, and of its rows
+
+START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # when the first window begins: a Monday
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,23 @@ def seconds(random: Random, number: int, rows: int) -> Values:
     return 1_700_000_000 + 86_400 * number + np.sort(random.integers(0, 86_400, rows))
 
 
+def days(random: Random, number: int, rows: int) -> Values:
+    """The day of each row, of the last three."""
+    dates = [f"{START + timedelta(days=number - back):%Y-%m-%d}" for back in range(3)]
+    return choose(random, dates, rows)
+
+
+def request_ids(random: Random, number: int, rows: int) -> Values:
+    return np.array([f"{code:016x}" for code in random.integers(0, 2**60, rows)], dtype=object)
+
+
 # Windows that differ
+
+
+def common_mean(random: Random, number: int, rows: int) -> Columns:
+    """Eight columns whose means vary together."""
+    numbers = random.normal(random.normal(0, 0.06), 1, (8, rows))
+    return {"x": numbers[0], **{f"x{index}": numbers[index] for index in range(1, 8)}}
 
 
 def catalogue(random: Random, comes: float, stays: float, stock: int) -> Draw:
@@ -266,9 +285,12 @@ LAWS: dict[str, Law] = {
     "cycle": odd_neighbour("cycle", cycle),
     "keys": odd_neighbour("key", keys),
     "times": odd_neighbour("seen", seconds),
+    "days": odd_neighbour("day", days),
+    "request ids": odd_neighbour("request", request_ids),
     # Windows that differ
     "means vary": changing(lambda random, number, rows: random.normal(random.normal(0, 0.06), 1, rows)),
     "means vary as t(3)": changing(lambda random, number, rows: random.normal(0.05 * random.standard_t(3), 1, rows)),
+    "means vary together": stateless(common_mean),
     "means wander": Law(wandering_mean),
     "storms": changing(storms),
     "rates vary": changing(lambda random, number, rows: random.poisson(0.06 * random.gamma(50), rows).astype(float)),
