@@ -10,6 +10,7 @@ from spark_model_monitor.documents.check_results import (
     BESIDE,
     LABEL,
     OF_THE_WINDOW,
+    ONE_SEGMENT,
     Alarm,
     CheckResult,
     CheckStatus,
@@ -27,13 +28,11 @@ from spark_model_monitor.documents.run_description import RunWindow, time_of
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """The names that violations of the data set itself have in place of a feature."""
 
-ONE_SEGMENT = "one segment of "  # followed by the cut; the segment is named where values may be shown
-IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins for a segment's own result
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
 MUCH_LARGER = 1.5  # ratio of a feature's smallest change to that of other features
 OF_OUTPUTS = "what moves the predictions"
-DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
+DRIFT = "baseline_drift_check"
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature

@@ -285,6 +285,7 @@ class Finding:
     fewest: int | None = None
     change: str | None = None
     reason: str | None = None
+    advice: str | None = None
     description: str | None = None
     against: str | None = None
     since: str | None = None
@@ -303,6 +304,10 @@ class Finding:
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
 
+    def unsure(self, reason: str, advice: str | None = None) -> Finding:
+        """The same numbers; a change that matters may have gone unseen. advice: what to do about it."""
+        return self.but(status=CheckStatus.CANNOT_TELL, reason=reason, advice=advice, description=None)
+
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in self.__dict__.items() if value is not None}
@@ -316,7 +321,9 @@ class Finding:
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers, without a verdict."""
-        return self.but(status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
+        return self.but(
+            status=CheckStatus.NOT_JUDGED, reason=reason, advice=None, description=None, hour=hour or self.hour
+        )
 
 
 def _is_finite(value: object) -> bool:

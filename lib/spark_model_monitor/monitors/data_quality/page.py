@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, check_in_words, excess
+from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
     ONE_VALUE,
-    SEGMENT_DRIFT,
     evidence_of,
     no_more_than,
     not_compared,

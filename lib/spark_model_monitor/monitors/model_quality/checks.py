@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
-from spark_model_monitor.documents.headline import IN_SEGMENT
+from spark_model_monitor.documents.check_results import IN_SEGMENT, BudgetLedger, CheckResult, CheckStatus, Family
 from spark_model_monitor.documents.json_text import java_double
 from spark_model_monitor.documents.model_quality import (
     ComparisonOperator,
