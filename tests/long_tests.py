@@ -26,6 +26,8 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_looks::test_a_fault_at_seven_minutes_past_is_an_alert_before_the_hour_is_over_and_stays_one_alert",
         "test_looks::test_looks_scan_what_came_since_the_one_before",
         "test_monitor::test_healthy_windows_are_hardly_ever_blamed",
+        "test_outcome_law::test_a_change_within_a_window_that_can_show_it_is_found_nine_times_in_ten",
+        "test_outcome_law::test_healthy_windows_of_independent_rows_are_unchanged",
         "test_variation::test_a_change_that_no_earlier_window_had_is_found",
         "test_variation::test_it_keeps_the_last_windows",
         "test_verdicts::test_healthy_windows_are_silent",

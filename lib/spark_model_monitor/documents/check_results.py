@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from spark_model_monitor.documents.document import Count, Document, Name, Number, Section, UndefinableNumber
+from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 
 
@@ -72,8 +72,8 @@ class CheckResult(Section):
     undefined. n, m: the numbers of baseline and current values. formula: how observed was computed. method: the drift
     method, as in constraints.json. ties: `lost` if equal values were counted once, as the service did. statistic,
     degrees_of_freedom: of a test that has them. reason: why the check is not judged, or a remark on its status. advice:
-    what to do where nobody can tell. description: the violation's text, None unless violated. against: the reference of
-    a comparator.
+    what to do where nobody can tell; possible_change: whether a change is seen there, which may be chance. description:
+    the violation's text, None unless violated. against: the reference of a comparator.
 
     If chance is allowed for: p: the p-value of the check's own test; adjusted_p: adjusted for the columns tested with
     it. component: the column's test with the smallest p-value; effect: the size of its change, as a share. direction:
@@ -129,6 +129,7 @@ class CheckResult(Section):
     fewest: Count | None = None
     reason: Name | None = None
     advice: Name | None = None
+    possible_change: Flag | None = None
     description: Name | None = None
     against: Name | None = None
     same_as: Name | None = None

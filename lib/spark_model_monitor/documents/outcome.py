@@ -76,8 +76,12 @@ def _feature_outcome(name: str, results: list[CheckResult]) -> FeatureOutcome:
         return FeatureOutcome(name=name, outcome=Outcome.CHANGED)
     # another reference than the baseline decides only where the baseline's own comparison does not
     compared_with_baseline = {result.check for result in results if result.against is None}
-    for result in results:
-        is_second_reference = result.against is not None and result.check in compared_with_baseline
-        if result.is_unsure and not is_second_reference:
-            return FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason=result.reason, advice=result.advice)
-    return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED)
+    unsure_results = [
+        result
+        for result in results
+        if result.is_unsure and (result.against is None or result.check not in compared_with_baseline)
+    ]
+    if not unsure_results:
+        return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED)
+    clearest = next((result for result in unsure_results if result.possible_change), unsure_results[0])
+    return FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason=clearest.reason, advice=clearest.advice)

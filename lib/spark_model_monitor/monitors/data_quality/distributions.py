@@ -188,8 +188,9 @@ class FeatureDistribution:
     """One feature's distribution.
 
     rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
-    feature. reason: why there is no distribution, if there are values. text_share: the share of present values that are not
-    numbers, as far as states know it. mean: of a numeric feature, None if unknown. times: the type name of days and times.
+    feature. reason: why there is no distribution, if there are values. is_never_compared: whether the values are of a kind
+    that no run compares. text_share: the share of present values that are not numbers, as far as states know it. mean: of a
+    numeric feature, None if unknown. times: the type name of days and times.
     """
 
     inferred_type: InferredType
@@ -201,6 +202,7 @@ class FeatureDistribution:
     text_share: float | None = None
     mean: float | None = None
     times: str | None = None
+    is_never_compared: bool = False
 
     @property
     def type_name(self) -> str:
@@ -210,6 +212,11 @@ class FeatureDistribution:
     @property
     def is_numeric(self) -> bool:
         return self.inferred_type.is_numeric
+
+    @property
+    def completeness(self) -> float:
+        """The share of the rows that have a value; 1 without rows."""
+        return self.present / self.rows if self.rows else 1.0
 
 
 OF_NUMBERS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch))
@@ -245,10 +252,10 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     if reason := why_lacking(feature, *needed):
         return found(reason=reason)
     if feature.frequencies is None:
-        return found(reason=NOT_COUNTED)
+        return found(reason=NOT_COUNTED, is_never_compared=True)
     if not feature.frequencies.exact:
         reason = NOT_EXACT.format(limit=feature.frequencies.limit)
-        return found(reason=reason)
+        return found(reason=reason, is_never_compared=True)
     return found(categories=feature.frequencies.counts)
 
 
