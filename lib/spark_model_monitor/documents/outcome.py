@@ -26,6 +26,12 @@ class Outcome(Enum):
     UNCHANGED = "unchanged"
 
 
+METRIC_CHANGE = 0.2
+"""The change of a metric that matters, if its values lie between 0 and 1, or between -1 and 1."""
+
+RATIO_CHANGE = 0.5
+"""The change that matters of a metric without bounds: of errors relative to the baseline's value, of bias as it is."""
+
 WORST_OUTCOME_FIRST = (Outcome.CHANGED, Outcome.CANNOT_TELL, Outcome.UNCHANGED)
 
 
