@@ -230,6 +230,14 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
     checks: tuple[CheckResult, ...]
     hints: tuple[Hint, ...] | None = None
 
+    @property
+    def current_checks(self) -> tuple[CheckResult, ...]:
+        """The checks with the statuses of this release: an earlier one said `cannot tell` in every small window."""
+        if self.outcome is not None:
+            return self.checks
+        passed = {"status": CheckStatus.PASSED}
+        return tuple(check.model_copy(update=passed) if check.is_unsure else check for check in self.checks)
+
 
 class Violation(Section):
     """One constraint that is not met.

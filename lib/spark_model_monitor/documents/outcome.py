@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.document import Name, Section
+from spark_model_monitor.documents.document import Flag, Name, Section
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.check_results import CheckResult
@@ -36,12 +36,15 @@ WORST_OUTCOME_FIRST = (Outcome.CHANGED, Outcome.CANNOT_TELL, Outcome.UNCHANGED)
 
 
 class FeatureOutcome(Section):
-    """The outcome of a feature or a metric. name: as in histories. reason: why nobody can tell. advice: what to do."""
+    """The outcome of a feature or a metric. name: as in histories. reason: why nobody can tell. advice: what to do.
+    possible_change: whether a change is seen, which may be chance.
+    """
 
     name: Name
     outcome: Outcome
     reason: Name | None = None
     advice: Name | None = None
+    possible_change: Flag | None = None
 
 
 def feature_outcomes(results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
@@ -73,8 +76,9 @@ def outcome_of_count(violations: int | None) -> Outcome | None:
 
 
 def unsure_features(results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
-    """The features or metrics of which nobody can tell whether they changed."""
-    return tuple(feature for feature in feature_outcomes(results) if feature.outcome is Outcome.CANNOT_TELL)
+    """The features or metrics of which nobody can tell whether they changed; first those where a change is seen."""
+    unsure = [feature for feature in feature_outcomes(results) if feature.outcome is Outcome.CANNOT_TELL]
+    return tuple(sorted(unsure, key=lambda feature: not feature.possible_change))
 
 
 def _feature_outcome(name: str, results: list[CheckResult]) -> FeatureOutcome:
@@ -90,4 +94,10 @@ def _feature_outcome(name: str, results: list[CheckResult]) -> FeatureOutcome:
     if not unsure_results:
         return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED)
     clearest = next((result for result in unsure_results if result.possible_change), unsure_results[0])
-    return FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason=clearest.reason, advice=clearest.advice)
+    return FeatureOutcome(
+        name=name,
+        outcome=Outcome.CANNOT_TELL,
+        reason=clearest.reason,
+        advice=clearest.advice,
+        possible_change=clearest.possible_change,
+    )

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
+BREAK_THE_LIMIT = "{number:,} of {rows:,} values don't meet the limit"
 AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 
 
@@ -143,7 +144,8 @@ class Calibration:
             return finding.but(p=p)
         if chance_of_more(lacking, rows, now, finding.m) <= level / tests:  # for independent rows
             if rows_form_groups:
-                return finding.but(p=p).unsure(GROUPED, NAME_GROUPS)
+                reason = f"{BREAK_THE_LIMIT.format(number=now, rows=finding.m)}; {GROUPED}"
+                return finding.but(p=p).unsure(reason, NAME_GROUPS)
             return finding.but(status=CheckStatus.PASSED, p=p, reason=AS_WINDOWS_VARY, description=None)
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
         enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
@@ -301,7 +303,7 @@ FEWER_MISSING = "{points:.3g} points fewer values are missing than in the baseli
 SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"  # the words for a smallest change
 
 NAME_GROUPS = "name the column that says which rows belong together (--group-column), or --rows independent if none do"
-MORE_ROWS = "take longer windows: about {rows:,} rows would tell"
+ENOUGH_ROWS = "; about {rows:,} rows would show a change that matters"
 LONGER_WINDOWS = "take longer windows"
 LONGER_BASELINE = "take a longer baseline"
 NAME_TIME = (
@@ -371,7 +373,7 @@ def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Fin
     if column.phi > 1 and column.samples is not None and column.distance is not None:
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if low <= threshold:
-            return finding.unsure(GROUPED, NAME_GROUPS)
+            return finding.unsure(f"{LARGE_GAP.format(gap=column.distance)}; {GROUPED}", NAME_GROUPS)
     return finding
 
 
@@ -402,7 +404,7 @@ def _unless_unseen(
     gap = max(column.distance or 0.0, column.unseen)
     if gap > gap_that_matters:
         reason = f"{LARGE_GAP.format(gap=gap)}; {finding.reason}"
-        return finding.unsure(reason, _advice(column, math.inf, calibration), is_change_seen=True)
+        return finding.unsure(reason, _advice(column, calibration), is_change_seen=True)
     # values that so few rows have can't change that many rows
     is_in_enough_rows = column.present >= matters.value
     if is_in_enough_rows and smallest > size:
@@ -410,28 +412,35 @@ def _unless_unseen(
             unseen = NOTHING_SEEN.format(rows=rows)
         else:
             unseen = (UNSEEN_SHIFT if is_number else UNSEEN_SHARE).format(rows=rows, change=smallest)
-        reason = f"{unseen}; {finding.reason}"
-        return finding.unsure(reason, _advice(column, smallest / size, calibration))
+        reason = f"{unseen}; {finding.reason}{_enough_rows(column, smallest / size)}"
+        return finding.unsure(reason, _advice(column, calibration))
     return finding
 
 
-def _advice(column: Column, lacking_power: float, calibration: Calibration) -> str:
-    """What would tell. lacking_power: by what factor the smallest change is larger than the one that matters."""
+def _enough_rows(column: Column, lacking_power: float) -> str:
+    """How many rows of a window would do; empty if the baseline has fewer. lacking_power: by what factor the smallest
+    change is larger than the one that matters.
+    """
+    samples = column.samples
+    if samples is None or not math.isfinite(lacking_power):
+        return ""
+    needed = samples.m * lacking_power**2 / column.present
+    return ENOUGH_ROWS.format(rows=int(float(f"{needed:.1e}"))) if needed <= samples.n else ""
+
+
+def _advice(column: Column, calibration: Calibration) -> str:
+    """What would tell."""
     steps = []
     if column.groups > 1:
         steps.append(NAME_GROUPS)
-    elif column.unfit is not None:
+    if column.unfit is not None:
         steps.append(NAME_TIME)
-    elif not calibration.rows_are_independent:
+    if not steps and not calibration.rows_are_independent:
         steps.append(IF_INDEPENDENT)
     samples = column.samples
     if samples is None or samples.n < samples.m or column.certain_phi > 1:
         steps.append(LONGER_BASELINE)
-    if samples is None or not math.isfinite(lacking_power):
-        steps.append(LONGER_WINDOWS)
-    elif samples.n >= samples.m:
-        needed = samples.m * lacking_power**2 / column.present
-        steps.append(MORE_ROWS.format(rows=int(float(f"{needed:.1e}"))))
+    steps.append(LONGER_WINDOWS)
     return "; or ".join(steps)
 
 
@@ -464,7 +473,7 @@ def judge_missing(
         return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
     if -increase > matters.missing:
         return finding.unsure(FEWER_MISSING.format(points=-100 * increase), LOOK_FOR_DEFAULT, is_change_seen=True)
-    if smallest > size:
+    if smallest > size and share + size <= 1:  # else so many more can't be missing
         unseen = NOTHING_SEEN if not math.isfinite(smallest) else UNSEEN_MISSING
         return finding.unsure(unseen.format(rows=finding.m, points=100 * smallest), advice)
     return finding

@@ -324,8 +324,8 @@ WINDOW = "window"  # the reference for what a window leaves of itself alone
 PREVIOUS = "previous:8"  # the default second reference for drift, after the baseline. Source: D4.2.
 
 GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
-LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
-GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
+LOOKS_SORTED = "the rows look sorted by this column"
+GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
 
 VALUES_LOOKED_INTO = 2**16  # of columns together

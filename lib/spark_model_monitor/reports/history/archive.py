@@ -255,6 +255,9 @@ def parts_to_parquet(table: pa.Table) -> bytes:
     return parquet_of(table.replace_schema_metadata(table.schema.metadata or None))
 
 
+OUTCOME = "outcome"  # a column that files of earlier releases lack
+
+
 def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
     """The columns of a schema, from a file; columns of later releases may be absent. complete: columns without nulls.
 
@@ -262,8 +265,8 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
     """
     table = table_in(content, where, schema.names)
     for name in schema.names:
-        if name in LATER and name not in table.column_names:
-            table = table.append_column(name, pa.nulls(len(table), pa.float32()))
+        if name in (*LATER, OUTCOME) and name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))
     try:
         table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
     except (pa.ArrowException, *MALFORMED) as error:
