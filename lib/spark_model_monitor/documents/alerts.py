@@ -10,12 +10,16 @@ from enum import Enum
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, whose
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
+from spark_model_monitor.documents.outcome import Outcome
 
 
 class AlertStatus(Enum):
-    """Whether enough recent windows had violations, in the service's words."""
+    """Whether enough recent windows had violations, in the service's words. CANNOT_TELL, ours: there is no alert, and
+    the last window could not tell whether something changed.
+    """
 
     OK = "OK"
+    CANNOT_TELL = "CannotTell"
     IN_ALERT = "InAlert"
 
 
@@ -27,6 +31,8 @@ class MonitoredWindow(Section):
     recorded. told: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
     the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
     earlier days. lasting: whether an alarm of the previous window continues, though this window alone shows none.
+    outcome: None if nothing was judged, or for runs of earlier releases. unsure: the first features or metrics of which
+    nobody can tell whether they changed.
     """
 
     window: Name
@@ -38,6 +44,8 @@ class MonitoredWindow(Section):
     since: Mapping[str, Name] | None = None
     recurring: bool | None = None
     lasting: bool | None = None
+    outcome: Outcome | None = None
+    unsure: tuple[Name, ...] | None = None
 
 
 class Transition(Section):

@@ -282,6 +282,8 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         since=dict(since) or None,
         recurring=(bool(violated) and all(map(is_recurring, violated))) or None,
         lasting=any(each.since and each.status is not CheckStatus.VIOLATED for each in findings.results) or None,
+        outcome=None if config.replays_service else findings.outcome,
+        unsure=tuple(feature.name for feature in findings.unsure[:MOST_KEPT]) or None,
     )
 
 
@@ -315,6 +317,8 @@ def report_of(
         metrics=tuple(metrics_of(findings, config)),
         notices=notices,
         said=findings.headline(),
+        outcome=findings.outcome,
+        unsure=findings.unsure,
     )
 
 
