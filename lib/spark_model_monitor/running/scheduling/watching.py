@@ -155,13 +155,17 @@ def _tell(
     standing = {each.name: f"{each.state.name} {each.since}" for each in bad}
     news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
     over = sorted(set(told) - set(standing))
-    notices = [(_kinds(cause.of), Notice(ALERTS, cause.said)) for cause in causes_of(news)]
+    notices = []
+    for cause in causes_of(news):
+        is_unsure = cause.of[0].state is State.UNSURE
+        status = AlertStatus.CANNOT_TELL if is_unsure else AlertStatus.IN_ALERT
+        notices.append((_kinds(cause.of), status, Notice(ALERTS, cause.said)))
     if over:
         ended = [each for each in watched if each.name in over]
-        notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
+        notices.append((_kinds(ended), AlertStatus.OK, Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
-    for kinds, notice in notices:
-        alert = AlertReport(AlertStatus.IN_ALERT if notice.kind == ALERTS else AlertStatus.OK, changed=True)
+    for kinds, status, notice in notices:
+        alert = AlertReport(status, changed=True)
         paths = {"page": str(page.absolute())}
         report = Report(kinds, "", now, alert, schedule=fleet.name, notices=(notice,), paths=paths)
         failures += deliver(report, fleet.sinks, environment).failures
