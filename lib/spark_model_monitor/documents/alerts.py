@@ -10,12 +10,16 @@ from enum import Enum
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, whose
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
+from spark_model_monitor.documents.outcome import Outcome
 
 
 class AlertStatus(Enum):
-    """Whether enough recent windows had violations, in the service's words."""
+    """Whether enough recent windows had violations, in the service's words. CANNOT_TELL, ours: there is no alert, and
+    the last window could not tell whether something changed.
+    """
 
     OK = "OK"
+    CANNOT_TELL = "CannotTell"
     IN_ALERT = "InAlert"
 
 
@@ -26,7 +30,8 @@ class MonitoredWindow(Section):
     windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
     recorded. told: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
     the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
-    earlier days.
+    earlier days. outcome: None if nothing was judged, or for runs of earlier releases. unsure: the first features or
+    metrics of which nobody can tell whether they changed.
     """
 
     window: Name
@@ -37,6 +42,8 @@ class MonitoredWindow(Section):
     told: tuple[Name, ...] = ()
     since: Mapping[str, Name] | None = None
     recurring: bool | None = None
+    outcome: Outcome | None = None
+    unsure: tuple[Name, ...] | None = None
 
 
 class Transition(Section):

@@ -12,8 +12,9 @@ Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any
 
@@ -142,6 +143,35 @@ class DistributionConstraints(Section):
     comparators: tuple[Comparator, ...] | None = None
 
 
+class ChangeThatMatters(Section):
+    """The change that a window must be able to show, else nobody can tell whether a feature changed. Ours.
+
+    missing: points of missing values, as a share. standard_deviations: a shift of numbers. value: the share of the rows
+    that one value of a text or a flag gains.
+    """
+
+    missing: Share = 0.12
+    standard_deviations: Threshold = 0.5
+    value: Share = 0.3
+
+    def missing_values(self, share: float) -> float:
+        """The change of a baseline's share of missing values that matters: where many are missing, half a standard
+        deviation (of being missing) if that is more.
+        """
+        return max(self.missing, self.standard_deviations * math.sqrt(share * (1 - share)))
+
+    def shift(self, present: float) -> float:
+        """The shift that matters, in standard deviations of the values. present: the share of the rows that have one.
+
+        It is `standard_deviations` of the whole column, where a missing value counts as the mean.
+        """
+        return self.standard_deviations / math.sqrt(present) if present else math.inf
+
+    def share(self, present: float) -> float:
+        """The change of a value's share of the present values that matters."""
+        return self.value / present if present else math.inf
+
+
 class MonitoringConfig(Section):
     """The settings in a file, for all features or as overrides for one; an absent member is not set here.
 
@@ -161,6 +191,7 @@ class MonitoringConfig(Section):
     segments: tuple[Name, ...] | None = None
     group_column: Name | None = None
     requested_limits: tuple[LimitName, ...] | None = None
+    change_that_matters: ChangeThatMatters | None = None
 
 
 class NumConstraints(Section):
@@ -300,6 +331,8 @@ class MonitoringSettings:
         rows. By default estimated from neighbouring rows.
     requested_limits : tuple of str, optional
         Ours: the limits that decide alone even if their value is the suggested one. By default those that you give here.
+    change_that_matters : ChangeThatMatters, optional
+        Ours: the change that a window must be able to show. If it can't, the outcome is `cannot tell`.
 
     Raises
     ------
@@ -335,6 +368,7 @@ class MonitoringSettings:
     segments: tuple[str, ...] = ()
     group_column: str | None = None
     requested_limits: tuple[str, ...] = None  # type: ignore[assignment]  # likewise
+    change_that_matters: ChangeThatMatters = field(default_factory=ChangeThatMatters)
 
     @property
     def is_calibrated(self) -> bool:
@@ -394,7 +428,7 @@ class MonitoringSettings:
         """All settings, as the newest containers write them; our own settings only if they are switched on."""
         absent = set() if self.non_negative_check else {"non_negative_check"}
         if not self.is_calibrated:
-            absent |= {"verdicts", "false_alarm_budget", "rows", "requested_limits"}
+            absent |= {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
         if not self.segments:
             absent |= {"segments"}
         said = ((name, value) for name, value in vars(self).items() if name not in absent)

@@ -10,6 +10,7 @@ from spark_model_monitor.documents.check_results import (
     BESIDE,
     LABEL,
     OF_THE_WINDOW,
+    ONE_SEGMENT,
     Alarm,
     CheckResult,
     CheckStatus,
@@ -21,19 +22,18 @@ from spark_model_monitor.documents.check_results import (
     some_of,
     whose,
 )
+from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
 from spark_model_monitor.documents.page import Headline, Mark, counted, number_text, percent, short_name
 from spark_model_monitor.documents.run_description import RunWindow, time_of
 
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """The names that violations of the data set itself have in place of a feature."""
 
-ONE_SEGMENT = "one segment of "  # followed by the cut; the segment is named where values may be shown
-IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins for a segment's own result
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
-MUCH_LARGER = 1.5  # ratio of a feature's smallest change to that of other features
+REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
 OF_OUTPUTS = "what moves the predictions"
-DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
+DRIFT = "baseline_drift_check"
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
@@ -73,9 +73,11 @@ def headline_of(
     also = [f"{_capital(alarm.sentence(with_values=with_values))}." for alarm in of_window]
     if not bad and not also:
         return _without_a_change(results, compared, unit, fewer)
+    unsure = _unsure(results)
     if not bad:
-        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(also[1:]), Mark.BAD)
-    calm = compared - len(bad) - len(fewer)
+        detail = [*also[1:], *_unsure_details(unsure)]
+        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(detail), Mark.BAD)
+    calm = compared - len(bad) - len(fewer) - (len(unsure) if unit != "attribution" else 0)
     began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
     since = since_text(began.since, window)
     name, change = _subject(began), change_of(began, with_values=with_values)
@@ -100,7 +102,8 @@ def headline_of(
         detail.append(f"The model's outputs followed: {moved}.")
     if others:
         detail.append(f"Also: {some_of(others)}.")
-    if calm:
+    detail += _unsure_details(unsure)
+    if calm > 0:
         fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
         detail.append(f"The other {counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
     detail += _list_exceptions(fewer, not_compared(results, bad))
@@ -120,6 +123,9 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
 
 
 def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, fewer: Sequence[str]) -> Headline:
+    unsure = _unsure(results)
+    if unsure:
+        return _cannot_tell(unsure, compared, unit)
     judged = _judged(results, unit)
     if not judged:
         reasons = {each.reason for each in results if unit == "metric"}
@@ -127,10 +133,9 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
     count = counted(compared, unit)
-    unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
-        told = [*_list_exceptions(fewer), could_be_seen(results), *_list_exceptions((), not_compared(results))]
-        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", " ".join(filter(None, told)), Mark.GOOD)
+        detail = " ".join(_list_exceptions(fewer, not_compared(results)))
+        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", detail, Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
         calm = ""
@@ -139,14 +144,54 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
             calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
         return Headline(f"No change seen in {OF_OUTPUTS}.", calm, Mark.GOOD)
     said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
-    few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
+    detail = ""
     limited = (each for each in judged if None not in (each.observed, each.threshold) and not each.where)
     near = [*limited] if unit == "metric" else []
     if near:
         each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
         asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"
-        few.append(f"The closest is {each.metric}: {number_text(each.observed)}, {asked} is asked for.")
-    return Headline(f"{count} checked: {said}.", " ".join(few), Mark.GOOD)
+        detail = f"The closest is {each.metric}: {number_text(each.observed)}, {asked} is asked for."
+    return Headline(f"{count} checked: {said}.", detail, Mark.GOOD)
+
+
+def _unsure(results: Sequence[CheckResult]) -> list[FeatureOutcome]:
+    """The features of which nobody can tell whether they changed; metrics that say the same in other units count once."""
+    unsure = unsure_features(results)
+    names = {feature.name for feature in unsure}
+    repeated = {result.full_name for result in results if result.same_as in names}
+    return [feature for feature in unsure if feature.name not in repeated]
+
+
+def _cannot_tell(unsure: Sequence[FeatureOutcome], compared: int, unit: str) -> Headline:
+    """Nothing is violated, but nobody can tell whether some features changed."""
+    names = some_of([short_name(feature.name) for feature in unsure])
+    if unit == "attribution":
+        text = f"Cannot tell whether {OF_OUTPUTS} changed: {names}."
+    else:
+        compared = max(compared, len(unsure))
+        text = f"Cannot tell whether {len(unsure):,} of {counted(compared, unit)} changed: {names}."
+    detail = _unsure_details(unsure)
+    calm = compared - len(unsure)
+    if calm and unit != "attribution":
+        fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
+        detail.append(f"The other {counted(calm, unit)} {fine}.")
+    return Headline(text, " ".join(detail), Mark.UNSURE)
+
+
+def _unsure_details(unsure: Sequence[FeatureOutcome]) -> list[str]:
+    """Why nobody can tell, and what to do: for features with the same advice the first one's reason."""
+    features_by_advice: dict[tuple[str, bool], list[FeatureOutcome]] = {}
+    for feature in unsure:
+        key = feature.advice or "", bool(feature.possible_change)
+        features_by_advice.setdefault(key, []).append(feature)
+    sentences = []
+    for (advice, _), features in [*features_by_advice.items()][:REASONS_NAMED]:
+        names = some_of([short_name(feature.name) for feature in features])
+        what_to_do = f" To find out: {advice}." if advice else ""
+        sentences.append(f"{names}: {features[0].reason or 'the reason is unknown'}.{what_to_do}")
+    if len(features_by_advice) > REASONS_NAMED:
+        sentences.append("checks.json has the reasons of all.")
+    return sentences
 
 
 def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
@@ -181,22 +226,6 @@ def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ())
 def kind_of_change(results: Iterable[CheckResult]) -> str | None:
     """Covariate shift or concept drift, in words; None without both labels and scores."""
     return next((each.reason for each in results if each.check == CONCEPT_DRIFT and each.reason), None)
-
-
-def could_be_seen(results: Iterable[CheckResult]) -> str:
-    """The smallest detectable changes: in half of the features tested for drift, and in all of them."""
-    kinds: dict[bool, list[tuple[float, str]]] = {}
-    for each in results:
-        if each.smallest_change is not None and each.change:
-            kinds.setdefault(each.change.endswith("records"), []).append((each.smallest_change, each.change))
-    found = [sorted(kinds[kind]) for kind in sorted(kinds)]
-    if not found:
-        return ""
-    all_of_them = " or of ".join(each[-1][1] for each in found)
-    usual = " or of ".join(each[len(each) // 2][1] for each in found)
-    if any(each[-1][0] > MUCH_LARGER * each[len(each) // 2][0] for each in found):
-        return f"A change of {usual} would have been seen in half of them, one of {all_of_them} in all."
-    return f"A change of {all_of_them} would have been seen."
 
 
 def no_more_than(results: Iterable[CheckResult]) -> str:

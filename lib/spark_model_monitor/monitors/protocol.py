@@ -298,6 +298,8 @@ class Finding:
     fewest: int | None = None
     change: str | None = None
     reason: str | None = None
+    advice: str | None = None
+    possible_change: bool | None = None
     description: str | None = None
     against: str | None = None
     since: str | None = None
@@ -316,6 +318,14 @@ class Finding:
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
 
+    def unsure(self, reason: str, advice: str | None = None, *, is_change_seen: bool = False) -> Finding:
+        """The same numbers; a change that matters may have gone unseen. advice: what to do about it. is_change_seen:
+        whether there is a change that may be chance; so it is where a violation is withheld.
+        """
+        possible_change = is_change_seen or self.status is CheckStatus.VIOLATED or None
+        members = {"reason": reason, "advice": advice, "possible_change": possible_change, "description": None}
+        return self.but(status=CheckStatus.CANNOT_TELL, **members)
+
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in self.__dict__.items() if value is not None}
@@ -329,7 +339,14 @@ class Finding:
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers, without a verdict."""
-        return self.but(status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
+        return self.but(
+            status=CheckStatus.NOT_JUDGED,
+            reason=reason,
+            advice=None,
+            possible_change=None,
+            description=None,
+            hour=hour or self.hour,
+        )
 
 
 def _is_finite(value: object) -> bool:

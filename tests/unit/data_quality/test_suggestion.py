@@ -68,6 +68,7 @@ def test_a_feature_without_a_value_is_unknown_and_nothing_else_is_asked_of_it(pr
 def test_the_monitoring_config_is_the_one_of_the_newest_containers(profile_of):
     constraints = suggest(profile_of(numbers_feature("age", [1])))
     ours = {"verdicts": "calibrated", "false_alarm_budget": 1 / 720, "rows": "clustered", "requested_limits": []}
+    ours["change_that_matters"] = {"missing": 0.12, "standard_deviations": 0.5, "value": 0.3}
 
     assert constraints.plain()["monitoring_config"] == ours | {
         "evaluate_constraints": "Enabled",

@@ -54,7 +54,7 @@ def test_a_small_change_is_violated_beside_the_parts_and_unseen_without_them():
     assert found.description.startswith("Baseline drift p-value: ")
     assert found.description.endswith(" is below threshold: 9.25925925925926E-4")  # 1/720 for three families
     assert found.reason == "as 32 earlier windows or parts of the baseline vary"
-    assert drift(replace(known, history={}), x=window)["x", None].status is CheckStatus.CANNOT_TELL
+    assert drift(replace(known, history={}), x=window)["x", None].status is not CheckStatus.VIOLATED
 
 
 def test_a_column_by_which_the_rows_look_sorted_is_judged_as_without_history():
@@ -63,8 +63,8 @@ def test_a_column_by_which_the_rows_look_sorted_is_judged_as_without_history():
     known = baseline_of(x=ordered)
 
     healthy, moved = (drift(known, x=random.permutation(ordered)[:1000] + by)["x", None] for by in (0, 0.5))
-    assert healthy.status is CheckStatus.CANNOT_TELL
-    assert healthy.reason.startswith(LOOKS_SORTED)
+    assert healthy.status is CheckStatus.PASSED
+    assert healthy.reason == LOOKS_SORTED
     assert moved.status is CheckStatus.VIOLATED  # half a standard deviation is not hidden
 
 
@@ -73,7 +73,7 @@ def test_a_season_is_not_called_sorted():
     season = np.sin(np.arange(1600) / 1600 * 2 * np.pi * 4) + random.normal(0, 1, 1600)  # four of them
 
     healthy = drift(baseline_of(x=season), x=random.permutation(season)[:1000])["x", None]
-    assert healthy.reason.startswith("its values go up and down along the rows, as by season; give --time-column")
+    assert "its values go up and down along the rows, as by season" in healthy.reason
 
 
 @pytest.mark.parametrize("history", ["with parts", "without"])

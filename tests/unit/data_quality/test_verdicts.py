@@ -167,21 +167,22 @@ def test_an_edited_domain_leaves_the_features_other_limits_as_they_are():
     baseline = profile_of(text_feature("x", ["a", "b"] * 500))
     window = profile_of(text_feature("x", [*(["a"] * 9), None]))
     found = results(baseline, window, edits=known)
-    assert found["x", "completeness_check"].status is CheckStatus.PASSED
+    assert found["x", "completeness_check"].status is not CheckStatus.VIOLATED
 
     window = profile_of(text_feature("x", [*(["a"] * 9), "b"]))
     assert results(baseline, window, edits=known)["x", "categorical_values_check"].status is CheckStatus.VIOLATED
 
 
-def test_a_small_window_beyond_a_limit_passes_and_says_what_would_not():
-    # 1 of 10 against 0 of 1,000: (10/1010)^1 is above the level of 1/720/3; (10/1010)^2 = 9.8e-5 is below
-    sides = profile_of(number_feature("x", [1.5, 2.5] * 500)), profile_of(number_feature("x", [1.5] * 9 + [None]))
+def test_worse_than_a_limit_but_no_more_than_chance_passes_and_says_what_it_would_take():
+    # 2 of 100 against 0 of 1,000 are above the level of 1/720/6; about (100/1100)^4 = 6.8e-5 is below
+    window = number_feature("x", [1.5, 2.5] * 49 + [None] * 2)
+    sides = profile_of(number_feature("x", [1.5, 2.5] * 500)), profile_of(window)
 
     result = results(*sides)["x", "completeness_check"]
 
-    assert (result.status, result.threshold, result.observed) == (CheckStatus.PASSED, 1.0, 0.9)
-    assert result.reason == "with 10 values this may be chance; 2 that lack it would not be"
-    assert result.p == pytest.approx(10 / 1_010)
+    assert result.status is CheckStatus.PASSED
+    assert result.reason == "with 100 values this may be chance; 4 that lack it would not be"
+    assert result.p == pytest.approx(100 / 1_100 * 99 / 1_099)
     assert result.description is None
 
 
@@ -216,13 +217,18 @@ def test_nobody_asks_for_a_budget_of_the_service():
     assert monitor.budget(baseline, monitor.known(constraints, None, baseline, constraints)) is None
 
 
-def test_without_earlier_windows_drift_below_the_threshold_cant_be_told():
+def test_without_earlier_windows_only_a_distance_beyond_the_threshold_would_be_seen():
     random = np.random.default_rng(5)
-    result = results(table(random, 2_000), table(random, 1_000))["charge", "baseline_drift_check"]
+    baseline = table(random, 2_000)
+    result = results(baseline, table(random, 1_000))["charge", "baseline_drift_check"]
 
-    assert result.status is CheckStatus.CANNOT_TELL
-    assert result.reason.startswith("no earlier windows: how much this column varies between windows is unknown; with ")
+    assert result.status is CheckStatus.PASSED
+    assert result.reason == "no earlier windows: how much this column varies between windows is unknown"
     assert result.p is None
+    small = results(baseline, table(random, 200))["charge", "baseline_drift_check"]
+    assert small.status is CheckStatus.CANNOT_TELL
+    assert result.reason in small.reason
+    assert small.advice
     # by hand: 0.1 + (1.8 + 0.6408) sqrt(1/1901 + 1/952) = 0.197; 2 Phi^-1(0.5985) = 0.499
     assert result.smallest_change == pytest.approx(0.499, abs=0.01)
 
@@ -240,7 +246,7 @@ def test_of_a_flag_the_smallest_change_is_one_of_its_share():
 
     # by hand: 0.1 + (1.8 + 0.6408) sqrt(1/10000 + 1/1000), and an error of the sketch below 0.001
     assert found[0].smallest_change == pytest.approx(0.181, abs=0.001)
-    assert found[0].reason.endswith("; with 1,000 values a change of a share by less than 0.18 is not seen")
+    assert found[0].status is CheckStatus.PASSED  # less than 30 % of the rows
     assert 0.06 < found[1].smallest_change < 0.1
 
 
@@ -257,7 +263,7 @@ def test_rows_that_are_independent_have_three_verdicts():
 
     assert passed.status is CheckStatus.PASSED
     assert passed.reason == "rows assumed independent"
-    assert passed.distance_low <= passed.distance <= passed.distance_high <= 0.1
+    assert passed.distance_low <= passed.distance <= passed.distance_high
     assert small.status is CheckStatus.VIOLATED
     assert small.description.startswith("Baseline drift p-value: ")
     assert small.description.endswith(" is below threshold: 9.25925925925926E-4")
@@ -265,7 +271,7 @@ def test_rows_that_are_independent_have_three_verdicts():
     assert small.component in ("ks", "location", "chi2")
     assert small.effect > 0.02
     assert unsure.status is CheckStatus.CANNOT_TELL
-    assert "standard deviations is not seen; rows assumed independent" in unsure.reason
+    assert "standard deviations may go unseen; rows assumed independent" in unsure.reason
 
 
 def test_a_distance_beyond_the_threshold_has_the_services_words():

@@ -466,14 +466,36 @@ def test_verdicts_that_allow_for_chance_are_asked_for_in_one_place():
 def test_settings_of_the_service_write_nothing_of_ours():
     written = MonitoringSettings(verdicts="none").as_config().plain()
 
-    assert not {"verdicts", "false_alarm_budget", "rows"} & set(written)
+    assert not {"verdicts", "false_alarm_budget", "rows", "change_that_matters"} & set(written)
     assert MonitoringSettings(verdicts="calibrated").as_config().plain() | written == {
         **written,
         "verdicts": "calibrated",
         "false_alarm_budget": 1 / 720,
         "rows": "clustered",
         "requested_limits": [],
+        "change_that_matters": {"missing": 0.12, "standard_deviations": 0.5, "value": 0.3},
     }
+
+
+def test_sizes_of_a_change_that_matters_are_the_files_or_a_features_own():
+    own = {"change_that_matters": {"value": 0.5}}
+    file = {
+        "version": 0.0,
+        "features": [
+            {"name": "a", "inferred_type": "Integral"},
+            {"name": "b", "inferred_type": "String", "monitoring_config_overrides": own},
+        ],
+        "monitoring_config": {"verdicts": "calibrated", "change_that_matters": {"missing": 0.2}},
+    }
+    constraints = Constraints.from_json(json.dumps(file))
+
+    a, b = (constraints.monitoring_of(name).change_that_matters for name in "ab")
+    assert (a.missing, a.standard_deviations, a.value) == (0.2, 0.5, 0.3)
+    assert (b.missing, b.standard_deviations, b.value) == (0.12, 0.5, 0.5)
+    assert json.loads(constraints.to_json()) == file
+    file["monitoring_config"]["change_that_matters"]["missing"] = 12
+    with pytest.raises(BadDocument, match=r"change_that_matters.missing is 12; it has to be a number from 0 to 1"):
+        Constraints.from_json(json.dumps(file))
 
 
 @pytest.mark.parametrize(

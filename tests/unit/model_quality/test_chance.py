@@ -11,6 +11,7 @@ from scipy import stats
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
+from spark_model_monitor.documents.outcome import Outcome, run_outcome
 from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate, JackknifeEstimate, Side, p_apart
 from spark_model_monitor.monitors.model_quality.measurement import Tolerance
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
@@ -106,8 +107,30 @@ def test_three_positive_rows_cannot_tell_of_recall():
     results, _ = checked(of_accuracy(900, 1_000), outcomes_of(BINARY, labels, labels))
 
     assert results["recall"].status is CheckStatus.CANNOT_TELL
-    assert results["recall"].reason == "3 rows can't show it: the worst value may be chance, too"
+    assert results["recall"].reason.startswith("of 3 rows a change for the worse by less than ")
+    assert results["recall"].smallest_change > 0.2
+    assert results["recall"].advice == "take longer windows, with more labels"
     assert results["accuracy"].status is CheckStatus.PASSED
+    assert run_outcome(results.values()) is Outcome.CANNOT_TELL
+
+
+def test_a_metric_that_is_much_worse_in_so_few_rows_is_never_called_unchanged():
+    # 9 of 10 right before, 6 of 10 now: by chance once in 20 windows, which no budget of alarms allows
+    results, _ = checked(of_accuracy(900, 1_000), of_accuracy(6, 10), ModelQualityMonitor(BINARY))
+
+    assert results["accuracy"].status is CheckStatus.CANNOT_TELL
+    assert results["accuracy"].possible_change
+
+
+def test_healthy_windows_of_a_thousand_rows_are_unchanged():
+    random = np.random.default_rng(3)
+    outcomes = []
+    for _ in range(20):
+        rights = [random.binomial(rows, 0.9) for rows in (10_000, 1_000)]
+        results, _ = checked(of_accuracy(rights[0], 10_000), of_accuracy(rights[1], 1_000))
+        outcomes.append(run_outcome(results.values()))
+
+    assert outcomes == [Outcome.UNCHANGED] * 20
 
 
 def test_a_threshold_that_somebody_wrote_and_one_without_states_are_judged_by_the_value():

@@ -97,7 +97,7 @@ def test_numbers_in_texts_are_those_of_java(metric, expected):
 def test_an_undefined_metric_never_violates():
     outcome = the_only(check_all(of_counts(0, 1, 5, 0), known(recall=("<", 0.9))))
 
-    assert outcome.status is CheckStatus.NOT_JUDGED
+    assert outcome.status is CheckStatus.CANNOT_TELL
     assert outcome.reason.startswith("the metric is not defined for this window")
     assert (outcome.observed, outcome.interval, outcome.description) == (None, None, None)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import (
     FACET_VALUE,
+    IN_SEGMENT,
     CheckResult,
     CheckStatus,
     Hint,
@@ -30,7 +31,6 @@ from spark_model_monitor.documents.clarify import (
     SegmentMetrics,
 )
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import IN_SEGMENT
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import Table

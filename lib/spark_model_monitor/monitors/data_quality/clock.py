@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.protocol import Finding, Violated
 from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, Season
@@ -67,18 +66,6 @@ def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str,
 def is_recurring(result: CheckResult) -> bool:
     """Whether the alarm also occurred at the same hour of earlier days."""
     return result.hour == RECURRING
-
-
-def unsure_features(results: Iterable[CheckResult]) -> set[str]:
-    """Features beyond a limit in a window that could not confirm it: what they look like isn't known to be normal."""
-    unsure: set[str] = set()
-    for result in results:
-        if result.status is not CheckStatus.CANNOT_TELL or result.feature is None:
-            continue
-        is_small = result.check == DRIFT and (result.observed or 0.0) <= (result.threshold or 0.0)
-        if not is_small:
-            unsure.add(result.feature)
-    return unsure
 
 
 def examples_lost(results: Iterable[CheckResult]) -> set[Violated]:

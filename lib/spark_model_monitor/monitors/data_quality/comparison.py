@@ -61,6 +61,7 @@ from spark_model_monitor.statistics.verdicts.variation import (
     Others,
     Raw,
     allowed_for,
+    certain_phi,
     comparable,
     group_size,
 )
@@ -473,6 +474,16 @@ class FeatureComparison:
         return allowed_for(
             Component("missing", p, 1.0), now, comparable(now, past), self.groups, self.whole.others(BASELINE)
         ).p
+
+    @property
+    def phi_of_missing(self) -> float:
+        """By what factor the number of missing values varies at least, relative to independent rows."""
+        past, now = self.past(BASELINE), of_window(self.baseline, self.now)
+        if past is None or now is None:
+            return max(1.0, self.groups.of_missing)
+        others = self.whole.others(BASELINE)
+        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, others)
+        return max(certain, self.groups.new_missing)
 
     @property
     def row_groups(self) -> float:

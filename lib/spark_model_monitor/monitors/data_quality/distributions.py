@@ -194,9 +194,10 @@ class FeatureDistribution:
     """One feature's distribution.
 
     rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
-    feature. reason: why there is no distribution, if there are values. text_share: the share of present values that are not
-    numbers, as far as states know it. mean: of a numeric feature, None if unknown. times: the type name of days and times.
-    other_cells: rows of a numeric feature whose cell is no number; they are none of `rows`.
+    feature. reason: why there is no distribution, if there are values. is_never_compared: whether the values are of a kind
+    that no run compares. text_share: the share of present values that are not numbers, as far as states know it. mean: of a
+    numeric feature, None if unknown. times: the type name of days and times. other_cells: rows of a numeric feature whose
+    cell is no number; they are none of `rows`.
     """
 
     inferred_type: InferredType
@@ -208,6 +209,7 @@ class FeatureDistribution:
     text_share: float | None = None
     mean: float | None = None
     times: str | None = None
+    is_never_compared: bool = False
     other_cells: int = 0
     _frequent: list[NDArray[Any]] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -245,8 +247,8 @@ class FeatureDistribution:
 
     @property
     def completeness(self) -> float:
-        """The share of all rows that have a value."""
-        return (self.present + self.other_cells) / self.num_rows
+        """The share of all rows that have a value; 1 without rows."""
+        return (self.present + self.other_cells) / self.num_rows if self.num_rows else 1.0
 
     @property
     def type_name(self) -> str:
@@ -294,10 +296,10 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     if reason := why_lacking(feature, *needed):
         return found(reason=reason)
     if feature.frequencies is None:
-        return found(reason=NOT_COUNTED)
+        return found(reason=NOT_COUNTED, is_never_compared=True)
     if not feature.frequencies.exact:
         reason = NOT_EXACT.format(limit=feature.frequencies.limit)
-        return found(reason=reason)
+        return found(reason=reason, is_never_compared=True)
     return found(categories=feature.frequencies.counts)
 
 
@@ -374,8 +376,8 @@ CHANGED, CANNOT_TELL, UNCHANGED, ACCEPTED = "changed", "cannot tell", "unchanged
 """What became of a feature in a window; accepted: a person said that the change was fine."""
 
 GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
-LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
-GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
+LOOKS_SORTED = "the rows look sorted by this column"
+GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
 
 VALUES_LOOKED_INTO = 2**16  # of columns together

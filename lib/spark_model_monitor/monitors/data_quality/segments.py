@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus, SegmentPart
-from spark_model_monitor.documents.headline import DRIFT, ONE_SEGMENT, SEGMENT_DRIFT
+from spark_model_monitor.documents.check_results import (
+    COMPLETENESS,
+    ONE_SEGMENT,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    SegmentPart,
+)
+from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Column, Line, PageTable, number_text, percent
 from spark_model_monitor.monitors.causes import ALONE, MOST, causes_table
 from spark_model_monitor.monitors.data_quality.calibration import NO_HISTORY

@@ -10,8 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, CheckStatus, plain_words
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
+from spark_model_monitor.documents.check_results import (
+    COMPLETENESS,
+    EXPECTATION,
+    ONE_SEGMENT,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    plain_words,
+)
+from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
 from spark_model_monitor.documents.page import number_text, percent
 from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distributions import (

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
-from spark_model_monitor.documents.headline import IN_SEGMENT
+from spark_model_monitor.documents.check_results import IN_SEGMENT, BudgetLedger, CheckResult, CheckStatus, Family
 from spark_model_monitor.documents.json_text import java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
+from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors import protocol
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, interval_of, p_apart
+from spark_model_monitor.monitors.model_quality.estimates import (
+    Estimate,
+    JackknifeEstimate,
+    Side,
+    interval_of,
+    p_apart,
+    smallest_change,
+)
 from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, shown
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
@@ -76,7 +84,10 @@ WITHIN_ERROR = (
 MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
 NO_ROWS = "the window has no rows in this segment from which it could be told"
-NEVER_ENOUGH = "{counted} can't show it: the worst value may be chance, too"
+UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"
+NOTHING_SEEN = "of {counted} any change for the worse may go unseen"
+MUCH_WORSE = "of {counted} it is much worse than in the baseline, which may be chance"
+LONGER_WINDOWS = "take longer windows, with more labels"
 UNSEEN = "not in the baseline: {classes}"
 
 UNSEEN_CHECK = "unseen_classes"
@@ -222,60 +233,68 @@ class _Judge:
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
-        p = self._p(name, measured, constraint)
-        status, reason = self._verdict(name, measured, constraint, p)
-        value = measured.value if measured is not None else None
-        description = None
-        if status is CheckStatus.VIOLATED and measured is not None and value is not None:
-            assert constraint.threshold is not None  # without a threshold nothing is violated
-            operator = constraint.comparison_operator.value
-            description = broken(name, value, measured.standard_deviation, operator, constraint.threshold)
         of_groups = name in self.known.likeness.rows and name in self.tested
         finding = Finding(
-            status,
+            CheckStatus.PASSED,
             constraint.threshold,
-            value,
+            measured.value if measured is not None else None,
             interval=interval_of(measured.estimate) if measured is not None else None,
             n=self.tested[name].n if of_groups else self.known.rows,
             m=measured.estimate.n if measured is not None else None,
-            p=p,
-            reason=reason,
-            description=description,
+            p=self._p(name, measured, constraint),
         )
+        finding = self._judge(finding, name, measured, constraint)
         metrics = METRICS[self.measurement.problem_type]
         family = metrics.get(name).facts["family"] if name in metrics else name
         same_as = family if family != name else None
         return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
 
-    def _verdict(
-        self, name: str, measured: Measured | None, constraint: MetricConstraint, p: float | None
-    ) -> tuple[CheckStatus, str | None]:
+    def _judge(self, finding: Finding, name: str, measured: Measured | None, constraint: MetricConstraint) -> Finding:
         if measured is None:
             hint = did_you_mean(name, self.measurement.metrics, "")
-            return CheckStatus.NOT_JUDGED, f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC
+            return finding.unjudged(f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC)
         if constraint.threshold is None:
-            return CheckStatus.NOT_JUDGED, NO_THRESHOLD
+            return finding.unjudged(NO_THRESHOLD)
         if measured.value is None:
-            return CheckStatus.NOT_JUDGED, UNDEFINED
+            return finding.unjudged(UNDEFINED) if self.as_service else finding.unsure(UNDEFINED, LONGER_WINDOWS)
         if self.as_service and name in NEVER_REPORTED:
-            return CheckStatus.NOT_JUDGED, NOT_OF_THE_SERVICE
-        counted, side = measured.counted, WORSE_SIDE[constraint.comparison_operator]
+            return finding.unjudged(NOT_OF_THE_SERVICE)
+        counted = measured.counted
         if measured.estimate.n < self.min_samples:
-            return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
-        if p is not None and p > self.level:
-            window = measured.estimate.of_groups(self.known.groups)
-            if not can_be_apart(self.tested[name], window, side, self.level):
-                return CheckStatus.CANNOT_TELL, NEVER_ENOUGH.format(counted=counted)
-        if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
-            return CheckStatus.PASSED, None
+            reason = TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
+            return finding.unsure(reason, LONGER_WINDOWS)
+        operator, p = constraint.comparison_operator, finding.p
+        if not operator.is_broken(measured.value, constraint.threshold):
+            return self._unless_unseen(finding, name, measured, operator)
         if p is not None and p > self.level:
             told = IN_GROUPS.format(rows=self.known.groups) if self.known.groups > 1 else ""
-            return CheckStatus.PASSED, MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
-        if p is None and self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
+            reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
+            return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
+        if p is None and self._is_within_error(measured, operator, constraint.threshold):
             note = self.known.constraints.tolerance
             expected = note.window_rows if note else None
-            return CheckStatus.PASSED, WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
-        return CheckStatus.VIOLATED, None
+            return finding.but(reason=WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows))
+        text = broken(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
+        return finding.but(status=CheckStatus.VIOLATED, description=text)
+
+    def _unless_unseen(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
+        """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance."""
+        if finding.p is None or self.as_service or measured.value is None:
+            return finding
+        baseline, side = self.tested[name], WORSE_SIDE[operator]
+        smallest = smallest_change(baseline, measured.estimate.of_groups(self.known.groups), side, self.level)
+        if math.isfinite(smallest):
+            finding = finding.but(smallest_change=smallest)
+        is_error = isinstance(baseline, JackknifeEstimate) and side is Side.HIGH
+        size = RATIO_CHANGE * abs(baseline.value) if is_error else METRIC_CHANGE
+        counted = measured.counted.rstrip(",")
+        if side.value * (measured.value - baseline.value) > size:
+            reason = finding.reason or MUCH_WORSE.format(counted=counted)
+            return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
+        if smallest > size:
+            unseen = UNSEEN_CHANGE if math.isfinite(smallest) else NOTHING_SEEN
+            return finding.unsure(unseen.format(counted=counted, change=smallest), LONGER_WINDOWS)
+        return finding
 
     def _p(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> float | None:
         """The probability of a value this bad in a healthy window; None if the threshold decides alone."""

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
+from spark_model_monitor.statistics.verdicts.multiplicity import POWER
 
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
 Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice
@@ -69,11 +70,16 @@ def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
     return student_above(difference / error, freedom)
 
 
-def can_be_apart(baseline: Estimate, window: Estimate, side: Side, level: float) -> bool:
-    """Whether the worst possible value of the window's rows has a probability of at most `level`."""
-    if not isinstance(window, FractionEstimate):
-        return True
-    return p_apart(baseline, replace(window, value=float(side is Side.HIGH)), side) <= level
+def smallest_change(baseline: Estimate, window: Estimate, side: Side, level: float) -> float:
+    """The smallest change to this side that such windows show nine times in ten; infinite if none is known."""
+    interval = interval_of(window)
+    if interval is None or not baseline.units_of_limit:
+        return math.inf
+    critical_value = baseline.limit(side, level, window.units_of_limit / baseline.units_of_limit)
+    if critical_value is None:
+        return math.inf
+    error = (interval[1] - interval[0]) / 2 / -normal_quantile((1 - CONFIDENCE) / 2)
+    return abs(critical_value - baseline.value) + POWER * error
 
 
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:
@@ -121,6 +127,11 @@ class FractionEstimate:
         if 0 < value < 1 and variance > 0:
             trials = min(value * (1 - value) / variance, n)
         return cls(value, n, trials, method, bound, fallback if units is None else units)
+
+    @property
+    def units_of_limit(self) -> float:
+        """The units that `limit` counts."""
+        return self.trials
 
     @property
     def is_count(self) -> bool:
@@ -214,6 +225,10 @@ class JackknifeEstimate:
 
     @property
     def units(self) -> float:
+        return self.n
+
+    @property
+    def units_of_limit(self) -> float:
         return self.n
 
     def of_groups(self, rows: float, _: float = math.inf) -> JackknifeEstimate:

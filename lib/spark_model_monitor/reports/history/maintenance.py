@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import CheckResults
+from spark_model_monitor.documents.outcome import unsure_features
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
-from spark_model_monitor.monitors.data_quality.clock import examples_lost, unsure_features
+from spark_model_monitor.monitors.data_quality.clock import examples_lost
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import hours_from_the_latest
@@ -80,7 +81,7 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     if checks is None:
         return history.with_window(entry, beside.raw_statistics(state))
     violated = examples_lost(checks.checks)
-    unsure = unsure_features(checks.checks)
+    unsure = {feature.name for feature in unsure_features(checks.checks)}
     statistics = beside.raw_statistics(state, violated, None, unsure)
     return history.with_window(entry, statistics)
 

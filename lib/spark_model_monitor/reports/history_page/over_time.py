@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
     NOTHING_AROUND,
     Around,
@@ -66,7 +67,7 @@ def records_of(history: History) -> list[float | None]:
 def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
     """Violations, records, and the metrics violated most often; tables and cards show the others."""
     counts = history.run_violations()
-    marks = tuple(Mark.NONE if count is None else Mark.BAD if count else Mark.GOOD for count in counts)
+    marks = tuple(map(_mark, counts, history.run_outcomes()))
     note = f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows"
     runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
     found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
@@ -85,6 +86,15 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     known = [(place, run_id) for place, run_id in enumerate(ids) if run_id]
     changes = tuple(place for (_, before), (place, now) in pairwise(known) if before != now)
     return Tracks("Over time", tuple(times), tuple(drawn), changes)
+
+
+def _mark(violations: int | None, outcome: Outcome | None) -> Mark:
+    """The highlight of a window."""
+    if violations is None:
+        return Mark.NONE
+    if violations:
+        return Mark.BAD
+    return Mark.UNSURE if outcome is Outcome.CANNOT_TELL else Mark.GOOD
 
 
 def _metrics(series: Series) -> list[Track]:

@@ -232,6 +232,10 @@ class JobConfig(BaseModel):
     fail_on_violations: kinds.Switch = _of_monitoring(initial=False, opposite="succeed_on_violations")
     """End with exit status 4 if there are violations."""
 
+    fail_on: kinds.FailOn | None = _of_monitoring()
+    """Outcome that ends with a status of its own: violations (4), or cannot-tell (5 if a change that matters may have gone
+    unseen, 4 for violations)."""
+
     junit: str | None = _of_monitoring("FILE")
     """File for the checks as JUnit XML, for CI servers: one test case per check; a violation is a failure."""
 
@@ -529,6 +533,13 @@ class JobConfig(BaseModel):
         """A member of an enumeration by its value, without regard to case."""
         kind = enum_of(cls.model_fields[info.field_name or ""])
         return value if kind is None else read_name({str(member.value): member for member in kind}, value)
+
+    @property
+    def fails_on(self) -> kinds.FailOn | None:
+        """Which outcomes have an exit status of their own; None if a run that completed ends with 0."""
+        if self.fail_on is None and self.fail_on_violations:
+            return kinds.FailOn.VIOLATIONS
+        return self.fail_on
 
     @property
     def replays_service(self) -> bool:

@@ -40,6 +40,13 @@ class Compatibility(str, Enum):
     SERVICE = "service"
 
 
+class FailOn(str, Enum):
+    """Which outcomes of a run have an exit status of their own; cannot-tell includes violations."""
+
+    VIOLATIONS = "violations"
+    CANNOT_TELL = "cannot-tell"
+
+
 @dataclass(frozen=True)
 class Option:
     """What is declared with an option in addition to its type and default.

@@ -16,6 +16,13 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.outcome import (
+    FeatureOutcome,
+    Outcome,
+    feature_outcomes,
+    run_outcome,
+    unsure_features,
+)
 from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from spark_model_monitor.errors import ViolationsFound
@@ -183,7 +190,12 @@ class Baseline(AsTables):
         return files
 
     def described(
-        self, job: str, constraints: Any, violations: int | None = None, baseline_run_id: str | None = None
+        self,
+        job: str,
+        constraints: Any,
+        violations: int | None = None,
+        baseline_run_id: str | None = None,
+        outcome: Outcome | None = None,
     ) -> RunDescription:
         """run.json of a job with this data. constraints: those that the run was compared with, or that it suggests."""
         return RunDescription(
@@ -197,6 +209,7 @@ class Baseline(AsTables):
             settings=getattr(constraints, "monitoring_config", None) or MonitoringConfig(),
             rows=self.ledger.kept_rows,
             violations=violations,
+            outcome=outcome,
             read_by=self.context.read_by,
             deequ=self.deequ,
             expectations=self.judged.digest if self.judged is not None else None,
@@ -293,6 +306,16 @@ class Findings(AsTables):
         """Number of violations."""
         return len(self.violations.violations)
 
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        """Changed, cannot tell, or unchanged; None if nothing was judged."""
+        return run_outcome(self.results)
+
+    @property
+    def unsure(self) -> tuple[FeatureOutcome, ...]:
+        """The features or metrics of which nobody can tell whether they changed, with the reason and what to do."""
+        return unsure_features(self.results)
+
     def to_pandas(self) -> pd.DataFrame:
         """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; for
         violations also the alarm, its text, and since when; for bias also the group and the stage."""
@@ -337,7 +360,7 @@ class Findings(AsTables):
 
     def _described(self, baseline: BaselineReference | None) -> RunDescription:
         run_id = baseline.run_id if baseline is not None else None
-        return self.current.described("monitor", self.constraints, self.count, run_id)
+        return self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
 
     def _page(self, described: RunDescription, around: Around) -> Page:
         page, said = self._own_page
@@ -362,7 +385,13 @@ class Findings(AsTables):
 
         omit_empty: leave out the file of violations if there are none. baseline: its location, to be recorded.
         """
-        checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
+        checks = CheckResults(
+            outcome=self.outcome,
+            outcomes=feature_outcomes(self.results) or None,
+            budget=self.budget,
+            checks=self.results,
+            hints=self.hints or None,
+        )
         described = self._described(baseline)
         files = {**self.current.files_of_data(), CHECKS: checks.to_json().encode()}
         files[described.FILE_NAME] = described.to_json().encode()

@@ -161,6 +161,7 @@ LOADED_FOR_SPARK = (
 _OUTCOMES = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
     ExitStatus.VIOLATIONS: ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
+    ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # in the service's words; the message says more
     ExitStatus.TERMINATED: ExecutionStatus.STOPPED,
     -15: ExecutionStatus.STOPPED,
     KILLED: ExecutionStatus.STOPPED,

@@ -67,6 +67,7 @@ MOST_DISPERSED = 1.3
 FEWEST_ALIKE = 5  # groups, or columns, that show how similar their variances are
 ONE_SIDED_95 = 1.645  # normal quantile
 LEAST_SCORE = 3.0  # a frequent value with a smaller score is not tested on its own
+CERTAIN = 3.09  # standard deviations: of 1,000 columns of independent rows one seems to vary more
 _POWERS = {"chi2": 1}  # for a statistic that is already squared
 _LEAST = 1e-200
 _NODES = np.logspace(-2, 3, 81)
@@ -454,6 +455,19 @@ def comparable(now: Mapping[str, float], past: Raw) -> Raw:
 def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None) -> float:
     """The ratio of a score's variance to that of independent rows, at least 1."""
     return _dispersion(name, now, past, others).factor(groups)
+
+
+def certain_phi(
+    name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None
+) -> float:
+    """`phi` as far as past windows certainly show it, by the lower limit of the dispersion.
+
+    Source: Wilson and Hilferty 1931, "The distribution of chi-square".
+    """
+    dispersion = _dispersion(name, now, past, others)
+    error = 2 / 9 / (dispersion.windows * max(dispersion.freedom_of_window, 1.0))
+    least_ratio = dispersion.ratio / (1 - error + CERTAIN * math.sqrt(error)) ** 3
+    return replace(dispersion, ratio=least_ratio).factor(groups)
 
 
 def _dispersion(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> Dispersion:

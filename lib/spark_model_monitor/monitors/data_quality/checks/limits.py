@@ -12,6 +12,7 @@ import pyarrow as pa
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.calibration import judge_missing
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import GROWS, has_whole_numbers, why_lacking
@@ -113,7 +114,13 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     lacking, least = baseline.rows - baseline.present, 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least = feature.chance_of_missing
-    return feature.calibration.allowed_for(finding, COMPLETENESS, lacking, baseline.num_rows, least=least)
+    is_grouped = bool(feature.whole.groups)
+    finding = feature.calibration.allowed_for(
+        finding, COMPLETENESS, lacking, baseline.num_rows, least=least, rows_form_groups=is_grouped
+    )
+    phi = 1.0 if feature.calibration.rows_are_independent else feature.phi_of_missing
+    matters = feature.settings.change_that_matters
+    return judge_missing(finding, baseline, feature.calibration, matters, phi, rows_form_groups=is_grouped)
 
 
 TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
@@ -146,17 +153,17 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         formula=f"values that {'are exactly' if exact else 'fit in'} {expected.value} / present values",
         description=partial(messages.data_type, expected.value, threshold),
     )
-    is_suggested = feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits
-    if feature.calibration is not None and is_suggested:
+    if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
         groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
         baseline = feature.baseline
         finding = feature.calibration.allowed_for(
             finding, CONTENTS, baseline.other_cells, baseline.present + baseline.other_cells, groups=groups
         )
+        is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
+        if is_violated and has_whole_numbers(feature.current):
+            return finding.but(status=CheckStatus.PASSED, reason=WHOLE, description=None)
     are_numbers = types.integral + types.fractional == types.present
     if finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and are_numbers:
-        if is_suggested and has_whole_numbers(feature.current):
-            return finding.but(status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
         return finding.but(reason=FRACTIONAL)
     if finding.status is CheckStatus.PASSED and feature.current.num_others:
         return finding.but(reason=OTHERS.format(others=feature.current.num_others, present=types.present))

@@ -308,10 +308,11 @@ class EstimatedQualityMonitor(Monitor):
         if self.plan.is_regression:
             known = _of_errors_alone(known)
         if found.calibration.problem is not None:
+            reason = f"nothing is estimated: {found.calibration.problem}"
             return tuple(
-                Finding.not_judged(entry.threshold, f"nothing is estimated: {found.calibration.problem}").result(
-                    entry.comparison_operator.value, metric=PREFIX + name
-                )
+                Finding.not_judged(entry.threshold, None)
+                .unsure(reason, "make the baseline again, with enough scores that are probabilities")
+                .result(entry.comparison_operator.value, metric=PREFIX + name)
                 for name, entry in known.of(self.plan.problem_type).items()
             )
         plain = {name.removeprefix(PREFIX): measured for name, measured in found.measurement.metrics.items()}

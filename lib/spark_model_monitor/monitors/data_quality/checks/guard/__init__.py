@@ -24,7 +24,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.calibration import NAME_GROUPS, Calibration
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.documents import CONTENTS
 from spark_model_monitor.monitors.protocol import Finding
@@ -119,7 +119,7 @@ class Evidence:
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
-            return finding.but(status=CheckStatus.CANNOT_TELL, reason=GROUPS)
+            return finding.unsure(GROUPS, NAME_GROUPS, is_change_seen=True)
         text = messages.changed(self.what.capitalize(), self.observed, self.expected)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
