@@ -143,14 +143,12 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
             most = number_text(max(ends), 2)
             calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
         return Headline(f"No change seen in {OF_OUTPUTS}.", calm, Mark.GOOD)
-    said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
+    said = "none is beyond its threshold by more than chance" if unit == "metric" else "no change seen"
     detail = ""
-    limited = (each for each in judged if None not in (each.observed, each.threshold) and not each.where)
-    near = [*limited] if unit == "metric" else []
-    if near:
-        each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
-        asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"
-        detail = f"The closest is {each.metric}: {number_text(each.observed)}, {asked} is asked for."
+    if unit == "metric" and (closest := _closest_to_violation(judged)) is not None:
+        limit = f"{SIDES.get(closest.check, '')}{number_text(closest.threshold)}"
+        chance = "" if closest.p is None else f"; by chance alone: {once_in(closest.p)}"
+        detail = f"The closest is {closest.metric}: {number_text(closest.observed)}, {limit} is asked for{chance}."
     return Headline(f"{count} checked: {said}.", detail, Mark.GOOD)
 
 
@@ -192,6 +190,15 @@ def _unsure_details(unsure: Sequence[FeatureOutcome]) -> list[str]:
     if len(features_by_advice) > REASONS_NAMED:
         sentences.append("checks.json has the reasons of all.")
     return sentences
+
+
+def _closest_to_violation(results: Sequence[CheckResult]) -> CheckResult | None:
+    """The metric of all rows that is the least likely by chance; the closest to its threshold where these decide alone."""
+    metrics = [each for each in results if None not in (each.observed, each.threshold) and not each.where]
+    tested = [(metric.p, index) for index, metric in enumerate(metrics) if metric.p is not None]
+    if tested:
+        return metrics[min(tested)[1]]
+    return min(metrics, key=lambda metric: abs((metric.observed or 0.0) - (metric.threshold or 0.0)), default=None)
 
 
 def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:

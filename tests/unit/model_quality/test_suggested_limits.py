@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,13 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
+from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, statistics_of, suggest
+from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.over_time import hours_of, tracks_of
 
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, SCORED, measured, of_counts, outcomes_of
 
@@ -439,3 +443,42 @@ def test_replays_of_the_service_test_nothing():
     known = monitor.known(constraints, statistics, state)
 
     assert (known.suggested_limits, known.evidence, known.reported) == (frozenset(), None, {})
+
+
+# The history's lines
+
+
+@pytest.mark.parametrize(
+    ("edits", "note", "has_limit"),
+    [
+        pytest.param({}, "baseline 0.85", False, id="a suggested limit, which healthy windows exceed by chance"),
+        pytest.param({"recall": 0.8}, "threshold 0.8", True, id="a limit that a person wrote"),
+    ],
+)
+def test_the_history_calls_a_line_a_threshold_if_it_separates_the_violated_windows(tmp_path, edits, note, has_limit):
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    monitor = ModelQualityMonitor(plan, find_causes=False)
+
+    def rows(right):
+        label = np.arange(1_000) % 2
+        return outcomes(pd.DataFrame({"label": label, "prediction": label ^ (np.arange(1_000) >= right)}), plan)
+
+    baseline = run_baseline(rows(850), monitor, engine="local")
+    known = baseline.constraints.plain()
+    for name, threshold in edits.items():
+        known["binary_classification_constraints"][name]["threshold"] = threshold
+    known = monitor.known(ModelQualityConstraints.from_json(json.dumps(known)), None, baseline.state)
+    for hour, right in enumerate((860, 845, 700)):
+        start = datetime(2026, 3, 4, hour, tzinfo=timezone.utc)
+        context = RunContext(start, start + timedelta(hours=1))
+        findings = run_monitoring(rows(right), monitor, known, context=context, engine="local")
+        findings.write(tmp_path / str(hour))
+
+    history = read_history([str(tmp_path)])
+    [series] = history.series
+    bars = hours_of(series, series.names.index("recall"), history.labels)
+    [track] = [track for track in tracks_of(history, history.labels, {}).tracks if track.title == "recall"]
+
+    assert bars.bad == (False, False, True)
+    assert (bars.limit is not None) is has_limit
+    assert track.note == note

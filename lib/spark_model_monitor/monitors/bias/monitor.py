@@ -255,7 +255,7 @@ class BiasMonitor(Monitor):
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
         """analysis.json, without parts that were not requested. Source: B3."""
-        parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
+        parts: dict[str, Any] = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
     def known(

@@ -71,6 +71,12 @@ MISSES_NAMES = (
     "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
 )
 OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
+LIMITS_ALONE = Hint(
+    hint="limits_as_written",
+    features=(),
+    description="constraints.json is there without statistics.json, so nothing says which limits are the baseline's own values: "
+    "each is judged as written, without room for chance; put both files in one folder",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +239,8 @@ class ModelQualityMonitor(Monitor):
             return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
         hints = (*hints_of_segments(before, found), *(() if self.as_service else Hint.of_unread(known.constraints)))
+        if not self.as_service and not known.reported and not known.estimates:
+            hints += (LIMITS_ALONE,)
         if known.has_fewer_names(outcomes):
             now, of_known = map(percent, (outcomes.share_named, known.named))
             hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)

@@ -105,22 +105,28 @@ def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
 
 
 def of_files(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
-    """The baseline from a file of constraints, one of statistics, and the state next to the latter if there is one.
+    """The baseline from a file of constraints, one of statistics, and the state next to the latter if there is one. A kind
+    without statistics has its state next to the constraints.
 
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
     constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
-    folder = constraints_path.rpartition("/")[0] or "."
-    if statistics_path is None and monitor.FINDS_STATISTICS:
-        statistics_path = _statistics_below(folder, storage_of(constraints_path), monitor)
-    run, suggested = _with_suggestion(run_before(folder), folder, monitor)
-    if statistics_path is None or monitor.STATISTICS is None:
-        return monitor.known(constraints, None, None, suggested)
-    storage = storage_of(statistics_path)
-    statistics = _document(monitor.STATISTICS, storage, statistics_path)
-    folder = statistics_path.rpartition("/")[0] or "."
-    known = monitor.known(constraints, statistics, state_below(folder, storage, monitor), suggested)
-    return _with_parts(known, run) if run is not None else known
+    constraints_folder = constraints_path.rpartition("/")[0] or "."
+    run, suggested = _with_suggestion(run_before(constraints_folder), constraints_folder, monitor)
+
+    statistics: Document | None = None
+    folder: str | None = constraints_folder
+    if monitor.STATISTICS is not None:
+        if statistics_path is None and monitor.FINDS_STATISTICS:
+            statistics_path = _statistics_below(constraints_folder, storage_of(constraints_folder), monitor)
+        folder = None
+        if statistics_path is not None:
+            statistics = _document(monitor.STATISTICS, storage_of(statistics_path), statistics_path)
+            folder = statistics_path.rpartition("/")[0] or "."
+
+    state = state_below(folder, storage_of(folder), monitor) if folder is not None else None
+    known = monitor.known(constraints, statistics, state, suggested)
+    return _with_parts(known, run) if run is not None and statistics is not None else known
 
 
 def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:

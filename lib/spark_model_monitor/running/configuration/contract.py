@@ -385,8 +385,8 @@ class JobConfig(BaseModel):
     """Positive class of a binary problem."""
 
     tolerance: kinds.ToleranceRule | None = _of_outcomes(default="interval, but none with --compat service")
-    """Thresholds: interval, the baseline's values, and verdicts allow for noise; absolute:0.02 or relative:5%, so much worse than
-    these values, and they decide alone; none, the values in the service's file."""
+    """Thresholds: interval, the baseline's own values, with allowance for noise; absolute:0.02 or relative:5%, so much worse,
+    without allowance; none, as interval, in the service's file."""
 
     window_rows: kinds.Whole | None = _option(jobs=())
     """Without effect: verdicts allow for the noise of windows of any size."""
