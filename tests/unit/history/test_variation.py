@@ -12,6 +12,7 @@ import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from spark_model_monitor.data.reading.ledger import Ledger
+from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distributions import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -93,6 +94,27 @@ def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path
 
     assert rows(history.past("baseline")) == [1.0]
     assert sorted(rows(history.accepted(entry(2).window).past("baseline"))) == [1.0, 2.0]
+
+
+def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebody_accepts_it(tmp_path):
+    features = [("baseline", name, RAW | {"rows": 3.0}) for name in ("age", "plan")]
+    outcomes = [
+        FeatureOutcome(name="age", outcome=Outcome.CANNOT_TELL),
+        FeatureOutcome(name="plan", outcome=Outcome.UNCHANGED),
+    ]
+    write_history(history_of(tmp_path, entry(1)).with_window(entry(3), features, outcomes))
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+
+    past = history.past("baseline")
+    assert {name: raw["rows"].tolist() for name, raw in past.items()} == {"age": [1.0], "plan": [3.0]}
+    assert sorted(rows(history.accepted(entry(3).window, ["age"]).past("baseline"))) == [1.0, 3.0]
+
+
+def test_a_history_of_an_earlier_release_has_no_outcomes(tmp_path):
+    history = history_of(tmp_path, entry(1), entry(2, alarmed=True))
+    write_history(replace(history, table=history.table.drop_columns(["outcome"])))
+
+    assert rows(read_history(str(tmp_path / "2026/03/01/00")).past("baseline")) == [1.0]
 
 
 def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.run_description import time_of
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE, OF_DISTRIBUTIONS, OF_NUMBERS, WINDOW, Past
@@ -27,6 +28,7 @@ from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.alerts import path_of
 from spark_model_monitor.reports.history.archive import (
     OF_FEATURE,
+    OUTCOME,
     PROFILE,
     StoredProfile,
     by_feature,
@@ -64,6 +66,7 @@ _HISTORY = pa.schema(
         *((name, pa.string()) for name in ("window", "time", "run_id", "folder", "reference", "baseline")),
         ("alarmed", pa.bool_()),
         *OF_FEATURE,
+        (OUTCOME, pa.string()),  # of the feature in this window; null where it was not judged, or by an earlier release
     ]
 )
 
@@ -115,11 +118,11 @@ class History:
         suspects: Mapping[str, str] | None = None,
         instead: Mapping[str, str] | None = None,
     ) -> Past:
-        """The raw statistics relative to a reference, of windows without an alarm. baseline: only windows compared with
+        """The raw statistics relative to a reference, of windows that are examples. baseline: only windows compared with
         it. suspects: features that drift away from it, with the first such window: from there on windows are excluded.
         instead: features whose windows count relative to another reference, if they have that.
         """
-        kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
+        kept = pc.and_(pc.equal(self.table["reference"], reference), self._is_example)
         if baseline is not None:
             kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
         for name, since in (suspects or {}).items():
@@ -129,8 +132,14 @@ class History:
             mine = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
             theirs = pc.and_(mine, pc.equal(self.table["reference"], other))
             moved = pc.and_(mine, pc.is_in(self.table["window"], self.table["window"].filter(theirs)))
-            kept = pc.or_(pc.and_(kept, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"])))
+            kept = pc.or_(pc.and_(kept, pc.invert(moved)), pc.and_(theirs, self._is_example))
         return by_feature(self.table.filter(kept))
+
+    @cached_property
+    def _is_example(self) -> pa.ChunkedArray:
+        """Which rows are examples of normal variation: without an alarm, and of a feature that could be judged."""
+        is_unsure = pc.fill_null(pc.equal(self.table[OUTCOME], Outcome.CANNOT_TELL.value), False)
+        return pc.and_not(pc.invert(self.table["alarmed"]), is_unsure)
 
     def memory(self, baseline: str, seasonal: Mapping[str, str] | None = None) -> Memory | None:
         """What all windows compared with a baseline show together, by time; None if there are none. seasonal: features
@@ -176,25 +185,36 @@ class History:
         times, ages = map(time_of, table["time"].to_pylist()), table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
-    def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
+    def with_window(
+        self,
+        entry: Entry,
+        found: Iterable[tuple[str, str, Mapping[str, float]]],
+        feature_outcomes: Iterable[FeatureOutcome] = (),
+    ) -> History:
         """The history with a window, replacing its earlier rows. found: reference, feature, its raw statistics, and
         whether it was an alarm if that differs from the window.
         """
         whole = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-        rows = [{**whole, "reference": reference, "feature": name, **raw} for reference, name, raw in found]
+        outcome_by_name = {feature.name: feature.outcome.value for feature in feature_outcomes}
+        rows = [
+            {**whole, "reference": reference, "feature": name, OUTCOME: outcome_by_name.get(name), **raw}
+            for reference, name, raw in found
+        ]
         others = self.table.filter(pc.not_equal(self.table["window"], entry.window))
         if rows:
             others = pa.concat_tables([others, pa.Table.from_pylist(rows, schema=_HISTORY)])
         return replace(self, table=others)._bounded()
 
     def accepted(self, window: str, features: Iterable[str] = ()) -> History:
-        """The history in which a window, or some features of it, count as without an alarm."""
+        """The history in which a window, or some features of it, count as unchanged."""
         fine = pc.equal(self.table["window"], window)
         if named := [*features]:
             fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
         alarmed = pc.and_(self.table["alarmed"], pc.invert(fine))
-        place = self.table.schema.get_field_index("alarmed")
-        return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
+        outcomes = pc.if_else(fine, Outcome.UNCHANGED.value, self.table[OUTCOME])
+        names = self.table.column_names
+        table = self.table.set_column(names.index("alarmed"), "alarmed", alarmed)
+        return replace(self, table=table.set_column(names.index(OUTCOME), OUTCOME, outcomes))
 
     def profiles(self, references: Iterable[str], time: str) -> dict[str, Profile]:
         """The result of `profile` for each reference whose windows exist."""

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
 from spark_model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, since_of
+from spark_model_monitor.documents.outcome import feature_outcomes
 from spark_model_monitor.documents.run_description import BaselineReference, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
 from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
@@ -143,7 +144,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
             entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
-            write_history(history.with_window(entry, found))
+            write_history(history.with_window(entry, found, feature_outcomes(findings.results)))
     except Exception as error:
         log.warning("the history of windows: %s", failure_of(error).reason)
 
