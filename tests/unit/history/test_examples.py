@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.outcome import unsure_features
 from spark_model_monitor.documents.run_description import moment
-from spark_model_monitor.monitors.data_quality.clock import examples_lost, unsure_features
+from spark_model_monitor.monitors.data_quality.clock import examples_lost
 from spark_model_monitor.reports.history.variation import MOST_EXAMPLES, Entry, new_history
 
 MONITOR = DataQualityMonitor(find_causes=False)
@@ -42,7 +43,7 @@ def watch(wobble, step, seed, *, is_shuffled=False):
         findings = run_monitoring(as_table(values, random), MONITOR, history.beside(known, end, "b"), engine="local")
         results = findings.results
         raw = findings.known.raw_statistics(
-            findings.current.state, examples_lost(results), None, unsure_features(results)
+            findings.current.state, examples_lost(results), None, {feature.name for feature in unsure_features(results)}
         )
         history = history.with_window(Entry(end, end, "0", end, "b", findings.count > 0), raw)
         yield findings.count > 0

@@ -102,6 +102,24 @@ def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path
     assert sorted(rows(history.accepted(entry(2).window).past("baseline"))) == [1.0, 2.0]
 
 
+def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebody_accepts_it(tmp_path):
+    outcomes = {"age": "cannot tell", "plan": "unchanged"}
+    features = [("baseline", name, RAW | {"rows": 3.0, "outcome": outcome}) for name, outcome in outcomes.items()]
+    write_history(history_of(tmp_path, entry(1)).with_window(entry(3), features))
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+
+    past = history.past("baseline")
+    assert {name: raw["rows"].tolist() for name, raw in past.items()} == {"age": [1.0], "plan": [3.0]}
+    assert sorted(rows(history.accepted(entry(3).window, ["age"]).past("baseline"))) == [1.0, 3.0]
+
+
+def test_a_history_of_an_earlier_release_has_no_outcomes(tmp_path):
+    history = history_of(tmp_path, entry(1), entry(2, alarmed=True))
+    write_history(replace(history, table=history.table.drop_columns(["outcome"])))
+
+    assert rows(read_history(str(tmp_path / "2026/03/01/00")).past("baseline")) == [1.0]
+
+
 def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
     history = history_of(tmp_path, entry(1), entry(2, baseline="other"), entry(5))
 

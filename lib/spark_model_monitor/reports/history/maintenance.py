@@ -80,8 +80,8 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     checks = document_of(run, CheckResults)
     if checks is None:
         return history.with_window(entry, beside.raw_statistics(state))
-    violated = examples_lost(checks.checks)
-    unsure = {feature.name for feature in unsure_features(checks.checks)}
+    violated = examples_lost(checks.current_checks)
+    unsure = {feature.name for feature in unsure_features(checks.current_checks)}
     statistics = beside.raw_statistics(state, violated, None, unsure)
     return history.with_window(entry, statistics)
 

@@ -191,7 +191,7 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
         return Headline(calm, said, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
     fine = f"The {len(earlier):,}" if all(earlier) else f"{sum(earlier):,} of the {len(earlier):,}"
-    before = f"{fine} windows before were without a finding." if earlier else ""
+    before = f"{fine} windows before had no violation." if earlier else ""
     said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
     time = _time(history, since)
     text = first.text

@@ -327,23 +327,31 @@ class Findings(AsTables):
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(status=[result.status.value for result in self.results])
 
-    def raise_for_violations(self) -> None:
+    def raise_for_violations(self, *, cannot_tell: bool = False) -> None:
         """Raise an error if there are violations, for tests and for the gates of a build.
+
+        Parameters
+        ----------
+        cannot_tell : bool, default False
+            Whether to raise it also if nobody can tell whether something changed.
 
         Raises
         ------
         ViolationsFound
-            If there are any. The text has one line per alarm.
+            If there are any. The text has one line per alarm, then one per feature that nobody can tell about.
         """
-        if self.count:
-            lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+        if cannot_tell:
+            lines += [f"  cannot tell: {each.name}, {each.reason}; to find out: {each.advice}" for each in self.unsure]
+        if self.count or (cannot_tell and lines):
             raise ViolationsFound("\n".join([f"{self._counted()}:", *lines]))
 
     def __repr__(self) -> str:
         return f"<Findings: {self._counted()}>"
 
     def _counted(self) -> str:
-        return f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+        counted = f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+        return f"{counted}, cannot tell" if self.outcome is Outcome.CANNOT_TELL else counted
 
     def _repr_html_(self) -> str:
         return f"<p>{self._counted()}</p>" + self.report().part
