@@ -177,9 +177,8 @@ class QualityBaseline(StoredBaseline):
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
-        distributions = {
-            name: from_profile(self.required_numbers.read(profile)) for name, profile in references.items()
-        }
+        read = self.required_numbers.read
+        distributions = {name: from_profile(read(profile)) for name, profile in references.items()}
         return replace(self, references=distributions, history=history, seasons=seasons or {})
 
     def with_volume(

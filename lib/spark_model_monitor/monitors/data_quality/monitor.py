@@ -61,14 +61,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from spark_model_monitor.statistics.states.columns import chosen
-from spark_model_monitor.statistics.states.profile import (
-    LEAST_NUMBERS,
-    USUAL_NUMBERS,
-    FeatureMetrics,
-    Measures,
-    RequiredNumbers,
-    metrics_of,
-)
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, metrics_of
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
@@ -296,13 +289,10 @@ class DataQualityMonitor(Monitor):
 
     @property
     def required_numbers(self) -> RequiredNumbers:
-        """The share of numbers that a column of numbers has to have, without a baseline that says which columns these are."""
+        """Which text columns are columns of numbers, without a baseline that says so."""
         if self.as_service:
             return RequiredNumbers()
-        threshold = self.settings.datatype_check_threshold
-        if threshold == 1:
-            threshold = USUAL_NUMBERS
-        return RequiredNumbers(otherwise=max(threshold, LEAST_NUMBERS))
+        return RequiredNumbers.from_threshold(self.settings.datatype_check_threshold)
 
     def read(self, profile: Profile) -> Profile:
         return self.required_numbers.read(profile)

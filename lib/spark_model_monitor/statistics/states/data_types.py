@@ -119,15 +119,14 @@ class DataTypeCounts(State):
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     """The apparent type of each cell. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (2.0)."""
     texts = values if values.type == pa.string() else values.cast(pa.string())
-    if len(texts) <= _FEW and not texts.null_count:
-        words = texts.view(pa.binary()).to_pylist()
-        beginnings = {text[:1] for text in words}
-        if beginnings.isdisjoint(_BEGIN_MORE) and _INFINITIES.isdisjoint(map(bytes.lower, words)):  # as categories are
-            return np.full(len(texts), DataType.TEXT, dtype=np.int8)
-    if _are_all_plain_fractions(texts):
-        return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
-    rest = _may_be_more_than_text(texts)
+    if len(texts) <= _FEW and not texts.null_count:  # as the values of a category
+        are_words = [_is_word(word) for word in texts.view(pa.binary()).to_pylist()]
+        rest = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
+    elif _are_all_plain_fractions(texts):
+        return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
+    else:
+        rest = _may_be_more_than_text(texts)
     if texts.null_count:
         missing = texts.is_null().to_numpy(zero_copy_only=False)
         kinds[missing] = DataType.MISSING
@@ -162,12 +161,20 @@ def parse_numbers(
 _OTHER_BYTES = np.zeros(256, dtype=np.bool_)
 _OTHER_BYTES[list(b"+-0123456789 .eE")] = True
 
-_BEGIN_MORE = frozenset(bytes([byte]) for byte in b"+,-./0123456789 tf")  # what may be more than a text
-_INFINITIES = frozenset({b"inf", b"infinity"})  # in lower case; others begin with a sign
+_BEGIN_NUMBER = tuple(bytes([byte]) for byte in b"+-.0123456789 ")
+_END_NUMBER = tuple(bytes([byte]) for byte in b"0123456789. ")
+_OTHER_WORDS = frozenset({b"true", b"false", b"inf", b"infinity"})  # in lower case
 _LONGEST_BOOLEAN = len("false")
 _LOWER = np.uint8(0x20)  # the bit that makes an upper letter a lower one
 _SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # of a text, where it is looked at
 _FEW = 64  # texts cost a pattern less than a further look
+
+
+def _is_word(text: bytes) -> bool:
+    """Whether a text is surely neither a number nor a boolean."""
+    if text.startswith(_BEGIN_NUMBER):
+        return not text.endswith(_END_NUMBER) and text[1:].lower() not in _OTHER_WORDS
+    return text.lower() not in _OTHER_WORDS
 
 
 def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
@@ -184,7 +191,7 @@ def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
     hopeful = (first - np.uint8(ord("+")) <= ord("9") - ord("+")) | (first == ord(" "))
     if hopeful.any():
         last = letters.take(np.maximum(offsets[1:], 1) - 1)
-        hopeful &= (last - np.uint8(ord("0")) <= 9) | (last == ord(".")) | (last == ord(" "))
+        hopeful &= last - np.uint8(ord(" ")) <= ord("9") - ord(" ")
         left = np.flatnonzero(hopeful & (lengths > 0))
         begins = starts[left]
         sizes = lengths[left]
@@ -197,11 +204,11 @@ def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
             begins = begins[is_like]
             sizes = sizes[is_like]
         hopeful[left] = True
-        is_signed = ((first == ord("-")) | (first == ord("+"))) & (last > ord("9"))
+        is_signed = (first - np.uint8(ord("+")) <= ord("-") - ord("+")) & (last > ord("9"))
         if is_signed.any():
             _mark_infinities(hopeful, letters, starts + 1, lengths - 1, is_signed.nonzero()[0])
     hopeful |= ((first == ord("t")) | (first == ord("f"))) & (lengths <= _LONGEST_BOOLEAN)
-    begins_infinity = ((first | _LOWER) == ord("i")) & (lengths <= len("infinity"))
+    begins_infinity = (first | _LOWER) == ord("i")
     if begins_infinity.any():
         _mark_infinities(hopeful, letters, starts, lengths, begins_infinity.nonzero()[0])
     return np.flatnonzero(hopeful)

@@ -43,6 +43,11 @@ class RequiredNumbers:
     by_feature: Mapping[str, float] = field(default_factory=dict)
     otherwise: float = NEVER
 
+    @classmethod
+    def from_threshold(cls, threshold: float) -> RequiredNumbers:
+        """For data without a baseline. threshold: of the type check; 1 is nobody's choice."""
+        return cls(otherwise=max(USUAL_NUMBERS if threshold == 1 else threshold, LEAST_NUMBERS))
+
     def read(self, profile: Profile) -> Profile:
         """The profile with such columns read as numbers; the same object if there are none."""
         features = tuple(map(self._read_feature, profile.features))

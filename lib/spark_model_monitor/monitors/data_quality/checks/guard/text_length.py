@@ -94,11 +94,8 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     shapes = _free_text_shapes(feature, before)
     if shapes is None or shapes[0].words <= shapes[0].texts:
         return None
-    return of_means("mean number of words", _mean_words(shapes[0]), _mean_words(shapes[1]))
-
-
-def _mean_words(shapes: TextShapes) -> Mean:
-    return Mean.from_whole_numbers(shapes.texts, shapes.words, shapes.words_squared)
+    old, new = (Mean.from_whole_numbers(side.texts, side.words, side.words_squared) for side in shapes)
+    return of_means("mean number of words", old, new)
 
 
 @GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))
