@@ -170,6 +170,10 @@ class Monitor(ABC):
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
+    def read(self, state: Any, /) -> Any:
+        """A sum of stored states as a scan of all their rows would give it."""
+        return state
+
     def refusing(self, found: Scanned, dataset: Dataset, known: Any, /) -> Dataset | None:
         """The data set with further records refused, if a scan has shown that they are unusable; otherwise None."""
         return None

@@ -408,10 +408,10 @@ def test_a_difference_of_means_that_rounding_explains_is_none():
 
 
 @pytest.mark.parametrize("rows", [1, 3, 700, 1_500, 99_999])
-def test_a_mean_of_whole_numbers_is_exact(rows):
+def test_a_mean_from_whole_numbers_is_exact(rows):
     # 142 thousandths in every text; 0.1 and 0.3, in tenths, have the mean 0.2 and the variance 0.01
-    assert Mean.of_whole_numbers(rows, 142 * rows, 142**2 * rows, unit=1_000) == Mean(rows, 0.142, 0.0)
-    assert Mean.of_whole_numbers(2 * rows, 4 * rows, 10 * rows, unit=10) == Mean(2 * rows, 0.2, 0.01)
+    assert Mean.from_whole_numbers(rows, 142 * rows, 142**2 * rows, unit=1_000) == Mean(rows, 0.142, 0.0)
+    assert Mean.from_whole_numbers(2 * rows, 4 * rows, 10 * rows, unit=10) == Mean(2 * rows, 0.2, 0.01)
 
 
 @pytest.mark.parametrize(

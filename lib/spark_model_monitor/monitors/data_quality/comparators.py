@@ -28,6 +28,7 @@ from spark_model_monitor.monitors.data_quality.checks.baseline_drift import (
     compared_by,
     judged,
     why_not_compared,
+    why_type_forbids,
 )
 from spark_model_monitor.monitors.data_quality.comparison import NOT_IN_BASELINE, FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE, FeatureDistribution
@@ -98,7 +99,9 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
         return Finding.not_judged(threshold, SWITCHED_OFF)
     baseline, current = feature.baseline, feature.now
     reason = why_not_compared(baseline, current)
-    if reason:
+    if reason is None:
+        reason = why_type_forbids(feature)
+    if reason is not None:
         return Finding.not_judged(threshold, reason)
     takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
     if baseline.numbers or current.numbers:

@@ -45,6 +45,7 @@ from spark_model_monitor.monitors.protocol import StoredBaseline, Violated
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, USUAL_NUMBERS, RequiredNumbers
 from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
 from spark_model_monitor.statistics.verdicts.components import Component, chance_of_more
 from spark_model_monitor.statistics.verdicts.variation import (
@@ -74,7 +75,8 @@ class QualityBaseline(StoredBaseline):
     baseline's states; None if unavailable. references: the other distributions to compare with, by name. history: how
     earlier windows varied from each reference. volume: their numbers of rows and their freshness. seasons: what earlier
     windows show of features that may follow the clock. attributions: each feature's share of the model's attributions.
-    groups: how many rows of the window count as one. source: opens the baseline's rows again; None if unknown. beside:
+    groups: how many rows of the window count as one. exact_classes: whether all cells of a column of numbers have to be
+    numbers, as in the service. source: opens the baseline's rows again; None if unknown. beside:
     the last window compared with it, shared by checks and hints. kept: results that are the same for all windows.
     """
 
@@ -89,6 +91,7 @@ class QualityBaseline(StoredBaseline):
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    exact_classes: bool = False
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
     kept: dict[tuple[str, str | None], dict[str, Any]] = field(
@@ -109,6 +112,20 @@ class QualityBaseline(StoredBaseline):
     def names(self) -> tuple[str, ...]:
         """The names of the features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
+
+    @cached_property
+    def required_numbers(self) -> RequiredNumbers:
+        """Which text columns are columns of numbers: those that constraints.json calls so, if half of their cells are numbers, or
+        as few as the type check allows.
+        """
+        if self.exact_classes:
+            return RequiredNumbers()
+        by_feature = dict.fromkeys(self.names, NEVER)
+        for feature in self.constraints.features:
+            if feature.inferred_type.is_numeric:
+                threshold = self.settings[feature.name].datatype_check_threshold
+                by_feature[feature.name] = min(threshold, LEAST_NUMBERS)
+        return RequiredNumbers(by_feature, USUAL_NUMBERS)
 
     @property
     def outputs(self) -> frozenset[str]:
@@ -160,7 +177,8 @@ class QualityBaseline(StoredBaseline):
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
-        distributions = {name: from_profile(profile) for name, profile in references.items()}
+        read = self.required_numbers.read
+        distributions = {name: from_profile(read(profile)) for name, profile in references.items()}
         return replace(self, references=distributions, history=history, memory=memory, seasons=seasons or {})
 
     def with_volume(
@@ -177,7 +195,7 @@ class QualityBaseline(StoredBaseline):
         """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
         row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
         """
-        now = from_profile(profile)
+        now = from_profile(self.required_numbers.read(profile))
         sides = {BASELINE: self.distributions, **self.references}
 
         def alarmed(feature: str, reference: str = BASELINE) -> dict[str, Any]:
@@ -248,15 +266,23 @@ class QualityBaseline(StoredBaseline):
         statistics: Statistics | None = None,
         profile: Profile | None = None,
         suggested: Constraints | None = None,
+        *,
+        exact_classes: bool = False,
     ) -> QualityBaseline:
         """The baseline that documents and states describe together.
 
         A feature's distribution comes from statistics.json; where that file has none, it comes from the states.
         """
-        stated = from_statistics(statistics) if statistics is not None else {}
-        kept = from_profile(profile) if profile is not None else {}
-        known = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
-        return cls(constraints, {**stated, **kept, **known}, suggested, profile)
+        baseline = cls(constraints, {}, suggested, exact_classes=exact_classes)
+        distributions = {}
+        if statistics is not None:
+            distributions = from_statistics(statistics)
+        if profile is not None:
+            profile = baseline.required_numbers.read(profile)
+            for name, distribution in from_profile(profile).items():
+                if name not in distributions or distributions[name].reason is not None:
+                    distributions[name] = distribution
+        return replace(baseline, distributions=distributions, profile=profile)
 
 
 # The current data beside its baseline: the input of every data-quality check.

@@ -39,7 +39,7 @@ from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.ends import KEPT
 from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, rows_of_values, values_of
 from spark_model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
 from spark_model_monitor.statistics.verdicts.parts import Parts
 from spark_model_monitor.statistics.verdicts.variation import (
@@ -190,6 +190,7 @@ class FeatureDistribution:
     rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
     feature. reason: why there is no distribution, if there are values. text_share: the share of present values that are not
     numbers, as far as states know it. mean: of a numeric feature, None if unknown. times: the type name of days and times.
+    other_cells: rows of a numeric feature whose cell is no number; they are none of `rows`.
     """
 
     inferred_type: InferredType
@@ -201,6 +202,7 @@ class FeatureDistribution:
     text_share: float | None = None
     mean: float | None = None
     times: str | None = None
+    other_cells: int = 0
 
     @property
     def type_name(self) -> str:
@@ -231,10 +233,13 @@ def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
 
 def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution in one feature's states."""
-    types, inferred_type = feature.data_types, InferredType(feature.inferred_type)
-    rows, present = feature.num_present + feature.num_missing, feature.num_present
+    types = feature.data_types
+    inferred_type = InferredType(feature.inferred_type)
+    present = feature.num_present - feature.num_others
+    rows = present + feature.num_missing
     share = (types.text + types.boolean) / types.present if types.present else None
-    found = partial(FeatureDistribution, inferred_type, rows, present, text_share=share, times=name_of_times(feature))
+    members: dict[str, Any] = {"text_share": share, "times": name_of_times(feature), "other_cells": feature.num_others}
+    found = partial(FeatureDistribution, inferred_type, rows, present, **members)
     if not present:
         return found()
     if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
@@ -272,9 +277,12 @@ def as_counted(values: Iterable[str]) -> frozenset[str]:
 
 
 def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
-    present = feature.common.num_present if feature.common else rows
+    rows -= feature.num_others
+    present = rows
+    if feature.common is not None:
+        present = feature.common.num_present - feature.num_others
     if not present:
-        return FeatureDistribution(feature.inferred_type, rows)
+        return FeatureDistribution(feature.inferred_type, rows, other_cells=feature.num_others)
     numbers = _numbers(feature.numerical_statistics) if feature.numerical_statistics else None
     categorical = feature.distribution.categorical if feature.distribution else None
     counts = {bucket.value: bucket.count for bucket in categorical.buckets} if categorical else {}
@@ -283,7 +291,8 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
     if numbers and (missing := present - numbers.total):
         numbers, reason = None, NOT_IN_SKETCH.format(missing=missing, present=present)
     mean = feature.numerical_statistics.mean if feature.numerical_statistics else None
-    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, mean)
+    members: dict[str, Any] = {"mean": mean, "other_cells": feature.num_others}
+    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, **members)
 
 
 def _numbers(statistics: NumericalStatistics) -> NumericDistribution | None:
@@ -404,7 +413,7 @@ def _look_into(
         if begun is None and share > MOST_BETWEEN:
             unfit[cut.name] = _why_unfit(values, sizes[place], is_numeric=is_numeric)
             continue
-        rows = np.array([run.rows for run in cut.runs], dtype=float)[cut.filled]
+        rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
         missing: Values = rows - sizes[place]
         found = {**of_missing(missing, rows, missing.sum(), rows.sum())} | {
             name: each[place] for name, each in raw.items()

@@ -100,14 +100,18 @@ def _profile_of(feature: FeatureStatistics) -> FeatureProfile:
     if numbers is None:
         return FeatureProfile.of(feature.name, ColumnType.NESTED, [DataTypeCounts(missing, unknown=present)])
     kind = ColumnType(feature.inferred_type.value.lower())
-    types = DataTypeCounts(missing, **{kind.value: present})
+    num_numbers = present - feature.num_others
+    types = DataTypeCounts(missing, **{kind.value: num_numbers, "text": feature.num_others})
     sketch = found.kll.sketch if found and found.kll else None
     if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
         return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
     levels, k = tuple(np.array(level, dtype=float) for level in sketch.data), round(sketch.parameters.k)
     kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
-    counts_of, squares = (kll.count, missing, 0, present - kll.count, 0), kll.count * (numbers.std_dev or 0.0) ** 2
-    moments = Moments(*counts_of, numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max)
+    infinite = num_numbers - kll.count
+    squares = kll.count * (numbers.std_dev or 0.0) ** 2
+    moments = Moments(
+        *(kll.count, missing, 0, infinite, 0), numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max
+    )
     return FeatureProfile.of(feature.name, kind, [types, moments, kll])
 
 
@@ -167,6 +171,7 @@ def _numerical(
         **({} if Moments.KIND in feature.lacking else moments),
         approximate_num_distinct_values=metrics.approx_count_distinct,
         completeness=feature.completeness,
+        num_not_numeric=feature.num_others or None,
         distribution=_kll(feature, with_sketches=with_sketches),
     )
 
@@ -272,7 +277,8 @@ def _contents(
         limit = max(_limit(seen_once(counts), present, rows, level) or LEAST_SHARE, LEAST_SHARE)
         yield "domain_content_threshold", 1.0 if min(counts.values(), default=0) >= OFTEN else limit
     if profile.is_numeric and present and settings.datatype_check_threshold == 1:
-        yield "datatype_check_threshold", max(_limit(0, present, rows, level) or LEAST_SHARE, LEAST_SHARE)
+        limit = _limit(profile.num_others, present, rows, level) or LEAST_SHARE
+        yield "datatype_check_threshold", max(limit, LEAST_SHARE)
 
 
 def _limit(lacking: int, rows: int, window_rows: int | None, level: float) -> float | None:
@@ -318,6 +324,10 @@ def suggest(
             members |= rule(feature, max_domain_size)
         if feature.name in predictions:
             members["role"] = Role.PREDICTION
+        if feature.num_others:  # the data set itself has to pass
+            share = feature.num_numbers / feature.num_present
+            if share < settings.datatype_check_threshold:
+                members["monitoring_config_overrides"] = MonitoringConfig(datatype_check_threshold=share)
         features.append(FeatureConstraints(name=feature.name, **members))
     if settings.is_calibrated:
         features = list(with_margin(zip(features, profile.features, strict=True), settings, window_rows))

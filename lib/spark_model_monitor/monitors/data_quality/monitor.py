@@ -60,7 +60,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from spark_model_monitor.statistics.states.columns import chosen
-from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, metrics_of
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
@@ -276,9 +276,23 @@ class DataQualityMonitor(Monitor):
 
     def measures(self) -> Measures:
         """The profile of every feature, with the chosen column metrics. Raises BadConfiguration for an unknown name."""
-        metrics = chosen(self.column_metrics)
-        rows = 0 if self.as_service else ROWS_OF_A_WINDOW
-        return Measures(self.accept_exponents, column_metrics=metrics, run_rows=rows, time_column=self.time_column)
+        return Measures(
+            self.accept_exponents,
+            required_numbers=self.required_numbers,
+            column_metrics=chosen(self.column_metrics),
+            run_rows=0 if self.as_service else ROWS_OF_A_WINDOW,
+            time_column=self.time_column,
+        )
+
+    @property
+    def required_numbers(self) -> RequiredNumbers:
+        """Which text columns are columns of numbers, without a baseline that says so."""
+        if self.as_service:
+            return RequiredNumbers()
+        return RequiredNumbers.from_threshold(self.settings.datatype_check_threshold)
+
+    def read(self, profile: Profile) -> Profile:
+        return self.required_numbers.read(profile)
 
     def expecting(
         self,
@@ -293,6 +307,8 @@ class DataQualityMonitor(Monitor):
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
+        if known is not None:
+            measures = replace(measures, required_numbers=known.required_numbers)
         if known is not None and (group := known.monitoring.group_column) is not None:
             if group not in dataset.names and group not in known.names:
                 raise no_group_column(group, dataset.names)
@@ -376,7 +392,7 @@ class DataQualityMonitor(Monitor):
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        found = QualityBaseline.made_of(constraints, statistics, state, suggested)
+        found = QualityBaseline.made_of(constraints, statistics, state, suggested, exact_classes=self.as_service)
         if any(each.comparators for each in found.settings.values()):
             from spark_model_monitor.monitors.data_quality.comparators import unfit_comparators
 
@@ -401,10 +417,15 @@ class DataQualityMonitor(Monitor):
         """What looks wrong with the data; no hints when replaying the service."""
         if self.as_service:
             return ()
-        return all_hints(Seen(profile, layout, self._comparison(profile, known, layout) if known is not None else None))
+        if known is None:
+            return all_hints(Seen(self.read(profile), layout))
+        comparison = self._comparison(profile, known, layout)
+        return all_hints(Seen(comparison.current, layout, comparison))
 
     def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout = TOLD) -> Comparison:
         """Window and baseline side by side; the checks, the budget and the hints of one window share it."""
+        if not self.as_service:
+            profile = known.required_numbers.read(profile)
         is_matched, as_service = layout.is_matched and not self.exact_columns, self.as_service
         volume = known.volume and replace(known.volume, newest=layout.newest)
         for each in known.beside:

@@ -97,7 +97,7 @@ def page_of(
         note += f", the {LINES_SHOWN} with the largest differences first" if len(lines) > MOST_LINES else ""
         table = PageTable(_CALM, lines)
         sections.append(PageSection("No change seen", (table,), note=note))
-    rows = max((each.rows for each in known.distributions.values()), default=0)
+    rows = max((side.rows + side.other_cells for side in known.distributions.values()), default=0)
     return _page(sections, facts=(("baseline", f"{rows:,} rows"),) if rows else ())
 
 
@@ -201,7 +201,7 @@ def _of_baseline(features: Mapping[str, FeatureProfile], found: Mapping[str, Fea
     )
     lines = tuple(map(Line, cells))
     strange = [name for name in found if odd[name]]
-    rows = max((each.rows for each in found.values()), default=0)
+    rows = max((side.rows + side.other_cells for side in found.values()), default=0)
     text = f"{len(lines):,} features of {count_text(rows)} rows: later data is checked against what they are like."
     told = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
     more = f"; and {len(strange) - 3:,} more" if len(strange) > 3 else ""
@@ -218,6 +218,8 @@ def _odd(feature: FeatureProfile, found: FeatureDistribution) -> str:
     if len(values) == 1:
         return "it has one value alone"
     lacking = f"{_lacking(found)} are missing" if found.present < found.rows / 2 else ""
+    if found.other_cells:
+        lacking = f"{found.other_cells:,} of {found.other_cells + found.present:,} values are no numbers"
     return why_always_new(feature) or lacking or found.reason or ""
 
 

@@ -112,7 +112,7 @@ def _largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
         both = _cdf(now).beside(_cdf(before))
         gaps = np.abs(both.before / both.before[-1] - both.after / both.after[-1])
         place = float(both.values[int(gaps.argmax())])
-        return lambda side: (float(_cdf(side).ranks_at(np.array([place]))[0]), side.num_present) if side.kll else (0, 0)
+        return lambda side: (float(_cdf(side).ranks_at(np.array([place]))[0]), side.num_numbers) if side.kll else (0, 0)
     counts = [side.exact_domain for side in sides]
     if any(side.is_numeric for side in sides) or None in counts:
         return None

@@ -257,7 +257,9 @@ def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
         str(row["feature"]): row | {"distinct": _at_most(row["distinct"], row["num_present"])}
         for row in as_rows(statistics)
     }
-    distributions = from_statistics(statistics) | (from_profile(profile) if profile else {})
+    distributions = from_statistics(statistics)
+    if profile is not None:
+        distributions |= from_profile(DataQualityMonitor().read(profile))
     return Side(path, statistics.dataset.item_count, rows, distributions, profile, statistics)
 
 

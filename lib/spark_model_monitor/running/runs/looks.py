@@ -106,6 +106,8 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     except BadState:  # the columns have changed in the meantime
         rows = _scanned(engine, config, monitor, known, (window.start, until))
         state = rows.state
+    if isinstance(state, Profile):
+        state = known.required_numbers.read(state)
     ledger, runs = (rows.ledger, rows.runs) if rows else (Ledger((), 0, 0), ())
     ledger = replace(ledger, newest=ledger.newest or newest)  # without new data, the age of the newest row matters
     current = Baseline(monitor, state, monitor.metrics(state), ledger, context=context, runs=runs)

@@ -102,6 +102,7 @@ class Baseline(AsTables):
     deequ: str | None = None
     judged: Judged | None = None
     source: Callable[[], Dataset] | None = field(default=None, compare=False)
+    hints: list[Hint] = field(default_factory=list, init=False, compare=False)
     known: list[tuple[Monitor, StoredBaseline]] = field(default_factory=list, init=False, compare=False)
 
     @cached_property
@@ -153,11 +154,16 @@ class Baseline(AsTables):
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
         page = self.monitor.page(self.metrics, (), self.state, None)
-        return Report(page_of_run(page, self.described("baseline", self.constraints), self.ledger))
+        described = self.described("baseline", self.constraints)
+        with_account = page_of_run(page, described, self.ledger, hints=self.hints)
+        return Report(with_account)
 
     def files(self) -> dict[str, bytes]:
         """Every file of the run by its name below the output path."""
-        return self.files_of_data() | (report_files(self.report().page) if self.context.report else {})
+        files = self.files_of_data()
+        if self.context.report:
+            files |= report_files(self.report().page)
+        return files
 
     def files_of_data(self) -> dict[str, bytes]:
         """The same files without the report."""

@@ -9,6 +9,7 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.calibration import verdict
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
+from spark_model_monitor.monitors.data_quality.checks.limits import data_type
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import (
     BASELINE,
@@ -31,6 +32,7 @@ from spark_model_monitor.statistics.drift import (
 
 SWITCHED_OFF = "perform_comparison is Disabled"
 NOTHING = NumericDistribution(levels=())
+TOO_MANY_OTHERS = "{others:,} of {present:,} values are no numbers, more than data_type_check allows"
 TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
 
 
@@ -58,7 +60,9 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
     baseline, current = feature.baseline, feature.now
     reason = why_not_compared(baseline, current)
-    if reason:
+    if reason is None:
+        reason = why_type_forbids(feature)
+    if reason is not None:
         return Finding.not_judged(threshold, reason)
     if feature.growth and not feature.against and PREVIOUS in feature.judged_references:
         return Finding.not_judged(threshold, GROWS)
@@ -111,6 +115,17 @@ def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution
     if baseline.present and current.present and baseline.is_numeric != current.is_numeric:
         return TYPE_CHANGED.format(baseline=baseline.inferred_type.value, current=current.inferred_type.value)
     return None
+
+
+def why_type_forbids(feature: FeatureComparison) -> str | None:
+    """Why a column of numbers can't be compared, if it has more other values than its type check allows; None if it can."""
+    other_cells = feature.now.other_cells
+    if not other_cells:
+        return None
+    finding = data_type(feature, feature.settings.datatype_check_threshold)
+    if finding.status is not CheckStatus.VIOLATED:
+        return None
+    return TOO_MANY_OTHERS.format(others=other_cells, present=feature.now.present + other_cells)
 
 
 def compared_by(

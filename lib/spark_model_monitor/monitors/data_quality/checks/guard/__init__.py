@@ -168,12 +168,13 @@ class Mean:
     variance: float
 
     @classmethod
-    def of_whole_numbers(cls, count: int, total: int, squares: int, unit: int = 1) -> Mean:
+    def from_whole_numbers(cls, count: int, total: int, squares: int, unit: int = 1) -> Mean:
         """From the sum of whole numbers of `unit`ths and the sum of their squares; the variance of equal numbers is exactly 0."""
         if not count:
             return cls(0, 0.0, 0.0)
+        units = count * unit
         spread = max(0, count * squares - total * total)
-        return cls(count, total / (count * unit), spread / (count * unit) ** 2)
+        return cls(count, total / units, spread / units**2)
 
 
 def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
@@ -204,8 +205,14 @@ def _chance_of_difference(difference: float, baseline: Mean, current: Mean, grou
     error = math.sqrt(group * (baseline.variance / baseline.count + current.variance / current.count))
     if not error:
         return 0.0
-    z = difference / error
-    return 2 * normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(groups))))
+    return 2 * widened_tail(difference / error, groups)
+
+
+def widened_tail(z: float, count: float) -> float:
+    """The upper tail, widened like that of a mean of this many numbers with a skewness of 2."""
+    if z <= 0 or math.isinf(z):
+        return normal_above(z)
+    return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(count))))
 
 
 def has_numbers(*sides: FeatureProfile) -> bool:

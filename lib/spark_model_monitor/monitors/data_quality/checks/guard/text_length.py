@@ -48,13 +48,13 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 def _mean_length(shapes: TextShapes) -> Mean:
     characters = shapes.characters + LONG * shapes.long
     squares = shapes.characters_squared + LONG**2 * shapes.long
-    return Mean.of_whole_numbers(shapes.texts + shapes.long, characters, squares)
+    return Mean.from_whole_numbers(shapes.texts + shapes.long, characters, squares)
 
 
 def _mean_length_of_values(frequencies: Frequencies) -> Mean:
     characters = sum(len(value) * count for value, count in frequencies.counts.items())
     squares = sum(len(value) ** 2 * count for value, count in frequencies.counts.items())
-    return Mean.of_whole_numbers(frequencies.total, characters, squares)
+    return Mean.from_whole_numbers(frequencies.total, characters, squares)
 
 
 @GUARDS.register("text_letters_check", needs=TextShapes, same_as=SAME)
@@ -78,11 +78,11 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
 
 def _mean_letters(shapes: TextShapes) -> Mean:
-    return Mean.of_whole_numbers(shapes.texts, shapes.letters, shapes.letters_squared, unit=SHARES)
+    return Mean.from_whole_numbers(shapes.texts, shapes.letters, shapes.letters_squared, unit=SHARES)
 
 
 def _mean_digits(shapes: TextShapes) -> Mean:
-    return Mean.of_whole_numbers(shapes.texts, shapes.digits, shapes.digits_squared, unit=SHARES)
+    return Mean.from_whole_numbers(shapes.texts, shapes.digits, shapes.digits_squared, unit=SHARES)
 
 
 @GUARDS.register("text_words_check", needs=TextShapes, same_as=(*SAME, "text_letters_check"))
@@ -94,11 +94,8 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     shapes = _free_text_shapes(feature, before)
     if shapes is None or shapes[0].words <= shapes[0].texts:
         return None
-    return of_means("mean number of words", _mean_words(shapes[0]), _mean_words(shapes[1]))
-
-
-def _mean_words(shapes: TextShapes) -> Mean:
-    return Mean.of_whole_numbers(shapes.texts, shapes.words, shapes.words_squared)
+    old, new = (Mean.from_whole_numbers(side.texts, side.words, side.words_squared) for side in shapes)
+    return of_means("mean number of words", old, new)
 
 
 @GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))
@@ -165,9 +162,9 @@ def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[T
 
 
 def _free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
-    """The characters of texts without a domain, on both sides; None where values are dates, or they are unknown."""
+    """The characters of texts without a domain, on both sides; None where values are dates or numbers, or they are unknown."""
     old, new = before.state(TextShapes), feature.current.state(TextShapes)
-    if old is None or new is None or not old.texts + old.long or not new.texts + new.long:
+    if old is None or new is None or not old.texts + old.long or not new.texts + new.long or before.is_numeric:
         return None
     if not feature.are_texts or feature.constraints.domains is not None or has_dates(before):
         return None

@@ -16,9 +16,10 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     Mean,
     of_means,
     of_share,
+    widened_tail,
 )
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, normal_quantile
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_quantile
 from spark_model_monitor.statistics.states import FeatureProfile, Moments, VectorCounts
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.vectors import (
@@ -215,7 +216,7 @@ def _test_means(what: str, old: VectorMoments, new: VectorMoments, n: float, m: 
     # The clearest component, or amount of a component; then the clearest direction
     for start, end in ((0, 2 * width), (2 * width, 2 * width + size)):
         index = start + int(z[start:end].argmax())
-        p = 2 * (end - start) * _widened_tail(float(z[index]), min(n, m))
+        p = 2 * (end - start) * widened_tail(float(z[index]), min(n, m))
         name = "mean amount of the vectors along a direction"
         if index < width:
             name = f"mean of component {index + 1}"
@@ -259,25 +260,17 @@ def _hotelling(
     z = math.inf
     if p > 0:
         z = -normal_quantile(p)
-    return _widened_tail(z, min(n, m)), math.sqrt(squared)
-
-
-def _widened_tail(z: float, fewest: float) -> float:
-    """The upper tail, widened like that of a mean of numbers with a skewness of 2. fewest: the numbers of the smaller side."""
-    if z <= 0 or math.isinf(z):
-        return normal_above(z)
-    return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(fewest))))
+    return widened_tail(z, min(n, m)), math.sqrt(squared)
 
 
 def _count_other_lengths(counts: VectorCounts, length: int) -> int:
     """A lower bound for the number of vectors with another length, from what is known of all their lengths."""
     if not counts.shortest <= length <= counts.longest:
         return counts.vectors
+    fewest = (counts.shortest < length) + (counts.longest > length)
     surplus = counts.elements - counts.vectors * length
-    reach = counts.longest - length
-    if surplus <= 0:
-        reach = length - counts.shortest
-    fewest_by_sum = 0
-    if surplus:
-        fewest_by_sum = math.ceil(abs(surplus) / reach)
-    return max((counts.shortest < length) + (counts.longest > length), fewest_by_sum)
+    if surplus > 0:
+        return max(fewest, math.ceil(surplus / (counts.longest - length)))
+    if surplus < 0:
+        return max(fewest, math.ceil(-surplus / (length - counts.shortest)))
+    return fewest
