@@ -102,7 +102,7 @@ def test_a_method_of_ours_is_written_with_its_usual_threshold_and_nothing_else_c
     assert asked == plain
 
 
-OF_OURS = {"verdicts", "false_alarm_budget", "rows", "requested_limits"}
+OF_OURS = {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
 """Members of `monitoring_config` that the service doesn't have; in a feature, it is `always_new`."""
 
 

@@ -62,10 +62,11 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
     baseline, current = feature.baseline, feature.now
     reason = why_not_compared(baseline, current)
-    if reason is None:
-        reason = why_type_forbids(feature)
     if reason is not None:
         return _not_compared(feature, threshold, reason)
+    reason = why_type_forbids(feature)
+    if reason is not None:
+        return Finding.not_judged(threshold, reason)
     if feature.growth and not feature.against and PREVIOUS in feature.judged_references:
         return Finding.not_judged(threshold, GROWS)
     if feature.calibration is not None and feature.rises and not feature.is_drift_requested:
