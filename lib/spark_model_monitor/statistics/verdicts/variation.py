@@ -133,9 +133,13 @@ class PastWindows(dict[str, Values]):
         return self._dispersions[name]
 
     def outlier(self, name: str) -> float | None:
-        """How far the furthest window lies from the reference, if it is an outlier among the others; else None."""
+        """How far the furthest window lies from the reference, if the column has outliers: an odd day moves all tests of
+        values, though not each of them shows it. None if there is none.
+        """
         if name not in self._outliers:
-            self._outliers[name] = find_outlier(name, self)
+            names = [other for other in TESTS_OF_VALUES if other in self] if name in TESTS_OF_VALUES else [name]
+            is_odd = any(has_outlier(other, self) for other in names)
+            self._outliers[name] = _furthest(name, self) if is_odd else None
         return self._outliers[name]
 
     def _set_size(self, effective: float) -> None:
@@ -291,15 +295,15 @@ def _p_beside_past(
     name = component.name
     if name == "range":
         return _p_of_range(now, past)
-    outlier = _as_past_windows(past).outlier(name)
+    compute = _p_of_chi_square if name == "chi2" else _p_of_score
+    p = compute(component, now, past, groups, others)
+    is_rare = max(p, component.p) <= RARE
+    outlier = _as_past_windows(past).outlier(name) if is_rare else None
     if name == "missing":
-        p = _p_beyond_outages(now, past, groups)
-        return p if outlier is not None else min(p, _p_of_score(component, now, past, groups, others))
-    if outlier is not None and _distance(name, now) <= MUCH_MORE * outlier:
-        return 1.0
-    if name == "chi2":
-        return _p_of_chi_square(now, past, groups, others)
-    return _p_of_score(component, now, past, groups, others)
+        p_of_outage = _p_beyond_outages(now, past, groups)
+        return min(p, p_of_outage) if outlier is None else p_of_outage
+    is_usual = outlier is not None and _distance(name, now) <= MUCH_MORE * outlier
+    return 1.0 if is_usual else p
 
 
 def _p_of_score(
@@ -321,31 +325,48 @@ def _p_of_score(
     return _two_sided(component, now, factor, dispersion.windows, tests, own)
 
 
+RARE = 0.01  # above this p-value outliers of the past don't matter
 MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
-OUTLIER = 4.0  # modified z-scores
+OUTLIER = 5.0  # modified z-scores; of 32 normal windows one in 250 columns has such a one
 NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
 
 
-def find_outlier(name: str, past: Raw) -> float | None:
-    """The distance of the furthest past window from the reference, if it is an outlier: windows then don't vary
-    normally, and only one much further out is unlike them. None if there is none.
+TESTS_OF_VALUES = ("location", "spread", "ks", "chi2", "cell")
+
+
+def has_outlier(name: str, past: Raw) -> bool:
+    """Whether a past window is an outlier among the others: windows then don't vary normally, and only one much further
+    out is unlike them.
 
     Cube roots of squares are nearly normal, whatever their degrees of freedom (Wilson and Hilferty 1931).
     Source: Iglewicz and Hoaglin 1993, "How to detect and handle outliers": modified z-scores.
     """
     if len(past["effective"]) < ENOUGH_WINDOWS or not np.isfinite(past[name]).all():
-        return None
-    squares = past[name] ** _POWERS.get(name, 2)
+        return False
     expected = _expected(name, past)
     if not expected.all():  # a single cell can't vary
-        return None
-    between = max(0.0, float((squares / expected - 1).sum() / past["effective"].sum()))  # variance per row
-    roots = np.cbrt(squares / expected / (1 + between * past["effective"]))
-    middle = float(np.median(roots))
-    deviation = NORMAL_MAD * float(np.median(np.abs(roots - middle)))
-    if roots.max() - middle <= OUTLIER * deviation:
-        return None
-    return max(map(_distance_of, squares.tolist(), expected.tolist(), past["effective"].tolist()))
+        return False
+    ratios = past[name] ** _POWERS.get(name, 2) / expected
+    between = max(0.0, float((ratios - 1).sum() / past["effective"].sum()))  # variance per row
+    ratios /= 1 + between * past["effective"]
+    scores = np.cbrt(ratios)
+    if name == "cell":
+        scores = np.array([*map(_score_of_largest, ratios.tolist(), past["cells"].tolist())])
+    middle = float(np.median(scores))
+    deviation = NORMAL_MAD * float(np.median(np.abs(scores - middle)))
+    return bool(scores.max() - middle > OUTLIER * deviation)
+
+
+def _furthest(name: str, past: Raw) -> float:
+    squares = past[name] ** _POWERS.get(name, 2)
+    return max(map(_distance_of, squares.tolist(), _expected(name, past).tolist(), past["effective"].tolist()))
+
+
+def _score_of_largest(ratio: float, cells: float) -> float:
+    """The normal score of the largest squared score of so many cells. ratio: of the square to what is expected."""
+    of_one = 2 * normal_above(math.sqrt(ratio * _largest_squared(cells)))
+    p = -math.expm1(cells * math.log1p(-min(of_one, 1 - 1e-9)))
+    return -normal_quantile(min(max(p, _LEAST), 1 - 1e-9))
 
 
 def _distance(name: str, now: Mapping[str, float]) -> float:
@@ -836,7 +857,7 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
+def _p_of_chi_square(_: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
     """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
     freedom = now["freedom"]
     dispersion = _dispersion("chi2", now, past, others)
