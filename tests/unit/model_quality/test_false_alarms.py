@@ -12,6 +12,7 @@ from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVA
 from .outcomes_made import BY_THRESHOLD, REGRESSION, measured
 
 BASELINES, WINDOWS = 40, 5
+MOST_UNSURE = 10  # of 200: 5 % of the windows of 200 rows
 MOST_ALARMS = 18  # of 200 at 5 %: mean 10, standard deviation 3.1 if the windows were independent
 
 
@@ -26,7 +27,10 @@ def numbers(random, rows):
 
 
 def alarms(plan, sample, window_rows):
-    """Windows with a violation by the service's rule, by the interval rule, and those in which the latter can't tell."""
+    """Windows with a violation by the service's rule, by the interval rule, and those in which the latter can't tell.
+
+    These baselines have limits and no states: a window that is worse by no more than its own error allows passes.
+    """
     random = np.random.default_rng(31)
     counted = np.zeros(3, dtype=int)
     for _ in range(BASELINES):
@@ -49,7 +53,7 @@ def test_healthy_windows_break_the_thresholds_of_the_service_and_keep_ours(plan,
 
     assert service > BASELINES * WINDOWS * 0.4
     assert ours <= MOST_ALARMS
-    assert (cannot_tell > 0) == (window_rows < 1_000)
+    assert cannot_tell <= MOST_UNSURE
 
 
 def test_a_model_that_got_much_worse_is_found_in_every_window():
