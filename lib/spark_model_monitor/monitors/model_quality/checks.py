@@ -273,7 +273,10 @@ class _Judge:
         if p is None and self._is_within_error(measured, operator, constraint.threshold):
             note = self.known.constraints.tolerance
             expected = note.window_rows if note else None
-            return finding.but(reason=WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows))
+            reason = WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
+            if self._is_much_worse(measured, operator, constraint.threshold):
+                return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
+            return finding.but(reason=reason)
         text = broken(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
@@ -285,16 +288,26 @@ class _Judge:
         smallest = smallest_change(baseline, measured.estimate.of_groups(self.known.groups), side, self.level)
         if math.isfinite(smallest):
             finding = finding.but(smallest_change=smallest)
-        is_error = isinstance(baseline, JackknifeEstimate) and side is Side.HIGH
-        size = RATIO_CHANGE * abs(baseline.value) if is_error else METRIC_CHANGE
         counted = measured.counted.rstrip(",")
-        if side.value * (measured.value - baseline.value) > size:
+        if self._is_much_worse(measured, operator, baseline.value):
             reason = finding.reason or MUCH_WORSE.format(counted=counted)
             return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
-        if smallest > size:
+        if smallest > self._change_that_matters(measured, operator, baseline.value):
             unseen = UNSEEN_CHANGE if math.isfinite(smallest) else NOTHING_SEEN
             return finding.unsure(unseen.format(counted=counted, change=smallest), LONGER_WINDOWS)
         return finding
+
+    def _is_much_worse(self, measured: Measured, operator: ComparisonOperator, reference: float) -> bool:
+        """Whether the metric is worse than the reference by more than a change that matters."""
+        if measured.value is None:
+            return False
+        change = WORSE_SIDE[operator].value * (measured.value - reference)
+        return change > self._change_that_matters(measured, operator, reference)
+
+    def _change_that_matters(self, measured: Measured, operator: ComparisonOperator, reference: float) -> float:
+        """Its size: errors have no bounds, so theirs is relative to the reference."""
+        is_error = isinstance(measured.estimate, JackknifeEstimate) and WORSE_SIDE[operator] is Side.HIGH
+        return RATIO_CHANGE * abs(reference) if is_error else METRIC_CHANGE
 
     def _p(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> float | None:
         """The probability of a value this bad in a healthy window; None if the threshold decides alone."""
