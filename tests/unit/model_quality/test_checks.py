@@ -56,12 +56,14 @@ def test_a_threshold_that_is_spelt_otherwise_is_told():
     entry["treshold"] = entry.pop("threshold")
     misspelt = ModelQualityConstraints.model_validate({"binary_classification_constraints": {"recall": entry}})
 
-    [hint] = ModelQualityMonitor(BINARY).hints(outcomes_of(BINARY, "1100", "1000"), TOLD, ModelBaseline(misspelt))
+    window = outcomes_of(BINARY, "1100", "1000")
+    hint, alone = ModelQualityMonitor(BINARY).hints(window, TOLD, ModelBaseline(misspelt))
 
     assert hint.description == (
         "of constraints.json nothing reads: binary_classification_constraints.recall.treshold is unknown; "
         "did you mean threshold?"
     )
+    assert alone.hint == "limits_as_written"  # there are neither statistics nor states
 
 
 def test_a_violation_is_written_as_the_service_writes_it():

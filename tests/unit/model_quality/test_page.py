@@ -172,7 +172,7 @@ def test_a_calm_page_names_the_metric_that_chance_explains_least():
     before, now = of_counts(80, 10, 90, 20), of_counts(78, 10, 90, 22)
     state = outcomes_of(BINARY, "1" * 80 + "0" * 100 + "1" * 20, "1" * 90 + "0" * 110)
 
-    results = check_all(now, ModelBaseline.made_of(suggest(before), None, state))
+    results = check_all(now, ModelBaseline.from_documents(suggest(before), None, state))
     said = headline_of(results)
 
     least = min((result for result in results if result.p is not None), key=lambda result: result.p)

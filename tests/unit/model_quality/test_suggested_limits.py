@@ -50,7 +50,7 @@ def documents(measurement, tolerance=INTERVAL):
 def baseline_of(constraints, statistics=None, state=None, copy=None):
     read = ModelQualityConstraints.from_json(json.dumps(constraints))
     read_statistics = ModelQualityStatistics.from_json(json.dumps(statistics)) if statistics else None
-    return ModelBaseline.made_of(read, read_statistics, state, copy)
+    return ModelBaseline.from_documents(read, read_statistics, state, copy)
 
 
 def verdicts(window, baseline):
@@ -392,10 +392,10 @@ def known_ways(plan, rows):
     statistics, constraints, _ = monitor.documents(state, monitor.metrics(state))
     without_list = constraints.model_copy(update={"requested_limits": None})
     return {
-        "states": ModelBaseline.made_of(constraints, None, state),
-        "files": ModelBaseline.made_of(constraints, statistics),
-        "no list": ModelBaseline.made_of(without_list, statistics, state),
-        "bare": ModelBaseline.made_of(constraints),
+        "states": ModelBaseline.from_documents(constraints, None, state),
+        "files": ModelBaseline.from_documents(constraints, statistics),
+        "no list": ModelBaseline.from_documents(without_list, statistics, state),
+        "bare": ModelBaseline.from_documents(constraints),
     }
 
 

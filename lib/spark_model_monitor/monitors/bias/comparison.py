@@ -87,14 +87,20 @@ class BiasBaseline(StoredBaseline):
             found = next(of, None)
         return None if found is None else {metric.name: metric.value for metric in found.metrics}
 
-    def is_requested(self, metric: str, limit: float | None, suggestions: Collection[float | None]) -> bool:
-        """Whether a person wrote the limit of a metric, or insists on it. suggestions: the baseline's own values, None
-        where its counts don't have the metric, and in the copy; without any, the limit is one of them.
+    def requested_metrics(
+        self, limits: Mapping[str, float | None], *suggestions: Mapping[str, float | None]
+    ) -> frozenset[str]:
+        """The metrics of a group whose limit a person wrote, or insists on. suggestions: the values of the baseline's
+        counts, and those of the copy; a limit of a metric that neither has is suggested.
         """
-        if limit is None:
-            return False
-        values = [value for value in suggestions if value is not None] or [limit]
-        return not is_suggested(metric, limit, values, self.constraints.requested_limits or ())
+        requested = set()
+        for name, limit in limits.items():
+            values = [value for by_name in suggestions if (value := by_name.get(name)) is not None]
+            if limit is not None and not is_suggested(
+                name, limit, values or [limit], self.constraints.requested_limits or ()
+            ):
+                requested.add(name)
+        return frozenset(requested)
 
 
 def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
@@ -272,21 +278,17 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
         groups = min(fewest_groups(side.counts) for side in (of, past) if side is not None)
         for stage in STAGES:
             part = getattr(known.constraints, f"{stage}_bias_metrics")
-            copied_part = getattr(known.copy, f"{stage}_bias_metrics", None)
+            part_of_copy = getattr(known.copy, f"{stage}_bias_metrics", None)
             choice = choices[facet, configured]
-            baseline = known.values(part, facet, choice, segment)
-            limits = baseline or {}
-            copied = known.values(copied_part, facet, choice, segment) or {}
+            limits = known.values(part, facet, choice, segment) or {}
+            copied_values = known.values(part_of_copy, facet, choice, segment) or {}
+            requested = known.requested_metrics(limits, own_values, copied_values)
             found += [
                 MetricComparison(
                     *(stage, facet, configured, metric),
                     baseline=limits.get(metric.name),
                     in_baseline=metric.name in limits,
-                    is_requested=known.is_requested(
-                        metric.name,
-                        limits.get(metric.name),
-                        [own_values.get(metric.name), copied.get(metric.name)],
-                    ),
+                    is_requested=metric.name in requested,
                     neutral=1.0 if tolerances.neutral_di and metric.name in RATIOS else 0.0,
                     rows=rows,
                     interval=intervals.get(metric.name),

@@ -87,7 +87,7 @@ class ModelBaseline(StoredBaseline):
 
         Raises BadDocument if the file's limits are for another type of problem.
         """
-        limits = self.of(problem_type)
+        limits = self.limits(problem_type)
         return [name for name in limits if name in self.suggested_limits and self._has_error(name)]
 
     def _has_error(self, name: str) -> bool:
@@ -114,7 +114,7 @@ class ModelBaseline(StoredBaseline):
             estimates[name] = estimate_from_deviation(window, metric.value, metric.standard_deviation, growth)
         return estimates
 
-    def of(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
+    def limits(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
         """The constraints for a type of problem, by metric.
 
         Raises BadDocument if the file's are for another type.
@@ -129,7 +129,7 @@ class ModelBaseline(StoredBaseline):
         return constraints
 
     @classmethod
-    def made_of(
+    def from_documents(
         cls,
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None = None,

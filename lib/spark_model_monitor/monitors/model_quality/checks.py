@@ -116,7 +116,7 @@ def check_all(
     """
     level = level_of(ledger_of(known, measurement.problem_type, budget, beside))
     judge = _Judge(measurement, known, level, min_samples, as_service)
-    results = [judge.result(name, entry) for name, entry in known.of(measurement.problem_type).items()]
+    results = [judge.result(name, entry) for name, entry in known.limits(measurement.problem_type).items()]
     if as_service:
         order = {name: place for place, name in enumerate(SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))

@@ -172,14 +172,14 @@ class Measurement:
 
 def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     """All metrics by cut and segment, without standard deviations; without segments whose classes are unknown."""
-    found: dict[str, dict[str, Measurement]] = {}
+    measurements: dict[str, dict[str, Measurement]] = {}
     likeness = Likeness.of(evidence_of(outcomes)) if outcomes.confusions else Likeness()
     for cut, segments in outcomes.segments.items():
-        found[cut] = {}
+        measurements[cut] = {}
         for label, rows in segments.items():
             with suppress(BadInput):
-                found[cut][label] = measure(evidence_of(rows), seed=None, likeness=likeness)
-    return found
+                measurements[cut][label] = measure(evidence_of(rows), seed=None, likeness=likeness)
+    return measurements
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
         rows = likeness.rows.get(metric.name, 1.0)
         of_groups = estimate.of_groups(rows, likeness.blocks)
         found[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
-    found |= {name: Measured(name, estimate, ours=True) for name, estimate in _of_user(evidence.values)}
+    found |= {name: Measured(name, estimate, ours=True) for name, estimate in _estimate_user_metrics(evidence.values)}
     return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, found)
 
 
@@ -257,7 +257,7 @@ def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float |
     return float(np.std(values)) if values and all(map(math.isfinite, values)) else None
 
 
-def _of_user(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
+def _estimate_user_metrics(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
     """The user's own metrics: the mean over the outcomes that have a value."""
     for name in (name.removesuffix(".sum") for name in values.names[::2]):
         yield name, quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)

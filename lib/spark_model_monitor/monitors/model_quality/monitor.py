@@ -197,7 +197,7 @@ class ModelQualityMonitor(Monitor):
         state: State | None,
         copy: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        return ModelBaseline.made_of(constraints, statistics, state, copy, as_service=self.as_service)
+        return ModelBaseline.from_documents(constraints, statistics, state, copy, as_service=self.as_service)
 
     def check(
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD

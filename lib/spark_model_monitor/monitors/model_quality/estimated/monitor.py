@@ -299,7 +299,7 @@ class EstimatedQualityMonitor(Monitor):
         state: State | None,
         copy: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        baseline = ModelBaseline.made_of(constraints, statistics, state, copy)
+        baseline = ModelBaseline.from_documents(constraints, statistics, state, copy)
         return replace(baseline, segments={})  # estimates are for all rows only
 
     def check(
@@ -313,7 +313,7 @@ class EstimatedQualityMonitor(Monitor):
                 Finding.not_judged(entry.threshold, None)
                 .unsure(reason, "make the baseline again, with enough scores that are probabilities")
                 .result(entry.comparison_operator.value, metric=PREFIX + name)
-                for name, entry in known.of(self.plan.problem_type).items()
+                for name, entry in known.limits(self.plan.problem_type).items()
             )
         plain = {name.removeprefix(PREFIX): measured for name, measured in found.measurement.metrics.items()}
         results = check_all(
@@ -367,7 +367,7 @@ class EstimatedQualityMonitor(Monitor):
 
 def _of_errors_alone(known: ModelBaseline) -> ModelBaseline:
     """The baseline without metrics that have no estimate."""
-    return known.without(set(known.of(ProblemType.REGRESSION)) - OF_ERRORS)
+    return known.without(set(known.limits(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
 def _as_estimate(result: CheckResult) -> CheckResult:
