@@ -25,7 +25,7 @@ from laws import LAWS, START, Columns, Law, Values
 from scipy import stats
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
-from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import moment
 from spark_model_monitor.monitors.data_quality.clock import examples_lost
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
@@ -162,14 +162,15 @@ class Product:
 
     @property
     def is_unsure(self) -> bool:
-        """Whether something of the last window could not be judged."""
-        return any(result.status is CheckStatus.CANNOT_TELL for result in self.findings.results)
+        """Whether nobody can tell if the last window changed."""
+        return self.findings.outcome is Outcome.CANNOT_TELL
 
     def remember(self) -> None:
         state = self.findings.current.state
         entry = Entry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
         with switched_off(self.part):
-            raw = self.findings.known.raw_statistics(state, examples_lost(self.findings.results))
+            unsure = {feature.name for feature in self.findings.unsure}
+            raw = self.findings.known.raw_statistics(state, examples_lost(self.findings.results), None, unsure)
             self.history = replace(self.history, states={**self.history.states, self.window: state})
             self.history = self.history.with_window(entry, raw)
 
@@ -199,18 +200,6 @@ def leaves_out(component: str) -> Replacement:
     return replacement
 
 
-def thin_tail(original: Any) -> Any:
-    return property(lambda spread: (spread.windows, 1.0))
-
-
-def same_tail(original: Any) -> Any:
-    return lambda spread, *arguments: spread.tail
-
-
-def no_previous_windows(original: Any) -> Any:
-    return property(lambda baseline: tuple(name for name in original.fget(baseline) if name != "previous:8"))
-
-
 def baseline_parts_alone(original: Any) -> Any:
     def past(self: History, reference: str, *arguments: Any, **named: Any) -> Any:
         return {} if reference == "baseline" else original(self, reference, *arguments, **named)
@@ -222,7 +211,6 @@ QUALITY = "monitors.data_quality"
 NUMBERS, TEXTS = f"{QUALITY}.calibration:of_numbers", f"{QUALITY}.calibration:of_categories"
 BASELINE = f"{QUALITY}.comparison:QualityBaseline"
 HISTORY = "reports.history.variation:History"
-SPREAD = "statistics.verdicts.variation:_Spread"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "likeness of neighbours": {f"{QUALITY}.monitor:groups_of": returns({})},
@@ -236,11 +224,6 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "range": {NUMBERS: leaves_out("range")},
     "ks": {NUMBERS: leaves_out("ks")},
     "chi-square": {NUMBERS: leaves_out("chi2"), TEXTS: leaves_out("chi2")},
-    "lasting": {f"{HISTORY}.memory": returns(None)},
-    "filling": {f"{QUALITY}.calibration:_look_for_filled": returns(None)},
-    "tails": {f"{SPREAD}.tail": thin_tail, "statistics.verdicts.variation:_tail_of_cells": same_tail},
-    "storms": {"statistics.verdicts.missing:chance_of_many": returns(0.0)},
-    "previous:8": {f"{BASELINE}.wanted_references": no_previous_windows},
     "learning": {f"{HISTORY}.past": baseline_parts_alone},
 }
 

@@ -93,7 +93,7 @@ def test_churn_constraints_hold_everything_of_the_services_and_what_newer_ones_a
     assert distribution == {**theirs["monitoring_config"]["distribution_constraints"], **added}
 
 
-OURS = {"verdicts", "false_alarm_budget", "rows", "requested_limits"}  # in monitoring_config
+OURS = {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}  # in monitoring_config
 
 
 @pytest.mark.parametrize("case", ["dq-housing-full", "dq-churn"])

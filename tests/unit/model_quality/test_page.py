@@ -169,8 +169,8 @@ def test_a_calm_page_names_the_metric_that_is_closest_to_its_threshold():
 
 
 def test_a_calm_page_names_the_metric_that_chance_explains_least():
-    before, now = of_counts(80, 10, 90, 20), of_counts(78, 10, 90, 22)
-    state = outcomes_of(BINARY, "1" * 80 + "0" * 100 + "1" * 20, "1" * 90 + "0" * 110)
+    before, now = of_counts(800, 100, 900, 200), of_counts(780, 100, 900, 220)
+    state = outcomes_of(BINARY, "1" * 800 + "0" * 1_000 + "1" * 200, "1" * 900 + "0" * 1_100)
 
     results = check_all(now, ModelBaseline.from_documents(suggest(before), None, state))
     said = headline_of(results)
