@@ -31,6 +31,9 @@ from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, statistics_of, suggest
+from spark_model_monitor.monitors.protocol import TOLD
+from spark_model_monitor.reports.history.baselines import of_files
+from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.history_page.history import read_history
 from spark_model_monitor.reports.history_page.over_time import hours_of, tracks_of
 
@@ -126,6 +129,15 @@ def test_without_statistics_and_states_every_limit_applies_as_written():
     assert (result.status, result.p) == (CheckStatus.VIOLATED, None)
 
 
+def test_statistics_without_a_number_of_rows_tell_nothing_of_noise():
+    constraints, statistics = documents(measure_accuracy(900, 1_000))
+    del statistics["dataset"]
+
+    result = verdicts(measure_accuracy(899, 1_000), baseline_of(constraints, statistics))["accuracy"]
+
+    assert (result.status, result.p) == (CheckStatus.VIOLATED, None)
+
+
 def test_a_limit_the_other_way_round_is_a_persons():
     constraints, statistics = documents(of_counts(8, 1, 9, 2))
     constraints["binary_classification_constraints"]["recall"]["comparison_operator"] = "GreaterThanThreshold"
@@ -208,8 +220,8 @@ def test_the_deviation_of_the_file_says_how_many_rows_count():
         pytest.param(0.0015, 890, CheckStatus.PASSED, id="by chance"),
         pytest.param(0.0015, 840, CheckStatus.VIOLATED, id="by more than chance"),
         pytest.param(0.03, 840, CheckStatus.CANNOT_TELL, id="a baseline that is hardly known"),
-        pytest.param(None, 899, CheckStatus.VIOLATED, id="no deviation: as written"),
-        pytest.param(None, 900, CheckStatus.PASSED, id="no deviation: at the limit"),
+        pytest.param(None, 890, CheckStatus.PASSED, id="no deviation: its rows count, and this is chance"),
+        pytest.param(None, 840, CheckStatus.VIOLATED, id="no deviation: more than chance"),
     ],
 )
 def test_a_file_of_the_service_without_states_is_judged_by_its_deviation(deviation, right, status):
@@ -370,6 +382,31 @@ def test_a_merge_keeps_the_edits_and_its_other_limits_are_suggested(tmp_path):
     assert known.constraints.binary_classification_constraints["recall"].threshold == 0.5
     assert known.constraints.requested_limits == ()
     assert known.suggested_limits == (ALL | {"auc"}) - {"recall"}
+
+
+def test_a_promoted_baseline_keeps_its_edits_and_its_other_limits_are_suggested(tmp_path):
+    folder = written(tmp_path / "first", rows_of_archive("binary", np.random.default_rng(9), 500), recall=0.5)
+
+    promote(str(folder), "1", str(tmp_path / "baselines"), datetime(2026, 3, 4, tzinfo=timezone.utc))
+    known = read_baseline(str(tmp_path / "baselines"), ModelQualityMonitor(PLANS["binary"]))
+
+    assert known.constraints.binary_classification_constraints["recall"].threshold == 0.5
+    assert known.suggested_limits == (ALL | {"auc"}) - {"recall"}
+
+
+def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_path):
+    folder = written(tmp_path / "first", rows_of_archive("binary", np.random.default_rng(9), 500))
+    monitor = ModelQualityMonitor(PLANS["binary"])
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(folder / "constraints.json", alone / "constraints.json")
+
+    found, lacking = (of_files(str(place / "constraints.json"), None, monitor) for place in (folder, alone))
+
+    assert found.suggested_limits == ALL | {"auc"}
+    assert lacking.suggested_limits == frozenset()
+    hints = monitor.hints(outcomes_of(PLANS["binary"], ["1"], ["1"], [0.9]), TOLD, lacking)
+    assert [hint.hint for hint in hints] == ["limits_as_written"]
 
 
 # Healthy windows and drops, by generators; benchmarks/false_alarms.py has more of both

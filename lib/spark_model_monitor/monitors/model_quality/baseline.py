@@ -94,11 +94,11 @@ class ModelBaseline(StoredBaseline):
         if name in self.estimates:
             return True
         metric = self.reported.get(name)
-        return bool(self.rows) and metric is not None and metric.standard_deviation is not None
+        return bool(self.rows) and metric is not None and metric.value is not None
 
     def baseline_estimates(self, measurement: Measurement) -> dict[str, Estimate]:
         """The baseline's own estimates of the tested metrics that the window has. Without states, its rows are assumed to
-        vary as those of the window.
+        vary as those of the window, or more if its file says so.
         """
         growth = (self.rows or 0) / max(measurement.rows, 1)
         estimates: dict[str, Estimate] = {}
@@ -108,10 +108,11 @@ class ModelBaseline(StoredBaseline):
                 continue
             metric = self.reported[name]
             measured = measurement.metrics.get(name)
-            if measured is None or metric.value is None or metric.standard_deviation is None:
+            if measured is None or metric.value is None:
                 continue
             window = measured.estimate.of_groups(self.groups)
-            estimates[name] = estimate_from_deviation(window, metric.value, metric.standard_deviation, growth)
+            deviation = metric.standard_deviation or 0.0  # unknown below 200 rows, and where a sample has no such rows
+            estimates[name] = estimate_from_deviation(window, metric.value, deviation, growth)
         return estimates
 
     def limits(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
