@@ -63,7 +63,8 @@ class Column:
     """What two samples of a feature show of its drift. samples, distance: None if a side has no values. share: of the
     baseline's most frequent value, for texts and flags. windows: number of earlier ones, or parts of the baseline, that
     show how much the column varies; phi: by what factor more than independent rows. groups: how many rows count as one.
-    unfit: why there are no windows. family: the family whose level it shares.
+    group_column: the column that explains why they are alike, if nobody named it. components_of_rows: the components if
+    rows were independent nevertheless. unfit: why there are no windows. family: the family whose level it shares.
     """
 
     components: tuple[Component, ...] = ()
@@ -71,15 +72,23 @@ class Column:
     distance: float | None = None
     share: float | None = None
     adjusted_p: float = 1.0
+    adjusted_p_of_rows: float = 1.0
     windows: int = 0
     phi: float = 1.0
     groups: float = 1.0
+    group_column: str | None = None
+    components_of_rows: tuple[Component, ...] = ()
     unfit: str | None = None
     family: str = DRIFT
 
     @cached_property
     def p(self) -> float:
         return combined(self.components)
+
+    @property
+    def p_of_rows(self) -> float:
+        """The p-value if rows were independent, where the column that explains why they aren't was not named."""
+        return combined(self.components_of_rows)
 
     @property
     def rarest(self) -> Component | None:
@@ -107,11 +116,20 @@ class Calibration:
         return found.level, found.tests
 
     def allowed_for(
-        self, finding: Finding, family: str, lacking: int, rows: int, *, groups: float = 1.0, least: float = 0.0
+        self,
+        finding: Finding,
+        family: str,
+        lacking: int,
+        rows: int,
+        *,
+        groups: float = 1.0,
+        least: float = 0.0,
+        group_column: str | None = None,
     ) -> Finding:
         """A finding about a suggested limit: a violation only if the window's own test confirms it.
 
         lacking, rows: of the baseline. groups: how many rows count as one. least: a lower bound for the p-value.
+        group_column: the column that explains why rows are alike, if nobody named it.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
@@ -122,7 +140,8 @@ class Calibration:
         if p <= level / tests:
             return finding.but(p=p)
         if p > chance_of_more(lacking, rows, now, finding.m):
-            return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=GROUPED, description=None)
+            reason = reason_of_groups(group_column)
+            return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
         enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
         reason = MAY_BE_CHANCE.format(rows=finding.m, enough=enough)
@@ -131,8 +150,8 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
-    """Two sides of a feature whose column is requested. groups, unfit, family: of that feature. tested: whether tests
-    count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for them. others: how
+    """Two sides of a feature whose column is requested. groups, group_column, unfit, family: of that feature. tested: whether
+    tests count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for them. others: how
     much other columns vary. known: another side whose values don't count as new.
     """
 
@@ -145,6 +164,7 @@ class ColumnRequest:
     past: Raw | None = None
     others: Others | None = None
     known: FeatureDistribution | None = None
+    group_column: str | None = None
 
     @property
     def lacking(self) -> Lacking:
@@ -191,7 +211,7 @@ def _untested(asked: ColumnRequest) -> Column | None:
     baseline, current = asked.baseline, asked.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    column = Column(unfit=asked.unfit, family=asked.family)
+    column = Column(unfit=asked.unfit, family=asked.family, group_column=asked.group_column)
     if asked.past is None and not asked.tested:
         column.phi = column.groups = asked.groups.of_values
     if not (baseline.present and current.present):
@@ -218,20 +238,32 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
         column.components = ()
         return
     past = comparable(now, past)
-    components = [allowed_for(component, now, past, groups, others) for component in column.components]
+    new_share = now["unseen"] if asked.known is None else _share_of_new_values(asked, asked.known)
+    share = column.samples.share
     is_numeric = asked.baseline.numbers is not None and asked.current.numbers is not None
-    if not is_numeric:
-        new = now["unseen"]
-        if new and asked.known is not None:
-            old = {*(asked.baseline.categories or ()), *(asked.known.categories or ())}
-            new = sum(count for value, count in (asked.current.categories or {}).items() if value not in old)
-            new /= asked.current.present
-        components.append(unseen(now, past, column.samples.share, groups, new))
+
+    def as_past_windows(rows_in_groups: Groups) -> tuple[Component, ...]:
+        components = [allowed_for(component, now, past, rows_in_groups, others) for component in column.components]
+        if not is_numeric:
+            components.append(unseen(now, past, share, rows_in_groups, new_share))
+        return tuple(components)
+
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
-    column.components, column.windows = tuple(components), len(past["rows"])
-    column.phi, column.groups = max(widest, groups.new_values), groups.of_values
+    if asked.group_column is not None:
+        column.components_of_rows = as_past_windows(ALONE)
+    column.components = as_past_windows(groups)
+    column.windows = len(past["rows"])
+    column.phi = max(widest, groups.new_values)
+    column.groups = groups.of_values
     if fewer_are_missing(asked.lacking):
         _look_for_filled(column, asked, now, past)
+
+
+def _share_of_new_values(asked: ColumnRequest, earlier: FeatureDistribution) -> float:
+    """The share of a text's values that neither the baseline nor earlier windows have."""
+    old = {*(asked.baseline.categories or ()), *(earlier.categories or ())}
+    counts = asked.current.categories or {}
+    return sum(count for value, count in counts.items() if value not in old) / asked.current.present
 
 
 def _look_for_filled(
@@ -251,6 +283,10 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
         members = [column for column in columns.values() if column.family == family]
         for column, p in zip(members, adjusted([column.p for column in members]), strict=True):
             column.adjusted_p = p
+        if any(column.components_of_rows for column in members):
+            of_rows = [column.p_of_rows if column.components_of_rows else column.p for column in members]
+            for column, p in zip(members, adjusted(of_rows), strict=True):
+                column.adjusted_p_of_rows = p
     return dict(columns)
 
 
@@ -259,6 +295,10 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
 
 NO_HISTORY = "no earlier windows: how much this column varies between windows is unknown"
 GROUPED = "its rows come in groups, so the window says less than as many independent rows would"
+SCATTERED = (
+    "rows with the same {column!r} are alike and lie scattered, so the window says less than as many independent rows "
+    "would; make the baseline with --group-column {column}"
+)
 INDEPENDENT = "rows assumed independent"
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 CHANCES = "; by chance so few are missing in {:.2g} of the windows, and so many more rows have one value in {:.2g}"
@@ -271,6 +311,11 @@ SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the record
 
 RARE = 0.05
 """The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
+
+
+def reason_of_groups(group_column: str | None) -> str:
+    """Why a window can't tell because its rows come in groups. group_column: the one that shows it, if nobody named it."""
+    return GROUPED if group_column is None else SCATTERED.format(column=group_column)
 
 
 def verdict(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
@@ -286,7 +331,8 @@ def verdict(finding: Finding, threshold: float, column: Column, calibration: Cal
     if column.phi > 1 and column.samples is not None and column.distance is not None:
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if finding.status is CheckStatus.VIOLATED and low <= threshold:
-            return finding.but(**known, status=CheckStatus.CANNOT_TELL, reason=GROUPED, description=None)
+            reason = reason_of_groups(column.group_column)
+            return finding.but(**known, status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
         return finding.but(**known)  # in addition to `observed`, another number for the same drift
     reason = f"{column.unfit or NO_HISTORY}; {_unseen(seen, column)}"
@@ -302,6 +348,9 @@ def _by_tests(
     why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
     why += IN_GROUPS.format(rows=column.groups) if column.groups > 1 else ""
     tested = {**seen, "p": column.p, "adjusted_p": column.adjusted_p}
+    if column.components_of_rows and column.adjusted_p_of_rows <= level < column.adjusted_p:
+        reason = reason_of_groups(column.group_column)
+        return {**tested, "status": CheckStatus.CANNOT_TELL, "reason": reason, "description": None}
     low = high = None
     if distance is not None and samples is not None:
         low, high = distance_interval(distance, samples, phi=column.phi)

@@ -124,6 +124,7 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
                 past=past,
                 others=comparison.others(reference) if past is not None else None,
                 known=None if reference == BASELINE else feature.baseline,
+                group_column=feature.suspected_group_column,
             )
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
@@ -131,7 +132,13 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
                 past, others = feature.past_in(label), comparison.others(BASELINE)
                 sides = part.baseline, part.now
                 asked[label, name] = ColumnRequest(
-                    *sides, feature.groups, SEGMENTS, tested=tested, past=past, others=others
+                    *sides,
+                    feature.groups,
+                    SEGMENTS,
+                    tested=tested,
+                    past=past,
+                    others=others,
+                    group_column=feature.suspected_group_column,
                 )
     found = zip(asked, columns_of([*asked.values()]), strict=True)
     columns = {key: column for key, column in found if column is not None}

@@ -40,7 +40,7 @@ from spark_model_monitor.monitors.segments import told_in, with_segments
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
-from spark_model_monitor.statistics.verdicts.groups import each_has_a_name
+from spark_model_monitor.statistics.verdicts.groups import every_row_has_its_name
 from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
@@ -127,7 +127,7 @@ class ModelBaseline(StoredBaseline):
         """The same, or whether each row has a name of its own, unlike the baseline's."""
         if self.group_column is None:
             return False
-        return self.has_fewer_names(outcomes) or each_has_a_name(outcomes.rows_by_block, self.rows_by_block)
+        return self.has_fewer_names(outcomes) or every_row_has_its_name(outcomes.rows_by_block, self.rows_by_block)
 
     def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
         """The baseline's own estimates of the metrics that still have the suggested threshold."""

@@ -57,10 +57,13 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding
-        groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
+        groups = 1.0 if feature.calibration.rows_are_independent else feature.design_effect
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
         lacking, rows = round(rare * groups), feature.baseline.present
-        return feature.calibration.allowed_for(finding, CONTENTS, lacking, rows, groups=groups)
+        group_column = feature.suspected_group_column
+        return feature.calibration.allowed_for(
+            finding, CONTENTS, lacking, rows, groups=groups, group_column=group_column
+        )
     if least >= threshold:
         reason = AT_LEAST if least < most else None
         return Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)
@@ -113,7 +116,10 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     lacking, least = baseline.rows - baseline.present, 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least = feature.chance_of_missing
-    return feature.calibration.allowed_for(finding, COMPLETENESS, lacking, baseline.rows, least=least)
+    group_column = feature.suspected_group_column
+    return feature.calibration.allowed_for(
+        finding, COMPLETENESS, lacking, baseline.rows, least=least, group_column=group_column
+    )
 
 
 TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
@@ -145,8 +151,10 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         description=partial(messages.data_type, expected.value, threshold),
     )
     if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
-        groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
-        finding = feature.calibration.allowed_for(finding, CONTENTS, 0, feature.baseline.present, groups=groups)
+        groups = 1.0 if feature.calibration.rows_are_independent else feature.design_effect
+        group_column = feature.suspected_group_column
+        rows = feature.baseline.present
+        finding = feature.calibration.allowed_for(finding, CONTENTS, 0, rows, groups=groups, group_column=group_column)
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
         if is_violated and has_whole_numbers(feature.current):
             return finding.but(status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
