@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.verdicts.multiplicity import adjusted
 from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
@@ -36,7 +36,7 @@ from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
 LONG_GROUP = 64  # rows
 SHORT_BLOCK, FEWEST_BLOCKS = 32, 16  # longer sums than that are taken if there are so many: few say little
-ONE_IN_100 = 2.326  # standard deviations of a normal variable
+ONE_IN_40 = 1.96  # standard deviations of a normal variable
 SIGNIFICANT = 0.01  # of tables of independent rows, at most this share has a column that is taken to be dependent
 PROBABLE = 0.2  # of windows with one dependent column, at most this share has another that is taken to be
 MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
@@ -56,14 +56,7 @@ class DesignEffect(NamedTuple):
     p: float
 
 
-    @property
-    def z(self) -> float:
-        """The p-value as a normal score."""
-        return -normal_quantile(min(max(self.p, 1e-300), 0.999))
-
-
 INDEPENDENT = DesignEffect(1.0, 1.0)
-SLACK = float(__import__("os").environ.get("SLACK", "4"))
 
 
 class ScoredColumn(NamedTuple):
@@ -329,11 +322,13 @@ def rows_counting_as_one(
     )
     columns = len(of_groups)
     if columns > 1 and columns * of_groups[0].p <= SIGNIFICANT and (columns - 1) * of_groups[1].p <= PROBABLE:
-        shown = [effect for effect in of_groups if columns * effect.p <= PROBABLE]
-        typical_rows = float(np.median([effect.rows for effect in shown]))
-        least_z = min(effect.z for effect in shown) - SLACK
+        shown = [effect.rows for effect in of_groups if columns * effect.p <= PROBABLE]
+        typical_rows = float(np.median(shown))
+        # of groups that are as long, one in 40 estimates is smaller by this factor (Wilson and Hilferty 1931)
+        freedom = 3 * rows / (2 * LONG_GROUP)
+        error = max(0.01, 1 - 2 / (9 * freedom) - ONE_IN_40 * math.sqrt(2 / (9 * freedom))) ** -3
         for index, effect in enumerate(effects):
-            if are_dependent[index] or effect.z >= least_z:
+            if are_dependent[index] or error * max(effect.rows, 1.0) >= min(shown):
                 counts[index] = max(effect.rows, typical_rows)
     return [MARGIN * count if count > MOST_DISPERSED else 1.0 for count in counts]
 
