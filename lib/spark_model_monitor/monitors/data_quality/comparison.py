@@ -426,8 +426,8 @@ class FeatureComparison:
         past, now = self.past(BASELINE), of_window(self.baseline, self.now)
         if past is None or now is None:
             return max(1.0, self.groups.of_missing)
-        others = self.whole.others(BASELINE)
-        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, others)
+        other_columns = self.whole.others(BASELINE)
+        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, other_columns)
         return max(certain, self.groups.new_missing)
 
     @property

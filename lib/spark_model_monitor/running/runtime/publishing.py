@@ -130,12 +130,15 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
 
     reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
     """
-    told, known = window_told(config), findings.known
+    told = window_told(config)
+    known = findings.known
     if told is None or known is None or config.replays_service:
         return
     violated = examples_lost(findings.results)
-    window, newest = window_of(config), findings.current.ledger.newest
+    window = window_of(config)
+    newest = findings.current.ledger.newest
     age = None if window is None or newest is None else window.end - newest
+    outcomes = feature_outcomes(findings.results)
     found = known.raw_statistics(findings.current.state, violated, age)
     if found is None:
         return
@@ -144,7 +147,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
             history = read_history(config.output_path)
             folder = run.folder.removeprefix(join(history.folder, ""))
             entry = Entry(moment(told[1]), told[0], run.run_id, folder, baseline_id(reference), findings.count > 0)
-            write_history(history.with_window(entry, found, feature_outcomes(findings.results)))
+            write_history(history.with_window(entry, found, outcomes))
     except Exception as error:
         log.warning("the history of windows: %s", failure_of(error).reason)
 
@@ -211,7 +214,8 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
     with ExitStack() as alone:  # runs of other hours may share the history
         lease = _tried(lambda: alone.enter_context(holding_alerts(config.output_path, config.lease_wait)), failures)
         known = _tried(lambda: read_alerts(config.output_path), failures)
-        before, is_ours = known or Alerts(), lease is not None and known is not None
+        before = known or Alerts()
+        is_ours = lease is not None and known is not None
         window = monitored_window(findings, run, config, now)
         alerts = with_window(before, window, rule)
         if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions

@@ -350,13 +350,13 @@ def _for_this_window(dispersion: float, scale: float, groups: float) -> float:
 
 
 def certain_phi(
-    name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None
+    name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, other_columns: Others | None = None
 ) -> float:
     """`phi` as far as past windows certainly show it, by the lower limit of the dispersion.
 
     Source: Wilson and Hilferty 1931, "The distribution of chi-square".
     """
-    spread = _spread(name, now, past, others)
+    spread = _spread(name, now, past, other_columns)
     error = 2 / 9 / (spread.windows * max(spread.even, 1.0))
     least_dispersion = spread.dispersion / (1 - error + CERTAIN * math.sqrt(error)) ** 3
     return _for_this_window(least_dispersion, spread.scale, groups)

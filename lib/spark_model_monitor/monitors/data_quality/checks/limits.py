@@ -111,7 +111,8 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     )
     if feature.calibration is None or "completeness" not in feature.suggested_limits:
         return finding
-    lacking, least = baseline.rows - baseline.present, 0.0
+    lacking = baseline.rows - baseline.present
+    least = 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least = feature.chance_of_missing
     is_grouped = bool(feature.whole.groups)
