@@ -20,7 +20,6 @@ class Mark(Enum):
     NONE = ""
     GOOD = "passed"
     BAD = "violated"
-    UNSURE = "may have changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +303,7 @@ MOST_LINES, LINES_SHOWN = 50, 20  # a longer table folds after LINES_SHOWN rows 
 VERDICTS = {
     CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
     CheckStatus.PASSED: (Mark.GOOD, "✓ passed"),
-    CheckStatus.CANNOT_TELL: (Mark.UNSURE, "? may have changed"),
+    CheckStatus.CANNOT_TELL: (Mark.NONE, "no change seen"),
     CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
 }
 """How a page shows a check's verdict: colour, sign and word."""

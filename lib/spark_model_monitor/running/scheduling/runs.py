@@ -141,6 +141,7 @@ LOADED = (
     "spark_model_monitor.running.inputs.data_sets",
     "spark_model_monitor.monitors.data_quality.scan",
     "spark_model_monitor.monitors.data_quality.causes",
+    "spark_model_monitor.monitors.data_quality.lasting",
     "spark_model_monitor.monitors.data_quality.segments",
     "spark_model_monitor.statistics.states.offences",
     "spark_model_monitor.statistics.verdicts.volume",
@@ -161,7 +162,6 @@ LOADED_FOR_SPARK = (
 _OUTCOMES = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
     ExitStatus.VIOLATIONS: ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
-    ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # in the service's words; the message says more
     ExitStatus.TERMINATED: ExecutionStatus.STOPPED,
     -15: ExecutionStatus.STOPPED,
     KILLED: ExecutionStatus.STOPPED,
