@@ -129,7 +129,10 @@ def check(root: Path) -> int:
 
 
 def lower(root: Path) -> int:
-    """Without a table, today's figures become it."""
+    """Without a table, today's figures become it; one that is committed can't be replaced by deleting it."""
+    if not (root / TABLE).is_file() and read_file_at(root, "HEAD", TABLE):
+        print(f"{TABLE} is deleted, and a new one could have higher ceilings. Run `git checkout HEAD -- {TABLE}`.")
+        return 1
     figures = compute_figures(measure_tree(root))
     ceilings = read_ceilings(root) or compute_ceilings(figures)
     write_ceilings(root, lower_ceilings(ceilings, figures))

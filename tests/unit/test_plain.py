@@ -153,6 +153,17 @@ def test_without_a_table_todays_figures_become_the_ceilings(tree, check):
     assert ceilings[Key("lib/a", "local", "told")] == 1
 
 
+def test_a_table_that_was_deleted_is_not_made_anew(tree, capsys):
+    tree.run("--lower")
+    tree.commit()
+    (tree.root / TABLE).unlink()
+    tree.write("lib/a/more.py", "found = 1\n")
+
+    assert tree.run("--lower") == 1
+    assert f"git checkout HEAD -- {TABLE}" in capsys.readouterr().out
+    assert not (tree.root / TABLE).exists()
+
+
 def test_a_new_odd_name_fails_with_its_place_and_a_term(tree, check):
     tree.run("--lower")
     tree.write("lib/a/rows.py", f"{PLAIN}\n\ndef of_rows(path):\n    found = path\n    return found\n")
@@ -397,9 +408,8 @@ def test_a_changed_file_is_compared_with_what_it_was(tree, capsys):
 def test_a_ceiling_that_was_raised_by_hand_is_found(tree, capsys):
     tree.run("--lower")
     tree.commit()
-    tree.write("lib/a/more.py", "found = 1\n")
-    (tree.root / TABLE).unlink()
-    tree.run("--lower")
+    table = (tree.root / TABLE).read_text()
+    tree.write(TABLE, f"{table}lib/a\tlocal\tfound\t1\n")
     capsys.readouterr()
 
     assert tree.run("--compare", "HEAD") == 1
