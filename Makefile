@@ -47,10 +47,10 @@ help: ## show this list
 setup: $(VENV)/.run java jar classes ## set up everything that a job needs: .venv, a Java if there is none, Deequ's JAR
 
 demo: setup ## generate an example, baseline it, monitor an hour of it, and say what is wrong
-	@$(PY) -m spark_model_monitor.cli demo $(ARGS)
+	@$(PY) -m spark_model_monitor demo $(ARGS)
 
 demo-fleet: $(VENV)/.run ## watch twenty made-up models of which two break: one page, one message
-	@$(PY) -m spark_model_monitor.cli demo --fleet --output spark-model-monitor-fleet $(ARGS)
+	@$(PY) -m spark_model_monitor demo --fleet --output spark-model-monitor-fleet $(ARGS)
 
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of test-all; ARGS='tests/unit -k kll' chooses some of all, SPARK=4.0 a Spark
 	@$(PYTEST) $(if $(NAMED),,-m "not rest and not slow") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))

@@ -178,7 +178,7 @@ def _command(*words: str | Path) -> float:
     took = []
     for _ in range(ROUNDS + 1):  # the first start reads modules from the disk
         began = _of_children()
-        command = [sys.executable, "-m", "spark_model_monitor.cli", *map(str, words)]
+        command = [sys.executable, "-m", "spark_model_monitor", *map(str, words)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         took.append(_of_children() - began)
     return min(took)

@@ -52,7 +52,7 @@ def eight_rows(folder: Path) -> Path:
 
 def command_seconds(folder: Path) -> tuple[float, float]:
     """Seconds on the clock, and of processor cores, of a monitoring job of eight rows."""
-    source, words = eight_rows(folder), [sys.executable, "-m", "spark_model_monitor.cli"]
+    source, words = eight_rows(folder), [sys.executable, "-m", "spark_model_monitor"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
     flags = [str(source), "--output-path"]
     baseline, output = str(folder / "baseline"), str(folder / "report")

@@ -48,7 +48,7 @@ MODELS, ROUNDS, AT_MOST = 50, 3, 4.0
 WINDOWS, MEASURED, LAST = 400, 40, 10_000
 FLAT = 1.25
 LARGE, LARGEST = 1_000, 5_000_000
-COMMAND = ("-m", "spark_model_monitor.cli", "watch", FLEET, "--state", "state", "--page", "index.html")
+COMMAND = ("-m", "spark_model_monitor", "watch", FLEET, "--state", "state", "--page", "index.html")
 ENTRIES = 10_000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 HOUR = datetime(2024, 3, 4, 1, tzinfo=timezone.utc)

@@ -90,7 +90,7 @@ def write_runs(folder: Path, windows: int, features: int, rows: int) -> None:
 
 def measured(folder: Path, page: Path) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "spark_model_monitor.cli", "report", str(folder), "--output", str(page)]
+    command = [sys.executable, "-m", "spark_model_monitor", "report", str(folder), "--output", str(page)]
     subprocess.run(command, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -62,7 +62,7 @@ def python(program: str, *words: object) -> list[str]:
 
 
 def command(*words: object) -> list[str]:
-    return [sys.executable, "-c", TIMED, sys.executable, "-m", "spark_model_monitor.cli", *map(str, words)]
+    return [sys.executable, "-c", TIMED, sys.executable, "-m", "spark_model_monitor", *map(str, words)]
 
 
 def compare_captures(records: int, folder: Path) -> None:
@@ -112,7 +112,7 @@ def compare_due_hours(folder: Path) -> None:
         for record in folder.glob("*.executions.json"):
             record.unlink()
         subprocess.run(
-            [sys.executable, "-m", "spark_model_monitor.cli", "run-due", "--schedule", schedule],
+            [sys.executable, "-m", "spark_model_monitor", "run-due", "--schedule", schedule],
             check=True,
             capture_output=True,
         )

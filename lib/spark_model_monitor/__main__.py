@@ -1,4 +1,4 @@
-"""`python -m spark_model_monitor`: the command `spark-model-monitor`."""
+"""`python -m spark_model_monitor`: the command, also where the package is on the path but not installed."""
 
 import sys
 

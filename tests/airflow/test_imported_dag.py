@@ -27,7 +27,7 @@ def imported(tmp_path, airflow):
         for number, answer in enumerate(given):
             files.append(tmp_path / f"{number}.json")
             files[-1].write_text(json.dumps(answer))
-        command = [PRODUCT_PYTHON, "-m", "spark_model_monitor.cli", "import", *map(str, files), "--airflow"]
+        command = [PRODUCT_PYTHON, "-m", "spark_model_monitor", "import", *map(str, files), "--airflow"]
         subprocess.run([*command, "--output", str(tmp_path / "dags")], check=True, capture_output=True, timeout=120)
         bag = DagBag(dag_folder=str(tmp_path / "dags"), bundle_name="dags-folder")
         assert bag.import_errors == {}

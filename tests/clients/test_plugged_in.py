@@ -44,7 +44,7 @@ def test_mlflow_has_a_run_with_the_metrics_the_verdict_and_the_page(folder, plug
     hour = ("--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z")
     where = ("later.csv", "--baseline", "orders-baseline", "--sink", "mlflow:orders", "--sink-required")
     for _ in range(2):  # the same run again is the same run
-        done = run(folder, python, "-m", "spark_model_monitor.cli", "monitor", *where, *hour, **store)
+        done = run(folder, python, "-m", "spark_model_monitor", "monitor", *where, *hour, **store)
         assert done.returncode == 0, done.stderr
 
     [found] = json.loads(run(folder, python, ROOT / "tests/clients/mlflow_run.py", "orders", **store).stdout)

@@ -103,7 +103,7 @@ def test_violations_are_a_success_unless_they_are_to_fail(jobs):
 def test_runs_of_several_hours_are_merged_without_reading_a_row(jobs):
     monitored(jobs, "unfair.csv", "hour-1")
     monitored(jobs, "fair.csv", "hour-2")
-    command = [str(ROOT / ".venv" / "bin" / "python"), "-m", "spark_model_monitor.cli", "merge-states"]
+    command = [str(ROOT / ".venv" / "bin" / "python"), "-m", "spark_model_monitor", "merge-states"]
     merged = subprocess.run(
         [*command, "hour-1", "hour-2", "--output", "day"],
         cwd=jobs.folder,

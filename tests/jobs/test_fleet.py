@@ -42,7 +42,7 @@ def test_a_broken_model_keeps_no_other_from_its_page(tmp_path):
 
 def watch(folder, *flags):
     """The command over the fleet of a folder, as it is called: what it printed, its log, and the page."""
-    words = [sys.executable, "-m", "spark_model_monitor.cli", "watch", demo.FLEET, "--state", "state", *flags]
+    words = [sys.executable, "-m", "spark_model_monitor", "watch", demo.FLEET, "--state", "state", *flags]
     ended = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     return ended, (folder / demo.PAGE).read_text()
 
@@ -138,7 +138,7 @@ def test_a_signal_ends_a_fleet_and_the_jobs_under_way(tmp_path):
         "variables": said["defaults"]["variables"] | {"record_preprocessor_script": "sleeps.py"},
     }
     (tmp_path / demo.FLEET).write_text(json.dumps(said))
-    words = [sys.executable, "-m", "spark_model_monitor.cli", "watch", demo.FLEET, "--state", "state", "--at-once", "2"]
+    words = [sys.executable, "-m", "spark_model_monitor", "watch", demo.FLEET, "--state", "state", "--at-once", "2"]
     process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         jobs = waited_for(lambda: found if len(found := sorted(tmp_path.glob("pid-*"))) == 2 else None)

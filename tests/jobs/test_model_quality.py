@@ -347,7 +347,7 @@ def test_a_metric_of_the_users_own_lies_beside_the_others(jobs, baseline):
 
 
 def test_hours_are_merged_by_the_command(jobs, baseline):
-    command = [sys.executable, "-m", "spark_model_monitor.cli", "merge-states", baseline, baseline, "--output", "twice"]
+    command = [sys.executable, "-m", "spark_model_monitor", "merge-states", baseline, baseline, "--output", "twice"]
     finished = subprocess.run(
         command,
         cwd=jobs.folder,

@@ -61,7 +61,7 @@ def clone(tmp_path_factory):
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / "bin").mkdir()
     python = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'
-    command = f'#!/bin/sh\nexec "{sys.executable}" -m spark_model_monitor.cli "$@"\n'
+    command = f'#!/bin/sh\nexec "{sys.executable}" -m spark_model_monitor "$@"\n'
     for name, script in (
         (".venv/bin/python", python),
         (".venv/bin/spark-model-monitor", command),

@@ -50,7 +50,7 @@ def folder(spark, tmp_path_factory):
 
 def command(folder, *words):
     return subprocess.run(
-        [sys.executable, "-m", "spark_model_monitor.cli", *words],
+        [sys.executable, "-m", "spark_model_monitor", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
         cwd=folder,
         capture_output=True,

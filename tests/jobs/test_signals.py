@@ -59,7 +59,7 @@ def baseline(folder, script, *flags):
 
 
 def started(folder, *words):
-    command = [sys.executable, "-m", "spark_model_monitor.cli", *words]
+    command = [sys.executable, "-m", "spark_model_monitor", *words]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

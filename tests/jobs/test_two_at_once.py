@@ -144,7 +144,7 @@ def run_due(folder, state):
         [
             sys.executable,
             "-m",
-            "spark_model_monitor.cli",
+            "spark_model_monitor",
             "run-due",
             "--schedule",
             "churn.json",

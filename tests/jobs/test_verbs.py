@@ -18,7 +18,7 @@ ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
 def command(tmp_path):
     def run(*words):
         return subprocess.run(
-            [sys.executable, "-m", "spark_model_monitor.cli", *words],
+            [sys.executable, "-m", "spark_model_monitor", *words],
             cwd=tmp_path,
             env={"PYTHONPATH": str(LIB), "PATH": os.defpath, "JAVA_HOME": str(tmp_path / "no java")},
             capture_output=True,
@@ -53,7 +53,7 @@ def test_a_file_becomes_a_baseline_and_the_next_one_is_held_against_it(command, 
 def test_what_needs_spark_gets_one_as_spark_submit_starts_it(command, tmp_path):
     reader = '{"spark": {"format": "csv", "options": {"header": true}}}'
     done = subprocess.run(
-        [sys.executable, "-m", "spark_model_monitor.cli", "baseline", "march.csv", "--dataset-format", reader],
+        [sys.executable, "-m", "spark_model_monitor", "baseline", "march.csv", "--dataset-format", reader],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(LIB)},
         capture_output=True,

@@ -34,7 +34,7 @@ def local_job(boto3_at_the_proxy):
     def run(name, *flags):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
         done = subprocess.run(
-            [sys.executable, "-m", "spark_model_monitor.cli", name, *flags, "--engine", "auto"],
+            [sys.executable, "-m", "spark_model_monitor", name, *flags, "--engine", "auto"],
             env={**environment, **boto3_at_the_proxy, "PYTHONPATH": str(ROOT / "lib")},
             capture_output=True,
             text=True,

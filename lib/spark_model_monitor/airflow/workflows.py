@@ -222,7 +222,7 @@ class CommandOperator(BaseOperator):
     def run_command(self, words: Sequence[str]) -> tuple[int, list[str]]:
         """Its exit status and its lines. Raises AirflowFailException for errors that a retry can't fix."""
         try:
-            self._running = LocalProcess([self.python, "-m", "spark_model_monitor.cli", *words], self.environment)
+            self._running = LocalProcess([self.python, "-m", "spark_model_monitor", *words], self.environment)
         except BadConfiguration as error:
             raise AirflowFailException(f"Error: {error}") from error
         status, lines = self._running.wait(), self._running.lines or ["it said nothing"]

@@ -123,7 +123,7 @@ def start(job: str, name: str, variables: Mapping[str, str], inputs: Sequence[Pr
     opened = {name: located(text) if name in PATHS else text for name, text in variables.items()}
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
-            [sys.executable, "-m", "spark_model_monitor.cli", job],
+            [sys.executable, "-m", "spark_model_monitor", job],
             env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **opened},
             stdin=subprocess.DEVNULL,
             stdout=lines,

@@ -46,7 +46,7 @@ def there(tmp_path, monkeypatch):
 
 
 def run(*words):
-    command = [sys.executable, "-m", "spark_model_monitor.cli", "backfill", *words]
+    command = [sys.executable, "-m", "spark_model_monitor", "backfill", *words]
     environment = {**os.environ, "PYTHONPATH": str(LIB)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

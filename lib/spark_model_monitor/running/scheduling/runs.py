@@ -341,7 +341,7 @@ def _run(command: JobCommand) -> None:
         sys.stderr.write(error_lines(error))
         sys.exit(error.exit_status)
     sys.argv = ["spark-model-monitor", *command.words]
-    runpy.run_module("spark_model_monitor.cli", run_name="__main__")
+    runpy.run_module("spark_model_monitor", run_name="__main__")
 
 
 def _variables(command: JobCommand) -> dict[str, str]:
