@@ -76,7 +76,7 @@ def main() -> None:
     hours = 10 if quick else 40
     logging.disable(logging.CRITICAL)
     rng = np.random.default_rng(11)
-    monitor = DataQualityMonitor(window_rows=ROWS // (MINUTES // EVERY))
+    monitor = DataQualityMonitor()
     baseline = run_baseline(hour(rng, 20_000), monitor, engine="local")
     known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
         baseline.variation

@@ -200,7 +200,7 @@ def _with_history(baseline, raws):  # type: ignore[no-untyped-def]
     monitor = baseline.monitor
     known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
     known = known.with_parts(baseline.variation)
-    return replace(known.with_history({"previous:8": baseline.state}, arrays), source=None)
+    return replace(known.with_history({}, arrays), source=None)
 
 
 def digests(first: int, count: int) -> None:

@@ -79,7 +79,6 @@ from spark_model_monitor.statistics.verdicts.components import (
     of_missing,
     of_numbers,
 )
-from spark_model_monitor.statistics.verdicts.memory import Memory
 from spark_model_monitor.statistics.verdicts.multiplicity import (
     BUDGET,
     adjusted,
@@ -177,7 +176,7 @@ def moments(values: Values) -> Moments:
     return Moments(count=len(values), minimum=float(values.min()), maximum=float(values.max()), m2=0.0)
 
 
-def compared(baseline: Column, window: Column) -> tuple[Component, ...]:
+def compare_columns(baseline: Column, window: Column) -> tuple[Component, ...]:
     """The components of one column."""
     missing = of_missing((baseline.missing, baseline.rows), (window.missing, window.rows))
     if baseline.numbers is not None and window.numbers is not None:
@@ -228,7 +227,7 @@ def healthy_runs(random: np.random.Generator, n: int, m: int, windows: int, shar
 
     baseline = table(n)
     for _ in range(windows):
-        p = [combined(compared(before, after)) for before, after in zip(baseline, table(m), strict=True)]
+        p = [combined(compare_columns(before, after)) for before, after in zip(baseline, table(m), strict=True)]
         yield min(adjusted(p))
 
 
@@ -264,7 +263,7 @@ def columns(full: bool) -> Iterator[Mark]:
             found = []
             for _ in range(windows // each):
                 baseline = column(name, law(random, n, None))
-                found += [combined(compared(baseline, column(name, law(random, m, None)))) for _ in range(each)]
+                found += [combined(compare_columns(baseline, column(name, law(random, m, None)))) for _ in range(each)]
             for level in (0.01, 0.001):
                 share = float(np.mean(np.array(found) <= level))
                 most = within(windows, 1.2 * level) / windows
@@ -352,7 +351,7 @@ def found(full: bool) -> Iterator[Mark]:
                         values[1] += by
                     else:
                         values[1] = (random.random(m) < 0.1 + more).astype(float)
-                    p = combined(compared(*(column(name, side) for side in values)))
+                    p = combined(compare_columns(*(column(name, side) for side in values)))
                     seen += p * tables <= BUDGET
                 power = seen / windows
                 slack = 2.33 * math.sqrt(0.9 * 0.1 / windows) if windows < 200 else 0.0
@@ -372,7 +371,7 @@ def clustered(full: bool) -> Iterator[Mark]:
                 baseline, past = column("normal", values), parts_of(values)
                 values = law(random, m, None)
                 window, moved = column("normal", values), column("normal", values + shift)
-                bare += combined(compared(baseline, window)) <= BUDGET
+                bare += combined(compare_columns(baseline, window)) <= BUDGET
                 robust += gap(baseline, window) - 1.8 * math.sqrt(1 / 20_000 + 1 / m) > 0.1
                 alarms += beside(past, baseline, window) <= BUDGET
                 found += beside(past, baseline, moved) <= BUDGET
@@ -421,7 +420,7 @@ def whole(random: np.random.Generator, users: int, wrong: str = "") -> dict[str,
     data["age"] = np.where(missing, np.nan, random.standard_normal(20 * users))
     if wrong == "new":
         data["plan"][np.repeat(random.random(users) < 0.3, 20)] = "gold"
-    return moved(data, wrong)
+    return add_fault(data, wrong)
 
 
 def partly(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
@@ -433,15 +432,15 @@ def partly(random: np.random.Generator, users: int, wrong: str = "") -> dict[str
         own: Values = np.repeat(random.standard_normal(users), lengths) * 3**-0.5
         return own + random.standard_normal(rows) * (2 / 3) ** 0.5
 
-    return moved({f"x{place}": drawn() for place in range(8)}, wrong)
+    return add_fault({f"x{place}": drawn() for place in range(8)}, wrong)
 
 
 def alone(random: np.random.Generator, users: int, wrong: str = "") -> dict[str, Any]:
     """Rows by themselves."""
-    return moved({f"x{place}": random.standard_normal(20 * users) for place in range(8)}, wrong)
+    return add_fault({f"x{place}": random.standard_normal(20 * users) for place in range(8)}, wrong)
 
 
-def moved(data: dict[str, Any], wrong: str) -> dict[str, Any]:
+def add_fault(data: dict[str, Any], wrong: str) -> dict[str, Any]:
     rows = len(data["x0"])
     if wrong == "shift":
         data["x0"] = data["x0"] + 1.5
@@ -862,7 +861,7 @@ def oracle(full: bool) -> Iterator[Mark]:
                 what = f"{m:,} rows, {change.kind}, {name}: healthy of {of} that alarm"
                 yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
         if m <= 5_000:
-            print(f"        {m:,} rows: {best_of_all(m)}; {told_by_parts(m)}")
+            print(f"        {m:,} rows: {best_of_all(m)}; {estimate_power_by_parts(m)}")
     yield from oracle_of_wobble(full)
 
 
@@ -900,7 +899,7 @@ def best_of_all(m: int, tries: int = 4_000) -> str:
     return f"no test has more than {powers.min():.2f} of mean, scale and tail, either way, at drift's part"
 
 
-def told_by_parts(m: int, tries: int = 20_000) -> str:
+def estimate_power_by_parts(m: int, tries: int = 20_000) -> str:
     """What the change of a normal score that is found in 0.90 has, if the variance between windows is none, and only told by the
     parts of 100 columns that are known to be alike, or by those of the column: 31 squares of each.
     """
@@ -919,7 +918,7 @@ INDEPENDENTLY, IN_COMPANY = "if rows are independent", "by the parts of all"
 
 def alarms_by(before: Column, now: Column, past: Raw | None, others: Others) -> Iterator[str]:
     """How a column alarms, at drift's part of the budget; missing values at completeness's, too."""
-    bare = compared(before, now)
+    bare = compare_columns(before, now)
     lacking = chance_of_more(before.missing, before.rows, now.missing, now.rows) <= OF_MISSING
     sides = distribution(before), distribution(now)
     p = {
@@ -1043,7 +1042,7 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
             columns.append((by, before, past))
         others = Others([past for *_, past in columns if past is not None], N * m / (N + m))
         healthy, seen, tries = Counter[str](), Counter[str](), COMPANY * each
-        print(f"        a mean varies by {what}: {told_by_windows(amounts, m, N // m + 24)}")
+        print(f"        a mean varies by {what}: {estimate_power_by_windows(amounts, m, N // m + 24)}")
         for by, before, past in columns * each:
             error = math.sqrt((1 / m + by**2) * (1 + m / N))
             shift = (stats.norm.isf(BUDGET) + POWER_OF_90) * error
@@ -1060,7 +1059,7 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
         yield Mark(what, healthy[name], f"<= {most}", healthy[name] <= most)
 
 
-def told_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: int = 6_000) -> str:
+def estimate_power_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: int = 6_000) -> str:
     """What a test has that knows the law of the amounts, but of a column only the variance of so many windows."""
     random, possible = np.random.default_rng([SEED, windows]), 1 + m * np.linspace(*amounts, 61) ** 2
     true = 1 + m * random.uniform(*amounts, tries) ** 2
@@ -1071,92 +1070,6 @@ def told_by_windows(amounts: tuple[float, float], m: int, windows: int, tries: i
     p = (weights * 2 * stats.norm.sf(np.abs(score)[:, None] / np.sqrt(possible))).sum(axis=1) / weights.sum(axis=1)
     found = [f"{(p <= level).mean():.2f}" for level in (OF_DRIFT, OF_DRIFT / 4)]
     return f"a test that knows the law of amounts and {windows} windows has {found[0]} at drift's part, {found[1]} at a mean's"
-
-
-STORMS: dict[str, Callable[[np.random.Generator, int], Values]] = {
-    "not at all": lambda random, windows: np.zeros(windows),
-    "normally": lambda random, windows: random.normal(0, 0.08, windows),
-    "as t(5)": lambda random, windows: 0.06 * random.standard_t(5, windows),
-    "as t(3)": lambda random, windows: 0.05 * random.standard_t(3, windows),
-    "by storms": lambda random, windows: np.where(
-        random.random(windows) < 0.1, random.exponential(0.25, windows), random.normal(0, 0.03, windows)
-    ),
-}
-
-
-def storms(full: bool) -> Iterator[Mark]:
-    """Columns whose means vary from window to window by laws with thinner and thicker tails, each alone in its table, and as
-    one of 40: parts of 512 rows, then 30 windows of 600, of which those that were no alarm are examples to later ones. A shift is
-    one that a test which knows the spread, and that it is normal, finds in 0.90.
-    """
-    m, each, of = 600, 30, 100 if full else 40
-    for law, by in STORMS.items():
-        random = np.random.default_rng([SEED, 48])
-
-        def drawn(means: Values) -> Values:
-            return random.standard_normal(m * len(means)) + np.repeat(means, m)  # noqa: B023
-
-        shift = (stats.norm.isf(BUDGET) + POWER_OF_90) * math.sqrt(1 / m + float(np.var(by(random, 10**6))))
-        values = [drawn(by(random, 32)) for _ in range(of)]
-        tables = [(column("normal", own), past) for own in values if (past := parts_of(own)) is not None]
-        windows = [[drawn(by(random, 1)) for _ in range(each)] for _ in tables]
-        company = Others([past for _, past in tables], len(values[0]) * m / (len(values[0]) + m))
-        most = within(tries := len(tables) * each, OF_DRIFT)
-        for others, where in ((None, "alone"), (company, f"one of {len(tables)}")):
-            alarms = found = 0
-            for (before, past), later in zip(tables, windows, strict=True):
-                for window in later:
-                    now = column("normal", window)
-                    found += beside(past, before, column("normal", window + shift), others) <= OF_DRIFT
-                    if beside(past, before, now, others) <= OF_DRIFT:
-                        alarms += 1
-                    elif (raw := of_window(distribution(before), distribution(now))) is not None:
-                        past = {name: np.append(past[name], raw[name]) for name in past}
-            print(f"        a mean varies {law}, {where}: + {shift:.2f} is found in {found / tries:.2f}")
-            what = f"a mean varies {law}, {where}: healthy of {tries:,} that alarm"
-            yield Mark(what, alarms, f"<= {most}", alarms <= most)
-        print(f"        a mean varies {law}: {budget_of_tails(by, m, shift)}")
-    yield from storms_of_missing(full)
-
-
-def budget_of_tails(by: Callable[[np.random.Generator, int], Values], m: int, shift: float, windows: int = 47) -> str:
-    """What a test has within drift's part that knows the law of the means, and up to how many of its own deviations, as so many
-    windows of the column tell them, one has to be silent that does not.
-    """
-    random, tries = np.random.default_rng([SEED, 50]), 400_000
-
-    def means(of: int) -> Values:
-        return by(random, of) + random.normal(0, 1 / math.sqrt(m), of)
-
-    found = (np.abs(means(tries) + shift) > np.quantile(np.abs(means(10 * tries)), 1 - OF_DRIFT)).mean()
-    deviations = np.sqrt(np.mean(means(windows * tries // 10).reshape(windows, -1) ** 2, axis=0))
-    ratio = np.quantile(np.abs(means(tries)) / np.resize(deviations, tries), 1 - OF_DRIFT)
-    return f"a test that knows the law finds {found:.2f}; silence takes {ratio:.1f} deviations of {windows} windows"
-
-
-def storms_of_missing(full: bool) -> Iterator[Mark]:
-    """Columns of which 1 % are missing, a share that goes up and down by e^wobble from window to window, each alone in its table:
-    parts and windows as of means. So many more are missing as a test finds in about 0.90 that knows the wobble.
-    """
-    m, each, of, share = 600, 30, 100 if full else 40, 0.01
-    for wobble in (0.0, 0.5, 1.0, 1.2):
-        random, alarms, found, tries = np.random.default_rng([SEED, 49]), 0, 0, 0
-        reach = (stats.norm.isf(BUDGET) + POWER_OF_90) * math.sqrt(wobble**2 + 1 / (share * m))
-        more = min(share * math.exp(reach - wobble**2 / 2), 0.9)
-        for _ in range(of):
-            own = np.concatenate([lacking(random, m, wobble, 0.0, share) for _ in range(32)])
-            before, past = column("normal", own), parts_of(own)
-            for _ in range(each if past is not None else 0):
-                usual, many = (lacking(random, m, *law) for law in ((wobble, 0.0, share), (0.0, 0.0, more)))
-                found += component_p("missing", past, before, many) <= OF_MISSING
-                tries += 1
-                if component_p("missing", past, before, usual) <= OF_MISSING:
-                    alarms += 1
-                elif (raw := of_window(distribution(before), distribution(column("normal", usual)))) is not None:
-                    past = {name: np.append(past[name], [raw[name]]) for name in past or ()}
-        what, most = f"missing values vary by e^{wobble:g}", within(tries, OF_MISSING)
-        print(f"        {what}: {more:.0%} missing ones are found in {found / max(tries, 1):.2f}")
-        yield Mark(f"{what}: healthy of {tries:,} that alarm", alarms, f"<= {most}", alarms <= most)
 
 
 HEAVY: dict[str, Law] = {
@@ -1170,11 +1083,11 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, int], Cells], float | str]
     "-1, lognormal": (lambda random, rows: random.lognormal(3, 1, rows), -1.0),
     "+inf": (lambda random, rows: random.normal(50, 10, rows), math.inf),
     "134, from 0 to 89": (lambda random, rows: random.integers(0, 90, rows).astype(float), 134.0),
-    "an empty text": (lambda random, rows: texts_of(random, rows, "C{:05d}"), ""),
-    "a shorter code": (lambda random, rows: texts_of(random, rows, "C{:05d}"), "C123"),
-    "a postcode without its zeros": (lambda random, rows: texts_of(random, rows, "{:05d}"), "501"),
-    "a number among texts": (lambda random, rows: texts_of(random, rows, "C{:05d}"), "123456"),
-    "a text among numbers": (lambda random, rows: texts_of(random, rows, "{:05d}"), "ABCDE"),
+    "an empty text": (lambda random, rows: draw_texts(random, rows, "C{:05d}"), ""),
+    "a shorter code": (lambda random, rows: draw_texts(random, rows, "C{:05d}"), "C123"),
+    "a postcode without its zeros": (lambda random, rows: draw_texts(random, rows, "{:05d}"), "501"),
+    "a number among texts": (lambda random, rows: draw_texts(random, rows, "C{:05d}"), "123456"),
+    "a text among numbers": (lambda random, rows: draw_texts(random, rows, "{:05d}"), "ABCDE"),
 }
 
 
@@ -1422,72 +1335,7 @@ print(time.monotonic() - began, sum(os.times()[:4]) - cores)
 """
 
 
-def fillings(full: bool) -> Iterator[Mark]:
-    """Missing values that become a value, as their share and that of zeros go up and down from part to part, and together: what
-    healthy windows have by chance, and what is found of one column in twenty. Mended is a column that lacks nothing any more.
-    """
-    tries, level = (2000, OF_DRIFT / 20) if full else (400, OF_DRIFT / 20)
-    for rows in (1_000, 5_000):
-        for wobble, common in ((0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.7)):
-            what = f"{rows:,} rows, missing values that vary by e^{wobble:g}{', zeros with them' if common else ''}"
-            random, seen, chance = np.random.default_rng([SEED, 89]), Counter[str](), Counter[float]()
-            for number in range(tries):
-                if number % 20 == 0:
-                    values = np.concatenate([lacking(random, 640, wobble, common) for _ in range(32)])
-                    before, past = column("normal", values), parts_of(values)
-                    lasting = lacking(random, 640, wobble, common)
-                window = lacking(random, rows, wobble, common)
-                p = filled_p(past, before, window)
-                chance.update(each for each in (0.01, 0.001) if p <= each)
-                seen["mended"] += filled_p(past, before, window[~np.isnan(window)]) <= level
-                gone = np.isnan(window)
-                for name, value in (("0", 0.0), ("-99", -99.0), ("the mean", np.nanmean(lasting))):
-                    seen[name] += filled_p(past, before, np.where(gone, value, window)) <= level
-            for each in (0.01, 0.001):
-                most = within(tries, each)
-                yield Mark(
-                    f"{what}: healthy below {each:g} of {tries}", chance[each], f"<= {most}", chance[each] <= most
-                )
-            print(f"        {what}: found {', '.join(f'{name}: {seen[name] / tries:.2f}' for name in seen)}")
-    for rows, share in ((500, 0.002), (1_000, 0.001), (5_000, 0.0004)):
-        random, chance = np.random.default_rng([SEED, 90]), Counter[float]()
-        for number in range(5 * tries):
-            if number % 10 == 0:
-                values = lacking(random, rows, 0.0, 0.0, share)
-                before, past = column("normal", values), parts_of(values)
-            p = filled_p(past, before, lacking(random, rows, 0.0, 0.0, share))
-            chance.update(each for each in (0.001, level) if p <= each)
-        for each in (0.001, level):
-            what, most = f"{rows:,} rows beside as many, {share:.2%} are missing", within(5 * tries, each)
-            yield Mark(
-                f"{what}: healthy below {each:.2g} of {5 * tries:,}",
-                chance[each],
-                f"<= {most}",
-                chance[each] <= most,
-            )
-
-
-def lacking(random: np.random.Generator, rows: int, wobble: float, common: float, share: float = 0.03) -> Values:
-    """Numbers, such a share of which is missing and 5 % zero. wobble: the deviation of the logarithm of the first share, four
-    times that of the second's, which falls where that rises as far as they have in common.
-    """
-    own, other = random.standard_normal(2)
-    zeros = -common * own + math.sqrt(1 - common**2) * other
-    is_missing = random.random(rows) < min(share * math.exp(wobble * own - wobble**2 / 2), 0.9)
-    is_zero = random.random(rows) < 0.05 * math.exp(wobble * zeros / 4)
-    return np.where(is_missing, np.nan, np.where(is_zero, 0.0, random.standard_normal(rows).round(2)))
-
-
-def component_p(name: str, past: Raw | None, before: Column, window: Values) -> float:
-    sides = distribution(before), distribution(column("normal", window))
-    (found,) = columns_of([ColumnRequest(*sides, past=past)])
-    return min((each.p for each in found.components if each.name == name), default=1.0) if found else 1.0
-
-
-filled_p = partial(component_p, "filled")
-
-
-def texts_of(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
+def draw_texts(random: np.random.Generator, rows: int, pattern: str) -> list[str]:
     return [pattern.format(number) for number in random.integers(0, 99_999, rows)]
 
 
@@ -1526,56 +1374,8 @@ def flags(random: np.random.Generator, rows: int, wobble: float, of: int = 800, 
     return (random.random(rows) < shares).astype(float)
 
 
-def memory(full: bool) -> Iterator[Mark]:
-    """2: what windows say together, by Gaussian scores: healthy column-hours that alarm, and the delay of a change that stays."""
-    columns, alone = 400, shared(BUDGET, (*FAMILIES, "lasting drift"))["lasting drift"] / 100  # one of 100 columns
-    for n, m, wobble, lasts in (
-        (2_000, 500, 0, 0),
-        (2_000, 2_000, 0, 0),
-        (20_000, 500, 0.06, 0.9),
-        (2_000, 500, 0.06, 0.9),
-    ):
-        random = np.random.default_rng(SEED)
-        whole = walking(random, 336, columns * (10 if full else 1), n, m, wobble, lasts)
-        for level in (1 / 20, alone):
-            found = [
-                sum(each.p <= level for each in scores(whole[:hour], n, m).lasting().values())
-                for hour in range(24, 337, 24)
-            ]
-            tries = whole.shape[1] * len(found)
-            what = f"memory, {n:,} and {m:,} rows, wobble {wobble} AR({lasts}): p <= {level:.2g}, of {tries:,} columns and hours"
-            yield Mark(what, sum(found), f"<= {within(tries, level)}", sum(found) <= within(tries, level))
-    for wobble, shift in ((wobble, shift) for wobble in (0.0, 0.03) for shift in (0.1, 0.15, 0.25, 0.4)):
-        whole = walking(np.random.default_rng(SEED), 288, 40, 20_000, 300, wobble, 0.0)
-        whole[240:] += shift
-        delay = np.full(40, np.inf)
-        for hour in range(288, 240, -1):
-            told = scores(whole[:hour], 20_000, 300).lasting().values()
-            delay[[each.p <= alone for each in told]] = hour - 240
-        print(
-            f"        {shift} sd of 300 rows, wobble {wobble}, after 240 hours: median delay {np.median(delay):.0f} of 48 hours"
-        )
-
-
-def walking(
-    random: np.random.Generator, windows: int, columns: int, n: int, m: int, wobble: float, lasts: float
-) -> Values:
-    """Means of windows beside a baseline's, in standard deviations; what wobbles goes from window to window as AR(1) does."""
-    level, rows = random.normal(0, wobble, columns), []
-    for _ in range(windows):
-        level = lasts * level + random.normal(0, wobble * math.sqrt(1 - lasts**2), columns)
-        rows.append(level + random.normal(0, m**-0.5, columns))
-    return np.array(rows) - random.normal(0, n**-0.5, columns)
-
-
-def scores(shifts: Values, n: int, m: int) -> Memory:
-    effective, names = n * m / (n + m), tuple(map(str, range(shifts.shape[1])))
-    whole = np.full(shifts.shape, float(m)), np.full(shifts.shape, effective), np.ones(shifts.shape, bool)
-    return Memory(tuple(map(str, range(len(shifts)))), names, {"location": shifts * math.sqrt(effective)}, *whole)
-
-
 def speed(full: bool) -> Iterator[Mark]:
-    """A10: verdicts of 1,000 columns beside two references, with 336 windows of history, from its file; without Spark."""
+    """A10: verdicts of 1,000 columns, with 336 windows of history, from its file; without Spark."""
     random, columns, windows = np.random.default_rng(SEED), 1_000, 336
     names = [f"x{place}" for place in range(columns)]
     before, after = (wide_profile(names, random, rows) for rows in (20_000, 1_000))
@@ -1589,13 +1389,12 @@ def speed(full: bool) -> Iterator[Mark]:
         tables = []
         for place in range(windows):
             time_ = f"{start + timedelta(hours=place):%Y-%m-%dT%H:%M:%SZ}"
-            rows = [(of, name, raw) for of in ("baseline", "previous:8") for name in names]
+            rows = [("baseline", name, raw) for name in names]
             tables.append(history.with_window(Entry(time_, time_, "0", "x/_runs/0", "b"), rows).table)
         write_history(replace(history, table=pa.concat_tables(tables)))
         began = time.process_time()
         found = read_history(f"{folder}/2026/02/01/00").before("2027")
-        past = {name: found.past(name) for name in ("baseline", "previous:8")}
-        monitor.check(after, {}, known.with_history({"previous:8": before}, past, found.memory("b")))
+        monitor.check(after, {}, known.with_history({}, {"baseline": found.past("baseline")}))
         took = time.process_time() - began
     yield Mark(f"processor seconds for verdicts of {columns:,} columns, {windows} windows", took, "<= 10", took <= 10)
 
@@ -1672,7 +1471,7 @@ def elec2(full: bool) -> Iterator[Mark]:
         p = [beside(raw, baseline, column(name, part)) for part in parts[20:]]
         early = sum(each <= BUDGET / 5 for each in p[:31])
         late = sum(each <= BUDGET / 5 for each in p[31:])
-        rolling = sum(each <= BUDGET / 5 for each in beside_the_weeks_before(name, parts[:51]))
+        rolling = sum(each <= BUDGET / 5 for each in compare_with_weeks_before(name, parts[:51]))
         print(f"        elec2, {name}: of 31 weeks before week 51 alarm {early}, of {len(p) - 31} after it {late}")
         print(f"        elec2, {name}, beside the 8 weeks before: of 35 weeks before week 51 alarm {rolling}")
         if name not in ("nswprice", "nswdemand"):
@@ -1685,7 +1484,7 @@ def elec2(full: bool) -> Iterator[Mark]:
             )
 
 
-def beside_the_weeks_before(name: str, weeks: list[Values], of: int = 8) -> Iterator[float]:
+def compare_with_weeks_before(name: str, weeks: list[Values], of: int = 8) -> Iterator[float]:
     """The p-value of each week beside the eight before, from the 16th on; earlier ones beside theirs say what is ordinary."""
     raws: list[Raw] = []
     for place in range(of, len(weeks)):
@@ -1722,7 +1521,7 @@ def fleets(full: bool) -> Iterator[Mark]:
         for _ in range(tries):
             values = LAWS[name](random, m, None)
             values = values + change if name == "normal" else np.where(random.random(m) < change / 0.6, 1.0, values)
-            seen.append(20 * combined(compared(baseline[name], column(name, values))))
+            seen.append(20 * combined(compare_columns(baseline[name], column(name, values))))
         shares = {count: min(BUDGET, 1 / (count * hours)) / 4 for count in (1, 10, 50, 200)}  # one of four families
         power = ", ".join(f"{count} models {np.mean(np.array(seen) <= share):.2f}" for count, share in shares.items())
         unit = "sd" if name == "normal" else "of a share of .4"
@@ -2134,12 +1933,9 @@ PARTS = {
         groups_of_attributions,
         oracle,
         few,
-        fillings,
-        storms,
         kinds,
         free,
         between,
-        memory,
         clock,
         odd_days,
         fleets,

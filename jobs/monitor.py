@@ -23,6 +23,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.looks import look, with_budget
 from spark_model_monitor.running.runs.run import read_expectations, run_monitoring
+from spark_model_monitor.running.runtime.ending import end_of_run
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
     notify,
@@ -32,7 +33,6 @@ from spark_model_monitor.running.runtime.publishing import (
     write_junit,
     write_metrics,
 )
-from spark_model_monitor.running.runtime.status import outcome_of
 
 
 def main(argv: list[str]) -> int:
@@ -73,7 +73,7 @@ def one_window(job: Job, monitor: Monitor) -> None:
     notify(findings, run, job.config)
     run_postprocessor(job.config.post_analytics_processor_script)
     said = printable(str(findings.headline(with_values=False)))
-    job.finish(*outcome_of(findings.count, fails=job.config.fail_on_violations), said=said)
+    job.finish(*end_of_run(findings, job.config), said=said)
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:

@@ -6,6 +6,9 @@ A test is named by its file and its function. Before you write a line here, look
 from __future__ import annotations
 
 LONG_TESTS: dict[str, tuple[str, ...]] = {
+    "each part of the verdict is switched off for a baseline and two windows": (
+        "test_ablation::test_each_part_can_be_switched_off_and_is_back_afterwards",
+    ),
     "noise shows only in many windows": (
         "test_checks::test_healthy_windows_are_hardly_ever_alarms",
         "test_checks::test_two_samples_of_one_population_have_no_violation",
@@ -16,8 +19,11 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_commits::test_later_runs_look_at_what_came_since",
         "test_commits::test_the_faulty_commits_of_a_table_are_told_by_the_first_run_and_no_other",
         "test_components::test_healthy_windows_of_numbers_are_as_rarely_unlikely_as_they_should",
+        "test_examples::test_a_step_that_lasts_is_found_and_healthy_windows_are_silent",
         "test_estimates::test_intervals_of_95_percent_hold_the_true_value_about_so_often",
-        "test_false_alarms::test_healthy_windows_break_the_thresholds_of_the_service_and_keep_ours",
+        "test_suggested_limits::test_healthy_windows_alarm_within_the_budget_whatever_is_known_of_the_baseline",
+        "test_suggested_limits::test_the_limits_of_an_earlier_release_are_suggested_and_a_worse_model_is_found",
+        "test_suggested_limits::test_a_baseline_can_be_moved_without_its_runs_and_its_states",
         "test_guard::test_forty_healthy_windows_are_silent",
         "test_guard::test_forty_healthy_windows_of_sessions_are_silent",
         "test_hints::test_columns_in_their_places_never_look_swapped",
@@ -25,12 +31,22 @@ LONG_TESTS: dict[str, tuple[str, ...]] = {
         "test_impact::test_a_large_drift_of_what_moves_nothing_ranks_below_a_smaller_one_that_moves_predictions",
         "test_looks::test_a_fault_at_seven_minutes_past_is_an_alert_before_the_hour_is_over_and_stays_one_alert",
         "test_looks::test_looks_scan_what_came_since_the_one_before",
+        "test_missing_values::test_healthy_windows_whose_share_of_missing_values_varies_are_silent",
         "test_monitor::test_healthy_windows_are_hardly_ever_blamed",
+        "test_outages::test_a_fault_that_no_window_had_is_found_and_healthy_windows_are_silent",
+        "test_outcome_law::test_a_change_within_a_window_that_can_show_it_is_found_nine_times_in_ten",
+        "test_outcome_law::test_healthy_windows_of_independent_rows_are_unchanged",
         "test_variation::test_a_change_that_no_earlier_window_had_is_found",
         "test_variation::test_it_keeps_the_last_windows",
         "test_verdicts::test_healthy_windows_are_silent",
+        "test_verdicts::test_healthy_windows_of_ten_columns_with_nulls_are_silent",
         "test_volume::test_healthy_hours_and_days_are_silent_in_every_season",
         "test_volume::test_healthy_hours_are_as_fresh_as_ever",
+    ),
+    "rounding shows only in many sizes and splits": (
+        "test_constant_data::test_constant_data_never_alarms",
+        "test_constant_data::test_constant_data_never_alarms_beside_earlier_windows",
+        "test_constant_data::test_the_law_is_of_every_check_and_guard",
     ),
     "labels are drawn 200 times for each window, class by class": (
         "test_estimated_classes::test_an_estimate_counts_each_class_as_its_isotonic_regression_says",

@@ -131,8 +131,8 @@ MUTANTS = (
     ),
     Mutant(
         "statistics/verdicts/variation.py",
-        'near = _growth({"effective": effective}, self) <= LARGEST_GROWTH',
-        'near = _growth({"effective": effective}, self) >= LARGEST_GROWTH',
+        "is_similar = _growth(effective, self) <= LARGEST_GROWTH",
+        "is_similar = _growth(effective, self) >= LARGEST_GROWTH",
         "windows of another size say how much this one may vary",
     ),
 )

@@ -10,11 +10,19 @@ from pathlib import Path
 from spark_model_monitor.airflow.places import JobCall, Location
 
 DONE = "Completed: Job completed successfully with no violations."
+UNSURE = f"{DONE} Cannot tell whether age changed."
 FOUND = "CompletedWithViolations: Job completed successfully with 2 violations."
 VIOLATIONS = [
     {"feature_name": "age", "constraint_check_type": "completeness_check", "description": "Value: 0.5 …"},
     {"feature_name": "plan", "constraint_check_type": "categorical_values_check", "description": "Value: 0.9 …"},
 ]
+
+UNSURE_AGE = {"name": "age", "outcome": "cannot tell", "reason": "too few rows", "advice": "monitor more rows"}
+CHECKS = {
+    FOUND: {"version": 0.0, "checks": [], "outcome": "changed", "outcomes": []},
+    UNSURE: {"version": 0.0, "checks": [], "outcome": "cannot tell", "outcomes": [UNSURE_AGE]},
+}
+"""checks.json of a run, by its message."""
 
 
 def leave(folder: Path, message: str | None, violations: list[dict[str, str]] = VIOLATIONS) -> None:
@@ -29,6 +37,8 @@ def leave(folder: Path, message: str | None, violations: list[dict[str, str]] = 
     kept.mkdir(parents=True, exist_ok=True)
     for path in (folder, kept):
         (path / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
+        if message in CHECKS:
+            (path / "checks.json").write_text(json.dumps(CHECKS[message]))
     digests = {"constraint_violations.json": "…", "states/profile.parquet": "…"}
     commit = {"run_id": kept.name, "folder": f"_runs/{kept.name}", "sha256": digests}
     (folder / "_current.json").write_text(json.dumps(commit))

@@ -12,7 +12,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, BaseNotifier, CronDataIntervalTimetable, CronTriggerTimetable
 from tests.airflow.conftest import at
-from tests.airflow.places import DONE, FOUND, VIOLATIONS, Played, Stage, leave, leaving
+from tests.airflow.places import DONE, FOUND, UNSURE, UNSURE_AGE, VIOLATIONS, Played, Stage, leave, leaving
 
 from spark_model_monitor.airflow import BaselineOperator, MergeOperator, MonitorOperator
 from spark_model_monitor.airflow.operators import name_of
@@ -135,6 +135,8 @@ EXPECTED = {
     "run_id": "0123456789abcdef",
     "window": {"start": "2024-03-04T20:00:00Z", "end": "2024-03-04T21:00:00Z"},
     "alert": None,
+    "outcome": "changed",
+    "unsure": [],
 }
 
 
@@ -143,11 +145,12 @@ EXPECTED = {
     [
         ("succeed", "success", "success"),
         ("fail", "failed", "upstream_failed"),
+        ("fail-if-unsure", "failed", "upstream_failed"),
         ("skip-downstream", "success", "skipped"),
     ],
 )
 def test_what_violations_do_to_the_task_and_to_those_behind_it(run, tmp_path, policy, monitored, behind):
-    stage = Stage(plays=leaving(FOUND, 4 if policy == "fail" else 0))
+    stage = Stage(plays=leaving(FOUND, 4 if policy.startswith("fail") else 0))
     ended = run(with_policy(stage, tmp_path, f"found_{policy}", on_violations=policy, retries=3), at(21))
 
     assert ended.states == {"monitor": monitored, "behind": behind, "further": behind}
@@ -160,9 +163,32 @@ def test_what_violations_do_to_the_task_and_to_those_behind_it(run, tmp_path, po
     assert result == EXPECTED
     assert len(stage.calls) == 1, "the same data has the same violations: no retry"
     assert stage.calls[0].flags.get("fail_on_violations") == ("true" if policy == "fail" else None)
+    assert stage.calls[0].flags.get("fail_on") == ("cannot-tell" if policy == "fail-if-unsure" else None)
 
 
-@pytest.mark.parametrize("policy", ["succeed", "fail", "skip-downstream"])
+@pytest.mark.parametrize(
+    ("policy", "exit_status", "monitored", "behind"),
+    [
+        ("succeed", 0, "success", "success"),
+        ("fail", 0, "success", "success"),
+        ("skip-downstream", 0, "success", "success"),
+        ("fail-if-unsure", 5, "failed", "upstream_failed"),
+    ],
+)
+def test_a_window_that_cannot_tell_fails_its_task_only_if_it_is_told_so(
+    run, tmp_path, policy, exit_status, monitored, behind
+):
+    stage = Stage(plays=leaving(UNSURE, exit_status))
+    ended = run(with_policy(stage, tmp_path, f"unsure_{policy}", on_violations=policy, retries=3), at(21))
+
+    assert ended.states == {"monitor": monitored, "behind": behind, "further": behind}
+    result = ended.result("monitor")
+    assert (result["status"], result["message"]) == ("Completed", UNSURE)
+    assert (result["outcome"], result["unsure"]) == ("cannot tell", [UNSURE_AGE])
+    assert len(stage.calls) == 1, "the same data can't tell either: no retry"
+
+
+@pytest.mark.parametrize("policy", ["succeed", "fail", "fail-if-unsure", "skip-downstream"])
 def test_without_violations_all_go_on(run, tmp_path, policy):
     ended = run(
         with_policy(Stage(plays=leaving(DONE)), tmp_path, f"sound_{policy}", on_violations=policy),
@@ -318,10 +344,11 @@ def test_the_alert_is_the_one_beside_the_runs(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"on_violations": "ignore"}, "on_violations is 'ignore'; it is one of: succeed, fail, skip-downstream, callback"),
+        ({"on_violations": "ignore"}, "on_violations is 'ignore'; it is one of: succeed, fail, fail-if-unsure,"),
         ({"on_violations": "callback"}, "on_violations is 'callback', and there is none"),
         ({"callback": print}, "there is a callback, and on_violations is 'succeed'"),
         ({"flags": {"fail_on_violations": True}}, "which the task says by on_violations="),
+        ({"flags": {"fail_on": "cannot-tell"}}, "which the task says by on_violations="),
         ({"flags": {"start_time": "2024-03-04T00:00:00Z"}}, "which the task says by lag= and length="),
     ],
 )  # fmt: skip

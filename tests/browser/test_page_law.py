@@ -26,7 +26,8 @@ from spark_model_monitor.documents.headline import headline_of
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
-from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
 from spark_model_monitor.monitors.model_quality.page import page_of as page_of_quality
 from spark_model_monitor.reports.history_page.compare import compare

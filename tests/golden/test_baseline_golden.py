@@ -93,6 +93,29 @@ def test_churn_constraints_hold_everything_of_the_services_and_what_newer_ones_a
     assert distribution == {**theirs["monitoring_config"]["distribution_constraints"], **added}
 
 
+OURS = {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}  # in monitoring_config
+
+
+@pytest.mark.parametrize("case", ["dq-housing-full", "dq-churn"])
+def test_the_constraints_of_the_default_are_the_services_but_for_members_of_ours(golden, baseline_of, case):
+    theirs = loaded(golden / case / "constraints.json")
+    ours = loaded(baseline_of(case) / "constraints.json")
+    config = ours["monitoring_config"]
+
+    assert config.keys() >= OURS
+    for name in OURS:
+        del config[name]
+    for feature in ours["features"]:
+        feature.pop("always_new", None)
+    for feature in ours["features"] + theirs["features"]:  # ours are in order of frequency
+        if "string_constraints" in feature:
+            feature["string_constraints"]["domains"].sort()
+    for name in config["distribution_constraints"].keys() - theirs["monitoring_config"]["distribution_constraints"]:
+        assert name.startswith("categorical_")  # newer containers have these
+        del config["distribution_constraints"][name]
+    assert ours == theirs
+
+
 def test_the_default_stays_within_the_sketches_bound_of_the_service(golden, baseline_of):
     theirs = loaded(golden / "dq-housing-full" / "statistics.json")
     ours = loaded(baseline_of("dq-housing-full") / "statistics.json")

@@ -80,7 +80,8 @@ def test_a_window_like_the_baseline_has_an_empty_list_of_violations(jobs):
     finished, report = monitored(jobs, "fair.csv", "same")
 
     assert finished.status == 0, finished.said
-    assert (report / "message").read_text() == "Completed: Job completed successfully with no violations.\n"
+    message = (report / "message").read_text()
+    assert message.startswith("Completed: Job completed successfully with no violations. Cannot tell whether ")  # few rows
     assert json.loads((report / "constraint_violations.json").read_text())["violations"] == []
     assert (report / "analysis.json").read_bytes() == (jobs.folder / "baseline" / "analysis.json").read_bytes()
 

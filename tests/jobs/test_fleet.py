@@ -23,6 +23,9 @@ from spark_model_monitor.running.scheduling.command import Request, run_due
 NOW = datetime(2024, 3, 4, 1, 5, tzinfo=timezone.utc)
 
 
+COUNTS = r"3 monitors, 0 in alert, 1 not checked, (1 may have changed, )?0 no run yet"
+
+
 def test_a_broken_model_keeps_no_other_from_its_page(tmp_path):
     demo.write_fleet(tmp_path, models=3)
     said = json.loads((tmp_path / demo.FLEET).read_text())
@@ -33,10 +36,10 @@ def test_a_broken_model_keeps_no_other_from_its_page(tmp_path):
 
     assert run_due(request, out, now=lambda: NOW) == 2
     page = (tmp_path / demo.PAGE).read_text()
-    links = re.findall(r'<a href="([^"]+)">✓ no alert', page)
-    assert links == [f"reports/{name}/2024/03/04/01/report.html" for name in ("shop-00", "shop-02")]
+    links = re.findall(r'<a href="([^"]+)">(?:✓ no alert|\? )', page)
+    assert sorted(links) == [f"reports/{name}/2024/03/04/01/report.html" for name in ("shop-00", "shop-02")]
     assert all((tmp_path / link).is_file() for link in links)
-    assert "3 monitors, 0 in alert, 1 not checked, 0 no run yet" in out.getvalue()
+    assert re.search(COUNTS, out.getvalue())
     assert re.search(r"not checked: shop-01: .*nowhere", out.getvalue())
 
 
@@ -75,9 +78,9 @@ def test_whatever_is_wrong_with_entries_is_a_line_of_the_page_and_the_others_go_
     for line in (
         r"shop-00 \(again\): .*two entries are called 'shop-00'; the first is run, call the other something else",
         "a: a waits for b waits for c waits for a: each reads what the next writes",
-        "ahead: its last run is of .*, which is later than it is here; compare the hosts' clocks",
+        "ahead: .*its last run is of .*, which is later than it is here; compare the hosts' clocks",
         "gone: .*env_file is 'gone.env', and there is no file",
-        f"{demo.PAGE}: 7 monitors, 0 in alert, 6 not checked, 0 no run yet",
+        f"{demo.PAGE}: 7 monitors, 0 in alert, 6 not checked, .*0 no run yet",
     ):
         assert re.search(line, ended.stdout), ended.stdout
     assert re.findall(r'<a href="([^"]+)">✓ no alert', page) == [f"reports/shop-00/{hour:%Y/%m/%d/%H}/report.html"]
@@ -101,7 +104,7 @@ def test_models_on_spark_share_one_application_in_which_one_that_fails_keeps_no_
         text=True,
     )
 
-    assert "3 monitors, 0 in alert, 1 not checked, 0 no run yet" in ended.stdout, ended.stderr
+    assert re.search(COUNTS, ended.stdout), ended.stderr
     assert re.search("not checked: shop-01: .*nowhere", ended.stdout)
     [events] = waited_for(
         lambda: [each for each in (tmp_path / "events").iterdir() if not each.name.endswith("progress")]

@@ -173,9 +173,11 @@ def test_the_previous_run_is_a_baseline_and_the_first_run_needs_none(jobs, basel
     assert not (jobs.folder / "rolling" / "constraint_violations.json").exists()
 
 
-def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_an_edited_limit_counts_as_written(jobs, baseline):
+def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that_somebody_insists_on_decides_alone(
+    jobs, baseline
+):
     flags = ("--dataset-source", "people.csv", "--dataset-format", "csv", "--output-path", "careful")
-    made = jobs("baseline", *flags, "--rows", "independent", "--false-alarm-budget", "0.01", "--window-rows", "400")
+    made = jobs("baseline", *flags, "--rows", "independent", "--false-alarm-budget", "0.01")
     assert made.status == 0, made.said
     path = jobs.folder / "careful" / "constraints.json"
     constraints = json.loads(path.read_text())
@@ -190,10 +192,9 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_an_edited_li
         return families, {(check["feature"], check["check"]): check for check in report["checks"]}
 
     families, suggested = statuses()
-    for feature in constraints["features"]:
-        feature["completeness"] = 1.0
+    constraints["monitoring_config"]["requested_limits"] = ["completeness"]
     path.write_text(json.dumps(constraints))
-    fewer_families, edited = statuses()
+    fewer_families, insisted = statuses()
 
     guards = sum(check in GUARDS for _, check in suggested)
     assert families == {"drift": 3, "completeness": 3, "contents": 3 + guards}
@@ -202,8 +203,8 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_an_edited_li
     said = "categorical_values_check is violated, and this is the same change"
     assert suggested["plan", "baseline_drift_check"]["reason"] == said
     assert suggested["plan", "baseline_drift_check"]["adjusted_p"] < 1e-8
-    assert suggested["plan", "completeness_check"]["threshold"] < 1
-    assert edited["plan", "completeness_check"]["threshold"] == 1
+    thresholds = [checks["plan", "completeness_check"]["threshold"] for checks in (suggested, insisted)]
+    assert thresholds == [1, 1]  # as observed
 
 
 def test_a_budget_that_is_no_share_stops_the_job_before_it_reads(jobs, baseline):

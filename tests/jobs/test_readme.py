@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from tests.running_jobs import Finished, JobsHere
 
+from spark_model_monitor.documents.constraints import Constraints
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "first-data-set.md").read_text(encoding="utf-8")
@@ -124,13 +126,13 @@ def test_the_pages_excerpt_of_the_constraints_is_what_comes_out(baselined, clone
 @pytest.mark.parametrize(
     ("name", "why"), [("order_id", "most of its values occur once"), ("day", "its values are dates")]
 )
-def test_keys_and_dates_get_no_domain_and_a_reason_as_the_page_says(baselined, clone, name, why):
-    feature = features(clone / "orders-baseline" / "constraints.json")[name]
+def test_keys_and_dates_are_always_new_with_a_reason_as_the_page_says(baselined, clone, name, why):
+    path = clone / "orders-baseline" / "constraints.json"
+    constraints = Constraints.from_json(path.read_text())
 
-    assert "string_constraints" not in feature
-    drift = feature["monitoring_config_overrides"]["distribution_constraints"]
-    assert drift["perform_comparison"] == "Disabled"
-    assert drift["reason"].startswith(why)
+    assert features(path)[name]["always_new"].startswith(why)
+    assert constraints.feature(name).domains is None
+    assert not constraints.monitoring_of(name).perform_comparison
 
 
 def test_every_file_that_came_out_is_documented(baselined, clone):

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from jobs.baseline import main as baseline
 from jobs.monitor import main as monitor
+
+from spark_model_monitor.reports.outputs.sql_tables import _Catalog
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sql.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
@@ -188,3 +191,17 @@ def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, 
     finally:
         for table in TABLES:
             spark.sql(f"DROP TABLE IF EXISTS {name}_{table}")
+
+
+def test_a_table_of_the_catalog_that_an_earlier_release_made_gets_the_new_columns(spark):
+    name = f"earlier{os.getpid()}"
+    try:
+        _Catalog(name, spark).put("1", pa.table({"name": ["age"], "status": ["passed"]}))
+        now = pa.table({"name": ["age"], "outcome": ["unchanged"], "status": ["passed"]})
+        _Catalog(name, spark).put("2", now)
+
+        assert spark.table(name).columns == ["name", "status", "outcome", "run_id"]
+        rows = spark.table(name).orderBy("run_id").collect()
+        assert [tuple(row) for row in rows] == [("age", "passed", None, "1"), ("age", "passed", "unchanged", "2")]
+    finally:
+        spark.sql(f"DROP TABLE IF EXISTS {name}")

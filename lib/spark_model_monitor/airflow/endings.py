@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 from spark_model_monitor.airflow.places import moment
 from spark_model_monitor.data.records.windows import Window, hour_of_path
 from spark_model_monitor.documents.alerts import Alerts
+from spark_model_monitor.documents.check_results import CheckResults
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
 from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, Run, read_commit
-from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
+from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, status_of
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
 from spark_model_monitor.storage import LocalStorage, join
 
@@ -126,12 +128,14 @@ class OnViolations(str, Enum):
     """What happens to a task whose job found violations.
 
     FAIL: the task fails, without a retry, since the same data has the same violations; the job ends with status 4 as
-    with `--fail-on-violations`. SKIP_DOWNSTREAM: it succeeds, and its direct downstream tasks are skipped. CALLBACK:
+    with `--fail-on-violations`. FAIL_IF_UNSURE: likewise, and also if nobody can tell whether something changed (status
+    5, as with `--fail-on cannot-tell`). SKIP_DOWNSTREAM: it succeeds, and its direct downstream tasks are skipped. CALLBACK:
     the callback is called, then it succeeds.
     """
 
     SUCCEED = "succeed"
     FAIL = "fail"
+    FAIL_IF_UNSURE = "fail-if-unsure"
     SKIP_DOWNSTREAM = "skip-downstream"
     CALLBACK = "callback"
 
@@ -168,8 +172,9 @@ class JobEnd:
 
     status: Completed or CompletedWithViolations, as in the service. message: the job's own. violations: their number;
     violated: the first of them without their texts. paths: of the documents by name, where they never change, and
-    `output`, the job's output path. window: start and end. alert: OK or InAlert, by `--datapoints-to-alert`; None for a
-    job that compares nothing.
+    `output`, the job's output path. window: start and end. alert: OK, CannotTell or InAlert, by
+    `--datapoints-to-alert`; None for a job that compares nothing. outcome: changed, cannot tell or unchanged; None if
+    nothing was judged. unsure: the features or metrics of which nobody can tell, with the reason and what to do.
     """
 
     status: str
@@ -180,10 +185,12 @@ class JobEnd:
     run_id: str | None = None
     window: Mapping[str, str] | None = None
     alert: str | None = None
+    outcome: str | None = None
+    unsure: tuple[Mapping[str, Any], ...] = ()
 
     def as_xcom(self) -> dict[str, Any]:
         """The members as in JSON."""
-        return {**asdict(self), "violated": list(self.violated)}
+        return {**asdict(self), "violated": list(self.violated), "unsure": list(self.unsure)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +219,12 @@ def read_outcome(
         return Failure(reason, exit_status or ExitStatus.FAILED)
     message = said.decode("utf-8", "replace").strip()
     counted = _COUNT.fullmatch(message)
-    if counted is None and message != COMPLETED:
+    if counted is None and not is_completed(message):
         return Failure(message.removeprefix("Error: "), exit_status or status_of(message))
     run = _published(files, output_path)
     folder = join(output_path, run.folder) if run else output_path
     documents = sorted(name for name in run.digests if "/" not in name) if run else []
+    outcome, unsure = _outcome(files, folder) if compares else (None, ())
     return JobEnd(
         status=message.partition(":")[0],
         message=message,
@@ -226,7 +234,19 @@ def read_outcome(
         run_id=run.run_id if run else None,
         window=None if window is None else {"start": moment(window.start), "end": moment(window.end)},
         alert=_alert(files, output_path) if compares else None,
+        outcome=outcome,
+        unsure=unsure,
     )
+
+
+def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, tuple[Mapping[str, Any], ...]]:
+    """The outcome of a monitoring run, and of which features or metrics nobody can tell, from checks.json."""
+    content = files.read(join(folder, CheckResults.FILE_NAME))
+    if content is None:
+        return None, ()
+    checks = CheckResults.from_json(content, join(folder, CheckResults.FILE_NAME))
+    unsure = [each.plain() for each in checks.outcomes or () if each.outcome is Outcome.CANNOT_TELL]
+    return (checks.outcome.value if checks.outcome is not None else None), tuple(unsure[:MOST_LISTED])
 
 
 def _published(files: StoredFiles, output_path: str) -> Run | None:

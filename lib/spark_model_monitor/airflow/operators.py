@@ -35,6 +35,7 @@ from spark_model_monitor.airflow.places import (
     window_of,
 )
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadConfiguration, MonitorError
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
@@ -272,6 +273,7 @@ class MonitorOperator(WindowedOperator):
     SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
         **WindowedOperator.SAID_OTHERWISE,
         "fail_on_violations": "on_violations=",
+        "fail_on": "on_violations=",
         "omit_empty_violations": "on_violations=, whose result has the number",
     }
     template_fields = (*WindowedOperator.template_fields, "dataset_format", "baseline")
@@ -302,9 +304,14 @@ class MonitorOperator(WindowedOperator):
             **super().own_flags(window),
             "output_path": self._output_path(window),
             "fail_on_violations": self.on_violations is OnViolations.FAIL or None,
+            "fail_on": "cannot-tell" if self.on_violations is OnViolations.FAIL_IF_UNSURE else None,
         }
 
     def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
+        is_unsure = outcome.outcome == Outcome.CANNOT_TELL.value
+        if is_unsure and self.on_violations is OnViolations.FAIL_IF_UNSURE:
+            context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
+            raise AirflowFailException(outcome.message)
         if outcome.violations == 0:
             return outcome.as_xcom()
         if self.on_violations is OnViolations.CALLBACK and self.callback is not None:
@@ -312,7 +319,7 @@ class MonitorOperator(WindowedOperator):
         elif self.on_violations is not OnViolations.SUCCEED:
             # these two end in an exception, which discards the XCom
             context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
-            if self.on_violations is OnViolations.FAIL:
+            if self.on_violations in (OnViolations.FAIL, OnViolations.FAIL_IF_UNSURE):
                 raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
             skip_behind(self, context)
             return None

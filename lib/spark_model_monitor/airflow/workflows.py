@@ -167,10 +167,10 @@ _PROMOTED = re.compile(r": version (?P<version>\S+) counts, run (?P<run_id>\S+)$
 class AlertGateOperator(BaseOperator, SkipMixin):
     """Lets the tasks right behind it run if there is an alert, and none was let through within the cool-down; else skips them.
 
-    alert: `OK` or `InAlert`, a template such as `{{ ti.xcom_pull('monitor')['alert'] }}`; how many of how many windows that takes
-    is `datapoints_to_alert` and `evaluation_period` of the monitoring job. cool_down: by the times of the DAG runs, not by the
-    clock, so that a backfill decides as the runs would have then. What was let through counts whatever came of it: a retraining
-    that failed is not tried again every hour.
+    alert: `OK`, `CannotTell` or `InAlert`, a template such as `{{ ti.xcom_pull('monitor')['alert'] }}`; how many of how many
+    windows an alert takes is `datapoints_to_alert` and `evaluation_period` of the monitoring job. cool_down: by the times of the
+    DAG runs, not by the clock, so that a backfill decides as the runs would have then. What was let through counts whatever came
+    of it: a retraining that failed is not tried again every hour.
 
     Gives whether it let through.
     """

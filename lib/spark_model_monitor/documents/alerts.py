@@ -10,12 +10,16 @@ from enum import Enum
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, cause, whose
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
+from spark_model_monitor.documents.outcome import Outcome
 
 
 class AlertStatus(Enum):
-    """Whether enough recent windows had violations, in the service's words."""
+    """Whether enough recent windows had violations, in the service's words. CANNOT_TELL, ours: there is no alert, and
+    the last window could not tell whether something changed.
+    """
 
     OK = "OK"
+    CANNOT_TELL = "CannotTell"
     IN_ALERT = "InAlert"
 
 
@@ -26,7 +30,8 @@ class MonitoredWindow(Section):
     windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
     recorded. told: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
     the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
-    earlier days. lasting: whether an alarm of the previous window continues, though this window alone shows none.
+    earlier days. outcome: None if nothing was judged, or for runs of earlier releases. unsure: the first features or
+    metrics of which nobody can tell whether they changed.
     """
 
     window: Name
@@ -37,7 +42,8 @@ class MonitoredWindow(Section):
     told: tuple[Name, ...] = ()
     since: Mapping[str, Name] | None = None
     recurring: bool | None = None
-    lasting: bool | None = None
+    outcome: Outcome | None = None
+    unsure: tuple[Name, ...] | None = None
 
 
 class Transition(Section):
@@ -85,7 +91,7 @@ TWO_SIDED_95 = 1.96
 FARTHER = 0.25
 """Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
 
-OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell", "filled"})
+OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell"})
 
 
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
@@ -190,10 +196,10 @@ def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str |
     since: when each cause's alarm began, from the previous window. began: when this window began.
     """
     judged: dict[str, bool] = {}
-    for each in results:
-        if each.status is not CheckStatus.NOT_JUDGED and since:
-            is_over = each.status is not CheckStatus.VIOLATED and each.since is None
-            judged[cause(each)] = judged.get(cause(each), True) and is_over
+    for result in results:
+        if result.status is not CheckStatus.NOT_JUDGED and since:
+            is_over = result.status is not CheckStatus.VIOLATED
+            judged[cause(result)] = judged.get(cause(result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
     over = ((name, start) for name, start in since.items() if judged.get(name, False))
     return tuple(

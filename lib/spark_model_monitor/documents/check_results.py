@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from spark_model_monitor.documents.document import Count, Document, Name, Number, Section, UndefinableNumber
+from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
+from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 
 
 class CheckStatus(Enum):
@@ -19,7 +20,7 @@ class CheckStatus(Enum):
     PASSED = "passed"
     NOT_JUDGED = "not judged"
     CANNOT_TELL = "cannot tell"
-    """No limit is violated, but a change is possible that so few rows, or so little history, can't show."""
+    """Not violated, but a change that matters may have gone unseen: `reason` says why, `advice` what to do."""
 
 
 WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
@@ -27,6 +28,11 @@ WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED
 
 BESIDE = frozenset({"attribution_change_check"})
 """Checks that never count as violations of a run and never raise an alarm. Source: E6.2."""
+
+
+ONE_SEGMENT = "one segment of "  # followed by the cut; the segment is named where values may be shown
+IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins for a segment's own result
+SEGMENT_DRIFT = "segment_drift_check"
 
 
 class SegmentPart(Section):
@@ -65,22 +71,21 @@ class CheckResult(Section):
     with `threshold`; None if there is none. interval: its ends, if it has one. threshold: None if the baseline left it
     undefined. n, m: the numbers of baseline and current values. formula: how observed was computed. method: the drift
     method, as in constraints.json. ties: `lost` if equal values were counted once, as the service did. statistic,
-    degrees_of_freedom: of a test that has them. reason: why the check is not judged, or a remark on its status.
-    description: the violation's text, None unless violated. against: the reference of a comparator.
+    degrees_of_freedom: of a test that has them. reason: why the check is not judged, or a remark on its status. advice:
+    what to do where nobody can tell; possible_change: whether a change is seen there, which may be chance. description:
+    the violation's text, None unless violated. against: the reference of a comparator.
 
     If chance is allowed for: p: the p-value of the check's own test; adjusted_p: adjusted for the columns tested with
     it. component: the column's test with the smallest p-value; effect: the size of its change, as a share. direction:
-    whether the mean of numbers went `up` or `down`; if one value replaces missing ones, its side of the baseline's
-    mean. distance: the largest gap between both distributions; distance_low, distance_high: the ends of its confidence
-    interval. smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for
-    texts a difference of shares; smallest_lasting: likewise for a change that lasts a day, if earlier windows tell.
-    fewest: the fewest values of the window that would violate a guard on a share; None if not even all would. same_as:
-    the metric that this one repeats in other units.
+    whether the mean of numbers went `up` or `down`; for the component `missing`, the share of missing values. distance:
+    the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
+    smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
+    difference of shares. fewest: the fewest values of the window that would violate a guard on a share; None if not
+    even all would. same_as: the metric that this one repeats in other units.
 
     For a violation: alarm: the number of its alarm, shared by results with the same cause; 1 is the largest. words:
     what was and what is, without a value of any record. values: the categories concerned, most frequent first. since:
-    when the first of the consecutive windows with it began; None if this is the first. With another status, the
-    previous window's alarm continues.
+    when the first of the consecutive windows with it began; None if this is the first.
 
     change: for a violation, what changed, in words that follow the name; for other drift, `smallest_change` in words.
 
@@ -118,9 +123,10 @@ class CheckResult(Section):
     distance_low: UndefinableNumber = None
     distance_high: UndefinableNumber = None
     smallest_change: UndefinableNumber = None
-    smallest_lasting: UndefinableNumber = None
     fewest: Count | None = None
     reason: Name | None = None
+    advice: Name | None = None
+    possible_change: Flag | None = None
     description: Name | None = None
     against: Name | None = None
     same_as: Name | None = None
@@ -142,6 +148,28 @@ class CheckResult(Section):
     def is_violation(self) -> bool:
         """Whether it counts as a violation; results of the checks in BESIDE only appear in checks.json."""
         return self.status is CheckStatus.VIOLATED and self.check not in BESIDE
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a change that matters may have gone unseen."""
+        return self.status is CheckStatus.CANNOT_TELL
+
+    @property
+    def counts_for_outcome(self) -> bool:
+        """Whether it takes part in the outcome of its feature: it is judged, and about all rows or a violation."""
+        if self.status is CheckStatus.NOT_JUDGED or self.check in BESIDE:
+            return False
+        return self.is_violation or not self.is_of_one_segment
+
+    @property
+    def is_of_one_segment(self) -> bool:
+        """Whether it is about the rows of one segment only."""
+        return self.check == SEGMENT_DRIFT or (self.where or "").startswith(IN_SEGMENT)
+
+    @property
+    def full_name(self) -> str:
+        """The name in histories of runs."""
+        return name_of(self)
 
 
 UNREAD_NAMED = 5  # the number of members that a hint names; the rest are counted
@@ -188,13 +216,24 @@ class BudgetLedger(Section):
 class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
     """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
-    budget: None if chance is not allowed for. hints: None if there are none.
+    budget: None if chance is not allowed for. outcome: of the run, None if nothing was judged or an earlier release
+    wrote the file. outcomes: of each feature or metric. hints: None if there are none.
     """
 
     version: Number = 0.0
+    outcome: Outcome | None = None
+    outcomes: tuple[FeatureOutcome, ...] | None = None
     budget: BudgetLedger | None = None
     checks: tuple[CheckResult, ...]
     hints: tuple[Hint, ...] | None = None
+
+    @property
+    def current_checks(self) -> tuple[CheckResult, ...]:
+        """The checks with the statuses of this release: an earlier one said `cannot tell` in every small window."""
+        if self.outcome is not None:
+            return self.checks
+        passed = {"status": CheckStatus.PASSED}
+        return tuple(check.model_copy(update=passed) if check.is_unsure else check for check in self.checks)
 
 
 class Violation(Section):
@@ -333,7 +372,7 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
     def told(result: CheckResult) -> CheckResult:
         if result.status is not CheckStatus.VIOLATED:
-            return result.model_copy(update={"since": since.get(cause(result))}) if result.since else result
+            return result
         known = [time for time in (since.get(cause(result)), result.since) if time]
         members: dict[str, Any] = {"since": min(known, default=None)}
         if id(result) in numbers:
@@ -345,8 +384,9 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
 def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
-    found = (each for each in results if each.status is CheckStatus.VIOLATED or each.since)
-    return {cause(each): each.since or began for each in sorted(found, key=lambda each: each.alarm or float("inf"))}
+    violated = [result for result in results if result.status is CheckStatus.VIOLATED]
+    largest_first = sorted(violated, key=lambda result: result.alarm or float("inf"))
+    return {cause(result): result.since or began for result in largest_first}
 
 
 def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:

@@ -88,12 +88,15 @@ class BiasPart(Section):
 
 
 class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analysis.json"):
-    """analysis.json of a bias job or monitor. A part that was not requested is absent."""
+    """analysis.json of a bias job or monitor. A part that was not requested is absent. requested_limits: ours; metrics
+    whose values here decide alone even if they are the baseline's own.
+    """
 
     BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
 
     post_training_bias_metrics: BiasPart | None = None
     pre_training_bias_metrics: BiasPart | None = None
+    requested_limits: tuple[Name, ...] | None = None
 
     @property
     def parts(self) -> tuple[BiasPart, ...]:

@@ -12,8 +12,9 @@ Old layouts (C4.2a, C11.27, C11.33): `enable_comparisons` and `min_domain_mass` 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any
 
@@ -33,6 +34,7 @@ from spark_model_monitor.documents.document import (
     named_in,
 )
 from spark_model_monitor.documents.expectations import DataSetExpectations, Expectations, FeatureRules
+from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.documents.statistics import InferredType, feature_of
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Registry
@@ -78,6 +80,17 @@ class Rows(Enum):
     CLUSTERED = "clustered"
     INDEPENDENT = "independent"
 
+
+LIMIT_NAMES = (
+    "completeness",
+    "datatype_check_threshold",
+    "domain_content_threshold",
+    "comparison_threshold",
+    "categorical_comparison_threshold",
+)
+"""The limits that a baseline suggests, by their members in the file."""
+
+LimitName = Annotated[str, Strict(), named_in(LIMIT_NAMES), Expected.one_of(LIMIT_NAMES)]
 
 REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"  # what a window is compared with
 
@@ -130,10 +143,40 @@ class DistributionConstraints(Section):
     comparators: tuple[Comparator, ...] | None = None
 
 
+class ChangeThatMatters(Section):
+    """The change that a window must be able to show, else nobody can tell whether a feature changed. Ours.
+
+    missing: points of missing values, as a share. standard_deviations: a shift of numbers. value: the share of the rows
+    that one value of a text or a flag gains.
+    """
+
+    missing: Share = 0.12
+    standard_deviations: Threshold = 0.5
+    value: Share = 0.3
+
+    def missing_values(self, share: float) -> float:
+        """The change of a baseline's share of missing values that matters: where many are missing, half a standard
+        deviation (of being missing) if that is more.
+        """
+        return max(self.missing, self.standard_deviations * math.sqrt(share * (1 - share)))
+
+    def shift(self, present: float) -> float:
+        """The shift that matters, in standard deviations of the values. present: the share of the rows that have one.
+
+        It is `standard_deviations` of the whole column, where a missing value counts as the mean.
+        """
+        return self.standard_deviations / math.sqrt(present) if present else math.inf
+
+    def share(self, present: float) -> float:
+        """The change of a value's share of the present values that matters."""
+        return self.value / present if present else math.inf
+
+
 class MonitoringConfig(Section):
     """The settings in a file, for all features or as overrides for one; an absent member is not set here.
 
-    non_negative_check and the members after it are ours; the service has none of them.
+    non_negative_check and the members after it are ours; the service has none of them. requested_limits: the limits that
+    a person requested, whatever their values; None in files of earlier releases and of the service.
     """
 
     evaluate_constraints: Switch | None = None
@@ -147,6 +190,8 @@ class MonitoringConfig(Section):
     rows: Rows | None = None
     segments: tuple[Name, ...] | None = None
     group_column: Name | None = None
+    requested_limits: tuple[LimitName, ...] | None = None
+    change_that_matters: ChangeThatMatters | None = None
 
 
 class NumConstraints(Section):
@@ -164,8 +209,9 @@ class StringConstraints(Section):
 
 
 class FeatureConstraints(Section):
-    """One feature. completeness: the minimum share of present values; None: not checked. role, expectations: ours; role
-    is None for an input.
+    """One feature. completeness: the minimum share of present values; None: not checked. Ours: role: None for an input.
+    always_new: why later values are new by nature, as those of keys are: their domain is not judged, nor their drift by
+    default.
     """
 
     name: Name
@@ -176,12 +222,15 @@ class FeatureConstraints(Section):
     monitoring_config_overrides: MonitoringConfig | None = None
     monitoringConfigOverrides: MonitoringConfig | None = None  # noqa: N815 - the guide's spelling
     role: Role | None = None
+    always_new: Name | None = None
     expectations: FeatureRules | None = None
 
     @property
     def domains(self) -> tuple[str, ...] | None:
         """The allowed values; None: not checked."""
-        return self.string_constraints.domains if self.string_constraints else None
+        if self.always_new is not None or self.string_constraints is None:
+            return None
+        return self.string_constraints.domains
 
     @property
     def overrides(self) -> dict[str, MonitoringConfig]:
@@ -197,23 +246,44 @@ class FeatureConstraints(Section):
         found = {f"{place}{name}": getattr(section, name, None) for place, section in places for name in spellings}
         return {place: config for place, config in found.items() if config is not None}
 
+    @property
+    def configs(self) -> list[MonitoringConfig]:
+        """The feature's own settings; a later one wins. Values that are new by nature are not compared, unless somebody wrote
+        how.
+        """
+        configs = [*self.overrides.values()]
+        if self.always_new is not None and not any(config.distribution_constraints for config in configs):
+            drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=self.always_new)
+            configs.append(MonitoringConfig(distribution_constraints=drift))
+        return configs
+
+
+PLAIN_DISTANCE = "Simple"
+"""The method, of numbers and of texts, whose distance leaves no margin for noise: that of a limit that is written alone."""
+
 
 @dataclass(frozen=True)
 class _Kind:
-    """How features of one kind are compared: the members of the file that set it, and the available methods."""
+    """How features of one kind are compared: the members of the file that set it, the suggested method, and all methods."""
 
     features: str
     method: str
     threshold: str
+    suggested_method: str
     methods: Registry[Distance]
 
     def is_ours(self, method: str) -> bool:
-        """Whether the service lacks this method."""
+        """Whether the method is ours and has a scale of its own."""
         return self.methods.get(method).facts["service"] is None
 
 
-_NUMBERS = _Kind("numbers", "comparison_method", "comparison_threshold", NUMERIC_METHODS)
-_TEXTS = _Kind("texts", "categorical_drift_method", "categorical_comparison_threshold", CATEGORICAL_METHODS)
+SUGGESTED_SHARE = 1.0
+"""The share of values of the baseline's type, and of its domain, that a baseline suggests (C11.1)."""
+
+_NUMBERS = _Kind("numbers", "comparison_method", "comparison_threshold", "Robust", NUMERIC_METHODS)
+_TEXTS = _Kind(
+    "texts", "categorical_drift_method", "categorical_comparison_threshold", "LInfinity", CATEGORICAL_METHODS
+)
 _KINDS = (_NUMBERS, _TEXTS)
 
 
@@ -227,20 +297,20 @@ class MonitoringSettings:
         Whether anything is checked at all.
     emit_metrics : bool, default True
         Whether metrics are published.
-    datatype_check_threshold : float, default 1.0
-        Minimum share (0 to 1) of the present values that have the baseline's type.
-    domain_content_threshold : float, default 1.0
-        Minimum share (0 to 1) of the present values that are in the baseline's domain.
+    datatype_check_threshold : float, optional
+        Minimum share (0 to 1) of the present values that have the baseline's type; by default 1.
+    domain_content_threshold : float, optional
+        Minimum share (0 to 1) of the present values that are in the baseline's domain; by default 1.
     perform_comparison : bool, default True
         Whether distributions are compared.
     comparison_threshold : float, optional
         Maximum distance of a numeric distribution; by default the method's usual threshold.
-    comparison_method : str, default "Robust"
-        Distance for numbers, a name in `drift.NUMERIC_METHODS`.
+    comparison_method : str, optional
+        Distance for numbers, a name in `drift.NUMERIC_METHODS`. By default "Robust"; "Simple" if you give its threshold.
     categorical_comparison_threshold : float, optional
         Maximum distance of a text distribution; by default the method's usual threshold.
-    categorical_drift_method : str, default "LInfinity"
-        Distance for texts, a name in `drift.CATEGORICAL_METHODS`.
+    categorical_drift_method : str, optional
+        Distance for texts, a name in `drift.CATEGORICAL_METHODS`. By default "LInfinity"; "Simple" if you give its threshold.
     non_negative_check : bool, default False
         Ours: whether `is_non_negative` is evaluated; the service only suggests it (C11.5).
     verdicts : {"calibrated", "none"}
@@ -259,6 +329,10 @@ class MonitoringSettings:
     group_column : str, optional
         Ours: the column that groups rows of a window that belong together, such as the user's id: its groups count, not its
         rows. By default estimated from neighbouring rows.
+    requested_limits : tuple of str, optional
+        Ours: the limits that decide alone even if their value is the suggested one. By default those that you give here.
+    change_that_matters : ChangeThatMatters, optional
+        Ours: the change that a window must be able to show. If it can't, the outcome is `cannot tell`.
 
     Raises
     ------
@@ -278,13 +352,13 @@ class MonitoringSettings:
 
     evaluate_constraints: bool = True
     emit_metrics: bool = True
-    datatype_check_threshold: float = 1.0
-    domain_content_threshold: float = 1.0
+    datatype_check_threshold: float = None  # type: ignore[assignment]  # never None afterwards
+    domain_content_threshold: float = None  # type: ignore[assignment]  # likewise
     perform_comparison: bool = True
-    comparison_threshold: float = None  # type: ignore[assignment]  # never None afterwards
-    comparison_method: str = "Robust"
+    comparison_threshold: float = None  # type: ignore[assignment]  # likewise
+    comparison_method: str = None  # type: ignore[assignment]  # likewise
     categorical_comparison_threshold: float = None  # type: ignore[assignment]  # likewise
-    categorical_drift_method: str = "LInfinity"
+    categorical_drift_method: str = None  # type: ignore[assignment]  # likewise
     non_negative_check: bool = False
     verdicts: Verdicts | str = Verdicts.CALIBRATED
     false_alarm_budget: float = BUDGET
@@ -293,6 +367,8 @@ class MonitoringSettings:
     comparators: tuple[Comparator, ...] | None = None
     segments: tuple[str, ...] = ()
     group_column: str | None = None
+    requested_limits: tuple[str, ...] = None  # type: ignore[assignment]  # likewise
+    change_that_matters: ChangeThatMatters = field(default_factory=ChangeThatMatters)
 
     @property
     def is_calibrated(self) -> bool:
@@ -302,31 +378,57 @@ class MonitoringSettings:
     def rows_are_independent(self) -> bool:
         return self.rows is Rows.INDEPENDENT
 
+    def is_drift_requested(self, *, of_numbers: bool) -> bool:
+        """Whether a person requested how drift is judged: by comparators, another method, or another limit; or insists on it."""
+        kind = _NUMBERS if of_numbers else _TEXTS
+        suggested_limit = kind.methods.get(kind.suggested_method).facts["threshold"]
+        is_of_suggested_method = getattr(self, kind.method) == kind.suggested_method
+        limit = getattr(self, kind.threshold)
+        is_limit_suggested = is_suggested(kind.threshold, limit, [suggested_limit], self.requested_limits)
+        return self.comparators is not None or not is_of_suggested_method or not is_limit_suggested
+
     def __post_init__(self) -> None:
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
-            object.__setattr__(self, name, _word(name, words, getattr(self, name)))
+            self._set(name, _word(name, words, getattr(self, name)))
+        if not self.is_calibrated:  # every limit applies as written
+            self._set("requested_limits", ())
+        elif self.requested_limits is None:
+            given = (name for name in LIMIT_NAMES if getattr(self, name, None) is not None)
+            self._set("requested_limits", tuple(given))
         for name in ("datatype_check_threshold", "domain_content_threshold"):
+            if getattr(self, name) is None:
+                self._set(name, SUGGESTED_SHARE)
             if not 0 <= getattr(self, name) <= 1:
                 raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write a share from 0 to 1 (95 % is 0.95)")
         if not 0 < self.false_alarm_budget < 1:
             budget = self.false_alarm_budget
             raise BadConfiguration(f"false_alarm_budget is {budget!r}; write a share above 0 and below 1")
         for kind in _KINDS:
-            written = getattr(self, kind.method)
-            method = kind.methods.get(OTHER_NAMES.get(written, written))
-            object.__setattr__(self, kind.method, method.name)
-            if getattr(self, kind.threshold) is None:
-                object.__setattr__(self, kind.threshold, method.facts["threshold"])
-            if not getattr(self, kind.threshold) >= 0:
-                raise BadConfiguration(
-                    f"{kind.threshold} is {getattr(self, kind.threshold)!r}; write a number, 0 or more"
-                )
+            self._set_drift(kind)
+
+    def _set_drift(self, kind: _Kind) -> None:
+        """Complete the method and the threshold of one kind of features, and check them."""
+        written = getattr(self, kind.method)
+        threshold = getattr(self, kind.threshold)
+        if written is None:
+            is_limit_alone = threshold is not None and self.is_calibrated
+            written = PLAIN_DISTANCE if is_limit_alone else kind.suggested_method
+        method = kind.methods.get(OTHER_NAMES.get(written, written))
+        self._set(kind.method, method.name)
+        if threshold is None:
+            threshold = method.facts["threshold"]
+            self._set(kind.threshold, threshold)
+        if not threshold >= 0:
+            raise BadConfiguration(f"{kind.threshold} is {threshold!r}; write a number, 0 or more")
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     def as_config(self) -> MonitoringConfig:
         """All settings, as the newest containers write them; our own settings only if they are switched on."""
         absent = set() if self.non_negative_check else {"non_negative_check"}
         if not self.is_calibrated:
-            absent |= {"verdicts", "false_alarm_budget", "rows"}
+            absent |= {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
         if not self.segments:
             absent |= {"segments"}
         said = ((name, value) for name, value in vars(self).items() if name not in absent)
@@ -389,14 +491,17 @@ class Constraints(Document, file="constraints.json", meant="constraints.json of 
         Raises BadDocument if there is no such feature.
         Source: C4.2.
         """
-        return _settings([self.monitoring_config, *self.feature(feature).overrides.values()])
+        return _settings([self.monitoring_config, *self.feature(feature).configs])
 
     def settings_by_feature(self) -> dict[str, MonitoringSettings]:
         """`monitoring_of` for every feature, without searching for each."""
         whole = self.monitoring
         # of several features with one name, the first counts
-        configs = {feature.name: [*feature.overrides.values()] for feature in reversed(self.features)}
-        return {name: _settings([self.monitoring_config, *own]) if own else whole for name, own in configs.items()}
+        configs = {feature.name: feature.configs for feature in reversed(self.features)}
+        return {
+            name: _settings([self.monitoring_config, *overrides]) if overrides else whole
+            for name, overrides in configs.items()
+        }
 
     def contradictions(self) -> Iterator[str]:
         """Overrides without effect, because they only name one of our distances for the other kind of feature."""
@@ -420,19 +525,25 @@ def _without_effect(inferred_type: InferredType, drift: DistributionConstraints 
 
 
 def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
-    """The settings from the whole file's config and then the overrides; a later one wins."""
+    """The settings from the whole file's config and then the overrides; a later one wins. Requested limits add up."""
     known: dict[str, Any] = {}
+    requested_limits: dict[str, None] = {}
     switched_off = False
     for index, config in enumerate(configs):
         if config is not None:
             known = _over(known, _set_in(config))
+            requested_limits |= dict.fromkeys(config.requested_limits or ())
             switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
-    is_of_service = not any(kind.is_ours(_method_of(kind, known)) for kind in _KINDS)
+    methods = {kind.method: _method_of(kind, known) for kind in _KINDS}
+    is_of_service = not any(kind.is_ours(methods[kind.method]) for kind in _KINDS)
     if is_of_service and "comparison_threshold" in known:  # the default of the categorical threshold
         known.setdefault("categorical_comparison_threshold", known["comparison_threshold"])
     if switched_off:
         known["evaluate_constraints"] = False
-    return MonitoringSettings(**{"verdicts": Verdicts.NONE, **known})  # without the member, limits apply as written
+    known |= methods
+    known["requested_limits"] = tuple(requested_limits)
+    known.setdefault("verdicts", Verdicts.NONE)  # without the member, limits apply as written
+    return MonitoringSettings(**known)
 
 
 def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
@@ -450,7 +561,7 @@ def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _method_of(kind: _Kind, known: Mapping[str, Any]) -> str:
-    method: str = known.get(kind.method, getattr(MonitoringSettings, kind.method))
+    method: str = known.get(kind.method, kind.suggested_method)
     return method
 
 

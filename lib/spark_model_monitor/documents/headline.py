@@ -10,6 +10,7 @@ from spark_model_monitor.documents.check_results import (
     BESIDE,
     LABEL,
     OF_THE_WINDOW,
+    ONE_SEGMENT,
     Alarm,
     CheckResult,
     CheckStatus,
@@ -21,19 +22,18 @@ from spark_model_monitor.documents.check_results import (
     some_of,
     whose,
 )
+from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
 from spark_model_monitor.documents.page import Headline, Mark, counted, number_text, percent, short_name
 from spark_model_monitor.documents.run_description import RunWindow, time_of
 
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """The names that violations of the data set itself have in place of a feature."""
 
-ONE_SEGMENT = "one segment of "  # followed by the cut; the segment is named where values may be shown
-IN_SEGMENT = f"in {ONE_SEGMENT}"  # how `where` begins for a segment's own result
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
-MUCH_LARGER = 1.5  # ratio of a feature's smallest change to that of other features
+REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
 OF_OUTPUTS = "what moves the predictions"
-DRIFT, SEGMENT_DRIFT = "baseline_drift_check", "segment_drift_check"
+DRIFT = "baseline_drift_check"
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
@@ -73,9 +73,11 @@ def headline_of(
     also = [f"{_capital(alarm.sentence(with_values=with_values))}." for alarm in of_window]
     if not bad and not also:
         return _without_a_change(results, compared, unit, fewer)
+    unsure = _unsure(results)
     if not bad:
-        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(also[1:]), Mark.BAD)
-    calm = compared - len(bad) - len(fewer)
+        detail = [*also[1:], *_unsure_details(unsure)]
+        return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(detail), Mark.BAD)
+    calm = compared - len(bad) - len(fewer) - (len(unsure) if unit != "attribution" else 0)
     began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
     since = since_text(began.since, window)
     name, change = _subject(began), change_of(began, with_values=with_values)
@@ -100,11 +102,14 @@ def headline_of(
         detail.append(f"The model's outputs followed: {moved}.")
     if others:
         detail.append(f"Also: {some_of(others)}.")
-    if calm:
+    detail += _unsure_details(unsure)
+    if calm > 0:
         fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
         detail.append(f"The other {counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
-    detail += _said_of(fewer, not_compared(results, bad))
-    return Headline(text, " ".join(detail), Mark.BAD if any(each.is_violation for each in results) else Mark.NONE)
+    detail += _list_exceptions(fewer, not_compared(results, bad))
+    has_violations = any(result.is_violation for result in results)
+    mark = Mark.BAD if has_violations else Mark.NONE
+    return Headline(text, " ".join(detail), mark)
 
 
 def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
@@ -118,6 +123,9 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
 
 
 def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, fewer: Sequence[str]) -> Headline:
+    unsure = _unsure(results)
+    if unsure:
+        return _cannot_tell(unsure, compared, unit)
     judged = _judged(results, unit)
     if not judged:
         reasons = {each.reason for each in results if unit == "metric"}
@@ -125,10 +133,9 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
     count = counted(compared, unit)
-    unsure = sum(each.status is CheckStatus.CANNOT_TELL for each in judged)
     if unit == "feature":
-        told = [*_said_of(fewer), could_be_seen(results), *_said_of((), not_compared(results))]
-        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", " ".join(filter(None, told)), Mark.GOOD)
+        detail = " ".join(_list_exceptions(fewer, not_compared(results)))
+        return Headline(f"No {'other ' * bool(fewer)}change seen in {count}.", detail, Mark.GOOD)
     if unit == "attribution":
         ends = [abs(end) for each in judged if each.check in BESIDE for end in each.interval or ()]
         calm = ""
@@ -136,15 +143,62 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
             most = number_text(max(ends), 2)
             calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
         return Headline(f"No change seen in {OF_OUTPUTS}.", calm, Mark.GOOD)
-    said = "none is on the wrong side of its threshold" if unit == "metric" else "no change seen"
-    few = [f"Of {unsure:,} of them only a larger change could have been seen in so few rows."] if unsure else []
-    limited = (each for each in judged if None not in (each.observed, each.threshold) and not each.where)
-    near = [*limited] if unit == "metric" else []
-    if near:
-        each = min(near, key=lambda each: abs((each.observed or 0.0) - (each.threshold or 0.0)))
-        asked = f"{SIDES.get(each.check, '')}{number_text(each.threshold)}"
-        few.append(f"The closest is {each.metric}: {number_text(each.observed)}, {asked} is asked for.")
-    return Headline(f"{count} checked: {said}.", " ".join(few), Mark.GOOD)
+    said = "none is beyond its threshold by more than chance" if unit == "metric" else "no change seen"
+    detail = ""
+    if unit == "metric" and (closest := _closest_to_violation(judged)) is not None:
+        limit = f"{SIDES.get(closest.check, '')}{number_text(closest.threshold)}"
+        chance = "" if closest.p is None else f"; by chance alone: {once_in(closest.p)}"
+        detail = f"The closest is {closest.metric}: {number_text(closest.observed)}, {limit} is asked for{chance}."
+    return Headline(f"{count} checked: {said}.", detail, Mark.GOOD)
+
+
+def _unsure(results: Sequence[CheckResult]) -> list[FeatureOutcome]:
+    """The features of which nobody can tell whether they changed; metrics that say the same in other units count once."""
+    unsure = unsure_features(results)
+    names = {feature.name for feature in unsure}
+    repeated = {result.full_name for result in results if result.same_as in names}
+    return [feature for feature in unsure if feature.name not in repeated]
+
+
+def _cannot_tell(unsure: Sequence[FeatureOutcome], compared: int, unit: str) -> Headline:
+    """Nothing is violated, but nobody can tell whether some features changed."""
+    names = some_of([short_name(feature.name) for feature in unsure])
+    if unit == "attribution":
+        text = f"Cannot tell whether {OF_OUTPUTS} changed: {names}."
+    else:
+        compared = max(compared, len(unsure))
+        text = f"Cannot tell whether {len(unsure):,} of {counted(compared, unit)} changed: {names}."
+    detail = _unsure_details(unsure)
+    calm = compared - len(unsure)
+    if calm and unit != "attribution":
+        fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
+        detail.append(f"The other {counted(calm, unit)} {fine}.")
+    return Headline(text, " ".join(detail), Mark.UNSURE)
+
+
+def _unsure_details(unsure: Sequence[FeatureOutcome]) -> list[str]:
+    """Why nobody can tell, and what to do: for features with the same advice the first one's reason."""
+    features_by_advice: dict[tuple[str, bool], list[FeatureOutcome]] = {}
+    for feature in unsure:
+        key = feature.advice or "", bool(feature.possible_change)
+        features_by_advice.setdefault(key, []).append(feature)
+    sentences = []
+    for (advice, _), features in [*features_by_advice.items()][:REASONS_NAMED]:
+        names = some_of([short_name(feature.name) for feature in features])
+        what_to_do = f" To find out: {advice}." if advice else ""
+        sentences.append(f"{names}: {features[0].reason or 'the reason is unknown'}.{what_to_do}")
+    if len(features_by_advice) > REASONS_NAMED:
+        sentences.append("checks.json has the reasons of all.")
+    return sentences
+
+
+def _closest_to_violation(results: Sequence[CheckResult]) -> CheckResult | None:
+    """The metric of all rows that is the least likely by chance; the closest to its threshold where these decide alone."""
+    metrics = [each for each in results if None not in (each.observed, each.threshold) and not each.where]
+    tested = [(metric.p, index) for index, metric in enumerate(metrics) if metric.p is not None]
+    if tested:
+        return metrics[min(tested)[1]]
+    return min(metrics, key=lambda metric: abs((metric.observed or 0.0) - (metric.threshold or 0.0)), default=None)
 
 
 def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
@@ -167,10 +221,13 @@ def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], h
     return [name for name in named if name in judged]
 
 
-def _said_of(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
-    told = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
-    are = "is" if len(left_out) == 1 else "are"
-    return [*told, f"{some_of([*map(_subject, left_out)])} {are} not compared."] if left_out else told
+def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
+    sentences = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
+    if left_out:
+        are = "is" if len(left_out) == 1 else "are"
+        names = some_of([*map(_subject, left_out)])
+        sentences.append(f"{names} {are} not compared.")
+    return sentences
 
 
 def kind_of_change(results: Iterable[CheckResult]) -> str | None:
@@ -178,45 +235,24 @@ def kind_of_change(results: Iterable[CheckResult]) -> str | None:
     return next((each.reason for each in results if each.check == CONCEPT_DRIFT and each.reason), None)
 
 
-def could_be_seen(results: Iterable[CheckResult]) -> str:
-    """The smallest detectable changes: in half of the features tested for drift, and in all of them."""
-    kinds: dict[bool, list[tuple[float, str]]] = {}
-    for each in results:
-        if each.smallest_change is not None and each.change:
-            kinds.setdefault(each.change.endswith("records"), []).append((each.smallest_change, each.change))
-    found = [sorted(kinds[kind]) for kind in sorted(kinds)]
-    if not found:
-        return ""
-    all_of_them = " or of ".join(each[-1][1] for each in found)
-    usual = " or of ".join(each[len(each) // 2][1] for each in found)
-    if any(each[-1][0] > MUCH_LARGER * each[len(each) // 2][0] for each in found):
-        return f"A change of {usual} would have been seen in half of them, one of {all_of_them} in all."
-    return f"A change of {all_of_them} would have been seen."
-
-
 def no_more_than(results: Iterable[CheckResult]) -> str:
     """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared."""
-    for each in results:
-        ends = [abs(end - (0.0 if each.check in BESIDE else each.threshold or 0.0)) for end in each.interval or ()]
-        if each.smallest_change is not None and each.change:
-            return f"{each.change}{_if_it_stays(each)}"
-        if each.check in SIDES:
-            return f"{SIDES[each.check]}{number_text(each.threshold)} is asked for"
-        if ends and each.status is not CheckStatus.VIOLATED and (each.check in BESIDE or each.metric != "ndcg"):
+    for result in results:
+        ends = [
+            abs(end - (0.0 if result.check in BESIDE else result.threshold or 0.0)) for end in result.interval or ()
+        ]
+        if result.smallest_change is not None and result.change:
+            return result.change
+        if result.check in SIDES:
+            return f"{SIDES[result.check]}{number_text(result.threshold)} is asked for"
+        if ends and result.status is not CheckStatus.VIOLATED and (result.check in BESIDE or result.metric != "ndcg"):
             return number_text(max(ends), 2)
-        if each.check == DRIFT and each.reason:
-            unjudged = each.status is CheckStatus.NOT_JUDGED
-            return f"{'not compared: ' if unjudged else ''}{each.reason.partition(';')[0]}"
+        if result.check == DRIFT and result.reason:
+            reason = result.reason.partition(";")[0]
+            if result.status is CheckStatus.NOT_JUDGED:
+                return f"not compared: {reason}"
+            return reason
     return "–"
-
-
-def _if_it_stays(result: CheckResult) -> str:
-    """The smallest change detected after a day, if that is smaller."""
-    size, alone = result.smallest_lasting, result.smallest_change
-    if size is None or alone is None or size >= alone:
-        return ""
-    of_records = (result.change or "").endswith("records")
-    return f", {number_text(100 * size if of_records else size, 2)} if it stays for a day"
 
 
 def place_of(result: CheckResult, *, with_values: bool = True) -> str:

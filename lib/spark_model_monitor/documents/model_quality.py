@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import ClassVar
@@ -31,10 +32,11 @@ class MetricConstraint(Section):
 
 
 class ToleranceNote(Section):
-    """How the thresholds were derived from the baseline's values; ours.
+    """How releases up to 0.1 derived the thresholds from the baseline's values; ours.
 
-    rule: `interval`, or the user's rule. false_alarms: the share of healthy windows in which any metric may violate its
-    threshold by chance. window_rows: the fewest rows of a window. metrics: the thresholds that share false alarms.
+    rule: `interval`, or the user's rule, which has none of the other members. false_alarms: the share of healthy windows
+    in which any metric may violate its threshold by chance. window_rows: the fewest rows of a window. metrics: the
+    thresholds that share false alarms.
     """
 
     rule: Name
@@ -44,7 +46,10 @@ class ToleranceNote(Section):
 
 
 class ModelQualityConstraints(Document, file="constraints.json", meant="constraints.json of a model-quality baseline"):
-    """constraints.json of a model-quality job. segments: ours; how rows are cut into segments, None if they aren't."""
+    """constraints.json of a model-quality job. Ours: requested_limits: the metrics whose limits a person requested,
+    whatever their values; None in files of earlier releases and of the service. tolerance: None in later files. segments:
+    how rows are cut into segments, None if they aren't.
+    """
 
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the constraints.json of a data-quality job"}
 
@@ -52,8 +57,22 @@ class ModelQualityConstraints(Document, file="constraints.json", meant="constrai
     regression_constraints: Mapping[str, MetricConstraint] | None = None
     binary_classification_constraints: Mapping[str, MetricConstraint] | None = None
     multiclass_classification_constraints: Mapping[str, MetricConstraint] | None = None
+    requested_limits: tuple[Name, ...] | None = None
     tolerance: ToleranceNote | None = None
     segments: tuple[Name, ...] | None = None
+
+    def contradictions(self) -> Iterator[str]:
+        """Requested limits of metrics that the file doesn't have."""
+        sections = (
+            self.regression_constraints,
+            self.binary_classification_constraints,
+            self.multiclass_classification_constraints,
+        )
+        metrics = [name for section in sections for name in section or {}]
+        for index, name in enumerate(self.requested_limits or ()):
+            if name not in metrics:
+                path = f"requested_limits[{index}]"
+                yield f"{path} is {json.dumps(name)}, which has no limit here; it may name {', '.join(metrics)}"
 
 
 ConfusionMatrix = Mapping[str, Mapping[str, Count]]

@@ -20,6 +20,7 @@ class Mark(Enum):
     NONE = ""
     GOOD = "passed"
     BAD = "violated"
+    UNSURE = "may have changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +304,7 @@ MOST_LINES, LINES_SHOWN = 50, 20  # a longer table folds after LINES_SHOWN rows 
 VERDICTS = {
     CheckStatus.VIOLATED: (Mark.BAD, "✗ violated"),
     CheckStatus.PASSED: (Mark.GOOD, "✓ passed"),
-    CheckStatus.CANNOT_TELL: (Mark.NONE, "no change seen"),
+    CheckStatus.CANNOT_TELL: (Mark.UNSURE, "? may have changed"),
     CheckStatus.NOT_JUDGED: (Mark.NONE, "– not judged"),
 }
 """How a page shows a check's verdict: colour, sign and word."""

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Strict
 
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
+from spark_model_monitor.documents.outcome import Outcome, outcome_of_count
 
 
 class BaselineReference(Document, file="baseline.json", meant="baseline.json of a monitoring run"):
@@ -75,7 +76,8 @@ class RunWindow(Section):
 
 class RunDescription(Document, file="run.json", meant="run.json of a run"):
     """run.json. model: its endpoint. settings: the thresholds and methods that judged the run, or that it suggests.
-    rows: rows of data, None if a merged run doesn't know. violations: None if nothing was judged. product: the release
+    rows: rows of data, None if a merged run doesn't know. violations, outcome: None if nothing was judged; files of
+    earlier releases have no outcome (`known_outcome`). product: the release
     that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or recognised.
     deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
     either. expectations: the sha256 that identifies the rules; None without rules.
@@ -97,9 +99,15 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     settings: MonitoringConfig
     rows: Count | None
     violations: Count | None
+    outcome: Outcome | None = None
     read_by: Mapping[str, str] | None = None
     deequ: Name | None = None
     expectations: Name | None = None
+
+    @property
+    def known_outcome(self) -> Outcome | None:
+        """The outcome, for runs of earlier releases by their number of violations; None if nothing was judged."""
+        return self.outcome or outcome_of_count(self.violations)
 
 
 class AnalysisType(str, Enum):

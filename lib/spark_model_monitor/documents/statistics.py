@@ -110,7 +110,9 @@ class Distribution(Section):
 
 
 class NumericalStatistics(Section):
-    """std_dev: population form. approximate_num_distinct_values, completeness: None in files before 2024."""
+    """std_dev: population form. approximate_num_distinct_values, completeness: None in files before 2024. num_not_numeric:
+    present cells that are no numbers; ours, None if there are none.
+    """
 
     NULLABLE: ClassVar[frozenset[str]] = frozenset({"mean", "sum", "std_dev", "min", "max"})
 
@@ -122,6 +124,7 @@ class NumericalStatistics(Section):
     max: UndefinableNumber = None
     approximate_num_distinct_values: Count | None = None
     completeness: Share | None = None
+    num_not_numeric: Count | None = None
     distribution: Distribution | None = None
 
 
@@ -176,6 +179,11 @@ class FeatureStatistics(Section):
         if statistics is None:
             return None
         return statistics.common.completeness if statistics.completeness is None else statistics.completeness
+
+    @property
+    def num_others(self) -> int:
+        """The present cells of a numeric feature that are no numbers."""
+        return (self.numerical_statistics.num_not_numeric or 0) if self.numerical_statistics else 0
 
     @property
     def distribution(self) -> Distribution | None:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, Bins, Mark, RowSample, rows_evenly, sample_of
 from spark_model_monitor.data.profiling.segments import AND, Part
 from spark_model_monitor.data.records.event_times import microseconds_of, moment_of
-from spark_model_monitor.documents.check_results import Cause, CheckResult, CheckStatus
-from spark_model_monitor.documents.headline import ONE_SEGMENT, ONE_VALUE
+from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus
+from spark_model_monitor.documents.headline import ONE_VALUE
 from spark_model_monitor.documents.page import Column, Line, PageTable, percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.statistics.states.data_types import parse_numbers

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 Violated: TypeAlias = "str | tuple[str, str]"
 """A feature with an alarm; for an alarm relative to one reference, the reference and the feature."""
 
+LeftBehind: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
+"""What a window leaves for later ones: reference, feature, and raw statistics relative to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -107,12 +110,17 @@ class StoredBaseline:
         return self
 
     def raw_statistics(
-        self, state: Any, violated: Collection[Violated] | None = None, age: timedelta | None = None, /
-    ) -> tuple[tuple[str, str, Mapping[str, float]], ...] | None:
-        """What a window leaves for later ones: reference, feature, and raw statistics relative to it; None if nothing.
+        self,
+        state: Any,
+        violated: Collection[Violated] | None = None,
+        age: timedelta | None = None,
+        unsure: Collection[str] = (),
+        /,
+    ) -> LeftBehind | None:
+        """What a window leaves for later ones; None if nothing.
 
         violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
-        newest row at the end of the window, if known.
+        newest row at the end of the window, if known. unsure: features that could not be judged.
         """
         return None
 
@@ -133,6 +141,8 @@ class Monitor(ABC):
     CONSTRAINTS: ClassVar[type[Document]]  # the document of constraints on later data
     STATISTICS: ClassVar[type[Document] | None] = None
     """A document that a baseline may have in addition to its constraints."""
+    FINDS_STATISTICS: ClassVar[bool] = False
+    """Whether statistics beside the constraints are read even if only the constraints are named."""
 
     @property
     def exact_columns(self) -> bool:
@@ -169,6 +179,10 @@ class Monitor(ABC):
     @abstractmethod
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
+
+    def read(self, state: Any, /) -> Any:
+        """A sum of stored states as a scan of all their rows would give it."""
+        return state
 
     def refusing(self, found: Scanned, dataset: Dataset, known: Any, /) -> Dataset | None:
         """The data set with further records refused, if a scan has shown that they are unusable; otherwise None."""
@@ -281,10 +295,11 @@ class Finding:
     distance_low: float | None = None
     distance_high: float | None = None
     smallest_change: float | None = None
-    smallest_lasting: float | None = None
     fewest: int | None = None
     change: str | None = None
     reason: str | None = None
+    advice: str | None = None
+    possible_change: bool | None = None
     description: str | None = None
     against: str | None = None
     since: str | None = None
@@ -303,6 +318,14 @@ class Finding:
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
         return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
 
+    def unsure(self, reason: str, advice: str | None = None, *, is_change_seen: bool = False) -> Finding:
+        """The same numbers; a change that matters may have gone unseen. advice: what to do about it. is_change_seen:
+        whether there is a change that may be chance; so it is where a violation is withheld.
+        """
+        possible_change = is_change_seen or self.status is CheckStatus.VIOLATED or None
+        members = {"reason": reason, "advice": advice, "possible_change": possible_change, "description": None}
+        return self.but(status=CheckStatus.CANNOT_TELL, **members)
+
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in self.__dict__.items() if value is not None}
@@ -316,7 +339,14 @@ class Finding:
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers, without a verdict."""
-        return self.but(status=CheckStatus.NOT_JUDGED, reason=reason, description=None, hour=hour or self.hour)
+        return self.but(
+            status=CheckStatus.NOT_JUDGED,
+            reason=reason,
+            advice=None,
+            possible_change=None,
+            description=None,
+            hour=hour or self.hour,
+        )
 
 
 def _is_finite(value: object) -> bool:

@@ -6,17 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, plain_words, whose
-from spark_model_monitor.documents.headline import IN_SEGMENT
+from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus, Hint, plain_words, whose
 from spark_model_monitor.documents.page import percent
 from spark_model_monitor.statistics.states.segments import rest_of
 
 OTHER_CUT = "rows that are cut by {cut!r} show the same change"
-
-
-def of_segment(result: CheckResult) -> bool:
-    """Whether a result belongs to a single segment."""
-    return (result.where or "").startswith(IN_SEGMENT)
 
 
 def told_in(result: CheckResult, where: str, label: str | None) -> CheckResult:

@@ -1,6 +1,7 @@
 """Alerts: where `--sink` sends them, when each sink is due, and the history of windows that decides.
 
-There is an alert if n of the last m monitored windows had violations. The history of runs in
+There is an alert if n of the last m monitored windows had violations; without one, a last window that can't tell whether
+something changed has a state of its own. The history of runs in
 hour folders (`…/yyyy/mm/dd/hh`) is stored above them, the history of any other output path in it. A rerun replaces the
 entry of its window, so it changes nothing. A failed delivery to one sink doesn't keep the report from the others.
 """
@@ -18,6 +19,7 @@ from itertools import groupby
 from statistics import median
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Notified, Transition
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import BadDocument, MonitorError
 from spark_model_monitor.registry import Entry, import_all
 from spark_model_monitor.reports import sinks
@@ -139,15 +141,21 @@ class AlertRule:
 
     def violated(self, windows: Iterable[MonitoredWindow]) -> int:
         """How many of the last windows had violations: new ones, or alarms that continue."""
-        found = [False]
+        are_violated: list[bool] = []
         for window in windows:
-            is_news = window.violations > 0 and not window.recurring
-            found.append(is_news or (found[-1] and bool(window.violations or window.lasting)))
-        return sum(found[1:][-self.evaluation_period :])
+            continues = bool(are_violated) and are_violated[-1]
+            are_violated.append(window.violations > 0 and (continues or not window.recurring))
+        return sum(are_violated[-self.evaluation_period :])
 
-    def status(self, windows: Iterable[MonitoredWindow]) -> AlertStatus:
-        """Whether there is an alert, even if there are fewer windows than the evaluation period."""
-        return AlertStatus.IN_ALERT if self.violated(windows) >= self.datapoints_to_alert else AlertStatus.OK
+    def status(self, windows: Sequence[MonitoredWindow]) -> AlertStatus:
+        """Whether there is an alert, even if there are fewer windows than the evaluation period; if there is none,
+        whether the last window could tell.
+        """
+        if self.violated(windows) >= self.datapoints_to_alert:
+            return AlertStatus.IN_ALERT
+        if windows and windows[-1].outcome is Outcome.CANNOT_TELL:
+            return AlertStatus.CANNOT_TELL
+        return AlertStatus.OK
 
 
 def with_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:

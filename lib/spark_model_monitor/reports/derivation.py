@@ -14,6 +14,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import QUANTILES, CheckResult, CheckResults
 from spark_model_monitor.documents.run_description import BaselineReference
+from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadInput, did_you_mean
 from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_feature_profile
 from spark_model_monitor.reports.history import baselines
@@ -331,6 +332,8 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
     results = _results_of(name, run, checks.checks)
     profile = _profile_of(name, run.folder)
+    if profile is not None and _has_numbers(name, document_of(run, Statistics)):
+        profile = profile.read_as_numbers()
     lacking = tuple(sorted(profile.lacking)) if profile else ()
     explanation = Explanation(name, run.folder, results, types=_types(profile), lacking=lacking)
     drift = explanation.drift
@@ -339,8 +342,8 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     reference = baselines.to_run(baseline_path) if baseline_path else document_of(run, BaselineReference)
     explanation = replace(explanation, baseline=_place(reference) if reference else None)
     try:
-        baseline, current = _baseline_of(name, reference), from_feature_profile(profile)
-        return replace(explanation, derivation=derivation_of(drift, baseline, current))
+        baseline = _baseline_of(name, reference, as_numbers=profile.is_numeric)
+        return replace(explanation, derivation=derivation_of(drift, baseline, from_feature_profile(profile)))
     except Underivable as reason:
         return replace(explanation, no_derivation=str(reason))
 
@@ -355,7 +358,15 @@ def _results_of(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[Che
     return found
 
 
-def _baseline_of(name: str, reference: BaselineReference | None) -> FeatureDistribution:
+def _has_numbers(name: str, statistics: Statistics | None) -> bool:
+    """Whether the run took a column for one of numbers, though some of its cells may be none."""
+    if statistics is None:
+        return False
+    numeric = {feature.name for feature in statistics.features if feature.inferred_type.is_numeric}
+    return name in numeric
+
+
+def _baseline_of(name: str, reference: BaselineReference | None, *, as_numbers: bool) -> FeatureDistribution:
     """The baseline's distribution of the feature. Raises Underivable if there is none."""
     if reference is None:
         raise Underivable("the run does not say which baseline it was held against; name it with --baseline")
@@ -364,6 +375,8 @@ def _baseline_of(name: str, reference: BaselineReference | None) -> FeatureDistr
         found = baselines.of_files(reference.constraints or "", reference.statistics).distributions.get(name)
     elif storage_of(reference.folder).exists(join(reference.folder, path_of(Profile))):
         profile = _profile_of(name, reference.folder)
+        if profile is not None and as_numbers:
+            profile = profile.read_as_numbers()
         found = from_feature_profile(profile) if profile else None
     else:
         raise Underivable(f"{reference.folder} has no states/ of features")

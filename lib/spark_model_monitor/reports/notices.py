@@ -13,6 +13,7 @@ from typing import Any
 
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, excess
+from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.page import Headline
 from spark_model_monitor.documents.run_description import moment
 from spark_model_monitor.reports.outputs.printable import in_json, printable
@@ -66,7 +67,8 @@ class Report:
     their number. worst: at most `MOST_VIOLATIONS` of them as in constraint_violations.json, the worst first. paths:
     full paths of the run's files, by kind. alarms: at most `MOST_VIOLATIONS` as text, the largest first. alarm_count:
     number of all alarms. metrics: as CloudWatch's objects (C9.1). time: time of the report. notices: messages besides
-    the alert. said: the sentence of the run's page.
+    the alert. said: the sentence of the run's page. outcome: of the run, None if nothing was judged. unsure: the
+    features or metrics of which nobody can tell whether they changed.
     """
 
     analysis_type: str
@@ -86,6 +88,8 @@ class Report:
     alarms: tuple[str, ...] = ()
     alarm_count: int = 0
     said: Headline | None = None
+    outcome: Outcome | None = None
+    unsure: tuple[FeatureOutcome, ...] = ()
 
     @property
     def largest(self) -> str | None:
@@ -193,6 +197,14 @@ def document(report: Report) -> dict[str, Any]:
         "schedule": report.schedule,
         "window": {"start": moment(report.start), "end": moment(report.end)} if report.start and report.end else None,
         "status": report.status if report.is_of_a_run else None,
+        "outcome": None if report.outcome is None else report.outcome.value,
+        "unsure": {
+            "count": len(report.unsure),
+            "first": [
+                {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
+                for feature in report.unsure[:MOST_VIOLATIONS]
+            ],
+        },
         "notices": [{"kind": notice.kind, "text": notice.text} for notice in report.notices],
         "alert": {
             "status": report.alert.status.value,

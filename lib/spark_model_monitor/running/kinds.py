@@ -55,18 +55,22 @@ class Kind:
         return dataset
 
 
+LIMITS_AND_METHODS = (
+    *("datatype_check_threshold", "domain_content_threshold"),
+    *("comparison_threshold", "comparison_method"),
+    *("categorical_comparison_threshold", "categorical_drift_method"),
+)
+"""Settings of data quality that a flag sets; without the flag, they are the suggested ones."""
+
+
 def _data_quality(config: JobConfig) -> Monitor:
     """Types, completeness, domains and distributions of the features."""
     from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
+    given = {name: getattr(config, name) for name in LIMITS_AND_METHODS}
     return DataQualityMonitor(
         settings=MonitoringSettings(
-            datatype_check_threshold=config.datatype_check_threshold,
-            domain_content_threshold=config.domain_content_threshold,
-            comparison_threshold=config.comparison_threshold,
-            comparison_method=config.comparison_method,
-            categorical_comparison_threshold=config.categorical_comparison_threshold,
-            categorical_drift_method=config.categorical_drift_method,
+            **{name: value for name, value in given.items() if value is not None},
             verdicts=Verdicts.NONE if config.replays_service else Verdicts.CALIBRATED,
             false_alarm_budget=config.false_alarm_budget,
             rows=config.rows,
@@ -78,7 +82,6 @@ def _data_quality(config: JobConfig) -> Monitor:
         max_domain_size=config.max_domain_size,
         accept_exponents=config.takes_exponents,
         as_service=config.replays_service,
-        window_rows=config.window_rows,
         column_metrics=config.column_metrics,
         columns=config.columns or "name",
         predictions=config.predictions,
@@ -98,7 +101,6 @@ def _model_quality(config: JobConfig) -> Monitor:
     return ModelQualityMonitor(
         outcome_plan(config),
         tolerance=config.tolerance,
-        window_rows=config.window_rows,
         false_alarm_budget=config.budget_of_a_run,
         min_samples=config.min_samples or 0,
         as_service=config.replays_service,

@@ -224,7 +224,7 @@ class MonitoringAlertActions:
 
 @dataclass
 class MonitoringAlertSummary:
-    """An alert: its rule and its state. alert_status: InAlert or OK."""
+    """An alert: its rule and its state. alert_status: InAlert, OK, or, ours, CannotTell."""
 
     alert_name: str
     creation_time: datetime

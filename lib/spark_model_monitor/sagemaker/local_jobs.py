@@ -18,6 +18,7 @@ import spark_model_monitor
 from spark_model_monitor.data.records.windows import hour_of_path
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.running.layout import Layout
+from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput
 from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, located, read_text
 from spark_model_monitor.storage import LocalStorage, join, storage_of
@@ -97,7 +98,7 @@ ARN = "arn:aws:sagemaker:local:000000000000"  # prefix of the names of schedules
 IN_PROGRESS, COMPLETED, FAILED, STOPPED = "InProgress", "Completed", "Failed", "Stopped"  # `ProcessingJobStatus`
 
 MESSAGE = "message"
-_PASSED = (0, 4)  # exit statuses of successful jobs: 4 is violations, with --fail-on-violations
+_PASSED = tuple(map(int, SUCCESSFUL))  # with --fail-on a job that completed may end with 4 or 5
 
 _TERMINATED = (143, -15)
 _LOOK_EVERY_SECONDS = 0.2

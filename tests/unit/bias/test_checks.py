@@ -92,6 +92,8 @@ def test_what_is_undefined_on_either_side_is_not_judged():
     nobody = counts_of((20, 5, 10, 15), (0, 0, 0, 0))
 
     assert checked(BASELINE, nobody)[0]["DPL"].reason == "Facet set is empty."
+    assert checked(BASELINE, nobody)[0]["DPL"].status is CheckStatus.NOT_JUDGED
+    assert checked(BASELINE, nobody, with_intervals=True)[0]["DPL"].status is CheckStatus.CANNOT_TELL
     assert checked(nobody, BASELINE)[0]["DPL"].reason == "the metric is undefined in the baseline"
 
 
@@ -120,11 +122,17 @@ class TestWithIntervals:
         assert outcomes["DPPL"].status is CheckStatus.PASSED
         assert outcomes["DPPL"].interval[0] < 0 < outcomes["DPPL"].interval[1]
 
-    def test_an_interval_across_the_end_can_not_be_told(self):
+    def test_an_interval_across_the_end_passes_unless_it_is_too_wide(self):
         slightly = counts_of((200, 50, 100, 150), (37, 9, 23, 31))
         outcomes, violations = checked(BASELINE, slightly, with_intervals=True)
 
-        assert outcomes["DPPL"].status is CheckStatus.CANNOT_TELL
+        assert outcomes["DPPL"].status is CheckStatus.PASSED
+        assert outcomes["DPPL"].reason.startswith("it is farther from 0 than in the baseline by no more than chance")
+        few = checked(BASELINE, counts_of((20, 5, 10, 15), (4, 1, 2, 3)), with_intervals=True)[0]["DPPL"]
+        assert (few.interval[1] - few.interval[0]) / 2 > 0.2
+        assert few.status is CheckStatus.CANNOT_TELL
+        assert few.reason == "its interval reaches farther than 0.2 to either side"
+        assert few.advice == "take longer windows, with more rows of each group"
         assert checked(BASELINE, slightly)[0]["DPPL"].status is CheckStatus.VIOLATED
         assert "DPPL" not in {violation.metric_name for violation in violations.violations}
 

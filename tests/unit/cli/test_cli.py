@@ -47,8 +47,8 @@ def test_the_nearest_command_or_flag_is_named(words, hint, capsys):
     ("typed", "words"),
     [
         (["spark-model-monitor", "mon"], ["monitor"]),
-        (["spark-model-monitor", "monitor", "--fail"], ["--fail-on-violations"]),
-        (["spark-model-monitor", "submit", "monitor", "--fail"], ["--fail-on-violations"]),
+        (["spark-model-monitor", "monitor", "--fail"], ["--fail-on-violations", "--fail-on"]),
+        (["spark-model-monitor", "submit", "monitor", "--fail"], ["--fail-on-violations", "--fail-on"]),
         (["spark-model-monitor", "baseline", "--compat", ""], ["none", "service"]),
         (["spark-model-monitor", "compare", "--j"], ["--json", "--judge"]),
         (["spark-model-monitor", "baseline", "ord"], []),

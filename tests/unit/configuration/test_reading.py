@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.data.reading.formats import CsvFormat, TableFormat
+from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
 from spark_model_monitor.running.configuration.options import Compatibility, flag_of, variable_of
@@ -115,7 +116,7 @@ def test_a_line_of_the_env_file_that_is_no_variable_is_named(tmp_path):
 
 def test_a_blank_text_counts_as_not_given():
     assert read("--features-attribute", "", features_attribute="environment").features_attribute == "environment"
-    assert read(categorical_drift_method=" ").categorical_drift_method == "LInfinity"
+    assert read(categorical_drift_method=" ").categorical_drift_method is None
 
 
 def test_five_faults_are_one_error_with_five_lines():
@@ -333,20 +334,47 @@ def test_the_guides_other_names_of_a_comparison_method_mean_the_same():
         pytest.param(
             ("--categorical-drift-method", "js_divergence"), ("Robust", 0.1, "js_divergence", 0.3), id="of texts"
         ),
-        pytest.param(("--comparison-threshold", "0.4"), ("Robust", 0.4, "LInfinity", 0.1), id="a threshold alone"),
+        pytest.param(("--comparison-threshold", "0.4"), ("Simple", 0.4, "LInfinity", 0.1), id="a threshold alone"),
+        pytest.param(
+            ("--categorical-comparison-threshold", "0.4"), ("Robust", 0.1, "Simple", 0.4), id="one of texts alone"
+        ),
+        pytest.param(
+            ("--comparison-method", "robust", "--comparison-threshold", "0.4"),
+            ("Robust", 0.4, "LInfinity", 0.1),
+            id="method and threshold",
+        ),
+        pytest.param(
+            ("--compat", "service", "--comparison-threshold", "0.4"), ("Robust", 0.4, "LInfinity", 0.1), id="compat"
+        ),
     ],
 )
 def test_a_drift_method_has_its_usual_threshold_unless_one_is_given(flags, expected):
-    config = read(*flags)
-    settings = monitor_for(config).settings
+    settings = monitor_for(read(*flags)).settings
 
-    for found in (config, settings):
-        assert (
-            found.comparison_method,
-            found.comparison_threshold,
-            found.categorical_drift_method,
-            found.categorical_comparison_threshold,
-        ) == expected
+    assert (
+        settings.comparison_method,
+        settings.comparison_threshold,
+        settings.categorical_drift_method,
+        settings.categorical_comparison_threshold,
+    ) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "comparison_threshold",
+        "categorical_comparison_threshold",
+        "datatype_check_threshold",
+        "domain_content_threshold",
+    ],
+)
+def test_a_limit_that_is_given_is_requested_even_if_it_is_the_usual_one(name):
+    usual = str(getattr(MonitoringSettings(), name))
+    by_flag = monitor_for(read(f"--{name.replace('_', '-')}", usual)).settings
+    by_variable = monitor_for(read(**{f"MODEL_MONITOR_{name.upper()}": usual})).settings
+
+    assert monitor_for(read()).settings.requested_limits == ()
+    assert by_flag.requested_limits == by_variable.requested_limits == (name,)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +387,7 @@ def test_a_drift_method_has_its_usual_threshold_unless_one_is_given(flags, expec
         ),
         pytest.param(
             ("--categorical-drift-method", "wasserstein_normalised"),
-            "--categorical-drift-method is 'wasserstein_normalised'; it is one of: LInfinity, ChiSquared, js_divergence, ",
+            "--categorical-drift-method is 'wasserstein_normalised'; it is one of: Simple, LInfinity, ChiSquared, ",
             id="of numbers only",
         ),
         pytest.param(

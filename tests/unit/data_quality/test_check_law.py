@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.documents import statistics_of, suggest
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import violations_of
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from spark_model_monitor.statistics.states.profile import metrics_of
@@ -99,6 +102,18 @@ def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
     outcomes = check_all(Comparison(suggested(profile, policy), profile, baseline))
 
     assert violations_of(outcomes).violations == ()
+
+
+@settings(max_examples=100, deadline=None)
+@given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES, st.sampled_from([0.5, 0.8, 1.0]))
+def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(columns, policy, share):
+    policy = replace(policy, datatype_check_threshold=share)
+    profile = DataQualityMonitor(policy).read(scanned(columns))
+    written = statistics_of(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
+
+    for baseline in (from_profile(profile), from_statistics(Statistics.from_json(written))):
+        outcomes = check_all(Comparison(suggested(profile, policy), profile, baseline))
+        assert violations_of(outcomes).violations == ()
 
 
 @settings(max_examples=150, deadline=None)

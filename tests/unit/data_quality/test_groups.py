@@ -127,8 +127,8 @@ def test_few_groups_count_as_so_many_rows(of_names):
 def test_the_column_that_names_the_groups_is_new_by_nature(of_names):
     [user] = [each for each in of_names.constraints.features if each.name == "user"]
 
-    assert user.monitoring_config_overrides.distribution_constraints.perform_comparison.value == "Disabled"
-    assert "which rows belong together" in user.monitoring_config_overrides.distribution_constraints.reason
+    assert user.always_new == "its values say which rows belong together, and later ones are new by nature"
+    assert not of_names.constraints.monitoring_of("user").perform_comparison
 
 
 def test_a_column_that_is_not_there_is_named_and_one_that_is_gone_is_a_missing_column(of_names):

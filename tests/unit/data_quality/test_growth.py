@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.statistics.states.rows import Run, placed_lot
 from spark_model_monitor.statistics.verdicts.variation import beginnings
 
@@ -65,6 +66,33 @@ def test_a_catalog_in_no_order_is_not_known_to_grow():
     rows = sold(random, range(DAYS), 2).sample(frac=1, random_state=3)
 
     assert "new_values_check" not in results(rows.head(ROWS), run_baseline(rows, DataQualityMonitor(), engine="local"))
+
+
+def test_a_catalog_that_grew_is_compared_with_the_last_eight_windows_and_other_columns_are_not():
+    """From the ninth window on there is a reference, from the 17th on its past is known, too."""
+    table = sold(np.random.default_rng(2), range(DAYS), 2).assign(amount=np.arange(ROWS * DAYS) % 97)
+    monitor = DataQualityMonitor()
+    baseline = run_baseline(table, monitor, engine="local")
+    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    known = known.with_parts(baseline.variation)
+    assert known.wanted_references == {"previous:8": {"product"}}
+
+    random = np.random.default_rng(4)
+    windows = [sold(random, range(DAYS, DAYS + day + 1), 2).tail(ROWS).assign(amount=7) for day in range(17)]
+    states = [run_baseline(window, monitor, engine="local").state for window in windows]
+    past: dict[str, list[float]] = {}
+    for day in range(8, 16):
+        beside = known.with_history({"previous:8": sum(states[day - 7 : day], states[day - 8])}, {})
+        [raw] = [raw for reference, _, raw in beside.raw_statistics(states[day]) if reference == "previous:8"]
+        for field, value in raw.items():
+            past.setdefault(field, []).append(value)
+    arrays = {"previous:8": {"product": {field: np.array(values) for field, values in past.items()}}}
+    before = known.with_history({"previous:8": sum(states[9:16], states[8])}, arrays)
+    checks = run_monitoring(windows[16], monitor, before, engine="local").results
+    drift = {(result.feature, result.against): result.status for result in checks if "drift" in result.check}
+    assert drift["product", "previous:8"] is not CheckStatus.NOT_JUDGED
+    assert drift["product", None] is CheckStatus.NOT_JUDGED
+    assert ("amount", "previous:8") not in drift
 
 
 def parts(of_value) -> np.ndarray:

@@ -11,11 +11,12 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, of_means, of_share
-from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compared
+from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile
 from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
 from spark_model_monitor.monitors.data_quality.evaluation import check_all, ledger_of
+from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
 from spark_model_monitor.statistics.states.hashing import xxhash64_of
@@ -90,7 +91,9 @@ def table(random, rows, **faults):
 def results(baseline, current, settings=DEFAULT_SETTINGS, *, before=True, **options):
     constraints = suggest(baseline, settings)
     kept = baseline if before else None
-    comparison = Comparison(constraints, current, from_profile(baseline), suggested=constraints, before=kept, **options)
+    distributions = from_profile(baseline)
+    options["suggested_limits"] = find_suggested_limits(constraints, distributions)
+    comparison = Comparison(constraints, current, distributions, before=kept, **options)
     return {(found.feature, found.check): found for found in check_all(comparison) if found.check in GUARDS}
 
 
@@ -334,7 +337,9 @@ def test_its_tests_share_the_level_of_the_contents():
     random = np.random.default_rng(7)
     baseline = profile_of(age(ages(random, 500)))
     constraints = suggest(baseline, DEFAULT_SETTINGS)
-    sides = Comparison(constraints, baseline, from_profile(baseline), suggested=constraints, before=baseline)
+    distributions = from_profile(baseline)
+    suggested_limits = find_suggested_limits(constraints, distributions)
+    sides = Comparison(constraints, baseline, distributions, suggested_limits=suggested_limits, before=baseline)
 
     asking = {check for _, check in results(baseline, baseline)}
     assert asking >= {"infinity_check", "sign_check", "range_check", "distinct_share_check"}
@@ -395,6 +400,23 @@ def test_a_mean_is_apart_by_half_a_deviation():
     assert evidence(11.0, 79).grouped_p == 1.0
     assert of_means("x", Mean(100, 36.0, 0.0), Mean(100, 32.0, 0.0)).p == 0.0
     assert of_means("x", Mean(100, 36.0, 0.0), Mean(100, 36.0, 0.0)).p == 1.0
+
+
+def test_a_difference_of_means_that_rounding_explains_is_none():
+    last_digit = math.nextafter(0.1, 1.0)
+    evidence = of_means("x", Mean(4_000, 0.1, 0.0), Mean(1_000, last_digit, 0.0))
+
+    assert (evidence.p, evidence.grouped_p, evidence.is_large) == (1.0, 1.0, False)
+    # 24 bits of a number have a relative error of 6e-8
+    assert of_means("x", Mean(4_000, 0.1, 0.0), Mean(1_000, float(np.float32(0.1)), 0.0)).p == 1.0
+    assert of_means("x", Mean(4_000, 0.1, 0.0), Mean(1_000, 0.1001, 0.0)).p == 0.0
+
+
+@pytest.mark.parametrize("rows", [1, 3, 700, 1_500, 99_999])
+def test_a_mean_from_whole_numbers_is_exact(rows):
+    # 142 thousandths in every text; 0.1 and 0.3, in tenths, have the mean 0.2 and the variance 0.01
+    assert Mean.from_whole_numbers(rows, 142 * rows, 142**2 * rows, unit=1_000) == Mean(rows, 0.142, 0.0)
+    assert Mean.from_whole_numbers(2 * rows, 4 * rows, 10 * rows, unit=10) == Mean(2 * rows, 0.2, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -502,7 +524,7 @@ def test_rows_that_stand_alone_count_for_as_many_as_they_are():
 
     before = moved(10_000, 0.0)
     for _ in range(40):
-        p, alone = (compared("", *sides).p for sides in zip(before, moved(500, 0.07), strict=True))
+        p, alone = (compare_means("", *sides).p for sides in zip(before, moved(500, 0.07), strict=True))
         lost.append(math.log10(p / alone))
 
     assert 0 <= np.mean(lost) < 0.2

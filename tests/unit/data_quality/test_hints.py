@@ -50,6 +50,59 @@ def test_every_file_of_hints_is_found_and_has_its_sentence_in_its_docstring():
     assert all(rule.summary.endswith(".") for rule in HINTS.values())
 
 
+# cells that are no numbers
+
+
+def test_cells_that_are_no_numbers_are_counted_by_column():
+    numbers = [str(number) for number in range(198)]
+    [hint] = hints_of(texts(a=[*numbers, "n/a", "true"], b=[*numbers, "7", None], c=["x", *numbers, "7"]))
+
+    assert (hint.hint, hint.features) == ("not_numbers", ("a", "c"))
+    assert hint.description == (
+        "some cells are no numbers, and left out: 'a' (2 of 200), 'c' (1 of 200); "
+        "leave cells empty where a number is missing"
+    )
+
+
+def test_other_ways_to_write_numbers_are_told_once():
+    points = texts(share=[".5", ".25"] * 10)
+    [hint] = hints_of(points)
+
+    assert (hint.hint, hint.features) == ("other_numbers", ("share",))
+    assert "'share' (20 of 20)" in hint.description
+    assert MONITOR.hints(points, Layout(), known(MONITOR.read(points))) == ()
+    assert names_of(points, texts(share=["0.5", "0.25"] * 10)) == ["other_numbers"]
+
+
+@pytest.mark.parametrize("word", ["NA", "n/a", "NaN", "None", "#N/A"])
+def test_words_for_missing_numbers_are_named_where_they_make_texts(word):
+    [hint] = hints_of(texts(age=[word, "31", "45", "8"] * 10, plan=[word, "a", "b", "c"] * 10))
+
+    assert (hint.hint, hint.features) == ("missing_in_words", ("age",))
+    assert "'age' (10 of 40)" in hint.description
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param(["NA", "31", "45", "x"] * 10, id="another text"),
+        pytest.param(["NA", "NA", "NA", "45"] * 10, id="few numbers"),
+        pytest.param(["NA", "1", "2"], id="too few to tell"),
+        pytest.param(["A 5", "31", "45", "8"] * 10, id="codes"),
+        pytest.param(["Unknown", "10115", "45127"] * 10, id="a word that pandas does not know"),
+    ],
+)
+def test_what_only_looks_like_missing_numbers_is_left_alone(cells):
+    assert hints_of(texts(age=cells)) == ()
+
+
+def test_words_that_the_baseline_has_are_said_there_alone():
+    words = texts(age=["NA", "31", "45", "8"] * 10)
+
+    assert hints_of(words, words) == ()
+    assert names_of(words, texts(age=["31", "45", "8", "9"] * 10)) == ["not_numbers"]
+
+
 # decimal commas
 
 
@@ -349,7 +402,7 @@ def test_texts_among_numbers_on_either_side_are_no_swap():
     baseline = texts(a=numbers, b=[*numbers[1:], "n/a"])
     current = texts(a=[*numbers[1:], "n/a"], b=numbers)
 
-    assert hints_of(current, baseline, by_position=True) == ()
+    assert names_of(current, baseline, by_position=True) == ["not_numbers"]
 
 
 def test_a_column_too_many_at_the_front_is_no_swap():

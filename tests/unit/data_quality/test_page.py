@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
+from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.headline import headline_of, moved, once_in
-from spark_model_monitor.documents.page import Cards, Overlay, PageTable
+from spark_model_monitor.documents.page import MOST_CARDS, Cards, Mark, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.page.files import html_of, part_of
 from spark_model_monitor.statistics.states import ColumnType
 
 from .comparisons import number_feature, profile_of, text_feature
 
-MONITOR = DataQualityMonitor()
+# sizes that a few hundred rows without a history can show
+MATTERS = ChangeThatMatters(standard_deviations=1.0, value=0.5)
+MONITOR = DataQualityMonitor(settings=MonitoringSettings(change_that_matters=MATTERS))
 
 
 def page(baseline, current):
@@ -69,9 +72,9 @@ def churn():
 
 
 def test_days_and_times_are_called_so_though_the_files_have_only_texts_for_them():
-    texts = text_feature("day", ["2026-03-04", "2026-03-05"] * 20)
-    typed = replace(text_feature("ordered_at", ["2026-03-04 05:00:00"] * 40), column_type=ColumnType.TIMESTAMP)
-    found = profile_of(texts, typed, text_feature("country", ["DE", "FR"] * 20))
+    texts = text_feature("day", ["2026-03-04", "2026-03-05"] * 100)
+    typed = replace(text_feature("ordered_at", ["2026-03-04 05:00:00"] * 200), column_type=ColumnType.TIMESTAMP)
+    found = profile_of(texts, typed, text_feature("country", ["DE", "FR"] * 100))
 
     assert [row["type"] for row in rows(MONITOR.page(MONITOR.metrics(found), [], found, None))] == [
         *("dates", "timestamp", "String"),
@@ -108,6 +111,22 @@ def test_what_did_not_change_is_a_line_each_without_a_verdict(churn):
     assert [row["feature"] for row in lines] == [f"steady_{place}" for place in range(13)]
     assert {row["missing"] for row in lines} == {"0 %"}
     assert "cannot tell" not in html_of(churn)
+
+
+def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
+    names = [f"steady_{place}" for place in range(MOST_CARDS + 2)]
+    before, few = (profile_of(*(number_feature(name, list(np.linspace(0, 1, n))) for name in names)) for n in (400, 20))
+    found = page(before, few)
+
+    assert [section.heading for section in found.sections] == ["May have changed", "How to read this"]
+    assert [card.name for card in cards(found).values()] == names[:MOST_CARDS]
+    card = cards(found)["steady_0"]
+    assert card.said.startswith("with 20 values a shift below ")
+    assert card.hints == ("To find out: --rows independent if no rows belong together; or take longer windows",)
+    assert isinstance(card.picture, Overlay)
+    assert card.mark is Mark.UNSURE
+    assert {"? may have changed", "✓ passed"} == {line.cells[1] for line in card.more[0].lines}
+    assert [row["feature"] for row in rows(found)] == names[MOST_CARDS:]
 
 
 def test_the_overlay_has_what_is_beyond_the_baseline_in_its_open_bins(churn):
@@ -164,9 +183,9 @@ def test_shares_of_the_overlay_are_those_of_the_raw_data():
 
 def test_a_constant_a_feature_without_values_and_one_that_is_gone_have_a_row():
     before = profile_of(
-        number_feature("c", [5.0] * 50), number_feature("n", [None] * 50), number_feature("g", [1.0, 2.0] * 25)
+        number_feature("c", [5.0] * 250), number_feature("n", [None] * 250), number_feature("g", [1.0, 2.0] * 125)
     )
-    found = page(before, profile_of(number_feature("c", [5.0] * 40), number_feature("n", [None] * 40)))
+    found = page(before, profile_of(number_feature("c", [5.0] * 200), number_feature("n", [None] * 200)))
     by_name = {row["feature"]: row for row in rows(found)}
 
     assert by_name["c"]["baseline and this run"].current == (0, 1, 0)
@@ -292,7 +311,7 @@ def test_a_key_is_not_counted_as_compared():
     found = headline_of(MONITOR.check(state, MONITOR.metrics(state), known))
 
     assert found.text == "No change seen in 1 feature."
-    assert found.detail.endswith("key is not compared.")
+    assert found.detail == "key is not compared."
 
 
 def test_missing_values_stand_beside_those_of_the_baseline():

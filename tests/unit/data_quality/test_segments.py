@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.headline import SEGMENT_DRIFT, change_of
+from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
+from spark_model_monitor.documents.headline import change_of
 from spark_model_monitor.documents.page import percent
 from spark_model_monitor.monitors.data_quality.distributions import from_feature_profile
 from spark_model_monitor.monitors.data_quality.segments import parts_of

@@ -67,7 +67,8 @@ def test_a_feature_without_a_value_is_unknown_and_nothing_else_is_asked_of_it(pr
 
 def test_the_monitoring_config_is_the_one_of_the_newest_containers(profile_of):
     constraints = suggest(profile_of(numbers_feature("age", [1])))
-    ours = {"verdicts": "calibrated", "false_alarm_budget": 1 / 720, "rows": "clustered"}
+    ours = {"verdicts": "calibrated", "false_alarm_budget": 1 / 720, "rows": "clustered", "requested_limits": []}
+    ours["change_that_matters"] = {"missing": 0.12, "standard_deviations": 0.5, "value": 0.3}
 
     assert constraints.plain()["monitoring_config"] == ours | {
         "evaluate_constraints": "Enabled",
@@ -99,6 +100,30 @@ def test_a_method_of_ours_is_written_with_its_usual_threshold_and_nothing_else_c
     }
     del plain["monitoring_config"]["distribution_constraints"]
     assert asked == plain
+
+
+OF_OURS = {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
+"""Members of `monitoring_config` that the service doesn't have; in a feature, it is `always_new`."""
+
+
+def test_the_default_suggests_what_the_service_suggests_with_members_of_ours(profile_of):
+    profile = profile_of(
+        numbers_feature("age", [1, 2, 3] * 40, missing=7),
+        numbers_feature("charge", [-1.5, 2.5] * 30),
+        texts_feature("plan", {"gold": 29, "basic": 31, "silver": 1}),
+        texts_feature("day", {"2026-03-01": 50, "2026-03-02": 50}),
+        texts_feature("key", {f"k{number}": 1 for number in range(100)}),
+        FeatureProfile.of("nothing", ColumnType.TEXT, [DataTypeCounts(missing=4)]),
+    )
+    service = suggest(profile, MonitoringSettings(verdicts="none")).plain()
+    default = suggest(profile).plain()
+
+    new = {feature["name"]: feature.pop("always_new", None) for feature in default["features"]}
+    assert {name for name, reason in new.items() if reason} == {"day", "key"}
+    assert {name for name in default["monitoring_config"] if name not in service["monitoring_config"]} == OF_OURS
+    for name in OF_OURS:
+        del default["monitoring_config"][name]
+    assert default == service
 
 
 def test_thresholds_are_the_callers(profile_of):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spark_model_monitor.documents.alerts import ended
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, in_alarms, since_of
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, alarms_of, in_alarms
 
 
 def violated(feature=None, check="baseline_drift_check", observed=0.5, threshold=0.1, **members):
@@ -111,18 +111,3 @@ def test_an_alarm_that_nobody_could_judge_again_has_not_ended():
     unknown = violated("a").model_copy(update={"status": CheckStatus.NOT_JUDGED})
 
     assert ended([unknown], {"a": "2026-03-04T20:00:00Z"}) == ()
-
-
-def test_an_alarm_that_a_window_misses_and_that_lasts_is_the_same_one_afterwards():
-    began = "2026-03-04T20:00:00Z"
-    misses = passed("a").model_copy(update={"since": "2026-03-04T21:00:00Z"})
-
-    [missed] = in_alarms([misses], {"a": began})
-    assert (missed.status, missed.since) == (CheckStatus.PASSED, began)
-    assert ended([missed], {"a": began}, "2026-03-05T02:00:00Z") == ()
-    assert since_of([missed], "2026-03-05T02:00:00Z") == {"a": began}
-    [again] = in_alarms([violated("a")], since_of([missed], "2026-03-05T02:00:00Z"))
-    assert again.since == began
-
-    [healthy] = in_alarms([misses], {})  # which was no alarm before
-    assert healthy.since is None

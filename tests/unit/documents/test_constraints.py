@@ -243,7 +243,8 @@ def overriding(inferred_type, **drift):
             "String",
             {"comparison_method": "wasserstein_normalised"},
             'comparison_method is "wasserstein_normalised", which compares numbers, and the feature is String; write '
-            'categorical_drift_method, one of "LInfinity", "ChiSquared", "js_divergence", "js_distance", "psi", "hellinger"',
+            'categorical_drift_method, one of "Simple", "LInfinity", "ChiSquared", "js_divergence", "js_distance", "psi", '
+            '"hellinger"',
             id="a text",
         ),
         pytest.param(
@@ -282,7 +283,7 @@ def test_a_distance_of_numbers_alone_is_none_of_texts():
     drift = {"categorical_drift_method": "wasserstein_normalised"}
 
     with pytest.raises(
-        BadDocument, match='categorical_drift_method is "wasserstein_normalised"; it has to be one of "LInf'
+        BadDocument, match='categorical_drift_method is "wasserstein_normalised"; it has to be one of "Simple", "LInf'
     ):
         read({"features": [], "monitoring_config": {"distribution_constraints": drift}})
 
@@ -465,13 +466,36 @@ def test_verdicts_that_allow_for_chance_are_asked_for_in_one_place():
 def test_settings_of_the_service_write_nothing_of_ours():
     written = MonitoringSettings(verdicts="none").as_config().plain()
 
-    assert not {"verdicts", "false_alarm_budget", "rows"} & set(written)
+    assert not {"verdicts", "false_alarm_budget", "rows", "change_that_matters"} & set(written)
     assert MonitoringSettings(verdicts="calibrated").as_config().plain() | written == {
         **written,
         "verdicts": "calibrated",
         "false_alarm_budget": 1 / 720,
         "rows": "clustered",
+        "requested_limits": [],
+        "change_that_matters": {"missing": 0.12, "standard_deviations": 0.5, "value": 0.3},
     }
+
+
+def test_sizes_of_a_change_that_matters_are_the_files_or_a_features_own():
+    own = {"change_that_matters": {"value": 0.5}}
+    file = {
+        "version": 0.0,
+        "features": [
+            {"name": "a", "inferred_type": "Integral"},
+            {"name": "b", "inferred_type": "String", "monitoring_config_overrides": own},
+        ],
+        "monitoring_config": {"verdicts": "calibrated", "change_that_matters": {"missing": 0.2}},
+    }
+    constraints = Constraints.from_json(json.dumps(file))
+
+    a, b = (constraints.monitoring_of(name).change_that_matters for name in "ab")
+    assert (a.missing, a.standard_deviations, a.value) == (0.2, 0.5, 0.3)
+    assert (b.missing, b.standard_deviations, b.value) == (0.12, 0.5, 0.5)
+    assert json.loads(constraints.to_json()) == file
+    file["monitoring_config"]["change_that_matters"]["missing"] = 12
+    with pytest.raises(BadDocument, match=r"change_that_matters.missing is 12; it has to be a number from 0 to 1"):
+        Constraints.from_json(json.dumps(file))
 
 
 @pytest.mark.parametrize(
@@ -523,3 +547,72 @@ def test_members_that_nothing_reads_are_named_with_the_nearest_one_and_kept():
     place = "features[1].monitoring_config_overrides.distribution_constraints."
     assert second == f"{place}comparison_treshold is unknown; did you mean comparison_threshold?"
     assert third.startswith("monitoring_config.note is unknown; it may have evaluate_constraints, emit_metrics, ")
+
+
+LIMITS = {
+    "datatype_check_threshold": 1.0,
+    "domain_content_threshold": 1.0,
+    "comparison_threshold": 0.1,
+    "categorical_comparison_threshold": 0.1,
+}
+"""Each limit that settings can give, with the value that is suggested without them."""
+
+
+@pytest.mark.parametrize(("name", "value"), LIMITS.items(), ids=list(LIMITS))
+def test_a_limit_that_settings_give_is_requested_even_if_its_value_is_the_suggested_one(name, value):
+    given, suggested = MonitoringSettings(**{name: value}), MonitoringSettings()
+
+    assert (getattr(suggested, name), suggested.requested_limits) == (value, ())
+    assert given.requested_limits == (name,)
+    assert given.as_config().plain()["requested_limits"] == [name]
+
+
+@pytest.mark.parametrize(
+    ("given", "methods"),
+    [
+        pytest.param({}, ("Robust", "LInfinity"), id="nothing"),
+        pytest.param({"comparison_threshold": 0.5}, ("Simple", "LInfinity"), id="a limit of numbers alone"),
+        pytest.param({"categorical_comparison_threshold": 0.5}, ("Robust", "Simple"), id="a limit of texts alone"),
+        pytest.param(
+            {"comparison_threshold": 0.5, "comparison_method": "Robust"}, ("Robust", "LInfinity"), id="both given"
+        ),
+        pytest.param(
+            {"comparison_threshold": 0.5, "verdicts": "none"}, ("Robust", "LInfinity"), id="a file as the service's"
+        ),
+    ],
+)
+def test_a_limit_given_alone_is_one_of_the_plain_distance(given, methods):
+    drift = MonitoringSettings(**given).as_config().distribution_constraints
+
+    assert (drift.comparison_method, drift.categorical_drift_method) == methods
+
+
+def test_the_methods_of_a_file_stay_whatever_its_limits():
+    found = settings({"verdicts": "calibrated", "distribution_constraints": {"comparison_threshold": 0.5}})
+
+    assert (found.comparison_method, found.comparison_threshold, found.requested_limits) == ("Robust", 0.5, ())
+
+
+def test_requested_limits_of_the_file_and_of_a_feature_add_up():
+    config = {"verdicts": "calibrated", "requested_limits": ["completeness"]}
+    found = settings(config, monitoring_config_overrides={"requested_limits": ["comparison_threshold"]})
+
+    assert found.requested_limits == ("completeness", "comparison_threshold")
+
+
+def test_a_requested_limit_that_no_file_has_is_refused():
+    with pytest.raises(BadDocument, match='requested_limits.* "recall"; it has to be one of "completeness", "datatype'):
+        settings({"requested_limits": ["recall"]})
+
+
+@pytest.mark.parametrize(
+    "drift", [{"perform_comparison": "Enabled"}, {"comparison_threshold": 0.2}, {"comparison_method": "psi"}]
+)
+def test_values_that_are_new_by_nature_have_neither_a_domain_nor_drift_unless_somebody_wrote_how(drift):
+    texts = {"inferred_type": "String", "string_constraints": {"domains": ["a", "b"]}, "always_new": "keys"}
+    content = {"features": [feature(**texts)]}
+
+    assert read(content).feature("Age").domains is None
+    assert (settings(**texts).perform_comparison, settings(**texts).left_out) == (False, "keys")
+    numbers = {"always_new": "keys", "monitoring_config_overrides": {"distribution_constraints": drift}}
+    assert settings(**numbers).perform_comparison

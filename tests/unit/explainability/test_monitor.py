@@ -110,12 +110,12 @@ def test_few_rows_another_output_other_baseline_rows_and_one_feature_are_not_jud
     baseline, _ = state_of([3.0, 1.0])
 
     assert judged(state_of([3.0, 1.0], rows=99)[0], baseline)[0].status is CheckStatus.CANNOT_TELL
-    for state, reason in (
-        (state_of([1.0, 3.0], outputs=("other",))[0], "does not have this output"),
-        (state_of([1.0, 3.0], baseline="a,b\r\n1,1\r\n")[0], "other baseline rows"),
+    for state, reason, status in (
+        (state_of([1.0, 3.0], outputs=("other",))[0], "does not have this output", CheckStatus.NOT_JUDGED),
+        (state_of([1.0, 3.0], baseline="a,b\r\n1,1\r\n")[0], "other baseline rows", CheckStatus.CANNOT_TELL),
     ):
         (result, *_) = judged(state, baseline)
-        assert result.status is CheckStatus.NOT_JUDGED
+        assert result.status is status
         assert reason in result.reason
     alone, _ = state_of([3.0])
     assert judged(alone, alone)[0].reason == "one feature alone has no ranking"
@@ -161,12 +161,24 @@ def test_the_ledger_says_what_share_of_healthy_runs_may_blame_a_feature():
     assert ExplainabilityMonitor(tolerances=Tolerances(with_changes=False)).budget(state, known) is None
 
 
-def test_a_change_near_the_limit_in_few_rows_can_not_be_told():
+def test_a_change_near_the_limit_passes_with_the_reason():
     baseline, _ = state_of([3.0, 1.0, 0.1])
 
     found = changes(state_of([2.3, 1.0, 0.1], rows=120, seed=1)[0], baseline)
 
+    assert found["a"].status is CheckStatus.PASSED
+    assert found["a"].reason == "the interval reaches across the limit"
+
+
+def test_an_interval_wider_than_the_limit_can_not_tell_and_says_what_to_do():
+    baseline, _ = state_of([3.0, 1.0, 0.1])
+    tight = Tolerances(relative=0.01, absolute=0.001)
+
+    monitor = ExplainabilityMonitor(tolerances=tight)
+    found = changes(state_of([3.0, 1.0, 0.1], rows=120, seed=1)[0], baseline, monitor=monitor)
+
     assert found["a"].status is CheckStatus.CANNOT_TELL
+    assert found["a"].advice == "explain more rows, or take longer windows"
 
 
 def test_healthy_windows_are_hardly_ever_blamed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet, to_parquet
-from spark_model_monitor.reports.outputs.files import CONSTRAINTS, STATISTICS, publish
+from spark_model_monitor.reports.outputs.files import CONSTRAINTS, RUNS, STATISTICS, publish
 from spark_model_monitor.running.runs.merging import merge_runs
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -64,7 +65,7 @@ def test_constraints_that_were_edited_after_the_run_count(tmp_path):
     assert values_of(known) == [1, 2, 3]
 
 
-def test_what_a_run_suggested_is_known_beside_what_was_edited(tmp_path):
+def test_an_edited_limit_is_requested_however_the_baseline_is_named(tmp_path):
     publish_run(tmp_path, [1, 2, 3])
     constraints = json.loads((tmp_path / CONSTRAINTS).read_text())
     constraints["features"][0]["completeness"] = 0.5
@@ -73,14 +74,32 @@ def test_what_a_run_suggested_is_known_beside_what_was_edited(tmp_path):
     by_name = baselines.of_files(str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS))
 
     assert [known.constraints.features[0].completeness for known in (by_folder, by_name)] == [0.5, 0.5]
-    assert [known.suggested.features[0].completeness for known in (by_folder, by_name)] == [1.0, 1.0]
+    assert [known.suggested_limits for known in (by_folder, by_name)] == [{"age": {"datatype_check_threshold"}}] * 2
 
 
-def test_of_copied_files_nobody_knows_what_was_suggested(tmp_path):
+def test_copied_files_say_what_was_suggested_as_far_as_there_are_statistics(tmp_path):
     publish_run(tmp_path / "run", [1, 2, 3])
-    (tmp_path / CONSTRAINTS).write_bytes((tmp_path / "run" / CONSTRAINTS).read_bytes())
+    for name in (CONSTRAINTS, STATISTICS):
+        (tmp_path / name).write_bytes((tmp_path / "run" / name).read_bytes())
+    constraints, statistics = str(tmp_path / CONSTRAINTS), str(tmp_path / STATISTICS)
 
-    assert baselines.of_files(str(tmp_path / CONSTRAINTS), None).suggested is None
+    assert baselines.of_files(constraints, None).suggested_limits == {}
+    assert baselines.of_files(constraints, statistics).suggested_limits["age"] == {
+        *("completeness", "datatype_check_threshold")
+    }
+
+
+def test_an_output_path_moved_without_its_runs_is_the_same_baseline(tmp_path):
+    publish_run(tmp_path / "run", [1, 2, 3])
+    before = baselines.of_run(str(tmp_path / "run"))
+    (tmp_path / "run").rename(tmp_path / "moved")
+    shutil.rmtree(tmp_path / "moved" / RUNS)
+    moved = str(tmp_path / "moved")
+    by_folder = baselines.of_run(moved)
+    by_name = baselines.of_files(f"{moved}/{CONSTRAINTS}", f"{moved}/{STATISTICS}")
+
+    assert (by_folder.constraints, by_folder.profile) == (before.constraints, before.profile)
+    assert by_folder.suggested_limits == by_name.suggested_limits == before.suggested_limits
 
 
 def test_features_can_be_left_out(tmp_path):

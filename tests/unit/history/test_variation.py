@@ -16,7 +16,14 @@ from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.data_quality.distributions import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
-from spark_model_monitor.reports.history.variation import HISTORY, MOST_WINDOWS, Entry, read_history, write_history
+from spark_model_monitor.reports.history.variation import (
+    HISTORY,
+    MOST_EXAMPLES,
+    MOST_WINDOWS,
+    Entry,
+    read_history,
+    write_history,
+)
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.running.runs.results import Baseline
 from spark_model_monitor.statistics.verdicts.variation import FIELDS, LATER
@@ -95,6 +102,24 @@ def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path
     assert sorted(rows(history.accepted(entry(2).window).past("baseline"))) == [1.0, 2.0]
 
 
+def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebody_accepts_it(tmp_path):
+    outcomes = {"age": "cannot tell", "plan": "unchanged"}
+    features = [("baseline", name, RAW | {"rows": 3.0, "outcome": outcome}) for name, outcome in outcomes.items()]
+    write_history(history_of(tmp_path, entry(1)).with_window(entry(3), features))
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+
+    past = history.past("baseline")
+    assert {name: raw["rows"].tolist() for name, raw in past.items()} == {"age": [1.0], "plan": [3.0]}
+    assert sorted(rows(history.accepted(entry(3).window, ["age"]).past("baseline"))) == [1.0, 3.0]
+
+
+def test_a_history_of_an_earlier_release_has_no_outcomes(tmp_path):
+    history = history_of(tmp_path, entry(1), entry(2, alarmed=True))
+    write_history(replace(history, table=history.table.drop_columns(["outcome"])))
+
+    assert rows(read_history(str(tmp_path / "2026/03/01/00")).past("baseline")) == [1.0]
+
+
 def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
     history = history_of(tmp_path, entry(1), entry(2, baseline="other"), entry(5))
 
@@ -103,10 +128,51 @@ def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
 
 
 def test_it_keeps_the_last_windows(tmp_path):
-    history = history_of(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 3)))
+    """And the first ones, which show how the feature varies; of another baseline they are gone."""
+    history = history_of(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 50)))
 
-    assert len(history.entries) == MOST_WINDOWS
-    assert history.entries[0].run_id == "0003"
+    later = [int(each.run_id) for each in history.entries]
+    assert later == [*range(MOST_EXAMPLES), *range(50, MOST_WINDOWS + 50)]
+    assert [int(window.run_id) for window in replaced(history).entries] == [*range(51, MOST_WINDOWS + 51)]
+
+
+def replaced(history):
+    """The history after a window of another baseline."""
+    return history.with_window(entry(MOST_WINDOWS + 50, baseline="other"), [("baseline", "age", RAW)])
+
+
+def outcomes_of(tmp_path, *outcomes):
+    """Windows with these outcomes, each with its number as its rows."""
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+    for hour, outcome in enumerate(outcomes):
+        raw = RAW | {"rows": float(hour), "alarmed": outcome == "changed", "outcome": outcome}
+        history = history.with_window(entry(hour), [("baseline", "age", raw)])
+    return history
+
+
+def test_the_first_windows_are_examples_and_a_change_that_lasts_is_not_learnt(tmp_path):
+    history = outcomes_of(tmp_path, *["unchanged"] * (MOST_EXAMPLES + 20))
+
+    assert rows(history.past("baseline", "b")) == [*range(MOST_EXAMPLES)]
+
+
+def test_what_could_not_be_judged_is_no_example_and_what_was_accepted_is_one(tmp_path):
+    outcomes = ["unchanged", "changed", "cannot tell", *["unchanged"] * MOST_EXAMPLES]
+    history = outcomes_of(tmp_path, *outcomes)
+
+    first = [0, *range(3, MOST_EXAMPLES + 2)]
+    assert rows(history.past("baseline", "b")) == first
+    accepted = history.accepted(entry(1).window).accepted(entry(2).window, ["age"])
+    assert sorted(rows(accepted.past("baseline", "b"))) == sorted([*first, 1, 2])
+
+
+def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had_no_alarm(tmp_path):
+    history = history_of(tmp_path, entry(0), entry(1, alarmed=True), entry(2))
+    write_history(history)
+    table = pq.read_table(tmp_path / "history.parquet").drop_columns(["outcome"])
+    pq.write_table(table, tmp_path / "history.parquet")
+
+    assert rows(read_history(str(tmp_path / "2026/03/01/00")).past("baseline", "b")) == [0.0, 2.0]
 
 
 def published(tmp_path, hour, value):
@@ -142,7 +208,7 @@ def hours(tmp_path_factory):
     ],
 )
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
-    found = hours.profile(reference, entry(now).time)
+    found = hours.profile(reference, entry(now).time, {"age"})
 
     kept = None if found is None else sorted(found.feature("age").kll.levels[0].tolist())
     assert kept == values
@@ -157,11 +223,11 @@ def test_a_window_that_was_an_alarm_is_no_reference_of_that_feature_until_somebo
     history = hours.with_window(fault, alarms).with_window(apart, other)
 
     def ages(some):
-        return sorted(some.profile("previous:3", entry(30).time).feature("age").kll.levels[0].tolist())
+        return sorted(some.profile("previous:3", entry(30).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert ages(history) == [26, 27, 29]
     assert ages(history.accepted(fault.window)) == [27, 28, 29]
-    before = history.profile("previous", entry(29).time)
+    before = history.profile("previous", entry(29).time, {"age"})
     assert before.feature("age").kll.levels[0].tolist() == [28]  # as it says
 
 
@@ -170,8 +236,10 @@ def test_without_enough_windows_that_were_no_alarm_there_is_no_reference(hours):
     for each in hours.entries[-8:]:
         history = history.with_window(each, [("baseline", "age", RAW | {"alarmed": True})])
 
-    assert history.profile("previous:3", entry(30).time) is None  # nine windows are looked at, one of them is healthy
-    assert history.profile("previous:1", entry(22).time).feature("age").kll.levels[0].tolist() == [21]
+    assert (
+        history.profile("previous:3", entry(30).time, {"age"}) is None
+    )  # nine windows are looked at, one of them is healthy
+    assert history.profile("previous:1", entry(22).time, {"age"}).feature("age").kll.levels[0].tolist() == [21]
 
 
 def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours):
@@ -181,7 +249,7 @@ def test_a_window_with_an_alarm_is_no_reference_until_somebody_accepts_it(hours)
         history = history.with_window(replace(each, alarmed=True), [("baseline", "age", RAW)])
 
     def values(history, reference, now):
-        return sorted(history.profile(reference, entry(now).time).feature("age").kll.levels[0].tolist())
+        return sorted(history.profile(reference, entry(now).time, {"age"}).feature("age").kll.levels[0].tolist())
 
     assert values(history, "previous:3", 29) == [23, 24, 25]
     assert values(history, "previous:3", 30) == [24, 25, 29]
@@ -195,7 +263,7 @@ def test_a_window_whose_states_are_gone_leaves_no_reference(hours, tmp_path):
     shutil.copytree(hours.folder, some.folder)
     shutil.rmtree(tmp_path / "some/2026/03/02/04")
 
-    assert some.profile("previous:2", entry(30).time) is None
+    assert some.profile("previous:2", entry(30).time, {"age"}) is None
 
 
 def test_a_damaged_history_begins_anew_and_says_so(tmp_path, caplog):

@@ -162,7 +162,7 @@ def test_hours_add_up_to_their_day(tmp_path):
 def test_scores_that_are_no_probabilities_get_a_sentence_instead_of_a_number():
     found = found_in(rows(500, seed=9), baseline_of(rows(2_000, worth=lambda score: 1 - score)))
 
-    assert {result.status for result in found.results} == {CheckStatus.NOT_JUDGED}
+    assert {result.status for result in found.results} == {CheckStatus.CANNOT_TELL}
     assert "the scores are no probabilities" in found.results[0].reason
     assert found.current.documents[0].metrics == ()
     assert "estimated_auc" not in {metric.name for metric in found.published}

@@ -10,16 +10,17 @@ from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
 from spark_model_monitor.documents.check_results import in_alarms
-from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.headline import headline_of, once_in
 from spark_model_monitor.documents.page import CurveChart, Mark, PageTable
-from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.evidence import evidence_of
 from spark_model_monitor.monitors.model_quality.measurement import BARE, measure, suggest
 from spark_model_monitor.monitors.model_quality.page import page_of
 from spark_model_monitor.reports.page.files import html_of
 from spark_model_monitor.statistics.states import KllSketch
 
-from .outcomes_made import BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
+from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, REGRESSION, measured, of_counts, outcomes_of
 
 
 def page(measurement, baseline):
@@ -163,5 +164,18 @@ def test_a_calm_page_names_the_metric_that_is_closest_to_its_threshold():
     same = of_counts(80, 10, 90, 20)
     said = headline_of(check_all(same, ModelBaseline(suggest(same, BARE))))
 
-    assert "none is on the wrong side" in said.text
+    assert "none is beyond its threshold by more than chance" in said.text
     assert "The closest is recall: 0.8, at least 0.8 is asked for." in said.detail  # of equal ones the first
+
+
+def test_a_calm_page_names_the_metric_that_chance_explains_least():
+    before, now = of_counts(800, 100, 900, 200), of_counts(780, 100, 900, 220)
+    state = outcomes_of(BINARY, "1" * 800 + "0" * 1_000 + "1" * 200, "1" * 900 + "0" * 1_100)
+
+    results = check_all(now, ModelBaseline.from_documents(suggest(before), None, state))
+    said = headline_of(results)
+
+    least = min((result for result in results if result.p is not None), key=lambda result: result.p)
+    assert least.p < min(result.p for result in results if result.metric == "precision")
+    assert f"The closest is {least.metric}: " in said.detail
+    assert said.detail.endswith(f"; by chance alone: {once_in(least.p)}.")

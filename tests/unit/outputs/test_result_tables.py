@@ -11,8 +11,18 @@ import pyarrow.parquet as pq
 from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Summary, SummaryRow
+from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.reports.outputs.result_tables import CHECKS, SUMMARY, bins_of, checks_file, summary_file
+from spark_model_monitor.reports.outputs.result_tables import (
+    CHECKS,
+    SUMMARY,
+    bins_of,
+    checks_file,
+    rows_of_run,
+    summary_file,
+)
 from spark_model_monitor.running.runs.results import CheckResults
 
 MONITOR = DataQualityMonitor()
@@ -97,8 +107,44 @@ def test_checks_are_those_of_checks_json():
     assert (rows[-2]["low"], rows[-2]["high"], rows[-2]["against"]) == (0.7, 0.8, "previous:8")
     for row, check in zip(rows, told, strict=False):
         assert row["name"] == check.get("metric", check.get("feature"))
-        for member in ("check", "status", "observed", "threshold", "n", "m", "distance", "smallest_change", "reason"):
+        for member in (
+            "check",
+            "status",
+            "observed",
+            "threshold",
+            "n",
+            "m",
+            "distance",
+            "smallest_change",
+            "reason",
+            "advice",
+        ):
             assert row[member] == check.get(member), member
+
+
+def test_a_row_has_the_outcome_of_its_feature_and_of_its_run():
+    few = CheckResult(feature="x", check="baseline_drift_check", status=CheckStatus.CANNOT_TELL, threshold=0.1)
+    summary = Summary((SummaryRow("x", kind="number"), SummaryRow("y", kind="number")))
+    content = summary_file(summary, (few,))[SUMMARY]
+    described = RunDescription(
+        job="monitor",
+        analysis_type="DATA_QUALITY",
+        window=None,
+        model=None,
+        schedule=None,
+        baseline_run_id=None,
+        product="0",
+        settings=MonitoringConfig(),
+        rows=1,
+        violations=0,
+        outcome=Outcome.CANNOT_TELL,
+    )
+
+    rows = rows_of_run(content, described).to_pylist()
+    assert [(row["name"], row["outcome"], row["run_outcome"]) for row in rows] == [
+        ("x", "cannot tell", "cannot tell"),
+        ("y", None, "cannot tell"),
+    ]
 
 
 def test_a_metric_has_its_value_its_interval_and_its_own_threshold():

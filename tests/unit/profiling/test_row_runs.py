@@ -10,7 +10,7 @@ from spark_model_monitor.data.engine.protocol import PARTITION
 from spark_model_monitor.data.profiling.partition import states_of_partition
 from spark_model_monitor.data.profiling.plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, rows_of_values, values_of
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)
@@ -64,6 +64,24 @@ def test_texts_that_are_no_numbers_are_told_apart_by_hashes():
 
     assert numbers(found) == [[]] * 32
     assert {len(set(values_of([run], numeric=False)[0].tolist())) for run in found.runs} == {3}
+
+
+def test_texts_among_numbers_are_left_out_of_them():
+    found = runs_of(range(800), texts=lambda row: "n/a" if row % 5 == 0 else None if row % 5 == 1 else str(row))[1]
+
+    assert all(all(number % 5 > 1 for number in run) for run in numbers(found))
+    assert {
+        (run.rows, len(values_of([run], numeric=True)[0]), len(values_of([run], numeric=False)[0]))
+        for run in found.runs
+    } == {(25, 15, 20)}
+    assert rows_of_values(found.runs, numeric=True).tolist() == [20.0] * 32
+    assert rows_of_values(found.runs, numeric=False).tolist() == [25.0] * 32
+
+
+def test_a_run_with_fewer_numbers_than_texts_has_no_numbers():
+    found = runs_of(range(800), texts=lambda row: str(row) if row % 5 < 2 else "n/a")[1]
+
+    assert numbers(found) == [[]] * 32
 
 
 def test_missing_cells_are_rows_without_a_value():

@@ -35,6 +35,7 @@ def test_the_worst_stand_first_and_of_those_the_oldest():
         Watched("young", State.IN_ALERT, "DATA_QUALITY", since="2024-03-04T05:00:00Z", windows=windows(0, 1)),
         Watched("unread", State.FAILED, "DATA_QUALITY", fault="no such path"),
         Watched("old", State.IN_ALERT, "DATA_QUALITY", since="2024-03-04T01:00:00Z", windows=windows(1, 1)),
+        Watched("unsure", State.UNSURE, "DATA_QUALITY", since="2024-03-04T05:00:00Z"),
         Watched("new", State.WAITING, "DATA_QUALITY"),
     ]
 
@@ -42,6 +43,7 @@ def test_the_worst_stand_first_and_of_those_the_oldest():
         "old",
         "young",
         "unread",
+        "unsure",
         "new",
         "fine",
     ]

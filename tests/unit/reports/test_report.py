@@ -27,13 +27,14 @@ from spark_model_monitor.documents.check_results import (
     in_alarms,
 )
 from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.outcome import run_outcome
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.command import Request, main, report_of
 from spark_model_monitor.reports.history_page.history import read_history, trailing
 from spark_model_monitor.reports.history_page.past_run import read_run
 from spark_model_monitor.reports.outputs.files import publish
-from spark_model_monitor.reports.outputs.result_tables import summary_file
+from spark_model_monitor.reports.outputs.result_tables import parquet_of, summary_file
 
 MIDNIGHT = datetime(2026, 3, 4, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -62,8 +63,11 @@ def put(
     window: bool = True,
     rows: int = 200,
     results: Sequence[CheckResult] = (),
+    has_outcome: bool = True,
 ):
-    """Publish a run of data quality of an hour; a feature's mean is 100 × its distance, its median 300 ×."""
+    """Publish a run of data quality of an hour; a feature's mean is 100 × its distance, its median 300 ×. has_outcome: no
+    for a run of an earlier release.
+    """
     start = MIDNIGHT + hour * HOUR
     results = results or [drift(name, distance) for name, distance in distances.items()]
     summary = Summary(
@@ -92,11 +96,17 @@ def put(
         settings=MonitoringConfig(),
         rows=rows,
         violations=sum(result.status is CheckStatus.VIOLATED for result in results),
+        outcome=run_outcome(results) if has_outcome else None,
     )
+    checks = CheckResults(outcome=described.outcome, checks=tuple(results))
+    tables = summary_file(summary, results)
+    if not has_outcome:
+        table = pq.read_table(io.BytesIO(tables["summary.parquet"])).drop_columns(["outcome"])
+        tables = {"summary.parquet": parquet_of(table)}
     files = {
         RunDescription.FILE_NAME: described.to_json().encode(),
-        CheckResults.FILE_NAME: CheckResults(checks=tuple(results)).to_json().encode(),
-        **summary_file(summary, results),
+        CheckResults.FILE_NAME: checks.to_json().encode(),
+        **tables,
     }
     folder = top / f"{start:%Y/%m/%d/%H}"
     publish(files, str(folder))
@@ -163,16 +173,34 @@ def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
     assert "2 of 2 features changed. It began at 01:00 with device, which 40 % are missing, 0 % were." in text
 
 
-def test_what_nobody_can_tell_says_what_could_have_been_seen(tmp_path):
-    few = drift("device", 0.0).model_copy(
-        update={"status": CheckStatus.CANNOT_TELL, "smallest_change": 0.4, "change": "0.4 standard deviations"}
-    )
-    put(tmp_path, 3, {"device": 0.0}, results=[drift("device", 0.0), few])
+def unsure(name: str) -> CheckResult:
+    members = {"smallest_change": 0.8, "change": "0.8 standard deviations"}
+    texts = {"reason": "with 40 values a shift may go unseen", "advice": "take longer windows"}
+    return drift(name, 0.0).model_copy(update={"status": CheckStatus.CANNOT_TELL, **members, **texts})
+
+
+def test_what_nobody_can_tell_stands_by_itself_with_the_reason_and_what_to_do(tmp_path):
+    put(tmp_path, 2, {"device": 0.0, "age": 0.0})
+    put(tmp_path, 3, {"device": 0.0, "age": 0.0}, results=[unsure("device"), drift("age", 0.0)])
+
+    html = report_of(Request([str(tmp_path)])).html
+    said = words(html)
+    assert "? Cannot tell whether 1 of 2 features changed: device." in said
+    assert "device: with 40 values a shift may go unseen. To find out: take longer windows." in said
+    assert "There is nothing to do" not in said
+    assert re.search(r"May have changed .* device .* No change seen 1 of 2 features .* age", said)
+    assert "windows that may have changed 1" in said
+    assert "03:00 0 200 may have changed: device" in said
+    assert 'class="verdict unsure"' in html
+    assert re.findall(r'<[ai] (?:href="[^"]*" )?class="(\w+)"[^>]*>([✓?\d])<', html) == [("good", "✓"), ("unsure", "?")]
+
+
+def test_a_run_of_an_earlier_release_is_read_as_before(tmp_path):
+    put(tmp_path, 3, {"device": 0.0}, results=[unsure("device")], has_outcome=False)
 
     said = words(report_of(Request([str(tmp_path)])).html)
-    assert "No change seen in 1 feature. A change of 0.4 standard deviations would have been seen." in said
-    assert re.search(r"No change seen .* device .* 0\.4 standard deviations", said)
-    assert "cannot tell" not in said
+    assert "✓ No change seen in 1 feature. There is nothing to do." in said
+    assert re.search(r"No change seen .* device .* 0\.8 standard deviations", said)
 
 
 def test_runs_of_several_models_are_told_apart(tmp_path):

@@ -157,7 +157,7 @@ def test_thirty_rows_have_an_estimate_and_model_quality_cannot_tell_a_changed_wo
 
     checks = json.loads((folder / "few labelled" / "checks.json").read_text())["checks"]
     [kind] = [each for each in checks if each.get("metric") == "label_given_score"]
-    assert (kind["status"], kind["reason"].partition(" rows could have either label")[1] != "") == ("cannot tell", True)
+    assert (kind["status"], kind["reason"].partition(" rows could have either label")[1] != "") == ("not judged", True)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class Hours:
     def __init__(self, folder) -> None:
         self.folder, self.rng = folder, np.random.default_rng(1)
         rows = pd.DataFrame({"score": self.rng.random(4_000), "amount": amounts(self.rng, 4_000)})
-        run_baseline(rows, DataQualityMonitor(window_rows=200), engine="local").write(folder / "baseline")
+        run_baseline(rows, DataQualityMonitor(), engine="local").write(folder / "baseline")
 
     def write(self, fault_from=60, each_minute=20, minutes=60) -> None:
         """A minute's records lie in a file of their own. fault_from: the minute from which on amounts are in cents."""

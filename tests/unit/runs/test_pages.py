@@ -17,6 +17,7 @@ from tests.unit.outputs.report.test_report_rendering import Elements
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.check_results import Hint
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import Mark
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -40,8 +41,8 @@ def run(values, context=HOUR, ledger=LEDGER):
     return Baseline(MONITOR, state, metrics, ledger, context=context)
 
 
-def findings(values, **context):
-    before = run([float(number) for number in range(100)])
+def findings(values, rows=100, **context):
+    before = run([float(number % 100) for number in range(rows)])
     known = MONITOR.known(before.constraints, None, before.state, before.constraints)
     current = run(values, dataclasses.replace(HOUR, **context))
     results = MONITOR.in_words(MONITOR.check(current.state, current.metrics, known), current.state, known)
@@ -91,11 +92,25 @@ def test_a_change_that_goes_on_says_since_when(violated):
     assert card.since == "since 18:00, 3rd hour"
 
 
-def test_without_a_violation_it_says_so_and_what_could_have_been_seen():
-    page = findings([float(number) for number in range(100)]).report().page
+def test_a_green_tick_stands_over_unchanged_alone_and_what_nobody_can_tell_says_what_to_do():
+    few = findings([float(number) for number in range(100)])
+    enough = findings([float(number % 100) for number in range(3_000)], rows=3_000)
 
-    assert (page.headline.text, page.headline.mark) == ("No change seen in 1 feature.", Mark.GOOD)
-    assert "standard deviations would have been seen" in page.headline.detail
+    calm = enough.report()
+    assert (calm.page.headline.text, calm.page.headline.mark) == ("No change seen in 1 feature.", Mark.GOOD)
+    assert "There is nothing to do." in calm.html
+    assert (enough.outcome, enough.unsure) == (Outcome.UNCHANGED, ())
+    unsure = few.report()
+    assert few.summary().startswith("Cannot tell whether 1 of 1 feature changed: charge. charge: with 100 values ")
+    assert "To find out: --rows independent if no rows belong together; or take longer windows." in few.summary()
+    assert (str(unsure.page.headline), unsure.page.headline.mark) == (few.summary(), Mark.UNSURE)
+    assert "nothing to do" not in unsure.html
+    assert "✓" not in Elements(unsure.html).texts
+    assert json.loads(few.files()["run.json"])["outcome"] == "cannot tell"
+    checks = json.loads(few.files()["checks.json"])
+    [charge] = [each for each in checks["outcomes"] if each["name"] == "charge"]
+    assert (checks["outcome"], charge["outcome"]) == ("cannot tell", "cannot tell")
+    assert charge["reason"].startswith("with 100 values ")
 
 
 def test_every_record_is_accounted_for(violated):

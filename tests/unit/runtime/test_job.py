@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor.errors import NoData
 from spark_model_monitor.running.runtime.job import Job, started
-from spark_model_monitor.running.runtime.status import completed, outcome_of
+from spark_model_monitor.running.runtime.status import ExitStatus, completed
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +85,7 @@ def test_the_message_of_the_run_before_goes_when_a_run_begins(run, tmp_path):
 def test_a_run_with_violations_that_fail_it_has_not_failed_in_the_log(run, caplog):
     caplog.set_level("INFO")
 
-    assert run(lambda job: job.finish(*outcome_of(3, fails=True)))[0] == 4
+    assert run(lambda job: job.finish(completed(3), ExitStatus.VIOLATIONS))[0] == 4
     assert "CompletedWithViolations: Job completed successfully with 3 violations. (exit status 4, " in caplog.text
     assert "failed" not in caplog.text
 

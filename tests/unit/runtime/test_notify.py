@@ -12,8 +12,10 @@ from tests.servers import http_server
 
 from spark_model_monitor.documents.alerts import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations, in_alarms
+from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.errors import BadConfiguration, BadInput, SinkFailed
 from spark_model_monitor.monitors.protocol import PublishedMetric
+from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.notices import AlertReport
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.reports.sinks import Environment
@@ -30,8 +32,10 @@ def config(folder, *flags, hour=22):
     return config_of("monitor", sources_of((*given, *window, *flags), {}), in_container=False)
 
 
-def findings(violations, records=100, hints=()):
-    """What any monitor found, so many violations, as far as telling looks at it."""
+def findings(violations, records=100, hints=(), unsure=()):
+    """What any monitor found, so many violations, as far as telling looks at it. unsure: of which it can't tell."""
+    outcome = Outcome.CHANGED if violations else Outcome.CANNOT_TELL if unsure else Outcome.UNCHANGED
+    told = [FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason="few rows", advice="more") for name in unsure]
     names = [f"feature {index}" for index in range(violations)]
     check = {"check": "data_type_check", "status": CheckStatus.VIOLATED, "observed": 0.5, "threshold": 1.0}
     return SimpleNamespace(
@@ -43,6 +47,8 @@ def findings(violations, records=100, hints=()):
         ),
         results=in_alarms([CheckResult(feature=name, **check) for name in names], {}),
         headline=lambda: None,
+        outcome=outcome,
+        unsure=tuple(told),
         current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
         hints=tuple(Hint(hint="swapped_columns", features=("a", "b"), description=text) for text in hints),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
@@ -73,6 +79,22 @@ def test_a_message_is_sent_when_the_alert_changes_and_not_again(telling):
             telling(violations, "--sink", f"webhook:{server.url}", hour=hour)
 
     assert statuses(server) == ["InAlert", "OK"]
+
+
+def test_a_window_that_cannot_tell_is_a_state_of_its_own_and_never_ok(telling):
+    with http_server(200) as server:
+        for hour, unsure in ((10, ()), (11, ("sex",)), (12, ("sex",)), (13, ())):
+            telling(findings(0, unsure=unsure), "--sink", f"webhook:{server.url}", hour=hour)
+
+    assert statuses(server) == ["CannotTell", "OK"]
+    report = json.loads(server.requests[0][2])
+    assert (report["status"], report["outcome"]) == ("Completed", "cannot tell")
+    assert report["unsure"] == {"count": 1, "first": [{"name": "sex", "reason": "few rows", "advice": "more"}]}
+    windows = read_alerts(config(telling.folder).output_path).windows
+    assert [(window.outcome, window.unsure) for window in windows[:2]] == [
+        (Outcome.UNCHANGED, None),
+        (Outcome.CANNOT_TELL, ("sex",)),
+    ]
 
 
 def test_the_log_names_what_was_violated(telling, caplog):

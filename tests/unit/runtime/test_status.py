@@ -12,6 +12,7 @@ def test_the_exit_statuses_are_those_of_the_contract():
         "BAD_CONFIGURATION": 2,
         "NO_DATA": 3,
         "VIOLATIONS": 4,
+        "CANNOT_TELL": 5,
         "FAILED": 255,
     }
 

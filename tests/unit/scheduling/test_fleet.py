@@ -6,12 +6,13 @@ import io
 import json
 import re
 import threading
+from html import unescape
 
 import pytest
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import Jobs, at, flags_of
 
-from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
+from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow, Transition
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
@@ -52,14 +53,24 @@ class Watch:
         status = run_due(request, out, launch=self.jobs, now=lambda: now, environment=environment)
         return status, out.getvalue(), (self.folder / "index.html").read_text()
 
-    def alert(self, name, status=AlertStatus.IN_ALERT, causes=("income",), since="2024-03-04T18:00:00Z") -> None:
+    def alert(
+        self, name, status=AlertStatus.IN_ALERT, causes=("income",), since="2024-03-04T18:00:00Z", unsure=None
+    ) -> None:
         """Leave the alert that a run of an entry would."""
         violations = len(causes) if status is AlertStatus.IN_ALERT else 0
         told = dict.fromkeys(causes, since) if violations else None
         window = MonitoredWindow(
-            window="w", time="2024-03-04T20:00:00Z", violations=violations, run_id="r", since=told, records=9
+            window="w",
+            time="2024-03-04T20:00:00Z",
+            violations=violations,
+            run_id="r",
+            since=told,
+            records=9,
+            unsure=unsure,
         )
-        write_alerts(Alerts(status=status, windows=(window,)), str(self.folder / "reports" / name))
+        turned = (Transition(time=window.time, window="w", status=status),)
+        alerts = Alerts(status=status, windows=(window,), transitions=turned)
+        write_alerts(alerts, str(self.folder / "reports" / name))
 
 
 @pytest.fixture
@@ -361,6 +372,28 @@ def test_a_column_that_changed_in_twenty_models_is_one_message_and_its_end_anoth
         [{"kind": "Alerts", "text": "age changed in 1 monitor since 2024-03-04 18:00 (other)"}],
         [{"kind": "AlertsOver", "text": f"no longer: {', '.join(names)}"}],
     ]
+
+
+def test_what_nobody_can_tell_of_several_models_is_one_message_and_a_state_of_its_own(watch):
+    with http_server(200) as server:
+        watch.write({"name": "a"}, {"name": "b"}, sinks=f"webhook:{server.url}")
+        watch.alert("a", AlertStatus.CANNOT_TELL, unsure=("sex",))
+        watch.alert("b", AlertStatus.CANNOT_TELL, unsure=("age", "sex"))
+        _, said, page = watch.run(at(4, 20, 5))
+        watch.run(at(4, 20, 15))
+        watch.alert("a", AlertStatus.OK)
+        watch.run(at(4, 20, 25))
+
+    sent = [json.loads(body) for _, _, body in server.requests]
+    assert [(each["alert"]["status"], each["notices"][0]["text"]) for each in sent] == [
+        ("CannotTell", "2 monitors can't tell whether sex, age changed (a, b)"),
+        ("OK", "no longer: a"),
+    ]
+    assert "may have changed: a: sex may have changed" in said
+    assert "No alert, but 2 of 2 models can't tell whether something changed." in unescape(page)
+    assert "? may have changed" in page
+    assert "nothing to do" not in page
+    assert "✓ no alert" not in page
 
 
 def test_one_fault_of_many_is_one_message(watch):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -31,17 +33,28 @@ CELLS = [
     ("false", DataType.BOOLEAN, None),
     ("True", DataType.TEXT, None),
     ("", DataType.TEXT, None),
-    ("  5", DataType.TEXT, None),
-    ("5 ", DataType.TEXT, None),
+    ("  5", DataType.OTHER_NUMBER, 5.0),
+    ("5 ", DataType.OTHER_NUMBER, 5.0),
     ("5\n", DataType.TEXT, None),
-    ("1.", DataType.TEXT, None),
-    (".5", DataType.TEXT, None),
+    ("1.", DataType.OTHER_NUMBER, 1.0),
+    (".5", DataType.OTHER_NUMBER, 0.5),
     ("1,5", DataType.TEXT, None),
     ("1_000", DataType.TEXT, None),
     ("0x10", DataType.TEXT, None),
     ("NaN", DataType.TEXT, None),
-    ("inf", DataType.TEXT, None),
+    ("inf", DataType.OTHER_NUMBER, math.inf),
     ("1e", DataType.TEXT, None),
+    ("-Infinity", DataType.OTHER_NUMBER, -math.inf),
+    ("+.5e-3", DataType.OTHER_NUMBER, 0.0005),
+    ("  -2.e1 ", DataType.OTHER_NUMBER, -20.0),
+    ("+iNf", DataType.OTHER_NUMBER, math.inf),
+    ("int", DataType.TEXT, None),
+    ("-info", DataType.TEXT, None),
+    ("internal", DataType.TEXT, None),
+    (" inf", DataType.TEXT, None),
+    ("in", DataType.TEXT, None),
+    ("-x", DataType.TEXT, None),
+    ("1 2", DataType.TEXT, None),
     ("--1", DataType.TEXT, None),
     ("٣", DataType.TEXT, None),  # a digit, but not to \d
     ("abc", DataType.TEXT, None),
@@ -55,6 +68,19 @@ def test_a_cell_is_classified_and_read(text, kind, number):
 
     assert classify(cell).tolist() == [kind]
     assert parse_numbers(cell).tolist() == pytest.approx([math.nan if number is None else number], nan_ok=True)
+
+
+@pytest.mark.parametrize("text", [text for text, _, _ in CELLS if text and "\n" not in text], ids=repr)
+def test_a_number_is_what_pandas_or_deequ_takes_for_one(text):
+    """pandas reads a column of numbers with this cell. Deequ allows a blank after the sign, and any number of digits."""
+    table = f"cell\n{text}\n0.5\n"
+    column = pd.read_csv(io.StringIO(table), keep_default_na=False, skip_blank_lines=False)["cell"]
+    is_of_deequ = text in ("- 5", "+ 0.25", "9" * 400, "-1e400")
+
+    is_number = classify(pa.array([text]))[0] not in (DataType.TEXT, DataType.BOOLEAN)
+    assert is_number == (is_of_deequ or column.dtype == float)
+    if column.dtype == float:
+        assert parse_numbers(pa.array([text]))[0] == pytest.approx(column[0], rel=1e-15)
 
 
 def test_cells_in_company_are_what_they_are_alone():
@@ -101,6 +127,8 @@ def test_without_exponents_scientific_numbers_are_text():
 
     assert kinds.tolist() == [DataType.TEXT, DataType.TEXT, DataType.FRACTIONAL, DataType.INTEGRAL]
     assert np.isnan(parse_numbers(cells, accept_exponents=False)).tolist() == [True, True, False, False]
+    others = classify(pa.array([".5", ".5e1"]), accept_exponents=False).tolist()
+    assert others == [DataType.OTHER_NUMBER, DataType.TEXT]
 
 
 @pytest.mark.parametrize("values", [[], [None], [None, None]], ids=len)
@@ -119,7 +147,7 @@ def test_doubles_are_read_to_the_last_bit():
 
 
 def test_counts_of_some_cells():
-    cells = pa.array(["1", "2.5", None, "true", "x", "7", ""])
+    cells = pa.array(["1", "2.5", None, "true", ".5", "7", ""])
 
     counts = DataTypeCounts.of(cells)
 

@@ -19,6 +19,7 @@ from spark_model_monitor.statistics.states import (
     Profile,
 )
 from spark_model_monitor.statistics.states.encoding import joined, pack, unpack
+from spark_model_monitor.statistics.states.profile import RequiredNumbers
 
 ONE = Moments(count=1, sum=2.0, mean=2.0, minimum=2.0, maximum=2.0)
 
@@ -39,6 +40,59 @@ def test_facts_of_a_text_feature():
     city = feature("city", data_types=DataTypeCounts(integral=1, text=1))
 
     assert (city.inferred_type, city.is_numeric, city.completeness) == ("String", False, 1.0)
+
+
+NINE = Moments(count=9, nan=1, sum=18.0, mean=2.0, minimum=2.0, maximum=2.0)
+
+
+def mixed(name="age", **counts):
+    """Nine numbers and a text."""
+    types = DataTypeCounts(**(counts or {"integral": 9, "text": 1}))
+    return feature(name, data_types=types, moments=NINE, kll=KllSketch())
+
+
+def test_a_text_column_is_read_as_numbers_if_it_has_the_required_share():
+    profile = Profile(10, (mixed(), mixed("level"), feature("city", data_types=DataTypeCounts(text=10))))
+    age, level, city = RequiredNumbers({"level": 0.95}, 0.9).read(profile).features
+
+    assert (age.inferred_type, age.is_numeric, age.num_present, age.num_numbers, age.num_others) == (
+        "Integral",
+        True,
+        10,
+        9,
+        1,
+    )
+    assert (level.inferred_type, level.is_numeric, level.num_others) == ("String", False, 0)
+    assert not city.is_numeric
+    assert RequiredNumbers().read(profile) is profile
+    assert RequiredNumbers(otherwise=0.91).read(profile) is profile
+
+
+def test_numbers_that_are_texts_to_the_service_make_a_fraction():
+    fractional = RequiredNumbers(otherwise=0.9).read(Profile(10, (mixed(integral=8, text=2),))).features[0]
+
+    assert (fractional.inferred_type, fractional.num_others) == ("Fractional", 1)
+    assert mixed(integral=8, text=2).inferred_type == "String"
+
+
+def test_how_a_column_is_read_is_no_part_of_its_state():
+    read = mixed().read_as_numbers()
+
+    assert read == mixed()
+    assert read.to_bytes() == mixed().to_bytes()
+    assert not FeatureProfile.from_bytes(read.to_bytes()).is_numeric
+
+
+def test_a_sum_is_read_as_numbers_if_both_sides_are():
+    read = mixed().read_as_numbers()
+    numbers = feature(moments=ONE, kll=KllSketch())
+    texts = feature(data_types=DataTypeCounts(text=1))
+
+    assert (read + numbers).is_numeric
+    assert (numbers + read).num_others == 3  # of three whole numbers, the moments count one
+    assert not (read + texts).is_numeric
+    assert not (mixed() + numbers).is_numeric
+    assert (read + feature(data_types=DataTypeCounts(missing=4))).is_numeric
 
 
 def test_completeness_of_no_rows_is_not_a_number():

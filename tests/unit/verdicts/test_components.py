@@ -235,10 +235,29 @@ def test_the_tail_of_a_skewed_mean_is_that_of_a_gamma_distribution(skewness, z):
 
 def test_missing_values_are_a_component_if_there_are_any():
     assert of_missing((0, 100), (0, 50)) == ()
-    (found,) = of_missing((50, 1_000), (20, 100))
-    assert found.p == pytest.approx(stats.hypergeom.sf(19, 1_100, 70, 100))
-    (found,) = of_missing((500, 1_000), (0, 1_000))  # fewer are no alarm, and the effect is told
-    assert (found.p, found.effect) == (1.0, 0.5)
+    (more,) = of_missing((50, 1_000), (20, 100))
+    assert more.p == pytest.approx(2 * stats.hypergeom.sf(19, 1_100, 70, 100))
+    assert (more.effect, more.direction) == (pytest.approx(0.15), "up")
+    (fewer,) = of_missing((120, 1_000), (3, 100))
+    assert fewer.p == pytest.approx(2 * stats.hypergeom.cdf(3, 1_100, 123, 100))
+    assert (fewer.effect, fewer.direction) == (pytest.approx(0.09), "down")
+    (same,) = of_missing((100, 1_000), (10, 100))
+    assert same.p == 1.0
+
+
+@pytest.mark.parametrize(
+    ("baseline", "window", "is_tested"),
+    [
+        pytest.param((3_000, 100_000), (140, 10_000), True, id="less than half"),
+        pytest.param((3_000, 100_000), (200, 10_000), False, id="one point fewer"),
+        pytest.param((15_000, 100_000), (1_200, 10_000), True, id="three points fewer"),
+        pytest.param((3_000, 100_000), (400, 10_000), False, id="one point more"),
+        pytest.param((3_000, 100_000), (610, 10_000), True, id="twice as many"),
+    ],
+)
+def test_missing_values_are_tested_from_the_least_effect_on(baseline, window, is_tested):
+    (found,) = of_missing(baseline, window)
+    assert (found.p < 1) is is_tested
 
 
 def test_infinities_are_values_beyond_all_others():

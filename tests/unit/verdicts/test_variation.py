@@ -9,7 +9,7 @@ from scipy import stats
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.verdicts import components
-from spark_model_monitor.statistics.verdicts.components import Component
+from spark_model_monitor.statistics.verdicts.components import Component, Samples
 from spark_model_monitor.statistics.verdicts.likeness import belong_together, likenesses, rows_as_one
 from spark_model_monitor.statistics.verdicts.multiplicity import combined
 from spark_model_monitor.statistics.verdicts.parts import Parts, between_shares
@@ -18,9 +18,12 @@ from spark_model_monitor.statistics.verdicts.variation import (
     Others,
     allowed_for,
     comparable,
+    compare_values,
     group_size,
+    has_outlier,
     of_categories,
     phi,
+    score_values,
     unseen,
 )
 from spark_model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
@@ -185,13 +188,13 @@ def test_a_column_that_varies_more_than_the_others_is_not_made_like_them():
 
 def test_columns_that_vary_each_in_its_own_way_or_all_at_once_say_nothing_of_one():
     random = np.random.default_rng(3)
-    freedom, *_ = Others(columns_with(random, np.exp(random.normal(0, 1.5, 60))), 100.0).of("location")
+    freedom, _ = Others(columns_with(random, np.exp(random.normal(0, 1.5, 60))), 100.0).prior("location")
     assert freedom < 8
-    freedom, *_ = Others(columns_with(random, [2.0] * 60, together=1.0), 100.0).of("location")
+    freedom, _ = Others(columns_with(random, [2.0] * 60, together=1.0), 100.0).prior("location")
     assert freedom < 1
-    freedom, *_ = Others(columns_with(random, [2.0] * 60), 100.0).of("location")
+    freedom, _ = Others(columns_with(random, [2.0] * 60), 100.0).prior("location")
     assert freedom > 100
-    assert Others(columns_with(random, [1.0] * 4), 100.0).of("location") == (0.0, 1.0, 0.0)  # four are too few
+    assert Others(columns_with(random, [1.0] * 4), 100.0).prior("location") == (0.0, 1.0)  # four are too few
 
 
 def test_a_chi_square_statistic_is_held_against_a_noncentral_one():
@@ -233,51 +236,81 @@ def test_windows_of_which_few_cells_vary_are_no_rarer_than_they_are(moving, grou
     assert min(map(min, found.values())) > 1e-5  # of 300; much less if all of them had to move
 
 
-def test_windows_with_thick_tails_leave_room_for_them():
-    """Of 64 windows four lie seven times as far out as the others: another one that does is no surprise, as it would be beside
-    normal ones with the same variance.
-    """
-    scores = np.tile([1.0, -1.0], 32)
-    scores[::16] *= 7
-    same = {"effective": np.full(64, 100.0)}
-    normal = stats.norm.ppf((np.arange(64) + 0.5) / 64)
-    now, bare = {"location": 9.0, "effective": 100.0}, Component("location", 2 * stats.norm.sf(9), 0.1)
-
-    found = [
-        allowed_for(bare, now, {**same, "location": each}).p
-        for each in (scores, normal * np.sqrt(np.mean(scores**2) / np.mean(normal**2)))
-    ]
-
-    assert found[1] < 1e-4 < 1e-3 < found[0]
+def past_missing(missing, rows=512.0):
+    """Windows with these numbers of missing values, as many as in a baseline of all of them."""
+    counts = np.array(missing, float)
+    sizes = np.full(len(counts), rows)
+    effective = np.full(len(counts), rows * (1 - 1 / len(counts)))
+    return {**raw_of_missing(counts, sizes, counts.sum(), sizes.sum()), "rows": sizes, "effective": effective}
 
 
-def test_thick_tails_are_known_of_all_columns_together():
-    """32 windows of one column seldom show them."""
-    random, now = np.random.default_rng(7), {"location": 9.0, "effective": 100.0}
-    bare = Component("location", 2 * stats.norm.sf(9), 0.1)
-    found = []
-    for scores in (random.standard_t(3, (60, 32)), random.standard_normal((60, 32)) * 3**0.5):
-        pasts = [{**columns_with(random, [1.0])[0], "location": each} for each in scores]
-        others = Others(pasts, 100.0)
-        found.append(float(np.median([allowed_for(bare, now, past, others=others).p for past in pasts])))
-
-    assert found[1] < 1e-5 < 1e-4 < found[0]
+def p_of_missing(past, missing, rows=1_000):
+    before, total = int(past["nulls"].sum()), int(past["of"].sum())
+    counts = np.array([float(missing)]), np.array([float(rows)])
+    raw = raw_of_missing(*counts, before + missing, total + rows)
+    now = {name: float(value[0]) for name, value in raw.items()}
+    now |= {"rows": float(rows), "effective": total * rows / (total + rows)}
+    p = min(1.0, 2 * components.chance_of_more(before, total, missing, rows))
+    return allowed_for(Component("missing", p, 0.1), now, past).p
 
 
-def test_cells_have_the_tail_of_the_mean_that_moves_them():
-    """A mean that moves by seven times as much in four windows of 64, which twenty cells hardly show."""
-    thick = np.tile([1.0, -1.0], 32)
-    thick[::16] *= 7
-    normal = stats.norm.ppf((np.arange(64) + 0.5) / 64)
-    chi2 = 20.0 + thick**2 + np.tile([-6.0, -6.0, 6.0, 6.0], 16)
-    past = {"chi2": chi2, "freedom": np.full(64, 20.0), "effective": np.full(64, 100.0)}
-    now = {"chi2": 100.0, "freedom": 20.0, "effective": 100.0}
+def test_more_missing_values_than_twice_those_of_the_worst_outage_are_found_however_the_share_varies():
+    past = past_missing([5] * 13 + [60, 120, 90])
 
-    thin, wide = (
-        allowed_for(Component("chi2", 0.0, 0.5), now, {**past, "location": each}).p for each in (normal, thick)
-    )
+    assert p_of_missing(past, 400) > 0.01  # 40 %, less than twice 120 of 512
+    assert p_of_missing(past, 700) == pytest.approx(stats.hypergeom.sf(699, 1_512, 820, 1_000))
+    assert p_of_missing(past_missing([5] * 12 + [60, 120, 90]), 700) > 1e-10  # 15 windows are too few
 
-    assert thin < wide / 3
+
+def test_as_many_missing_values_as_in_the_only_outage_are_no_alarm():
+    usual = past_missing([4, 5, 6, 5] * 8)
+    outage = past_missing([4, 5, 6, 5] * 7 + [4, 5, 6, 120])
+
+    assert p_of_missing(usual, 230) < 1e-50
+    assert p_of_missing(outage, 230) == 1.0
+
+
+def test_a_window_is_found_beside_an_outlier_if_it_lies_twice_as_far_out():
+    normal = stats.norm.ppf((np.arange(32) + 0.5) / 32)
+    past = {"location": normal, "effective": np.full(32, 100.0)}
+    odd = {**past, "location": np.append(normal[1:], 12.0)}
+
+    def p(past, score):
+        bare = Component("location", 2 * stats.norm.sf(score), 0.1)
+        return allowed_for(bare, {"location": score, "effective": 100.0}, past).p
+
+    assert p(past, 9.0) < 1e-8
+    assert p(odd, 22.0) == 1.0
+    assert p(odd, 25.0) < 1e-8
+
+
+@pytest.mark.parametrize(("freedom", "name"), [(1, "location"), (10, "chi2")])
+def test_normal_windows_seldom_have_an_outlier(freedom, name):
+    random = np.random.default_rng(6)
+    found = 0
+    for _ in range(400):
+        squares = random.chisquare(freedom, 32)
+        past = {name: squares if name == "chi2" else np.sqrt(squares), "effective": np.full(32, 100.0)}
+        found += has_outlier(name, past | {"freedom": np.full(32, 10.0)})
+    assert found <= 20  # 5 %
+
+
+def test_a_value_is_tested_by_its_own_dispersion():
+    """Of two frequent values the first varies by ten times what rows explain, the second by nothing more."""
+    samples = Samples(16_000, 1_000)
+    scores = np.tile([1.0, -1.0], 8)
+    past = {"value1": 10**0.5 * scores, "value2": scores, "effective": np.full(16, 941.0)}
+    before = np.array([6_400.0, 2_240.0])
+
+    def p(after):
+        after = np.array(after)
+        raw = score_values(before + after, after[None, :], np.array([1_000.0]), 17_000.0)
+        now = {name: float(value[0]) for name, value in raw.items()} | {"effective": 941.0, "rows": 1_000.0}
+        return compare_values(before, after, samples, now, past, Groups(), None).p
+
+    assert p([480.0, 140.0]) > 0.01  # 40 % become 48 %: five standard deviations of rows, 1.6 of windows
+    assert p([400.0, 60.0]) < 1e-10  # 14 % become 6 %
+    assert p([400.0, 140.0]) == 1.0
 
 
 def test_scores_of_a_cell_are_about_normal():
@@ -497,5 +530,5 @@ def test_columns_of_one_value_tell_nothing_of_how_much_others_vary():
     ]
     constant = {**pasts[0], "freedom": np.zeros(32), "chi2": np.full(32, 1e-30)}
 
-    assert Others([*pasts, constant], 90.0).of("chi2") == Others(pasts, 90.0).of("chi2")
-    assert Others(pasts, 90.0).of("chi2")[0] > 0
+    assert Others([*pasts, constant], 90.0).prior("chi2") == Others(pasts, 90.0).prior("chi2")
+    assert Others(pasts, 90.0).prior("chi2")[0] > 0

@@ -282,12 +282,14 @@ class TextGatherer:
         Also counts their kinds and lengths. counts: occurrences of each text; None for one each.
         """
         kinds = self._kinds = self._classified(texts)
-        found = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
-        self._data_types += found
+        types = DataTypeCounts.of_kinds(kinds, counts, missing=missing)
+        self._data_types += types
         self._lengths += TextLengths.of(texts, counts)
-        if found.fractional > found.text + found.integral:  # measured numbers; an id may look like one
+        if types.fractional > types.text + types.integral:  # measured numbers; an id may look like one
             self._repeats.give_up()
-        return parse_numbers(texts, kinds) if found.integral or found.fractional else None
+        if not types.integral and not types.fractional and not (kinds == DataType.OTHER_NUMBER).any():
+            return None
+        return parse_numbers(texts, kinds)
 
     def states(self) -> Iterator[State]:
         yield self._data_types
@@ -452,41 +454,76 @@ def runs_of(
     column: ColumnPlan, block: Block, lots: Sequence[float], places: Sequence[NDArray[np.int64]]
 ) -> Iterator[Run]:
     """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
-    cells, rows = block.cells(column), np.concatenate(places)
-    numbers: NDArray[np.float64]
-    hashes: NDArray[np.uint64] | None = None
-    is_present = cells.is_valid().to_numpy(zero_copy_only=False) if cells.null_count else None
-    there = np.ones(len(rows), bool) if is_present is None else is_present[rows]
-    ends = [0, *accumulate(map(len, places))]
-    ends_present = ends if is_present is None else _counted(there, ends)
     if column.is_text:
-        of_present = rows if is_present is None else (np.cumsum(is_present) - 1)[rows[there]]
-        numbers, hashes = block.found[column.position].at(of_present, hashed=not column.hashed_by_spark)
-    else:
-        taken = rows if is_present is None else rows[there]
-        every = cells if is_present is None else cells.fill_null(0)
-        numbers = every.to_numpy(zero_copy_only=False)[taken].astype(np.float64, copy=False)
-    is_number = ~np.isnan(numbers)
-    ends_numbers = _counted(is_number, ends_present)
-    if hashes is None and ends_numbers is not ends_present:
-        there[there] = is_number
-    has_all = ends_present is ends and (hashes is not None or ends_numbers is ends)
-    are_whole = repeat(True) if has_all else np.logical_and.reduceat(there, ends[:-1]).tolist()
-    numbers = numbers if ends_numbers is ends_present else numbers[is_number]
-    bytes_of, bytes_of_hashes = numbers.tobytes(), None if hashes is None else hashes.tobytes()
-    of_runs = zip(lots, are_whole, pairwise(ends), pairwise(ends_present), pairwise(ends_numbers), strict=False)
-    for lot, is_whole, (begin, stop), (start, end), (first, last) in of_runs:
-        bits = b"" if is_whole else np.packbits(there[begin:stop]).tobytes()
-        if bytes_of_hashes is None:
-            yield Run(lot, stop - begin, bytes_of[8 * first : 8 * last], present=bits)
-        else:  # texts are numbers if all of them are
-            found = bytes_of[8 * first : 8 * last] if last - first == end - start else b""
-            yield Run(lot, stop - begin, found, bytes_of_hashes[8 * start : 8 * end], bits)
+        return _runs_of_texts(column, block, lots, places)
+    return _runs_of_numbers(column, block, lots, places)
 
 
-def _counted(flags: NDArray[np.bool_], places: list[int]) -> list[int]:
-    """The number of true flags before each of these positions."""
+def _runs_of_numbers(
+    column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
+) -> Iterator[Run]:
+    cells = block.cells(column)
+    rows = np.concatenate(positions)
+    ends = [0, *accumulate(map(len, positions))]
+    every_cell = cells.fill_null(0) if cells.null_count else cells
+    numbers = every_cell.to_numpy(zero_copy_only=False)[rows].astype(np.float64, copy=False)
+    is_present = ~np.isnan(numbers)
+    if cells.null_count:
+        is_present &= cells.is_valid().to_numpy(zero_copy_only=False)[rows]
+    # Only the present cells are kept, and where they are
+    number_ends = _count_before(is_present, ends)
+    if number_ends is not ends:
+        numbers = numbers[is_present]
+    present_bits = _present_bits(is_present, ends, has_all=number_ends is ends)
+    number_bytes = numbers.tobytes()
+    runs = zip(lots, pairwise(ends), pairwise(number_ends), present_bits, strict=False)
+    for lot, (begin, stop), (first, last), bits in runs:
+        yield Run(lot, stop - begin, number_bytes[8 * first : 8 * last], present=bits)
+
+
+def _runs_of_texts(
+    column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
+) -> Iterator[Run]:
+    cells = block.cells(column)
+    rows = np.concatenate(positions)
+    ends = [0, *accumulate(map(len, positions))]
+    # The rows that have a cell, and the places of these among all cells
+    is_present = np.ones(len(rows), bool)
+    among_present = rows
+    if cells.null_count:
+        is_valid = cells.is_valid().to_numpy(zero_copy_only=False)
+        is_present = is_valid[rows]
+        among_present = (np.cumsum(is_valid) - 1)[rows[is_present]]
+    # Numbers and hashes of all runs, cut into those of each
+    numbers, hashes = block.found[column.position].at(among_present, hashed=not column.hashed_by_spark)
+    present_ends = _count_before(is_present, ends)
+    number_counts = np.diff(_count_before(~np.isnan(numbers), present_ends)).tolist()
+    present_bits = _present_bits(is_present, ends, has_all=present_ends is ends)
+    number_bytes = numbers.tobytes()
+    hash_bytes = hashes.tobytes()
+    runs = zip(lots, pairwise(ends), pairwise(present_ends), number_counts, present_bits, strict=False)
+    for lot, (begin, stop), (start, end), number_count, bits in runs:
+        run_hashes = hash_bytes[8 * start : 8 * end]
+        run_numbers = b""
+        if 2 * number_count >= end - start:
+            run_numbers = number_bytes[8 * start : 8 * end]
+        yield Run(lot, stop - begin, run_numbers, run_hashes, bits)
+
+
+def _present_bits(is_present: NDArray[np.bool_], ends: list[int], *, has_all: bool) -> Iterator[bytes]:
+    """For each run, one bit for each row; empty if all of its rows are present."""
+    if has_all:
+        return repeat(b"")
+    are_whole = np.logical_and.reduceat(is_present, ends[:-1]).tolist()
+    return (
+        b"" if is_whole else np.packbits(is_present[begin:stop]).tobytes()
+        for is_whole, (begin, stop) in zip(are_whole, pairwise(ends), strict=True)
+    )
+
+
+def _count_before(flags: NDArray[np.bool_], positions: list[int]) -> list[int]:
+    """The number of true flags before each of these positions; the same list if all are true."""
     if flags.all():
-        return places
-    before: list[int] = np.concatenate(([0], np.cumsum(flags)))[places].tolist()
-    return before
+        return positions
+    counts: list[int] = np.concatenate(([0], np.cumsum(flags)))[positions].tolist()
+    return counts

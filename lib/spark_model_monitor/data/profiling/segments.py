@@ -404,10 +404,11 @@ class _InSegment:
         self.look()
         moments = self.moments + Moments(missing=missing)
         if column.is_text:
-            yield DataTypeCounts(*counts)
+            yield DataTypeCounts.from_counts(counts)
             moments = moments + Moments(nan=sum(counts) - missing - moments.nan - moments.present)
         else:
-            is_whole = column.column_type is ColumnType.INTEGRAL
-            whole, fractional = (moments.present, 0) if is_whole else (0, moments.present)
-            yield DataTypeCounts(missing=moments.absent, integral=whole, fractional=fractional)
+            if column.column_type is ColumnType.INTEGRAL:
+                yield DataTypeCounts(missing=moments.absent, integral=moments.present)
+            else:
+                yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
         yield from (moments, self.sketch.state())

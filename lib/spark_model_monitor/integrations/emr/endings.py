@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError, needing
 from spark_model_monitor.integrations.emr.runs import ENDED_WELL, Run, RunFailed, State
-from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, status_of
+from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, status_of
 from spark_model_monitor.spark.launch.request import Bucket, Kind, Target
 
 
@@ -96,6 +96,8 @@ def exit_status_of(message: str, state: State, run: Run) -> int:
     Source: C1.6 for the texts; C11b for the statuses.
     """
     well = state.name in ENDED_WELL[run.kind]
+    if is_completed(message) and not well:
+        return ExitStatus.CANNOT_TELL
     if message.startswith(COMPLETED.partition(":")[0]):  # with violations, too
         return ExitStatus.COMPLETED if well else ExitStatus.VIOLATIONS
     if well:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.monitors.bias.comparison import MetricComparison
 from spark_model_monitor.monitors.bias.intervals import Interval
 from spark_model_monitor.monitors.protocol import Finding
@@ -22,8 +23,13 @@ UNDEFINED = "the metric is undefined in the baseline"
 NO_INTERVAL = "the metric has no interval"
 NO_RESAMPLES = f"{NO_INTERVAL}: it is undefined in too many resamples of the window"
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
-OVERLAPS = "the interval of the metric reaches across the allowed range's ends"
-OVERLAPS_RANGE = "the interval of the metric reaches across the range's ends"
+MUCH_FARTHER = "it is much farther from 0 than in the baseline, which may be chance"
+TOO_WIDE = "its interval reaches farther than {size:g} to either side"
+LONGER_WINDOWS = "take longer windows, with more rows of each group"
+MAY_BE_CHANCE = "it is farther from 0 than in the baseline by no more than chance allows"
+
+UNBOUNDED = frozenset({"DI", "DCA", "TE"})
+"""Metrics that may be larger than 1."""
 
 CHECKS: Registry[Callable[[MetricComparison], Finding | None]] = Registry("bias check")
 
@@ -33,8 +39,9 @@ def drift(metric: MetricComparison) -> Finding | None:
     """The metric's distance from 0, on either side, is at most the baseline's distance; the same for all metrics.
 
     The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals, a metric has
-    drifted if it is farther away than the baseline by more than chance explains, and has not drifted if its whole interval is
-    within the baseline's distance; otherwise the verdict is `cannot tell`.
+    drifted if it is farther away than the baseline by more than chance explains. If it is farther away by a change that
+    matters, which may be chance, or if its interval is wider than that, the verdict is `cannot tell`. A baseline's value
+    that a person edited decides alone.
     Source: B5.2, B5.3; G23.
     """
     if metric.baseline is None:
@@ -43,24 +50,34 @@ def drift(metric: MetricComparison) -> Finding | None:
     if unjudged is not None or value is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
-    finding = Finding(CheckStatus.VIOLATED, metric.baseline, formula=f"{measured} against that of the baseline")
+    p = metric.chance if metric.allows_for_chance else None
+    finding = Finding(CheckStatus.VIOLATED, metric.baseline, p=p, formula=f"{measured} against that of the baseline")
     beyond, within = metric.beyond_noise, metric.interval
-    if not metric.tolerances.with_intervals:
+    if not metric.allows_for_chance:
         beyond = within = value, value
     groups = IN_GROUPS.format(rows=metric.likeness) if round(metric.likeness) > 1 else ""
+    passed = finding.but(status=CheckStatus.PASSED)
     if beyond is None or within is None:
-        return finding.but(status=CheckStatus.CANNOT_TELL, reason=NO_RESAMPLES + groups)
+        return passed.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     allowed, neutral = abs(metric.baseline - metric.neutral), metric.neutral
     from_neutral = [(low - neutral, high - neutral) for low, high in (beyond, within)]
     status = _beside((-allowed, allowed), *from_neutral)
     if status is CheckStatus.VIOLATED:
         return finding.but(description=DRIFT.format(current=number(value), baseline=number(metric.baseline)))
-    return finding.but(status=status, reason=OVERLAPS + groups if status is CheckStatus.CANNOT_TELL else None)
+    if status is CheckStatus.PASSED or not metric.allows_for_chance:
+        return passed
+    size = RATIO_CHANGE if metric.current.name in UNBOUNDED else METRIC_CHANGE
+    farther = abs(value - neutral) - allowed
+    if farther > size:
+        return passed.unsure(MUCH_FARTHER + groups, LONGER_WINDOWS, is_change_seen=True)
+    if (within[1] - within[0]) / 2 > size:
+        return passed.unsure(TOO_WIDE.format(size=size) + groups, LONGER_WINDOWS)
+    return passed.but(reason=MAY_BE_CHANCE + groups) if farther > 0 else passed
 
 
 @CHECKS.register("bias_range_check")
 def within_range(metric: MetricComparison) -> Finding | None:
-    """The metric is within its configured range. With intervals, only an interval that lies wholly outside is a violation.
+    """The metric's value is within its configured range, which decides alone.
 
     A metric without a range is not checked.
     Source: B5.2.
@@ -72,24 +89,24 @@ def within_range(metric: MetricComparison) -> Finding | None:
     if unjudged is not None or value is None:
         return unjudged
     low, high = map(number, allowed)
-    finding = Finding(CheckStatus.VIOLATED, None, formula=f"{low} <= value <= {high}")
-    ends = metric.interval if metric.tolerances.with_intervals else (value, value)
-    if ends is None:
-        return finding.but(status=CheckStatus.CANNOT_TELL, reason=NO_INTERVAL)
-    status = _beside(allowed, ends, ends)
-    if status is CheckStatus.VIOLATED:
-        return finding.but(description=OUT_OF_RANGE.format(current=number(value), low=low, high=high))
-    return finding.but(status=status, reason=OVERLAPS_RANGE if status is CheckStatus.CANNOT_TELL else None)
+    formula = f"{low} <= value <= {high}"
+    if allowed[0] <= value <= allowed[1]:
+        return Finding(CheckStatus.PASSED, None, formula=formula)
+    description = OUT_OF_RANGE.format(current=number(value), low=low, high=high)
+    return Finding(CheckStatus.VIOLATED, None, formula=formula, description=description)
 
 
 def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
     """The verdict on a metric without a value, or from too few rows; None if it can be judged."""
     if metric.current.value is None:
-        return Finding.not_judged(threshold, metric.current.error)
+        unjudged = Finding.not_judged(threshold, metric.current.error)
+        is_defined_before = metric.tolerances.with_intervals and metric.baseline is not None
+        return unjudged.unsure(metric.current.error or NO_INTERVAL, LONGER_WINDOWS) if is_defined_before else unjudged
     least = metric.tolerances.min_rows
     if min(metric.rows) < least:
         found = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
-        return Finding(CheckStatus.CANNOT_TELL, threshold, reason=f"{found}; at least {least:,} of each are asked for")
+        reason = f"{found}; at least {least:,} of each are asked for"
+        return Finding(CheckStatus.PASSED, threshold).unsure(reason, LONGER_WINDOWS)
     return None
 
 

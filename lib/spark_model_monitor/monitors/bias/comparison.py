@@ -10,6 +10,7 @@ from statistics import NormalDist
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
+from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
 from spark_model_monitor.monitors.bias.choices import Choice
 from spark_model_monitor.monitors.bias.intervals import (
@@ -40,13 +41,15 @@ _ENDS = re.compile(r"\((.+), (.+)\]")
 
 @dataclass(frozen=True)
 class BiasBaseline(StoredBaseline):
-    """What later data is compared with. groups: those of its counts, none if unavailable. group_column: column of the
-    rows that belong together, as it was counted. likeness: by facet and metric, how many rows of the window count as
-    one, estimated from neighbours. source: opens its rows again; None if unknown.
+    """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
+    baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
+    likeness: by facet and metric, how many rows of the window count as one, estimated from neighbours. source: opens its
+    rows again; None if unknown.
     """
 
     constraints: BiasReport
     groups: tuple[GroupAnalysis, ...] = ()
+    copy: BiasReport | None = None
     group_column: str | None = None
     likeness: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
@@ -83,6 +86,21 @@ class BiasBaseline(StoredBaseline):
             of = (each for each in group.segments or () if (each.segmentation, each.segment) == segment)
             found = next(of, None)
         return None if found is None else {metric.name: metric.value for metric in found.metrics}
+
+    def requested_metrics(
+        self, limits: Mapping[str, float | None], *suggestions: Mapping[str, float | None]
+    ) -> frozenset[str]:
+        """The metrics of a group whose limit a person wrote, or insists on. suggestions: the values of the baseline's
+        counts, and those of the copy; a limit of a metric that neither has is suggested.
+        """
+        requested = set()
+        for name, limit in limits.items():
+            values = [value for by_name in suggestions if (value := by_name.get(name)) is not None]
+            if limit is not None and not is_suggested(
+                name, limit, values or [limit], self.constraints.requested_limits or ()
+            ):
+                requested.add(name)
+        return frozenset(requested)
 
 
 def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
@@ -123,13 +141,14 @@ class Tolerances:
     Parameters
     ----------
     with_intervals : bool, default True
-        Whether a metric has drifted only if chance can't explain it. The service judges only the value.
+        Whether a metric has drifted only if chance can't explain it. The service judges only the value. A limit that you
+        edited in analysis.json decides alone in any case.
     min_rows : int, default 0
         Minimum number of rows on each side for a verdict.
     neutral_di : bool, default True
         Whether disparate impact is measured from 1, its neutral value. The service measures from 0.
     ranges : mapping of str to (float, float)
-        Ranges that metrics must stay in, whatever the baseline says.
+        Ranges that metrics must stay in, whatever the baseline says. The value decides alone.
     false_alarm_budget : float, default 1/720
         With intervals: share of healthy runs in which any metric may have drifted.
 
@@ -152,6 +171,7 @@ class MetricComparison:
     """A metric of one group.
 
     baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
+    is_requested: whether a person wrote this value into the baseline's file, or insists on it.
     neutral: the value that distances are measured from. interval: None if there is none, or if not requested. spread:
     how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
     flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
@@ -174,6 +194,12 @@ class MetricComparison:
     segment: Segment | None = None
     likeness: float = 1.0
     groups: float = math.inf
+    is_requested: bool = False
+
+    @property
+    def allows_for_chance(self) -> bool:
+        """Whether the metric has drifted only if chance can't explain it."""
+        return self.tolerances.with_intervals and not self.is_requested
 
     @property
     def errors(self) -> tuple[float, float]:
@@ -241,6 +267,7 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
         if segment is not None and not with_intervals:
             continue
         neighbours, past, likeness = known.likeness.get(facet), before.get(place), dict[str, float]()
+        own_values = {} if past is None else {metric.name: metric.value for metric in past.metrics}
         if with_intervals:
             likeness = likeness_of(_named(of, past).counts, _defined(of), neighbours)
         intervals, spreads = intervals_of(of.counts, likeness), spreads_of(of.counts, likeness)
@@ -251,12 +278,17 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
         groups = min(fewest_groups(side.counts) for side in (of, past) if side is not None)
         for stage in STAGES:
             part = getattr(known.constraints, f"{stage}_bias_metrics")
-            baseline = known.values(part, facet, choices[facet, configured], segment)
+            part_of_copy = getattr(known.copy, f"{stage}_bias_metrics", None)
+            choice = choices[facet, configured]
+            limits = known.values(part, facet, choice, segment) or {}
+            copied_values = known.values(part_of_copy, facet, choice, segment) or {}
+            requested = known.requested_metrics(limits, own_values, copied_values)
             found += [
                 MetricComparison(
                     *(stage, facet, configured, metric),
-                    baseline=(baseline or {}).get(metric.name),
-                    in_baseline=baseline is not None and metric.name in baseline,
+                    baseline=limits.get(metric.name),
+                    in_baseline=metric.name in limits,
+                    is_requested=metric.name in requested,
                     neutral=1.0 if tolerances.neutral_di and metric.name in RATIOS else 0.0,
                     rows=rows,
                     interval=intervals.get(metric.name),
@@ -272,7 +304,7 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
     families = [[each for each in found if (each.segment is None) is whole] for whole in (True, False)]
     share = 2 if any(each.interval is not None and each.in_baseline for each in families[1]) else 1
     for family in families:
-        tests = share * max(1, sum(each.interval is not None for each in family))
+        tests = share * max(1, sum(each.interval is not None and not each.is_requested for each in family))
         yield from (replace(each, tests=tests) for stage in STAGES for each in family if each.stage == stage)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import (
     FACET_VALUE,
+    IN_SEGMENT,
     CheckResult,
     CheckStatus,
     Hint,
@@ -30,7 +31,6 @@ from spark_model_monitor.documents.clarify import (
     SegmentMetrics,
 )
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.headline import IN_SEGMENT
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import Table
@@ -255,16 +255,18 @@ class BiasMonitor(Monitor):
 
     def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
         """analysis.json, without parts that were not requested. Source: B3."""
-        parts = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
+        parts: dict[str, Any] = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
-    def known(self, constraints: BiasReport, _: None, state: State | None, *__: object) -> BiasBaseline:
+    def known(
+        self, constraints: BiasReport, _: None, state: State | None, copy: BiasReport | None = None
+    ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
         if state is None or not self.tolerances.with_intervals:
-            return BiasBaseline(constraints)
+            return BiasBaseline(constraints, copy=copy)
         group_column = ContingencyPlan.from_text(state.plan).group_column
-        return BiasBaseline(constraints, self.metrics(state).groups, group_column)
+        return BiasBaseline(constraints, self.metrics(state).groups, copy, group_column)
 
     def check(
         self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
@@ -285,7 +287,7 @@ class BiasMonitor(Monitor):
         for metric in compared:
             if metric.segment is not None and (finding := drift(metric)) is not None:
                 cut, name = metric.segment
-                result = _result(DRIFT_CHECK, metric, finding.but(p=metric.chance))
+                result = _result(DRIFT_CHECK, metric, finding)
                 told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
                 by_segment.setdefault(metric_of(result), {})[cut, name] = told
         return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))

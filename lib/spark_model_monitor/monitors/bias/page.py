@@ -32,7 +32,6 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, BiasAnalysis, GroupAnalysis, performance_of
 from spark_model_monitor.monitors.bias.comparison import STAGE, segment_label
 from spark_model_monitor.monitors.causes import causes_table
-from spark_model_monitor.monitors.segments import of_segment
 
 TITLE, NAME = "Analysis Report", "report"  # the service's SDK's names for the report and its files
 MOST_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of values has tables only
@@ -64,7 +63,7 @@ def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
 
 
 def _place(result: CheckResult) -> tuple[str, ...]:
-    members, segment = result.model_extra or {}, (result.segment or "") if of_segment(result) else ""
+    members, segment = result.model_extra or {}, (result.segment or "") if result.is_of_one_segment else ""
     return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or "", segment
 
 

@@ -1,6 +1,6 @@
 """How noise is allowed for in one run: its budget, the tests of its columns, and the verdict on a column's drift. Pure.
 
-The verdict is violated, passed, or "cannot tell" with the smallest change that would have been detected.
+The verdict is violated, passed, or, if a change that matters may have gone unseen, "cannot tell".
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckStatus
-from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, of_windows
-from spark_model_monitor.monitors.data_quality.documents import DRIFT
+from spark_model_monitor.monitors.data_quality.distributions import (
+    FeatureDistribution,
+    count_frequent_values,
+    of_windows,
+)
+from spark_model_monitor.monitors.data_quality.documents import COMPLETENESS, DRIFT
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells, pool
@@ -24,7 +30,6 @@ from spark_model_monitor.statistics.verdicts.components import (
     Lacking,
     Samples,
     chance_of_more,
-    fewer_are_missing,
     fewest_beyond_chance,
     of_categories,
     of_missing,
@@ -34,8 +39,10 @@ from spark_model_monitor.statistics.verdicts.multiplicity import (
     adjusted,
     combined,
     distance_interval,
+    gap_of_shift,
     shift_of_gap,
     smallest_gap,
+    smallest_missing,
     smallest_share,
     smallest_shift,
 )
@@ -45,34 +52,40 @@ from spark_model_monitor.statistics.verdicts.variation import (
     Others,
     Raw,
     allowed_for,
+    certain_phi,
     comparable,
+    compare_values,
     phi,
     unseen,
 )
 
-if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.memory import Lasting
-
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
+BREAK_THE_LIMIT = "{number:,} of {rows:,} values don't meet the limit"
+AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 
 
 @dataclass
 class Column:
     """What two samples of a feature show of its drift. samples, distance: None if a side has no values. share: of the
-    baseline's most frequent value, for texts and flags. windows: number of earlier ones, or parts of the baseline, that
-    show how much the column varies; phi: by what factor more than independent rows. groups: how many rows count as one.
-    unfit: why there are no windows. family: the family whose level it shares.
+    baseline's most frequent value, for texts and flags. unseen: the share of values that the baseline lacks, beyond the
+    share that is new by nature. present: the share of the baseline's rows that have a value.
+    windows: number of earlier ones, or parts of the baseline, that show how much the column varies; phi: by what factor
+    more than independent rows; certain_phi: by what factor at least. groups: how many rows count as one. unfit: why
+    there are no windows. family: the family whose level it shares.
     """
 
     components: tuple[Component, ...] = ()
     samples: Samples | None = None
     distance: float | None = None
     share: float | None = None
+    unseen: float = 0.0
+    present: float = 1.0
     adjusted_p: float = 1.0
     windows: int = 0
     phi: float = 1.0
+    certain_phi: float = 1.0
     groups: float = 1.0
     unfit: str | None = None
     family: str = DRIFT
@@ -89,13 +102,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name.
-    lasting: the joint evidence of windows, by feature.
-    """
+    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name."""
 
     ledger: BudgetLedger
     columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
-    lasting: Mapping[str, Lasting] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:
@@ -107,33 +117,49 @@ class Calibration:
         return found.level, found.tests
 
     def allowed_for(
-        self, finding: Finding, family: str, lacking: int, rows: int, *, groups: float = 1.0, least: float = 0.0
+        self,
+        finding: Finding,
+        family: str,
+        lacking: int,
+        rows: int,
+        *,
+        groups: float = 1.0,
+        least: float = 0.0,
+        rows_form_groups: bool = True,
     ) -> Finding:
-        """A finding about a suggested limit: a violation only if the window's own test confirms it.
+        """A finding about a suggested limit: a violation only if the window is worse than the baseline by more than chance.
 
-        lacking, rows: of the baseline. groups: how many rows count as one. least: a lower bound for the p-value.
+        Otherwise it has passed, with the p-value and the reason. lacking, rows: of the baseline. groups: how many rows count
+        as one. least: a lower bound for the p-value. rows_form_groups: whether such a bound comes from groups of rows, and not
+        only from how windows vary.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
+        # One-sided test of equal shares, of groups of rows
         level, tests = self.share_of(family)
-        now = round((1 - finding.observed) * finding.m)
-        sides = (math.ceil(lacking / groups), int(rows / groups)), (int(now / groups), int(finding.m / groups))
-        p = max(chance_of_more(*sides[0], *sides[1]), least)
+        current_lacking = round((1 - finding.observed) * finding.m)
+        baseline_groups = math.ceil(lacking / groups), int(rows / groups)
+        current_groups = int(current_lacking / groups), int(finding.m / groups)
+        p = max(chance_of_more(*baseline_groups, *current_groups), least)
         if p <= level / tests:
             return finding.but(p=p)
-        if p > chance_of_more(lacking, rows, now, finding.m):
-            return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=GROUPED, description=None)
+        passed = finding.but(status=CheckStatus.PASSED, p=p, description=None)
+        if chance_of_more(lacking, rows, current_lacking, finding.m) <= level / tests:  # for independent rows
+            if rows_form_groups:
+                reason = f"{BREAK_THE_LIMIT.format(number=current_lacking, rows=finding.m)}; {GROUPED}"
+                return passed.unsure(reason, NAME_GROUPS)
+            return passed.but(reason=AS_WINDOWS_VARY)
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
         enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
-        reason = MAY_BE_CHANCE.format(rows=finding.m, enough=enough)
-        return finding.but(status=CheckStatus.CANNOT_TELL, p=p, reason=reason, description=None)
+        return passed.but(reason=MAY_BE_CHANCE.format(rows=finding.m, enough=enough))
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
     """Two sides of a feature whose column is requested. groups, unfit, family: of that feature. tested: whether tests
     count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for them. others: how
-    much other columns vary. known: another side whose values don't count as new.
+    much other columns vary. known: another side whose values don't count as new. follows_values: whether the past shows
+    the most frequent values of this baseline one by one.
     """
 
     baseline: FeatureDistribution
@@ -145,6 +171,7 @@ class ColumnRequest:
     past: Raw | None = None
     others: Others | None = None
     known: FeatureDistribution | None = None
+    follows_values: bool = False
 
     @property
     def lacking(self) -> Lacking:
@@ -181,9 +208,6 @@ def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     windows = of_windows((asked.baseline, asked.current) for asked, _ in beside_past)
     for (asked, column), now in zip(beside_past, windows, strict=True):
         _allow_for_past(column, asked, now)
-    for asked, column in wanted:
-        if (asked.past is None or asked.tested) and fewer_are_missing(asked.lacking):
-            _look_for_filled(column, asked)
     return columns
 
 
@@ -193,7 +217,8 @@ def _untested(asked: ColumnRequest) -> Column | None:
         return None
     column = Column(unfit=asked.unfit, family=asked.family)
     if asked.past is None and not asked.tested:
-        column.phi = column.groups = asked.groups.of_values
+        column.phi = column.certain_phi = column.groups = asked.groups.of_values
+    column.present = baseline.completeness
     if not (baseline.present and current.present):
         return column
     column.samples = Samples(baseline.present, current.present)
@@ -207,6 +232,8 @@ def _untested(asked: ColumnRequest) -> Column | None:
         counts = category_cells(baseline.categories, current.categories)
         column.distance = l_infinity_categorical(*counts)
         column.share = float(counts[0].max() / counts[0].sum())
+        new_by_nature = np.count_nonzero(counts[0] == 1) / baseline.present  # Good 1953
+        column.unseen = float(counts[1][counts[0] == 0].sum() / current.present) - new_by_nature
     else:
         return None
     return column
@@ -227,22 +254,23 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
             new = sum(count for value, count in (asked.current.categories or {}).items() if value not in old)
             new /= asked.current.present
         components.append(unseen(now, past, column.samples.share, groups, new))
+    if asked.follows_values and len(asked.baseline.frequent_values):
+        counts = count_frequent_values(asked.baseline, asked.current)
+        value = compare_values(*counts, column.samples, now, past, groups, others)
+        components = [_rarest_cell(component, value) if value else component for component in components]
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
+    certain = certain_phi("location" if is_numeric else "cell", now, past, groups.of_values, others)
+    column.certain_phi = max(certain, groups.new_values)
     column.components, column.windows = tuple(components), len(past["rows"])
     column.phi, column.groups = max(widest, groups.new_values), groups.of_values
-    if fewer_are_missing(asked.lacking):
-        _look_for_filled(column, asked, now, past)
 
 
-def _look_for_filled(
-    column: Column, asked: ColumnRequest, now: Mapping[str, float] | None = None, past: Raw | None = None
-) -> None:
-    """Replace the component of missing values by that of a value which they became, where there is one."""
-    from spark_model_monitor.monitors.data_quality.filled import component_of
-
-    known = asked.lacking, column.samples, now, past, asked.groups
-    if column.samples and (least := component_of(asked.baseline, asked.current, known)):
-        column.components = (least, *(each for each in column.components if each.name != "missing"))
+def _rarest_cell(component: Component, value: Component) -> Component:
+    """The test of cells, by one dispersion for all of them or by that of a single value, whichever is rarer."""
+    if component.name != "cell":
+        return component
+    rarest = min(component, value, key=lambda cell: cell.p)
+    return replace(rarest, p=min(1.0, 2 * rarest.p))
 
 
 def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, str], Column]:
@@ -254,95 +282,195 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
     return dict(columns)
 
 
-# Three verdicts on one column's drift: violated, passed, or "cannot tell" with the smallest detectable change.
+# The verdict on one column's drift: violated; "cannot tell" if a change that matters may have gone unseen; passed.
 
 
 NO_HISTORY = "no earlier windows: how much this column varies between windows is unknown"
 GROUPED = "its rows come in groups, so the window says less than as many independent rows would"
 INDEPENDENT = "rows assumed independent"
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
-CHANCES = "; by chance so few are missing in {:.2g} of the windows, and so many more rows have one value in {:.2g}"
 LEARNT = "as {windows} earlier windows or parts of the baseline vary"
-UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations is not seen"
-UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} is not seen"
-NOTHING_SEEN = "with {rows:,} values no change is seen"
+UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations may go unseen"
+UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} may go unseen"
+NOTHING_SEEN = "with {rows:,} values any change may go unseen"
+LARGE_GAP = "{gap:.0%} of its values differ from the baseline's, which may be chance"
+UNSEEN_MISSING = "with {rows:,} rows up to {points:.3g} points more missing values may go unseen"
+MORE_MISSING = "{points:.3g} points more values are missing than in the baseline, which may be chance"
+FEWER_MISSING = "{points:.3g} points fewer values are missing than in the baseline"
 
 SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"  # the words for a smallest change
+
+NAME_GROUPS = "name the column that says which rows belong together (--group-column), or --rows independent if none do"
+ENOUGH_ROWS = "; about {rows:,} rows would show a change that matters"
+LONGER_WINDOWS = "take longer windows"
+LONGER_BASELINE = "take a longer baseline"
+NAME_TIME = (
+    "name the baseline's time column (--time-column); if its rows are independent, --rows independent, or shuffle them"
+)
+IF_INDEPENDENT = "--rows independent if no rows belong together"
+LOOK_FOR_DEFAULT = "make sure that no default stands in their place"
 
 RARE = 0.05
 """The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
 
 
-def verdict(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
-    """The drift check's finding by the file's method, judged again where noise is allowed for."""
-    smallest = _smallest(threshold, column, calibration)
-    known: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
-    seen = known | {"smallest_change": smallest} if math.isfinite(smallest) else known
-    if seen is not known:
-        change = SHIFT.format(change=smallest) if column.share is None else SHARE.format(change=100 * smallest)
-        seen["change"] = change
+def verdict(
+    finding: Finding, threshold: float, column: Column, calibration: Calibration, matters: ChangeThatMatters
+) -> Finding:
+    """The drift check's finding by the file's method, judged again where noise is allowed for.
+
+    matters: the change that the window must be able to show.
+    """
+    smallest = smallest_change(threshold, column, calibration)
+    members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
+    if math.isfinite(smallest):
+        words = SHIFT.format(change=smallest) if column.share is None else SHARE.format(change=100 * smallest)
+        members |= {"smallest_change": smallest, "change": words}
     if calibration.rows_are_independent or column.windows:
-        return finding.but(**_by_tests(finding, seen, threshold, column, calibration))
-    if column.phi > 1 and column.samples is not None and column.distance is not None:
-        low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
-        if finding.status is CheckStatus.VIOLATED and low <= threshold:
-            return finding.but(**known, status=CheckStatus.CANNOT_TELL, reason=GROUPED, description=None)
+        finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
+    elif finding.status is CheckStatus.VIOLATED:
+        finding = _allow_for_groups(finding.but(distance=column.distance), threshold, column)
+    elif finding.status is CheckStatus.PASSED and column.samples is not None:
+        finding = finding.but(**members, reason=column.unfit or NO_HISTORY)
+    else:
+        finding = finding.but(distance=column.distance)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
-        return finding.but(**known)  # in addition to `observed`, another number for the same drift
-    reason = f"{column.unfit or NO_HISTORY}; {_unseen(seen, column)}"
-    return finding.but(**seen, status=CheckStatus.CANNOT_TELL, reason=reason)
+        return finding
+    return _unless_unseen(finding, smallest, column, calibration, matters)
 
 
-def _by_tests(
-    finding: Finding, seen: Mapping[str, Any], threshold: float, column: Column, calibration: Calibration
-) -> dict[str, Any]:
+def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """The verdict of the column's own tests, which independent rows or earlier windows allow."""
     level, _ = calibration.share_of(column.family)
     rarest, distance, samples = column.rarest, column.distance, column.samples
-    why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
-    why += IN_GROUPS.format(rows=column.groups) if column.groups > 1 else ""
-    tested = {**seen, "p": column.p, "adjusted_p": column.adjusted_p}
-    low = high = None
+    finding = finding.but(p=column.p, adjusted_p=column.adjusted_p)
+    is_rejected = column.adjusted_p <= level
     if distance is not None and samples is not None:
         low, high = distance_interval(distance, samples, phi=column.phi)
-    if high is None and column.adjusted_p > level:
-        return tested
-    tested |= {"reason": why, "distance_low": low, "distance_high": high}
+        finding = finding.but(distance_low=low, distance_high=high)
+    elif not is_rejected:
+        return finding
+    why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
+    why += IN_GROUPS.format(rows=column.groups) if column.groups > 1 else ""
     if rarest is not None:
-        why = tested["reason"] = why + (CHANCES.format(*rarest.chances) if rarest.chances else "")
-        went = rarest.direction or finding.direction
-        tested |= {"component": rarest.name, "effect": rarest.effect, "direction": went}
-    if column.adjusted_p <= level:
-        text = messages.drift_p_value(column.adjusted_p, level)
-        if finding.description is not None:  # by the file's own method
-            text = finding.description
-        elif distance is not None and distance > threshold:
-            text = messages.drift(distance, threshold)
-        return {**tested, "status": CheckStatus.VIOLATED, "change": None, "smallest_change": None, "description": text}
-    if high is not None and high <= threshold:
-        return {**tested, "status": CheckStatus.PASSED, "description": None}
-    reason = f"{_unseen(seen, column)}; {why}"
-    return {**tested, "status": CheckStatus.CANNOT_TELL, "reason": reason, "description": None}
+        direction = rarest.direction or finding.direction
+        finding = finding.but(component=rarest.name, effect=rarest.effect, direction=direction)
+    finding = finding.but(reason=why)
+    if not is_rejected:
+        return finding.but(status=CheckStatus.PASSED, description=None)
+    text = finding.description  # by the file's own method
+    if text is None and distance is not None and distance > threshold:
+        text = messages.drift(distance, threshold)
+    text = text or messages.drift_p_value(column.adjusted_p, level)
+    return finding.but(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
 
 
-def _smallest(threshold: float, column: Column, calibration: Calibration) -> float:
+def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Finding:
+    """A violation by the threshold, unless groups of rows may explain it."""
+    if column.phi > 1 and column.samples is not None and column.distance is not None:
+        low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
+        if low <= threshold:
+            return finding.unsure(f"{LARGE_GAP.format(gap=column.distance)}; {GROUPED}", NAME_GROUPS)
+    return finding
+
+
+def smallest_change(threshold: float, column: Column, calibration: Calibration) -> float:
     """The smallest change that the rule in force detects nine times in ten; infinite if there is none."""
-    samples = column.samples
+    samples, phi = column.samples, column.certain_phi
     if samples is None:
         return math.inf
     if not (calibration.rows_are_independent or column.windows):
-        gap = smallest_gap(threshold, samples)
+        gap = smallest_gap(threshold, samples, phi=phi)
         return shift_of_gap(gap) if column.share is None else gap if gap < 1 else math.inf
     level, columns = calibration.share_of(column.family)
     if column.share is None:
-        return smallest_shift(samples, level, columns, phi=column.phi)
+        return smallest_shift(samples, level, columns, phi=phi)
     share = max(min(column.share, 1 - column.share), RARE)
-    smallest = smallest_share(share, samples, level, columns, phi=column.phi)
+    smallest = smallest_share(share, samples, level, columns, phi=phi)
     return smallest - share if smallest < 1 else math.inf
 
 
-def _unseen(seen: Mapping[str, Any], column: Column) -> str:
-    rows, change = column.samples.m if column.samples is not None else 0, seen["smallest_change"]
-    if change is None:
-        return NOTHING_SEEN.format(rows=rows)
-    return (UNSEEN_SHIFT if column.share is None else UNSEEN_SHARE).format(rows=rows, change=change)
+def _unless_unseen(
+    finding: Finding, smallest: float, column: Column, calibration: Calibration, matters: ChangeThatMatters
+) -> Finding:
+    """A finding that passed, unless a change that matters may have gone unseen, or there is one that may be chance."""
+    rows = column.samples.m if column.samples is not None else 0
+    is_number = column.share is None
+    size = matters.shift(column.present) if is_number else matters.share(column.present)
+    gap_that_matters = gap_of_shift(size) if is_number else size
+    gap = max(column.distance or 0.0, column.unseen)
+    if gap > gap_that_matters:
+        reason = f"{LARGE_GAP.format(gap=gap)}; {finding.reason}"
+        return finding.unsure(reason, _advice(column, calibration), is_change_seen=True)
+    # values that so few rows have can't change that many rows
+    is_in_enough_rows = column.present >= matters.value
+    if is_in_enough_rows and smallest > size:
+        if not math.isfinite(smallest):
+            unseen = NOTHING_SEEN.format(rows=rows)
+        else:
+            unseen = (UNSEEN_SHIFT if is_number else UNSEEN_SHARE).format(rows=rows, change=smallest)
+        reason = f"{unseen}; {finding.reason}{_enough_rows(column, smallest / size)}"
+        return finding.unsure(reason, _advice(column, calibration))
+    return finding
+
+
+def _enough_rows(column: Column, lacking_power: float) -> str:
+    """How many rows of a window would do; empty if the baseline has fewer. lacking_power: by what factor the smallest
+    change is larger than the one that matters.
+    """
+    samples = column.samples
+    if samples is None or not math.isfinite(lacking_power):
+        return ""
+    needed = samples.m * lacking_power**2 / column.present
+    return ENOUGH_ROWS.format(rows=int(float(f"{needed:.1e}"))) if needed <= samples.n else ""
+
+
+def _advice(column: Column, calibration: Calibration) -> str:
+    """What would tell."""
+    steps = []
+    if column.groups > 1:
+        steps.append(NAME_GROUPS)
+    if column.unfit is not None:
+        steps.append(NAME_TIME)
+    if not steps and not calibration.rows_are_independent:
+        steps.append(IF_INDEPENDENT)
+    samples = column.samples
+    if samples is None or samples.n < samples.m or column.certain_phi > 1:
+        steps.append(LONGER_BASELINE)
+    steps.append(LONGER_WINDOWS)
+    return "; or ".join(steps)
+
+
+def judge_missing(
+    finding: Finding,
+    baseline: FeatureDistribution,
+    calibration: Calibration,
+    matters: ChangeThatMatters,
+    phi: float = 1.0,
+    *,
+    rows_form_groups: bool = False,
+) -> Finding:
+    """A completeness check that passed, unless more or fewer missing values may have gone unseen.
+
+    phi: by what factor their number varies at least, relative to independent rows. rows_form_groups: whether this is
+    because the window's rows form groups.
+    """
+    if finding.status is not CheckStatus.PASSED or finding.observed is None or not finding.m or not baseline.rows:
+        return finding
+    level, tests = calibration.share_of(COMPLETENESS)
+    increase = baseline.completeness - finding.observed
+    missing = baseline.rows - baseline.present
+    share = 1 - baseline.completeness
+    size = matters.missing_values(share)
+    smallest = smallest_missing(missing, baseline.num_rows, finding.m, level / tests, phi=phi)
+    if math.isfinite(smallest):
+        finding = finding.but(smallest_change=smallest)
+    advice = f"{NAME_GROUPS}; or {LONGER_WINDOWS}" if rows_form_groups else LONGER_WINDOWS
+    if increase > matters.missing:
+        return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
+    if -increase > matters.missing:
+        return finding.unsure(FEWER_MISSING.format(points=-100 * increase), LOOK_FOR_DEFAULT, is_change_seen=True)
+    if smallest > size and share + size <= 1:  # else so many more can't be missing
+        unseen = NOTHING_SEEN if not math.isfinite(smallest) else UNSEEN_MISSING
+        return finding.unsure(unseen.format(rows=finding.m, points=100 * smallest), advice)
+    return finding

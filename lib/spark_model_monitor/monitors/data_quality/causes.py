@@ -19,8 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.row_sample import MISSING, Binned, RowSample, ids_of, sample_of
-from spark_model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus, by_cause
-from spark_model_monitor.documents.headline import SEGMENT_DRIFT
+from spark_model_monitor.documents.check_results import COMPLETENESS, SEGMENT_DRIFT, CheckResult, CheckStatus, by_cause
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.causes import (
     MOST_CANDIDATES,

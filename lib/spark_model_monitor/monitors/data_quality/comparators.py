@@ -13,11 +13,14 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import (
+    PLAIN_DISTANCE,
     Comparator,
     Constraints,
     DistributionConstraints,
     FeatureConstraints,
     MonitoringConfig,
+    MonitoringSettings,
+    Switch,
 )
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.statistics import InferredType
@@ -28,6 +31,7 @@ from spark_model_monitor.monitors.data_quality.checks.baseline_drift import (
     compared_by,
     judged,
     why_not_compared,
+    why_type_forbids,
 )
 from spark_model_monitor.monitors.data_quality.comparison import NOT_IN_BASELINE, FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE, FeatureDistribution
@@ -98,7 +102,9 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
         return Finding.not_judged(threshold, SWITCHED_OFF)
     baseline, current = feature.baseline, feature.now
     reason = why_not_compared(baseline, current)
-    if reason:
+    if reason is None:
+        reason = why_type_forbids(feature)
+    if reason is not None:
         return Finding.not_judged(threshold, reason)
     takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
     if baseline.numbers or current.numbers:
@@ -135,38 +141,73 @@ SHARES = {
 }
 """Checks of a share, with the members that hold their thresholds."""
 
+DRIFT_LIMITS = ("comparison_threshold", "categorical_comparison_threshold")
+LESS_NOISE = ("Robust", "LInfinity")  # methods that take off the plain distance what noise explains
+
 
 def with_thresholds(constraints: Constraints, given: Any) -> Constraints:
-    """The constraints with other thresholds, by feature and check; the drift check means all comparators, if any.
+    """The constraints with other thresholds, by feature and check, each of them requested. The drift check means all
+    comparators, if any, otherwise the plain distance.
 
     Raises BadConfiguration if they are not numbers, BadDocument or BadConfiguration for an unknown feature or check.
     """
     if not isinstance(given, dict) or not all(isinstance(checks, dict) for checks in given.values()):
         raise BadConfiguration(f'is no object of objects; write {{"FEATURE": {{"{DRIFT}": 0.3}}}}')
-    edited = {name: _edited(constraints, constraints.feature(name), checks) for name, checks in given.items()}
+    edited = {
+        name: _with_limits(constraints, constraints.feature(name), limits_by_check)
+        for name, limits_by_check in given.items()
+    }
     features = tuple(edited.get(feature.name, feature) for feature in constraints.features)
     return constraints.model_copy(update={"features": features})
 
 
-def _edited(constraints: Constraints, feature: FeatureConstraints, given: Mapping[str, Any]) -> FeatureConstraints:
-    comparators = constraints.monitoring_of(feature.name).comparators
+def _with_limits(
+    constraints: Constraints, feature: FeatureConstraints, limits_by_check: Mapping[str, Any]
+) -> FeatureConstraints:
+    settings = constraints.monitoring_of(feature.name)
+    comparators = settings.comparators
     checks = list(dict.fromkeys((*SHARES, DRIFT, *(check_of(each.distance) for each in comparators or ()))))
-    for check, number in given.items():
+    for check, limit in limits_by_check.items():
         most = 1 if check in SHARES else sys.float_info.max
-        if check not in checks or type(number) not in (int, float) or not 0 <= number <= most:
+        if check not in checks or type(limit) not in (int, float) or not 0 <= limit <= most:
             raise BadConfiguration(
-                f"{feature.name}: {check} is {number!r}; write a number, 0 or more (a share up to 1), for one of: "
+                f"{feature.name}: {check} is {limit!r}; write a number, 0 or more (a share up to 1), for one of: "
                 f"{', '.join(checks)}"
             )
+    # Limits of shares
+    shares = {member: limits_by_check[check] for check, member in SHARES.items() if check in limits_by_check}
+    requested_limits = [*shares]
+    completeness = {"completeness": shares.pop("completeness")} if "completeness" in shares else {}
+    # Limits of drift
     drift: dict[str, Any] = {}
+    drift_limit = limits_by_check.get(DRIFT)
     if comparators is not None:
-        limits = ((each, given.get(check_of(each.distance), given.get(DRIFT, each.threshold))) for each in comparators)
-        drift["comparators"] = tuple(each.model_copy(update={"threshold": limit}) for each, limit in limits)
-    elif DRIFT in given:
-        drift = dict.fromkeys(("comparison_threshold", "categorical_comparison_threshold"), given[DRIFT])
+        limits = ((each, limits_by_check.get(check_of(each.distance), drift_limit)) for each in comparators)
+        drift["comparators"] = tuple(
+            each if limit is None else each.model_copy(update={"threshold": limit}) for each, limit in limits
+        )
+    elif drift_limit is not None:
+        drift = _members_of_drift(settings, drift_limit)
+        requested_limits += DRIFT_LIMITS
+    # The feature's own settings
     config = feature.monitoring_config_overrides or MonitoringConfig()
-    members = {member: given[check] for check, member in SHARES.items() if check in given}
-    completeness = {name: members.pop(name) for name in ("completeness",) if name in members}
-    distribution = (config.distribution_constraints or DistributionConstraints()).model_copy(update=drift)
-    overrides = config.model_copy(update={**members, "distribution_constraints": distribution})
+    members: dict[str, Any] = {**shares, "requested_limits": (*(config.requested_limits or ()), *requested_limits)}
+    if drift:
+        distribution = config.distribution_constraints or DistributionConstraints()
+        members["distribution_constraints"] = distribution.model_copy(update=drift)
+    overrides = config.model_copy(update=members)
     return feature.model_copy(update={**completeness, "monitoring_config_overrides": overrides})
+
+
+def _members_of_drift(settings: MonitoringSettings, limit: float) -> dict[str, Any]:
+    """The members of a limit of drift. A method that takes off what noise explains gives way to the plain distance, and a
+    feature that the baseline's suggestion left out is compared.
+    """
+    members: dict[str, Any] = dict.fromkeys(DRIFT_LIMITS, limit)
+    if settings.comparison_method in LESS_NOISE:
+        members["comparison_method"] = PLAIN_DISTANCE
+    if settings.categorical_drift_method in LESS_NOISE:
+        members["categorical_drift_method"] = PLAIN_DISTANCE
+    if settings.left_out is not None:
+        members["perform_comparison"] = Switch.ENABLED
+    return members

@@ -23,7 +23,11 @@ from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.calibration import Calibration
 from spark_model_monitor.monitors.data_quality.distributions import (
     BASELINE,
+    CANNOT_TELL,
+    CHANGED,
+    OUTCOME,
     PREVIOUS,
+    UNCHANGED,
     WINDOW,
     FeatureDistribution,
     Past,
@@ -41,10 +45,12 @@ from spark_model_monitor.monitors.data_quality.distributions import (
 )
 from spark_model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS, SEGMENTS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from spark_model_monitor.monitors.protocol import StoredBaseline, Violated
+from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
+from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
+from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, USUAL_NUMBERS, RequiredNumbers
 from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
 from spark_model_monitor.statistics.verdicts.components import Component, chance_of_more
 from spark_model_monitor.statistics.verdicts.variation import (
@@ -55,6 +61,7 @@ from spark_model_monitor.statistics.verdicts.variation import (
     Others,
     Raw,
     allowed_for,
+    certain_phi,
     comparable,
     group_size,
 )
@@ -62,7 +69,6 @@ from spark_model_monitor.statistics.verdicts.variation import (
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.statistics.verdicts.clock import Season
-    from spark_model_monitor.statistics.verdicts.memory import Memory
     from spark_model_monitor.statistics.verdicts.volume import Earlier, Volume
 
 
@@ -70,25 +76,26 @@ if TYPE_CHECKING:
 class QualityBaseline(StoredBaseline):
     """What later data is compared with. distributions: by feature; the drift of a feature without one is not judged.
 
-    suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown. profile: the
-    baseline's states; None if unavailable. references: the other distributions to compare with, by name. history: how
-    earlier windows varied from each reference. volume: their numbers of rows and their freshness. seasons: what earlier
-    windows show of features that may follow the clock. attributions: each feature's share of the model's attributions.
-    groups: how many rows of the window count as one. source: opens the baseline's rows again; None if unknown. beside:
-    the last window compared with it, shared by checks and hints. kept: results that are the same for all windows.
+    suggested_limits: the names of the limits that the baseline suggested, by feature. profile: the baseline's states; None
+    if unavailable. references: the other distributions to compare with, by name. history: how earlier windows varied from
+    each reference. volume: their numbers of rows and their freshness. seasons: what earlier windows show of features that
+    may follow the clock. attributions: each feature's share of the model's attributions. groups: how many rows of the
+    window count as one. exact_classes: whether all cells of a column of numbers have to be numbers, as in the service.
+    source: opens the baseline's rows again; None if unknown. beside: the last window compared with it, shared by checks and
+    hints. kept: results that are the same for all windows.
     """
 
     constraints: Constraints
     distributions: Mapping[str, FeatureDistribution]
-    suggested: Constraints | None = None
+    suggested_limits: Mapping[str, frozenset[str]] = field(default_factory=dict)
     profile: Profile | None = None
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
-    memory: Memory | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    exact_classes: bool = False
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
     kept: dict[tuple[str, str | None], dict[str, Any]] = field(
@@ -110,22 +117,24 @@ class QualityBaseline(StoredBaseline):
         """The names of the features, in the order of the baseline's columns."""
         return tuple(feature.name for feature in self.constraints.features)
 
+    @cached_property
+    def required_numbers(self) -> RequiredNumbers:
+        """Which text columns are columns of numbers: those that constraints.json calls so, if half of their cells are numbers, or
+        as few as the type check allows.
+        """
+        if self.exact_classes:
+            return RequiredNumbers()
+        by_feature = dict.fromkeys(self.names, NEVER)
+        for feature in self.constraints.features:
+            if feature.inferred_type.is_numeric:
+                threshold = self.settings[feature.name].datatype_check_threshold
+                by_feature[feature.name] = min(threshold, LEAST_NUMBERS)
+        return RequiredNumbers(by_feature, USUAL_NUMBERS)
+
     @property
     def outputs(self) -> frozenset[str]:
         """The features that are model outputs."""
         return frozenset(each.name for each in self.constraints.features if each.role is Role.PREDICTION)
-
-    def requested_threshold(self, name: str) -> float | None:
-        """The distance above which a user requested an alarm; None if it is the suggested one, or if the baseline lacks
-        the feature.
-        """
-        if name not in self.names:
-            return None
-        found, suggested = (
-            each.monitoring_of(name).comparison_threshold
-            for each in (self.constraints, self.suggested or self.constraints)
-        )
-        return None if found == suggested else found
 
     def without(self, excluded: Collection[str]) -> QualityBaseline:
         """The baseline without the `excluded` features."""
@@ -133,35 +142,44 @@ class QualityBaseline(StoredBaseline):
         return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
 
     @property
-    def wanted_references(self) -> tuple[str, ...]:
-        """The references that a window is compared with, in addition to the baseline."""
-        everywhere = [self.monitoring, *self.settings.values()]
-        found = dict.fromkeys(each.against for settings in everywhere for each in settings.comparators or ())
-        if self.follows_the_clock:
-            found |= {PREVIOUS: None}
-        return tuple(name for name in found if name != BASELINE)
+    def wanted_references(self) -> Mapping[str, frozenset[str]]:
+        """The references that a window is compared with, in addition to the baseline, and the features compared with
+        each: those with such a comparator, and catalogues that grow.
+        """
+        features: dict[str, set[str]] = {}
+        for name, settings in self.settings.items():
+            for comparator in settings.comparators or ():
+                features.setdefault(comparator.against, set()).add(name)
+        growing = {name for name in self.names if self.grows(name)}
+        if growing and self.follows_the_clock:
+            features.setdefault(PREVIOUS, set()).update(growing)
+        return {reference: frozenset(names) for reference, names in features.items() if reference != BASELINE}
+
+    def grows(self, feature: str) -> bool:
+        """Whether a feature got new values throughout the baseline's rows."""
+        return growth_of(self.history.get(BASELINE), feature) is not None
 
     @property
     def follows_the_clock(self) -> bool:
-        """Whether earlier windows are references by default, without being named."""
+        """Whether earlier windows of the same hour are references, without being named."""
         return self.monitoring.is_calibrated and self.monitoring.comparators is None
 
     def with_history(
         self,
         references: Mapping[str, Profile],
         past: Mapping[str, Past],
-        memory: Memory | None = None,
         seasons: Mapping[str, Season] | None = None,
     ) -> QualityBaseline:
         """The same baseline with earlier windows. references: sums of their states. past: their raw statistics, by
-        reference. memory: the windows compared with the baseline, in order. seasons: of features that may follow the clock.
+        reference. seasons: of features that may follow the clock.
         """
         history = dict(self.history)
         for reference, found in past.items():
             before = history.get(reference, Variation())
             history[reference] = replace(before, past=together(before.past, found))
-        distributions = {name: from_profile(profile) for name, profile in references.items()}
-        return replace(self, references=distributions, history=history, memory=memory, seasons=seasons or {})
+        read = self.required_numbers.read
+        distributions = {name: from_profile(read(profile)) for name, profile in references.items()}
+        return replace(self, references=distributions, history=history, seasons=seasons or {})
 
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
@@ -172,43 +190,60 @@ class QualityBaseline(StoredBaseline):
         return replace(self, volume=Volume(time, earlier, start, fresh))
 
     def raw_statistics(
-        self, profile: Profile, violated: Collection[Violated] | None = None, age: timedelta | None = None
-    ) -> tuple[tuple[str, str, Mapping[str, float]], ...]:
+        self,
+        profile: Profile,
+        violated: Collection[Violated] | None = None,
+        age: timedelta | None = None,
+        unsure: Collection[str] = (),
+    ) -> LeftBehind:
         """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
         row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
         """
-        now = from_profile(profile)
-        sides = {BASELINE: self.distributions, **self.references}
+        now = from_profile(self.required_numbers.read(profile))
 
-        def alarmed(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+        def verdict_on(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+            if violated is None:
+                return {}
             key = (reference, feature) if reference in CLOCK else feature
-            return {} if violated is None else {"alarmed": key in violated}
+            if key in violated:
+                return {"alarmed": True, OUTCOME: CHANGED}
+            return {"alarmed": False, OUTCOME: CANNOT_TELL if feature in unsure else UNCHANGED}
 
-        beside = (
-            (name, feature, {**raw, **alarmed(feature, name)})
-            for name, side in sides.items()
-            for feature, before in side.items()
-            if feature in now and (raw := of_window(before, now[feature])) is not None
-        )
+        # The features relative to each reference whose windows have a past of their own
+        statistics: list[tuple[str, str, Mapping[str, Any]]] = []
+        for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
+            for feature, before in distributions.items():
+                grows = reference == PREVIOUS and self.grows(feature)
+                if feature not in now or not (grows or reference == BASELINE or reference in CLOCK):
+                    continue
+                raw = (
+                    self._compare_growing_texts(feature, before, now[feature])
+                    if grows
+                    else of_window(before, now[feature])
+                )
+                if raw is not None:
+                    statistics.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
 
-        def with_growth(name: str, feature: str, raw: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
-            if name != PREVIOUS or growth_of(self.history.get(BASELINE), feature) is None:
-                return name, feature, raw
-            known, before = self.distributions.get(feature), self.references[PREVIOUS][feature]
-            told = of_window(among(before, known), among(now[feature], known)) or raw
-            new = float(len(new_values(now[feature], known, before)))
-            return name, feature, {**raw, **told, "beyond": new, "far": raw["rows"]}
-
+        # The number of rows, and the newest one
         rows = {"rows": float(profile.item_count)}
-        own = {NUMBER_OF_ROWS: rows}
+        row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
             from spark_model_monitor.statistics.verdicts.volume import in_minutes
 
-            own[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
-        return (
-            *(with_growth(*each) for each in beside),
-            *((WINDOW, name, {**raw, **alarmed(name)}) for name, raw in own.items()),
-        )
+            row_statistics[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
+        statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
+        return tuple(statistics)
+
+    def _compare_growing_texts(
+        self, feature: str, before: FeatureDistribution, now: FeatureDistribution
+    ) -> Mapping[str, float] | None:
+        """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""
+        baseline = self.distributions.get(feature)
+        whole = of_window(before, now)
+        if whole is None:
+            return None
+        raw = of_window(among(before, baseline), among(now, baseline)) or whole
+        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": whole["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same baseline with at most this share of healthy runs that may alarm."""
@@ -221,6 +256,16 @@ class QualityBaseline(StoredBaseline):
         config = self.constraints.monitoring_config or MonitoringConfig()
         config = config.model_copy(update={"false_alarm_budget": share})
         return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))
+
+    def with_limits(self, constraints: Constraints) -> QualityBaseline:
+        """The same baseline with other limits, all of which are among the constraints' `requested_limits`."""
+        settings = constraints.settings_by_feature()
+        suggested_limits = {
+            name: limits.difference(settings[name].requested_limits)
+            for name, limits in self.suggested_limits.items()
+            if name in settings
+        }
+        return replace(self, constraints=constraints, suggested_limits=suggested_limits)
 
     def with_groups(self, groups: Mapping[str, tuple[float, float]]) -> QualityBaseline:
         """The same baseline for a window in which this many rows count as one, by feature."""
@@ -247,16 +292,25 @@ class QualityBaseline(StoredBaseline):
         constraints: Constraints,
         statistics: Statistics | None = None,
         profile: Profile | None = None,
-        suggested: Constraints | None = None,
+        copy: Constraints | None = None,
+        *,
+        exact_classes: bool = False,
     ) -> QualityBaseline:
-        """The baseline that documents and states describe together.
+        """The baseline that documents and states describe together. copy: the constraints as the baseline's run wrote them.
 
         A feature's distribution comes from statistics.json; where that file has none, it comes from the states.
         """
-        stated = from_statistics(statistics) if statistics is not None else {}
-        kept = from_profile(profile) if profile is not None else {}
-        known = {name: distribution for name, distribution in stated.items() if distribution.reason is None}
-        return cls(constraints, {**stated, **kept, **known}, suggested, profile)
+        baseline = cls(constraints, {}, exact_classes=exact_classes)
+        distributions = {}
+        if statistics is not None:
+            distributions = from_statistics(statistics)
+        if profile is not None:
+            profile = baseline.required_numbers.read(profile)
+            for name, distribution in from_profile(profile).items():
+                if name not in distributions or distributions[name].reason is not None:
+                    distributions[name] = distribution
+        suggested_limits = find_suggested_limits(constraints, distributions, copy)
+        return replace(baseline, distributions=distributions, suggested_limits=suggested_limits, profile=profile)
 
 
 # The current data beside its baseline: the input of every data-quality check.
@@ -264,10 +318,7 @@ class QualityBaseline(StoredBaseline):
 
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
-LIMITS = ("domain_content_threshold", "datatype_check_threshold")  # in addition to completeness
-
-CALIBRATED_METHODS = ("Robust", "LInfinity")
-"""The methods of a suggested baseline; any other method is a user's request."""
+NO_LIMITS: frozenset[str] = frozenset()
 
 NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
@@ -295,10 +346,10 @@ class FeatureComparison:
     """One feature of constraints.json.
 
     whole: the comparison that the feature belongs to. settings: those in force for it. current: a profile without rows if the
-    current data lacks the feature; unmatched then gives the reason. now: the current distribution. suggested: the constraints
-    that the baseline's run suggested. before: the baseline's states of the feature; None if unavailable. references: the
-    other distributions it is compared with, by name, such as `previous:8`. against: the reference that stands as `baseline`,
-    if not the baseline. evidence: what the guards saw, once they have run. kept: the values of `of_baseline` properties.
+    current data lacks the feature; unmatched then gives the reason. now: the current distribution. before: the baseline's
+    states of the feature; None if unavailable. references: the other distributions it is compared with, by name, such as
+    `previous:8`. against: the reference that stands as `baseline`, if not the baseline. evidence: what the guards saw, once
+    they have run. kept: the values of `of_baseline` properties.
     """
 
     whole: Comparison
@@ -308,7 +359,6 @@ class FeatureComparison:
     current: FeatureProfile
     now: FeatureDistribution
     unmatched: str | None
-    suggested: FeatureConstraints | None
     before: FeatureProfile | None
     references: Mapping[str, FeatureDistribution]
     against: str | None = None
@@ -322,17 +372,22 @@ class FeatureComparison:
 
     @of_baseline
     def judged_references(self) -> tuple[str, ...]:
-        """The references for drift that allows for noise: the baseline, and references whose past is known."""
+        """The references for drift that allows for noise: the baseline; the same hour for a column that follows the
+        clock; the windows before for a catalogue that grows, once their past is known.
+        """
         if not self.is_drift_calibrated:
             return ()
         if self.season is not None:
             return (BASELINE, *(name for name in self.references if name in CLOCK))
-        return (BASELINE, *(name for name in self.references if self.past(name) is not None))
+        is_known = bool(self.growth) and PREVIOUS in self.references and self.past(PREVIOUS) is not None
+        return (BASELINE, PREVIOUS) if is_known else (BASELINE,)
 
     @of_baseline
     def season(self) -> Season | None:
-        """What is known of the feature at this hour; None if it doesn't seem to follow the clock."""
-        return None if self.growth else self.whole.seasons.get(self.constraints.name)
+        """What is known of the feature at this hour; None if it doesn't seem to follow the clock, or drift has its own limit."""
+        if self.growth or not self.is_drift_calibrated:
+            return None
+        return self.whole.seasons.get(self.constraints.name)
 
     @of_baseline
     def growth(self) -> tuple[Values, Values] | None:
@@ -420,6 +475,16 @@ class FeatureComparison:
         ).p
 
     @property
+    def phi_of_missing(self) -> float:
+        """By what factor the number of missing values varies at least, relative to independent rows."""
+        past, now = self.past(BASELINE), of_window(self.baseline, self.now)
+        if past is None or now is None:
+            return max(1.0, self.groups.of_missing)
+        others = self.whole.others(BASELINE)
+        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, others)
+        return max(certain, self.groups.new_missing)
+
+    @property
     def row_groups(self) -> float:
         """How many rows count as one, according to all the evidence."""
         return max(self.new_groups, 1.0 if math.isnan(self.known_groups) else self.known_groups)
@@ -443,31 +508,28 @@ class FeatureComparison:
 
     @of_baseline
     def is_drift_calibrated(self) -> bool:
-        """Whether drift allows for noise. A method of another kind, or a threshold in the feature's own settings, is a
-        user's request and judged by its threshold.
-        """
-        new = self.has_own_drift or self.rises
+        """Whether drift allows for noise. If a person requested how it is judged, the limit decides alone."""
+        new = self.is_drift_requested or self.rises
         return self.is_compared and self.settings.perform_comparison and not new
 
+    @property
+    def is_drift_tested(self) -> bool:
+        """Whether independent rows, or earlier windows, allow tests of the feature's drift."""
+        settings = self.whole.monitoring
+        if not settings.is_calibrated or not self.is_drift_calibrated:
+            return False
+        return settings.rows_are_independent or self.past(BASELINE) is not None
+
     @of_baseline
-    def has_own_drift(self) -> bool:
-        """Whether the user requested the drift check: by a method of another kind, or in the feature's own settings."""
-        settings = self.settings
-        method = settings.comparison_method if self.baseline.is_numeric else settings.categorical_drift_method
-        written = any(config.distribution_constraints for config in self.constraints.overrides.values())
-        return written or method not in CALIBRATED_METHODS
+    def is_drift_requested(self) -> bool:
+        """Whether a person requested how drift is judged, in the feature's own settings or in those of the file."""
+        is_overridden = any(config.distribution_constraints for config in self.constraints.overrides.values())
+        return is_overridden or self.settings.is_drift_requested(of_numbers=self.baseline.is_numeric)
 
     @of_baseline
     def suggested_limits(self) -> frozenset[str]:
-        """The limits, by their names in the settings, that are still as the baseline's run suggested them."""
-        own = self.suggested
-        if not self.is_compared or own is None:
-            return frozenset()
-        found = {"completeness"} if own.completeness is not None else set()
-        found -= {"completeness"} if own.completeness != self.constraints.completeness else set()
-        configs = own.overrides.values()
-        found |= {each for each in LIMITS if any(getattr(one, each) == getattr(self.settings, each) for one in configs)}
-        return frozenset(found - ({LIMITS[0]} if own.domains != self.constraints.domains else set()))
+        """The limits, by their names in the settings, that the baseline suggested; they allow for noise."""
+        return self.whole.suggested_limits.get(self.constraints.name, NO_LIMITS) if self.is_compared else NO_LIMITS
 
     @of_baseline
     def domain(self) -> frozenset[str]:
@@ -483,8 +545,8 @@ class Comparison:
     feature (`distributions.from_statistics`, `from_profile`). current_columns: the number of columns of the records; None: as
     many as `current`. is_matched: whether it is known which column is which; if not, and their number differs, no feature is
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); otherwise equal values add up, and a type
-    holds whatever fits in it (C11.32). suggested: the constraints as the baseline's run wrote them; None if unknown. before:
-    the baseline's states, for the guard. references: other distributions, by name, such as `previous:8`. history: how
+    holds whatever fits in it (C11.32). suggested_limits: the names of those that allow for noise, by feature. before: the
+    baseline's states, for the guard. references: other distributions, by name, such as `previous:8`. history: how
     features varied from each reference. volume: rows of earlier windows; None if unknown. groups: how many rows of the window
     count as one, by feature, where more than one. settings: those in force for each feature, if available. kept: values of
     `of_baseline` properties, by feature. known: how noise is allowed for in the run, once computed.
@@ -497,12 +559,11 @@ class Comparison:
     is_matched: bool = True
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
-    suggested: Constraints | None = None
+    suggested_limits: Mapping[str, frozenset[str]] = field(default_factory=dict)
     before: Profile | None = None
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
-    memory: Memory | None = None
     groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
@@ -575,7 +636,6 @@ class Comparison:
     def _features(self) -> Iterator[FeatureComparison]:
         settings = self.settings or self.constraints.settings_by_feature()
         current = {feature.name: feature for feature in reversed(self.current.features)}  # the first of a name counts
-        suggested = {feature.name: feature for feature in self.suggested.features} if self.suggested is not None else {}
         before = {feature.name: feature for feature in self.before.features} if self.before is not None else {}
         for constraints in self.constraints.features:
             name = constraints.name
@@ -589,7 +649,6 @@ class Comparison:
                 profile,
                 from_feature_profile(profile),
                 unmatched,
-                suggested.get(name),
                 before.get(name),
                 {reference: side[name] for reference, side in self.references.items() if name in side},
             )

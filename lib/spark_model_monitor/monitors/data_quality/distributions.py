@@ -15,8 +15,10 @@ from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from spark_model_monitor.data.profiling.plan import hashes_of
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
@@ -39,13 +41,16 @@ from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.ends import KEPT
 from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, values_of
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, rows_of_values, values_of
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
 from spark_model_monitor.statistics.verdicts.parts import Parts
 from spark_model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
     MOST_DISPERSED,
+    MOST_FREQUENT,
+    VALUES,
     CellsTogether,
     OnDemand,
     Others,
@@ -55,6 +60,7 @@ from spark_model_monitor.statistics.verdicts.variation import (
     of_categories,
     of_missing,
     of_numbers,
+    score_values,
 )
 
 DATES = "its values are dates or times, and later ones are new by nature"
@@ -188,8 +194,10 @@ class FeatureDistribution:
     """One feature's distribution.
 
     rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
-    feature. reason: why there is no distribution, if there are values. text_share: the share of present values that are not
-    numbers, as far as states know it. mean: of a numeric feature, None if unknown. times: the type name of days and times.
+    feature. reason: why there is no distribution, if there are values. is_never_compared: whether the values are of a kind
+    that no run compares. text_share: the share of present values that are not numbers, as far as states know it. mean: of a
+    numeric feature, None if unknown. times: the type name of days and times. other_cells: rows of a numeric feature whose
+    cell is no number; they are none of `rows`.
     """
 
     inferred_type: InferredType
@@ -201,6 +209,46 @@ class FeatureDistribution:
     text_share: float | None = None
     mean: float | None = None
     times: str | None = None
+    is_never_compared: bool = False
+    other_cells: int = 0
+    _frequent: list[NDArray[Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def frequent_values(self) -> NDArray[Any]:
+        """The most frequent values, from LEAST_EFFECT of the present ones on, the most frequent first."""
+        if not self._frequent:
+            self._frequent.append(self._find_frequent_values())
+        return self._frequent[0]
+
+    def count_values(self, values: NDArray[Any]) -> Values:
+        """How often each of these values occurs."""
+        if self.numbers is not None:
+            return self.numbers.step_cdf().counts_at(values)
+        categories = self.categories or {}
+        return np.array([categories.get(value, 0) for value in values], float)
+
+    def _find_frequent_values(self) -> NDArray[Any]:
+        if self.numbers is not None:
+            cdf = self.numbers.step_cdf()
+            counts = np.diff(cdf.cumulative, prepend=0)
+            is_frequent = counts >= LEAST_EFFECT * self.present
+            values = cdf.values[is_frequent]
+            order = np.argsort(-counts[is_frequent], kind="stable")
+            return values[order[:MOST_FREQUENT]]
+        categories = self.categories or {}
+        names = [name for name, count in categories.items() if count >= LEAST_EFFECT * self.present]
+        names.sort(key=lambda name: (-categories[name], name))
+        return np.array(names[:MOST_FREQUENT], object)
+
+    @property
+    def num_rows(self) -> int:
+        """All rows, those whose cell is no number included."""
+        return self.rows + self.other_cells
+
+    @property
+    def completeness(self) -> float:
+        """The share of all rows that have a value; 1 without rows."""
+        return (self.present + self.other_cells) / self.num_rows if self.num_rows else 1.0
 
     @property
     def type_name(self) -> str:
@@ -231,10 +279,13 @@ def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
 
 def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     """The distribution in one feature's states."""
-    types, inferred_type = feature.data_types, InferredType(feature.inferred_type)
-    rows, present = feature.num_present + feature.num_missing, feature.num_present
+    types = feature.data_types
+    inferred_type = InferredType(feature.inferred_type)
+    present = feature.num_present - feature.num_others
+    rows = present + feature.num_missing
     share = (types.text + types.boolean) / types.present if types.present else None
-    found = partial(FeatureDistribution, inferred_type, rows, present, text_share=share, times=name_of_times(feature))
+    members: dict[str, Any] = {"text_share": share, "times": name_of_times(feature), "other_cells": feature.num_others}
+    found = partial(FeatureDistribution, inferred_type, rows, present, **members)
     if not present:
         return found()
     if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
@@ -245,10 +296,10 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     if reason := why_lacking(feature, *needed):
         return found(reason=reason)
     if feature.frequencies is None:
-        return found(reason=NOT_COUNTED)
+        return found(reason=NOT_COUNTED, is_never_compared=True)
     if not feature.frequencies.exact:
         reason = NOT_EXACT.format(limit=feature.frequencies.limit)
-        return found(reason=reason)
+        return found(reason=reason, is_never_compared=True)
     return found(categories=feature.frequencies.counts)
 
 
@@ -272,9 +323,12 @@ def as_counted(values: Iterable[str]) -> frozenset[str]:
 
 
 def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
-    present = feature.common.num_present if feature.common else rows
+    rows -= feature.num_others
+    present = rows
+    if feature.common is not None:
+        present = feature.common.num_present - feature.num_others
     if not present:
-        return FeatureDistribution(feature.inferred_type, rows)
+        return FeatureDistribution(feature.inferred_type, rows, other_cells=feature.num_others)
     numbers = _numbers(feature.numerical_statistics) if feature.numerical_statistics else None
     categorical = feature.distribution.categorical if feature.distribution else None
     counts = {bucket.value: bucket.count for bucket in categorical.buckets} if categorical else {}
@@ -283,7 +337,8 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
     if numbers and (missing := present - numbers.total):
         numbers, reason = None, NOT_IN_SKETCH.format(missing=missing, present=present)
     mean = feature.numerical_statistics.mean if feature.numerical_statistics else None
-    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, mean)
+    members: dict[str, Any] = {"mean": mean, "other_cells": feature.num_others}
+    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, **members)
 
 
 def _numbers(statistics: NumericalStatistics) -> NumericDistribution | None:
@@ -314,11 +369,15 @@ def _frequencies(counts: Mapping[str, int]) -> Frequencies:
 
 BASELINE = "baseline"
 WINDOW = "window"  # the reference for what a window leaves of itself alone
-PREVIOUS = "previous:8"  # the default second reference for drift, after the baseline. Source: D4.2.
+PREVIOUS = "previous:8"  # what a catalogue that grows is compared with. Source: D4.20.
+
+OUTCOME = "outcome"  # the member of what a window leaves
+CHANGED, CANNOT_TELL, UNCHANGED, ACCEPTED = "changed", "cannot tell", "unchanged", "accepted"
+"""What became of a feature in a window; accepted: a person said that the change was fine."""
 
 GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
-LOOKS_SORTED = "the rows look sorted by this column; give --time-column, or --rows independent"
-GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season; give --time-column, or --rows independent"
+LOOKS_SORTED = "the rows look sorted by this column"
+GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
 
 VALUES_LOOKED_INTO = 2**16  # of columns together
@@ -363,7 +422,8 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
         if np.count_nonzero(filled) >= FEWEST_WINDOWS:
             apart = told_apart(values)
             if feature.is_numeric or len(apart[0]) <= LARGEST_DOMAIN:
-                cut = _Cut(feature.name, kept.runs, apart, sizes, filled)
+                frequent = _frequent_in_runs(from_feature_profile(feature))
+                cut = _Cut(feature.name, kept.runs, apart, sizes, filled, frequent)
                 alike.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
     past: dict[str, Raw] = {}
     unfit: dict[str, str] = {}
@@ -378,13 +438,27 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
 
 
 class _Cut(NamedTuple):
-    """A column's runs, distinct values with each value's index in them, run sizes, and which runs have values."""
+    """A column's runs, distinct values with each value's index in them, run sizes, which runs have values, and the most
+    frequent values of the whole column: numbers, or hashes of texts.
+    """
 
     name: str
     runs: Sequence[Run]
     apart: tuple[Values, NDArray[np.int64]]
     sizes: NDArray[np.int64]
     filled: NDArray[np.bool_]
+    frequent: Part
+
+    def score_frequent_values(self) -> Raw:
+        """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
+        values, index_of_row = self.apart
+        sizes = self.sizes[self.filled]
+        places = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
+        if not len(self.frequent) or (values[places] != self.frequent).any():
+            return {}
+        part_of_row = np.repeat(np.arange(len(sizes)), sizes)
+        windows = np.stack([np.bincount(part_of_row[index_of_row == place], minlength=len(sizes)) for place in places])
+        return score_values(windows.sum(axis=1), windows.T.astype(float), sizes.astype(float), float(sizes.sum()))
 
 
 def _look_into(
@@ -404,11 +478,12 @@ def _look_into(
         if begun is None and share > MOST_BETWEEN:
             unfit[cut.name] = _why_unfit(values, sizes[place], is_numeric=is_numeric)
             continue
-        rows = np.array([run.rows for run in cut.runs], dtype=float)[cut.filled]
+        rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
         missing: Values = rows - sizes[place]
         found = {**of_missing(missing, rows, missing.sum(), rows.sum())} | {
             name: each[place] for name, each in raw.items()
         }
+        found |= cut.score_frequent_values()
         if begun is not None:
             found["beyond"] = begun[np.argsort(order)]
         past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
@@ -512,10 +587,33 @@ def _beside(
         return None
 
     def first(name: str) -> Mapping[str, float]:
+        if name in VALUES:
+            scores = _score_frequent_values(before, after)
+            return {value: float(scores[value][0]) for value in VALUES}
         known = lacking() if name in OF_MISSING else found
         return {name: float(known[name][0]) if name in known else math.nan}
 
     return OnDemand({name: partial(first, name) for name in FIELDS})
+
+
+def _score_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> Raw:
+    counts_before, counts_after = count_frequent_values(before, after)
+    totals = counts_before + counts_after
+    size = np.array([float(after.present)])
+    total = float(before.present + after.present)
+    return score_values(totals, counts_after[None, :], size, total)
+
+
+def count_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> tuple[Values, Values]:
+    """The counts of the baseline's most frequent values on both sides."""
+    return before.count_values(before.frequent_values), after.count_values(before.frequent_values)
+
+
+def _frequent_in_runs(feature: FeatureDistribution) -> Part:
+    """The most frequent values of a feature, as runs of its rows have them."""
+    if feature.numbers is not None:
+        return np.array(feature.frequent_values, float)
+    return hashes_of(pa.array(feature.frequent_values, pa.string()))
 
 
 def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:

@@ -6,7 +6,7 @@ Pure; takes the states' sums and Deequ's metrics of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +14,12 @@ import numpy as np
 
 from spark_model_monitor.documents.constraints import (
     Constraints,
-    DistributionConstraints,
     FeatureConstraints,
     MonitoringConfig,
     MonitoringSettings,
     NumConstraints,
     Role,
     StringConstraints,
-    Switch,
 )
 from spark_model_monitor.documents.statistics import (
     Categorical,
@@ -40,7 +38,7 @@ from spark_model_monitor.documents.statistics import (
     VectorStatistics,
 )
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.data_quality.distributions import seen_once, why_always_new
+from spark_model_monitor.monitors.data_quality.distributions import why_always_new
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS
 from spark_model_monitor.statistics.states import (
@@ -56,7 +54,6 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.columns import numbers_of
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
-from spark_model_monitor.statistics.verdicts.components import fewest_beyond_chance
 from spark_model_monitor.statistics.verdicts.multiplicity import shared
 
 MAX_DOMAIN_SIZE = 120
@@ -100,14 +97,18 @@ def _profile_of(feature: FeatureStatistics) -> FeatureProfile:
     if numbers is None:
         return FeatureProfile.of(feature.name, ColumnType.NESTED, [DataTypeCounts(missing, unknown=present)])
     kind = ColumnType(feature.inferred_type.value.lower())
-    types = DataTypeCounts(missing, **{kind.value: present})
+    num_numbers = present - feature.num_others
+    types = DataTypeCounts(missing, **{kind.value: num_numbers, "text": feature.num_others})
     sketch = found.kll.sketch if found and found.kll else None
     if sketch is None or numbers.mean is None or numbers.min is None or numbers.max is None:
         return FeatureProfile.of(feature.name, kind, [types], [Moments.KIND, KllSketch.KIND])
     levels, k = tuple(np.array(level, dtype=float) for level in sketch.data), round(sketch.parameters.k)
     kll = KllSketch(levels, (0,) * len(levels), (0,) * len(levels), k, sketch.parameters.c)
-    counts_of, squares = (kll.count, missing, 0, present - kll.count, 0), kll.count * (numbers.std_dev or 0.0) ** 2
-    moments = Moments(*counts_of, numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max)
+    infinite = num_numbers - kll.count
+    squares = kll.count * (numbers.std_dev or 0.0) ** 2
+    moments = Moments(
+        *(kll.count, missing, 0, infinite, 0), numbers.sum or 0.0, numbers.mean, squares, numbers.min, numbers.max
+    )
     return FeatureProfile.of(feature.name, kind, [types, moments, kll])
 
 
@@ -167,6 +168,7 @@ def _numerical(
         **({} if Moments.KIND in feature.lacking else moments),
         approximate_num_distinct_values=metrics.approx_count_distinct,
         completeness=feature.completeness,
+        num_not_numeric=feature.num_others or None,
         distribution=_kll(feature, with_sketches=with_sketches),
     )
 
@@ -197,89 +199,22 @@ def _vector(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> V
     )
 
 
-# Suggested limits are so wide that healthy windows keep them.
+# The families of checks that share the budget of a run.
 
 
-DRIFT, PREDICTIONS, COMPLETENESS, CONTENTS = "drift", "prediction drift", "completeness", "contents"
+DRIFT, PREDICTIONS = "drift", "prediction drift"
+COMPLETENESS, CONTENTS = "completeness", "contents"
 VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
-LASTING = "lasting drift"  # the joint evidence of earlier windows and this one
 
 
-def families_of(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
+def budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
     """The families of checks that share the budget of a run with these features."""
-    has_predictions = any(feature.role is Role.PREDICTION for feature in features)
-    further = ((PREDICTIONS,) if has_predictions else ()), ((SEGMENTS,) if settings.segments else ())
-    return (DRIFT, *further[0], COMPLETENESS, CONTENTS, *further[1])
-
-
-LEAST_SHARE = 0.98
-"""Lower bound for suggested limits of domains and types; the window's own test judges smaller changes."""
-
-GROUPS = "its values say which rows belong together, and later ones are new by nature"
-
-OFTEN = 30  # a domain all of whose values occurred this often is complete
-
-
-def with_margin(
-    features: Iterable[tuple[FeatureConstraints, FeatureProfile]],
-    settings: MonitoringSettings,
-    window_rows: int | None = None,
-) -> tuple[FeatureConstraints, ...]:
-    """Suggested constraints with a margin for noise. window_rows: of a later window; None: as many as here."""
-    pairs, made = [], []
-    for constraints, profile in features:
-        new = GROUPS if profile.name == settings.group_column else why_always_new(profile)
-        pairs.append((*_by_nature(constraints, new), profile))
-    levels = shared(settings.false_alarm_budget, families_of((each for each, _, _ in pairs), settings))
-    contents = sum((constraints.domains is not None) + profile.is_numeric for constraints, _, profile in pairs)
-    for_completeness, for_contents = levels[COMPLETENESS] / max(len(pairs), 1), levels[CONTENTS] / max(contents, 1)
-    for constraints, overrides, profile in pairs:
-        update: dict[str, Any] = {}
-        rows = profile.data_types.total
-        limit = _limit(profile.num_missing, rows, window_rows, for_completeness) if rows else None
-        if limit is not None:  # else no window of so few rows could violate a limit, and the bare share stays
-            update["completeness"] = limit
-        overrides |= dict(_contents(constraints, profile, settings, for_contents, window_rows))
-        if overrides:
-            update["monitoring_config_overrides"] = MonitoringConfig(**overrides)
-        made.append(constraints.model_copy(update=update))
-    return tuple(made)
-
-
-def _by_nature(constraints: FeatureConstraints, new: str | None) -> tuple[FeatureConstraints, dict[str, Any]]:
-    """A feature whose values are new by nature gets no domain, and no drift check. new: why they are."""
-    if new is None:
-        return constraints, {}
-    drift = DistributionConstraints(perform_comparison=Switch.DISABLED, reason=new)
-    return constraints.model_copy(update={"string_constraints": None}), {"distribution_constraints": drift}
-
-
-def _contents(
-    constraints: FeatureConstraints,
-    profile: FeatureProfile,
-    settings: MonitoringSettings,
-    level: float,
-    window_rows: int | None,
-) -> Iterator[tuple[str, float]]:
-    """The limits of domain and type, except those that were requested for the whole file.
-
-    Values seen once estimate the share of unseen ones. Source: Good 1953, "The population frequencies of species".
-    """
-    present = profile.num_present
-    rows = max(1, round(window_rows * profile.completeness)) if window_rows and present else None
-    if constraints.domains is not None and settings.domain_content_threshold == 1:
-        counts = profile.exact_domain or {}
-        limit = max(_limit(seen_once(counts), present, rows, level) or LEAST_SHARE, LEAST_SHARE)
-        yield "domain_content_threshold", 1.0 if min(counts.values(), default=0) >= OFTEN else limit
-    if profile.is_numeric and present and settings.datatype_check_threshold == 1:
-        yield "datatype_check_threshold", max(_limit(0, present, rows, level) or LEAST_SHARE, LEAST_SHARE)
-
-
-def _limit(lacking: int, rows: int, window_rows: int | None, level: float) -> float | None:
-    """The lowest healthy share of a window's rows that fulfil the limit; None if there is none."""
-    window_rows = window_rows or rows
-    fewest = fewest_beyond_chance(lacking, rows, window_rows, level)
-    return None if fewest is None else (window_rows - fewest + 1) / window_rows
+    families = [DRIFT, COMPLETENESS, CONTENTS]
+    if any(feature.role is Role.PREDICTION for feature in features):
+        families.append(PREDICTIONS)
+    if settings.segments:
+        families.append(SEGMENTS)
+    return tuple(families)
 
 
 # A profile as constraints.json: limits for later data, one registered rule for each kind of constraint.
@@ -291,9 +226,11 @@ Rule = Callable[[FeatureProfile, int], Mapping[str, Any]]
 SUGGESTIONS: Registry[Rule] = Registry("suggestion rule")
 
 DEFAULT_SETTINGS = MonitoringSettings()
-"""The `monitoring_config` of new baselines: the service's (G12), whose limits leave a margin for noise; drift is
-measured as docs/decisions/0005-comparison-method.md says.
+"""The `monitoring_config` of new baselines: the service's (G12), and how verdicts allow for noise; drift is measured as
+docs/decisions/0005-comparison-method.md says.
 """
+
+GROUPS = "its values say which rows belong together, and later ones are new by nature"
 
 
 def suggest(
@@ -301,13 +238,11 @@ def suggest(
     settings: MonitoringSettings = DEFAULT_SETTINGS,
     *,
     max_domain_size: int = MAX_DOMAIN_SIZE,
-    window_rows: int | None = None,
     predictions: Collection[str] = (),
 ) -> Constraints:
-    """The constraints that a data set with this profile passes, and other healthy ones if the settings are calibrated.
+    """The constraints of the data set with this profile: the service's, with members of ours if the settings are calibrated.
 
-    window_rows: of a later window; None: as many as here. predictions: features that are model outputs.
-    Raises BadConfiguration if one of them doesn't exist.
+    predictions: features that are model outputs. Raises BadConfiguration if one of them doesn't exist.
     Source: C4.2, G11 and G12; D4.6.
     """
     require_features(predictions, [feature.name for feature in profile.features])
@@ -318,9 +253,14 @@ def suggest(
             members |= rule(feature, max_domain_size)
         if feature.name in predictions:
             members["role"] = Role.PREDICTION
+        if settings.is_calibrated:
+            members["always_new"] = GROUPS if feature.name == settings.group_column else why_always_new(feature)
+        elif feature.num_others:  # the data set itself has to pass
+            share = feature.num_numbers / feature.num_present
+            if share < settings.datatype_check_threshold:
+                members["monitoring_config_overrides"] = MonitoringConfig(datatype_check_threshold=share)
         features.append(FeatureConstraints(name=feature.name, **members))
     if settings.is_calibrated:
-        features = list(with_margin(zip(features, profile.features, strict=True), settings, window_rows))
         settings = _with_level(settings, features)
     return Constraints(features=tuple(features), monitoring_config=settings.as_config())
 
@@ -334,12 +274,11 @@ def require_features(predictions: Collection[str], names: Sequence[str]) -> None
 
 
 def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstraints]) -> MonitoringSettings:
-    """Set the limit of p-values to the family's level for each feature, unless the caller chose another one."""
+    """The settings with the family's level for each feature as the limit of p-values, unless a person gave a limit."""
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
-    usual = settings.categorical_comparison_threshold == method.facts["threshold"]
-    if method.facts["higher_is_more"] or not usual:
+    if method.facts["higher_is_more"] or "categorical_comparison_threshold" in settings.requested_limits:
         return settings
-    level = shared(settings.false_alarm_budget, families_of(features, settings))[DRIFT] / max(len(features), 1)
+    level = shared(settings.false_alarm_budget, budget_families(features, settings))[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)
 
 

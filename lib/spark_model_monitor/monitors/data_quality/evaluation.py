@@ -20,7 +20,6 @@ from spark_model_monitor.monitors.data_quality.documents import (
     COMPLETENESS,
     CONTENTS,
     DRIFT,
-    LASTING,
     PREDICTIONS,
     SEGMENTS,
     VOLUME,
@@ -31,7 +30,6 @@ from spark_model_monitor.registry import Entry, import_all
 from spark_model_monitor.statistics.verdicts.multiplicity import shared
 
 if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.memory import Lasting
     from spark_model_monitor.statistics.verdicts.volume import Volume
 
 import_all(hints)
@@ -61,7 +59,7 @@ SAID = "{check} is violated, and this is the same change"
 DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
 SAME_CHANGE = {
     "missing": "completeness_check",
-    **dict.fromkeys(("unseen", "cell", "chi2", "filled"), "categorical_values_check"),
+    **dict.fromkeys(("unseen", "cell", "chi2"), "categorical_values_check"),
 }
 """Components of drift, and the check that reports the same change in plainer words."""
 
@@ -124,6 +122,7 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
                 past=past,
                 others=comparison.others(reference) if past is not None else None,
                 known=None if reference == BASELINE else feature.baseline,
+                follows_values=reference == BASELINE,
             )
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)
@@ -135,16 +134,7 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
                 )
     found = zip(asked, columns_of([*asked.values()]), strict=True)
     columns = {key: column for key, column in found if column is not None}
-    return Calibration(ledger, with_adjusted(columns), _lasting_of(comparison, ledger))
-
-
-def _lasting_of(comparison: Comparison, ledger: BudgetLedger) -> Mapping[str, Lasting]:
-    if comparison.memory is None or all(each.family != LASTING for each in ledger.families):
-        return {}
-    from spark_model_monitor.monitors.data_quality.lasting import lasting
-
-    level, tests = Calibration(ledger).share_of(LASTING)
-    return lasting(comparison, comparison.memory, level / tests)
+    return Calibration(ledger, with_adjusted(columns))
 
 
 def ledger_of(comparison: Comparison) -> BudgetLedger | None:
@@ -171,8 +161,6 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
     tests[BETWEEN] = len(comparison.pairs)
     tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
-    if comparison.memory is not None and comparison.memory.says_something:
-        tests[LASTING] = sum(each.is_drift_calibrated and each.growth is None for each in features)
     running = {family: count for family, count in tests.items() if count}
     levels = shared(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
@@ -265,7 +253,7 @@ def _of(
     references = feature.judged_references[1:] if feature.calibration is not None else ()
     beside = {reference: against(feature, reference) for reference in references}
     usual = False
-    season, lasts = feature.season, feature.calibration is not None and bool(feature.calibration.lasting)
+    season = feature.season
     if season is not None and DRIFT_CHECK in findings:
         from spark_model_monitor.monitors.data_quality.clock import SAID as OF_THE_HOUR
         from spark_model_monitor.monitors.data_quality.clock import TOLD, beside_the_clock, excused, is_usual
@@ -276,14 +264,6 @@ def _of(
         elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
             findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR, TOLD)
     if DRIFT_CHECK in findings:
-        if lasts:
-            from spark_model_monitor.monitors.data_quality.lasting import with_lasting
-
-            is_known = season is not None and (season.learnt or (usual and season.weekly))
-            if not is_known:
-                findings[DRIFT_CHECK] = with_lasting(findings[DRIFT_CHECK], feature)
-            elif season is not None and season.learnt and season.like in beside:
-                beside[season.like] = with_lasting(beside[season.like], feature)
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
     for name, finding in findings.items():
         result = finding.result(name, feature=feature.constraints.name)

@@ -26,12 +26,12 @@ from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ages import HOUR, Ages
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.statistics.verdicts.filling import FILLING_TEXTS
 
 UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
 """Factors between units that people confuse."""
 
 FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
+FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
 COMMA = re.compile(r"[-+]?\d+,\d+")
 HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
 NEAR = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
@@ -167,7 +167,7 @@ def rounded(suspect: Suspect, sides: Sides) -> str | None:
 @GUESSES.register("filled")
 def filled(suspect: Suspect) -> str | None:
     """A filler value that programs write for missing values replaces those no longer missing; or a value that was never there."""
-    texts = [text for text in suspect.texts if text.strip().lower() in FILLING_TEXTS]
+    texts = [text for text in suspect.texts if FILLING_TEXT.fullmatch(text.strip())]
     known = suspect.before.categories or {}
     share = sum(suspect.texts[text] for text in texts if text not in known) / max(suspect.now.rows, 1)
     if texts and share >= LEAST_EFFECT:

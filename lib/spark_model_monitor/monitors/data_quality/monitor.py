@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -60,7 +61,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from spark_model_monitor.statistics.states.columns import chosen
-from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, metrics_of
+from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, metrics_of
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
@@ -203,8 +204,8 @@ class DataQualityMonitor(Monitor):
     Parameters
     ----------
     settings : MonitoringSettings, optional
-        The `monitoring_config` of a suggested baseline: thresholds and methods. By default the limits allow for noise; with
-        `as_service`, they don't.
+        The `monitoring_config` of a suggested baseline: thresholds and methods. By default verdicts on suggested limits allow
+        for noise; with `as_service`, they don't.
     with_sketches : bool, optional
         Whether statistics.json holds the KLL sketches. By default yes, up to 300 features.
     max_domain_size : int
@@ -214,7 +215,7 @@ class DataQualityMonitor(Monitor):
     as_service : bool, default False
         Check like the service: exact type classes, and its distance, which loses ties. Categories are listed in its order.
     window_rows : int, optional
-        Minimum number of rows in later windows; suggested limits allow for it. By default the number of rows in the baseline.
+        Deprecated, without effect: suggested limits have no margin that depends on it.
     column_metrics : tuple of str, optional
         Names of further metrics for numeric features, such as `skewness`; statistics.json then shows them.
     columns : {"name", "exact"}
@@ -269,6 +270,8 @@ class DataQualityMonitor(Monitor):
     def __post_init__(self) -> None:
         if self.columns not in COLUMNS:
             raise BadConfiguration(f"columns is {self.columns!r}; it is one of: {', '.join(COLUMNS)}")
+        if self.window_rows is not None:
+            warnings.warn("window_rows has no effect on data quality", DeprecationWarning, stacklevel=3)
 
     @property
     def exact_columns(self) -> bool:
@@ -276,9 +279,23 @@ class DataQualityMonitor(Monitor):
 
     def measures(self) -> Measures:
         """The profile of every feature, with the chosen column metrics. Raises BadConfiguration for an unknown name."""
-        metrics = chosen(self.column_metrics)
-        rows = 0 if self.as_service else ROWS_OF_A_WINDOW
-        return Measures(self.accept_exponents, column_metrics=metrics, run_rows=rows, time_column=self.time_column)
+        return Measures(
+            self.accept_exponents,
+            required_numbers=self.required_numbers,
+            column_metrics=chosen(self.column_metrics),
+            run_rows=0 if self.as_service else ROWS_OF_A_WINDOW,
+            time_column=self.time_column,
+        )
+
+    @property
+    def required_numbers(self) -> RequiredNumbers:
+        """Which text columns are columns of numbers, without a baseline that says so."""
+        if self.as_service:
+            return RequiredNumbers()
+        return RequiredNumbers.from_threshold(self.settings.datatype_check_threshold)
+
+    def read(self, profile: Profile) -> Profile:
+        return self.required_numbers.read(profile)
 
     def expecting(
         self,
@@ -293,6 +310,8 @@ class DataQualityMonitor(Monitor):
             if expectations is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
+        if known is not None:
+            measures = replace(measures, required_numbers=known.required_numbers)
         if known is not None and (group := known.monitoring.group_column) is not None:
             if group not in dataset.names and group not in known.names:
                 raise no_group_column(group, dataset.names)
@@ -363,9 +382,8 @@ class DataQualityMonitor(Monitor):
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
-        size, rows = self.max_domain_size, self.window_rows
-        found = suggest(profile, settings, max_domain_size=size, window_rows=rows, predictions=self.predictions)
-        return _listed(found) if self.as_service else found
+        constraints = suggest(profile, settings, max_domain_size=self.max_domain_size, predictions=self.predictions)
+        return _listed(constraints) if self.as_service else constraints
 
     def known(
         self,
@@ -376,7 +394,7 @@ class DataQualityMonitor(Monitor):
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        found = QualityBaseline.made_of(constraints, statistics, state, suggested)
+        found = QualityBaseline.made_of(constraints, statistics, state, suggested, exact_classes=self.as_service)
         if any(each.comparators for each in found.settings.values()):
             from spark_model_monitor.monitors.data_quality.comparators import unfit_comparators
 
@@ -401,10 +419,15 @@ class DataQualityMonitor(Monitor):
         """What looks wrong with the data; no hints when replaying the service."""
         if self.as_service:
             return ()
-        return all_hints(Seen(profile, layout, self._comparison(profile, known, layout) if known is not None else None))
+        if known is None:
+            return all_hints(Seen(self.read(profile), layout))
+        comparison = self._comparison(profile, known, layout)
+        return all_hints(Seen(comparison.current, layout, comparison))
 
     def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout = TOLD) -> Comparison:
         """Window and baseline side by side; the checks, the budget and the hints of one window share it."""
+        if not self.as_service:
+            profile = known.required_numbers.read(profile)
         is_matched, as_service = layout.is_matched and not self.exact_columns, self.as_service
         volume = known.volume and replace(known.volume, newest=layout.newest)
         for each in known.beside:
@@ -420,12 +443,11 @@ class DataQualityMonitor(Monitor):
                 is_matched=is_matched,
                 ties=Ties.LOST if as_service else Ties.SUMMED,
                 exact_classes=as_service,
-                suggested=known.suggested,
+                suggested_limits=known.suggested_limits,
                 before=known.profile,
                 references=known.references,
                 history=known.history,
                 volume=volume,
-                memory=known.memory,
                 groups=known.groups,
                 seasons=known.seasons,
                 settings=known.settings,

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, check_in_words, excess
+from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckResult, CheckStatus, check_in_words, excess
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.headline import (
     ONE_VALUE,
-    SEGMENT_DRIFT,
     evidence_of,
     no_more_than,
     not_compared,
     place_of,
 )
+from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
 from spark_model_monitor.documents.page import (
     EXPLAIN,
     LINES_SHOWN,
+    MOST_CARDS,
     MOST_LINES,
     VERDICTS,
     Block,
@@ -26,6 +27,7 @@ from spark_model_monitor.documents.page import (
     Column,
     Headline,
     Line,
+    Mark,
     Page,
     PageSection,
     PageTable,
@@ -82,22 +84,34 @@ def page_of(
         said = said_of(first[name], features.get(name), known, max_domain_size)
         before, after = sides(first[name], features.get(name), known)
         cards.append(_card(name, first[name], said, by_name[name], before, after, known, most_named))
-    calm = [name for name in names if name not in first]
+    unsure = unsure_features(results)
+    unsure_names = {feature.name for feature in unsure}
+    unsure_cards = tuple(
+        _unsure_card(feature, by_name.get(feature.name, []), known.distributions.get(feature.name), now, most_named)
+        for feature in unsure[:MOST_CARDS]
+    )
+
+    def line(name: str, mark: Mark = Mark.NONE) -> Line:
+        return _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), mark)
+
+    calm = [name for name in names if name not in first and name not in unsure_names]
     if len(calm) > MOST_LINES:
         calm.sort(key=lambda name: -max((_size(each) for each in by_name.get(name, ())), default=0.0))
     order = "the largest first, the model's outputs last" if 0 < len(apart) < len(bad) else "the largest first"
     sections = [PageSection("Changed", (Cards(tuple(cards)),), note=order)] if cards else []
+    if unsure_cards:
+        blocks: list[Block] = [Cards(unsure_cards)]
+        if len(unsure) > MOST_CARDS:
+            blocks.append(PageTable(_CALM, tuple(line(feature.name, Mark.UNSURE) for feature in unsure[MOST_CARDS:])))
+        note = "nobody can tell; each says why, and what to do"
+        sections.append(PageSection("May have changed", tuple(blocks), note=note))
     if calm:
-        lines = tuple(
-            _line(name, known.distributions.get(name), now.get(name), by_name.get(name, []), known) for name in calm
-        )
         left_out = [each for each in not_compared(results) if each.feature in calm]
-        note = counted(len(lines) - len(left_out), "feature")
+        note = counted(len(calm) - len(left_out), "feature")
         note += f", {len(left_out):,} not compared" if left_out else ""
-        note += f", the {LINES_SHOWN} with the largest differences first" if len(lines) > MOST_LINES else ""
-        table = PageTable(_CALM, lines)
-        sections.append(PageSection("No change seen", (table,), note=note))
-    rows = max((each.rows for each in known.distributions.values()), default=0)
+        note += f", the {LINES_SHOWN} with the largest differences first" if len(calm) > MOST_LINES else ""
+        sections.append(PageSection("No change seen", (PageTable(_CALM, tuple(map(line, calm))),), note=note))
+    rows = max((side.num_rows for side in known.distributions.values()), default=0)
     return _page(sections, facts=(("baseline", f"{rows:,} rows"),) if rows else ())
 
 
@@ -132,6 +146,29 @@ def _card(
     output = "a model output: it follows its inputs" if name in known.outputs else ""
     hints = filter(None, (output, where, guess, others))
     picture = overlay_of(before, now, most_named) if before else overlay_of(now, None, most_named) if now else None
+    evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
+    more: tuple[Block, ...] = (_checks_table(results), *_tables(first), EXPLAIN.format(name=quote(name)))
+    return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
+
+
+def _unsure_card(
+    feature: FeatureOutcome,
+    results: Sequence[CheckResult],
+    before: Side,
+    current: Mapping[str, FeatureDistribution],
+    most_named: int,
+) -> Card:
+    """A feature that may have changed: why nobody can tell, and what to do."""
+    now = current.get(feature.name)
+    picture = overlay_of(before, now, most_named) if before and now else None
+    more: tuple[Block, ...] = (_checks_table(results), EXPLAIN.format(name=quote(feature.name)))
+    advice = (f"To find out: {feature.advice}",) if feature.advice else ()
+    reason = feature.reason or ""
+    return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Mark.UNSURE)
+
+
+def _checks_table(results: Sequence[CheckResult]) -> PageTable:
+    """The checks of a feature with their numbers; of its segments only the violated ones."""
     shown = (each for each in results if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED)
     rows = (
         (
@@ -143,10 +180,7 @@ def _card(
         for each in shown
     )
     columns = tuple(Column(title, title in ("found", "limit")) for title in CHECKS)
-    evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
-    checks = PageTable(columns, tuple(map(Line, rows)))
-    more: tuple[Block, ...] = (checks, *_tables(first), EXPLAIN.format(name=quote(name)))
-    return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
+    return PageTable(columns, tuple(map(Line, rows)))
 
 
 def _tables(result: CheckResult) -> Iterable[PageTable]:
@@ -162,15 +196,12 @@ _CALM = (
 )
 
 
-def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult], known: QualityBaseline) -> Line:
+def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult], mark: Mark) -> Line:
     largest = no_more_than(results)
-    asked, drift = known.requested_threshold(name), next((each for each in results if each.smallest_change), None)
-    if drift is not None and asked is not None and (drift.distance_high or 0) > asked:
-        largest += f"; a distance above {number_text(asked)} was asked for, too few rows show that"
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
     picture = (overlay_of(before, now) if before and now else None) or "–"
     lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))
-    return Line((name, shown, picture, _usual(before), _usual(now), largest, lacking), of=name)
+    return Line((name, shown, picture, _usual(before), _usual(now), largest, lacking), mark, of=name)
 
 
 def _usual(side: Side) -> str:
@@ -201,7 +232,7 @@ def _of_baseline(features: Mapping[str, FeatureProfile], found: Mapping[str, Fea
     )
     lines = tuple(map(Line, cells))
     strange = [name for name in found if odd[name]]
-    rows = max((each.rows for each in found.values()), default=0)
+    rows = max((side.num_rows for side in found.values()), default=0)
     text = f"{len(lines):,} features of {count_text(rows)} rows: later data is checked against what they are like."
     told = "; ".join(f"{name}: {odd[name]}" for name in strange[:3])
     more = f"; and {len(strange) - 3:,} more" if len(strange) > 3 else ""
@@ -218,6 +249,8 @@ def _odd(feature: FeatureProfile, found: FeatureDistribution) -> str:
     if len(values) == 1:
         return "it has one value alone"
     lacking = f"{_lacking(found)} are missing" if found.present < found.rows / 2 else ""
+    if found.other_cells:
+        lacking = f"{found.other_cells:,} of {found.other_cells + found.present:,} values are no numbers"
     return why_always_new(feature) or lacking or found.reason or ""
 
 

@@ -39,7 +39,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     predicates: dict[str, Any] = {}
     if asked:
         rows, predicates = engine.way(with_conditions)(dataset, asked)
-    found = scan(
+    scan_result = scan(
         rows,
         dataset.names,
         reason=dataset.reason,
@@ -62,21 +62,24 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         cuts=_cuts(measures, dataset.names) if measures.segments else (),
         pairs=_pairs(measures, dataset.names) if measures.pairs else (),
     )
+    # A person's Deequ checks see the columns' types as Deequ does
+    profile_of_deequ = scan_result.profile
+    scan_result = replace(scan_result, profile=measures.required_numbers.read(scan_result.profile))
     if measures.finds_pairs:
         from spark_model_monitor.monitors.data_quality.pairs import with_pairs
 
-        found = replace(found, profile=with_pairs(found.profile, found.runs))
-    counts = found.rows
+        scan_result = replace(scan_result, profile=with_pairs(scan_result.profile, scan_result.runs))
+    counts = scan_result.rows
     if time is not None:
         counts = replace(counts, newest=engine.way(newest_in_utc)(dataset, counts.newest, time))
-    metrics = partial(engine.way(evaluated), dataset, found.profile)
+    metrics = partial(engine.way(evaluated), dataset, scan_result.profile)
     results = None
     if checks:
         from spark_model_monitor.monitors.user_checks.suite import checked
 
-        results = partial(engine.way(checked), checks, dataset, found.profile, found.matches)
-    judge = partial(_judged, measures.expected, dataset, found) if measures.expected else None
-    return Scanned(found.profile, counts, metrics, results, found.requests, found.runs, deequ, judge)
+        results = partial(engine.way(checked), checks, dataset, profile_of_deequ, scan_result.matches)
+    judge = partial(_judged, measures.expected, dataset, scan_result) if measures.expected else None
+    return Scanned(scan_result.profile, counts, metrics, results, scan_result.requests, scan_result.runs, deequ, judge)
 
 
 def _cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:

@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus, SegmentPart
-from spark_model_monitor.documents.headline import DRIFT, ONE_SEGMENT, SEGMENT_DRIFT
+from spark_model_monitor.documents.check_results import (
+    COMPLETENESS,
+    ONE_SEGMENT,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    SegmentPart,
+)
+from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Column, Line, PageTable, number_text, percent
 from spark_model_monitor.monitors.causes import ALONE, MOST, causes_table
 from spark_model_monitor.monitors.data_quality.calibration import NO_HISTORY
@@ -112,7 +119,7 @@ def _largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
         both = _cdf(now).beside(_cdf(before))
         gaps = np.abs(both.before / both.before[-1] - both.after / both.after[-1])
         place = float(both.values[int(gaps.argmax())])
-        return lambda side: (float(_cdf(side).ranks_at(np.array([place]))[0]), side.num_present) if side.kll else (0, 0)
+        return lambda side: (float(_cdf(side).ranks_at(np.array([place]))[0]), side.num_numbers) if side.kll else (0, 0)
     counts = [side.exact_domain for side in sides]
     if any(side.is_numeric for side in sides) or None in counts:
         return None

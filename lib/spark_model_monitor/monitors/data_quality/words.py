@@ -10,8 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import COMPLETENESS, EXPECTATION, CheckResult, CheckStatus, plain_words
-from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_SEGMENT, ONE_VALUE, SEGMENT_DRIFT, moved
+from spark_model_monitor.documents.check_results import (
+    COMPLETENESS,
+    EXPECTATION,
+    ONE_SEGMENT,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    plain_words,
+)
+from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
 from spark_model_monitor.documents.page import number_text, percent
 from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distributions import (
@@ -181,11 +189,6 @@ def _drifted(result: CheckResult) -> str:
 def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said:
     if result.component == "missing" and before.rows and now.rows:
         return _missing("", before, now)
-    if result.component == "filled":
-        from spark_model_monitor.monitors.data_quality.filled import said_of
-
-        if filled := said_of(before, now, max_domain_size, MOST_NAMED_NUMBERS):
-            return Said(*filled)
     if before.numbers is not None and now.numbers is not None:
         return _moved_numbers(result, before, now)
     if not before.categories or not now.categories:
@@ -248,10 +251,18 @@ def _deviation(values: StepCdf) -> float | None:
 
 
 def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> Said:
-    was, found = (percent(1 - side.present / side.rows if side.rows else 0.0) for side in (before, now))
-    earlier = "where none was" if was == "0 %" else f"{was} before"
-    change = f"is missing in {found} of the records, {earlier}"
-    return Said(f"{name}{name and ': '}{found} are missing, {was} were", (), change, f"missing {was} → {found}")
+    missing_before = percent(_missing_share(before))
+    missing_now = percent(_missing_share(now))
+    earlier = "where none was" if missing_before == "0 %" else f"{missing_before} before"
+    change = f"is missing in {missing_now} of the records, {earlier}"
+    short = f"missing {missing_before} → {missing_now}"
+    if name:
+        return Said(f"{name}: {missing_now} are missing, {missing_before} were", (), change, short)
+    return Said(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
+
+
+def _missing_share(side: FeatureDistribution) -> float:
+    return 1 - side.present / side.rows if side.rows else 0.0
 
 
 def _without_values(description: str) -> str:

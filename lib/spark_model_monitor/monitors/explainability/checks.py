@@ -20,6 +20,9 @@ DRIFT = "Feature attribution drift {ndcg} exceeds threshold {threshold}"
 
 CHANGE = "Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between {low:.4g} and {high:.4g}"
 GAIN = "normalised discounted cumulative gain of the window's ranking, gains being the baseline's values"
+TOO_WIDE = "the interval of the score is wider than from the threshold to 1"
+MORE_ROWS = "explain more rows, or take longer windows"
+OTHER_BASELINE_ROWS = "the baseline's attributions are held against other baseline rows"
 LIMIT = (
     "the interval of the change beside {relative:g} of the feature's baseline value and {absolute:g} of the sum of all"
 )
@@ -40,8 +43,11 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
         return
     ndcg, (n, m) = output.ndcg, output.rows
     found = Finding(CheckStatus.PASSED, threshold, ndcg, output.ndcg_interval, n=n, m=m, formula=GAIN)
+    interval = output.ndcg_interval
     if ndcg < threshold:
         found = found.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
+    elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
+        found = found.unsure(TOO_WIDE, MORE_ROWS)
     yield None, found
 
 
@@ -49,8 +55,8 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
 def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     """The change of each feature's global value is within the limit, as far as chance allows a verdict. Ours.
 
-    Violated if the change's whole interval, at the level of the family, lies beyond the limit, passed if it lies within the
-    limit, and otherwise `cannot tell`.
+    Violated if the change's whole interval, at the level of the family, lies beyond the limit; `cannot tell` if it is wider
+    than the limit on either side; otherwise passed.
     Source: E6.2.
     """
     tolerances = output.tolerances
@@ -75,8 +81,10 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
             said = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
             change = _in_words(output.current.name, now, before)
             found = found.but(status=CheckStatus.VIOLATED, change=change, description=said)
+        elif (high - low) / 2 > limit:
+            found = found.unsure("the interval of the change is wider than the limit", MORE_ROWS)
         elif not (-limit <= low and high <= limit):
-            found = found.but(status=CheckStatus.CANNOT_TELL, reason="the interval reaches across the limit")
+            found = found.but(reason="the interval reaches across the limit")
         yield name, found
 
 
@@ -85,12 +93,12 @@ def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | No
     if output.baseline is None:
         return Finding.not_judged(threshold, "the baseline does not have this output")
     if output.known is not None and output.known.baseline != output.state.baseline:
-        return Finding.not_judged(threshold, "the baseline's attributions are held against other baseline rows")
+        return Finding.not_judged(threshold, None).unsure(OTHER_BASELINE_ROWS, "make the baseline again")
     least, (_, rows) = output.tolerances.min_rows, output.rows
     if rows < least * output.likeness:
         alike = f", which say as much as {rows / output.likeness:,.0f} by themselves" if output.likeness > 1 else ""
         reason = f"{rows:,} rows{alike}; at least {least:,} are asked for"
-        return Finding(CheckStatus.CANNOT_TELL, threshold, m=rows, reason=reason)
+        return Finding(CheckStatus.PASSED, threshold, m=rows).unsure(reason, MORE_ROWS)
     return None
 
 

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family
-from spark_model_monitor.documents.headline import IN_SEGMENT
+from spark_model_monitor.documents.check_results import IN_SEGMENT, BudgetLedger, CheckResult, CheckStatus, Family
 from spark_model_monitor.documents.json_text import java_double
-from spark_model_monitor.documents.model_quality import (
-    ComparisonOperator,
-    MetricConstraint,
-    ModelQualityConstraints,
-    ModelQualityStatistics,
-)
-from spark_model_monitor.errors import BadDocument, BadState, did_you_mean
+from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
+from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
+from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors import protocol
-from spark_model_monitor.monitors.model_quality.estimates import Estimate, can_be_apart, interval_of, p_apart
-from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, evidence_of, shown
-from spark_model_monitor.monitors.model_quality.measurement import (
-    FALSE_ALARMS,
-    MEMBERS,
-    WORSE_SIDE,
-    Likeness,
-    Measured,
-    Measurement,
-    level_of_each,
-    measured_by_segment,
-    suggest,
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.estimates import (
+    Estimate,
+    JackknifeEstimate,
+    Side,
+    interval_of,
+    p_apart,
+    smallest_change,
 )
+from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, shown
+from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.protocol import Finding, StoredBaseline
+from spark_model_monitor.monitors.model_quality.suggested_limits import level_of_one_metric
+from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segments import told_in, with_segments
-from spark_model_monitor.statistics.states import State
-from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType, class_key
-from spark_model_monitor.statistics.verdicts.groups import each_has_a_name
+from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
 from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
@@ -84,113 +72,6 @@ def broken(metric: str, value: float, standard_deviation: float | None, operator
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ModelBaseline(StoredBaseline):
-    """What later outcomes are compared with. classes: of the baseline; None if unknown. rows: number in the baseline.
-
-    suggested: the constraints as the baseline's run wrote them. evidence: of its states; None if unavailable, or if
-    false positives are not controlled. groups: how many rows of the window count as one, estimated from neighbours.
-    segments: by cut and segment the measurement of the baseline's rows. group_column: column of the rows that belong
-    together. likeness: the baseline's. named: the share of its rows with a name. rows_by_block: how many have a name in
-    each block. source: opens its rows again; None if unknown.
-    """
-
-    constraints: ModelQualityConstraints
-    classes: frozenset[str] | None = None
-    rows: int | None = None
-    suggested: ModelQualityConstraints | None = None
-    evidence: Evidence | None = None
-    groups: float = 1.0
-    segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
-    group_column: str | None = None
-    likeness: Likeness = field(default_factory=Likeness)
-    named: float = 0.0
-    rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
-    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
-
-    def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
-        return replace(self, source=source)
-
-    def without(self, excluded: Collection[str]) -> ModelBaseline:
-        kept = {
-            member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
-            for member in MEMBERS.values()
-            if (constraints := getattr(self.constraints, member)) is not None
-        }
-        return replace(self, constraints=self.constraints.model_copy(update=kept))
-
-    def has_fewer_names(self, outcomes: Outcomes) -> bool:
-        """Whether the share of rows with a group's name is below half the baseline's, or lower by more than 0.1."""
-        return outcomes.share_named < max(self.named / 2, self.named - 0.1)
-
-    def misses_names(self, outcomes: Outcomes) -> bool:
-        """The same, or whether each row has a name of its own, unlike the baseline's."""
-        if self.group_column is None:
-            return False
-        return self.has_fewer_names(outcomes) or each_has_a_name(outcomes.rows_by_block, self.rows_by_block)
-
-    def tested(self, problem_type: ProblemType) -> Mapping[str, Estimate]:
-        """The baseline's own estimates of the metrics that still have the suggested threshold."""
-        note = self.constraints.tolerance
-        if self.suggested is None or self.evidence is None or note is None or note.false_alarms is None:
-            return {}
-        if self.evidence.PROBLEM_TYPE is not problem_type:
-            return {}
-        own, registry = getattr(self.suggested, MEMBERS[problem_type]) or {}, METRICS[problem_type]
-        return {
-            name: registry.get(name)(self.evidence)
-            .of_groups(self.groups)
-            .of_groups(self.likeness.rows.get(name, 1.0), self.likeness.blocks)
-            for name, entry in self.of(problem_type).items()
-            if entry.threshold is not None and entry == own.get(name)
-        }
-
-    def of(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
-        """The constraints for a type of problem, by metric.
-
-        Raises BadDocument if the file's are for another type.
-        """
-        constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
-        if constraints is None:
-            found = [name for name in MEMBERS.values() if getattr(self.constraints, name) is not None]
-            raise BadDocument(
-                f"constraints.json has {found[0] if found else 'no constraints'}; a run of problem_type "
-                f"{problem_type.value} needs {MEMBERS[problem_type]}"
-            )
-        return constraints
-
-    @classmethod
-    def made_of(
-        cls,
-        constraints: ModelQualityConstraints,
-        statistics: ModelQualityStatistics | None = None,
-        outcomes: State | None = None,
-        suggested: ModelQualityConstraints | None = None,
-    ) -> ModelBaseline:
-        """The baseline from documents and states together. Raises BadState if the states are of something else."""
-        if outcomes is None:
-            classes, rows = None, None
-        elif not isinstance(outcomes, Outcomes):
-            raise BadState(
-                f"the baseline's states are of kind {outcomes.KIND!r}; name a baseline of the model's quality"
-            )
-        else:
-            counts = outcomes.confusion
-            classes = counts.labels | (counts.predictions if outcomes.plan.with_predictions else frozenset())
-            rows = outcomes.item_count
-        if statistics is not None:
-            classes, rows = statistics.classes, statistics.dataset.item_count if statistics.dataset else None
-        evidence = evidence_of(outcomes) if outcomes is not None and suggested is not None else None
-        known = cls(constraints, classes or None, rows, suggested, evidence)
-        if outcomes is None:
-            return known
-        if (group := outcomes.plan.group_column) is not None:
-            likeness = Likeness() if evidence is None else Likeness.of(evidence)
-            known = replace(known, group_column=group, likeness=likeness)
-            known = replace(known, named=outcomes.share_named, rows_by_block=outcomes.rows_by_block)
-        return replace(known, segments=measured_by_segment(outcomes)) if constraints.segments else known
-
-
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
 NO_THRESHOLD = "constraints.json has no threshold for it"
 NO_SUCH_METRIC = "this run has no metric of this name"
@@ -203,7 +84,10 @@ WITHIN_ERROR = (
 MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 IN_GROUPS = "; about {rows:.0f} neighbouring rows count as one"
 NO_ROWS = "the window has no rows in this segment from which it could be told"
-NEVER_ENOUGH = "{counted} can't show it: the worst value may be chance, too"
+UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"
+NOTHING_SEEN = "of {counted} any change for the worse may go unseen"
+MUCH_WORSE = "of {counted} it is much worse than in the baseline, which may be chance"
+LONGER_WINDOWS = "take longer windows, with more labels"
 UNSEEN = "not in the baseline: {classes}"
 
 UNSEEN_CHECK = "unseen_classes"
@@ -232,7 +116,7 @@ def check_all(
     """
     level = level_of(ledger_of(known, measurement.problem_type, budget, beside))
     judge = _Judge(measurement, known, level, min_samples, as_service)
-    results = [judge.result(name, entry) for name, entry in known.of(measurement.problem_type).items()]
+    results = [judge.result(name, entry) for name, entry in known.limits(measurement.problem_type).items()]
     if as_service:
         order = {name: place for place, name in enumerate(SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))
@@ -258,23 +142,47 @@ def check_segments(
     if ledger is None or len(ledger.families) < 2:
         yield from whole
         return
-    level, problem = level_of(ledger, -1), measurement.problem_type
-    found: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
-    for cut, label, before in ((cut, *each) for cut, of_cut in known.segments.items() for each in of_cut.items()):
-        now = measurement.segments.get(cut, {}).get(label)
-        constraints = suggest(before, window_rows=now.rows if now is not None else None)
-        own = ModelBaseline(constraints, None, before.rows, constraints, before.evidence, known.groups)
-        own = replace(own, likeness=known.likeness)
-        judge = None if now is None else _Judge(now, own, level, min_samples, as_service=False)
-        for name in known.tested(problem):
-            entry = own.of(problem)[name]
-            finding = Finding.not_judged(entry.threshold, NO_ROWS)
-            result = (
-                judge.result(name, entry) if judge else finding.result(entry.comparison_operator.value, metric=name)
-            )
-            told = told_in(result, f"{IN_SEGMENT}{cut}", None if hide_values else label)
-            found.setdefault(name, {})[cut, label] = told
-    yield from with_segments(whole, found, lambda each: each.metric or "", hide_values=hide_values)
+    names = known.tested_metrics(measurement.problem_type)
+    level = level_of(ledger, -1)
+    by_metric: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
+    for cut, segments in known.segments.items():
+        for label, before in segments.items():
+            now = measurement.segments.get(cut, {}).get(label)
+            shown_label = None if hide_values else label
+            for result in _segment_results(before, now, known, names, level, min_samples):
+                result_in_segment = told_in(result, f"{IN_SEGMENT}{cut}", shown_label)
+                by_metric.setdefault(result.metric or "", {})[cut, label] = result_in_segment
+    yield from with_segments(whole, by_metric, lambda result: result.metric or "", hide_values=hide_values)
+
+
+def _segment_results(
+    before: Measurement,
+    now: Measurement | None,
+    whole_baseline: ModelBaseline,
+    names: Sequence[str],
+    level: float,
+    min_samples: int,
+) -> Iterator[CheckResult]:
+    """The results of a segment's rows, compared with the baseline's rows of the same segment. names: the metrics."""
+    constraints = suggest(before)
+    limits = getattr(constraints, MEMBERS[before.problem_type])
+    if now is None:
+        for name in names:
+            finding = Finding.not_judged(limits[name].threshold, NO_ROWS)
+            yield finding.result(limits[name].comparison_operator.value, metric=name)
+        return
+    defined = [name for name in names if limits[name].threshold is not None]
+    baseline = ModelBaseline(
+        constraints,
+        rows=before.rows,
+        suggested_limits=frozenset(defined),
+        estimates={name: before.metrics[name].estimate for name in defined},
+        groups=whole_baseline.groups,
+        likeness=whole_baseline.likeness,
+    )
+    judge = _Judge(now, baseline, level, min_samples, as_service=False)
+    for name in names:
+        yield judge.result(name, limits[name])
 
 
 violations_of = partial(protocol.violations_of, displayed=displayed)
@@ -291,7 +199,7 @@ def ledger_of(known: ModelBaseline, problem_type: ProblemType, budget: float, be
     Source: D4.6.
     """
     registry = METRICS[problem_type]
-    tests = {registry.get(name).facts["family"] for name in known.tested(problem_type)}
+    tests = {registry.get(name).facts["family"] for name in known.tested_metrics(problem_type)}
     if not len(tests) + beside:
         return None
     ledger = BudgetLedger.of_one(MODEL_QUALITY, budget, len(tests) + beside)
@@ -319,85 +227,107 @@ class _Judge:
 
     @cached_property
     def tested(self) -> Mapping[str, Estimate]:
-        return self.known.tested(self.measurement.problem_type)
+        """The baseline's estimates of the metrics whose limit allows for chance."""
+        return self.known.baseline_estimates(self.measurement)
 
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
-        p = self._p(name, measured, constraint)
-        status, reason = self._verdict(name, measured, constraint, p)
-        value = measured.value if measured is not None else None
-        description = None
-        if status is CheckStatus.VIOLATED and measured is not None and value is not None:
-            assert constraint.threshold is not None  # without a threshold nothing is violated
-            operator = constraint.comparison_operator.value
-            description = broken(name, value, measured.standard_deviation, operator, constraint.threshold)
         of_groups = name in self.known.likeness.rows and name in self.tested
         finding = Finding(
-            status,
+            CheckStatus.PASSED,
             constraint.threshold,
-            value,
+            measured.value if measured is not None else None,
             interval=interval_of(measured.estimate) if measured is not None else None,
             n=self.tested[name].n if of_groups else self.known.rows,
             m=measured.estimate.n if measured is not None else None,
-            p=p,
-            reason=reason,
-            description=description,
+            p=self._p(name, measured, constraint),
         )
+        finding = self._judge(finding, name, measured, constraint)
         metrics = METRICS[self.measurement.problem_type]
         family = metrics.get(name).facts["family"] if name in metrics else name
         same_as = family if family != name else None
         return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
 
-    def _verdict(
-        self, name: str, measured: Measured | None, constraint: MetricConstraint, p: float | None
-    ) -> tuple[CheckStatus, str | None]:
+    def _judge(self, finding: Finding, name: str, measured: Measured | None, constraint: MetricConstraint) -> Finding:
         if measured is None:
             hint = did_you_mean(name, self.measurement.metrics, "")
-            return CheckStatus.NOT_JUDGED, f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC
+            return finding.unjudged(f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC)
         if constraint.threshold is None:
-            return CheckStatus.NOT_JUDGED, NO_THRESHOLD
+            return finding.unjudged(NO_THRESHOLD)
         if measured.value is None:
-            return CheckStatus.NOT_JUDGED, UNDEFINED
+            return finding.unjudged(UNDEFINED) if self.as_service else finding.unsure(UNDEFINED, LONGER_WINDOWS)
         if self.as_service and name in NEVER_REPORTED:
-            return CheckStatus.NOT_JUDGED, NOT_OF_THE_SERVICE
-        counted, side = measured.counted, WORSE_SIDE[constraint.comparison_operator]
+            return finding.unjudged(NOT_OF_THE_SERVICE)
+        counted = measured.counted
         if measured.estimate.n < self.min_samples:
-            return CheckStatus.CANNOT_TELL, TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
-        if not constraint.comparison_operator.is_broken(measured.value, constraint.threshold):
-            if p is not None and not can_be_apart(
-                self.tested[name], measured.estimate.of_groups(self.known.groups), side, self.level
-            ):
-                return CheckStatus.CANNOT_TELL, NEVER_ENOUGH.format(counted=counted)
-            return CheckStatus.PASSED, None
+            reason = TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
+            return finding.unsure(reason, LONGER_WINDOWS)
+        operator, p = constraint.comparison_operator, finding.p
+        if not operator.is_broken(measured.value, constraint.threshold):
+            return self._unless_unseen(finding, name, measured, operator)
         if p is not None and p > self.level:
             told = IN_GROUPS.format(rows=self.known.groups) if self.known.groups > 1 else ""
-            return CheckStatus.CANNOT_TELL, MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
-        if p is None and self._is_within_error(measured, constraint.comparison_operator, constraint.threshold):
+            reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + told
+            return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
+        if p is None and self._is_within_error(measured, operator, constraint.threshold):
             note = self.known.constraints.tolerance
             expected = note.window_rows if note else None
-            return CheckStatus.CANNOT_TELL, WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
-        return CheckStatus.VIOLATED, None
+            reason = WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
+            if self._is_much_worse(measured, operator, constraint.threshold):
+                return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
+            return finding.but(reason=reason)
+        text = broken(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
+        return finding.but(status=CheckStatus.VIOLATED, description=text)
+
+    def _unless_unseen(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
+        """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance."""
+        if finding.p is None or self.as_service or measured.value is None:
+            return finding
+        baseline, side = self.tested[name], WORSE_SIDE[operator]
+        smallest = smallest_change(baseline, measured.estimate.of_groups(self.known.groups), side, self.level)
+        if math.isfinite(smallest):
+            finding = finding.but(smallest_change=smallest)
+        counted = measured.counted.rstrip(",")
+        if self._is_much_worse(measured, operator, baseline.value):
+            reason = finding.reason or MUCH_WORSE.format(counted=counted)
+            return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
+        if smallest > self._change_that_matters(measured, operator, baseline.value):
+            unseen = UNSEEN_CHANGE if math.isfinite(smallest) else NOTHING_SEEN
+            return finding.unsure(unseen.format(counted=counted, change=smallest), LONGER_WINDOWS)
+        return finding
+
+    def _is_much_worse(self, measured: Measured, operator: ComparisonOperator, reference: float) -> bool:
+        """Whether the metric is worse than the reference by more than a change that matters."""
+        if measured.value is None:
+            return False
+        change = WORSE_SIDE[operator].value * (measured.value - reference)
+        return change > self._change_that_matters(measured, operator, reference)
+
+    def _change_that_matters(self, measured: Measured, operator: ComparisonOperator, reference: float) -> float:
+        """Its size: errors have no bounds, so theirs is relative to the reference."""
+        is_error = isinstance(measured.estimate, JackknifeEstimate) and WORSE_SIDE[operator] is Side.HIGH
+        return RATIO_CHANGE * abs(reference) if is_error else METRIC_CHANGE
 
     def _p(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> float | None:
-        """The probability of a value this bad in a healthy window; None if the threshold is not a suggested one."""
+        """The probability of a value this bad in a healthy window; None if the threshold decides alone."""
         if measured is None or measured.value is None or name not in self.tested:
             return None
         window = measured.estimate.of_groups(self.known.groups)
         return p_apart(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
-        """Whether a window that is smaller than expected may be beyond the threshold by noise alone.
+        """Whether a threshold of an earlier release is for larger windows, and may be broken by noise in this one.
 
-        True if the better end of the metric's own interval is not beyond it. That is no less strict than the
-        thresholds, which include the error of the baseline.
+        Without the baseline's states, nobody can tell whether a person edited it, and there is no test. True if the better
+        end of the metric's own interval is not beyond it; thresholds included the error of the baseline.
         """
-        tolerance = None if self.as_service else self.known.constraints.tolerance
-        if tolerance is None or not tolerance.window_rows or self.measurement.rows >= tolerance.window_rows:
+        note = self.known.constraints.tolerance
+        if self.as_service or note is None or not note.window_rows or self.known.estimates:
             return False
-        level = level_of_each(tolerance.false_alarms or FALSE_ALARMS, tolerance.metrics or 1)
-        better = WORSE_SIDE[operator].opposite
-        end = measured.estimate.end(better, level)
+        if self.measurement.rows >= note.window_rows:
+            return False
+        end = measured.estimate.end(WORSE_SIDE[operator].opposite, level_of_one_metric(note))
         return end is None or not operator.is_broken(end, threshold)
 
 

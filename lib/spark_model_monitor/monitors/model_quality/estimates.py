@@ -22,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
+from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
+from spark_model_monitor.statistics.verdicts.multiplicity import POWER
 
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
 Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice
@@ -58,18 +60,26 @@ def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
                 return exact
             return student_above(-normal_quantile(exact), blocks - 1) if blocks > 1 else 1.0
         freedom = min(baseline.freedom, window.freedom)
-    apart = side.value * (window.value - baseline.value)
-    if apart <= 0 or freedom <= 0:
+    difference = side.value * (window.value - baseline.value)
+    rounding = ROUNDING * max(abs(baseline.value), abs(window.value))
+    if difference <= rounding or freedom <= 0:
         return 1.0
     error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
-    return student_above(apart / error, freedom) if error else 0.0
+    if not error:
+        return 0.0
+    return student_above(difference / error, freedom)
 
 
-def can_be_apart(baseline: Estimate, window: Estimate, side: Side, level: float) -> bool:
-    """Whether the worst possible value of the window's rows has a probability of at most `level`."""
-    if not isinstance(window, FractionEstimate):
-        return True
-    return p_apart(baseline, replace(window, value=float(side is Side.HIGH)), side) <= level
+def smallest_change(baseline: Estimate, window: Estimate, side: Side, level: float) -> float:
+    """The smallest change to this side that such windows show nine times in ten; infinite if none is known."""
+    interval = interval_of(window)
+    if interval is None or not baseline.units_of_limit:
+        return math.inf
+    critical_value = baseline.limit(side, level, window.units_of_limit / baseline.units_of_limit)
+    if critical_value is None:
+        return math.inf
+    error = (interval[1] - interval[0]) / 2 / -normal_quantile((1 - CONFIDENCE) / 2)
+    return abs(critical_value - baseline.value) + POWER * error
 
 
 def interval_of(estimate: Estimate) -> tuple[float, float] | None:
@@ -117,6 +127,11 @@ class FractionEstimate:
         if 0 < value < 1 and variance > 0:
             trials = min(value * (1 - value) / variance, n)
         return cls(value, n, trials, method, bound, fallback if units is None else units)
+
+    @property
+    def units_of_limit(self) -> float:
+        """The units that `limit` counts."""
+        return self.trials
 
     @property
     def is_count(self) -> bool:
@@ -212,6 +227,10 @@ class JackknifeEstimate:
     def units(self) -> float:
         return self.n
 
+    @property
+    def units_of_limit(self) -> float:
+        return self.n
+
     def of_groups(self, rows: float, _: float = math.inf) -> JackknifeEstimate:
         """The same estimate if this many rows count as one."""
         return replace(self, standard_error=self.standard_error * math.sqrt(rows))
@@ -255,6 +274,30 @@ Estimate: TypeAlias = FractionEstimate | JackknifeEstimate
 def _told(end: float) -> float | None:
     """An end of an interval; None if it is too huge or too tiny for a float."""
     return end if math.isfinite(end) else None
+
+
+SQUARES_OF_DEVIATION = 5.0
+"""The variance of a metric, in squares of its `standard_deviation`. A sample of 80 % of the rows without replacement varies by a
+quarter of it, and the mean square of five samples around their own mean is four fifths of that."""
+
+
+def estimate_from_deviation(
+    window: Estimate, value: float, standard_deviation: float, growth: float
+) -> FractionEstimate | JackknifeEstimate:
+    """The estimate of a baseline without states, from a metric's value and `standard_deviation` in its file.
+
+    growth: the baseline's rows over the window's. They are assumed to vary as much as those, or more if the deviation,
+    which is that of five samples of 80 % (C5.1), is larger.
+    """
+    variance = SQUARES_OF_DEVIATION * standard_deviation**2
+    n = round(window.n * growth)
+    if isinstance(window, JackknifeEstimate):
+        error = max(window.standard_error / math.sqrt(growth), math.sqrt(variance))
+        return replace(window, value=value, n=n, standard_error=error)
+    trials = float(n) if window.is_count else window.trials * growth
+    of_similar_rows = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
+    rows_as_one = variance / of_similar_rows.variance if of_similar_rows.variance else 1.0
+    return of_similar_rows.of_groups(max(rows_as_one, 1.0))
 
 
 def jackknifed(

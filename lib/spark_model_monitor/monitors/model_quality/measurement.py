@@ -26,7 +26,6 @@ from spark_model_monitor.documents.model_quality import (
     RegressionMetrics,
     RocCurve,
     SegmentQuality,
-    ToleranceNote,
 )
 from spark_model_monitor.documents.model_quality import Metric as DocumentMetric
 from spark_model_monitor.documents.statistics import Dataset, Table
@@ -56,11 +55,6 @@ from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
 
-FALSE_ALARMS = 0.05  # share of healthy windows that may break any threshold
-
-RESERVE = 2
-"""Safety factor of the thresholds: errors are estimated, and heavy tails make their estimates too small."""
-
 _AMOUNT = re.compile(r"(absolute):(\d*\.?\d+)|(relative):(\d*\.?\d+) ?%")
 
 WORSE_SIDE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER_THAN: Side.HIGH}
@@ -68,7 +62,7 @@ WORSE_SIDE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER
 
 
 class Rule(Enum):
-    """How a threshold is computed. NONE is the service's rule."""
+    """How a threshold is computed. INTERVAL and NONE: it is the baseline's value; NONE writes the service's file."""
 
     NONE = "none"
     INTERVAL = "interval"
@@ -97,6 +91,11 @@ class Tolerance:
     rule: Rule
     amount: float = 0.0
 
+    @property
+    def is_requested(self) -> bool:
+        """Whether the threshold is a person's, who gave its distance from the baseline's value."""
+        return self.rule in (Rule.ABSOLUTE, Rule.RELATIVE)
+
     @classmethod
     def parse(cls, text: str) -> Tolerance:
         """Parse a tolerance: `none`, `interval`, `absolute:0.02` or `relative:5%`.
@@ -119,30 +118,13 @@ class Tolerance:
             return f"absolute:{self.amount:g}"
         return f"relative:{self.amount * 100:g}%" if self.rule is Rule.RELATIVE else self.rule.value
 
-    def threshold(
-        self, estimate: Estimate, operator: ComparisonOperator, *, metrics: int, window_rows: int, rows: int
-    ) -> float:
-        """The threshold for later windows, from the baseline's estimate of a defined metric.
-
-        metrics: number of thresholds that share the false alarms. window_rows: rows of a window. rows: of the baseline.
-        """
-        side, value = WORSE_SIDE[operator], estimate.value
-        if self.rule is Rule.INTERVAL:
-            limit = estimate.limit(side, level_of_each(FALSE_ALARMS, metrics), window_rows / rows)
-            return value if limit is None else limit
+    def threshold(self, value: float, operator: ComparisonOperator) -> float:
+        """The threshold for later windows, from the baseline's value."""
         slack = self.amount * abs(value) if self.rule is Rule.RELATIVE else self.amount
-        return value + side.value * slack
+        return value + WORSE_SIDE[operator].value * slack
 
 
 BARE, INTERVAL = Tolerance(Rule.NONE), Tolerance(Rule.INTERVAL)
-
-
-def level_of_each(false_alarms: float, metrics: int) -> float:
-    """How often one of several metrics may break its threshold, by Bonferroni's inequality.
-
-    Source: Dunn 1961, "Multiple comparisons among means".
-    """
-    return false_alarms / RESERVE / metrics
 
 
 DRAWS = 5  # draws for a standard deviation. Source: C11.12.
@@ -190,14 +172,14 @@ class Measurement:
 
 def measured_by_segment(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     """All metrics by cut and segment, without standard deviations; without segments whose classes are unknown."""
-    found: dict[str, dict[str, Measurement]] = {}
+    measurements: dict[str, dict[str, Measurement]] = {}
     likeness = Likeness.of(evidence_of(outcomes)) if outcomes.confusions else Likeness()
     for cut, segments in outcomes.segments.items():
-        found[cut] = {}
+        measurements[cut] = {}
         for label, rows in segments.items():
             with suppress(BadInput):
-                found[cut][label] = measure(evidence_of(rows), seed=None, likeness=likeness)
-    return found
+                measurements[cut][label] = measure(evidence_of(rows), seed=None, likeness=likeness)
+    return measurements
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +244,7 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
         rows = likeness.rows.get(metric.name, 1.0)
         of_groups = estimate.of_groups(rows, likeness.blocks)
         found[metric.name] = Measured(metric.name, of_groups, deviation, ours, rows, estimate.n)
-    found |= {name: Measured(name, estimate, ours=True) for name, estimate in _of_user(evidence.values)}
+    found |= {name: Measured(name, estimate, ours=True) for name, estimate in _estimate_user_metrics(evidence.values)}
     return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, found)
 
 
@@ -275,7 +257,7 @@ def _standard_deviation(metric: Entry[Metric], draws: list[Evidence]) -> float |
     return float(np.std(values)) if values and all(map(math.isfinite, values)) else None
 
 
-def _of_user(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
+def _estimate_user_metrics(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
     """The user's own metrics: the mean over the outcomes that have a value."""
     for name in (name.removesuffix(".sum") for name in values.names[::2]):
         yield name, quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)
@@ -420,41 +402,19 @@ MEMBERS: Mapping[ProblemType, str] = {
 """The member of the file that has the constraints, by type of problem."""
 
 
-def suggest(
-    measurement: Measurement, tolerance: Tolerance = INTERVAL, *, window_rows: int | None = None
-) -> ModelQualityConstraints:
-    """Thresholds that healthy windows meet. An undefined metric gets null, which is never violated.
-
-    window_rows: minimum rows of a window; None: as many as the baseline. For the `interval` rule only.
+def suggest(measurement: Measurement, tolerance: Tolerance = INTERVAL) -> ModelQualityConstraints:
+    """The baseline's values as limits for later windows, or limits as far from them as a person requested. An undefined
+    metric gets null, which is never violated.
     """
     registry = METRICS[measurement.problem_type]
-    names = [name for name in CONSTRAINED[measurement.problem_type] if name in measurement.metrics]
-    defined = [name for name in names if measurement.metrics[name].value is not None]
-    families = len({registry.get(name).facts["family"] for name in defined})
-    window_rows = window_rows or measurement.rows
     constraints: dict[str, MetricConstraint] = {}
-    for name in names:
-        operator = registry.get(name).facts["operator"]
-        threshold = None
-        if name in defined:
-            threshold = tolerance.threshold(
-                measurement.metrics[name].estimate,
-                operator,
-                metrics=families,
-                window_rows=window_rows,
-                rows=measurement.rows,
-            )
-        constraints[name] = MetricConstraint(threshold=threshold, comparison_operator=operator)
+    for name in CONSTRAINED[measurement.problem_type]:
+        if name in measurement.metrics:
+            operator = registry.get(name).facts["operator"]
+            value = measurement.metrics[name].value
+            threshold = None if value is None else tolerance.threshold(value, operator)
+            constraints[name] = MetricConstraint(threshold=threshold, comparison_operator=operator)
     members: dict[str, Any] = {MEMBERS[measurement.problem_type]: constraints}
-    return ModelQualityConstraints(**members, tolerance=_note(tolerance, families, window_rows))
-
-
-def _note(tolerance: Tolerance, families: int, window_rows: int) -> ToleranceNote | None:
-    """The note in constraints.json about the rule; None for the service's rule."""
-    if tolerance.rule is Rule.NONE:
-        return None
-    if tolerance.rule is Rule.INTERVAL:
-        return ToleranceNote(
-            rule=str(tolerance), false_alarms=FALSE_ALARMS, window_rows=window_rows, metrics=max(families, 1)
-        )
-    return ToleranceNote(rule=str(tolerance))
+    if tolerance.rule is not Rule.NONE:
+        members["requested_limits"] = tuple(constraints) if tolerance.is_requested else ()
+    return ModelQualityConstraints(**members)

@@ -19,8 +19,8 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import (
-    ModelBaseline,
     check_all,
     check_segments,
     ledger_of,
@@ -71,6 +71,12 @@ MISSES_NAMES = (
     "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
 )
 OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
+LIMITS_ALONE = Hint(
+    hint="limits_as_written",
+    features=(),
+    description="constraints.json is there without statistics.json, so nothing says which limits are the baseline's own values: "
+    "each is judged as written, without room for chance; put both files in one folder",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +88,10 @@ class ModelQualityMonitor(Monitor):
     plan : OutcomePlan
         The problem type, and what the rows contain.
     tolerance : Tolerance, optional
-        How thresholds are suggested. By default `interval`; with `as_service`, the bare value of the baseline.
-    window_rows : int, optional
-        Minimum number of rows in a window, for `interval`. By default the number of the baseline.
+        How far thresholds lie from the baseline's values. By default they are these values, and a verdict allows for noise;
+        thresholds at a distance decide alone.
     false_alarm_budget : float, default 1/720
-        Share of healthy windows in which any metric may be violated, if thresholds are suggested by `interval`.
+        Share of healthy windows in which any metric with a suggested threshold may be violated.
     min_samples : int, default 0
         Minimum number of rows for a verdict on a metric.
     as_service : bool, default False
@@ -116,10 +121,10 @@ class ModelQualityMonitor(Monitor):
     STATE: ClassVar[type[State]] = Outcomes
     CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
     STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+    FINDS_STATISTICS: ClassVar[bool] = True
 
     plan: OutcomePlan
     tolerance: Tolerance | None = None
-    window_rows: int | None = None
     false_alarm_budget: float = BUDGET
     min_samples: int = 0
     as_service: bool = False
@@ -181,7 +186,7 @@ class ModelQualityMonitor(Monitor):
 
     def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
-        constraints = suggest(measurement, tolerance, window_rows=self.window_rows)
+        constraints = suggest(measurement, tolerance)
         constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
         return statistics_of(measurement), constraints, metrics_of(measurement, hide_values=self.hide_values)
 
@@ -190,9 +195,9 @@ class ModelQualityMonitor(Monitor):
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None,
         state: State | None,
-        suggested: ModelQualityConstraints | None = None,
+        copy: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        return ModelBaseline.made_of(constraints, statistics, state, None if self.as_service else suggested)
+        return ModelBaseline.from_documents(constraints, statistics, state, copy, as_service=self.as_service)
 
     def check(
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
@@ -234,6 +239,8 @@ class ModelQualityMonitor(Monitor):
             return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
         hints = (*hints_of_segments(before, found), *(() if self.as_service else Hint.of_unread(known.constraints)))
+        if not self.as_service and not known.reported and not known.estimates:
+            hints += (LIMITS_ALONE,)
         if known.has_fewer_names(outcomes):
             now, of_known = map(percent, (outcomes.share_named, known.named))
             hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)

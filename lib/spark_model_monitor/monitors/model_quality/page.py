@@ -43,7 +43,6 @@ from spark_model_monitor.monitors.model_quality.evidence import (
     RegressionEvidence,
 )
 from spark_model_monitor.monitors.model_quality.measurement import Measured, Measurement
-from spark_model_monitor.monitors.segments import of_segment
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.scores import ScoreCounts, calibration
@@ -71,7 +70,7 @@ OF_GROUPS = (
 
 def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
-    judged = {result.metric or "": result for result in results if not of_segment(result)}
+    judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = tuple(_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
     cards = tuple(map(_card, by_cause(results)))
@@ -96,7 +95,7 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
 
 def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Iterator[PageTable]:
     """The metrics with a threshold for each segment, for a baseline the first ones; violated segments first."""
-    judged = dict.fromkeys(result.metric or "" for result in results if of_segment(result))
+    judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
     names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
     bad = {result.segment for result in results if result.status is CheckStatus.VIOLATED}
     columns = (Column("segment", is_name=True), *(Column(title, is_number=True) for title in ("rows", *names)))

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.data_quality.distributions import Past, Variation
+from spark_model_monitor.monitors.data_quality.distributions import OUTCOME, Past, Variation
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.files import current_run
 from spark_model_monitor.reports.outputs.result_tables import parquet_of
@@ -208,6 +208,8 @@ PARTS = "parts.parquet"
 OF_FEATURE = [("feature", pa.string()), *((name, pa.float32()) for name in FIELDS)]
 """A feature's raw statistics as columns."""
 
+MAY_LACK = {*LATER, OUTCOME}  # columns that files of earlier releases lack
+
 _PARTS = pa.schema(OF_FEATURE)
 
 
@@ -262,8 +264,9 @@ def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collecti
     """
     table = table_in(content, where, schema.names)
     for name in schema.names:
-        if name in LATER and name not in table.column_names:
-            table = table.append_column(name, pa.nulls(len(table), pa.float32()))
+        if name in MAY_LACK and name not in table.column_names:
+            nothing = pa.nulls(len(table), schema.field(name).type)
+            table = table.append_column(name, nothing)
     try:
         table = table.select(schema.names).cast(schema.with_metadata(table.schema.metadata))
     except (pa.ArrowException, *MALFORMED) as error:

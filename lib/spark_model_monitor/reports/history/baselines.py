@@ -6,9 +6,10 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
@@ -17,7 +18,15 @@ from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.reports.history.archive import PARTS, from_parquet, parts_of, path_of
-from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS, Run, current_run, document_of, file_at, run_before
+from spark_model_monitor.reports.outputs.files import (
+    HOUR_FOLDERS,
+    RUNS,
+    Run,
+    current_run,
+    document_of,
+    file_at,
+    run_before,
+)
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.storage import Storage, join, opened_by, opening_session, storage_of
 
@@ -34,6 +43,8 @@ LEDGER = "ledger.json"
 MOST_BYTES = 2**30  # of a baseline's files that are read again for a window with alarms
 
 DATA_QUALITY = DataQualityMonitor()
+
+R = TypeVar("R", Run, "Run | None")
 
 
 def read_baseline(
@@ -94,20 +105,28 @@ def of_run(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
 
 
 def of_files(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
-    """The baseline from a file of constraints, one of statistics, and the state next to the latter if there is one.
+    """The baseline from a file of constraints, one of statistics, and the state next to the latter if there is one. A kind
+    without statistics has its state next to the constraints.
 
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
     constraints = _document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
-    run = run_before(constraints_path.rpartition("/")[0] or ".")
-    suggested = document_of(run, monitor.CONSTRAINTS) if run is not None else None
-    if statistics_path is None or monitor.STATISTICS is None:
-        return monitor.known(constraints, None, None, suggested)
-    storage = storage_of(statistics_path)
-    statistics = _document(monitor.STATISTICS, storage, statistics_path)
-    folder = statistics_path.rpartition("/")[0] or "."
-    known = monitor.known(constraints, statistics, state_below(folder, storage, monitor), suggested)
-    return _with_parts(known, run) if run is not None else known
+    constraints_folder = constraints_path.rpartition("/")[0] or "."
+    run, suggested = _with_suggestion(run_before(constraints_folder), constraints_folder, monitor)
+
+    statistics: Document | None = None
+    folder: str | None = constraints_folder
+    if monitor.STATISTICS is not None:
+        if statistics_path is None and monitor.FINDS_STATISTICS:
+            statistics_path = _statistics_below(constraints_folder, storage_of(constraints_folder), monitor)
+        folder = None
+        if statistics_path is not None:
+            statistics = _document(monitor.STATISTICS, storage_of(statistics_path), statistics_path)
+            folder = statistics_path.rpartition("/")[0] or "."
+
+    state = state_below(folder, storage_of(folder), monitor) if folder is not None else None
+    known = monitor.known(constraints, statistics, state, suggested)
+    return _with_parts(known, run) if run is not None and statistics is not None else known
 
 
 def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
@@ -124,8 +143,9 @@ def previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> Any:
 
 def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
     """edits: whether to use constraints edited at `path` after the run was published; users tune thresholds there."""
-    storage, name = storage_of(run.folder), monitor.CONSTRAINTS.FILE_NAME
-    suggested = document_of(run, monitor.CONSTRAINTS)
+    name = monitor.CONSTRAINTS.FILE_NAME
+    run, suggested = _with_suggestion(run, path, monitor)
+    storage = storage_of(run.folder)
     if suggested is None:
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
@@ -134,6 +154,22 @@ def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
     constraints = _document(monitor.CONSTRAINTS, storage_of(edited), edited) if edited else suggested
     known = monitor.known(constraints, None, state_below(run.folder, storage, monitor), suggested)
     return _with_parts(known.with_source(partial(_rows_of, run, known.names, opening_session())), run)
+
+
+def _with_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document | None]:
+    """The run published at `path`, with the constraints as it wrote them. The copies at `path` are its files if they were
+    moved there without `_runs/`.
+    """
+    if run is None:
+        return run, None
+    try:
+        return run, document_of(run, monitor.CONSTRAINTS)
+    except BadInput:
+        if storage_of(run.folder).exists(run.folder):
+            raise
+    log.info("%s: its files were moved there without %s", path, RUNS)
+    moved = replace(run, folder=path)
+    return moved, document_of(moved, monitor.CONSTRAINTS)
 
 
 def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import CheckResults
+from spark_model_monitor.documents.outcome import unsure_features
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
 from spark_model_monitor.monitors.data_quality.clock import examples_lost
@@ -77,8 +78,12 @@ def _with_run(history: History, entry: Entry, known: Any, run: Run) -> History:
     state = from_parquet(storage_of(where).read(where), where)
     beside: Any = history.beside(known, entry.time, entry.baseline)
     checks = document_of(run, CheckResults)
-    violated = None if checks is None else examples_lost(checks.checks)
-    return history.with_window(entry, beside.raw_statistics(state, violated))
+    if checks is None:
+        return history.with_window(entry, beside.raw_statistics(state))
+    violated = examples_lost(checks.current_checks)
+    unsure = {feature.name for feature in unsure_features(checks.current_checks)}
+    statistics = beside.raw_statistics(state, violated, None, unsure)
+    return history.with_window(entry, statistics)
 
 
 def _entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> Entry:

@@ -8,21 +8,31 @@ rerun replaces the rows of its window. Layout: docs/files.md.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from spark_model_monitor.documents.run_description import time_of
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, OF_DISTRIBUTIONS, OF_NUMBERS, WINDOW, Past
+from spark_model_monitor.monitors.data_quality.distributions import (
+    ACCEPTED,
+    BASELINE,
+    CANNOT_TELL,
+    OF_DISTRIBUTIONS,
+    OF_NUMBERS,
+    OUTCOME,
+    UNCHANGED,
+    WINDOW,
+    Past,
+)
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.alerts import path_of
 from spark_model_monitor.reports.history.archive import (
@@ -40,12 +50,12 @@ from spark_model_monitor.statistics.verdicts.clock import (
     CLOCK_WEEK,
     DAY,
     LOOKED_BACK,
+    SCORES,
     PastHours,
     Season,
     beside_its_hour,
     like_this_hour,
 )
-from spark_model_monitor.statistics.verdicts.memory import SIGNED, Memory
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.storage.files import Named, is_ours
 
@@ -57,20 +67,24 @@ log = logging.getLogger(__name__)
 HISTORY = "history.parquet"
 
 MOST_WINDOWS = 336  # Source: D4.2
+MOST_EXAMPLES = 32
+"""The first windows of a baseline that show how a feature varies; then that is settled. Windows that a person accepted
+are added. A change that lasts is thus not learnt as normal. Source: D4.2; Montgomery 2013, "Statistical quality
+control", phases I and II.
+"""
 FEWEST_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
 
 _HISTORY = pa.schema(
     [
         *((name, pa.string()) for name in ("window", "time", "run_id", "folder", "reference", "baseline")),
         ("alarmed", pa.bool_()),
+        (OUTCOME, pa.string()),
         *OF_FEATURE,
     ]
 )
 
 
-_SIGNED = {b"signed": b"true"}  # marks files whose scores have the sign of the change; earlier ones don't
-_HISTORY = _HISTORY.with_metadata(_SIGNED)
-_TOLD = (*_HISTORY.names[: _HISTORY.names.index("feature") + 1], "rows")  # columns that are never null
+_TOLD = (*_HISTORY.names[: _HISTORY.names.index(OUTCOME)], "feature", "rows")  # columns that are never null
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,60 +126,22 @@ class History:
         self,
         reference: str,
         baseline: str | None = None,
-        suspects: Mapping[str, str] | None = None,
         instead: Mapping[str, str] | None = None,
     ) -> Past:
-        """The raw statistics relative to a reference, of windows without an alarm. baseline: only windows compared with
-        it. suspects: features that drift away from it, with the first such window: from there on windows are excluded.
-        instead: features whose windows count relative to another reference, if they have that.
+        """The raw statistics relative to a reference, of windows without an alarm; relative to the baseline, of examples.
+        baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
+        they have that.
         """
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
         if baseline is not None:
             kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
-        for name, since in (suspects or {}).items():
-            later = pc.and_(pc.equal(self.table["feature"], name), pc.greater_equal(self.table["window"], since))
-            kept = pc.and_(kept, pc.invert(later))
         for name, other in (instead or {}).items():
             mine = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
             theirs = pc.and_(mine, pc.equal(self.table["reference"], other))
             moved = pc.and_(mine, pc.is_in(self.table["window"], self.table["window"].filter(theirs)))
             kept = pc.or_(pc.and_(kept, pc.invert(moved)), pc.and_(theirs, pc.invert(self.table["alarmed"])))
-        return by_feature(self.table.filter(kept))
-
-    def memory(self, baseline: str, seasonal: Mapping[str, str] | None = None) -> Memory | None:
-        """What all windows compared with a baseline show together, by time; None if there are none. seasonal: features
-        with known hours, by the reference for their hour: a window counts relative to that if it has it, otherwise
-        relative to `clock:day`.
-        """
-        names = seasonal or {}
-        place = pc.index_in(self.table["feature"], pa.array([*names], pa.string()))
-        own = pc.fill_null(pc.take(pa.array([*names.values()], pa.string()), place), BASELINE)
-        usual = pc.if_else(pc.equal(own, BASELINE), BASELINE, CLOCK_DAY)
-        kept = pc.or_(pc.equal(self.table["reference"], own), pc.equal(self.table["reference"], usual))
-        kept = pc.and_(kept, pc.equal(self.table["baseline"], baseline))
-        table = self.table.append_column("own", pc.equal(self.table["reference"], own)).filter(kept)
-        table = table.sort_by(
-            [("time", "ascending"), ("window", "ascending"), ("own", "ascending")]
-        )  # the last one wins
-        if not table.num_rows or _SIGNED.items() - (self.table.schema.metadata or {}).items():
-            return None
-        windows = list(dict.fromkeys(table["window"].to_pylist()))
-        columns = list(dict.fromkeys(table["feature"].to_pylist()))
-        places = tuple(
-            pc.index_in(table[name], pa.array(values)).to_numpy()
-            for name, values in (("window", windows), ("feature", columns))
-        )
-
-        def matrix(values: Any, nothing: float) -> Any:
-            found = np.full((len(windows), len(columns)), nothing)
-            found[places] = values.to_numpy()
-            return found
-
-        scores = {name: matrix(table[name], math.nan) for name in SIGNED}
-        rows, effective = (matrix(table[name], math.nan) for name in ("rows", "effective"))
-        fine = matrix(table["alarmed"], 1.0) == 0
-        begins = (window.partition("/")[0] for window in windows)
-        return Memory(tuple(begins), tuple(columns), scores, rows, effective, fine)
+        table = self.table.filter(kept)
+        return by_feature(table.filter(_are_examples(table)) if reference == BASELINE else table)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
         """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
@@ -193,13 +169,14 @@ class History:
         if named := [*features]:
             fine = pc.and_(fine, pc.is_in(self.table["feature"], pa.array(named, pa.string())))
         alarmed = pc.and_(self.table["alarmed"], pc.invert(fine))
-        place = self.table.schema.get_field_index("alarmed")
-        return replace(self, table=self.table.set_column(place, "alarmed", alarmed))
+        outcome = pc.if_else(fine, ACCEPTED, self.table[OUTCOME])
+        table = self.table.set_column(self.table.schema.get_field_index("alarmed"), "alarmed", alarmed)
+        return replace(self, table=table.set_column(table.schema.get_field_index(OUTCOME), OUTCOME, outcome))
 
-    def profiles(self, references: Iterable[str], time: str) -> dict[str, Profile]:
-        """The result of `profile` for each reference whose windows exist."""
-        found = {name: self.profile(name, time) for name in references}
-        return {name: profile for name, profile in found.items() if profile is not None}
+    def profiles(self, references: Mapping[str, Collection[str]], time: str) -> dict[str, Profile]:
+        """The result of `profile` for each reference whose windows exist. references: with their features."""
+        profiles = {name: self.profile(name, time, features) for name, features in references.items()}
+        return {name: profile for name, profile in profiles.items() if profile is not None}
 
     def beside(self, known: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
         """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
@@ -209,11 +186,10 @@ class History:
         references = before.profiles(known.wanted_references, time)
         past = {name: before.past(name) for name in references}
         hours, seasons = before.clock(baseline, time) if known.follows_the_clock else ({}, {})
-        memory = before.memory(baseline, {name: season.like for name, season in seasons.items() if season.learnt})
-        past[BASELINE] = before.past(BASELINE, baseline, memory.suspects() if memory is not None else {})
+        past[BASELINE] = before.past(BASELINE, baseline)
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
-        return known.with_history({**references, **hours}, past, memory, seasons)
+        return known.with_history({**references, **hours}, past, seasons)
 
     def clock(self, baseline: str, time: str) -> tuple[dict[str, Profile], dict[str, Season]]:
         """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
@@ -225,7 +201,7 @@ class History:
         if len({back % DAY for back in entries}) < FEWEST_HOURS:
             return {}, {}
         back_of = {entry.window: back for back, entry in entries.items()}
-        told = {reference: self._told(reference, baseline, back_of) for reference in (BASELINE, *CLOCK)}
+        told = {reference: self._read_past_hours(reference, baseline, back_of) for reference in (BASELINE, *CLOCK)}
         may = {name: each for name, each in told[BASELINE].items() if each.may_be_seasonal}
         wanted: dict[tuple[str, str], tuple[int, ...]] = {}
         like: dict[str, str] = {}
@@ -255,7 +231,7 @@ class History:
         }
         return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons
 
-    def _told(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
+    def _read_past_hours(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
         """The windows relative to a reference, by feature."""
         kept = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
         table = self.table.filter(pc.and_(kept, pc.is_in(self.table["window"], pa.array([*back_of], pa.string()))))
@@ -263,36 +239,36 @@ class History:
         names, counts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
         ends = np.cumsum(counts)[:-1]
         back = np.array([back_of[window] for window in table["window"].to_pylist()], dtype=np.int64)
-        scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SIGNED]))
+        scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
         columns = (np.split(each, ends) for each in (back, table["alarmed"].to_numpy(), scores))
         return {str(name): PastHours(*each) for name, *each in zip(names, *columns, strict=True)} if len(names) else {}
 
-    def profile(self, reference: str, time: str) -> Profile | None:
-        """The sum of the states behind distributions, over the windows that a reference names for the window ending at
-        `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out for that
-        feature: otherwise a repair would look like a change.
+    def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
+        """The sum of these features' states behind distributions, over the windows that a reference names for the window
+        ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out
+        for that feature: otherwise a repair would look like a change.
         """
-        wanted, count = _named(reference, self.before(time).entries, time)
+        entries, count = _named(reference, self.before(time).entries, time)
         alarmed = self._alarmed() if ":" in reference else {}
         parts: dict[str, list[StoredProfile]] = {}
         rows, names = 0, ()  # type: int, tuple[str, ...]
-        for entry in wanted:
-            found = self._profile(entry)
-            if found is None:
+        for entry in entries:
+            stored = self._profile(entry)
+            if stored is None:
                 return None
-            rows, names = rows + found.item_count, names or found.names
-            for name in found.names:
-                kept = parts.setdefault(name, [])
-                if len(kept) < count and name not in alarmed.get(entry.window, ()):
-                    kept.append(found)
-            if all(len(kept) == count for kept in parts.values()):
+            rows, names = rows + stored.item_count, names or stored.names
+            for name in [name for name in stored.names if name in features]:
+                profiles = parts.setdefault(name, [])
+                if len(profiles) < count and name not in alarmed.get(entry.window, ()):
+                    profiles.append(stored)
+            if all(len(profiles) == count for profiles in parts.values()):
                 break
         enough = count if reference.startswith("previous") else 1
-        parts = {name: kept for name, kept in parts.items() if len(kept) >= enough and name in names}
-        whole = _sums(parts, OF_NUMBERS, reference)
-        texts = {name: kept for name, kept in parts.items() if name in whole and not whole[name].is_numeric}
-        whole |= _sums(texts, OF_DISTRIBUTIONS, reference)
-        return Profile(rows, tuple(whole.values())) if whole else None
+        parts = {name: profiles for name, profiles in parts.items() if len(profiles) >= enough and name in names}
+        sums = _sums(parts, OF_NUMBERS, reference)
+        texts = {name: profiles for name, profiles in parts.items() if name in sums and not sums[name].is_numeric}
+        sums |= _sums(texts, OF_DISTRIBUTIONS, reference)
+        return Profile(rows, tuple(sums.values())) if sums else None
 
     def _alarmed(self) -> dict[str, set[str]]:
         """The features with an alarm, by window."""
@@ -318,9 +294,36 @@ class History:
         return StoredProfile.read(storage.read(path), path)
 
     def _bounded(self) -> History:
-        kept = [entry.window for entry in self.entries[-MOST_WINDOWS:]]
-        table = self.table.filter(pc.is_in(self.table["window"], pa.array(kept, pa.string())))
-        return replace(self, table=table.sort_by([(name, "ascending") for name in ("time", "reference")]))
+        """The history of the last windows, and of the examples of their baseline, in order of time."""
+        table = self.table.sort_by([(name, "ascending") for name in ("time", "reference")])
+        entries = self.entries
+        if len(entries) > MOST_WINDOWS:
+            windows = pa.array([entry.window for entry in entries[-MOST_WINDOWS:]], pa.string())
+            is_fine = pc.and_(pc.equal(table["baseline"], entries[-1].baseline), pc.invert(table["alarmed"]))
+            may_be_example = pc.and_(is_fine, pc.equal(table["reference"], BASELINE))
+            is_example = np.zeros(len(table), bool)
+            is_example[may_be_example.to_numpy()] = _are_examples(table.filter(may_be_example))
+            table = table.filter(pc.or_(pc.is_in(table["window"], windows), pa.array(is_example)))
+        return replace(self, table=table)
+
+
+def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
+    """Which rows show how their feature varies: the first ones of each feature that had a verdict, and those that a
+    person accepted. table: rows without an alarm, relative to one baseline, in order of time.
+    """
+    outcomes = table[OUTCOME].fill_null(UNCHANGED)
+    is_unsure = pc.equal(outcomes, CANNOT_TELL).to_numpy()
+    is_accepted = pc.equal(outcomes, ACCEPTED).to_numpy()
+    features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    # The rank of each row among those of its feature
+    usual = np.flatnonzero(~is_unsure & ~is_accepted)
+    order = usual[np.argsort(features[usual], kind="stable")]
+    counts = np.bincount(features[order])
+    ranks = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)
+    is_first = np.zeros(len(table), bool)
+    is_first[order[ranks < MOST_EXAMPLES]] = True
+    are_examples: NDArray[np.bool_] = is_first | is_accepted
+    return are_examples
 
 
 def new_history(folder: str) -> History:

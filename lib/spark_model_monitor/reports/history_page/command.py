@@ -13,14 +13,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spark_model_monitor.documents.check_results import CheckResults, whose
 from spark_model_monitor.documents.constraints import Constraints, Role
 from spark_model_monitor.documents.document import DocumentType
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import BaselineReference
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, read_history
 from spark_model_monitor.reports.history_page.page import PageContext, page_of
-from spark_model_monitor.reports.history_page.past_run import PastRun, read_run
+from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
 from spark_model_monitor.reports.outputs.files import current_run, document_of
 from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.storage import holding, join, storage_of
@@ -182,7 +186,14 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
         violated={name: checks for name, checks in run.violated.items() if name in names},
         violations=sum(len(checks) for name, checks in run.violated.items() if name in names),
         shares=None if run.shares is None else run.shares[kept],
+        outcome=run.outcome if run.outcome is None else _outcome_of_statuses(run.statuses[kept]),
     )
+
+
+def _outcome_of_statuses(statuses: NDArray[np.uint8]) -> Outcome:
+    if VIOLATED in statuses:
+        return Outcome.CHANGED
+    return Outcome.CANNOT_TELL if UNSURE in statuses else Outcome.UNCHANGED
 
 
 def _baselines(history: History) -> dict[str, PastRun]:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import DRIFT, moved, place_of
+from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
 from spark_model_monitor.documents.page import (
     Card,
     Cards,
@@ -155,6 +156,7 @@ def main(
     judged = found.judged() if judge else ()
     results = list(violated(judged))
     unjudged = [each for each in judged if each.status is CheckStatus.NOT_JUDGED and found.after.profile is None]
+    unsure = unsure_features(judged)
     if output is not None:
         Report(page_of(found, results)).save(output)
     if as_json:
@@ -162,9 +164,10 @@ def main(
         if judge:
             told = [{"feature": each.feature, "check": each.check, "reason": each.reason} for each in unjudged]
             plain |= {"violations": [each.description for each in results], "not_judged": told}
+            plain |= {"cannot_tell": [feature.plain() for feature in unsure]}
         out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     else:
-        out.write(_text(found, results, unjudged, judge=judge))
+        out.write(_text(found, results, unjudged, unsure, judge=judge))
     return VIOLATED_STATUS if results else 0
 
 
@@ -257,7 +260,9 @@ def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
         str(row["feature"]): row | {"distinct": _at_most(row["distinct"], row["num_present"])}
         for row in as_rows(statistics)
     }
-    distributions = from_statistics(statistics) | (from_profile(profile) if profile else {})
+    distributions = from_statistics(statistics)
+    if profile is not None:
+        distributions |= from_profile(DataQualityMonitor().read(profile))
     return Side(path, statistics.dataset.item_count, rows, distributions, profile, statistics)
 
 
@@ -291,7 +296,14 @@ def _rank(change: Change) -> tuple[int, float, float, str]:
     return order.index(change.kind), -(change.impact or 0.0), -(change.distance or 0.0), change.name
 
 
-def _text(found: Compared, results: Sequence[CheckResult], unjudged: Sequence[CheckResult], *, judge: bool) -> str:
+def _text(
+    found: Compared,
+    results: Sequence[CheckResult],
+    unjudged: Sequence[CheckResult],
+    unsure: Sequence[FeatureOutcome],
+    *,
+    judge: bool,
+) -> str:
     different = [change for change in found.changes if change.kind != "same"]
     counts = f"{found.before.item_count or 0:,} rows before, {found.after.item_count or 0:,} after"
     said = f"{counts}; {len(different):,} of {len(found.changes):,} features or metrics differ\n"
@@ -309,6 +321,9 @@ def _text(found: Compared, results: Sequence[CheckResult], unjudged: Sequence[Ch
     if judge:
         told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in results]
         said += f"\n{len(results):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(told)
+    if unsure:
+        lines = (f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure)
+        said += f"\n{len(unsure):,} of which nobody can tell\n" + "".join(f"  {printable(line)}\n" for line in lines)
     if judge and found.after.profile is None:
         told = [f"  {printable(f'{each.feature}: {each.check}: {each.reason}')}\n" for each in unjudged]
         said += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(told)

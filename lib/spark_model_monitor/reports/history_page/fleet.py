@@ -37,8 +37,8 @@ LONGEST = 100  # length of a sentence in characters, so that a line stays low
 HOW = (
     "A line is a model, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, red "
     "where the window had some.",
-    "In alert: the last windows had violations. Not checked: the last run failed, the entry can't be run, or no run has "
-    "completed for two periods.",
+    "In alert: the last windows had violations. May have changed: the last run could not tell. Not checked: the last run "
+    "failed, the entry can't be run, or no run has completed for two periods.",
 )
 
 
@@ -47,6 +47,7 @@ class State(Enum):
 
     IN_ALERT = "✗ in alert"
     FAILED = "! not checked"
+    UNSURE = "? may have changed"
     WAITING = "– no run yet"
     OK = "✓ no alert"
 
@@ -57,11 +58,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SeenWindow:
-    """A monitored window. time: its end. causes: names whose changes were violations, the largest first."""
+    """A monitored window. time: its end. causes: names whose changes were violations, the largest first. unsure: names
+    of which the run could not tell whether they changed.
+    """
 
     time: str
     violations: int
     causes: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,16 @@ class Watched:
         return self.windows[-1].causes if self.state is State.IN_ALERT and self.windows else ()
 
     @property
+    def unsure(self) -> tuple[str, ...]:
+        """The names of which the last run could not tell whether they changed."""
+        return self.windows[-1].unsure if self.windows else ()
+
+    @property
     def said(self) -> str:
         """What is wrong, in one line, or other news."""
         changed = f"{_listed(self.causes)} changed" if self.causes else ""
-        return "; ".join(filter(None, (changed, self.fault, self.note)))
+        unsure = f"{_listed(self.unsure)} may have changed" if self.unsure else ""
+        return "; ".join(filter(None, (changed, unsure, self.fault, self.note)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +135,17 @@ def _keys(each: Watched) -> list[tuple[str, ...]]:
     if each.state is State.IN_ALERT:
         columns: list[tuple[str, ...]] = [("column", cause, each.since) for cause in each.causes]
         return [*columns, ("source", each.source or each.name, each.since)]
+    if each.state is State.UNSURE:
+        return [("unsure",)]
     return [("fault", re.sub(rf"\b{re.escape(each.name)}\b", "…", each.fault)), ("alone", each.name)]
 
 
 def _said(key: Sequence[str], of: Sequence[Watched]) -> str:
     names = _listed([each.name for each in of])
     many = f"{len(of):,} monitors" if len(of) > 1 else "1 monitor"
+    if key[0] == "unsure":
+        unsure = _listed(list(dict.fromkeys(name for each in of for name in each.unsure)))
+        return f"{many} can't tell whether {unsure or 'something'} changed ({names})"
     if key[0] == "fault" or of[0].state is not State.IN_ALERT:
         return f"{many} could not check ({names}): {of[0].fault}"
     what = key[1] if key[0] == "column" else _listed(of[0].causes) or "the data"
@@ -175,9 +190,15 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
     many = f"{len(models):,} models" if len(models) != 1 else "1 model"
     failed = [name for name, of in models.items() if any(each.state is State.FAILED for each in of)]
     unchecked = f"Not checked: {_listed(failed)}." if failed else ""
+    unsure = [name for name, of in models.items() if any(each.state is State.UNSURE for each in of)]
+    may_have = f"May have changed: {_listed(unsure)}; its page says why nobody can tell." if unsure else ""
+    if not bad and unsure and not failed:
+        text = f"No alert, but {len(unsure):,} of {many} can't tell whether something changed"
+        return Headline(f"{text}.", may_have, Mark.UNSURE)
     if not bad:
         text = f"No alert in {many}" if not failed else f"No alert, but {len(failed):,} of {many} could not be checked"
-        return Headline(f"{text}.", unchecked, Mark.NONE if failed else Mark.GOOD)
+        said = " ".join(filter(None, (unchecked, may_have)))
+        return Headline(f"{text}.", said, Mark.NONE if failed else Mark.GOOD)
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
     times = sorted({each.since for each in bad if each.since})
     verb = "is" if len(alerting) == 1 else "are"
@@ -186,7 +207,7 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
     detail = [f"{first.said}."]
     if others:
         detail.append(f"{len(others):,} further cause{'s' if len(others) > 1 else ''}.")
-    said = " ".join(filter(None, (*detail, unchecked)))
+    said = " ".join(filter(None, (*detail, unchecked, may_have)))
     return Headline(f"{len(alerting):,} of {many} {verb} in alert{began}.", said, Mark.BAD)
 
 
@@ -203,15 +224,24 @@ def _common(bad: Sequence[Watched]) -> PointChart:
 
 
 def _over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
-    seen = [{window.time: bool(window.violations) for window in each.windows} for each in watched]
-    counts = [sum(each.get(time, False) for each in seen) for time in times]
-    ran = [any(time in each for each in seen) for time in times]
-    values = tuple(float(count) if there else None for count, there in zip(counts, ran, strict=True))
-    marks = tuple(
-        Mark.BAD if count else Mark.GOOD if there else Mark.NONE for count, there in zip(counts, ran, strict=True)
-    )
+    windows_by_time: dict[str, list[SeenWindow]] = {time: [] for time in times}
+    for each in watched:
+        for window in each.windows:
+            windows_by_time.setdefault(window.time, []).append(window)
+    windows = [windows_by_time[time] for time in times]
+    values = tuple(float(sum(window.violations > 0 for window in of_time)) if of_time else None for of_time in windows)
+    marks = tuple(map(_mark, windows))
     note = f"windows with violations, of {len(watched):,} monitors"
     return Tracks("Over time", tuple(_time(time) for time in times), (Track("violations", note, values, marks),))
+
+
+def _mark(windows: Sequence[SeenWindow]) -> Mark:
+    """The highlight of a time, by the windows of all monitors."""
+    if not windows:
+        return Mark.NONE
+    if any(window.violations for window in windows):
+        return Mark.BAD
+    return Mark.UNSURE if any(window.unsure for window in windows) else Mark.GOOD
 
 
 def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
@@ -231,7 +261,8 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     )
     cells += [_time(worst.since), short_name(worst.said, LONGEST), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
-    return Line(tuple(cells), Mark.BAD if worst.state is State.IN_ALERT else Mark.NONE)
+    marks = {State.IN_ALERT: Mark.BAD, State.UNSURE: Mark.UNSURE}
+    return Line(tuple(cells), marks.get(worst.state, Mark.NONE))
 
 
 def _time(text: str) -> str:

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.documents.outcome import Outcome, worst_outcome
 from spark_model_monitor.documents.page import Block, FeatureMap, number_text
 from spark_model_monitor.errors import BadInput, MonitorError
 from spark_model_monitor.progress import counted
@@ -130,6 +131,13 @@ class History:
         columns = [series.violations for series in self.series]
         return [
             None if all(n is None for n in each) else sum(n or 0 for n in each) for each in zip(*columns, strict=True)
+        ]
+
+    def run_outcomes(self) -> list[Outcome | None]:
+        """The worst outcome by window, of all monitors together; None without a run, or if nothing was judged."""
+        return [
+            worst_outcome(series.runs[place].outcome for series in self.series if place in series.runs)
+            for place in range(len(self.windows))
         ]
 
     def alert_since(self) -> int | None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
     NOTHING_AROUND,
     Around,
@@ -23,7 +24,7 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.documents.run_description import RunDescription, time_of
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history_page.history import History, Series, Window
-from spark_model_monitor.reports.history_page.past_run import of_summary
+from spark_model_monitor.reports.history_page.past_run import Numbers, of_summary
 from spark_model_monitor.reports.outputs.files import HOUR_FOLDERS
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.storage import Storage, join, storage_of
@@ -38,11 +39,19 @@ def hours_of(series: Series, row: int, times: Sequence[str], most: int = MOST_BA
     drawn, limits = (series.of(each)[row] for each in ("value" if is_metric else "distance", "threshold"))
     known = limits[~np.isnan(limits)]
     limit = float(known[-1]) if len(known) and (not is_metric or series.analysis_type == "MODEL_QUALITY") else None
-    beyond = drawn[bad] - (limit or 0.0)
-    if not ((beyond >= 0).all() or (beyond <= 0).all()):  # the violations are of a different limit
+    if limit is not None and not _separates(limit, drawn[bad], drawn[~bad] if is_metric else drawn[:0]):
         limit = None
     words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
     return thinned(Hours(_values(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most)
+
+
+def _separates(limit: float, violated: Numbers, others: Numbers) -> bool:
+    """Whether the violated values, and no others, lie on one side of the limit. The suggested limit of a metric doesn't: it is
+    the baseline's own value, which healthy windows exceed by chance.
+    """
+    is_upper = (violated >= limit).all() and not (others > limit).any()
+    is_lower = (violated <= limit).all() and not (others < limit).any()
+    return bool(is_upper or is_lower)
 
 
 def thinned(hours: Hours, most: int) -> Hours:
@@ -66,7 +75,7 @@ def records_of(history: History) -> list[float | None]:
 def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) -> Tracks:
     """Violations, records, and the metrics violated most often; tables and cards show the others."""
     counts = history.run_violations()
-    marks = tuple(Mark.NONE if count is None else Mark.BAD if count else Mark.GOOD for count in counts)
+    marks = tuple(map(_mark, counts, history.run_outcomes()))
     note = f"in {sum(map(bool, counts)):,} of {sum(count is not None for count in counts):,} windows"
     runs = [[series.runs[place] for series in history.series if place in series.runs] for place in range(len(times))]
     found = tuple(next((links[run.folder] for run in each if run.folder in links), "") for each in runs)
@@ -87,6 +96,15 @@ def tracks_of(history: History, times: Sequence[str], links: Mapping[str, str]) 
     return Tracks("Over time", tuple(times), tuple(drawn), changes)
 
 
+def _mark(violations: int | None, outcome: Outcome | None) -> Mark:
+    """The highlight of a window."""
+    if violations is None:
+        return Mark.NONE
+    if violations:
+        return Mark.BAD
+    return Mark.UNSURE if outcome is Outcome.CANNOT_TELL else Mark.GOOD
+
+
 def _metrics(series: Series) -> list[Track]:
     """The metrics with a threshold that were violated most often; estimates have their own lines."""
     if series.analysis_type == "ESTIMATED_QUALITY":
@@ -99,7 +117,12 @@ def _metrics(series: Series) -> list[Track]:
         limits = series.of("threshold")[row]
         threshold = None if of_change else _or_none(limits[~np.isnan(limits)][-1])
         low, high, value = (_values(series.of(name)[row]) for name in ("low", "high", "value"))
-        note = "attribution" if of_change else f"threshold {number_text(threshold)}"
+        note = "attribution"
+        if threshold is not None:
+            metric_values = series.of("value")[row]
+            is_violated = series.is_violated[row]
+            is_limit = _separates(threshold, metric_values[is_violated], metric_values[~is_violated])
+            note = f"threshold {number_text(threshold)}" if is_limit else f"baseline {number_text(threshold)}"
         found.append(Track(series.names[row], note, value, (), *(((), ()) if of_change else (low, high)), threshold))
     return found
 

@@ -17,6 +17,7 @@ from spark_model_monitor.documents.check_results import (
     check_in_words,
     excess,
     name_of,
+    some_of,
 )
 from spark_model_monitor.documents.headline import (
     KINDS,
@@ -30,7 +31,9 @@ from spark_model_monitor.documents.headline import (
     tally,
     window_text,
 )
+from spark_model_monitor.documents.outcome import Outcome, unsure_features
 from spark_model_monitor.documents.page import (
+    MOST_CARDS,
     Card,
     Cards,
     Column,
@@ -79,6 +82,8 @@ class PageContext:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
+MOST_NAMED = 5  # names in a window's line
+
 _CALM = (
     *(Column("feature or metric", is_name=True), Column("baseline and last window"), Column("before", is_number=True)),
     *(Column("now", is_number=True), Column("no change larger than"), Column("missing", is_number=True)),
@@ -91,10 +96,13 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     each monitor, empty if no file has them.
     """
     times = history.labels
-    cards, tables, counts = [], [], []
+    cards: list[Card] = []
+    unsure_cards: list[Card] = []
+    tables, counts = [], []
     for series, results in zip(history.series, judged, strict=True):
         by_name: dict[str, list[CheckResult]] = {}
-        for each in results.checks:
+        checks = results.current_checks
+        for each in checks:
             by_name.setdefault(name_of(each), []).append(each)
         found = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
         bad = [row for row in found if series.is_violated[row, series.last[0]]]
@@ -104,20 +112,25 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
             metric = next((each for each in found[row] if each.metric), None)
             twins.setdefault(cause(metric) if metric else series.names[row], []).append(row)
         cards += [_card(history, series, rows, found[rows[0]], known) for rows in twins.values()]
-        lines = tuple(_line(history, series, row, found[row], known) for row in found if row not in bad)
+        unsure = _unsure_cards(history, series, checks)
+        unsure_cards += unsure
+        unsure_names = {card.of for card in unsure}
+        calm = [row for row in found if row not in bad and series.names[row] not in unsure_names]
+        lines = tuple(_line(history, series, row, found[row], known) for row in calm)
         if lines:
             kind = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
             tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
-        changed, compared, unit = tally(results.checks or series.last[1].results())
-        counts.append((len(changed), compared, f"{unit}{'' if compared == 1 else 's'}"))
+        changed, compared, unit = tally(checks or series.last[1].results())
+        calm_count = max(compared - len(changed) - len(unsure), 0)
+        counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
     drawn = tracks_of(history, times, known.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
-        if said := kind_of_change(results.checks or series.last[1].results()):
+        if said := kind_of_change(results.current_checks or series.last[1].results()):
             whose = f"the last window of {series.model}" if history.has_models else "the last window with labels"
             sections.append(PageSection("What kind of change", (said,), note=whose))
     if cards:
-        note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, count, unit in counts)}; the largest first"
+        note = f"{', '.join(f'{bad:,} of {count:,} {unit}' for bad, _, count, unit in counts)}; the largest first"
         sections.append(PageSection("Changed now", (Cards(tuple(cards), ("baseline", "last window")),), note=note))
     if cards:
         name, place = quote(cards[0].name.rpartition(": ")[2]), _latest(history).place
@@ -125,8 +138,11 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         sections.append(
             PageSection("What to do next", (f"Open the last run (top right), which has its checks. {told}",))
         )
+    if unsure_cards:
+        note = "in the last window nobody can tell; each says why, and what to do"
+        sections.append(PageSection("May have changed", (Cards(tuple(unsure_cards)),), note=note))
     if tables:
-        note = ", ".join(f"{count - bad:,} of {count:,} {unit}" for bad, count, unit in counts)
+        note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts)
         sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
     shown = feature_map(history.series, times, known.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
@@ -157,25 +173,25 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
     for series, results in zip(history.series, judged, strict=True):
         place, run = series.last
         start, end = history.windows[place]
-        window, told_of = RunWindow(start=moment(start), end=moment(end)), results.checks or run.results()
+        window = RunWindow(start=moment(start), end=moment(end))
+        told_of = results.current_checks or run.results()
         found = headline_of(told_of, window, outputs, results.hints or ())
         told.append(
             Headline(f"{series.model}: {found.text}", found.detail, found.mark) if history.has_models else found
         )
-    order = (Mark.BAD, Mark.NONE, Mark.GOOD)
+    order = (Mark.BAD, Mark.UNSURE, Mark.NONE, Mark.GOOD)
     first, *others = sorted(told, key=lambda each: order.index(each.mark))
     since, counts = history.alert_since(), [count for count in history.run_violations() if count is not None]
     bad = sum(map(bool, counts))
     if since is None:
-        calm = first.text if first.mark is Mark.GOOD else f"No alert. {first.text}"
+        calm = first.text if first.mark in (Mark.GOOD, Mark.UNSURE) else f"No alert. {first.text}"
         many = f"{bad:,} of the" if bad else "None of the"
         past = f"{many} {len(counts):,} windows had violations." if len(counts) > 1 else ""
-        seen = first.detail.replace("A change of", "In the last window a change of", 1) if past else first.detail
-        said = " ".join(part for part in (seen, *(each.text for each in others), past) if part)
+        said = " ".join(part for part in (first.detail, *(each.text for each in others), past) if part)
         return Headline(calm, said, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
     fine = f"The {len(earlier):,}" if all(earlier) else f"{sum(earlier):,} of the {len(earlier):,}"
-    before = f"{fine} windows before were without a finding." if earlier else ""
+    before = f"{fine} windows before had no violation." if earlier else ""
     said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
     time = _time(history, since)
     text = first.text
@@ -199,6 +215,9 @@ def _latest(history: History) -> PastRun:
 def _facts(history: History) -> tuple[tuple[str, str], ...]:
     counts = [count for count in history.run_violations() if count is not None]
     facts = [("windows with violations", f"{sum(map(bool, counts)):,} of {len(counts):,}")]
+    unsure = history.run_outcomes().count(Outcome.CANNOT_TELL)
+    if unsure:
+        facts.append(("windows that may have changed", f"{unsure:,}"))
     records = records_of(history)
     if any(count is not None for count in records):
         facts.append(("records", count_text(sum(count or 0 for count in records))))
@@ -264,6 +283,21 @@ def _card(
     )
 
 
+def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult]) -> list[Card]:
+    """Features and metrics of which the last run could not tell whether they changed."""
+    times = [_time(history, place) for place in range(len(history.labels))]
+    rows = {name: row for row, name in enumerate(series.names)}
+    cards = []
+    for feature in unsure_features(checks)[:MOST_CARDS]:
+        row = rows.get(feature.name)
+        hours = hours_of(series, row, times) if row is not None and len(times) > 1 else None
+        name = f"{series.model}: {feature.name}" if history.has_models else feature.name
+        advice = (f"To find out: {feature.advice}",) if feature.advice else ()
+        reason = feature.reason or ""
+        cards.append(Card(name, reason, hints=advice, hours=hours, mark=Mark.UNSURE, of=feature.name))
+    return cards
+
+
 def _time(history: History, place: int) -> str:
     label = history.labels[place]
     return label.rpartition(" ")[2] if len(_days(history)) == 1 else label
@@ -327,8 +361,11 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
-        told = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+        told = some_of(names, MOST_NAMED)
+        unsure = [name for run in runs for name in run.unsure]
+        if unsure:
+            told = f"{told}{'; ' if told else ''}may have changed: {some_of(unsure, MOST_NAMED)}"
         rows = records[place]
         cells = (times[place], f"{count:,}", "–" if rows is None else count_text(rows), told)
-        lines.append(Line(cells, Mark.BAD if count else Mark.GOOD))
+        lines.append(Line(cells, Mark.BAD if count else Mark.UNSURE if unsure else Mark.GOOD))
     return PageTable(columns, tuple(lines), f"{len(times):,} windows, the latest first")

@@ -34,6 +34,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.clarify import BiasReport
 from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.outcome import Outcome, run_outcome
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, time_of
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadDocument
@@ -49,6 +50,8 @@ T = TypeVar("T")
 
 NONE = len(WORST_FIRST)  # the status of names without a check
 VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
+UNSURE = WORST_FIRST.index(CheckStatus.CANNOT_TELL)
+PASSED = WORST_FIRST.index(CheckStatus.PASSED)
 
 COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "value", "low", "high")
 
@@ -61,7 +64,8 @@ class PastRun:
 
     names: features, metrics, `metric (facet=value)` for bias. is_metric: which of them are metrics. numbers: COLUMNS,
     with NaN for missing numbers. statuses: indexes into WORST_FIRST, NONE without a check. violated: violated checks by
-    name. shares: shares of the values in the baseline's bins, NaN if unknown. bins: the baseline's bins, by name.
+    name. shares: shares of the values in the baseline's bins, NaN if unknown. bins: the baseline's bins, by name. outcome:
+    None if nothing was judged.
     """
 
     folder: str
@@ -81,6 +85,12 @@ class PastRun:
     baseline_run_id: str | None = None
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    outcome: Outcome | None = None
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """The names of which nobody can tell whether they changed."""
+        return tuple(name for name, index in self.places.items() if self.statuses[index] == UNSURE)
 
     @property
     def place(self) -> str:
@@ -186,7 +196,7 @@ def of_summary(
         names,
         np.array([kind not in ("number", "category") for kind in table.column("kind").to_pylist()], bool),
         numbers,
-        np.array([_STATUSES.get(status, NONE) for status in table.column("status").to_pylist()], np.uint8),
+        _statuses(table),
         {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
         described.violations or 0,
         start,
@@ -198,7 +208,20 @@ def of_summary(
         described.baseline_run_id,
         shares,
         bins,
+        described.known_outcome,
     )
+
+
+def _statuses(table: pa.Table) -> NDArray[np.uint8]:
+    """The worst status of each name. Earlier releases, without outcomes, said `cannot tell` in every small window."""
+    names = table.column("status").to_pylist()
+    statuses = np.array([_STATUSES.get(name, NONE) for name in names], np.uint8)
+    outcomes: list[str | None] = [None] * len(names)
+    if "outcome" in table.column_names:
+        outcomes = table.column("outcome").to_pylist()
+    is_unsure = np.array([outcome == Outcome.CANNOT_TELL.value for outcome in outcomes], bool)
+    statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
+    return statuses
 
 
 def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
@@ -213,7 +236,11 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
     analysed, explains = read(BiasReport, _of_analysis) or ({}, False)
     checks, violations = read(CheckResults), read(Violations)
     rows |= analysed
-    results = checks.checks if checks is not None else tuple(_results(violations)) if violations is not None else ()
+    results: tuple[CheckResult, ...] = ()
+    if checks is not None:
+        results = checks.current_checks
+    elif violations is not None:
+        results = tuple(_results(violations))
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
     for result in results:
@@ -240,6 +267,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         end,
         item_count,
         run_id=run_id,
+        outcome=run_outcome(results),
     )
 
 

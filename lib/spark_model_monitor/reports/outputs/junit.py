@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spark_model_monitor.documents.check_results import OF_THE_WINDOW, Alarm, CheckResult, CheckStatus, whose
+from spark_model_monitor.documents.outcome import run_outcome
 from spark_model_monitor.reports.outputs.printable import printable
 
 SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
 
 
 def junit_xml(results: Iterable[CheckResult], analysis_type: str) -> bytes:
-    """One test case per check: violations are failures; checks that can't tell are skipped, with the reason."""
+    """One test case per check: violations are failures; checks that can't tell are skipped, with the reason and what to
+    do. The suite has the run's outcome.
+    """
     from xml.etree import ElementTree  # not needed without `--junit`
 
     suite = ElementTree.Element("testsuite", name=f"spark-model-monitor {analysis_type}", errors="0")
+    results = tuple(results)
+    outcome = run_outcome(results)
+    if outcome is not None:
+        properties = ElementTree.SubElement(suite, "properties")
+        ElementTree.SubElement(properties, "property", name="outcome", value=outcome.value)
     for result in results:
         name, part = whose(result)
         case = ElementTree.SubElement(suite, "testcase", classname=_text(f"{analysis_type}.{name or OF_THE_WINDOW}"))
@@ -24,7 +32,8 @@ def junit_xml(results: Iterable[CheckResult], analysis_type: str) -> bytes:
             failure.set("type", result.check)
             failure.text = _text(result.description or "")
         elif result.status in SKIPPED:
-            ElementTree.SubElement(case, "skipped", message=_text(result.reason or result.status.value))
+            skipped = ElementTree.SubElement(case, "skipped", message=_text(result.reason or result.status.value))
+            skipped.text = _text(result.advice or "") or None
     for name, found in {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}.items():
         suite.set(name, str(len(suite.findall(found))))
     suites = ElementTree.Element("testsuites")

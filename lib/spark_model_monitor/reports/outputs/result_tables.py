@@ -17,7 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spark_model_monitor.documents.check_results import WORST_FIRST, Bins, CheckResult, CheckStatus, Summary, whose
+from spark_model_monitor.documents.check_results import (
+    WORST_FIRST,
+    Bins,
+    CheckResult,
+    CheckStatus,
+    Summary,
+    shown_name,
+    whose,
+)
+from spark_model_monitor.documents.outcome import feature_outcomes
 from spark_model_monitor.documents.run_description import RunDescription, time_of
 
 SUMMARY, CHECKS = "summary.parquet", "checks.parquet"
@@ -38,6 +47,7 @@ SUMMARY_COLUMNS = pa.schema(
         *((name, pa.float64()) for name in ("value", "low", "high", "distance", "threshold")),
         ("status", pa.string()),
         ("violated", pa.list_(pa.string())),
+        ("outcome", pa.string()),
     ]
 )
 _CHECKS = pa.schema(
@@ -49,7 +59,7 @@ _CHECKS = pa.schema(
         ("component", pa.string()),
         *((name, pa.float64()) for name in ("effect", "distance", "distance_low", "distance_high", "low", "high")),
         ("smallest_change", pa.float64()),
-        *((name, pa.string()) for name in ("status", "reason", "segment", "where")),
+        *((name, pa.string()) for name in ("status", "reason", "segment", "where", "advice")),
     ]
 )
 
@@ -60,10 +70,12 @@ def summary_file(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[
     for result in results:
         found.setdefault(whose(result), []).append(result)
     rows = []
+    outcomes = {feature.name: feature.outcome.value for feature in feature_outcomes(results)}
     for row in summary.rows:
         members = {member.name: getattr(row, member.name) for member in fields(row)}
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
-        rows.append(members | _judged(found.get((row.name, row.part), []), members))
+        members |= _judged(found.get((row.name, row.part), []), members)
+        rows.append(members | {"outcome": outcomes.get(shown_name(row.name, row.part))})
     return {SUMMARY: _parquet(rows, SUMMARY_COLUMNS, {"bins": _packed(summary.bins)})}
 
 
@@ -91,6 +103,8 @@ def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
     columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in told.items()}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         columns[name] = column.cast(_SHARES) if name == "shares" else column
+    outcome = run.outcome.value if run.outcome is not None else None
+    columns["run_outcome"] = pa.repeat(pa.scalar(outcome, pa.string()), rows.num_rows)
     return pa.table(columns)
 
 

@@ -90,11 +90,18 @@ class _Catalog:
 
     def put(self, run_id: str, rows: pa.Table) -> None:
         frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)
-        columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
-        layout = f"({columns}, run_id string) USING parquet PARTITIONED BY (run_id)"
+        columns = {field.name: f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema}
+        layout = f"({', '.join(columns.values())}, run_id string) USING parquet PARTITIONED BY (run_id)"
         self._spark.sql(f"CREATE TABLE IF NOT EXISTS {self._name} {layout}")
+        # a table that an earlier release created may lack columns
+        existing = [name for name in self._spark.table(self._name).columns if name != "run_id"]
+        added = [name for name in columns if name not in existing]
+        if added:
+            definitions = ", ".join(columns[name] for name in added)
+            self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({definitions})")
+        ordered = ", ".join(f"`{name}`" for name in (*existing, *added))
         frame.createOrReplaceTempView(_VIEW)
-        self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT * FROM {_VIEW}")
+        self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT {ordered} FROM {_VIEW}")
         self._spark.catalog.dropTempView(_VIEW)
 
     def drop(self, run_id: str) -> None:

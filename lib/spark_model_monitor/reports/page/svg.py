@@ -218,6 +218,8 @@ def numbers(track: Track, times: Sequence[str]) -> Iterator[tuple[Mark, str, str
     for value, mark, time in zip(track.values, track.marks, times, strict=True):
         if value is None:
             yield Mark.NONE, "", f"{time}: no run"
+        elif mark is Mark.UNSURE:
+            yield mark, "?", f"{time}: no {track.title}, but it {mark.value}"
         else:
             yield mark, f"{value:.0f}" if value else "✓", f"{time}: {value:.0f} {track.title}"
 

@@ -72,7 +72,8 @@ def _service(url: str) -> Any:
 def _kind(report: Report) -> str:
     if not report.is_of_a_run:
         return "info"
-    return "warning" if report.alert.status is AlertStatus.IN_ALERT else "success"
+    kinds = {AlertStatus.IN_ALERT: "warning", AlertStatus.CANNOT_TELL: "info", AlertStatus.OK: "success"}
+    return kinds[report.alert.status]
 
 
 def _scheme(url: str) -> str:

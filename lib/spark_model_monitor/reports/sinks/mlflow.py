@@ -88,6 +88,7 @@ def _verdict(report: Report) -> dict[str, str]:
         "window": f"{moment(report.start)}/{moment(report.end)}" if report.start and report.end else None,
         "status": report.status,
         "alert": report.alert.status.value,
+        "outcome": None if report.outcome is None else report.outcome.value,
         "headline": None if report.said is None else str(report.said),
         "report": report.paths.get("page"),
     }

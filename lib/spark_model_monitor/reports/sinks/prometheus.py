@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import OutputFailed, SinkFailed, needing
 from spark_model_monitor.reports.notices import Report, sendable
 from spark_model_monitor.reports.outputs.printable import printable
@@ -36,8 +37,9 @@ def _ready(path: str, environment: Environment) -> None:
 def prometheus(report: Report, path: str, environment: Environment) -> None:
     """A text file for the node exporter with the run's numbers, on the driver's machine; each run replaces the whole file.
 
-    One gauge each for the number of violations, the alert (1 or 0) and the time of the run, and `model_monitor_metric` for
-    the metrics, labelled by name. Numbers that are not finite are left out and counted in the log.
+    One gauge each for the number of violations, the alert (1 or 0), whether the run can't tell (1 or 0) and the time of the
+    run, and `model_monitor_metric` for the metrics, labelled by name. Numbers that are not finite are left out and counted
+    in the log.
 
     Raises SinkFailed.
     """
@@ -68,6 +70,10 @@ def _of_run(report: Report) -> Iterator[Metric]:
     numbers = {
         "violations": ("Violations of the last monitoring run.", float(report.violations)),
         "alert": ("1 while the alert is InAlert.", float(report.alert.status is AlertStatus.IN_ALERT)),
+        "cannot_tell": (
+            "1 if the last monitoring run could not tell whether something changed.",
+            float(report.outcome is Outcome.CANNOT_TELL),
+        ),
         "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
     }
     for name, (meaning, number) in numbers.items():

@@ -28,7 +28,7 @@ def _ready(arn: str, environment: Environment) -> None:
 def sns(report: Report, arn: str, environment: Environment) -> None:
     """A message to a topic: text for mail subscribers, the webhook's JSON document for all others.
 
-    Filter policies can use the message attributes `alert`, `status` and `analysis_type`.
+    Filter policies can use the message attributes `alert`, `status`, `outcome` and `analysis_type`.
 
     Raises SinkFailed.
     """
@@ -44,6 +44,8 @@ def _message(report: Report) -> dict[str, Any]:
         "status": report.status if report.is_of_a_run else report.notices[0].kind,
         "analysis_type": report.analysis_type,
     }
+    if report.outcome is not None:
+        attributes["outcome"] = report.outcome.value
     return {
         "Subject": headline(report).encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
         "Message": json.dumps(bodies, ensure_ascii=False),

@@ -21,7 +21,12 @@ from pydantic.fields import FieldInfo
 from spark_model_monitor.data.reading.data import EngineName
 from spark_model_monitor.data.reading.formats import SparkFormat, TableFormat
 from spark_model_monitor.data.records.locations import MAX_RECORD_BYTES
-from spark_model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS, COMPARISON_METHODS, Rows
+from spark_model_monitor.documents.constraints import (
+    CATEGORICAL_DRIFT_METHODS,
+    COMPARISON_METHODS,
+    SUGGESTED_SHARE,
+    Rows,
+)
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.monitors.data_quality.comparison import COLUMNS
 from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
@@ -56,6 +61,8 @@ _MERGE = ("merge",)
 _IN_A_WINDOW = ("monitor", "merge")
 
 _USUAL = "the method's usual threshold"
+_METHOD = "{}, but Simple if only a threshold is given"
+_TEXT_METHODS = ", ".join(CATEGORICAL_METHODS)
 
 
 def _option(placeholder: str = "", *, initial: Any = None, **facts: Any) -> Any:
@@ -150,7 +157,7 @@ class JobConfig(BaseModel):
     baseline_constraints: str | None = _of_contract("FILE", jobs=_MONITOR)
     """constraints.json of the baseline."""
 
-    baseline_statistics: str | None = _of_contract("FILE", jobs=_MONITOR, analyses=_DATA_QUALITY)
+    baseline_statistics: str | None = _of_contract("FILE", jobs=_MONITOR, analyses=(*_DATA_QUALITY, *_OF_QUALITY))
     """statistics.json of the baseline."""
 
     baseline: str | None = _of_monitoring("PATH|previous")
@@ -225,6 +232,10 @@ class JobConfig(BaseModel):
     fail_on_violations: kinds.Switch = _of_monitoring(initial=False, opposite="succeed_on_violations")
     """End with exit status 4 if there are violations."""
 
+    fail_on: kinds.FailOn | None = _of_monitoring()
+    """Outcome that ends with a status of its own: violations (4), or cannot-tell (5 if a change that matters may have gone
+    unseen, 4 for violations)."""
+
     junit: str | None = _of_monitoring("FILE")
     """File for the checks as JUnit XML, for CI servers: one test case per check; a violation is a failure."""
 
@@ -281,35 +292,32 @@ class JobConfig(BaseModel):
     sagemaker_endpoint_datacapture_prefix: str | None = _of_contract("PATH", jobs=())
     """Prefix of the path of the captures."""
 
-    categorical_drift_method: Annotated[str, named_in(CATEGORICAL_DRIFT_METHODS)] = _of_contract(
-        "METHOD",
-        initial=DEFAULT_SETTINGS.categorical_drift_method,
-        jobs=_BASELINE,
-        analyses=_DATA_QUALITY,
-        choices=", ".join(CATEGORICAL_METHODS),
+    categorical_drift_method: Annotated[str | None, named_in(CATEGORICAL_DRIFT_METHODS)] = _of_contract(
+        "METHOD", default=_METHOD.format("LInfinity"), jobs=_BASELINE, analyses=_DATA_QUALITY, choices=_TEXT_METHODS
     )
     """Distance for text features: {choices}; written into the suggested constraints."""
 
-    comparison_method: Annotated[str, named_in(COMPARISON_METHODS)] = _suggestion(
-        "METHOD", initial=DEFAULT_SETTINGS.comparison_method, choices=", ".join(NUMERIC_METHODS)
+    comparison_method: Annotated[str | None, named_in(COMPARISON_METHODS)] = _suggestion(
+        "METHOD", default=_METHOD.format("Robust"), choices=", ".join(NUMERIC_METHODS)
     )
     """Distance for numeric features: {choices}; written into the suggested constraints."""
 
-    comparison_threshold: Annotated[
-        float, threshold_of("comparison_method", NUMERIC_METHODS), Field(validate_default=True)
-    ] = _suggestion("NUMBER", default=_USUAL)
-    """Distance above which a numeric feature has drifted; written into the suggested constraints."""
+    comparison_threshold: Annotated[float | None, threshold_of("comparison_method", NUMERIC_METHODS)] = _suggestion(
+        "NUMBER", default=_USUAL
+    )
+    """Distance above which a numeric feature has drifted, without allowance for noise; written into the suggested constraints."""
 
     categorical_comparison_threshold: Annotated[
-        float, threshold_of("categorical_drift_method", CATEGORICAL_METHODS), Field(validate_default=True)
+        float | None, threshold_of("categorical_drift_method", CATEGORICAL_METHODS)
     ] = _suggestion("NUMBER", default=_USUAL)
-    """Distance above which a text feature has drifted; written into suggested constraints."""
+    """Distance above which a text feature has drifted, without allowance for noise; written into the suggested constraints."""
 
-    datatype_check_threshold: kinds.Share = _suggestion(initial=DEFAULT_SETTINGS.datatype_check_threshold)
-    """Minimum share of values of the inferred type; written into the suggested constraints."""
+    datatype_check_threshold: kinds.Share | None = _suggestion(default=f"{SUGGESTED_SHARE:g}")
+    """Minimum share of values of the inferred type, without allowance for noise; written into the suggested constraints."""
 
-    domain_content_threshold: kinds.Share = _suggestion(initial=DEFAULT_SETTINGS.domain_content_threshold)
-    """Minimum share of text values in the baseline's domain; written into the suggested constraints."""
+    domain_content_threshold: kinds.Share | None = _suggestion(default=f"{SUGGESTED_SHARE:g}")
+    """Minimum share of text values in the baseline's domain, without allowance for noise; written into the suggested
+    constraints."""
 
     false_alarm_budget: kinds.Chance = _suggestion(
         initial=DEFAULT_SETTINGS.false_alarm_budget,
@@ -377,12 +385,11 @@ class JobConfig(BaseModel):
     """Positive class of a binary problem."""
 
     tolerance: kinds.ToleranceRule | None = _of_outcomes(default="interval, but none with --compat service")
-    """How far the suggested thresholds lie from the baseline's values: interval, absolute:0.02, relative:5%, or none."""
+    """Thresholds: interval, the baseline's own values, with allowance for noise; absolute:0.02 or relative:5%, so much worse,
+    without allowance; none, as interval, in the service's file."""
 
-    window_rows: kinds.Whole | None = _of_analysis(
-        analyses=(*_DATA_QUALITY, *_MODEL_QUALITY), default="as many as the baseline"
-    )
-    """Minimum number of rows in a window; the suggested limits allow for windows of that size."""
+    window_rows: kinds.Whole | None = _option(jobs=())
+    """Without effect: verdicts allow for the noise of windows of any size."""
 
     min_samples: kinds.Whole | None = _of_monitoring(analyses=_OF_QUALITY)
     """Minimum number of rows for a verdict on a metric; with fewer, checks.json says 'cannot tell'."""
@@ -526,6 +533,13 @@ class JobConfig(BaseModel):
         """A member of an enumeration by its value, without regard to case."""
         kind = enum_of(cls.model_fields[info.field_name or ""])
         return value if kind is None else read_name({str(member.value): member for member in kind}, value)
+
+    @property
+    def fails_on(self) -> kinds.FailOn | None:
+        """Which outcomes have an exit status of their own; None if a run that completed ends with 0."""
+        if self.fail_on is None and self.fail_on_violations:
+            return kinds.FailOn.VIOLATIONS
+        return self.fail_on
 
     @property
     def replays_service(self) -> bool:

@@ -63,7 +63,16 @@ GROUPS = {
     ),
     "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic"),
     "run": (
-        *("analysis_type", "engine", "compat", "report", "junit", "post_analytics_processor_script", "max_runtime"),
+        *(
+            "analysis_type",
+            "engine",
+            "compat",
+            "report",
+            "fail_on",
+            "junit",
+            "post_analytics_processor_script",
+            "max_runtime",
+        ),
         *("s3_encryption", "s3_kms_key", "progress", "env_file", "remote", "results_table"),
     ),
 }

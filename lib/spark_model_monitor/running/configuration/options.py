@@ -40,6 +40,13 @@ class Compatibility(str, Enum):
     SERVICE = "service"
 
 
+class FailOn(str, Enum):
+    """Which outcomes of a run have an exit status of their own; cannot-tell includes violations."""
+
+    VIOLATIONS = "violations"
+    CANNOT_TELL = "cannot-tell"
+
+
 @dataclass(frozen=True)
 class Option:
     """What is declared with an option in addition to its type and default.
@@ -344,12 +351,12 @@ def read_name(meant: Mapping[str, Any], value: Any) -> Any:
 
 
 def threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
-    """A threshold within the range of the distance that `setting` names; by default its usual threshold."""
+    """A threshold within the range of the distance that `setting` names, or of the first one of all."""
 
     def read(value: Any, info: ValidationInfo) -> Any:
-        method = methods.get(info.data.get(setting, next(iter(methods))))
         if value is None:
-            return method.facts["threshold"]
+            return None
+        method = methods.get(info.data.get(setting) or next(iter(methods)))
         if method.facts["range"][1] == 1:
             return _share(value)
         number = _number(value)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -241,7 +240,7 @@ def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseli
         constraints = with_thresholds(constraints, {name: {DRIFT: given} for name, given in config.threshold.items()})
     except (MonitorError, OSError, ValueError) as fault:
         raise BadConfiguration(f"{where}: {fault}") from fault
-    return replace(known, constraints=constraints)
+    return known.with_limits(constraints)
 
 
 def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineReference | None:

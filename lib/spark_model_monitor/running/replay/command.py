@@ -32,7 +32,7 @@ from spark_model_monitor.running.configuration.reading import (
     with_recognised_format,
 )
 from spark_model_monitor.running.layout import Layout, cache_directory
-from spark_model_monitor.running.runtime.status import ExitStatus, start_logging
+from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, start_logging
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, run_windows, windows_of
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
@@ -215,9 +215,9 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
             print(told, file=out, flush=True)
     finally:
         logging.disable(logging.NOTSET)
-    whole = (ExitStatus.COMPLETED, ExitStatus.VIOLATIONS)
-    failed = [status for status in statuses if status not in whole]
-    return next(iter(failed), max(statuses)), len(failed) < len(statuses)
+    failed = [status for status in statuses if status not in SUCCESSFUL]
+    worst = int(ExitStatus.VIOLATIONS) if ExitStatus.VIOLATIONS in statuses else max(statuses)
+    return next(iter(failed), worst), len(failed) < len(statuses)
 
 
 def _message(folder: str, status: int) -> str:

@@ -23,6 +23,7 @@ from spark_model_monitor.data.reading.formats import DELTA, TableFormat
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.reading.tables import Commit, commits_of
 from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.outcome import Outcome, worst_outcome
 from spark_model_monitor.documents.run_description import RunDescription, moment
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
 from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
@@ -44,6 +45,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
 from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place
 from spark_model_monitor.running.runtime.status import ExitStatus
@@ -185,8 +187,6 @@ def _learn(
     windows: Sequence[_Window], config: JobConfig, monitor: DataQualityMonitor
 ) -> Iterator[tuple[_Window, Findings]]:
     """Publish the baseline, and the verdict on each of its commits compared with the others."""
-    smallest = min(window.rows.state.item_count for window in windows)
-    monitor = monitor if monitor.window_rows else replace(monitor, window_rows=max(1, smallest))
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _names_of_commits([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
@@ -337,10 +337,14 @@ def _in_a_line(
     told = [f"{moment(commit.time)} ({', '.join(_changed(findings))})" for commit, findings in odd]
     more = f" and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
     counted = f"{len(found)} commit{'s' if len(found) > 1 else ''}, {len(odd)} with violations"
+    outcomes = [findings.outcome for _, findings in found]
+    unsure = outcomes.count(Outcome.CANNOT_TELL)
+    if unsure:
+        counted += f", {unsure} that can't tell"
+    status = exit_status(worst_outcome(outcomes), config.fails_on)
     if not odd:
         learning = f"; verdicts begin with {LEAST}" if len(found) < LEAST and found[0][1].known is None else ""
-        return f"Completed: {counted}{learning}.", ExitStatus.COMPLETED
-    status = ExitStatus.VIOLATIONS if config.fail_on_violations else ExitStatus.COMPLETED
+        return f"Completed: {counted}{learning}.", status
     return f"CompletedWithViolations: {counted}: {', '.join(told[:NAMED])}{more}.", status
 
 

@@ -17,6 +17,7 @@ from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.records.windows import duration
 from spark_model_monitor.documents import json_text
+from spark_model_monitor.documents.outcome import outcome_of_count
 from spark_model_monitor.documents.run_description import RunDescription, moment, time_of
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadState, NoData
 from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
@@ -39,9 +40,10 @@ from spark_model_monitor.running.inputs.run_inputs import (
 from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.results import LEDGER, Baseline
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
+from spark_model_monitor.running.runtime.ending import exit_status
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify
-from spark_model_monitor.running.runtime.status import ExitStatus, completed, outcome_of
+from spark_model_monitor.running.runtime.status import ExitStatus, completed
 from spark_model_monitor.statistics.states import Profile, State
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import join, storage_of
@@ -90,12 +92,13 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
         raise BadConfiguration("look_until is for the data quality of a window beside a baseline")
     counts = _Counts(config.output_path, moment(window.end), duration(until - window.start))
     volume = known.volume and replace(known.volume, until=until, by_then=counts.earlier(known.volume.earlier))
-    known = replace(known, volume=volume, memory=None)  # lasting changes are judged with whole windows
+    known = replace(known, volume=volume)
+    # What came since the previous look is added to its states
     folder = join(config.output_path, FOLDER)
     context = replace(context_of(config), end=until)
     since, state, newest, violations = _look_before(folder, window.start, monitor)
     if since >= moment(until):
-        return outcome_of(violations, fails=config.fail_on_violations)
+        return _end_of_look(violations, config)
     rows: Baseline | None = None
     try:
         rows = _scanned(engine, config, monitor, known, (time_of(since) if since else window.start, until))
@@ -106,6 +109,8 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
     except BadState:  # the columns have changed in the meantime
         rows = _scanned(engine, config, monitor, known, (window.start, until))
         state = rows.state
+    if isinstance(state, Profile):
+        state = known.required_numbers.read(state)
     ledger, runs = (rows.ledger, rows.runs) if rows else (Ledger((), 0, 0), ())
     ledger = replace(ledger, newest=ledger.newest or newest)  # without new data, the age of the newest row matters
     current = Baseline(monitor, state, monitor.metrics(state), ledger, context=context, runs=runs)
@@ -122,7 +127,12 @@ def look(job: Job, monitor: Monitor) -> tuple[str, int]:
         counts.remember(state.item_count if isinstance(state, Profile) else 0)
     if findings.count:
         notify(findings, run, config)
-    return outcome_of(findings.count, fails=config.fail_on_violations)
+    return _end_of_look(findings.count, config)
+
+
+def _end_of_look(violations: int, config: JobConfig) -> tuple[str, int]:
+    """Message and status: what a look can't tell, the whole window may."""
+    return completed(violations), exit_status(outcome_of_count(violations), config.fails_on)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,13 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.documents.outcome import (
+    FeatureOutcome,
+    Outcome,
+    feature_outcomes,
+    run_outcome,
+    unsure_features,
+)
 from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from spark_model_monitor.errors import ViolationsFound
@@ -102,6 +109,7 @@ class Baseline(AsTables):
     deequ: str | None = None
     judged: Judged | None = None
     source: Callable[[], Dataset] | None = field(default=None, compare=False)
+    hints: list[Hint] = field(default_factory=list, init=False, compare=False)
     known: list[tuple[Monitor, StoredBaseline]] = field(default_factory=list, init=False, compare=False)
 
     @cached_property
@@ -153,11 +161,16 @@ class Baseline(AsTables):
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
         page = self.monitor.page(self.metrics, (), self.state, None)
-        return Report(page_of_run(page, self.described("baseline", self.constraints), self.ledger))
+        described = self.described("baseline", self.constraints)
+        with_account = page_of_run(page, described, self.ledger, hints=self.hints)
+        return Report(with_account)
 
     def files(self) -> dict[str, bytes]:
         """Every file of the run by its name below the output path."""
-        return self.files_of_data() | (report_files(self.report().page) if self.context.report else {})
+        files = self.files_of_data()
+        if self.context.report:
+            files |= report_files(self.report().page)
+        return files
 
     def files_of_data(self) -> dict[str, bytes]:
         """The same files without the report."""
@@ -177,7 +190,12 @@ class Baseline(AsTables):
         return files
 
     def described(
-        self, job: str, constraints: Any, violations: int | None = None, baseline_run_id: str | None = None
+        self,
+        job: str,
+        constraints: Any,
+        violations: int | None = None,
+        baseline_run_id: str | None = None,
+        outcome: Outcome | None = None,
     ) -> RunDescription:
         """run.json of a job with this data. constraints: those that the run was compared with, or that it suggests."""
         return RunDescription(
@@ -191,6 +209,7 @@ class Baseline(AsTables):
             settings=getattr(constraints, "monitoring_config", None) or MonitoringConfig(),
             rows=self.ledger.kept_rows,
             violations=violations,
+            outcome=outcome,
             read_by=self.context.read_by,
             deequ=self.deequ,
             expectations=self.judged.digest if self.judged is not None else None,
@@ -287,6 +306,16 @@ class Findings(AsTables):
         """Number of violations."""
         return len(self.violations.violations)
 
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        """Changed, cannot tell, or unchanged; None if nothing was judged."""
+        return run_outcome(self.results)
+
+    @property
+    def unsure(self) -> tuple[FeatureOutcome, ...]:
+        """The features or metrics of which nobody can tell whether they changed, with the reason and what to do."""
+        return unsure_features(self.results)
+
     def to_pandas(self) -> pd.DataFrame:
         """One row for each check of each feature: status, observed number, threshold, counts, formula, reason; for
         violations also the alarm, its text, and since when; for bias also the group and the stage."""
@@ -298,23 +327,31 @@ class Findings(AsTables):
         table = pd.DataFrame(rows, columns=columns)
         return table.assign(status=[result.status.value for result in self.results])
 
-    def raise_for_violations(self) -> None:
+    def raise_for_violations(self, *, cannot_tell: bool = False) -> None:
         """Raise an error if there are violations, for tests and for the gates of a build.
+
+        Parameters
+        ----------
+        cannot_tell : bool, default False
+            Whether to raise it also if nobody can tell whether something changed.
 
         Raises
         ------
         ViolationsFound
-            If there are any. The text has one line per alarm.
+            If there are any. The text has one line per alarm, then one per feature that nobody can tell about.
         """
-        if self.count:
-            lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+        if cannot_tell:
+            lines += [f"  cannot tell: {each.name}, {each.reason}; to find out: {each.advice}" for each in self.unsure]
+        if self.count or (cannot_tell and lines):
             raise ViolationsFound("\n".join([f"{self._counted()}:", *lines]))
 
     def __repr__(self) -> str:
         return f"<Findings: {self._counted()}>"
 
     def _counted(self) -> str:
-        return f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+        counted = f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+        return f"{counted}, cannot tell" if self.outcome is Outcome.CANNOT_TELL else counted
 
     def _repr_html_(self) -> str:
         return f"<p>{self._counted()}</p>" + self.report().part
@@ -331,7 +368,7 @@ class Findings(AsTables):
 
     def _described(self, baseline: BaselineReference | None) -> RunDescription:
         run_id = baseline.run_id if baseline is not None else None
-        return self.current.described("monitor", self.constraints, self.count, run_id)
+        return self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
 
     def _page(self, described: RunDescription, around: Around) -> Page:
         page, said = self._own_page
@@ -356,7 +393,13 @@ class Findings(AsTables):
 
         omit_empty: leave out the file of violations if there are none. baseline: its location, to be recorded.
         """
-        checks = CheckResults(budget=self.budget, checks=self.results, hints=self.hints or None)
+        checks = CheckResults(
+            outcome=self.outcome,
+            outcomes=feature_outcomes(self.results) or None,
+            budget=self.budget,
+            checks=self.results,
+            hints=self.hints or None,
+        )
         described = self._described(baseline)
         files = {**self.current.files_of_data(), CHECKS: checks.to_json().encode()}
         files[described.FILE_NAME] = described.to_json().encode()

@@ -142,7 +142,8 @@ def run_baseline(
         require_columns(dataset.names)  # in a window, an extra column is a violation
         baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
-        _hinted(monitor, baseline, dataset, None)
+        hints = _hinted(monitor, baseline, dataset, None)
+        baseline.hints.extend(hints)
         for broken in (each for each in monitor.answered(baseline.judged, baseline.checks)[0] if each.is_violation):
             log.warning("%s: %s", broken.feature, broken.reason)
         return baseline

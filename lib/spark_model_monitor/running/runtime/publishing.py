@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.check_results import Alarm, CheckStatus, alarms_of, since_of
+from spark_model_monitor.documents.check_results import Alarm, alarms_of, since_of
 from spark_model_monitor.documents.run_description import BaselineReference, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
 from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
@@ -135,7 +135,8 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     violated = examples_lost(findings.results)
     window, newest = window_of(config), findings.current.ledger.newest
     age = None if window is None or newest is None else window.end - newest
-    found = known.raw_statistics(findings.current.state, violated, age)
+    unsure = {feature.name for feature in findings.unsure}
+    found = known.raw_statistics(findings.current.state, violated, age, unsure)
     if found is None:
         return
     try:
@@ -281,7 +282,8 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         records=findings.current.ledger.kept,
         since=dict(since) or None,
         recurring=(bool(violated) and all(map(is_recurring, violated))) or None,
-        lasting=any(each.since and each.status is not CheckStatus.VIOLATED for each in findings.results) or None,
+        outcome=None if config.replays_service else findings.outcome,
+        unsure=tuple(feature.name for feature in findings.unsure[:MOST_KEPT]) or None,
     )
 
 
@@ -315,6 +317,8 @@ def report_of(
         metrics=tuple(metrics_of(findings, config)),
         notices=notices,
         said=findings.headline(),
+        outcome=findings.outcome,
+        unsure=findings.unsure,
     )
 
 

@@ -85,26 +85,36 @@ class ExitStatus(IntEnum):
     BAD_CONFIGURATION = 2
     NO_DATA = 3
     VIOLATIONS = 4
+    CANNOT_TELL = 5
     FAILED = 255
     INTERRUPTED = 130
     TERMINATED = 143
 
 
+SUCCESSFUL = frozenset({ExitStatus.COMPLETED, ExitStatus.VIOLATIONS, ExitStatus.CANNOT_TELL})
+"""The statuses of runs that completed."""
+
 COMPLETED = "Completed: Job completed successfully with no violations."
+CANNOT_TELL = "Cannot tell whether {names} changed."
+"""Follows the message of a run without violations. Ours: the service has no such outcome."""
 VIOLATIONS = "CompletedWithViolations: Job completed successfully with {count} violations."
 WITHOUT_CHECKS = "Completed: Job completed successfully."
 """Log line of a job that doesn't look for violations, while the message file keeps to the contract."""
 FAILURE = "Error: {reason}"
 
 
-def completed(violations: int = 0) -> str:
-    """The exit message of a run with this many violations; a baseline has none."""
-    return VIOLATIONS.format(count=violations) if violations else COMPLETED
+def completed(violations: int = 0, unsure: str = "") -> str:
+    """The exit message of a run with this many violations; a baseline has none. unsure: names of the features or
+    metrics of which nobody can tell whether they changed.
+    """
+    if violations:
+        return VIOLATIONS.format(count=violations)
+    return printable(f"{COMPLETED} {CANNOT_TELL.format(names=unsure)}") if unsure else COMPLETED
 
 
-def outcome_of(violations: int, *, fails: bool) -> tuple[str, int]:
-    """Exit message and status of a monitoring run. fails: whether violations have their own exit status."""
-    return completed(violations), ExitStatus.VIOLATIONS if violations and fails else ExitStatus.COMPLETED
+def is_completed(message: str) -> bool:
+    """Whether an exit message is that of a run that completed without violations."""
+    return message.startswith(COMPLETED)
 
 
 def failed(reason: str) -> str:

@@ -141,7 +141,6 @@ LOADED = (
     "spark_model_monitor.running.inputs.data_sets",
     "spark_model_monitor.monitors.data_quality.scan",
     "spark_model_monitor.monitors.data_quality.causes",
-    "spark_model_monitor.monitors.data_quality.lasting",
     "spark_model_monitor.monitors.data_quality.segments",
     "spark_model_monitor.statistics.states.offences",
     "spark_model_monitor.statistics.verdicts.volume",
@@ -162,6 +161,7 @@ LOADED_FOR_SPARK = (
 _OUTCOMES = {
     ExitStatus.COMPLETED: ExecutionStatus.COMPLETED,
     ExitStatus.VIOLATIONS: ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
+    ExitStatus.CANNOT_TELL: ExecutionStatus.COMPLETED,  # in the service's words; the message says more
     ExitStatus.TERMINATED: ExecutionStatus.STOPPED,
     -15: ExecutionStatus.STOPPED,
     KILLED: ExecutionStatus.STOPPED,

@@ -49,12 +49,23 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
         return replace(known, fault=fault)
     alerts, fault = _alerts(plan)
     seen = alerts.windows[-WINDOWS:]
-    windows = tuple(SeenWindow(each.time, each.violations, tuple(each.since or {})) for each in seen)
+    windows = tuple(
+        SeenWindow(each.time, each.violations, tuple(each.since or {}), tuple(each.unsure or ())) for each in seen
+    )
     last = next(iter(record.latest_first), None)
     failure, failed_since = _failure(plan, record, now)
-    is_alert = alerts.status is AlertStatus.IN_ALERT
-    state = State.IN_ALERT if is_alert else State.FAILED if failure or fault else State.OK if windows else State.WAITING
-    since = _alert_since(alerts) if is_alert else failed_since
+    since = ""
+    if alerts.status is AlertStatus.IN_ALERT:
+        state = State.IN_ALERT
+        since = _alert_since(alerts)
+    elif failure or fault:
+        state = State.FAILED
+        since = failed_since
+    elif alerts.status is AlertStatus.CANNOT_TELL:
+        state = State.UNSURE
+        since = _turned(alerts, AlertStatus.CANNOT_TELL)
+    else:
+        state = State.OK if windows else State.WAITING
     page, fault = _page(plan, last, folder), fault or failure
     note = _in_a_line(last.exit_message or "") if last and plan.looks_at_commits and not fault else ""
     return replace(known, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
@@ -70,8 +81,12 @@ def _alerts(plan: Plan) -> tuple[Alerts, str]:
 
 def _alert_since(alerts: Alerts) -> str:
     began = (alerts.windows[-1].since or {}).values() if alerts.windows else ()
-    turned = [each.time for each in alerts.transitions if each.status is AlertStatus.IN_ALERT]
-    return min(began, default="") or (turned[-1] if turned else "")
+    return min(began, default="") or _turned(alerts, AlertStatus.IN_ALERT)
+
+
+def _turned(alerts: Alerts, status: AlertStatus) -> str:
+    """When the alert last got a status; empty if it never did."""
+    return next((each.time for each in reversed(alerts.transitions) if each.status is status), "")
 
 
 def _failure(plan: Plan, record: Record, now: datetime) -> tuple[str, str]:
@@ -140,13 +155,17 @@ def _tell(
     standing = {each.name: f"{each.state.name} {each.since}" for each in bad}
     news = [each for each in watched if each.name in standing and told.get(each.name) != standing[each.name]]
     over = sorted(set(told) - set(standing))
-    notices = [(_kinds(cause.of), Notice(ALERTS, cause.said)) for cause in causes_of(news)]
+    notices = []
+    for cause in causes_of(news):
+        is_unsure = cause.of[0].state is State.UNSURE
+        status = AlertStatus.CANNOT_TELL if is_unsure else AlertStatus.IN_ALERT
+        notices.append((_kinds(cause.of), status, Notice(ALERTS, cause.said)))
     if over:
         ended = [each for each in watched if each.name in over]
-        notices.append((_kinds(ended), Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
+        notices.append((_kinds(ended), AlertStatus.OK, Notice(ALERTS_OVER, f"no longer: {', '.join(over)}")))
     failures: tuple[str, ...] = ()
-    for kinds, notice in notices:
-        alert = AlertReport(AlertStatus.IN_ALERT if notice.kind == ALERTS else AlertStatus.OK, changed=True)
+    for kinds, status, notice in notices:
+        alert = AlertReport(status, changed=True)
         paths = {"page": str(page.absolute())}
         report = Report(kinds, "", now, alert, schedule=fleet.name, notices=(notice,), paths=paths)
         failures += deliver(report, fleet.sinks, environment).failures

@@ -57,7 +57,7 @@ def registered(
     categorical: whether it takes counts by category. symmetric: whether both sides may change places.
     range: its least and its largest value. higher_is_more: False of a p-value.
     threshold: its usual limit; None: constraints.json can't choose it for all features.
-    service: what the service calls it.
+    service: its name in the service's files; `Simple` is the service's for numbers, and ours for texts.
     """
     facts = {"formula": formula, "numeric": numeric, "categorical": categorical, "symmetric": symmetric, "range": range}
     return DISTANCES.register(name, **facts, higher_is_more=higher_is_more, threshold=threshold, service=service)
@@ -104,7 +104,7 @@ def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: flo
     return _above_noise(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
 
 
-@registered("l_infinity_categorical", categorical=True, formula=_SHARE_GAP)
+@registered("l_infinity_categorical", categorical=True, threshold=0.1, service="Simple", formula=_SHARE_GAP)
 def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
     """Largest difference between the shares of a category: 0 if all are equal, 1 if each side has a single category of its own.
 

@@ -199,6 +199,13 @@ class StepCdf:
         ranks: Ranks = self.ranks_upto()[np.searchsorted(self.values, points, side="right")]
         return ranks
 
+    def counts_at(self, points: Values) -> Counts:
+        """Number of values equal to each of `points`."""
+        ranks = self.ranks_upto()
+        last = ranks[np.searchsorted(self.values, points, side="right")]
+        counts: Counts = (last - ranks[np.searchsorted(self.values, points, side="left")]).astype(float)
+        return counts
+
     def quantiles(self, shares: Sequence[float]) -> list[float]:
         """The smallest values with at least these shares of all at or below them. There must be values."""
         places = np.searchsorted(self.cumulative, np.array(shares) * self.total, side="left")

@@ -1,15 +1,16 @@
 """The types of a column's cells by Deequ's rules: integers, fractions, booleans or other text; and lengths of vectors.
 
 `classify` inspects cells and `parse_numbers` reads the numeric ones, both on executors; `DataTypeCounts` is the state,
-and `VectorCounts` that of a column of arrays or vectors.
+and `VectorCounts` that of a column of arrays or vectors. Some texts are numbers to read_csv of pandas and not to Deequ,
+such as `.5`: they are counted as texts, and read as numbers.
 
-Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0).
+Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0); C11.34.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from operator import add, attrgetter
@@ -26,10 +27,15 @@ from spark_model_monitor.statistics.states.hashing import buffers_of
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
 Flags: TypeAlias = NDArray[np.bool_]  # shape (cells,)
+Letters: TypeAlias = NDArray[np.uint8]  # bytes of all texts
+Indices: TypeAlias = NDArray[np.int64]
 
 INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
 FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
 FRACTIONAL_PATTERN_WITHOUT_EXPONENTS = r"^[-+]? ?\d+\.\d+$"  # Deequ 2.0, which the service runs
+_OTHER_NUMBER = r"^(?: *[-+]?(?:\d+\.?\d*|\.\d+){exponent} *|[-+]?(?i:inf(?:inity)?))$"
+OTHER_NUMBER_PATTERN = _OTHER_NUMBER.replace("{exponent}", r"(?:[Ee][-+]?\d+)?")
+OTHER_NUMBER_PATTERN_WITHOUT_EXPONENTS = _OTHER_NUMBER.replace("{exponent}", "")
 
 FIRST_SECOND, LAST_SECOND = 1e9, 2e9  # times from 2001 to 2033
 UNITS_OF_SECONDS = (1.0, 1e3, 1e6, 1e9)  # how many are a second
@@ -39,13 +45,14 @@ _counts_of = attrgetter("missing", "integral", "fractional", "boolean", "text", 
 
 
 class DataType(IntEnum):
-    """The type that a cell appears to have."""
+    """The type that a cell appears to have. OTHER_NUMBER: a text to Deequ, and a number to pandas."""
 
     MISSING = 0
     INTEGRAL = 1
     FRACTIONAL = 2
     BOOLEAN = 3
     TEXT = 4
+    OTHER_NUMBER = 5
 
 
 @registered
@@ -76,9 +83,13 @@ class DataTypeCounts(State):
         if counts is None and len(kinds) and kinds.min() == kinds.max():
             # as most columns are, and bincount takes its time
             counts, kinds = np.array([len(kinds)]), kinds[:1]
-        found = np.bincount(kinds, counts, minlength=len(DataType))
-        nulls, *rest = (int(count) for count in found)
-        return cls(nulls + missing, *rest)
+        return cls.from_counts(np.bincount(kinds, counts, minlength=len(DataType)), missing=missing)
+
+    @classmethod
+    def from_counts(cls, counts: Sequence[float] | NDArray[Any], *, missing: int = 0) -> DataTypeCounts:
+        """The counts of cells, given by `DataType`, and of `missing` more."""
+        nulls, integral, fractional, boolean, text, other_numbers = (int(count) for count in counts)
+        return cls(nulls + missing, integral, fractional, boolean, text + other_numbers)
 
     @property
     def present(self) -> int:
@@ -108,14 +119,14 @@ class DataTypeCounts(State):
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     """The apparent type of each cell. accept_exponents: whether `1e-5` is a fraction (Deequ 2.1) or text (2.0)."""
     texts = values if values.type == pa.string() else values.cast(pa.string())
-    if len(texts) <= _FEW and not texts.null_count:
-        beginnings = {text[:1] for text in texts.view(pa.binary()).to_pylist()}
-        if beginnings.isdisjoint(_BEGIN_MORE):  # few words, as categories are
-            return np.full(len(texts), DataType.TEXT, dtype=np.int8)
-    if _are_all_plain_fractions(texts):
-        return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
-    rest = _may_be_more_than_text(texts)
+    if len(texts) <= _FEW and not texts.null_count:  # as the values of a category
+        are_words = [_is_word(word) for word in texts.view(pa.binary()).to_pylist()]
+        rest = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
+    elif _are_all_plain_fractions(texts):
+        return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
+    else:
+        rest = _may_be_more_than_text(texts)
     if texts.null_count:
         missing = texts.is_null().to_numpy(zero_copy_only=False)
         kinds[missing] = DataType.MISSING
@@ -138,7 +149,7 @@ def parse_numbers(
     """
     if kinds is None:
         kinds = classify(values, accept_exponents=accept_exponents)
-    numeric = (kinds == DataType.INTEGRAL) | (kinds == DataType.FRACTIONAL)
+    numeric = (kinds == DataType.INTEGRAL) | (kinds == DataType.FRACTIONAL) | (kinds == DataType.OTHER_NUMBER)
     if numeric.all():
         return _doubles(values)
     numbers = np.full(len(values), np.nan)
@@ -150,46 +161,84 @@ def parse_numbers(
 _OTHER_BYTES = np.zeros(256, dtype=np.bool_)
 _OTHER_BYTES[list(b"+-0123456789 .eE")] = True
 
-_BEGIN_MORE = frozenset(bytes([byte]) for byte in b"+,-./0123456789 tf")  # what may be more than a text
+_BEGIN_NUMBER = tuple(bytes([byte]) for byte in b"+-.0123456789 ")
+_END_NUMBER = tuple(bytes([byte]) for byte in b"0123456789. ")
+_OTHER_WORDS = frozenset({b"true", b"false", b"inf", b"infinity"})  # in lower case
 _LONGEST_BOOLEAN = len("false")
+_LOWER = np.uint8(0x20)  # the bit that makes an upper letter a lower one
 _SIXTEENTHS = (8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15)  # of a text, where it is looked at
 _FEW = 64  # texts cost a pattern less than a further look
 
 
+def _is_word(text: bytes) -> bool:
+    """Whether a text is surely neither a number nor a boolean."""
+    if text.startswith(_BEGIN_NUMBER):
+        return not text.endswith(_END_NUMBER) and text[1:].lower() not in _OTHER_WORDS
+    return text.lower() not in _OTHER_WORDS
+
+
 def _may_be_more_than_text(texts: pa.StringArray) -> NDArray[np.int64]:
-    """The places of texts that are like a number at their ends and at some places between, or as short as a boolean: few words,
-    names and ids are, and they cost no pattern then.
+    """The indices of texts that are like a number at their ends and at some positions between, or as short as a boolean, or like
+    an infinity: few words, names and ids are, and they cost no pattern then.
     """
     bounds, letters = buffers_of(texts)
     offsets = bounds.astype(np.int64)
     if not len(letters):
         return offsets[:0]
-    starts, lengths = offsets[:-1], np.diff(offsets)
+    starts = offsets[:-1]
+    lengths = np.diff(offsets)
     first = letters.take(np.minimum(starts, len(letters) - 1))  # an empty text may begin behind the last one
     hopeful = (first - np.uint8(ord("+")) <= ord("9") - ord("+")) | (first == ord(" "))
     if hopeful.any():
-        hopeful &= letters.take(np.maximum(offsets[1:], 1) - 1) - np.uint8(ord("0")) <= 9
+        last = letters.take(np.maximum(offsets[1:], 1) - 1)
+        hopeful &= last - np.uint8(ord(" ")) <= ord("9") - ord(" ")
         left = np.flatnonzero(hopeful & (lengths > 0))
-        begins, sizes, hopeful[:] = starts[left], lengths[left], False
+        begins = starts[left]
+        sizes = lengths[left]
+        hopeful[:] = False
         for sixteenth in _SIXTEENTHS:
             if len(left) <= _FEW or 2 * len(left) > len(texts):  # they are numbers, most of them
                 break
-            like = _OTHER_BYTES.take(letters.take(begins + (sizes * sixteenth >> 4))).nonzero()[0]
-            left, begins, sizes = left[like], begins[like], sizes[like]
+            is_like = _OTHER_BYTES.take(letters.take(begins + (sizes * sixteenth >> 4))).nonzero()[0]
+            left = left[is_like]
+            begins = begins[is_like]
+            sizes = sizes[is_like]
         hopeful[left] = True
+        is_signed = (first - np.uint8(ord("+")) <= ord("-") - ord("+")) & (last > ord("9"))
+        if is_signed.any():
+            _mark_infinities(hopeful, letters, starts + 1, lengths - 1, is_signed.nonzero()[0])
     hopeful |= ((first == ord("t")) | (first == ord("f"))) & (lengths <= _LONGEST_BOOLEAN)
+    begins_infinity = (first | _LOWER) == ord("i")
+    if begins_infinity.any():
+        _mark_infinities(hopeful, letters, starts, lengths, begins_infinity.nonzero()[0])
     return np.flatnonzero(hopeful)
+
+
+def _mark_infinities(hopeful: Flags, letters: Letters, starts: Indices, lengths: Indices, indices: Indices) -> None:
+    """Flag the texts, of those at some indices, that are as long as an infinity and begin like one."""
+    sizes = lengths[indices]
+    indices = indices[(sizes == len("inf")) | (sizes == len("infinity"))]
+    for offset, letter in enumerate(b"inf"):
+        if not len(indices):
+            return
+        indices = indices[(letters.take(starts[indices] + offset) | _LOWER) == letter]
+    hopeful[indices] = True
 
 
 def _tests(accept_exponents: bool) -> tuple[tuple[DataType, Callable[[pa.Array], Flags]], ...]:
     """The tests for cells that are not classified yet, cheapest and most frequent first."""
-    fractional = FRACTIONAL_PATTERN if accept_exponents else FRACTIONAL_PATTERN_WITHOUT_EXPONENTS
+    fractional = FRACTIONAL_PATTERN
+    other_number = OTHER_NUMBER_PATTERN
+    if not accept_exponents:
+        fractional = FRACTIONAL_PATTERN_WITHOUT_EXPONENTS
+        other_number = OTHER_NUMBER_PATTERN_WITHOUT_EXPONENTS
     return (
         (DataType.INTEGRAL, lambda texts: _flags(pc.ascii_is_decimal(texts))),
         (DataType.FRACTIONAL, _are_plain_fractions),
         (DataType.FRACTIONAL, lambda texts: _flags(pc.match_substring_regex(texts, fractional))),
         (DataType.INTEGRAL, lambda texts: _flags(pc.match_substring_regex(texts, INTEGRAL_PATTERN))),
         (DataType.BOOLEAN, lambda texts: _flags(pc.or_(pc.equal(texts, "true"), pc.equal(texts, "false")))),
+        (DataType.OTHER_NUMBER, lambda texts: _flags(pc.match_substring_regex(texts, other_number))),
     )
 
 
@@ -234,11 +283,12 @@ def _flags(booleans: pa.BooleanArray) -> Flags:
 
 
 def _doubles(texts: pa.Array) -> NDArray[np.float64]:
-    """Numeric texts as doubles. The patterns allow a space after the sign, which parsers don't."""
+    """Numeric texts as doubles. The patterns allow a space after the sign, and blanks around, which parsers don't."""
     try:
         numbers = pc.cast(texts, pa.float64())
     except pa.ArrowInvalid:
-        numbers = pc.cast(pc.replace_substring_regex(texts, r"^([-+]?) ", r"\1"), pa.float64())
+        trimmed = pc.replace_substring_regex(pc.ascii_trim_whitespace(texts), r"^([-+]) ", r"\1")
+        numbers = pc.cast(trimmed, pa.float64())
     return np.asarray(numbers)
 
 

@@ -112,6 +112,7 @@ class TextLengths(State):
 
 
 LONG = 256  # bytes of the longest text that is analysed; a scan only has the beginning of longer ones
+SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their sums are exact
 
 
 @registered
@@ -174,7 +175,8 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     letters = _between(content | np.uint8(0x20), "a", "z") | are_others
     characters = count((content & np.uint8(0xC0)) != 0x80) if are_others.any() else lengths
     size = np.maximum(lengths, 1)
-    return [characters, count(begins), 1000 * count(letters) // size, 1000 * count(_between(content, "0", "9")) // size]
+    digits = _between(content, "0", "9")
+    return [characters, count(begins), SHARES * count(letters) // size, SHARES * count(digits) // size]
 
 
 def _between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:

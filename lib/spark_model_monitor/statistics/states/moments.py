@@ -23,6 +23,9 @@ Values: TypeAlias = NDArray[np.float64]  # shape (values,)
 
 BLOCK_VALUES = 4096  # P1
 SMALL = 1e140  # the sum of squares of a block of numbers below this doesn't overflow
+ROUNDING = float(np.finfo(np.float32).eps)
+"""The largest relative difference of two means that may be rounding: numbers may have been stored with 24 bits, and a sum
+of doubles depends on the number of rows and on how they are split."""
 
 
 @registered

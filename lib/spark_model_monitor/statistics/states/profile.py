@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import wraps
 from typing import Any, ClassVar, TypeVar
@@ -26,12 +26,49 @@ from spark_model_monitor.statistics.states.frequencies import Frequencies
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.moments import Moments
 
+USUAL_NUMBERS = 0.98
+"""The share of a text column's present cells that are numbers in a column of numbers, unless somebody wrote another one."""
+
+LEAST_NUMBERS = 0.5  # with fewer, a column is one of texts, whatever a type check allows
+NEVER = math.inf  # only if the service takes all cells for numbers
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredNumbers:
+    """Which text columns are columns of numbers: the share of their present cells that have to be numbers.
+
+    by_feature: for features that a baseline knows. otherwise: for all others.
+    """
+
+    by_feature: Mapping[str, float] = field(default_factory=dict)
+    otherwise: float = NEVER
+
+    @classmethod
+    def from_threshold(cls, threshold: float) -> RequiredNumbers:
+        """For data without a baseline. threshold: of the type check; 1 is nobody's choice."""
+        return cls(otherwise=max(USUAL_NUMBERS if threshold == 1 else threshold, LEAST_NUMBERS))
+
+    def read(self, profile: Profile) -> Profile:
+        """The profile with such columns read as numbers; the same object if there are none."""
+        features = tuple(map(self._read_feature, profile.features))
+        if all(feature is before for feature, before in zip(features, profile.features, strict=True)):
+            return profile
+        return Profile(profile.item_count, features, profile.header)
+
+    def _read_feature(self, feature: FeatureProfile) -> FeatureProfile:
+        if not feature.is_partly_numbers:
+            return feature
+        required = self.by_feature.get(feature.name, self.otherwise)
+        if feature.num_numbers < required * feature.num_present:
+            return feature
+        return feature.read_as_numbers()
+
 
 @dataclass(frozen=True, slots=True)
 class Measures:
     """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
 
-    accept_exponents: whether a text like `1e-5` is a number.
+    accept_exponents: whether a text like `1e-5` is a number. required_numbers: which text columns are of numbers.
     counted: numeric features whose values are counted one by one, as those of text features always are.
     column_metrics: names of the metrics of numeric columns to gather (columns/).
     run_rows: of the shortest run of neighbouring rows that is kept, as of a baseline; 0: none are.
@@ -43,6 +80,7 @@ class Measures:
     """
 
     accept_exponents: bool = True
+    required_numbers: RequiredNumbers = field(default_factory=RequiredNumbers)
     counted: frozenset[str] = frozenset()
     column_metrics: tuple[str, ...] = ()
     run_rows: int = 0
@@ -112,14 +150,15 @@ class FeatureProfile(State):
     """The states of one feature.
 
     states: by kind, those that the column's type has and the scan computed; always data_types. lacking: kinds that the
-    feature can't have any more, because they didn't count all of its rows.
+    feature can't have any more, because they didn't count all of its rows. as_numbers: whether a text column is read as
+    one of numbers, although some of its cells are none; it isn't part of the state.
 
     data_types counts every cell, and NaN as missing. A text column also has moments, kll and frequencies: its numbers
-    count if it `is_numeric`, that is, if all present cells are numbers, and then cover all present cells.
+    count if it `is_numeric`, that is, if all present cells are numbers, or if it is read as numbers.
 
     inferred_type: as in documents: a numeric column's type, else the type of its cells; "Unknown" if a text column has
     no present cell, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: the
-    others. said: the cache of `once`.
+    others. num_numbers: the numbers among the present cells, as pandas reads them. said: the cache of `once`.
     """
 
     KIND: ClassVar[str] = "feature"
@@ -129,6 +168,7 @@ class FeatureProfile(State):
     column_type: ColumnType = ColumnType.TEXT
     states: Mapping[str, State] = field(default_factory=_nothing_counted)
     lacking: frozenset[str] = frozenset()
+    as_numbers: bool = field(default=False, compare=False)
     data_types: DataTypeCounts = field(init=False, repr=False, compare=False)
     moments: Moments | None = field(init=False, repr=False, compare=False)
     kll: KllSketch | None = field(init=False, repr=False, compare=False)
@@ -139,22 +179,30 @@ class FeatureProfile(State):
     is_numeric: bool = field(init=False, repr=False, compare=False)
     num_present: int = field(init=False, repr=False, compare=False)
     num_missing: int = field(init=False, repr=False, compare=False)
+    num_numbers: int = field(init=False, repr=False, compare=False)
     said: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Looks up once what is read hundreds of times."""
         types = self.state(DataTypeCounts) or DataTypeCounts()
+        members: dict[str, Any] = {name: self.state(kind) for name, kind in _KINDS.items()}
+        num_numbers = types.integral + types.fractional
+        moments = members["moments"]
+        if self.column_type is ColumnType.TEXT and moments is not None:
+            num_numbers = moments.present
         inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
-        found: dict[str, Any] = {
+        if self.as_numbers and inferred_type == "String":
+            inferred_type = "Integral" if num_numbers == types.integral else "Fractional"
+        members |= {
             "data_types": types,
-            **{name: self.state(kind) for name, kind in _KINDS.items()},
             "inferred_type": inferred_type,
             "is_numeric": inferred_type in ("Integral", "Fractional"),
             "num_present": types.present,
             "num_missing": types.missing,
+            "num_numbers": num_numbers,
             "said": {},
         }
-        for name, value in found.items():
+        for name, value in members.items():
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -194,6 +242,22 @@ class FeatureProfile(State):
         return self.num_present / self.data_types.total if self.data_types.total else math.nan
 
     @property
+    def num_others(self) -> int:
+        """The present cells of a numeric column that are no numbers; 0 for another column."""
+        return self.num_present - self.num_numbers if self.is_numeric else 0
+
+    @property
+    def is_partly_numbers(self) -> bool:
+        """Whether a text column that is not numeric has known numbers among its cells."""
+        if self.column_type is not ColumnType.TEXT or self.is_numeric or not self.num_numbers:
+            return False
+        return self.moments is not None and self.kll is not None
+
+    def read_as_numbers(self) -> FeatureProfile:
+        """The same feature as a column of numbers, if it has some."""
+        return replace(self, as_numbers=True) if self.is_partly_numbers else self
+
+    @property
     def exact_domain(self) -> dict[str, int] | None:
         """The counts of all values; None if they were not counted or some were dropped."""
         if self.frequencies is None or not self.frequencies.exact:
@@ -212,11 +276,13 @@ class FeatureProfile(State):
         if self._is_zero():
             return other
         both = self.states.keys() & other.states.keys()
+        are_numeric = all(side.is_numeric or not side.num_present for side in (self, other))
         return FeatureProfile(
             self.name,
             self.column_type,
             {kind: state + other.states[kind] for kind, state in self.states.items() if kind in both},
             frozenset((self._kinds | other._kinds) - both),
+            are_numeric and (self.as_numbers or other.as_numbers),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:

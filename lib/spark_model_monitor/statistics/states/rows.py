@@ -196,8 +196,8 @@ def placed_lot(lot: float, partition: int, row: int) -> float:
 class Run(NamedTuple):
     """Neighbouring rows. lot: a random number; the runs with the smallest lots are kept. rows: their number.
 
-    numbers: the present cells as doubles; empty if not all are numbers. hashes: of a text column's present cells.
-    present: which rows have a cell, one bit each; empty if all have.
+    numbers: the present cells as doubles, NaN for a text that is none; empty if fewer than half are numbers. hashes: of
+    a text column's present cells. present: which rows have a cell, one bit each; empty if all have.
     """
 
     lot: float
@@ -212,7 +212,7 @@ class Run(NamedTuple):
         return self.lot * (1 << _OF_LOT) % 1
 
     def followed_by(self, other: Run) -> Run:
-        """The rows of both, up to the maximum; texts count as numbers if all of them are."""
+        """The rows of both, up to the maximum; texts count as numbers if those of both do."""
         there = np.concatenate((self.rows_present(), other.rows_present()))[:ROWS_OF_A_GROUP]
         end = 8 * int(there.sum())
         are_numbers = all(run.numbers or not run.hashes for run in (self, other))
@@ -235,10 +235,32 @@ def first_runs_of(numbers: NDArray[np.float64], partition: int = 0) -> RowRuns:
 
 
 def values_of(runs: Sequence[Run], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The present cells of all runs in order, as numbers or as hashes of texts, and the number of cells of each run."""
+    """The present cells of all runs in order, as numbers or as hashes of texts, and the number of cells of each run. As numbers
+    they are without the texts that are none.
+    """
     cells = [run.numbers if numeric else run.hashes for run in runs]
     sizes = np.array([len(each) // 8 for each in cells], np.int64)
-    return np.frombuffer(b"".join(cells), np.float64 if numeric else np.uint64), sizes
+    if not numeric:
+        return np.frombuffer(b"".join(cells), np.uint64), sizes
+    numbers = np.frombuffer(b"".join(cells), np.float64)
+    if not any(run.hashes for run in runs):
+        return numbers, sizes
+    is_number = ~np.isnan(numbers)
+    if is_number.all():
+        return numbers, sizes
+    numbers_before = np.concatenate(([0], np.cumsum(is_number)))
+    ends = np.concatenate(([0], np.cumsum(sizes)))
+    return numbers[is_number], np.diff(numbers_before[ends])
+
+
+def rows_of_values(runs: Sequence[Run], *, numeric: bool) -> NDArray[np.float64]:
+    """The rows of each run whose cell is missing or a value: as numbers, without those of texts that are none."""
+    rows = np.array([run.rows for run in runs], dtype=float)
+    if not numeric or not any(run.hashes for run in runs):
+        return rows
+    texts = np.array([np.count_nonzero(np.isnan(np.frombuffer(run.numbers))) for run in runs], dtype=float)
+    rows -= texts
+    return rows
 
 
 @registered

@@ -83,9 +83,12 @@ def rest_of(cut: str) -> str:
 def in_segments(features: Iterable[FeatureProfile]) -> Iterator[FeatureProfile]:
     """Every feature in every segment, named `spend in plan=business`."""
     for feature in features:
-        found = feature.state(Segmented)
-        for segments in found.cuts.values() if found is not None else ():
-            yield from (replace(profile, name=f"{feature.name} in {label}") for label, profile in segments.items())
+        segmented = feature.state(Segmented)
+        if segmented is None:
+            continue
+        for segments in segmented.cuts.values():
+            for label, profile in segments.items():
+                yield replace(_read_like(profile, feature), name=f"{feature.name} in {label}")
 
 
 Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
@@ -94,20 +97,29 @@ Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
 
 def sides_of(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     """The segments that both have, except those cut by the feature itself."""
-    sides = [each.state(Segmented) if each is not None else None for each in (before, now)]
-    if sides[0] is None or sides[1] is None:
+    mine = before.state(Segmented) if before is not None else None
+    theirs = now.state(Segmented)
+    if before is None or mine is None or theirs is None:
         return {}
-    cuts, others = sides[0].cuts, sides[1].cuts
-    found: dict[str, dict[str, tuple[FeatureProfile, FeatureProfile]]] = {}
-    for cut in sorted(cuts.keys() & others.keys()):
-        if now.name not in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
-            labels = sorted(cuts[cut].keys() | others[cut].keys())
-            nothing = {label: FeatureProfile(label, now.column_type) for label in labels}
-            found[cut] = {
-                label: (cuts[cut].get(label, nothing[label]), others[cut].get(label, nothing[label]))
-                for label in labels
-            }
-    return found
+    segments_by_cut: dict[str, dict[str, tuple[FeatureProfile, FeatureProfile]]] = {}
+    for cut in sorted(mine.cuts.keys() & theirs.cuts.keys()):
+        if now.name in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
+            continue
+        segments_by_cut[cut] = {}
+        for label in sorted(mine.cuts[cut].keys() | theirs.cuts[cut].keys()):
+            empty = FeatureProfile(label, now.column_type)
+            segments_by_cut[cut][label] = (
+                _read_like(mine.cuts[cut].get(label, empty), before),
+                _read_like(theirs.cuts[cut].get(label, empty), now),
+            )
+    return segments_by_cut
+
+
+def _read_like(segment: FeatureProfile, whole: FeatureProfile) -> FeatureProfile:
+    """A segment of a column of numbers is of numbers, too, whatever else it holds."""
+    if segment.as_numbers == whole.as_numbers:
+        return segment
+    return replace(segment, as_numbers=whole.as_numbers)
 
 
 def added(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 Scores: TypeAlias = NDArray[np.float64]  # shape (windows, scores)
 
+SCORES = ("location", "spread", "missing")  # the raw statistics of a window that show the direction of a change
 DAY, WEEK = 1440, 7  # minutes, days
 LOOKED_BACK = 14  # days
 FEWEST_DAYS, MOST_OF_THEM = 5, 0.7  # days with an alarm, and their share of days since the first one

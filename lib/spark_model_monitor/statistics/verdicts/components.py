@@ -53,22 +53,22 @@ def rarer(totals: Counts, counts: Counts, size: Counts, of: Counts, columns: Pla
     totals, counts: each cell's count in both samples together, and in the sample. size, of: the rows of the sample, and
     of both; without rows nothing is rare. columns: the column of each cell, in ascending order.
     """
-    found = np.ones(len(totals))
+    p_values = np.ones(len(totals))
     share = size / np.maximum(of, 1.0)
     expected = totals * share
     more = counts > expected
     if not more.any():
-        return found
+        return p_values
     deviations = np.sqrt(expected * (1 - share) * (of - totals) / np.maximum(of - 1, 1.0))  # hypergeometric
     is_large = deviations > LARGE
     large = (more & is_large).nonzero()[0]
     if len(large):  # continuity correction: half a count
-        found[large] = of_each(normal_above, (counts[large] - 0.5 - expected[large]) / deviations[large])
+        p_values[large] = of_each(normal_above, (counts[large] - 0.5 - expected[large]) / deviations[large])
     few = (more & ~is_large).nonzero()[0]
     if len(few):
-        found[few] = _exactly(*(each[few] for each in (totals, counts, size, of, deviations, columns)))
-    least: Counts = np.minimum(found, 1.0)
-    return least
+        p_values[few] = _exactly(*(each[few] for each in (totals, counts, size, of, deviations, columns)))
+    clipped: Counts = np.minimum(p_values, 1.0)
+    return clipped
 
 
 def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts, columns: Places) -> Counts:
@@ -158,8 +158,8 @@ def fewest(most: int, is_enough: Callable[[int], bool]) -> int | None:
     reach = 1
     while reach < most and not is_enough(reach):  # the result is usually small
         reach *= 2
-    found = bisect_left(range(min(reach, most) + 1), True, lo=min(reach // 2, most), key=is_enough)
-    return found if found <= most else None
+    number = bisect_left(range(min(reach, most) + 1), True, lo=min(reach // 2, most), key=is_enough)
+    return number if number <= most else None
 
 
 LEAST_EFFECT = 0.02  # d: the smallest change of a share that is reported. Source: D4.1.
@@ -172,13 +172,12 @@ LEAST_EXPECTED = 5.0  # expected count of a cell in the smaller sample, in the c
 class Component:
     """One test. p: the p-value, 1 if the change is below the least effect. effect: the size of the change, as a share.
     tests: the number of tests. rivals: the smaller number of tests for independent rows: p is the smallest p-value
-    times it. chances: the p-values combined in p. direction: the direction, if it is not the mean's."""
+    times it. direction: the direction, if it is not the mean's."""
 
     name: str
     p: float
     effect: float
     tests: float = 1.0
-    chances: tuple[float, float] | None = None
     direction: str | None = None
     rivals: float | None = None
 
@@ -212,25 +211,29 @@ class Samples:
         return min(self.n, self.m)
 
 
-def fewer_are_missing(lacking: Lacking) -> bool:
-    """Whether so many fewer values are missing than in the baseline that it should be reported."""
-    (b, n), (w, m) = lacking
-    before, after, half = b / max(n, 1), w / max(m, 1), 0.5 / max(min(n, m), 1)
-    return before > after and (before - after >= LEAST_EFFECT or (before + half) / (after + half) >= LEAST_RATIO)
-
-
 def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
-    """The test for more missing values; empty if none is missing. Each side: numbers of missing values and of rows."""
-    (b, n), (w, m) = baseline, current
-    if not b + w:
+    """The two-sided test of the share of missing values; empty if none is missing. Each side: the numbers of missing
+    values and of rows.
+
+    Exact for exchangeable rows. Source: D4.1, "missing"; Fisher 1935, "The logic of inductive inference".
+    """
+    (missing_before, n), (missing_now, m) = baseline, current
+    missing = missing_before + missing_now
+    if not missing:
         return ()
-    before, after, half = b / n, w / m, 0.5 / min(n, m)
-    gap, p = after - before, 1.0
-    ratio = (after + half) / (before + half)
-    error = math.sqrt((b + w) * (n + m - b - w) / n / m / (n + m))
-    if w * n >= b * m and gap and (abs(gap) + error >= LEAST_EFFECT or ratio >= LEAST_RATIO):  # fewer are a hint
-        p = chance_of_more(b, n, w, m)
-    return (Component("missing", p, abs(gap)),)
+    before = missing_before / n
+    now = missing_now / m
+    gap = abs(now - before)
+    p = 1.0
+    # The least effect, reached together with the standard error
+    half = 0.5 / min(n, m)
+    ratio = (max(before, now) + half) / (min(before, now) + half)
+    error = math.sqrt(missing * (n + m - missing) / n / m / (n + m))
+    if gap and (gap + error >= LEAST_EFFECT or ratio >= LEAST_RATIO):
+        p_more = chance_of_more(missing_before, n, missing_now, m)
+        p_fewer = chance_of_more(n - missing_before, n, m - missing_now, m)
+        p = min(1.0, 2 * min(p_more, p_fewer))
+    return (Component("missing", p, gap, direction="up" if now > before else "down"),)
 
 
 def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
@@ -248,7 +251,7 @@ def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Com
     many = np.array([len(each.steps.cells[0]) for each in pooled])
     of_ends, ends = tails(counts, many)
     cells = _Cells(np.concatenate((counts, of_ends), axis=1), np.concatenate((many, ends)), 2 * samples)
-    means = [[each.mean_of(*scores) for scores in each.steps.scores.items()] for each in pooled]
+    means = [[each.compare_means(*scores) for scores in each.steps.scores.items()] for each in pooled]
     rarest = cells.rarest()
     of_cells = zip(pooled, means, cells.chi_square(len(sides)), rarest[: len(sides)], rarest[len(sides) :], strict=True)
     return [(each.kolmogorov(), *of_scores, each.range(), *others) for each, of_scores, *others in of_cells]
@@ -285,17 +288,19 @@ class _Cells:
         errors = np.sqrt(totals * (n + m - totals) / (n + m) ** 2 / self.effective)
         enough = ((sizes + errors >= LEAST_EFFECT) | (ratios >= LEAST_RATIO)) & (gaps != 0)
         scores = np.divide(sizes, errors, out=np.zeros(len(sizes)), where=enough)
-        enough &= scores >= self._of_each(np.maximum, scores)[self.columns] / 2  # no other cell can be the rarest
+        enough &= (
+            scores >= self._reduce_columns(np.maximum, scores)[self.columns] / 2
+        )  # no other cell can be the rarest
         looked_at = enough.nonzero()[0]
         columns = self.columns[looked_at]
         p = two_sided(totals[looked_at], counts[looked_at], n[looked_at], m[looked_at], columns)
-        found = [Component("cell", 1.0, size) for size in self._of_each(np.maximum, sizes).tolist()]
+        found = [Component("cell", 1.0, size) for size in self._reduce_columns(np.maximum, sizes).tolist()]
         least = np.lexsort((p, columns))[np.diff(columns, prepend=-1).nonzero()[0]]
         limits = np.zeros(len(found))
         limits[columns[least]] = p[least]
         others = n + m - self.totals + 1
         possible = 2 * (np.maximum(self.smaller - self.totals + 1, 0) / others) ** self.totals <= limits[self.columns]
-        tried, cells = (self._of_each(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
+        tried, cells = (self._reduce_columns(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
         of_least = (columns[least].tolist(), p[least].tolist(), sizes[looked_at[least]].tolist())
         for column, each, effect in zip(*of_least, strict=True):  # too small cells are not tests, two cells are one
             rivals = tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
@@ -325,7 +330,7 @@ class _Cells:
         sums = np.add.reduceat(np.insert(values, starts, 0.0, axis=1), starts + np.arange(len(starts)), axis=1).tolist()
         return [_chi_square(*each) for each in zip(self.samples[:first], sizes.tolist(), *sums, strict=True)]
 
-    def _of_each(self, ufunc: np.ufunc, values: Counts) -> Counts:
+    def _reduce_columns(self, ufunc: np.ufunc, values: Counts) -> Counts:
         """The values of each column, reduced by `ufunc`; 0 for a column without cells."""
         found = np.zeros(len(self.samples))
         found[self.filled] = ufunc.reduceat(values, self.starts)
@@ -363,7 +368,7 @@ class _Pooled:
         root = math.sqrt(self.samples.effective)
         return Component("ks", kolmogorov_above((root + 0.12 + 0.11 / root) * effect), effect)  # Stephens 1970
 
-    def mean_of(self, name: str, scores: Counts) -> Component:
+    def compare_means(self, name: str, scores: Counts) -> Component:
         """The test of the difference of the mean scores, with its permutation variance and a guard for skewness.
 
         A sketch's rank errors have either sign along the values: the standard deviation of the error of a mean is a

@@ -6,16 +6,16 @@ import math
 from collections.abc import Iterable, Sequence
 
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE
-from spark_model_monitor.statistics.drift.special_functions import normal_quantile
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, Component, Samples
+from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, Component, Samples, fewest_beyond_chance
 
 BUDGET = 1 / 720  # share of healthy runs that may have any violation: one in a month of hourly runs. Source: D4.
 
 _LEAST, _MOST = 1e-300, 0.75  # p-values are clipped to these: a p-value of 1 would outweigh all others. Source: D4.1.
 
 
-PARTS = {"drift": 4.0, "prediction drift": 2.0, "lasting drift": 2.0}  # parts of the budget; every other family has one
-WEIGHTS = {"location": 3.0, "spread": 3.0, "filled": 3.0, "cell": 1.5}
+PARTS = {"drift": 4.0, "prediction drift": 2.0}  # parts of the budget; every other family has one
+WEIGHTS = {"location": 3.0, "spread": 3.0, "cell": 1.5}
 """Weights above 1, for components that detect the most common changes. Source: D4.1."""
 
 
@@ -94,15 +94,51 @@ def smallest_share(share: float, samples: Samples, level: float, columns: int, *
     return high
 
 
-def smallest_gap(threshold: float, samples: Samples) -> float:
+FEW_MISSING = 10  # below this many missing values of a baseline, their number is not normal
+
+
+def smallest_missing(lacking: int, rows: int, current_rows: int, level: float, *, phi: float = 1.0) -> float:
+    """The smallest detectable rise of the share of missing values, by Fisher's exact test; infinite if none is.
+
+    lacking, rows: of the baseline. level: of the test. phi: the overdispersion factor.
+    """
+    share = lacking / rows
+    if lacking < FEW_MISSING:
+        fewest = fewest_beyond_chance(lacking, rows, current_rows, level)
+        if fewest is None:
+            return math.inf
+        critical_share = fewest / current_rows
+    else:
+        critical_share = share
+        critical_score = -normal_quantile(level)
+        for _ in range(4):  # the pooled share depends on the critical one
+            pooled = min((lacking + critical_share * current_rows) / (rows + current_rows), 1.0)
+            variance = pooled * (1 - pooled) * (1 / rows + 1 / current_rows)
+            critical_share = share + critical_score * math.sqrt(variance)
+    critical_share = share + (critical_share - share) * math.sqrt(phi)
+    if critical_share >= 1:
+        return math.inf
+    # the share of which nine in ten windows have at least the critical one: Wilson 1927
+    weight = POWER**2 * phi / current_rows
+    middle = critical_share + weight / 2
+    reach = math.sqrt(weight * (critical_share * (1 - critical_share) + weight / 4))
+    return (middle + reach) / (1 + weight) - share
+
+
+def smallest_gap(threshold: float, samples: Samples, *, phi: float = 1.0) -> float:
     """The smallest gap of two distributions that exceeds a threshold of `Robust` with 90 % power; may be above 1."""
-    error = math.sqrt(1 / samples.effective)
+    error = math.sqrt(phi / samples.effective)
     return threshold + (CRITICAL_VALUE + POWER / 2) * error + samples.error
 
 
 def shift_of_gap(gap: float) -> float:
     """The shift of a normal distribution, in standard deviations, that causes this gap; infinite if none does."""
     return 2 * normal_quantile((1 + gap) / 2) if gap < 1 else math.inf  # 2 · Φ(shift / 2) - 1 is the gap
+
+
+def gap_of_shift(shift: float) -> float:
+    """The gap that a shift of a normal distribution causes, in standard deviations."""
+    return 1 - 2 * normal_above(shift / 2)
 
 
 def _critical(level: float, columns: int) -> float:

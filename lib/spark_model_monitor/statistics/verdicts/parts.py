@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of, slices_of
 from spark_model_monitor.statistics.drift.special_functions import of_each
-from spark_model_monitor.statistics.verdicts.variation import Windows, ks_score, of_cells, scores_of_counts, sums_of
+from spark_model_monitor.statistics.verdicts.variation import Windows, ks_score, of_cells, sums_of
 
 Places = NDArray[np.int64]
 
@@ -68,25 +68,25 @@ class Parts:
 
     def raw(self) -> dict[str, Values]:
         """The raw statistics, each of shape (columns, parts)."""
-        of_kind = self._of_numbers() if self.are_numbers else {}
+        of_kind = self._compare_numbers() if self.are_numbers else {}
         size = np.ones(self.sizes.shape)
         return {
             "rows": self.sizes * size,
             "effective": self._effective,
             **of_kind,
             **self._mean_scores(),
-            **self._of_cells(),
+            **self._compare_cells(),
         }
 
     @property
     def _effective(self) -> Values:
-        found: Values = self.sizes * self.others / self.total[:, None]
-        return found
+        effective: Values = self.sizes * self.others / self.total[:, None]
+        return effective
 
-    def _of_numbers(self) -> dict[str, Values]:
+    def _compare_numbers(self) -> dict[str, Values]:
         keys = np.sort(self.of_part * len(self.values) + self.places)
         places = keys - self.of_part * len(self.values)
-        return {"ks": self._ks(places), **self._outside(places), "zero": self._zero()}
+        return {"ks": self._ks(places), **self._outside(places)}
 
     def _ks(self, places: Places) -> Values:
         """Kolmogorov-Smirnov scores: a part's gap is extreme before or at its own values. places: ascending by part."""
@@ -122,11 +122,6 @@ class Parts:
             above, below = (np.bincount(of, side, self.sizes.size).reshape(shape) for side in sides)
             found[name] = np.maximum(above, below) / self.sizes
         return found
-
-    def _zero(self) -> Values:
-        """The score of each part's count of the number 0."""
-        counts = _counted(self.of_part, (self.values == 0.0)[self.places]).reshape(self.sizes.shape)
-        return scores_of_counts(counts.sum(axis=1), counts.T, self.sizes.T.astype(float), self.total).T
 
     def _mean_scores(self) -> dict[str, Values]:
         """The mean scores: of numbers by rank, of texts by rank of frequency."""
@@ -168,7 +163,7 @@ class Parts:
         begins[self.firsts] = begins[at] = begins[at + 1] = True
         return begins[:-1].cumsum() - 1
 
-    def _of_cells(self) -> dict[str, Values]:
+    def _compare_cells(self) -> dict[str, Values]:
         cells = self._cells()
         totals = _counted(cells, self.totals)
         many = np.bincount(self.of_value[np.diff(cells, prepend=-1).nonzero()[0]])
@@ -217,16 +212,16 @@ def between_shares(scores: Sequence[Values], sizes: Places) -> Values:
     second = (upto[ends] - upto[starts + halves]) / (parts - halves)
     within = sums_of((first - second) ** 2, many) / np.maximum(many, 1) / 4  # the variance of the mean of two halves
     apart = np.maximum(_variances((first + second) / 2, many, np.maximum(many - 1, 1)) - within, 0.0)
-    found: Values = np.divide(apart, variance, out=np.zeros(len(sizes)), where=(many > 1) & (variance > 0))
-    return found
+    shares: Values = np.divide(apart, variance, out=np.zeros(len(sizes)), where=(many > 1) & (variance > 0))
+    return shares
 
 
 def _variances(values: Values, sizes: Places, freedoms: Places) -> Values:
     apart = values - np.repeat(sums_of(values, sizes) / np.maximum(sizes, 1), sizes)
-    found: Values = sums_of(apart * apart, sizes) / freedoms
-    return found
+    variances: Values = sums_of(apart * apart, sizes) / freedoms
+    return variances
 
 
 def _counted(places: Places, weights: NDArray[Any], least: int = 0) -> Values:
-    found: Any = np.bincount(places, weights, least)  # doubles, whatever its annotation says
-    return np.asarray(found)
+    counts: Any = np.bincount(places, weights, least)  # doubles, whatever its annotation says
+    return np.asarray(counts)

@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
-from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,16 @@ from spark_model_monitor.statistics.drift.special_functions import (
 )
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.rows import MOST_RUNS
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_EXPECTED, Component, Places, joined
+from spark_model_monitor.statistics.verdicts.components import (
+    LEAST_EFFECT,
+    LEAST_EXPECTED,
+    Component,
+    Places,
+    Samples,
+    chance_of_more,
+    joined,
+    two_sided,
+)
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
 Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
@@ -38,7 +46,10 @@ MANY_WINDOWS, LARGEST_GROWTH = 32, 1.5
 ENOUGH_WINDOWS = 16
 """From this many on, with fractions for smaller windows, windows are weighted by information. Source: D4.2."""
 
-LATER = ("nulls", "of", "zero")  # absent in files of earlier releases
+MOST_FREQUENT = 8  # values of a column whose shares are followed one by one
+VALUES = tuple(f"value{rank}" for rank in range(1, MOST_FREQUENT + 1))
+
+LATER = ("nulls", "of", *VALUES)  # absent in files of earlier releases
 
 OF_CELLS = ("chi2", "freedom", "cell", "cells")
 FIELDS = ("rows", "effective", "missing", "ks", "location", "spread", "beyond", "far", *OF_CELLS, "unseen", *LATER)
@@ -46,14 +57,17 @@ FIELDS = ("rows", "effective", "missing", "ks", "location", "spread", "beyond", 
 largest of `cells` cells; missing, location and spread have the sign of the change (for texts, of ranks by frequency).
 beyond, far: shares outside the reference's range, and by more than half its width; for texts whose values grow in
 number, the new values, and among how many. chi2, freedom: of the chi-square test. unseen: the share of categories that
-the reference lacks. nulls, of: missing values and rows. zero: the signed score of the number 0.
+the reference lacks. nulls, of: missing values and rows. value1, …: the scores of the baseline's most frequent values,
+from LEAST_EFFECT of its rows on.
 """
 
 MOST_DISPERSED = 1.3
 """Chi-square per degree of freedom: 1 for independent rows, within 0.06 for 32 parts and 20 cells."""
 
 FEWEST_ALIKE = 5  # groups, or columns, that show how similar their variances are
-OWN = 1.645  # standard deviations beyond which a column keeps its own variance, whatever the others have
+ONE_SIDED_95 = 1.645  # normal quantile
+LEAST_SCORE = 3.0  # a frequent value with a smaller score is not tested on its own
+CERTAIN = 3.09  # standard deviations: of 1,000 columns of independent rows one seems to vary more
 _POWERS = {"chi2": 1}  # for a statistic that is already squared
 _LEAST = 1e-200
 _NODES = np.logspace(-2, 3, 81)
@@ -70,47 +84,72 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
     return found
 
 
+def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Raw:
+    """The raw statistics of the most frequent values. totals: each value's count in all windows and their reference,
+    which have so many rows. windows, sizes: its counts in each window, and the windows' rows.
+    """
+    scores = np.full((len(windows), MOST_FREQUENT), np.nan)
+    scores[:, : len(totals)] = scores_of_counts(totals, windows, sizes[:, None], rows)
+    return dict(zip(VALUES, scores.T, strict=True))
+
+
 class PastWindows(dict[str, Values]):
     """The raw statistics of past windows. Results are cached for the next window, which mostly has the same size."""
 
     def __init__(self, raw: Raw) -> None:
         super().__init__(raw)
         self._effective = math.nan
-        self._alike: PastWindows | None = None
+        self._similar: PastWindows | None = None
         self._others: Others | None = None
-        self._spreads: dict[str, _Spread] = {}
+        self._dispersions: dict[str, Dispersion] = {}
+        self._outliers: dict[str, float | None] = {}
 
     @cached_property
     def group_size(self) -> float:
         freedom = float(self["freedom"].sum())
-        found = float(self["chi2"].sum()) / freedom if freedom else math.nan
-        return 1.0 if found <= MOST_DISPERSED else found
+        size = float(self["chi2"].sum()) / freedom if freedom else math.nan
+        return 1.0 if size <= MOST_DISPERSED else size
 
-    def alike(self, effective: float) -> PastWindows:
+    def similar(self, effective: float) -> PastWindows:
         """The windows of about this size or larger if there are many, else all windows."""
-        self._beside(effective)
-        if self._alike is None:
-            near = _growth({"effective": effective}, self) <= LARGEST_GROWTH
-            many = near.sum() >= MANY_WINDOWS
-            self._alike = PastWindows({name: each[near] for name, each in self.items()}) if many else self
-        return self._alike
+        self._set_size(effective)
+        if self._similar is None:
+            is_similar = _growth(effective, self) <= LARGEST_GROWTH
+            are_many = is_similar.sum() >= MANY_WINDOWS
+            self._similar = (
+                PastWindows({name: values[is_similar] for name, values in self.items()}) if are_many else self
+            )
+        return self._similar
 
-    def spread(self, name: str, effective: float, others: Others | None) -> _Spread:
-        """`_dispersion` for a window of this size, moderated by the other columns."""
-        self._beside(effective)
+    def dispersion(self, name: str, effective: float, others: Others | None) -> Dispersion:
+        """The dispersion of a statistic for a window of this size, shrunk towards that of the other columns."""
+        self._set_size(effective)
         if others is not self._others:
-            self._others, self._spreads = others, {}
-        if name not in self._spreads:
-            own = [*map(float, _dispersion(name, {"effective": effective}, self))]
-            self._spreads[name] = _moderated(own, others.of(name) if others is not None else (0.0, 1.0, 0.0))
-        return self._spreads[name]
+            self._others = others
+            self._dispersions = {}
+        if name not in self._dispersions:
+            estimate = estimate_dispersion(name, effective, self)
+            self._dispersions[name] = _shrink(estimate, others.prior(name) if others is not None else NO_PRIOR)
+        return self._dispersions[name]
 
-    def _beside(self, effective: float) -> None:
+    def outlier(self, name: str) -> float | None:
+        """How far the furthest window lies from the reference, if the column has outliers: an odd day moves all tests of
+        values, though not each of them shows it. None if there is none.
+        """
+        if name not in self._outliers:
+            names = [other for other in TESTS_OF_VALUES if other in self] if name in TESTS_OF_VALUES else [name]
+            is_odd = any(has_outlier(other, self) for other in names)
+            self._outliers[name] = _furthest(name, self) if is_odd else None
+        return self._outliers[name]
+
+    def _set_size(self, effective: float) -> None:
         if effective != self._effective:
-            self._effective, self._alike, self._spreads = effective, None, {}
+            self._effective = effective
+            self._similar = None
+            self._dispersions = {}
 
 
-def _kept(past: Raw) -> PastWindows:
+def _as_past_windows(past: Raw) -> PastWindows:
     return past if isinstance(past, PastWindows) else PastWindows(past)
 
 
@@ -159,16 +198,10 @@ def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
             found[name] = np.array([max(above, both.upto(low - by, "left")) / rows])
         return found
 
-    def zero() -> Raw:
-        at = both.values == 0.0
-        of_zero = scores_of_counts(totals[at], windows[:, at], sizes, float(both.total))
-        return {"zero": of_zero.sum(axis=1)}  # one value or none
-
     return OnDemand(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
-            "zero": zero,
             "ks": ks,
             "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
             "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
@@ -250,34 +283,114 @@ def allowed_for(
         own = 0.0 if moves else 1 / phi("location", now, past, groups.of_values, others) ** 2
         rivals = component.tests + (component.rivals - component.tests) * own
         component = replace(component, p=component.p / component.rivals * rivals, rivals=rivals)
-    p = _as_past_ones(component, now, past, groups.of(component.name), others)
+    p = _p_beside_past(component, now, past, groups.of(component.name), others)
     p = min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name))))
-    return Component(component.name, p, component.effect, component.tests)
+    return replace(component, p=p, rivals=None)
 
 
-def _as_past_ones(
+def _p_beside_past(
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> float:
+    """The component's p-value if windows vary as past ones did; 0 if they vary as independent rows do."""
+    name = component.name
+    if name == "range":
+        return _p_of_range(now, past)
+    compute = _p_of_chi_square if name == "chi2" else _p_of_score
+    p = compute(component, now, past, groups, others)
+    is_rare = max(p, component.p) <= RARE
+    outlier = _as_past_windows(past).outlier(name) if is_rare else None
+    if name == "missing":
+        p_of_outage = _p_beyond_outages(now, past, groups)
+        return min(p, p_of_outage) if outlier is None else p_of_outage
+    is_usual = outlier is not None and _distance(name, now) <= MUCH_MORE * outlier
+    return 1.0 if is_usual else p
+
+
+def _p_of_score(
     component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
 ) -> float:
     name = component.name
-    if name == "range":
-        return _of_range(now, past)
-    if name == "chi2":
-        return _of_chi_square(now, past, groups, others)
-    factor, spread = _variance(name, now, past, groups, others)
+    dispersion = _dispersion(name, now, past, others)
+    factor = dispersion.factor(groups)
     if factor <= 1:
         return 0.0
-    of_all = _largest_squared(now["cells"]) if name == "cell" else 1.0
-    of_moving = max(1.0, min(of_all, (1 + spread.even) / 2))  # the largest of the cells that vary like that
-    tests = min(component.tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_moving))))
-    whole, (freedom, wider) = factor, spread.tail if name != "cell" else _tail_of_cells(spread, now, past, others)
-    factor *= of_all / of_moving / wider
-    own = 1 / factor if spread.windows >= ENOUGH_WINDOWS - 1 else 1.0  # else the reference's own error dominates
-    p = _two_sided(component, now, factor, freedom, tests, own)
-    if name != "missing":
-        return p
-    from spark_model_monitor.statistics.verdicts.missing import chance_of_many
+    tests = component.tests
+    if name == "cell":  # the largest of all cells was expected; only so many of them vary
+        of_all = _largest_squared(now["cells"])
+        of_varying = max(1.0, min(of_all, (1 + dispersion.freedom_of_window) / 2))
+        factor *= of_all / of_varying
+        tests = min(tests, max(1.0, _SHARE_OF_LARGEST / normal_above(math.sqrt(of_varying))))
+    # a deviation's part that is due to independent rows; with few windows the reference's own error dominates
+    own = 1 / factor if dispersion.windows >= ENOUGH_WINDOWS - 1 else 1.0
+    return _two_sided(component, now, factor, dispersion.windows, tests, own)
 
-    return max(p, chance_of_many(now, past, whole, spread.windows))
+
+RARE = 0.01  # above this p-value outliers of the past don't matter
+MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
+OUTLIER = 5.0  # modified z-scores; of 32 normal windows one in 250 columns has such a one
+NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
+
+
+TESTS_OF_VALUES = ("location", "spread", "ks", "chi2", "cell")
+
+
+def has_outlier(name: str, past: Raw) -> bool:
+    """Whether a past window is an outlier among the others: windows then don't vary normally, and only one much further
+    out is unlike them.
+
+    Cube roots of squares are nearly normal, whatever their degrees of freedom (Wilson and Hilferty 1931).
+    Source: Iglewicz and Hoaglin 1993, "How to detect and handle outliers": modified z-scores.
+    """
+    if len(past["effective"]) < ENOUGH_WINDOWS or not np.isfinite(past[name]).all():
+        return False
+    expected = _expected(name, past)
+    if not expected.all():  # a single cell can't vary
+        return False
+    ratios = past[name] ** _POWERS.get(name, 2) / expected
+    between = max(0.0, float((ratios - 1).sum() / past["effective"].sum()))  # variance per row
+    ratios /= 1 + between * past["effective"]
+    scores = np.cbrt(ratios)
+    if name == "cell":
+        scores = np.array([*map(_score_of_largest, ratios.tolist(), past["cells"].tolist())])
+    middle = float(np.median(scores))
+    deviation = NORMAL_MAD * float(np.median(np.abs(scores - middle)))
+    return bool(scores.max() - middle > OUTLIER * deviation)
+
+
+def _furthest(name: str, past: Raw) -> float:
+    squares = past[name] ** _POWERS.get(name, 2)
+    return max(map(_distance_of, squares.tolist(), _expected(name, past).tolist(), past["effective"].tolist()))
+
+
+def _score_of_largest(ratio: float, cells: float) -> float:
+    """The normal score of the largest squared score of so many cells. ratio: of the square to what is expected."""
+    of_one = 2 * normal_above(math.sqrt(ratio * _largest_squared(cells)))
+    p = -math.expm1(cells * math.log1p(-min(of_one, 1 - 1e-9)))
+    return -normal_quantile(min(max(p, _LEAST), 1 - 1e-9))
+
+
+def _distance(name: str, now: Mapping[str, float]) -> float:
+    expected = {"chi2": now.get("freedom", 1.0), "cell": _largest_squared(now["cells"]) if name == "cell" else 1.0}
+    return _distance_of(now[name] ** _POWERS.get(name, 2), expected.get(name, 1.0), now["effective"])
+
+
+def _distance_of(square: float, expected: float, effective: float) -> float:
+    return math.sqrt(max(0.0, square - expected) / effective)
+
+
+def _p_beyond_outages(now: Mapping[str, float], past: Raw, groups: float) -> float:
+    """The p-value of the missing values beside the past window that lacked most of all; 1 if the share is not much
+    larger, or if there are fewer than 16 windows. However much the share varies, this is no window like the past ones.
+    """
+    is_counted = ~np.isnan(past["nulls"])
+    if np.count_nonzero(is_counted) < ENOUGH_WINDOWS:
+        return 1.0
+    missing, rows = past["nulls"][is_counted], past["of"][is_counted]
+    worst = int((missing / rows).argmax())
+    if now["nulls"] / now["of"] <= MUCH_MORE * missing[worst] / rows[worst]:
+        return 1.0
+    before = math.ceil(missing[worst] / groups), int(rows[worst] / groups)
+    return chance_of_more(*before, int(now["nulls"] / groups), int(now["of"] / groups))
 
 
 def _two_sided(
@@ -286,7 +399,8 @@ def _two_sided(
     """The p-value of a score with its variance multiplied by `factor`, which `freedom` degrees of freedom estimate. For
     small counts the exact p-value is better than the score. own: the share of a deviation due to independent rows.
     """
-    p, score = component.p / (component.rivals or component.tests), abs(now[component.name])
+    p = component.p / (component.rivals or component.tests)
+    score = abs(now[component.name])
     if p > _LEAST:
         exact = -normal_quantile(p / 2)
         score = min(exact, score + (exact - score) * own)
@@ -302,8 +416,40 @@ def _in_groups(component: Component, now: Mapping[str, float], groups: float) ->
         share: float = 1 - now["effective"] / rows  # the window's share of all values
         return 2 * math.pow(share, component.effect * rows / groups)
     if name == "chi2":
-        return _of_cells_of_groups(now, groups)
+        return _p_of_cells_of_groups(now, groups)
     return _two_sided(component, now, groups, max(rows / groups - 1, 1.0), component.tests, 1 / groups)
+
+
+def compare_values(
+    before: Counts,
+    after: Counts,
+    samples: Samples,
+    now: Mapping[str, float],
+    past: Raw,
+    groups: Groups,
+    others: Others | None,
+) -> Component | None:
+    """The test of the most frequent values, each with the dispersion of its own past scores; None if the past doesn't
+    show these. One dispersion for all cells hides a value that has always been there and is gone, if others vary.
+
+    before, after: the values' counts in the baseline and in the window.
+    """
+    components = []
+    for rank, name in enumerate(VALUES[: len(before)]):
+        is_known = ~np.isnan(past[name])
+        if np.count_nonzero(is_known) < FEWEST_WINDOWS:
+            continue
+        gap = abs(after[rank] / samples.m - before[rank] / samples.n)
+        if abs(now[name]) < LEAST_SCORE or gap < LEAST_EFFECT:
+            components.append(Component("cell", 1.0, gap))
+            continue
+        counts = np.array([[before[rank] + after[rank]], [after[rank]], [samples.n], [samples.m]])
+        p = float(two_sided(*counts)[0])
+        shown = past if is_known.all() else PastWindows({key: values[is_known] for key, values in past.items()})
+        tests = float(len(before))
+        adjusted = allowed_for(Component(name, min(1.0, tests * p), gap, tests), now, shown, groups, others)
+        components.append(replace(adjusted, name="cell"))
+    return min(components, key=lambda component: component.p, default=None)
 
 
 def unseen(
@@ -324,24 +470,32 @@ def unseen(
 
 def comparable(now: Mapping[str, float], past: Raw) -> Raw:
     """The past windows of about this size or larger if there are many, else all of them."""
-    return _kept(past).alike(now["effective"])
+    return _as_past_windows(past).similar(now["effective"])
 
 
 def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None) -> float:
     """The ratio of a score's variance to that of independent rows, at least 1."""
-    return _variance(name, now, past, groups, others)[0]
+    return _dispersion(name, now, past, others).factor(groups)
 
 
-def _variance(
-    name: str, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
-) -> tuple[float, _Spread]:
-    """`phi`, and the spread behind it. Variance between windows grows with their rows, variance from groups of rows
-    does not: what the groups of the window's rows explain is attributed to them.
+def certain_phi(
+    name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None
+) -> float:
+    """`phi` as far as past windows certainly show it, by the lower limit of the dispersion.
+
+    Source: Wilson and Hilferty 1931, "The distribution of chi-square".
     """
-    spread = _spread(name, now, past, others)
-    excess = max(0.0, spread.dispersion - 1)
-    of_groups = min(excess, groups - 1)
-    return 1 + of_groups + (excess - of_groups) * spread.scale, spread
+    dispersion = _dispersion(name, now, past, others)
+    error = 2 / 9 / (dispersion.windows * max(dispersion.freedom_of_window, 1.0))
+    least_ratio = dispersion.ratio / (1 - error + CERTAIN * math.sqrt(error)) ** 3
+    return replace(dispersion, ratio=least_ratio).factor(groups)
+
+
+def _dispersion(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> Dispersion:
+    return _as_past_windows(past).dispersion(name, now["effective"], others)
+
+
+NO_PRIOR = 0.0, 1.0  # degrees of freedom and variance that other columns add to a column's own
 
 
 class Others:
@@ -351,113 +505,111 @@ class Others:
     """
 
     def __init__(self, pasts: Sequence[Raw], effective: float) -> None:
-        self._now = {"effective": effective}
-        self._pasts = [comparable(self._now, past) for past in pasts]
-        self._found: dict[str, tuple[float, float, float]] = {}
+        self._effective = effective
+        self._pasts = [_as_past_windows(past).similar(effective) for past in pasts]
+        self._priors: dict[str, tuple[float, float]] = {}
 
-    def of(self, name: str) -> tuple[float, float, float]:
-        """The degrees of freedom that they add to a column (0 if they are too few or differ too much), their variance,
-        and the relative variance of their squares, 2 if normal.
+    def prior(self, name: str) -> tuple[float, float]:
+        """The degrees of freedom that the columns add to one of them (0 if they are too few or differ too much), and
+        their variance.
         """
-        if name not in self._found:
-            self._found[name] = self._moderation(name)
-        return self._found[name]
+        if name not in self._priors:
+            self._priors[name] = self._estimate_prior(name)
+        return self._priors[name]
 
-    def _moderation(self, name: str) -> tuple[float, float, float]:
-        known = [past for past in self._pasts if not np.isnan(past[name]).any() and _expected(name, past).all()]
-        sizes = [len(past["rows"]) for past in known]
-        most = max(sizes, key=sizes.count, default=0)
-        if sizes.count(most) < FEWEST_ALIKE:
-            return 0.0, 1.0, 0.0
+    def _estimate_prior(self, name: str) -> tuple[float, float]:
+        # Columns with equally many windows, as most have
+        usable = [past for past in self._pasts if not np.isnan(past[name]).any() and _expected(name, past).all()]
+        counts = [len(past["rows"]) for past in usable]
+        usual_count = max(counts, key=counts.count, default=0)
+        if counts.count(usual_count) < FEWEST_ALIKE:
+            return NO_PRIOR
         fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
-        past = {field: np.stack([each[field] for each in known if len(each["rows"]) == most]) for field in fields}
-        variances, windows, each, _, unequal = _dispersion(name, self._now, past)
+        columns = [past for past in usable if len(past["rows"]) == usual_count]
+        past = {field: np.stack([column[field] for column in columns]) for field in fields}
+        estimate = estimate_dispersion(name, self._effective, past)
+        # Columns that vary together count once
         ratios = past[name] ** _POWERS.get(name, 2) / _expected(name, past)
-        apart = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
-        different = min(1 / max(apart, 1e-9), len(ratios))  # columns that vary together count once
-        freedoms = windows * each
-        more, usual = moderation(freedoms * variances, freedoms)
-        thick = float((unequal * _by_chance(each, (windows + 1) * different)).mean())
-        return max(0.0, min(more, (different - 1) * float(freedoms.mean()))), usual, thick
-
-
-def _dispersion(name: str, now: Mapping[str, float], past: Raw) -> tuple[Values, Values, Values, Values, Values]:
-    """Along the last axis: the mean squared score of past windows, relative to independent rows; the number of windows
-    that estimate it; the degrees of freedom of each; the factor for the excess in a window of this size; the relative
-    variance of squares: 2 / degrees of freedom, more if few cells vary, above 2 for heavy-tailed windows.
-    """
-    growth, expected = _growth(now, past), _expected(name, past)
-    weights = _weights(growth)
-    loads = growth * weights
-    whole = weights.sum(axis=-1)
-    scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
-    usual = scale / loads.sum(axis=-1)
-    each = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
-    squares = past[name] ** _POWERS.get(name, 2)
-    found = (loads * squares).sum(axis=-1) / scale
-    usually = found[..., None] * expected
-    apart = (weights * (growth * (squares - usually)) ** 2).sum(axis=-1)
-    apart /= np.maximum((weights * (growth * usually) ** 2).sum(axis=-1), 1e-300)
-    return found, whole - 1, each, scale / whole, apart
-
-
-def _by_chance(each: Values | float, windows: Values | float) -> Values:
-    """The factor that removes from the variance of squares what chance may have added."""
-    found: Values = np.exp(-OWN * np.sqrt((2 + 4 / each) / windows))
-    return found
+        between_columns = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
+        different_columns = min(1 / max(between_columns, 1e-9), len(ratios))
+        freedoms = estimate.windows * estimate.freedom_of_window
+        freedom, variance = moderation(freedoms * estimate.ratio, freedoms)
+        return max(0.0, min(freedom, (different_columns - 1) * float(freedoms.mean()))), variance
 
 
 @dataclass(frozen=True, slots=True)
-class _Spread:
-    """`_dispersion` of one column, moderated by others. even: the degrees of freedom that match the squares' variance.
-    thick: that relative variance, above 2 if windows have heavy tails.
+class Dispersion:
+    """How much a statistic varies from window to window: the Pearson dispersion of McCullagh and Nelder.
+
+    ratio: the mean squared score of past windows, relative to independent rows. windows: the degrees of freedom of its
+    estimate. growth: the factor for the excess in a window of this size. freedom_of_window: the degrees of freedom of
+    one window's square: of many cells, as many as vary, by the variance of the squares (Satterthwaite).
     """
 
-    dispersion: float
+    ratio: float
     windows: float
-    scale: float
-    even: float
-    thick: float
+    growth: float
+    freedom_of_window: float
 
-    @property
-    def tail(self) -> tuple[float, float]:
-        """The degrees of freedom of Student's t for the error of the variance and for heavy-tailed windows (from their
-        kurtosis); and the ratio of variance to squared scale for the latter.
+    def factor(self, groups: float) -> float:
+        """The variance of a score relative to independent rows, at least 1. Variance between windows grows with their
+        rows, variance from groups of rows does not: what the groups of the window's rows explain is attributed to them.
         """
-        if self.thick <= 2:
-            return self.windows, 1.0
-        thick = (4 * self.thick - 2) / (self.thick - 2)
-        return 1 / (1 / self.windows + 1 / thick), thick / (thick - 2)
+        excess = max(0.0, self.ratio - 1)
+        of_groups = min(excess, groups - 1)
+        return 1 + of_groups + (excess - of_groups) * self.growth
 
 
-def _spread(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> _Spread:
-    return _kept(past).spread(name, now["effective"], others)
+class Dispersions(NamedTuple):
+    """The members of `Dispersion` for several columns."""
+
+    ratio: Values
+    windows: Values
+    growth: Values
+    freedom_of_window: Values
 
 
-def _moderated(found: Sequence[float], others: tuple[float, float, float]) -> _Spread:
-    """A column's `_dispersion`, shrunk towards that of the others. A column that varies significantly more than they
-    do, at the 5 % level, is left as it is (Wilson and Hilferty 1931).
+def estimate_dispersion(name: str, effective: float, past: Raw) -> Dispersions:
+    """The dispersion of past windows, along the last axis.
+
+    Source: D4.2; McCullagh and Nelder 1989, "Generalized Linear Models", 4.5; Satterthwaite 1946, "An approximate
+    distribution of estimates of variance components".
     """
-    (dispersion, windows, each, scale, apart), (more, usual, theirs_thick) = found, others
-    thick = max(apart * float(_by_chance(each, windows + 1)), 1e-9)
-    even = min(each, 2 / thick)
-    each = min(each, max(even, 1.0))
-    if more:
-        ratio, own, theirs = (dispersion / usual) ** (1 / 3), 2 / 9 / (windows * each), 2 / 9 / more
-        if (1 - theirs) * ratio - (1 - own) <= OWN * math.sqrt(own + theirs * ratio**2):
-            more /= each
-            dispersion, windows = (windows * dispersion + more * usual) / (windows + more), windows + more
-            thick = max(thick, theirs_thick)
-    return _Spread(dispersion, windows, scale, even, thick)
+    growth = _growth(effective, past)
+    expected = _expected(name, past)
+    weights = _weights(growth)
+    loads = growth * weights
+    total_weight = weights.sum(axis=-1)
+    scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
+    squares = past[name] ** _POWERS.get(name, 2)
+    ratio = (loads * squares).sum(axis=-1) / scale
+    # The degrees of freedom of one window: those of independent rows, or fewer if squares vary by more than chance
+    usual = scale / loads.sum(axis=-1)
+    freedom = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
+    means = ratio[..., None] * expected
+    variance = (weights * (growth * (squares - means)) ** 2).sum(axis=-1)
+    variance /= np.maximum((weights * (growth * means) ** 2).sum(axis=-1), 1e-300)
+    by_chance = np.exp(-ONE_SIDED_95 * np.sqrt((2 + 4 / freedom) / total_weight))
+    varying = 2 / np.maximum(variance * by_chance, 1e-9)
+    freedom = np.maximum(np.minimum(freedom, varying), 1.0)
+    return Dispersions(ratio, total_weight - 1, scale / total_weight, freedom)
 
 
-def _tail_of_cells(spread: _Spread, now: Mapping[str, float], past: Raw, others: Others | None) -> tuple[float, float]:
-    """The tail of the cells' variation, or of the mean's if heavier: the noise of rows hides it in many cells."""
-    # if all columns together have thin tails, one of many may seem heavy-tailed by chance
-    others_are_thin = others is not None and 0 < others.of("location")[2] <= 2
-    if others_are_thin or "location" not in past or np.isnan(past["location"]).any():
-        return spread.tail
-    return min(spread.tail, _spread("location", now, past, others).tail, key=itemgetter(0))
+def _shrink(estimate: Dispersions, prior: tuple[float, float]) -> Dispersion:
+    """A column's dispersion, shrunk towards that of the others. A column that varies significantly more than they do,
+    at the 5 % level, keeps its own (Wilson and Hilferty 1931).
+    """
+    ratio, windows, freedom = float(estimate.ratio), float(estimate.windows), float(estimate.freedom_of_window)
+    prior_freedom, prior_ratio = prior
+    if prior_freedom:
+        root = (ratio / prior_ratio) ** (1 / 3)
+        error, prior_error = 2 / 9 / (windows * freedom), 2 / 9 / prior_freedom
+        excess = (1 - prior_error) * root - (1 - error)
+        if excess <= ONE_SIDED_95 * math.sqrt(error + prior_error * root**2):
+            added = prior_freedom / freedom
+            ratio = (windows * ratio + added * prior_ratio) / (windows + added)
+            windows += added
+    return Dispersion(ratio, windows, float(estimate.growth), freedom)
 
 
 def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
@@ -481,7 +633,7 @@ def group_size(past: Raw) -> float:
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
     """
-    return _kept(past).group_size
+    return _as_past_windows(past).group_size
 
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
@@ -663,8 +815,8 @@ def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: floa
     return scores
 
 
-def _growth(now: Mapping[str, float], past: Raw) -> Values:
-    growth: Values = np.maximum(1.0, now["effective"] / past["effective"])  # larger windows are not scaled down
+def _growth(effective: float, past: Raw) -> Values:
+    growth: Values = np.maximum(1.0, effective / past["effective"])  # larger windows are not scaled down
     return growth
 
 
@@ -689,13 +841,14 @@ def _largest_squared(cells: float) -> float:
     return 1.0 if cells <= 2 else normal_quantile(_SHARE_OF_LARGEST / cells) ** 2
 
 
-def _of_range(now: Mapping[str, float], past: Raw) -> float:
+def _p_of_range(now: Mapping[str, float], past: Raw) -> float:
     windows = len(past["beyond"])
     rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
     if not now["far"]:
         return rank
-    rows, share = now["rows"], 1 - now["effective"] / now["rows"]  # share of all values
-    by_groups: float = 2 * share ** (now["beyond"] * rows / max(1.0, group_size(past)))
+    rows = now["rows"]
+    share_of_all = 1 - now["effective"] / rows
+    by_groups: float = 2 * share_of_all ** (now["beyond"] * rows / max(1.0, group_size(past)))
     return max(min(rank, lomax_above(now["far"], past["far"], 1 / rows)), by_groups)
 
 
@@ -704,26 +857,28 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
+def _p_of_chi_square(_: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
     """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
-    freedom, spread = now["freedom"], _spread("chi2", now, past, others)
-    by_groups = 2 / max(freedom, 1.0)  # the relative variance of the factor from groups
-    lone = max(0.0, (min(2 / spread.even, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
-    of_rows = min(group_size(past), groups, spread.dispersion * (1 - math.sqrt(lone)))
-    dispersed = max(1.0, of_rows)  # the part that groups of rows explain
-    statistic, (windows, wider) = now["chi2"] / dispersed, _tail_of_cells(spread, now, past, others)
-    noncentral = max(0.0, spread.dispersion / dispersed - 1) * spread.scale / wider
-    of_groups = _of_cells_of_groups(now, dispersed) if dispersed > 1 else 0.0
+    freedom = now["freedom"]
+    dispersion = _dispersion("chi2", now, past, others)
+    # What groups of rows explain: in all cells alike, so less if the windows' squares differ more than that
+    by_groups = 2 / max(freedom, 1.0)
+    of_few_cells = max(0.0, (min(2 / dispersion.freedom_of_window, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
+    of_groups = max(1.0, min(group_size(past), groups, dispersion.ratio * (1 - math.sqrt(of_few_cells))))
+    p_of_groups = _p_of_cells_of_groups(now, of_groups) if of_groups > 1 else 0.0
+    noncentral = max(0.0, dispersion.ratio / of_groups - 1) * dispersion.growth
     if not noncentral or not freedom:
-        return of_groups
-    weights = 2 * student_densities(_NODES, windows) * _STEPS
+        return p_of_groups
+    # The rest, averaged over the error of its estimate
+    weights = 2 * student_densities(_NODES, dispersion.windows) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
-    tails = normals_above((np.cbrt(statistic / (freedom + shift)) - (1 - width)) / np.sqrt(width))
-    return min(1.0, max(of_groups, float(weights @ tails)))
+    root = np.cbrt(now["chi2"] / of_groups / (freedom + shift))
+    tails = normals_above((root - (1 - width)) / np.sqrt(width))
+    return min(1.0, max(p_of_groups, float(weights @ tails)))
 
 
-def _of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
+def _p_of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
     """The tail of the chi-square statistic for groups of rows, few per cell."""
     z = -normal_quantile(max(chi_square_above(now["chi2"] / groups, int(now["freedom"])), 1e-300))
     rare = math.sqrt(groups * (now["freedom"] + 1) / now["rows"])

@@ -47,6 +47,14 @@ def test_a_page_that_lies_elsewhere_is_named_and_not_sent(report, environment, p
     assert (said["attachments"], said["type"]) == ([], "success")
 
 
+def test_what_nobody_can_tell_is_no_success(report, environment):
+    with http_server(200) as server:
+        apprise(report(violations=0, status=AlertStatus.CANNOT_TELL), url_of(server), environment())
+
+    said = json.loads(server.requests[0][2])
+    assert (said["type"], said["title"].partition(":")[0]) == ("info", "CannotTell")
+
+
 def test_a_schedule_without_runs_is_told_as_well(report, environment):
     notice = Notice("Overdue", "no run completed for 2 hours")
     with http_server(200) as server:

@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from spark_model_monitor.documents.alerts import AlertStatus
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import SinkFailed
 from spark_model_monitor.reports.sinks.prometheus import prometheus
 
@@ -44,7 +45,8 @@ def test_the_file_has_violations_alert_time_and_every_metric(report, environment
     for statistic, value in {"sample_count": 2, "sum": 7, "minimum": 3, "maximum": 4}.items():
         labels = (*RUN, "metric=feature_data_age", schedule, f"statistic={statistic}")
         assert samples[("model_monitor_metric", *labels)] == value
-    assert len(samples) == 8
+    assert samples[("model_monitor_cannot_tell", *RUN, schedule)] == 0
+    assert len(samples) == 9
 
 
 def test_without_violations_the_numbers_are_there_and_0(report, environment, tmp_path):
@@ -52,6 +54,15 @@ def test_without_violations_the_numbers_are_there_and_0(report, environment, tmp
     samples = samples_of(tmp_path / "a.prom")
 
     assert samples[("model_monitor_violations", *RUN, "monitoring_schedule=hourly")] == 0
+    assert samples[("model_monitor_alert", *RUN, "monitoring_schedule=hourly")] == 0
+
+
+def test_a_run_that_cannot_tell_has_a_number_of_its_own(report, environment, tmp_path):
+    unsure = report(violations=0, status=AlertStatus.CANNOT_TELL, outcome=Outcome.CANNOT_TELL)
+    prometheus(unsure, str(tmp_path / "a.prom"), environment())
+    samples = samples_of(tmp_path / "a.prom")
+
+    assert samples[("model_monitor_cannot_tell", *RUN, "monitoring_schedule=hourly")] == 1
     assert samples[("model_monitor_alert", *RUN, "monitoring_schedule=hourly")] == 0
 
 

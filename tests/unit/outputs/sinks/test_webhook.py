@@ -34,6 +34,8 @@ def test_one_document_arrives_with_model_window_status_violations_and_paths(repo
         "schedule": "hourly",
         "window": {"start": "2026-01-31T22:00:00Z", "end": "2026-01-31T23:00:00Z"},
         "status": "CompletedWithViolations",
+        "outcome": None,
+        "unsure": {"count": 0, "first": []},
         "headline": None,
         "notices": [],
         "alert": {

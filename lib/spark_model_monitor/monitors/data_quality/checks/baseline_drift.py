@@ -7,8 +7,9 @@ from dataclasses import replace
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.calibration import verdict
+from spark_model_monitor.monitors.data_quality.calibration import LONGER_WINDOWS, verdict
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
+from spark_model_monitor.monitors.data_quality.checks.limits import data_type
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import (
     BASELINE,
@@ -31,6 +32,9 @@ from spark_model_monitor.statistics.drift import (
 
 SWITCHED_OFF = "perform_comparison is Disabled"
 NOTHING = NumericDistribution(levels=())
+TOO_MANY_OTHERS = "{others:,} of {present:,} values are no numbers, more than data_type_check allows"
+LOST_VALUES = "the baseline's frequent values have at least {share:.0%} fewer of the records"
+MEND_BASELINE = "look at its values; make the baseline again if they are as they should be"
 TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
 
 
@@ -49,7 +53,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     """The distance from the baseline's distribution is at most the threshold; a p-value is at least the threshold.
 
     Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
-    If chance is allowed for, `drift_verdict` gives the verdict.
+    A suggested threshold allows for chance; one that a person requested decides alone.
 
     Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4 and D4.7; G16.
@@ -58,11 +62,14 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
     baseline, current = feature.baseline, feature.now
     reason = why_not_compared(baseline, current)
-    if reason:
+    if reason is not None:
+        return _not_compared(feature, threshold, reason)
+    reason = why_type_forbids(feature)
+    if reason is not None:
         return Finding.not_judged(threshold, reason)
     if feature.growth and not feature.against and PREVIOUS in feature.judged_references:
         return Finding.not_judged(threshold, GROWS)
-    if feature.calibration is not None and feature.rises and not feature.has_own_drift:
+    if feature.calibration is not None and feature.rises and not feature.is_drift_requested:
         return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
@@ -72,7 +79,39 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     if calibration is None:
         return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
-    return verdict(finding, threshold, column, calibration) if column is not None else finding
+    if column is None:
+        return finding
+    finding = verdict(finding, threshold, column, calibration, settings.change_that_matters)
+    if finding.status is CheckStatus.NOT_JUDGED:  # such as without values on one side
+        return finding.unsure(finding.reason or "", LONGER_WINDOWS)
+    return finding
+
+
+def _not_compared(feature: FeatureComparison, threshold: float, reason: str) -> Finding:
+    """Where the distributions can't be compared: by nature, as of values that are too many, or so that nobody can tell."""
+    finding = Finding.not_judged(threshold, reason)
+    if feature.calibration is None or feature.is_drift_requested:
+        return finding
+    if not (feature.baseline.is_never_compared or feature.now.is_never_compared):
+        return finding.unsure(reason, MEND_BASELINE)
+    lost_share = _lost_share(feature)
+    if lost_share > feature.settings.change_that_matters.share(feature.baseline.completeness):
+        return finding.unsure(LOST_VALUES.format(share=lost_share), MEND_BASELINE, is_change_seen=True)
+    return finding
+
+
+def _lost_share(feature: FeatureComparison) -> float:
+    """By how much the values that were frequent in the baseline lost, as a share of the present values, at least.
+
+    Only frequent values are counted one by one where there are many.
+    """
+    before = feature.before.frequencies if feature.before is not None else None
+    now = feature.current.frequencies
+    if before is None or now is None or not before.total or not now.total or not now.exact:
+        return 0.0
+    frequent_before = sum(before.counts.values())
+    frequent_now = sum(count for value, count in now.counts.items() if value in before.counts)
+    return frequent_before / before.total - frequent_now / now.total
 
 
 def against(feature: FeatureComparison, reference: str) -> Finding:
@@ -111,6 +150,17 @@ def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution
     if baseline.present and current.present and baseline.is_numeric != current.is_numeric:
         return TYPE_CHANGED.format(baseline=baseline.inferred_type.value, current=current.inferred_type.value)
     return None
+
+
+def why_type_forbids(feature: FeatureComparison) -> str | None:
+    """Why a column of numbers can't be compared, if it has more other values than its type check allows; None if it can."""
+    other_cells = feature.now.other_cells
+    if not other_cells:
+        return None
+    finding = data_type(feature, feature.settings.datatype_check_threshold)
+    if finding.status is not CheckStatus.VIOLATED:
+        return None
+    return TOO_MANY_OTHERS.format(others=other_cells, present=feature.now.present + other_cells)
 
 
 def compared_by(

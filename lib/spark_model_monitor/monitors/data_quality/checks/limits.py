@@ -12,12 +12,13 @@ import pyarrow as pa
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.calibration import judge_missing
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import GROWS, has_whole_numbers, why_lacking
 from spark_model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, of_share
-from spark_model_monitor.statistics.states import DataTypeCounts, Frequencies, Moments
+from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
 
 FORMULA = "values in the domain / present values"
 AT_MOST = "there are more distinct values than can be counted exactly; the share is at most the one observed"
@@ -113,7 +114,13 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     lacking, least = baseline.rows - baseline.present, 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least = feature.chance_of_missing
-    return feature.calibration.allowed_for(finding, COMPLETENESS, lacking, baseline.rows, least=least)
+    is_grouped = bool(feature.whole.groups)
+    finding = feature.calibration.allowed_for(
+        finding, COMPLETENESS, lacking, baseline.num_rows, least=least, rows_form_groups=is_grouped
+    )
+    phi = 1.0 if feature.calibration.rows_are_independent else feature.phi_of_missing
+    matters = feature.settings.change_that_matters
+    return judge_missing(finding, baseline, feature.calibration, matters, phi, rows_form_groups=is_grouped)
 
 
 TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
@@ -121,6 +128,7 @@ FRACTIONAL = (
     "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
     "unless its type is Int64"
 )
+OTHERS = "{others:,} of {present:,} values are no numbers; the others are compared"
 WHOLE = "all are whole numbers of a fractional type, as pandas makes of integers where one is missing, unless their type is Int64"
 
 
@@ -130,15 +138,16 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
 
     A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `exact_classes`, a value counts only for its own type,
     as in the service: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
-    allows for chance, and for the floats that pandas makes of integers when a first one is missing.
-    Source: C4.4, C11.1, C11.29, C11.32; G14; D4.6.
+    allows for chance, and for the floats that pandas makes of integers when a first one is missing. Values that the threshold
+    allows are counted; what compares numbers leaves them out.
+    Source: C4.4, C11.1, C11.29, C11.32, C11.34; G14; D4.6.
     """
     expected = feature.constraints.inferred_type
     if expected is InferredType.UNKNOWN:
         return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
     types, exact = feature.current.data_types, feature.whole.exact_classes
     finding = of_share(
-        _of_type(types, expected, exact=exact),
+        _count_of_type(feature.current, expected, exact=exact),
         types.present,
         threshold,
         formula=f"values that {'are exactly' if exact else 'fit in'} {expected.value} / present values",
@@ -146,26 +155,30 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     )
     if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
         groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
-        finding = feature.calibration.allowed_for(finding, CONTENTS, 0, feature.baseline.present, groups=groups)
+        baseline = feature.baseline
+        finding = feature.calibration.allowed_for(
+            finding, CONTENTS, baseline.other_cells, baseline.present + baseline.other_cells, groups=groups
+        )
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
         if is_violated and has_whole_numbers(feature.current):
-            return finding.but(status=CheckStatus.CANNOT_TELL, reason=WHOLE, description=None)
+            return finding.but(status=CheckStatus.PASSED, reason=WHOLE, description=None)
     are_numbers = types.integral + types.fractional == types.present
     if finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and are_numbers:
         return finding.but(reason=FRACTIONAL)
+    if finding.status is CheckStatus.PASSED and feature.current.num_others:
+        return finding.but(reason=OTHERS.format(others=feature.current.num_others, present=types.present))
     return finding
 
 
-def _of_type(types: DataTypeCounts, expected: InferredType, *, exact: bool) -> int:
-    own = {
-        InferredType.INTEGRAL: types.integral,
-        InferredType.FRACTIONAL: types.fractional,
-        InferredType.STRING: types.text + types.boolean,
-    }
-    if exact:
-        return own[expected]
-    widening = list(own)
-    return sum(own[narrower] for narrower in widening[: widening.index(expected) + 1])
+def _count_of_type(current: FeatureProfile, expected: InferredType, *, exact: bool) -> int:
+    """The present values that fit a type. exact: that are of no narrower type, either."""
+    types = current.data_types
+    if expected is InferredType.INTEGRAL:
+        return types.integral
+    if expected is InferredType.FRACTIONAL:
+        return types.fractional if exact else current.num_numbers
+    texts = types.text + types.boolean
+    return texts if exact else texts + types.integral + types.fractional
 
 
 NOT_NUMERIC = "the current data's values are not all numbers"

@@ -85,17 +85,22 @@ def _are_whole(feature: FeatureProfile) -> bool:
 def fewer_missing(seen: Seen) -> Said:
     """A smaller share of a feature's values is missing than in the baseline, by more than chance.
 
+    Features whose drift is tested are left out: that test reports it.
     Source: D4.1.
     """
-    found = {}
+    missing_by_feature: dict[str, tuple[int, int]] = {}
     for feature in seen.compared.features if seen.compared is not None else ():
-        n, m = feature.baseline.rows, feature.now.rows
-        there = feature.baseline.present, n, feature.now.present, m
-        if n and m and there[2] / m - there[0] / n >= LEAST_EFFECT and chance_of_more(*there) <= NEARLY_CERTAIN:
-            found[feature.constraints.name] = (m - there[2], m)
-    if found:
-        said = f"fewer values are missing than in the baseline: {listed(found)}"
-        yield found, f"{said}; is there a default in their place?"
+        before = feature.baseline
+        now = feature.now
+        if feature.is_drift_tested or not before.rows or not now.rows:
+            continue
+        gap = now.present / now.rows - before.present / before.rows
+        p = chance_of_more(before.present, before.rows, now.present, now.rows)
+        if gap >= LEAST_EFFECT and p <= NEARLY_CERTAIN:
+            missing_by_feature[feature.constraints.name] = (now.rows - now.present, now.rows)
+    if missing_by_feature:
+        said = f"fewer values are missing than in the baseline: {listed(missing_by_feature)}"
+        yield missing_by_feature, f"{said}; is there a default in their place?"
 
 
 @HINTS.register("follows_the_clock")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import CONCEPT_DRIFT
+from spark_model_monitor.documents.outcome import METRIC_CHANGE
 from spark_model_monitor.documents.page import number_text
 from spark_model_monitor.monitors.model_quality.calibration import (
     Calibration,
@@ -43,7 +44,6 @@ METRIC = "label_given_score"
 DRAWS = 400  # of labels; enough for the covariance of the two sums that are tested
 FEWEST_UNCERTAIN = 25.0
 """Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
-MOST_UNSEEN = 0.1  # share of flipped labels; if more could go undetected, there is no verdict
 MOVED, MUCH = 1.95, 0.05  # Kolmogorov's critical value at 0.001, and the smallest distance worth reporting
 
 CHANGED = "is another one: {seen}"
@@ -58,6 +58,7 @@ COST = "Inputs moved and cost {points:.1f} points of {metric}; the model held: a
 HELD = "Inputs moved, the model held: a score is worth what it was."
 AS_IT_WAS = "Inputs are as they were, and so is what a score is worth."
 UNSEEN = " Flipped labels in less than {smallest:.1%} of the rows would not be seen."
+LONGER_WINDOWS = "take longer windows, with more labels"
 TOO_SURE = (
     "by their scores {rows:.0f} rows could have either label; to tell a changed answer from chance takes {needed:.0f}"
 )
@@ -175,7 +176,7 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
     if drift is None:
         rows = max((min(uncertain_rows(known, side) for side in (known, here)) for known, here in sides), default=0.0)
         reason = TOO_SURE.format(rows=rows / groups, needed=FEWEST_UNCERTAIN)
-        return _finding(CheckStatus.CANNOT_TELL, before, now, reason=reason)
+        return _finding(CheckStatus.NOT_JUDGED, before, now, reason=reason)
     metric, real, told, apart = _headline(before, now)
     words: dict[str, Any] = {"metric": metric, "real": number_text(real, 3), "told": number_text(told, 3)}
     words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
@@ -192,8 +193,9 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
     half = (apart[1] - apart[0]) / 2
     said = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
     said = (said if is_moved else AS_IT_WAS) + UNSEEN.format(smallest=drift.smallest)
-    status = CheckStatus.CANNOT_TELL if drift.smallest > MOST_UNSEEN else CheckStatus.PASSED
-    return _finding(status, before, now, reason=said, **numbers)
+    if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
+        return _finding(CheckStatus.CANNOT_TELL, before, now, reason=said, advice=LONGER_WINDOWS, **numbers)
+    return _finding(CheckStatus.PASSED, before, now, reason=said, **numbers)
 
 
 def likeness_of(now: Scored) -> float:

@@ -26,6 +26,7 @@ from spark_model_monitor.documents.page import CurveChart, Page, PageSection
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.calibration import (
     FEWEST_ROWS,
     CalibrationCheck,
@@ -33,7 +34,7 @@ from spark_model_monitor.monitors.model_quality.calibration import (
     check_classes,
     compact,
 )
-from spark_model_monitor.monitors.model_quality.checks import ModelBaseline, check_all, ledger_of, violations_of
+from spark_model_monitor.monitors.model_quality.checks import check_all, ledger_of, violations_of
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     BUSINESS_VALUE,
     Estimation,
@@ -162,6 +163,7 @@ class EstimatedQualityMonitor(Monitor):
     BASELINE_STATE: ClassVar[type[State]] = Outcomes
     CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
     STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+    FINDS_STATISTICS: ClassVar[bool] = True
 
     plan: OutcomePlan
     false_alarm_budget: float = BUDGET
@@ -295,10 +297,10 @@ class EstimatedQualityMonitor(Monitor):
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None,
         state: State | None,
-        suggested: ModelQualityConstraints | None = None,
+        copy: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        known = ModelBaseline.made_of(constraints, statistics, state, suggested or constraints)
-        return replace(known, segments={})  # estimates are for all rows only
+        baseline = ModelBaseline.from_documents(constraints, statistics, state, copy)
+        return replace(baseline, segments={})  # estimates are for all rows only
 
     def check(
         self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
@@ -306,11 +308,12 @@ class EstimatedQualityMonitor(Monitor):
         if self.plan.is_regression:
             known = _of_errors_alone(known)
         if found.calibration.problem is not None:
+            reason = f"nothing is estimated: {found.calibration.problem}"
             return tuple(
-                Finding.not_judged(entry.threshold, f"nothing is estimated: {found.calibration.problem}").result(
-                    entry.comparison_operator.value, metric=PREFIX + name
-                )
-                for name, entry in known.of(self.plan.problem_type).items()
+                Finding.not_judged(entry.threshold, None)
+                .unsure(reason, "make the baseline again, with enough scores that are probabilities")
+                .result(entry.comparison_operator.value, metric=PREFIX + name)
+                for name, entry in known.limits(self.plan.problem_type).items()
             )
         plain = {name.removeprefix(PREFIX): measured for name, measured in found.measurement.metrics.items()}
         results = check_all(
@@ -364,7 +367,7 @@ class EstimatedQualityMonitor(Monitor):
 
 def _of_errors_alone(known: ModelBaseline) -> ModelBaseline:
     """The baseline without metrics that have no estimate."""
-    return known.without(set(known.of(ProblemType.REGRESSION)) - OF_ERRORS)
+    return known.without(set(known.limits(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
 def _as_estimate(result: CheckResult) -> CheckResult:

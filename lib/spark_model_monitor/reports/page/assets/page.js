@@ -31,7 +31,7 @@ for (const label of document.querySelectorAll(".sift")) {
   const [distances, statuses, cells, shares, baseline] = ["distances", "statuses", "cells", "shares", "baseline"].map(
     (name) => new Uint8Array(found[name]));
   const numbers = new Float32Array(found.numbers);
-  const columns = data.times.length, BINS = 22, VIOLATED = 0, NO_RUN = 5, NO_VALUE = 255;
+  const columns = data.times.length, BINS = 22, VIOLATED = 0, UNSURE = 1, NO_RUN = 5, NO_VALUE = 255;
   const at = new Int32Array(cells.length).fill(-1);
   for (let place = 0, next = 0; place < cells.length; place++) if (cells[place]) at[place] = next++;
 
@@ -50,6 +50,7 @@ for (const label of document.querySelectorAll(".sift")) {
       const light = distances[place] === NO_VALUE ? 55 : 66 - 34 * distance;
       return `hsl(${30 - 28 * Math.min(1, distance)} 78% ${dark.matches ? light + 8 : light}%)`;
     }
+    if (status === UNSURE) return dark.matches ? "hsl(43 50% 34%)" : "hsl(43 72% 76%)";
     if (distances[place] === NO_VALUE) return "hatch";
     return dark.matches ? `hsl(212 32% ${18 + 26 * distance}%)` : `hsl(212 52% ${88 - 32 * distance}%)`;
   };
@@ -129,7 +130,7 @@ for (const label of document.querySelectorAll(".sift")) {
     detail.replaceChildren();
     if (!shown.length) return;
     const place = row * columns + column, status = statuses[place];
-    const verdict = ["✗ violated", "no change seen", "✓ passed", "– not judged", "– no check", "no run"][status];
+    const verdict = ["✗ violated", "? may have changed", "✓ passed", "– not judged", "– no check", "no run"][status];
     const title = made("h3");
     title.append(made("bdi", data.names[row]), `, window ${data.times[column]}: ${verdict}`);
     detail.append(title);

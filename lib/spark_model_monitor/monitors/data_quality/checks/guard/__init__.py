@@ -24,13 +24,14 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.calibration import NAME_GROUPS, Calibration
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.documents import CONTENTS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, Registry
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
+from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.profile import once
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
 
@@ -118,7 +119,7 @@ class Evidence:
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
-            return finding.but(status=CheckStatus.CANNOT_TELL, reason=GROUPS)
+            return finding.unsure(GROUPS, NAME_GROUPS, is_change_seen=True)
         text = messages.changed(self.what.capitalize(), self.observed, self.expected)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
@@ -166,35 +167,52 @@ class Mean:
     mean: float
     variance: float
 
+    @classmethod
+    def from_whole_numbers(cls, count: int, total: int, squares: int, unit: int = 1) -> Mean:
+        """From the sum of whole numbers of `unit`ths and the sum of their squares; the variance of equal numbers is exactly 0."""
+        if not count:
+            return cls(0, 0.0, 0.0)
+        units = count * unit
+        spread = max(0, count * squares - total * total)
+        return cls(count, total / units, spread / units**2)
+
 
 def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
-    """Whether a mean differs by more than chance; None if a side has no values."""
+    """Whether a mean differs by more than chance and rounding; None if a side has no values."""
     if not baseline.count or not current.count:
         return None
-    apart = abs(current.mean - baseline.mean)
-    spread = math.sqrt((baseline.variance + current.variance) / 2)
+    difference = abs(current.mean - baseline.mean)
+    if difference <= ROUNDING * max(abs(baseline.mean), abs(current.mean)):
+        difference = 0.0
+    deviation = math.sqrt((baseline.variance + current.variance) / 2)
     return Evidence(
         what,
         current.mean,
         baseline.mean,
         baseline.count,
         current.count,
-        _chance_apart(apart, baseline, current, 1),
-        _chance_apart(apart, baseline, current, GROUP),
-        apart > 0 and apart >= LEAST_SHIFT * spread,
+        _chance_of_difference(difference, baseline, current, 1),
+        _chance_of_difference(difference, baseline, current, GROUP),
+        difference > 0 and difference >= LEAST_SHIFT * deviation,
     )
 
 
-def _chance_apart(apart: float, baseline: Mean, current: Mean, group: int) -> float:
+def _chance_of_difference(difference: float, baseline: Mean, current: Mean, group: int) -> float:
     """Two-sided tail of the difference of means, widened like that of numbers with a skewness of 2."""
-    fewest = min(baseline.count, current.count) // group
-    if not apart or fewest * group < FEWEST_OF_MEAN or fewest < 2:
+    groups = min(baseline.count, current.count) // group
+    if not difference or groups * group < FEWEST_OF_MEAN or groups < 2:
         return 1.0
     error = math.sqrt(group * (baseline.variance / baseline.count + current.variance / current.count))
     if not error:
         return 0.0
-    z = apart / error
-    return 2 * normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(fewest))))
+    return 2 * widened_tail(difference / error, groups)
+
+
+def widened_tail(z: float, count: float) -> float:
+    """The upper tail, widened like that of a mean of this many numbers with a skewness of 2."""
+    if z <= 0 or math.isinf(z):
+        return normal_above(z)
+    return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(count))))
 
 
 def has_numbers(*sides: FeatureProfile) -> bool:

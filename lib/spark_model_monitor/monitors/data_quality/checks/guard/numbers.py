@@ -87,13 +87,14 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
 @GUARDS.register("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
 def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No value of a column of numbers is a text that is not a number, however small the share of such texts.
+    """The share of texts among numbers is not above the baseline's; if that is 0, texts are a new kind of value.
 
     If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low.
     Source: D4.9.
     """
     if not before.is_numeric or not feature.are_texts:
         return None
-    types = feature.current.data_types
-    others = types.present - types.integral - types.fractional, types.present
-    return of_share("share of texts among the numbers", (0, before.num_present), others, is_kind=True)
+    current = feature.current
+    texts = current.num_present - current.num_numbers
+    baseline = before.num_others, before.num_present
+    return of_share("share of texts among the numbers", baseline, (texts, current.num_present), is_kind=True)

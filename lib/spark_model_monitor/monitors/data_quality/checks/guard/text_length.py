@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GROUP,
     GUARDS,
@@ -20,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import has_dates
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes, Words
-from spark_model_monitor.statistics.states.ends import LONG
+from spark_model_monitor.statistics.states.ends import LONG, SHARES
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
 
 FEWEST_WORDS = 10  # distinct ones
@@ -39,17 +37,24 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     what = "mean length of the texts"
     if feature.growth:  # later names may be longer
         return None
-    if shapes := _shapes(feature, before):
-        characters = ((each.characters, each.characters_squared) for each in shapes)
-        means = (
-            _mean(each.texts + each.long, total + LONG * each.long, squared + LONG**2 * each.long)
-            for each, (total, squared) in zip(shapes, characters, strict=True)
-        )
-        return of_means(what, *means)
+    if shapes := _free_text_shapes(feature, before):
+        return of_means(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
     old, new = exact_counts(before), exact_counts(feature.current)
     if old is None or new is None or not feature.are_texts or feature.constraints.domains is not None:
         return None
-    return of_means(what, _length(old), _length(new))
+    return of_means(what, _mean_length_of_values(old), _mean_length_of_values(new))
+
+
+def _mean_length(shapes: TextShapes) -> Mean:
+    characters = shapes.characters + LONG * shapes.long
+    squares = shapes.characters_squared + LONG**2 * shapes.long
+    return Mean.from_whole_numbers(shapes.texts + shapes.long, characters, squares)
+
+
+def _mean_length_of_values(frequencies: Frequencies) -> Mean:
+    characters = sum(len(value) * count for value, count in frequencies.counts.items())
+    squares = sum(len(value) ** 2 * count for value, count in frequencies.counts.items())
+    return Mean.from_whole_numbers(frequencies.total, characters, squares)
 
 
 @GUARDS.register("text_letters_check", needs=TextShapes, same_as=SAME)
@@ -58,13 +63,26 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
     Source: D4.9.
     """
-    if feature.growth or not (shapes := _shapes(feature, before)):
+    if feature.growth:
         return None
-    letters = (_mean(each.texts, each.letters / 1e3, each.letters_squared / 1e6) for each in shapes)
-    digits = (_mean(each.texts, each.digits / 1e3, each.digits_squared / 1e6) for each in shapes)
-    both = of_means("share of letters in the texts", *letters), of_means("share of digits in the texts", *digits)
-    found = min((each for each in both if each), key=lambda each: (not each.is_large, each.p), default=None)
-    return found and replace(found, p=2 * found.p, grouped_p=2 * found.grouped_p)
+    shapes = _free_text_shapes(feature, before)
+    if shapes is None:
+        return None
+    old, new = shapes
+    letters = of_means("share of letters in the texts", _mean_letters(old), _mean_letters(new))
+    digits = of_means("share of digits in the texts", _mean_digits(old), _mean_digits(new))
+    if letters is None or digits is None:
+        return None
+    clearest = min(letters, digits, key=lambda evidence: (not evidence.is_large, evidence.p))
+    return replace(clearest, p=2 * clearest.p, grouped_p=2 * clearest.grouped_p)
+
+
+def _mean_letters(shapes: TextShapes) -> Mean:
+    return Mean.from_whole_numbers(shapes.texts, shapes.letters, shapes.letters_squared, unit=SHARES)
+
+
+def _mean_digits(shapes: TextShapes) -> Mean:
+    return Mean.from_whole_numbers(shapes.texts, shapes.digits, shapes.digits_squared, unit=SHARES)
 
 
 @GUARDS.register("text_words_check", needs=TextShapes, same_as=(*SAME, "text_letters_check"))
@@ -73,11 +91,11 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
     Source: D4.9.
     """
-    shapes = _shapes(feature, before)
-    if not shapes or shapes[0].words <= shapes[0].texts:
+    shapes = _free_text_shapes(feature, before)
+    if shapes is None or shapes[0].words <= shapes[0].texts:
         return None
-    means = (_mean(each.texts, each.words, each.words_squared) for each in shapes)
-    return of_means("mean number of words", *means)
+    old, new = (Mean.from_whole_numbers(side.texts, side.words, side.words_squared) for side in shapes)
+    return of_means("mean number of words", old, new)
 
 
 @GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))
@@ -87,13 +105,17 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
     old, new = before.state(Words), feature.current.state(Words)
-    if old is None or new is None or not _shapes(feature, before) or old.different < FEWEST_WORDS:
+    if old is None or new is None or old.different < FEWEST_WORDS or _free_text_shapes(feature, before) is None:
         return None
     (b, n), (w, m) = old.new_in(new)
     group = max(1, GROUP >> max(old.level, new.level))  # of the words kept by sampling
-    found = of_share("share of words that the baseline never had", (b, n), (w, m))
-    p = chance_of_more(-(-b // group), n // group, w // group, m // group) if min(n, m) >= group else 1.0
-    return found and replace(found, p=p, grouped_p=p, share=None)
+    evidence = of_share("share of words that the baseline never had", (b, n), (w, m))
+    if evidence is None:
+        return None
+    p = 1.0
+    if min(n, m) >= group:
+        p = chance_of_more(-(-b // group), n // group, w // group, m // group)
+    return replace(evidence, p=p, grouped_p=p, share=None)
 
 
 @GUARDS.register("code_length_check", needs=TextLengths, same_as=("categorical_values_check", "data_type_check"))
@@ -103,16 +125,18 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Numbers are codes if they are padded with zeros, as in 00501.
     Source: D4.9.
     """
-    sides = _lengths(feature, before)
-    if not sides or len(sides[0].counts) != 1:
+    lengths = _text_lengths(feature, before)
+    if lengths is None or len(lengths[0].counts) != 1:
         return None
-    (length,), moments = sides[0].counts, before.moments
-    is_filled_up = moments is not None and moments.maximum >= 0 and abs(moments.minimum) < 10.0 ** (length - 1)
-    if not length or (before.is_numeric and (length == 1 or not is_filled_up)):
+    (length,) = lengths[0].counts
+    moments = before.moments
+    is_padded = moments is not None and moments.maximum >= 0 and abs(moments.minimum) < 10.0 ** (length - 1)
+    if not length or (before.is_numeric and (length == 1 or not is_padded)):
         return None
-    old, new = before.num_present, feature.current.num_present
-    others = new - sides[1].counts.get(length, 0) - sides[1].counts.get(0, 0)
-    return of_share("share of texts of another length", (0, old), (others, new), is_kind=True)
+    total = feature.current.num_present
+    current = lengths[1].counts
+    of_other_length = total - current.get(length, 0) - current.get(0, 0)
+    return of_share("share of texts of another length", (0, before.num_present), (of_other_length, total), is_kind=True)
 
 
 @GUARDS.register("empty_text_check", needs=TextLengths, same_as=("categorical_values_check",))
@@ -121,35 +145,27 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
     Source: D4.9.
     """
-    sides = _lengths(feature, before)
-    if not sides or before.is_numeric:
+    lengths = _text_lengths(feature, before)
+    if lengths is None or before.is_numeric:
         return None
-    present = before.num_present, feature.current.num_present
-    counts = ((each.counts.get(0, 0), total) for each, total in zip(sides, present, strict=True))
-    return of_share("share of empty texts", *counts, alien=EMPTY_ALIEN, is_kind=True)
+    baseline = lengths[0].counts.get(0, 0), before.num_present
+    current = lengths[1].counts.get(0, 0), feature.current.num_present
+    return of_share("share of empty texts", baseline, current, alien=EMPTY_ALIEN, is_kind=True)
 
 
-def _lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
+def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
     """The text lengths of both sides; None if a side has none, or they are unknown."""
     old, new = before.state(TextLengths), feature.current.state(TextLengths)
-    return (old, new) if old is not None and new is not None and feature.are_texts else None
-
-
-def _shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
-    """The characters of texts without a domain, on both sides; None where values are dates, or they are unknown."""
-    old, new = before.state(TextShapes), feature.current.state(TextShapes)
-    if old is None or new is None or not old.texts + old.long or not new.texts + new.long:
+    if old is None or new is None or not feature.are_texts:
         return None
-    return None if not feature.are_texts or feature.constraints.domains is not None or has_dates(before) else (old, new)
+    return old, new
 
 
-def _mean(count: int, total: float, squared: float) -> Mean:
-    mean = total / count if count else 0.0
-    return Mean(count, mean, max(0.0, squared / count - mean * mean) if count else 0.0)
-
-
-def _length(frequencies: Frequencies) -> Mean:
-    lengths = np.array([len(value) for value in frequencies.counts], dtype=float)
-    weights = np.array(list(frequencies.counts.values()), dtype=float)
-    mean = float(np.average(lengths, weights=weights))
-    return Mean(frequencies.total, mean, float(np.average((lengths - mean) ** 2, weights=weights)))
+def _free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
+    """The characters of texts without a domain, on both sides; None where values are dates or numbers, or they are unknown."""
+    old, new = before.state(TextShapes), feature.current.state(TextShapes)
+    if old is None or new is None or not old.texts + old.long or not new.texts + new.long or before.is_numeric:
+        return None
+    if not feature.are_texts or feature.constraints.domains is not None or has_dates(before):
+        return None
+    return old, new

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
-from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compared
+from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import unit_of_times
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
@@ -74,11 +74,17 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
     far = of_share("share of times far from all ages", (0, old.total), (new.beyond(*ends), new.total), alien=FAR_ALIEN)
     if far is not None and far.is_large and far.is_alien:
         return far
-    found = compared("age", moments[0], moments[1])
-    was, now = old.quantiles(shares), new.quantiles(shares)
-    moved = np.abs(now - was) - SLACK - PART * np.abs(was) > 0
-    place = int(moved.argmax())
-    if found is None:
+    evidence = compare_means("age", moments[0], moments[1])
+    if evidence is None:
         return None
-    told = f"{[*TENTHS][place]} in hours"
-    return replace(found, what=told, observed=now[place] / HOUR, expected=was[place] / HOUR, is_large=bool(moved.any()))
+    before_ages = old.quantiles(shares)
+    now_ages = new.quantiles(shares)
+    is_moved = np.abs(now_ages - before_ages) - SLACK - PART * np.abs(before_ages) > 0
+    index = int(is_moved.argmax())
+    return replace(
+        evidence,
+        what=f"{[*TENTHS][index]} in hours",
+        observed=now_ages[index] / HOUR,
+        expected=before_ages[index] / HOUR,
+        is_large=bool(is_moved.any()),
+    )

@@ -5,15 +5,23 @@ elements, have none missing, and keep their length and direction.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, Evidence, Mean, of_means, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import (
+    GROUP,
+    GUARDS,
+    Evidence,
+    Mean,
+    of_means,
+    of_share,
+    widened_tail,
+)
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, normal_quantile
-from spark_model_monitor.statistics.states import FeatureProfile, VectorCounts
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_quantile
+from spark_model_monitor.statistics.states import FeatureProfile, Moments, VectorCounts
+from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.vectors import (
     MOST_COMPONENTS,
     SEVERAL,
@@ -21,6 +29,7 @@ from spark_model_monitor.statistics.states.vectors import (
     TOO_LONG,
     Numbers,
     VectorMoments,
+    directions,
 )
 
 FEWEST_VECTORS = 30
@@ -28,6 +37,7 @@ FEWEST_STRETCHES = 8  # whose means show how much neighbours have in common
 GAPS_ALIEN = 0.01
 LEAST_SHIFT = 0.1  # of a component, in standard deviations, to be relevant
 LEAST_DISTANCE = 0.2  # of the mean vector, likewise, in the directions of its movement
+FLATTEST = 1e-9  # of the largest variance: directions that vary less are combinations of others
 WHY_NOT = {
     SEVERAL: "its vectors have several lengths",
     TOO_LONG: f"its vectors have more than {MOST_COMPONENTS:,} components, which are not looked at one by one",
@@ -43,7 +53,7 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     old, new = before.vectors, feature.current.vectors
     if old is None or new is None or old.shortest != old.longest:
         return None
-    current = _others(new, old.shortest), new.vectors
+    current = _count_other_lengths(new, old.shortest), new.vectors
     return of_share("share of vectors of another length", (0, old.vectors), current, is_kind=True)
 
 
@@ -54,11 +64,14 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
     Source: D4.9.
     """
-    sides = [each.state(VectorMoments) for each in (before, feature.current)]
-    if before.vectors is None or any(each is None or not 0 < each.width <= MOST_COMPONENTS for each in sides):
+    old, new = before.state(VectorMoments), feature.current.state(VectorMoments)
+    if before.vectors is None or old is None or new is None:
         return None
-    counts = ((each.unfit, each.unfit + each.count) for each in sides if each is not None)
-    return of_share("share of vectors with missing elements", *counts, alien=GAPS_ALIEN, is_kind=True)
+    if not (0 < old.width <= MOST_COMPONENTS and 0 < new.width <= MOST_COMPONENTS):
+        return None
+    baseline = old.unfit, old.unfit + old.count
+    current = new.unfit, new.unfit + new.count
+    return of_share("share of vectors with missing elements", baseline, current, alien=GAPS_ALIEN, is_kind=True)
 
 
 @GUARDS.register("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
@@ -67,9 +80,18 @@ def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
     Source: D4.9.
     """
-    sides = [each.moments if each.vectors is not None else None for each in (before, feature.current)]
-    old, new = (Mean(each.count, each.mean, each.m2 / each.count) if each and each.count else None for each in sides)
-    return of_means("mean norm of the vectors", old, new) if old and new else None
+    if before.vectors is None or feature.current.vectors is None:
+        return None
+    baseline, current = _mean_norm(before.moments), _mean_norm(feature.current.moments)
+    if baseline is None or current is None:
+        return None
+    return of_means("mean norm of the vectors", baseline, current)
+
+
+def _mean_norm(norms: Moments | None) -> Mean | None:
+    if norms is None or not norms.count:
+        return None
+    return Mean(norms.count, norms.mean, norms.m2 / norms.count)
 
 
 @GUARDS.register("vector_components_check", needs=VectorCounts)
@@ -89,104 +111,166 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Evi
     n, m = before.num_present, feature.current.num_present
     if why := WHY_NOT.get(old.width, WHY_NOT.get(new.width)):
         return Evidence(what, math.nan, 0.0, n, m, reason=why)
-    return compared(what, old, new)
+    return compare_means(what, old, new)
 
 
-def compared(what: str, old: VectorMoments, new: VectorMoments) -> Evidence | None:
+def compare_means(what: str, old: VectorMoments, new: VectorMoments) -> Evidence | None:
     """The means of both sides; None if a side has few vectors, or vectors of another length."""
     if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
         return None
-    known = _rows_as_one(old, new.count), _rows_as_one(new, new.count)
-    first, second = (found[0] if found is not None else None for found in known)
-    if known[0] is not None and known[1] is not None:  # the baseline shows longer correlations than a window
-        second = max(known[0][0], known[1][1])
-    own = first or 1.0, second or first or 1.0
-    alone, grouped = (_tested(what, old, new, groups) for groups in (own, (GROUP, GROUP)))
-    of_known = None not in known  # neighbours show how many rows count as one
-    return replace(alone, grouped_p=alone.p if of_known else grouped.p, is_alien=of_known)
+    # How many rows count as one, as far as neighbours show it
+    old_effect = _design_effect(old, new.count)
+    new_effect = _design_effect(new, new.count)
+    rows_as_one = [1.0, 1.0]
+    if old_effect is not None:
+        rows_as_one = [old_effect.extrapolated] * 2
+    if new_effect is not None:
+        rows_as_one[1] = new_effect.extrapolated
+    if old_effect is not None and new_effect is not None:  # the baseline shows longer correlations than a window
+        rows_as_one[1] = max(old_effect.extrapolated, new_effect.observed)
+    evidence = _test_means(what, old, new, old.count / rows_as_one[0], new.count / rows_as_one[1])
+    if old_effect is not None and new_effect is not None:
+        return replace(evidence, grouped_p=evidence.p, is_alien=True)
+    grouped = _test_means(what, old, new, old.count / GROUP, new.count / GROUP)
+    return replace(evidence, grouped_p=grouped.p)
 
 
-def _rows_as_one(of: VectorMoments, rows: int) -> tuple[float, float] | None:
-    """How many of this many rows count as one, by the means of neighbours along the directions; and for the neighbours
-    alone. None if there are too few.
+@dataclass(frozen=True, slots=True)
+class _DesignEffect:
+    """How many rows count as one. observed: in the stretches of neighbours. extrapolated: in as many rows as a window has."""
+
+    extrapolated: float
+    observed: float
+
+
+def _design_effect(moments: VectorMoments, rows: int) -> _DesignEffect | None:
+    """How many of this many rows count as one, by the means of neighbours along the directions. None if there are too few.
 
     Evidence below noise level counts as far as noise does not explain it: vectors with many directions measure it
     finely, ages coarsely. Correlation over longer windows is assumed to grow as it did from stretches of 32 or 256 to
     the next ones, at most up to the bound known for it.
     Source: James and Stein 1961, "Estimation with quadratic loss", the positive part.
     """
-    size, spread = len(of.together), float(np.diag(of.together).sum())
-    if spread <= 0:
+    size = len(moments.together)
+    total = float(np.diag(moments.together).sum())
+    if total <= 0:
         return None
-    variance, found = spread / max(of.count - 1, 1), [1.0]
-    chance = float((of.together**2).sum()) / spread**2  # of a squared ratio, beside one direction's
-    longest, before, most = 1, 1.0, None
-    for stretch, moments in zip(STRETCHES, of.stretches, strict=True):
-        count = moments[0]
-        if count >= FEWEST_STRETCHES and (stretch <= rows or most is None):
-            ratio = float(moments[1 + size :].sum() / (count - 1) * stretch / variance)
-            error = 2 * math.sqrt(2 / (count - 1))
-            upto, growth = ratio * (1 + error), 1.0 if most is None else 0.0
-            if most is not None and upto > before:
-                growth = min(1.0, math.log(upto / before) / math.log(stretch / longest))
-            more, is_clear = ratio - 1, ratio > 1 + error
-            ratio = ratio if is_clear else 1 + max(0.0, more - chance * 2 / (count - 1) / more) if more > 0 else 1.0
-            most = (upto if growth < 1 else ratio) * max(1.0, rows / stretch) ** growth if is_clear else ratio
-            longest, before = stretch, max(ratio, 1.0)
-            found.append(ratio)
-    return None if most is None else (max(most, *found), max(found))
+    variance = total / max(moments.count - 1, 1)
+    noise = float((moments.together**2).sum()) / total**2  # variance of a squared ratio, beside one direction's
+    ratios = [1.0]
+    longest = 1
+    before = 1.0
+    extrapolated: float | None = None
+    for stretch, stretch_moments in zip(STRETCHES, moments.stretches, strict=True):
+        count = stretch_moments[0]
+        if count < FEWEST_STRETCHES or (stretch > rows and extrapolated is not None):
+            continue
+        # The variance of the stretches' means, beside that of independent rows
+        ratio = float(stretch_moments[1 + size :].sum() / (count - 1) * stretch / variance)
+        error = 2 * math.sqrt(2 / (count - 1))
+        bound = ratio * (1 + error)
+        is_clear = ratio > 1 + error
+        # How fast it grows with the stretches' length
+        growth = 1.0
+        if extrapolated is not None:
+            growth = 0.0
+            if bound > before:
+                growth = min(1.0, math.log(bound / before) / math.log(stretch / longest))
+        if is_clear:
+            at_stretch = bound if growth < 1 else ratio
+            extrapolated = at_stretch * max(1.0, rows / stretch) ** growth
+        else:
+            excess = ratio - 1
+            ratio = 1.0
+            if excess > 0:
+                ratio = 1 + max(0.0, excess - noise * 2 / (count - 1) / excess)
+            extrapolated = ratio
+        longest = stretch
+        before = max(ratio, 1.0)
+        ratios.append(ratio)
+    if extrapolated is None:
+        return None
+    return _DesignEffect(max(extrapolated, *ratios), max(ratios))
 
 
-def _tested(what: str, old: VectorMoments, new: VectorMoments, groups: Sequence[float]) -> Evidence:
-    """The clearest of three tests. groups: how many rows count as one, for each side."""
-    width, size = old.width, len(old.together)
-    (mean, variance), (now, variance_now) = old.mean_and_variance(), new.mean_and_variance()
-    n, m = (max(1.0, each.count / group) for each, group in zip((old, new), groups, strict=True))
-    pooled = (variance * (old.count - 1) + variance_now * (new.count - 1)) / (old.count + new.count - 2)
-    apart, fewest = now - mean, min(n, m)
-    errors = np.sqrt(np.maximum(pooled * (1 / n + 1 / m), variance / n + variance_now / m))
-    moved = np.abs(apart) > np.maximum(1e-9 * np.abs(mean), 0)
-    z = np.divide(np.abs(apart), errors, out=np.where(moved, math.inf, 0.0), where=errors > 0)
-    effects = np.divide(np.abs(apart), np.sqrt(pooled), out=np.where(moved, math.inf, 0.0), where=pooled > 0)
-    found = []
+def _test_means(what: str, old: VectorMoments, new: VectorMoments, n: float, m: float) -> Evidence:
+    """The clearest of three tests. n, m: how many independent rows each side counts for."""
+    width = old.width
+    size = len(old.together)
+    n = max(1.0, n)
+    m = max(1.0, m)
+    old_mean, old_variance = old.mean_and_variance()
+    new_mean, new_variance = new.mean_and_variance()
+    freedom = old.count + new.count - 2
+    pooled = (old_variance * (old.count - 1) + new_variance * (new.count - 1)) / freedom
+    # Differences that rounding explains are none
+    magnitudes = _magnitudes(np.maximum(old_mean, new_mean)[width : 2 * width])
+    shifts = new_mean - old_mean
+    shifts[np.abs(shifts) <= ROUNDING * magnitudes] = 0.0
+    # Each quantity in standard errors, and in standard deviations
+    errors = np.sqrt(np.maximum(pooled * (1 / n + 1 / m), old_variance / n + new_variance / m))
+    without_spread = np.where(shifts != 0, math.inf, 0.0)
+    z = np.divide(np.abs(shifts), errors, out=without_spread.copy(), where=errors > 0)
+    effects = np.divide(np.abs(shifts), np.sqrt(pooled), out=without_spread.copy(), where=pooled > 0)
+    tests = []
+    # The clearest component, or amount of a component; then the clearest direction
     for start, end in ((0, 2 * width), (2 * width, 2 * width + size)):
-        place = start + int(z[start:end].argmax())
-        p = 2 * (end - start) * _widened(float(z[place]), fewest)
-        named = f"mean of component {place + 1}", f"mean amount of component {place - width + 1}"
-        name = named[place >= width] if end == 2 * width else "mean amount of the vectors along a direction"
-        found.append((p, float(effects[place]) >= LEAST_SHIFT, name, float(now[place]), float(mean[place])))
-    p, distance = _hotelling(apart[-size:], old.together + new.together, n, m, old.count + new.count - 2)
-    found.append((p, distance >= LEAST_DISTANCE, what, distance, 0.0))
-    p, is_large, name, observed, expected = min(found, key=lambda each: (not each[1], each[0]))
-    p = min(1.0, 3 * p)
+        index = start + int(z[start:end].argmax())
+        p = 2 * (end - start) * widened_tail(float(z[index]), min(n, m))
+        name = "mean amount of the vectors along a direction"
+        if index < width:
+            name = f"mean of component {index + 1}"
+        elif index < 2 * width:
+            name = f"mean amount of component {index - width + 1}"
+        is_large = float(effects[index]) >= LEAST_SHIFT
+        tests.append((p, is_large, name, float(new_mean[index]), float(old_mean[index])))
+    # All directions together
+    p, distance = _hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
+    tests.append((p, distance >= LEAST_DISTANCE, what, distance, 0.0))
+    p, is_large, name, observed, expected = min(tests, key=lambda test: (not test[1], test[0]))
+    p = min(1.0, len(tests) * p)
     return Evidence(name, observed, expected, old.count, new.count, p, p, is_large)
 
 
-def _hotelling(apart: Numbers, together: Numbers, n: float, m: float, freedom: int) -> tuple[float, float]:
-    """The p-value of two samples' means, and their distance in standard deviations. together: products of deviations."""
-    values, along = np.linalg.eigh(together / freedom)
-    there = values > values.max(initial=0.0) * 1e-9
-    rank, of = int(there.sum()), n + m - 2
-    squared = float(((along[:, there].T @ apart) ** 2 / values[there]).sum()) if rank else 0.0
-    left = of + 1 - (rank + 2) / 2
-    if not rank or left <= rank:
+def _magnitudes(amounts: Numbers) -> Numbers:
+    """How large the numbers behind each quantity are. amounts: the components' mean absolute values."""
+    along = amounts @ np.abs(directions(len(amounts)))
+    return np.concatenate([amounts, amounts, along, along])
+
+
+def _hotelling(
+    shifts: Numbers, products: Numbers, magnitudes: Numbers, n: float, m: float, freedom: int
+) -> tuple[float, float]:
+    """The p-value of the difference of two samples' means, and the means' distance in standard deviations.
+
+    shifts: of the means. products: of deviations. magnitudes: how large the numbers behind each mean are.
+    """
+    scale = np.where(magnitudes > 0, magnitudes, 1.0)
+    variances, axes = np.linalg.eigh(products / freedom / np.outer(scale, scale))
+    varies = variances > max(FLATTEST * float(variances.max(initial=0.0)), ROUNDING**2)
+    rank = int(varies.sum())
+    if not rank:
+        return 1.0, 0.0
+    squared = float(((axes[:, varies].T @ (shifts / scale)) ** 2 / variances[varies]).sum())
+    rows = n + m - 2
+    left = rows + 1 - (rank + 2) / 2
+    if left <= rank:
         return 1.0, math.sqrt(squared)
-    p = chi_square_above(left * math.log1p(squared * n * m / (n + m) / of), rank)
-    return _widened(-normal_quantile(p) if p > 0 else math.inf, min(n, m)), math.sqrt(squared)
+    p = chi_square_above(left * math.log1p(squared * n * m / (n + m) / rows), rank)
+    z = math.inf
+    if p > 0:
+        z = -normal_quantile(p)
+    return widened_tail(z, min(n, m)), math.sqrt(squared)
 
 
-def _widened(z: float, fewest: float) -> float:
-    """The upper tail, widened like that of a mean of numbers with a skewness of 2."""
-    if z <= 0 or math.isinf(z):
-        return normal_above(z)
-    return normal_above(z / math.sqrt(1 + z * 2 / (3 * math.sqrt(fewest))))
-
-
-def _others(counts: VectorCounts, length: int) -> int:
+def _count_other_lengths(counts: VectorCounts, length: int) -> int:
     """A lower bound for the number of vectors with another length, from what is known of all their lengths."""
-    apart = counts.elements - counts.vectors * length
     if not counts.shortest <= length <= counts.longest:
         return counts.vectors
-    shorter, longer = length - counts.shortest, counts.longest - length
-    reach = longer if apart > 0 else shorter
-    return max((shorter > 0) + (longer > 0), math.ceil(abs(apart) / reach) if apart else 0)
+    fewest = (counts.shortest < length) + (counts.longest > length)
+    surplus = counts.elements - counts.vectors * length
+    if surplus > 0:
+        return max(fewest, math.ceil(surplus / (counts.longest - length)))
+    if surplus < 0:
+        return max(fewest, math.ceil(-surplus / (length - counts.shortest)))
+    return fewest

@@ -1,0 +1,302 @@
+"""What does each part of the verdict earn? The product with one part off at a time, beside a z-test of thirty lines.
+
+python benchmarks/ablation.py [--laws NAME ...] [--parts NAME ...|none] [--seeds 1 2 ...] [--windows N | --months N] [--json FILE]
+python benchmarks/ablation.py --marks [--against FILE] [...]    # the whole product alone; exits 1 if a mark is missed
+
+A law (laws.py) draws the windows of a table in the order of time. The engine without Spark judges and remembers them, as
+a schedule of runs does (contestants.py). A fault changes the column x from a window on; it is found if a violation names
+that column. The level of the z-test is such that it alarms once a month of 720 windows on that law. --help names laws and
+parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from statistics import median
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from contestants import MONITOR, MONTH, PARTS, Product, ZTest, as_table, calibrate_z_test, concatenate
+from laws import (
+    HALF_OF_THE_ROWS,
+    LAWS,
+    LONG_FAULTS,
+    USUAL_FAULT,
+    Columns,
+    Law,
+    estimate_unit,
+    make_fault,
+    select_faults,
+)
+from scipy import stats
+
+from spark_model_monitor import run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
+
+WARM, TRIES = 16, 2  # windows before the first fault, and how often each fault is tried
+Z_TEST, WHOLE = "z-test", "whole"
+
+
+# A run: all contestants see the same windows
+
+
+Delay: TypeAlias = "int | None"  # windows until a fault was found; None if it wasn't
+
+
+@dataclass
+class Tally:
+    """What a contestant said of healthy windows, and the delays of faults by kind."""
+
+    windows: int = 0
+    alarms: int = 0
+    unsure: int = 0
+    seconds: float = 0.0
+    features: Counter[str] = field(default_factory=Counter)
+    delays: dict[str, list[Delay]] = field(default_factory=dict)
+
+    def add(self, other: Tally) -> None:
+        self.windows += other.windows
+        self.alarms += other.alarms
+        self.unsure += other.unsure
+        self.seconds += other.seconds
+        self.features += other.features
+        for fault, delays in other.delays.items():
+            self.delays.setdefault(fault, []).extend(delays)
+
+    @property
+    def all_delays(self) -> list[Delay]:
+        return [delay for delays in self.delays.values() for delay in delays]
+
+    @property
+    def fewest_alarms(self) -> float:
+        """The 99 % lower bound of the alarms a month (Garwood 1936)."""
+        return float(stats.chi2.ppf(0.01, 2 * self.alarms)) / 2 * MONTH / self.windows if self.alarms else 0.0
+
+
+def run_law(name: str, seed: int, parts: list[str], count: int) -> dict[str, Tally]:
+    """The tallies of a law and a seed, by contestant."""
+    law = LAWS[name]
+    random = np.random.default_rng([seed, *name.encode()])
+    count = max(2, round(count * law.effort))
+    first = law.baseline + law.warm_up
+    windows = [*islice(law.windows(random), first + count + max(LONG_FAULTS.values()))]
+    baseline = [law.finish(random, columns) for columns in windows[: law.baseline]]
+    unit = estimate_unit(concatenate(windows[: law.baseline])["x"])
+    contestants: dict[str, Any] = {Z_TEST: ZTest(baseline, calibrate_z_test(name)), WHOLE: Product(law, baseline)}
+    contestants |= {part: Product(law, baseline, part) for part in parts}
+    tallies = {contestant: Tally() for contestant in contestants}
+    tries = max(1, round(TRIES * law.effort))
+    tried = np.linspace(min(WARM, count - 1), count - 1, tries).astype(int) + first
+    for number in range(law.baseline, first + count):
+        # Faults that begin with this window
+        for fault in (*select_faults(windows[number]["x"]), HALF_OF_THE_ROWS) if number in tried else ():
+            change = partial(change_window, windows, law, fault, unit, seed)
+            for contestant, monitor in contestants.items():
+                delay = measure_delay(monitor.fork(), fault, change, number)
+                tallies[contestant].delays.setdefault(fault, []).append(delay)
+        # The healthy window
+        columns = law.finish(random, windows[number])
+        for contestant, monitor in contestants.items():
+            began = time.process_time()
+            violated = monitor.judge(columns, number)
+            monitor.remember()
+            if number >= first:
+                tally = tallies[contestant]
+                tally.seconds += time.process_time() - began
+                tally.windows += 1
+                tally.alarms += bool(violated)
+                tally.unsure += not violated and getattr(monitor, "is_unsure", False)
+                tally.features.update(violated)
+    return tallies
+
+
+def change_window(windows: list[Columns], law: Law, fault: str, unit: float, seed: int, number: int) -> Columns:
+    random = np.random.default_rng([seed, number, *fault.encode()])
+    return law.finish(random, make_fault(random, windows[number], fault, unit))
+
+
+def measure_delay(monitor: Any, fault: str, change: Callable[[int], Columns], first: int) -> Delay:
+    target = NUMBER_OF_ROWS if fault == HALF_OF_THE_ROWS else "x"
+    for number in range(first, first + LONG_FAULTS.get(fault, USUAL_FAULT)):
+        if target in monitor.judge(change(number), number):
+            return number - first + 1
+        monitor.remember()
+    return None
+
+
+# What is printed
+
+
+OF_WINDOWS, OF_FAULTS = ("alarms", "a month, at least", "core ms"), ("found at once", "found", "delay")
+Tallies: TypeAlias = dict[str, dict[str, Tally]]  # by law and contestant
+
+
+def share_found_at_once(delays: list[Delay]) -> float:
+    return sum(delay == 1 for delay in delays) / max(len(delays), 1)
+
+
+def share_found(delays: list[Delay]) -> float:
+    return sum(delay is not None for delay in delays) / max(len(delays), 1)
+
+
+def describe_delays(delays: list[Delay]) -> list[str]:
+    middle = median([np.inf if delay is None else delay for delay in delays] or [np.inf])
+    return [f"{share_found_at_once(delays):.2f}", f"{share_found(delays):.2f}", f"{middle:.0f}"]
+
+
+def describe(tally: Tally) -> list[str]:
+    milliseconds = 1_000 * tally.seconds / max(tally.windows, 1)
+    healthy = [f"{tally.alarms} of {tally.windows}", f"{tally.fewest_alarms:.2f}", f"{milliseconds:.0f}"]
+    return [*healthy, *describe_delays(tally.all_delays)]
+
+
+def sum_up(tallies: Tallies, contestant: str) -> Tally:
+    total = Tally()
+    for by_contestant in tallies.values():
+        total.add(by_contestant[contestant])
+    return total
+
+
+def print_table(title: str, first: str, headings: tuple[str, ...], rows: dict[str, list[str]]) -> None:
+    cells = [first, *headings, *(f"z-test: {heading}" for heading in headings)]
+    print(f"\n{title}\n\n| {' | '.join(cells)} |\n|{'---|' * len(cells)}")
+    for name, row in rows.items():
+        print(f"| {name} | {' | '.join(row)} |", flush=True)
+
+
+def print_tables(tallies: Tallies, contestants: list[str]) -> None:
+    z_test = sum_up(tallies, Z_TEST)
+    headings = OF_WINDOWS + OF_FAULTS
+    totals = {contestant: sum_up(tallies, contestant) for contestant in contestants}
+    for contestant, total in totals.items():
+        title = "The whole product" if contestant == WHOLE else f"Without {contestant}"
+        rows = {law: [*describe(some[contestant]), *describe(some[Z_TEST])] for law, some in tallies.items()}
+        print_table(f"## {title}, by law", "law", headings, rows)
+        rows = {
+            name: describe_delays(some) + describe_delays(z_test.delays[name]) for name, some in total.delays.items()
+        }
+        print_table(f"## {title}, by fault", "fault", OF_FAULTS, rows)
+    rows = {contestant: [*describe(total), *describe(z_test)] for contestant, total in totals.items()}
+    print_table("## What is off", "off", headings, rows)
+
+
+# Marks
+
+
+def print_mark(name: str, measured: float, limit: str, is_met: bool) -> bool:
+    word = "ok    " if is_met else "MISSED"
+    print(f"{word}  {name:75} {measured:8.3f}   wanted: {limit}", flush=True)
+    return is_met
+
+
+def check_marks(tallies: Tallies) -> Iterator[bool]:
+    for law, by_contestant in tallies.items():
+        product = by_contestant[WHOLE]
+        z_test = by_contestant[Z_TEST]
+        for when, share in (("at once", share_found_at_once), ("in the end", share_found)):
+            difference = share(product.all_delays) - share(z_test.all_delays)
+            mark = f"{law}: share of faults found {when}, less the z-test's"
+            yield print_mark(mark, difference, ">= -.25", difference >= -0.25)
+        alarms = product.fewest_alarms
+        yield print_mark(f"{law}: alarms a month, at least", alarms, "<= 1", alarms <= 1)
+    for rows, smallest in ((200, 0.95), (1_000, 0.99)):
+        laws = [name for name in tallies if LAWS[name].is_independent and LAWS[name].rows == rows]
+        total = sum_up({name: tallies[name] for name in laws}, WHOLE)
+        if total.windows:
+            unchanged = 1 - (total.alarms + total.unsure) / total.windows
+            mark = f"{rows} independent rows: share of healthy windows that are unchanged"
+            yield print_mark(mark, unchanged, f">= {smallest}", unchanged >= smallest)
+
+
+def check_power(tallies: Tallies, path: str) -> Iterator[bool]:
+    """Whether as many faults are found as in a file of `--json`, of the same laws, seeds and windows."""
+    with open(path, encoding="utf-8") as file:
+        earlier = json.load(file)
+    tries, gained, lost = 0, 0, 0
+    for law in tallies.keys() & earlier.keys():
+        delays_before = earlier[law][WHOLE]["delays"]
+        for fault, delays in tallies[law][WHOLE].delays.items():
+            for delay, delay_before in zip(delays, delays_before.get(fault, []), strict=False):
+                tries += 1
+                gained += delay == 1 and delay_before != 1
+                lost += delay != 1 and delay_before == 1
+    difference = (gained - lost) / max(tries, 1)
+    standard_error = (gained + lost) ** 0.5 / max(tries, 1)  # of pairs: McNemar 1947
+    mark = f"share of {tries} faults found at once, less that of {path}"
+    yield print_mark(mark, difference, f">= {-2 * standard_error:.3f}", difference >= -2 * standard_error)
+
+
+COLUMNS, RUNS, RUNS_OF_A_BASELINE = 100, 400, 20
+
+
+def check_hundred_columns(seed: int) -> Iterator[bool]:
+    """Healthy runs of a hundred columns of independent rows."""
+    laws = [law for law in LAWS.values() if law.is_independent and law.rows == 1_000 and law.finish is Law.finish]
+    for rows in (200, 1_000, 5_000):
+        random = np.random.default_rng([seed, rows])
+        draws = [laws[index % len(laws)].start(random) for index in range(COLUMNS)]
+
+        def table(count: int, draws: list[Any] = draws) -> pa.Table:
+            return as_table({f"x{index}": draw(0, count)["x"] for index, draw in enumerate(draws)})
+
+        alarms = 0
+        for _ in range(RUNS // RUNS_OF_A_BASELINE):
+            baseline = run_baseline(table(10_000), MONITOR, engine="local")
+            for _ in range(RUNS_OF_A_BASELINE):
+                alarms += run_monitoring(table(rows), MONITOR, baseline, engine="local").count > 0
+        mark = f"{COLUMNS} columns, {rows} rows: healthy runs of {RUNS} that alarm"
+        yield print_mark(mark, alarms, "<= 3", alarms <= 3)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--laws", nargs="+", choices=LAWS, default=[*LAWS], metavar="NAME", help="; ".join(LAWS))
+    choices = [*PARTS, "none"]
+    parser.add_argument("--parts", nargs="+", choices=choices, default=PARTS, metavar="NAME", help="; ".join(choices))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--windows", type=int, default=48, help="healthy windows of each law and seed")
+    parser.add_argument("--months", type=float, help=f"their number in months of {MONTH}")
+    parser.add_argument("--json", help="a file that gets all tallies")
+    parser.add_argument("--marks", action="store_true", help="judge the whole product by its marks")
+    parser.add_argument("--against", metavar="FILE", help="with --marks: tallies of earlier, whose power is kept")
+    arguments = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    parts = [] if arguments.marks else [part for part in arguments.parts if part != "none"]
+    count = round(arguments.months * MONTH) if arguments.months else arguments.windows
+    tallies: Tallies = {}
+    for name in arguments.laws:
+        by_contestant = tallies.setdefault(name, {})
+        for seed in arguments.seeds:
+            for contestant, tally in run_law(name, seed, parts, count).items():
+                by_contestant.setdefault(contestant, Tally()).add(tally)
+        print(
+            f"{name}: {describe(by_contestant[WHOLE])} {dict(by_contestant[WHOLE].features)}",
+            file=sys.stderr,
+            flush=True,
+        )
+    print_tables(tallies, [WHOLE, *parts])
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(tallies, file, default=vars, indent=1)
+    if not arguments.marks:
+        return 0
+    are_met = [*check_marks(tallies)]
+    if arguments.against:
+        are_met += check_power(tallies, arguments.against)
+    for seed in arguments.seeds:
+        are_met += check_hundred_columns(seed)
+    return 0 if all(are_met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

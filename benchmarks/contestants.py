@@ -1,0 +1,254 @@
+"""What is compared by ablation.py: the product, whole or with a part off, and a z-test of thirty lines.
+
+A contestant judges windows in the order of time: `judge` gives the names of the features that it finds violated, `remember`
+makes the judged window one of the past, `fork` is a copy that goes on by itself.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cache
+from itertools import islice
+from typing import Any, TypeAlias
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+from laws import LAWS, START, Columns, Law, Values
+from scipy import stats
+
+from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
+from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
+from spark_model_monitor.reports.history.archive import StoredProfile
+from spark_model_monitor.reports.history.variation import Entry, History, new_history
+
+MONTH = 720  # windows
+
+
+def concatenate(windows: list[Columns]) -> Columns:
+    return {name: np.concatenate([window[name] for window in windows]) for name in windows[0]}
+
+
+def as_table(columns: Columns) -> pa.Table:
+    return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+
+
+# The z-test that a colleague would write
+
+
+PAST, CALIBRATION = 16, 2 * MONTH
+
+
+class ZTest:
+    """Mean, deviation, null share, the ten most frequent texts and the row count, each compared with the last 16 windows
+    without an alarm by Student's t.
+    """
+
+    def __init__(self, baseline: list[Columns], level: float) -> None:
+        self.level = level
+        texts = {name: values.tolist() for name, values in concatenate(baseline).items() if values.dtype == object}
+        self.frequent = {name: [text for text, _ in Counter(texts[name]).most_common(10)] for name in texts}
+        self.past = [[*self.measure(window)] for window in baseline[-PAST:]]
+
+    def measure(self, columns: Columns) -> Iterator[tuple[str, float]]:
+        """Each statistic with the name of its feature."""
+        yield NUMBER_OF_ROWS, len(columns["x"])
+        for name, values in columns.items():
+            if name in self.frequent:
+                yield name, np.mean(values == None)  # noqa: E711 -- of each value
+                yield from ((name, np.mean(values == text)) for text in self.frequent[name])
+            else:
+                yield name, np.isnan(values).mean()
+                yield name, np.nanmean(values)
+                yield name, np.nanstd(values)
+
+    def p_values(self, columns: Columns) -> Values:
+        self.now = [*self.measure(columns)]
+        past = np.array([[number for _, number in window] for window in self.past])
+        rounding = 1e-9 * np.abs(past).mean(axis=0)
+        half_a_row = 0.5 / len(columns["x"])
+        deviations = np.maximum(past.std(axis=0, ddof=1), np.maximum(rounding, half_a_row))
+        numbers = np.array([number for _, number in self.now])
+        scores = np.abs(numbers - past.mean(axis=0)) / (deviations * np.sqrt(1 + 1 / PAST))
+        return 2 * stats.t.sf(scores, PAST - 1)
+
+    def judge(self, columns: Columns, number: int) -> set[str]:
+        p_values = self.p_values(columns)
+        self.violated = {name for (name, _), p in zip(self.now, p_values, strict=True) if p < self.level}
+        return self.violated
+
+    def remember(self) -> None:
+        if not self.violated:
+            self.past = [*self.past[1:], self.now]
+
+    def fork(self) -> ZTest:
+        return copy.copy(self)
+
+
+@cache
+def calibrate_z_test(name: str) -> float:
+    """The level at which the z-test alarms once a month on a law."""
+    law = LAWS[name]
+    random = np.random.default_rng([0, *name.encode()])
+    windows = (law.finish(random, columns) for columns in law.windows(random))
+    test = ZTest([*islice(windows, law.baseline)], level=0.0)
+    least_p_values = []
+    for columns in islice(windows, CALIBRATION):
+        least_p_values.append(test.p_values(columns).min())
+        test.violated = set()
+        test.remember()
+    return float(sorted(least_p_values)[CALIBRATION // MONTH])
+
+
+# The product, whole or with a part off
+
+
+MONITOR = DataQualityMonitor(find_causes=False)  # causes change no verdict
+
+
+class StatesInMemory(StoredProfile):
+    """A window's states that were not written to a file."""
+
+    def __init__(self, profile: Any) -> None:
+        features = {feature.name: feature for feature in profile.features}
+        super().__init__(profile.item_count, tuple(features), None, features, "")
+
+    def features(self, names: Iterable[str], kinds: object = None) -> dict[str, Any]:
+        return {name: self._header[name] for name in names if name in self._header}
+
+
+@dataclass(frozen=True)
+class HistoryInMemory(History):
+    """A history of windows whose states are in memory."""
+
+    states: dict[str, Any] = field(default_factory=dict)
+
+    def _profile(self, entry: Entry) -> StatesInMemory:
+        return StatesInMemory(self.states[entry.folder])
+
+
+class Product:
+    """Data quality of a table's windows, as a schedule judges them. part: what is off."""
+
+    def __init__(self, law: Law, baseline: list[Columns], part: str | None = None) -> None:
+        self.hours = law.hours
+        self.part = part
+        self.monitor = replace(MONITOR, time_column=law.time_column)
+        self.history = HistoryInMemory("", new_history("").table)
+        with switched_off(part), tempfile.TemporaryDirectory() as folder:
+            run_baseline(as_table(concatenate(baseline)), self.monitor, engine="local").write(folder)
+            self.baseline = read_baseline(folder, self.monitor)
+
+    def judge(self, columns: Columns, number: int) -> set[str]:
+        start = START + timedelta(hours=self.hours * number)
+        end = start + timedelta(hours=self.hours)
+        self.window = f"{moment(start)}/{moment(end)}"
+        self.end = moment(end)
+        with switched_off(self.part):
+            baseline = self.history.beside(self.baseline, self.end, "baseline")
+            baseline = baseline.with_volume(end, self.history.rows(), start)
+            self.findings = run_monitoring(as_table(columns), self.monitor, baseline, engine="local")
+        return {result.feature or "" for result in self.findings.results if result.is_violation}
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether nobody can tell if the last window changed."""
+        return self.findings.outcome is Outcome.CANNOT_TELL
+
+    def remember(self) -> None:
+        state = self.findings.current.state
+        entry = Entry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
+        with switched_off(self.part):
+            unsure = {feature.name for feature in self.findings.unsure}
+            raw = self.findings.known.raw_statistics(state, examples_lost(self.findings.results), None, unsure)
+            self.history = replace(self.history, states={**self.history.states, self.window: state})
+            self.history = self.history.with_window(entry, raw)
+
+    def fork(self) -> Product:
+        return copy.copy(self)
+
+
+# Parts: what to replace in the product so that a part is off, by its path below the package. What the product does not have
+# is not listed.
+
+
+Replacement: TypeAlias = Callable[[Any], Any]  # from what is there to what shall be there
+
+
+def returns(value: Any) -> Replacement:
+    return lambda original: lambda *arguments, **named: value
+
+
+def returns_itself(original: Any) -> Any:
+    return lambda self, *arguments, **named: self
+
+
+def leaves_out(component: str) -> Replacement:
+    def replacement(original: Any) -> Any:
+        return lambda sides: [tuple(test for test in tests if test.name != component) for tests in original(sides)]
+
+    return replacement
+
+
+def baseline_parts_alone(original: Any) -> Any:
+    def past(self: History, reference: str, *arguments: Any, **named: Any) -> Any:
+        return {} if reference == "baseline" else original(self, reference, *arguments, **named)
+
+    return past
+
+
+QUALITY = "monitors.data_quality"
+NUMBERS, TEXTS = f"{QUALITY}.calibration:of_numbers", f"{QUALITY}.calibration:of_categories"
+BASELINE = f"{QUALITY}.comparison:QualityBaseline"
+HISTORY = "reports.history.variation:History"
+ALL_PARTS: dict[str, dict[str, Replacement]] = {
+    "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
+    "likeness of neighbours": {f"{QUALITY}.monitor:groups_of": returns({})},
+    "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
+    "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
+    "clock": {f"{HISTORY}.clock": returns(({}, {}))},
+    "volume": {f"{BASELINE}.with_volume": returns_itself},
+    "shrunken variances": {f"{QUALITY}.comparison:Comparison.others": returns(None)},
+    "location": {NUMBERS: leaves_out("location")},
+    "spread": {NUMBERS: leaves_out("spread")},
+    "range": {NUMBERS: leaves_out("range")},
+    "ks": {NUMBERS: leaves_out("ks")},
+    "chi-square": {NUMBERS: leaves_out("chi2"), TEXTS: leaves_out("chi2")},
+    "learning": {f"{HISTORY}.past": baseline_parts_alone},
+}
+
+
+def find_owner(path: str) -> tuple[Any, str] | None:
+    """The object below the package that has an attribute, and the attribute's name; None if there is none."""
+    module, _, attributes = path.partition(":")
+    *owners, name = attributes.split(".")
+    try:
+        owner: Any = importlib.import_module(f"spark_model_monitor.{module}")
+        for attribute in owners:
+            owner = getattr(owner, attribute)
+    except (ImportError, AttributeError):
+        return None
+    return (owner, name) if name in vars(owner) else None
+
+
+PARTS = [name for name, replacements in ALL_PARTS.items() if all(map(find_owner, replacements))]
+
+
+@contextmanager
+def switched_off(part: str | None) -> Iterator[None]:
+    with ExitStack() as stack:
+        for path, replacement in ALL_PARTS[part].items() if part else ():
+            if (attribute := find_owner(path)) is not None:
+                owner, name = attribute
+                stack.enter_context(mock.patch.object(owner, name, replacement(vars(owner)[name])))
+        yield

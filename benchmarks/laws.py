@@ -1,0 +1,401 @@
+"""Laws of tables: how their windows come about in the order of time, and the faults that can be made in them. numpy alone.
+
+Every law has a column x, in which faults are made; the other columns are ordinary, or odd ones that must not hide a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values: TypeAlias = NDArray[Any]  # numbers with NaN, or texts with None, where a value is missing
+Columns: TypeAlias = dict[str, Values]
+Random: TypeAlias = np.random.Generator
+Draw: TypeAlias = Callable[[int, int], Columns]  # from the number of a window, and of its rows
+
+START = datetime(2026, 1, 5, tzinfo=timezone.utc)  # when the first window begins: a Monday
+
+
+@dataclass(frozen=True)
+class Law:
+    """start: makes the function that draws windows. rows: the mean number of rows. traffic: its factor by a window's number.
+    hours: from window to window. baseline: how many windows the baseline has. finish: what is done to a window after a fault.
+    is_independent: whether rows are. time_column: of the rows. warm_up: windows that are judged before the first that counts.
+    effort: the share of the usual windows that is tried, for wide tables.
+    """
+
+    start: Callable[[Random], Draw]
+    rows: int = 1_000
+    traffic: Callable[[int], float] = lambda number: 1.0
+    hours: int = 24
+    baseline: int = 16
+    finish: Callable[[Random, Columns], Columns] = lambda random, columns: columns
+    is_independent: bool = False
+    time_column: str | None = None
+    warm_up: int = 0
+    effort: float = 1.0
+
+    def windows(self, random: Random) -> Iterator[Columns]:
+        """The windows without end, not yet finished."""
+        draw = self.start(random)
+        number = 0
+        while True:
+            rows = random.poisson(self.rows * self.traffic(number))
+            yield draw(number, max(2, rows))
+            number += 1
+
+
+PLANS = ("basic", "plus", "premium", "trial")
+PLAN_SHARES = np.array([0.5, 0.26, 0.14, 0.1])
+CODES = [f"C{code:03d}" for code in range(1_000)]
+CODE_SHARES = 1 / np.arange(1, 1_001) ** 1.1
+CODE_SHARES /= CODE_SHARES.sum()
+
+
+def choose(random: Random, names: Any, rows: int, shares: Any = None) -> Values:
+    return np.array(names, dtype=object)[random.choice(len(names), rows, p=shares)]
+
+
+def lose(random: Random, values: Values, share: float) -> Values:
+    """The values without a share of them."""
+    nothing = None if values.dtype == object else np.nan
+    return np.where(random.random(len(values)) < share, nothing, values)
+
+
+def stateless(draw: Callable[[Random, int, int], Columns], **settings: Any) -> Law:
+    """A law whose windows depend on their number alone."""
+    return Law(lambda random: partial(draw, random), **settings)
+
+
+def independent(draw: Callable[[Random, int], Values], **settings: Any) -> Law:
+    """Independent rows of one distribution, beside two ordinary columns."""
+
+    def window(random: Random, number: int, rows: int) -> Columns:
+        plan = choose(random, PLANS, rows, PLAN_SHARES)
+        return {"x": draw(random, rows), "y": random.normal(size=rows), "plan": plan}
+
+    return stateless(window, is_independent=True, **settings)
+
+
+def changing(draw: Callable[[Random, int, int], Values], **settings: Any) -> Law:
+    """Independent rows, of another distribution in each window."""
+
+    def window(random: Random, number: int, rows: int) -> Columns:
+        return {"x": draw(random, number, rows), "y": random.normal(size=rows)}
+
+    return stateless(window, **settings)
+
+
+def hourly(draw: Callable[[Random, int, int], Values], **settings: Any) -> Law:
+    return changing(draw, hours=1, baseline=7 * 24, rows=300, warm_up=7 * 24, **settings)
+
+
+def odd_neighbour(name: str, draw: Callable[[Random, int, int], Values]) -> Law:
+    """An odd column beside the ordinary one that has the faults."""
+
+    def window(random: Random, number: int, rows: int) -> Columns:
+        return {"x": random.normal(50, 10, rows), name: draw(random, number, rows)}
+
+    return stateless(window)
+
+
+# Texts
+
+
+def free_text(random: Random, rows: int) -> Values:
+    words = random.integers(0, 5_000, (rows, 30))
+    lengths = random.poisson(8, rows) + 1
+    texts = [" ".join(f"w{word:x}" for word in words[row, : lengths[row]]) for row in range(rows)]
+    return np.array(texts, dtype=object)
+
+
+def order_codes(random: Random, rows: int) -> Values:
+    return np.array([f"A{code:06d}" for code in random.integers(0, 10**6, rows)], dtype=object)
+
+
+def write_as_texts(random: Random, columns: Columns, odd_cell: str) -> Columns:
+    """The numbers of x as texts, one of which is no number."""
+    texts = np.array([format(value, ".6g") for value in columns["x"]], dtype=object)
+    texts[np.isnan(columns["x"])] = None
+    texts[random.integers(len(texts))] = odd_cell
+    return {**columns, "x": texts}
+
+
+# Rows that belong together, or have an order
+
+
+def sessions(random: Random, number: int, rows: int, *, unlike: float = 0.0) -> Columns:
+    """Rows of users side by side, about twenty each. unlike: the part of a row's variance that is not its user's."""
+    user = np.repeat(np.arange(rows), random.integers(1, 40, rows))[:rows]
+    x = np.sqrt(1 - unlike) * random.normal(size=rows)[user] + np.sqrt(unlike) * random.normal(size=rows)
+    return {"x": x, "plan": choose(random, PLANS, rows, PLAN_SHARES)[user]}
+
+
+def scattered_users(random: Random, number: int, rows: int) -> Columns:
+    """Equal rows of users anywhere in the window; each window has about 50 of 400 users."""
+    user = np.repeat(random.permutation(400), random.integers(1, 40, 400))
+    user = random.permutation(np.resize(user, rows))
+    names = np.array([f"user-{index}" for index in user], dtype=object)
+    return {"x": random.normal(size=400)[user], "plan": choose(random, PLANS, 400, PLAN_SHARES)[user], "user": names}
+
+
+def sorted_export(random: Random, number: int, rows: int) -> Columns:
+    grade = np.sort(random.choice([*"ABCDEFG"], rows)).astype(object)
+    return {"x": random.normal(18, 6, rows), "grade": grade, "amount": random.lognormal(9, 0.6, rows)}
+
+
+def minutes(random: Random, number: int, rows: int) -> Values:
+    return np.sort(random.integers(0, 60, rows)).astype(float)
+
+
+def cycle(random: Random, number: int, rows: int) -> Values:
+    return 1.0 + (np.arange(rows) + random.integers(97)) % 97
+
+
+def keys(random: Random, number: int, rows: int) -> Values:
+    return 1_000 * number + np.arange(rows)
+
+
+def seconds(random: Random, number: int, rows: int) -> Values:
+    """The times of a day's rows, in seconds since 1970."""
+    return 1_700_000_000 + 86_400 * number + np.sort(random.integers(0, 86_400, rows))
+
+
+def days(random: Random, number: int, rows: int) -> Values:
+    """The day of each row, of the last three."""
+    dates = [f"{START + timedelta(days=number - back):%Y-%m-%d}" for back in range(3)]
+    return choose(random, dates, rows)
+
+
+def request_ids(random: Random, number: int, rows: int) -> Values:
+    return np.array([f"{code:016x}" for code in random.integers(0, 2**60, rows)], dtype=object)
+
+
+# Windows that differ
+
+
+def common_mean(random: Random, number: int, rows: int) -> Columns:
+    """Eight columns whose means vary together."""
+    numbers = random.normal(random.normal(0, 0.06), 1, (8, rows))
+    return {"x": numbers[0], **{f"x{index}": numbers[index] for index in range(1, 8)}}
+
+
+def catalogue(random: Random, comes: float, stays: float, stock: int) -> Draw:
+    """Products of which some come each day, and go after some days; each row has its time."""
+    begins = np.sort(np.append(np.zeros(stock), random.uniform(0, 2_000, int(2_000 * comes))))
+    ends = begins + random.exponential(stays, len(begins))
+    weights = random.lognormal(size=len(begins))
+
+    def window(number: int, rows: int) -> Columns:
+        present = np.flatnonzero((begins <= number) & (ends > number))
+        product = random.choice(present, rows, p=weights[present] / weights[present].sum())
+        names = np.array([f"p{index:06d}" for index in product], dtype=object)
+        return {"x": random.lognormal(size=rows), "product": names, "seen": seconds(random, number, rows)}
+
+    return window
+
+
+def wandering_mean(random: Random) -> Draw:
+    """A mean that keeps nine tenths of its distance from window to window."""
+    levels = [0.0]
+
+    def window(number: int, rows: int) -> Columns:
+        levels.append(0.9 * levels[-1] + random.normal(0, 0.03))
+        return {"x": random.normal(levels[-1], 1, rows), "y": random.normal(size=rows)}
+
+    return window
+
+
+def storms(random: Random, number: int, rows: int) -> Values:
+    """A mean that is far away in one window of ten."""
+    mean = random.exponential(0.25) if random.random() < 0.1 else random.normal(0, 0.03)
+    return random.normal(mean, 1, rows)
+
+
+def outages(random: Random, number: int, rows: int) -> Values:
+    """1 % missing values; 5 to 30 % in one window of ten."""
+    share = random.uniform(0.05, 0.3) if random.random() < 0.1 else 0.01
+    return lose(random, random.normal(size=rows), share)
+
+
+def shares(random: Random, number: int, rows: int) -> Values:
+    return choose(random, PLANS, rows, random.dirichlet(100 * PLAN_SHARES))
+
+
+def nulls_at_night(random: Random, number: int, rows: int) -> Values:
+    return lose(random, random.normal(size=rows), 0.3 if number % 24 < 7 else 0.0)
+
+
+def wave(number: int) -> float:
+    """The season of an hour, from -1 to 1."""
+    return float(np.sin(2 * np.pi * number / 24))
+
+
+def is_weekend(number: int) -> bool:
+    return number % 7 > 4
+
+
+def wide_table(random: Random, number: int, rows: int) -> Columns:
+    numbers = random.normal(size=(480, rows))
+    columns = {f"x{index}": numbers[index] for index in range(1, 480)}
+    columns |= {f"t{index}": choose(random, PLANS, rows) for index in range(20)}
+    return {"x": numbers[0], **columns}
+
+
+LAWS: dict[str, Law] = {
+    # Independent rows
+    "normal": independent(lambda random, rows: random.normal(50, 10, rows)),
+    "normal, 50 rows": independent(lambda random, rows: random.normal(50, 10, rows), rows=50, baseline=60),
+    "normal, 200 rows": independent(lambda random, rows: random.normal(50, 10, rows), rows=200, baseline=40),
+    "normal, 5,000 rows": independent(lambda random, rows: random.normal(50, 10, rows), rows=5_000),
+    "t(5)": independent(lambda random, rows: random.standard_t(5, rows)),
+    "t(3)": independent(lambda random, rows: random.standard_t(3, rows)),
+    "Cauchy": independent(lambda random, rows: random.standard_cauchy(rows)),
+    "lognormal": independent(lambda random, rows: random.lognormal(3, 1, rows)),
+    "lognormal 3": independent(lambda random, rows: random.lognormal(0, 3, rows)),
+    "Pareto 1.2": independent(lambda random, rows: random.pareto(1.2, rows)),
+    "counts": independent(lambda random, rows: random.poisson(3, rows).astype(float)),
+    "overdispersed counts": independent(lambda random, rows: random.negative_binomial(0.5, 0.1, rows).astype(float)),
+    "zeros and amounts": independent(lambda random, rows: random.lognormal(3, 1, rows) * (random.random(rows) < 0.2)),
+    "flag": independent(lambda random, rows: (random.random(rows) < 0.1).astype(float)),
+    "1 % nulls": independent(lambda random, rows: lose(random, random.normal(size=rows), 0.01)),
+    "30 % nulls, 200 rows": independent(lambda random, rows: lose(random, random.normal(size=rows), 0.3), rows=200),
+    "rounding": independent(lambda random, rows: random.choice([0.3, 0.1 + 0.2], rows)),
+    "four texts": independent(lambda random, rows: choose(random, PLANS, rows, PLAN_SHARES)),
+    "four texts, 200 rows": independent(lambda random, rows: choose(random, PLANS, rows, PLAN_SHARES), rows=200),
+    "1,000 texts": independent(lambda random, rows: choose(random, CODES, rows, CODE_SHARES)),
+    "codes of one shape": independent(order_codes),
+    "free text": independent(free_text),
+    "one cell n/a": independent(
+        lambda random, rows: random.lognormal(3, 1, rows), finish=partial(write_as_texts, odd_cell="n/a")
+    ),
+    "500 columns, 200 rows": stateless(wide_table, rows=200, baseline=20, is_independent=True, effort=0.25),
+    # Rows that belong together, or have an order
+    "sessions": stateless(sessions),
+    "sessions, partly alike": stateless(partial(sessions, unlike=0.67)),
+    "scattered users": stateless(scattered_users),
+    "sorted export": stateless(sorted_export, rows=600),
+    "minutes": odd_neighbour("minute", minutes),
+    "cycle": odd_neighbour("cycle", cycle),
+    "keys": odd_neighbour("key", keys),
+    "times": odd_neighbour("seen", seconds),
+    "days": odd_neighbour("day", days),
+    "request ids": odd_neighbour("request", request_ids),
+    # Windows that differ
+    "means vary": changing(lambda random, number, rows: random.normal(random.normal(0, 0.06), 1, rows)),
+    "means vary as t(3)": changing(lambda random, number, rows: random.normal(0.05 * random.standard_t(3), 1, rows)),
+    "means vary together": stateless(common_mean),
+    "means wander": Law(wandering_mean),
+    "storms": changing(storms),
+    "rates vary": changing(lambda random, number, rows: random.poisson(0.06 * random.gamma(50), rows).astype(float)),
+    "shares vary": changing(shares),
+    "outages": changing(outages),
+    "growing catalogue": Law(partial(catalogue, comes=11, stays=1e9, stock=300), rows=2_000, baseline=60),
+    "changing catalogue": Law(
+        partial(catalogue, comes=11, stays=30, stock=330), rows=2_000, baseline=60, time_column="seen"
+    ),
+    "campaigns": Law(partial(catalogue, comes=1, stays=30, stock=30), baseline=60, time_column="seen"),
+    # Windows that follow the calendar
+    "hours": hourly(lambda random, number, rows: random.normal(wave(number), 1, rows)),
+    "nulls at night": hourly(nulls_at_night),
+    "traffic of hours": hourly(
+        lambda random, number, rows: random.normal(size=rows), traffic=lambda number: 1 + 0.6 * wave(number)
+    ),
+    "weekends": changing(
+        lambda random, number, rows: random.normal(is_weekend(number), 1, rows),
+        traffic=lambda number: 0.5 if is_weekend(number) else 1.0,
+        baseline=56,
+    ),
+    "pay days": changing(
+        lambda random, number, rows: random.lognormal(3.3 if number % 15 == 0 else 3.0, 1, rows), baseline=60
+    ),
+    "growing traffic": changing(
+        lambda random, number, rows: random.normal(size=rows), traffic=lambda number: 1.005**number
+    ),
+}
+
+
+# Faults: what becomes of the values of x. unit: the standard deviation of a normal distribution with the same quartiles.
+
+
+Fault: TypeAlias = Callable[[Random, Values, float], Values]
+NEW_NUMBER, NEW_TEXT = -999.0, "new"
+HALF_OF_THE_ROWS = "half of the rows"  # a fault of the whole table
+LONG_FAULTS = {"step of .15 sd": 16}  # windows until a fault ends that isn't found
+USUAL_FAULT = 4
+
+
+def freeze(random: Random, values: Values, unit: float) -> Values:
+    """The first value in all rows."""
+    is_present = values != None if values.dtype == object else ~np.isnan(values)  # noqa: E711 -- of each value
+    return np.full(len(values), values[is_present][0], values.dtype)
+
+
+def replace_some(random: Random, values: Values, share: float, value: Any) -> Values:
+    return np.where(random.random(len(values)) < share, value, values)
+
+
+def widen(random: Random, values: Values, unit: float) -> Values:
+    middle = np.nanmedian(values)
+    return middle + 1.5 * (values - middle)
+
+
+def multiply_some(random: Random, values: Values, unit: float) -> Values:
+    return np.where(random.random(len(values)) < 0.005, 1_000 * values, values)
+
+
+def vanish(random: Random, values: Values, unit: float) -> Values:
+    """The rows of the third most frequent text have others instead."""
+    names, counts = np.unique(values.astype(str), return_counts=True)
+    is_gone = values == names[np.argsort(-counts)[:3][-1]]
+    return np.where(is_gone, random.choice(values[~is_gone], len(values)), values)
+
+
+FAULTS: dict[str, Fault] = {
+    "5 % nulls more": lambda random, values, unit: lose(random, values, 0.05),
+    "12 % nulls more": lambda random, values, unit: lose(random, values, 0.12),
+    "70 % nulls more": lambda random, values, unit: lose(random, values, 0.7),
+    "frozen": freeze,
+}
+FAULTS_OF_NUMBERS: dict[str, Fault] = {
+    **FAULTS,
+    "shift of .25 sd": lambda random, values, unit: values + 0.25 * unit,
+    "shift of .5 sd": lambda random, values, unit: values + 0.5 * unit,
+    "shift of 1 sd": lambda random, values, unit: values + unit,
+    "step of .15 sd": lambda random, values, unit: values + 0.15 * unit,
+    "1.5 times as wide": widen,
+    ".5 % times 1,000": multiply_some,
+    "10 % zeros": lambda random, values, unit: replace_some(random, values, 0.1, 0.0),
+    "5 % a new value": lambda random, values, unit: replace_some(random, values, 0.05, NEW_NUMBER),
+    "30 % a new value": lambda random, values, unit: replace_some(random, values, 0.3, NEW_NUMBER),
+}
+FAULTS_OF_TEXTS: dict[str, Fault] = {
+    **FAULTS,
+    "a value vanishes": vanish,
+    "5 % a new value": lambda random, values, unit: replace_some(random, values, 0.05, NEW_TEXT),
+    "30 % a new value": lambda random, values, unit: replace_some(random, values, 0.3, NEW_TEXT),
+}
+
+
+def select_faults(values: Values) -> dict[str, Fault]:
+    return FAULTS_OF_TEXTS if values.dtype == object else FAULTS_OF_NUMBERS
+
+
+def estimate_unit(values: Values) -> float:
+    if values.dtype == object:
+        return 1.0
+    low, high = np.nanquantile(values, [0.25, 0.75])
+    return float((high - low) / 1.349 or np.nanstd(values) or 1.0)
+
+
+def make_fault(random: Random, columns: Columns, fault: str, unit: float) -> Columns:
+    if fault == HALF_OF_THE_ROWS:
+        rows = random.random(len(columns["x"])) < 0.5
+        return {name: values[rows] for name, values in columns.items()}
+    return {**columns, "x": select_faults(columns["x"])[fault](random, columns["x"], unit)}

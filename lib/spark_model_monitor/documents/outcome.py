@@ -1,0 +1,103 @@
+"""The outcome of a run and of each of its features or metrics: changed, cannot tell, or unchanged. Pure.
+
+Everything that turns results of checks into one word uses these functions: pages, the log, mails, the exit status,
+alerts, histories, fleets and files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.documents.document import Flag, Name, Section
+
+if TYPE_CHECKING:
+    from spark_model_monitor.documents.check_results import CheckResult
+
+
+class Outcome(Enum):
+    """CHANGED: a check is violated. CANNOT_TELL: none is, but a change that matters may have gone unseen. UNCHANGED:
+    everything else.
+    """
+
+    CHANGED = "changed"
+    CANNOT_TELL = "cannot tell"
+    UNCHANGED = "unchanged"
+
+
+METRIC_CHANGE = 0.2
+"""The change of a metric that matters, if its values lie between 0 and 1, or between -1 and 1."""
+
+RATIO_CHANGE = 0.5
+"""The change that matters of a metric without bounds: of errors relative to the baseline's value, of bias as it is."""
+
+WORST_OUTCOME_FIRST = (Outcome.CHANGED, Outcome.CANNOT_TELL, Outcome.UNCHANGED)
+
+
+class FeatureOutcome(Section):
+    """The outcome of a feature or a metric. name: as in histories. reason: why nobody can tell. advice: what to do.
+    possible_change: whether a change is seen, which may be chance.
+    """
+
+    name: Name
+    outcome: Outcome
+    reason: Name | None = None
+    advice: Name | None = None
+    possible_change: Flag | None = None
+
+
+def feature_outcomes(results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
+    """The outcome of every feature or metric that was judged, in the order of the results."""
+    results_by_name: dict[str, list[CheckResult]] = {}
+    for result in results:
+        if result.counts_for_outcome:
+            results_by_name.setdefault(result.full_name, []).append(result)
+    return tuple(_feature_outcome(name, own_results) for name, own_results in results_by_name.items())
+
+
+def run_outcome(results: Iterable[CheckResult]) -> Outcome | None:
+    """The worst outcome of a run's features; None if nothing was judged."""
+    outcomes = {feature.outcome for feature in feature_outcomes(results)}
+    return worst_outcome(outcomes)
+
+
+def worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
+    """The worst of several outcomes; None if none is known."""
+    known_outcomes = set(outcomes)
+    return next((outcome for outcome in WORST_OUTCOME_FIRST if outcome in known_outcomes), None)
+
+
+def outcome_of_count(violations: int | None) -> Outcome | None:
+    """The outcome of a run of an earlier release, which recorded only its number of violations."""
+    if violations is None:
+        return None
+    return Outcome.CHANGED if violations else Outcome.UNCHANGED
+
+
+def unsure_features(results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
+    """The features or metrics of which nobody can tell whether they changed; first those where a change is seen."""
+    unsure = [feature for feature in feature_outcomes(results) if feature.outcome is Outcome.CANNOT_TELL]
+    return tuple(sorted(unsure, key=lambda feature: not feature.possible_change))
+
+
+def _feature_outcome(name: str, results: list[CheckResult]) -> FeatureOutcome:
+    if any(result.is_violation for result in results):
+        return FeatureOutcome(name=name, outcome=Outcome.CHANGED)
+    # another reference than the baseline decides only where the baseline's own comparison does not
+    compared_with_baseline = {result.check for result in results if result.against is None}
+    unsure_results = [
+        result
+        for result in results
+        if result.is_unsure and (result.against is None or result.check not in compared_with_baseline)
+    ]
+    if not unsure_results:
+        return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED)
+    clearest = next((result for result in unsure_results if result.possible_change), unsure_results[0])
+    return FeatureOutcome(
+        name=name,
+        outcome=Outcome.CANNOT_TELL,
+        reason=clearest.reason,
+        advice=clearest.advice,
+        possible_change=clearest.possible_change,
+    )

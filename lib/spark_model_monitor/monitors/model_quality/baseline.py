@@ -1,0 +1,189 @@
+"""What a run knows of a baseline of model quality: its limits, which of them are suggested, and its own estimates. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.model_quality import (
+    Metric,
+    MetricConstraint,
+    ModelQualityConstraints,
+    ModelQualityStatistics,
+)
+from spark_model_monitor.errors import BadDocument, BadState
+from spark_model_monitor.monitors.model_quality.estimates import Estimate, estimate_from_deviation
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, evidence_of
+from spark_model_monitor.monitors.model_quality.measurement import (
+    CONSTRAINED,
+    MEMBERS,
+    Likeness,
+    Measurement,
+    measured_by_segment,
+)
+from spark_model_monitor.monitors.model_quality.metrics import metrics_given
+from spark_model_monitor.monitors.model_quality.suggested_limits import find_suggested_limits, problem_type_of_limits
+from spark_model_monitor.monitors.protocol import StoredBaseline
+from spark_model_monitor.statistics.states import State
+from spark_model_monitor.statistics.states.blocks import BLOCKS
+from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
+from spark_model_monitor.statistics.verdicts.groups import each_has_a_name
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBaseline(StoredBaseline):
+    """What later outcomes are compared with. classes: of the baseline; None if unknown. rows: number in the baseline.
+
+    suggested_limits: the metrics whose limit allows for chance; all others decide alone. reported: metrics as in
+    statistics.json, empty without one. evidence: of its states; None if unavailable, or if chance is not allowed for.
+    estimates: of the evidence, for the metrics that get a limit. groups: how many rows of the window count as one,
+    estimated from neighbours. segments: by cut and segment the measurement of the baseline's rows. group_column: column of
+    the rows that belong together. likeness: the baseline's. named: the share of its rows with a name. rows_by_block: how
+    many have a name in each block. source: opens its rows again; None if unknown.
+    """
+
+    constraints: ModelQualityConstraints
+    classes: frozenset[str] | None = None
+    rows: int | None = None
+    suggested_limits: frozenset[str] = frozenset()
+    reported: Mapping[str, Metric] = field(default_factory=dict)
+    evidence: Evidence | None = None
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    groups: float = 1.0
+    segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
+    group_column: str | None = None
+    likeness: Likeness = field(default_factory=Likeness)
+    named: float = 0.0
+    rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+
+    def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
+        return replace(self, source=source)
+
+    def without(self, excluded: Collection[str]) -> ModelBaseline:
+        kept = {
+            member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
+            for member in MEMBERS.values()
+            if (constraints := getattr(self.constraints, member)) is not None
+        }
+        return replace(self, constraints=self.constraints.model_copy(update=kept))
+
+    def has_fewer_names(self, outcomes: Outcomes) -> bool:
+        """Whether the share of rows with a group's name is below half the baseline's, or lower by more than 0.1."""
+        return outcomes.share_named < max(self.named / 2, self.named - 0.1)
+
+    def misses_names(self, outcomes: Outcomes) -> bool:
+        """The same, or whether each row has a name of its own, unlike the baseline's."""
+        if self.group_column is None:
+            return False
+        return self.has_fewer_names(outcomes) or each_has_a_name(outcomes.rows_by_block, self.rows_by_block)
+
+    def tested_metrics(self, problem_type: ProblemType) -> list[str]:
+        """The metrics with a suggested limit of whose error in the baseline something is known.
+
+        Raises BadDocument if the file's limits are for another type of problem.
+        """
+        limits = self.limits(problem_type)
+        return [name for name in limits if name in self.suggested_limits and self._has_error(name)]
+
+    def _has_error(self, name: str) -> bool:
+        if name in self.estimates:
+            return True
+        metric = self.reported.get(name)
+        return bool(self.rows) and metric is not None and metric.value is not None
+
+    def baseline_estimates(self, measurement: Measurement) -> dict[str, Estimate]:
+        """The baseline's own estimates of the tested metrics that the window has. Without states, its rows are assumed to
+        vary as those of the window, or more if its file says so.
+        """
+        growth = (self.rows or 0) / max(measurement.rows, 1)
+        estimates: dict[str, Estimate] = {}
+        for name in self.tested_metrics(measurement.problem_type):
+            if name in self.estimates:
+                estimates[name] = self.estimates[name].of_groups(self.groups)
+                continue
+            metric = self.reported[name]
+            measured = measurement.metrics.get(name)
+            if measured is None or metric.value is None:
+                continue
+            window = measured.estimate.of_groups(self.groups)
+            deviation = metric.standard_deviation or 0.0  # unknown below 200 rows, and where a sample has no such rows
+            estimates[name] = estimate_from_deviation(window, metric.value, deviation, growth)
+        return estimates
+
+    def limits(self, problem_type: ProblemType) -> Mapping[str, MetricConstraint]:
+        """The constraints for a type of problem, by metric.
+
+        Raises BadDocument if the file's are for another type.
+        """
+        constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
+        if constraints is None:
+            found = [name for name in MEMBERS.values() if getattr(self.constraints, name) is not None]
+            raise BadDocument(
+                f"constraints.json has {found[0] if found else 'no constraints'}; a run of problem_type "
+                f"{problem_type.value} needs {MEMBERS[problem_type]}"
+            )
+        return constraints
+
+    @classmethod
+    def from_documents(
+        cls,
+        constraints: ModelQualityConstraints,
+        statistics: ModelQualityStatistics | None = None,
+        outcomes: State | None = None,
+        copy: ModelQualityConstraints | None = None,
+        *,
+        as_service: bool = False,
+    ) -> ModelBaseline:
+        """The baseline from documents and states together. copy: the constraints as the baseline's run wrote them.
+        as_service: whether no limit allows for chance.
+
+        Raises BadState if the states are of something else.
+        """
+        baseline = cls(constraints)
+        if outcomes is not None:
+            if not isinstance(outcomes, Outcomes):
+                raise BadState(
+                    f"the baseline's states are of kind {outcomes.KIND!r}; name a baseline of the model's quality"
+                )
+            baseline = baseline._with_states(outcomes, as_service=as_service)
+        if statistics is not None:
+            rows = statistics.dataset.item_count if statistics.dataset else None
+            reported = {} if as_service else dict(statistics.scalars())
+            baseline = replace(baseline, classes=statistics.classes or None, rows=rows, reported=reported)
+        return baseline if as_service else replace(baseline, suggested_limits=baseline._find_suggested_limits(copy))
+
+    def _with_states(self, outcomes: Outcomes, *, as_service: bool) -> ModelBaseline:
+        counts = outcomes.confusion
+        classes = counts.labels | (counts.predictions if outcomes.plan.with_predictions else frozenset())
+        evidence = None if as_service else evidence_of(outcomes)
+        group_column = outcomes.plan.group_column
+        likeness = Likeness() if evidence is None or group_column is None else Likeness.of(evidence)
+
+        # Without limits for this type of problem there is nothing to test
+        estimates: dict[str, Estimate] = {}
+        if evidence is not None and evidence.PROBLEM_TYPE is problem_type_of_limits(self.constraints):
+            for metric in metrics_given(evidence):
+                if metric.name in CONSTRAINED[evidence.PROBLEM_TYPE]:
+                    rows_as_one = likeness.rows.get(metric.name, 1.0)
+                    estimates[metric.name] = metric(evidence).of_groups(rows_as_one, likeness.blocks)
+
+        baseline = replace(self, classes=classes or None, rows=outcomes.item_count, evidence=evidence)
+        baseline = replace(baseline, estimates=estimates)
+        if self.constraints.segments:
+            baseline = replace(baseline, segments=measured_by_segment(outcomes))
+        if group_column is None:
+            return baseline
+        named, rows_by_block = outcomes.share_named, outcomes.rows_by_block
+        return replace(baseline, group_column=group_column, likeness=likeness, named=named, rows_by_block=rows_by_block)
+
+    def _find_suggested_limits(self, copy: ModelQualityConstraints | None) -> frozenset[str]:
+        values = {name: [estimate.value] for name, estimate in self.estimates.items()}
+        for name, metric in self.reported.items():
+            if metric.value is not None:
+                values.setdefault(name, []).append(metric.value)
+        return find_suggested_limits(self.constraints, values, self.estimates, self.rows, copy)

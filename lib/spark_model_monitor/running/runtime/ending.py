@@ -1,0 +1,29 @@
+"""How a monitoring run that completed ends: its message, and its exit status by its outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.running.configuration.options import FailOn
+from spark_model_monitor.running.runtime.status import ExitStatus, completed
+
+if TYPE_CHECKING:
+    from spark_model_monitor.running.configuration.contract import JobConfig
+    from spark_model_monitor.running.runs.results import Findings
+
+
+def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
+    """The exit message and the exit status of a run. A replay of the service has the service's words only."""
+    unsure = "" if config.replays_service else some_of([feature.name for feature in findings.unsure])
+    return completed(findings.count, unsure), exit_status(findings.outcome, config.fails_on)
+
+
+def exit_status(outcome: Outcome | None, fail_on: FailOn | None) -> ExitStatus:
+    """The exit status of a run that completed. fail_on: the outcomes that have a status of their own."""
+    if outcome is Outcome.CHANGED and fail_on is not None:
+        return ExitStatus.VIOLATIONS
+    if outcome is Outcome.CANNOT_TELL and fail_on is FailOn.CANNOT_TELL:
+        return ExitStatus.CANNOT_TELL
+    return ExitStatus.COMPLETED

@@ -1,0 +1,154 @@
+"""A baseline's own bias metrics allow for noise; a value that a person edited, or insists on, and a range decide alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from spark_model_monitor import (
+    AnalysisConfig,
+    BiasMeasures,
+    BiasMonitor,
+    Tolerances,
+    read_baseline,
+    run_baseline,
+    run_monitoring,
+)
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.clarify import BiasReport
+from spark_model_monitor.monitors.bias.comparison import comparisons_of
+
+from .test_checks import counts_of
+
+OTHERS = (200, 50, 100, 150)  # true and false positives, false negatives, true negatives of the rest
+BASELINE = counts_of(OTHERS, (40, 10, 20, 30))  # half of either side is predicted positive: DPPL is 0
+LESS = counts_of(OTHERS, (37, 9, 23, 31))  # .5 - .46: DPPL is .04, by chance
+
+
+def report_of(state, monitor, **edits):
+    """analysis.json of a baseline. edits: values that somebody wrote into it, or the list requested_limits."""
+    report = json.loads(monitor.documents(state, monitor.metrics(state))[0].to_json())
+    if "requested_limits" in edits:
+        report["requested_limits"] = edits.pop("requested_limits")
+    for part in ("post_training_bias_metrics", "pre_training_bias_metrics"):
+        for metric in report[part]["facets"]["sex"][0]["metrics"]:
+            metric["value"] = edits.get(metric["name"], metric["value"])
+    return BiasReport.from_json(json.dumps(report))
+
+
+def verdicts(window, state=BASELINE, with_states=True, copy=None, tolerances=None, **edits):
+    monitor = BiasMonitor(tolerances=tolerances or Tolerances())
+    known = monitor.known(report_of(state, monitor, **edits), None, state if with_states else None, copy)
+    return {result.metric: result for result in monitor.check(window, monitor.metrics(window), known)}
+
+
+@pytest.mark.parametrize("with_states", [True, False], ids=["states", "the document alone"])
+def test_the_baselines_own_value_is_exceeded_by_chance(with_states):
+    result = verdicts(LESS, with_states=with_states)["DPPL"]
+
+    assert result.status is not CheckStatus.VIOLATED
+    assert (result.observed, result.threshold) == pytest.approx((0.04, 0.0))
+    assert result.p > 0.1
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"),
+    [
+        pytest.param(0.03, CheckStatus.VIOLATED, id="a lower one"),
+        pytest.param(-0.03, CheckStatus.VIOLATED, id="its distance from 0 counts"),
+        pytest.param(0.05, CheckStatus.PASSED, id="a higher one"),
+    ],
+)
+def test_a_value_that_a_person_edited_decides_alone(limit, status):
+    result = verdicts(LESS, DPPL=limit)["DPPL"]
+
+    assert (result.status, result.p, result.threshold) == (status, None, limit)
+
+
+def test_an_edited_value_decides_at_exactly_its_value():
+    observed = verdicts(LESS)["DPPL"].observed
+
+    assert verdicts(LESS, DPPL=observed)["DPPL"].status is CheckStatus.PASSED
+    assert verdicts(LESS, DPPL=observed - 1e-15)["DPPL"].status is CheckStatus.VIOLATED
+
+
+def test_the_baselines_own_value_decides_alone_if_a_person_insists():
+    results = verdicts(LESS, requested_limits=["DPPL"])
+
+    assert (results["DPPL"].status, results["DPPL"].p) == (CheckStatus.VIOLATED, None)
+    assert results["DI"].p is not None
+
+
+def test_a_requested_limit_takes_no_part_of_the_budget():
+    baseline, window = counts_of(OTHERS, (40, 10, 20, 30)), counts_of(OTHERS, (10, 5, 50, 35))
+    tests = {}
+    for names in ([], ["DPPL", "DI"]):
+        monitor = BiasMonitor()
+        known = monitor.known(report_of(baseline, monitor, requested_limits=names), None, baseline)
+        tests[len(names)] = next(comparisons_of(monitor.metrics(window), known, Tolerances())).tests
+
+    assert tests[0] - tests[2] == 2
+
+
+def test_a_copy_of_the_run_tells_of_metrics_that_the_states_lack():
+    monitor = BiasMonitor()
+    copy = report_of(BASELINE, monitor, DPPL=0.01)  # as if its counts had no value
+    edited, as_written = (
+        monitor.known(report_of(BASELINE, monitor, DPPL=value), None, None, copy) for value in (0.03, 0.01)
+    )
+
+    found = [
+        {each.metric: each for each in monitor.check(LESS, monitor.metrics(LESS), known)}["DPPL"]
+        for known in (edited, as_written)
+    ]
+    assert [result.p is None for result in found] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("low", "status"), [(0.03, CheckStatus.PASSED), (0.041, CheckStatus.VIOLATED)], ids=["within", "a little below"]
+)
+def test_a_range_decides_alone_whatever_the_interval(low, status):
+    monitor = BiasMonitor(tolerances=Tolerances(ranges={"DPPL": (low, 1.0)}))
+    known = monitor.known(report_of(BASELINE, monitor), None, BASELINE)
+    results = monitor.check(LESS, monitor.metrics(LESS), known)
+    [in_range] = [each for each in results if each.check == "bias_range_check"]
+
+    assert in_range.interval[0] < low < in_range.interval[1]
+    assert in_range.status is status
+
+
+CONFIG = AnalysisConfig.from_json(
+    """{"label": "y", "label_values_or_threshold": [1], "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}],
+        "methods": {"pre_training_bias": {"methods": "all"}}}"""
+)
+
+
+def people(of_women, of_men):
+    """A hundred women and a hundred men, so many of them with a positive label."""
+    rows = [("f", int(place < of_women)) for place in range(100)] + [("m", int(place < of_men)) for place in range(100)]
+    return pd.DataFrame(rows, columns=["sex", "y"])
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["in place", "moved without its runs"])
+@pytest.mark.parametrize(("limit", "is_violated"), [(None, False), (0.05, True)], ids=["as written", "edited"])
+def test_a_folder_tells_edited_values_wherever_it_lies(tmp_path, moved, limit, is_violated):
+    monitor = BiasMonitor(BiasMeasures.of(CONFIG), find_causes=False)
+    folder = tmp_path / "baseline"
+    run_baseline(people(50, 50), monitor, engine="local").write(str(folder))
+    if moved:
+        folder = tmp_path / "moved"
+        shutil.copytree(tmp_path / "baseline", folder, ignore=shutil.ignore_patterns("_runs", "_current.json"))
+    if limit is not None:
+        report = json.loads((folder / "analysis.json").read_text())
+        [group] = report["pre_training_bias_metrics"]["facets"]["sex"]
+        next(metric for metric in group["metrics"] if metric["name"] == "DPL")["value"] = limit
+        (folder / "analysis.json").write_text(json.dumps(report))
+
+    findings = run_monitoring(people(45, 51), monitor, read_baseline(str(folder), monitor), engine="local")
+    [dpl] = [result for result in findings.results if result.metric == "DPL"]
+
+    assert (dpl.status is CheckStatus.VIOLATED) is is_violated
+    assert (dpl.p is None) is is_violated

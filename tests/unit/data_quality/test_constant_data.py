@@ -1,0 +1,177 @@
+"""The law of rounding: data whose statistics are constant up to rounding never alarms, however many rows there are and
+however they are split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise, product
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from spark_model_monitor import DataQualityMonitor
+from spark_model_monitor.data.engine.local import LocalEngine
+from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.distributions import BASELINE
+from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS
+from spark_model_monitor.statistics.verdicts.variation import FIELDS
+
+ROWS = (700, 1_000, 1_500, 4_097, 65_536, 100_000)
+SPLITS = (1, 2, 7, 33)
+BEGAN = 1_772_000_000  # seconds since 1970
+FEW_ROWS = 5_000  # of tables with long vectors
+
+NOT_OF_CONSTANT_DATA = {"new_values_check"}  # counts of whole values, in a column that grows
+
+
+def codes(pattern, numbers):
+    """Texts of one shape: the numbers with leading zeros, put into a pattern."""
+    before, after = pattern.split("#")
+    digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), 6, "0")
+    return pc.binary_join_element_wise(before, digits, after, "")
+
+
+@lru_cache(None)
+def table(seed):
+    """Columns whose statistics are constant, by name. The rows are those of the largest table."""
+    random = np.random.default_rng(seed)
+    rows = max(ROWS)
+
+    def numbers(value):
+        return pa.array(np.full(rows, value))
+
+    def vectors(values):
+        return pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(values)), np.shape(values)[1]).cast(
+            pa.list_(pa.float64())
+        )
+
+    came = BEGAN + np.sort(random.integers(0, 86_400, rows))
+    amounts = random.uniform(1, 1_000, rows)
+    directions = random.normal(size=(rows, 3))
+    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+    return {
+        "came": pa.array(came),
+        "five minutes old": pa.array(came - 300),
+        "a tenth": numbers(0.1),
+        "a third": numbers(1 / 3),
+        "large with a fraction": numbers(1e15 + 0.3),
+        "tiny": numbers(1e-300),
+        "huge": numbers(1.7e308),
+        "negative": numbers(-2.7),
+        "single precision": numbers(np.float32(0.1)),
+        "whole": numbers(7),
+        "zero": numbers(0.0),
+        "a tenth and rounding": pa.array((amounts + 0.1) - amounts),
+        "two numbers": pa.array(np.where(np.arange(rows) % 2, 0.1, 0.3)),
+        "a tenth as text": pa.array(["0.1"] * rows),
+        "codes": codes("A#", random.integers(0, 10**6, rows)),
+        "codes of other letters": codes("ä#ö", random.integers(0, 10**6, rows)),
+        "long texts": codes("x" * 270 + "#", random.integers(0, 10**6, rows)),
+        "sentences": codes("order number #, please", random.integers(0, 10**6, rows)),
+        "one text": pa.array(["constant"] * rows),
+        "empty texts": pa.array([""] * rows),
+        "constant vectors": vectors(np.tile([0.1, 1 / 3, 1e15 + 0.3, -7.0], (rows, 1))),
+        "vectors of one number": vectors(np.full((rows, 1), 0.1)),
+        "unit vectors": vectors(directions / lengths),
+        "long vectors": vectors(np.tile(np.arange(40) / 10, (FEW_ROWS, 1))),
+    }
+
+
+@lru_cache(None)
+def scanned(rows, split, *, is_baseline):
+    """The scan of a table's first rows in some partitions."""
+    columns = table(1 if is_baseline else 2)
+    names = [name for name in columns if len(columns[name]) >= rows]
+    cells = [columns[name].slice(0, rows) for name in names]
+    batch = pa.RecordBatch.from_arrays(cells, names=[f"c{position}" for position in range(len(names))])
+    ends = np.linspace(0, rows, split + 1).astype(int).tolist()
+    parts = [[batch.slice(start, end - start)] for start, end in pairwise(ends)]
+    source = LocalEngine(processes=1).of_batches(batch.schema, parts)
+    run_rows = 8 if is_baseline else 128
+    return scan(source, names, run_rows=run_rows, time_column="came", partitions_at_most=split)
+
+
+def baseline_of(monitor, found):
+    """What later data is compared with."""
+    constraints = monitor.constraints(found.profile)
+    known = monitor.known(constraints, None, found.profile, constraints)
+    return known.with_parts(monitor.variation(found.profile, found.runs))
+
+
+def shared_columns(found, other):
+    """The scan with the columns that the other one has, too."""
+    names = {feature.name for feature in other.profile.features}
+    kept = [index for index, feature in enumerate(found.profile.features) if feature.name in names]
+    profile = replace(found.profile, features=tuple(found.profile.features[index] for index in kept))
+    return replace(found, profile=profile, runs=[found.runs[index] for index in kept])
+
+
+def results_of(monitor, baseline, window, earlier=()):
+    baseline, window = shared_columns(baseline, window), shared_columns(window, baseline)
+    known = baseline_of(monitor, baseline)
+    if earlier:
+        known = with_earlier_windows(known, [shared_columns(each, baseline).profile for each in earlier])
+    known = monitor.grouped(known, window.profile, window.runs)
+    return monitor.check(window.profile, monitor.metrics(window.profile), known)
+
+
+def with_earlier_windows(known: QualityBaseline, profiles):
+    """The baseline with what earlier windows left."""
+    left: dict[str, list] = {}
+    for profile in profiles:
+        for reference, name, statistics in known.raw_statistics(profile, ()):
+            if reference == BASELINE:
+                left.setdefault(name, []).append([statistics[member] for member in FIELDS])
+    past = {
+        name: dict(zip(FIELDS, np.array(windows, float).T, strict=True))
+        for name, windows in left.items()
+        if len(windows) == len(profiles)
+    }
+    return known.with_history({}, {BASELINE: past})
+
+
+def alarms(results):
+    return [(result.feature, result.check, result.description) for result in results if result.is_violation]
+
+
+MONITORS = {
+    rows.value: DataQualityMonitor(
+        replace(DEFAULT_SETTINGS, rows=rows, non_negative_check=rows is Rows.INDEPENDENT), time_column="came"
+    )
+    for rows in (Rows.CLUSTERED, Rows.INDEPENDENT)
+}
+
+
+@pytest.mark.parametrize("monitor", MONITORS.values(), ids=MONITORS)
+@pytest.mark.parametrize(("place", "rows"), [*enumerate(ROWS)], ids=map(str, ROWS))
+def test_constant_data_never_alarms(place, rows, monitor):
+    """Windows of every size and split, beside baselines of other sizes and splits."""
+    first, *others = SPLITS[place % 2 :: 2]
+    for split, size, of_baseline in ((first, ROWS[place - 1], *others), (*others, ROWS[place - 2], first)):
+        baseline, window = scanned(size, of_baseline, is_baseline=True), scanned(rows, split, is_baseline=False)
+        assert alarms(results_of(monitor, baseline, window)) == []
+
+
+def test_constant_data_never_alarms_beside_earlier_windows():
+    baseline = scanned(4_097, 1, is_baseline=True)
+    earlier = [scanned(rows, split, is_baseline=False) for rows, split in product(ROWS[:4], SPLITS)]
+
+    for rows, split in ((700, 33), (4_097, 2)):
+        window = scanned(rows, split, is_baseline=False)
+        assert alarms(results_of(MONITORS["clustered"], baseline, window, earlier)) == []
+
+
+def test_the_law_is_of_every_check_and_guard():
+    baseline, window = scanned(1_000, 1, is_baseline=True), scanned(700, 2, is_baseline=False)
+    results = [result for monitor in MONITORS.values() for result in results_of(monitor, baseline, window)]
+
+    registered = {check.name for registry in (FEATURE_CHECKS, DATA_SET_CHECKS, GUARDS) for check in registry.values()}
+    assert registered - {result.check for result in results} == NOT_OF_CONSTANT_DATA

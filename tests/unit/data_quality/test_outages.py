@@ -1,0 +1,74 @@
+"""What varies hides nothing else: outages that are worse than all before, and a value that is gone.
+
+Tables of windows by laws; a baseline has 32 of them, one a day, with their times.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+
+MONITOR = DataQualityMonitor(find_causes=False, time_column="at")
+DAYS = 32
+
+
+def draw_outages(random, rows, fault=False):
+    """1 % of x are missing, in one window of ten 5 to 30 %; the fault is 70 %."""
+    share = random.uniform(0.05, 0.3) if random.random() < 0.1 else 0.01
+    is_missing = random.random(rows) < (0.7 if fault else share)
+    return {"x": np.where(is_missing, np.nan, random.normal(size=rows))}
+
+
+def draw_zeros(random, rows, fault=False):
+    """14 % of x are 0, and all other numbers go up and down from window to window; in the fault no zero is left."""
+    amounts = random.lognormal(random.normal(0, 0.5), 1, rows).round(2) + 0.01
+    is_zero = (random.random(rows) < 0.14) & (not fault)
+    return {"x": np.where(is_zero, 0.0, amounts)}
+
+
+def draw_plans(random, rows, fault=False):
+    """14 % of x are one plan, and the others change places from window to window; in the fault that plan is gone."""
+    share = 0.0 if fault else 0.14
+    others = (1 - share) * random.dirichlet(15 * np.array([0.4, 0.3, 0.2, 0.1]))
+    return {"x": random.choice(np.array(list("abcde"), object), rows, p=[share, *others])}
+
+
+def draw_paydays(random, rows, fault=False):
+    """Amounts are larger in one window of ten; in the fault twice as large as on any such day."""
+    level = 1.2 if fault else 0.3 * (random.random() < 0.1)
+    return {"x": random.lognormal(3 + level, 1, rows)}
+
+
+LAWS = {"outages": draw_outages, "zeros": draw_zeros, "plans": draw_plans, "pay days": draw_paydays}
+
+
+def as_table(columns, random, day):
+    rows = len(columns["x"])
+    times = (
+        pd.Timestamp("2026-01-01") + pd.Timedelta(days=day) + pd.to_timedelta(np.sort(random.random(rows)), unit="D")
+    )
+    return pd.DataFrame({**columns, "y": random.normal(size=rows), "at": times})
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_fault_that_no_window_had_is_found_and_healthy_windows_are_silent(law):
+    draw, rows = LAWS[law], 1_000
+    found = alarms = tries = 0
+    for seed in range(4):
+        random = np.random.default_rng([seed, 31])
+        table = pd.concat([as_table(draw(random, rows), random, day) for day in range(DAYS)], ignore_index=True)
+        baseline = run_baseline(table, MONITOR, engine="local")
+        for day in range(DAYS, DAYS + 5):
+            for is_fault in (False, True):
+                window = as_table(draw(random, rows, is_fault), random, day)
+                results = run_monitoring(window, MONITOR, baseline, engine="local").results
+                violated = {result.feature for result in results if result.is_violation}
+                found += is_fault and "x" in violated
+                alarms += not is_fault and bool(violated)
+            tries += 1
+
+    assert found >= 0.9 * tries
+    assert alarms <= 1

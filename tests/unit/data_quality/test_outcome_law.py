@@ -1,0 +1,180 @@
+"""The law of the outcome: a healthy window of independent rows is unchanged; a large change is never called so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.documents.constraints import ChangeThatMatters
+from spark_model_monitor.documents.outcome import Outcome, feature_outcomes, run_outcome
+
+KINDS = ("normal", "skewed", "count", "flag", "category")
+
+
+class Column:
+    """A column of independent rows, drawn by one law. nulls: the share of missing values."""
+
+    def __init__(self, kind, random, nulls):
+        self.kind, self.nulls = kind, nulls
+        self.names = [f"v{number}" for number in range(random.integers(3, 9))]
+        self.shares = random.dirichlet(np.full(len(self.names), 3.0))
+
+    def draw(self, random, rows):
+        values = pd.Series(self._values(random, rows))
+        return values.where(random.random(rows) >= self.nulls) if self.nulls else values
+
+    def _values(self, random, rows):
+        if self.kind == "normal":
+            return random.normal(50, 10, rows)
+        if self.kind == "skewed":
+            return random.lognormal(3, 1, rows).round(2)
+        if self.kind == "count":
+            return random.poisson(20, rows)
+        if self.kind == "flag":
+            return (random.random(rows) < self.shares[0]).astype(int)
+        return random.choice(self.names, rows, p=self.shares)
+
+
+def law_of(random, columns):
+    nulls = random.choice([0, 0, 0.01, 0.05, 0.1, 0.2, 0.3], columns)
+    return {
+        f"{kind}{n}": Column(kind, random, nulls[n]) for n, kind in zip(range(columns), KINDS * columns, strict=False)
+    }
+
+
+def table(law, random, rows):
+    return pd.DataFrame({name: column.draw(random, rows) for name, column in law.items()})
+
+
+def healthy_outcomes(baseline_rows, window_rows, columns, seeds, windows, **settings):
+    """The outcomes of healthy windows, without those whose rows look grouped by chance, which test_likeness counts."""
+    outcomes = []
+    monitor = DataQualityMonitor(settings=MonitoringSettings(**settings))
+    for seed in seeds:
+        random = np.random.default_rng(seed)
+        law = law_of(random, columns)
+        baseline = run_baseline(table(law, random, baseline_rows), monitor)
+        for _ in range(windows):
+            findings = run_monitoring(table(law, random, window_rows), monitor, baseline)
+            if not any("count as one" in (result.reason or "") for result in findings.results):
+                outcomes.append(run_outcome(findings.results))
+    return outcomes
+
+
+@pytest.mark.parametrize("rows_are", ["clustered", "independent"])
+@pytest.mark.parametrize(
+    ("baseline_rows", "rows", "least"),
+    [(2_000, 1_000, 0.99), (20_000, 1_000, 0.99), (2_000, 200, 0.95), (20_000, 200, 0.95)],
+)
+@pytest.mark.parametrize("columns", [5, 20])
+def test_healthy_windows_of_independent_rows_are_unchanged(baseline_rows, rows, least, columns, rows_are):
+    outcomes = healthy_outcomes(baseline_rows, rows, columns, range(900, 906), 5, rows=rows_are)
+
+    assert outcomes.count(Outcome.UNCHANGED) >= least * len(outcomes)
+    assert len(outcomes) >= 24
+
+
+def replaced(values, share, by, random):
+    values = values.astype(object)
+    values[random.random(len(values)) < share] = by
+    return values
+
+
+CHANGES = {
+    "a third is missing": ("normal0", lambda values, random: replaced(values, 0.33, None, random)),
+    "half is missing": ("category4", lambda values, random: replaced(values, 0.5, None, random)),
+    "values that were never there": ("category4", lambda values, random: values + " of another kind"),
+    "one value takes over": ("category4", lambda values, random: replaced(values, 0.8, "v2", random)),
+    "ten times as much": ("skewed1", lambda values, random: values * 10),
+    "a standard deviation more": ("normal0", lambda values, random: values + 10),
+    "a flag that is set": ("flag3", lambda values, random: pd.Series(np.ones(len(values), int))),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("rows", [20, 50, 200])
+@pytest.mark.parametrize("order", ["independent", "in groups", "sorted"])
+def test_a_large_change_is_never_called_unchanged(change, rows, order):
+    name, apply = CHANGES[change]
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        law = {
+            each: Column(kind, random, 0.0)
+            for each, kind in zip(("normal0", "skewed1", "count2", "flag3", "category4"), KINDS, strict=True)
+        }
+        before, after = table(law, random, 600), table(law, random, rows)
+        after[name] = apply(after[name], random)
+        if order == "in groups":
+            before, after = (
+                side.loc[side.index.repeat(8)].head(len(side)).reset_index(drop=True) for side in (before, after)
+            )
+        elif order == "sorted":
+            before = before.sort_values(name, ignore_index=True)
+        monitor = DataQualityMonitor()
+        findings = run_monitoring(after, monitor, run_baseline(before, monitor))
+
+        outcomes = {each.name: each for each in feature_outcomes(findings.results)}
+        assert outcomes[name].outcome is not Outcome.UNCHANGED
+        if outcomes[name].outcome is Outcome.CANNOT_TELL:
+            assert outcomes[name].reason
+            assert outcomes[name].advice
+
+
+def test_a_change_within_a_window_that_can_show_it_is_found_nine_times_in_ten():
+    # the features that are called unchanged, with half a standard deviation more
+    monitor, found, tries = DataQualityMonitor(), 0, 0
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        law = {f"{kind}{n}": Column(kind, random, 0.0) for n in range(3) for kind in ("normal", "skewed", "count")}
+        before = table(law, random, 2_000)
+        baseline = run_baseline(before, monitor)
+        window = table(law, random, 200)
+        healthy = {
+            each.name: each.outcome for each in feature_outcomes(run_monitoring(window, monitor, baseline).results)
+        }
+        for name in [name for name, outcome in healthy.items() if name in law and outcome is Outcome.UNCHANGED]:
+            moved = window.assign(**{name: law[name].draw(random, 200) + 0.5 * before[name].std()})
+            results = run_monitoring(moved, monitor, baseline).results
+            found += any(each.is_violation and each.feature == name for each in results)
+            tries += 1
+
+    assert tries >= 24
+    assert found >= 0.9 * tries
+
+
+def test_the_sizes_are_a_setting():
+    random = np.random.default_rng(1)
+    law = law_of(random, 5)
+    before, after = table(law, random, 2_000), table(law, random, 200)
+
+    def outcome(**sizes):
+        settings = MonitoringSettings(rows="independent", change_that_matters=ChangeThatMatters(**sizes))
+        monitor = DataQualityMonitor(settings=settings)
+        baseline = run_baseline(before, monitor)
+        written = baseline.constraints.plain()["monitoring_config"]["change_that_matters"]
+        assert written == {"missing": 0.12, "standard_deviations": 0.5, "value": 0.3} | sizes
+        return run_outcome(run_monitoring(after, monitor, baseline).results)
+
+    assert outcome() is Outcome.UNCHANGED
+    for sizes in ({"missing": 0.01, "standard_deviations": 0.01}, {"standard_deviations": 0.1}, {"value": 0.02}):
+        assert outcome(**sizes) is Outcome.CANNOT_TELL
+
+
+def test_limits_of_the_service_say_nothing_of_it():
+    random = np.random.default_rng(1)
+    before = table(law_of(random, 5), random, 2_000)
+    baseline = run_baseline(before, DataQualityMonitor(as_service=True))
+
+    assert "change_that_matters" not in baseline.constraints.plain()["monitoring_config"]
+
+
+def test_where_few_values_are_present_sizes_are_of_the_whole_column():
+    matters = ChangeThatMatters()
+
+    # by hand: 0.5 / sqrt(0.64); 0.3 / 0.6; 0.5 * sqrt(0.3 * 0.7), and 12 points where that is less
+    assert matters.shift(0.64) == pytest.approx(0.625)
+    assert matters.share(0.6) == pytest.approx(0.5)
+    assert matters.missing_values(0.3) == pytest.approx(0.229, abs=0.001)
+    assert matters.missing_values(0.0) == 0.12

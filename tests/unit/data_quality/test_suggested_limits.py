@@ -1,0 +1,180 @@
+"""Which limits a baseline suggested, by its two documents alone; of earlier releases by the margin they suggested."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.archives import __path__ as archives
+
+from spark_model_monitor import read_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
+from spark_model_monitor.monitors.data_quality.documents import statistics_of, suggest
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
+from spark_model_monitor.statistics.states.profile import metrics_of
+
+from .comparisons import number_feature, profile_of, text_feature
+
+PROFILE = profile_of(
+    number_feature("charge", [1.5, 2.5, None, 4.5] * 25), text_feature("plan", ["basic", "plus", "basic", None] * 25)
+)
+CHARGE, PLAN = ("completeness", "datatype_check_threshold"), ("completeness", "domain_content_threshold")
+
+
+def suggested_limits(edit, settings=None):
+    """By feature, after an edit of the plain constraints."""
+    plain = suggest(PROFILE, settings or MonitoringSettings()).plain()
+    edit(*plain["features"], plain["monitoring_config"])
+    found = find_suggested_limits(Constraints.model_validate(plain), from_profile(PROFILE))
+    return {name: tuple(sorted(limits)) for name, limits in found.items()}
+
+
+def overrides(feature, **members):
+    feature["monitoring_config_overrides"] = members
+
+
+@pytest.mark.parametrize(
+    ("edit", "charge", "plan"),
+    [
+        pytest.param(lambda *_: None, CHARGE, PLAN, id="nothing"),
+        pytest.param(lambda charge, *_: charge.update(completeness=0.7), CHARGE[1:], PLAN, id="completeness"),
+        pytest.param(lambda charge, *_: charge.update(completeness=0.75), CHARGE, PLAN, id="the same completeness"),
+        pytest.param(lambda charge, *_: charge.update(inferred_type="Integral"), CHARGE[:1], PLAN, id="type"),
+        pytest.param(
+            lambda charge, plan, config: config.update(datatype_check_threshold=0.9),
+            CHARGE[:1],
+            PLAN,
+            id="share of a type",
+        ),
+        pytest.param(
+            lambda charge, plan, config: overrides(plan, domain_content_threshold=0.98), CHARGE, PLAN[:1], id="override"
+        ),
+        pytest.param(
+            lambda charge, plan, config: overrides(plan, domain_content_threshold=1.0),
+            CHARGE,
+            PLAN,
+            id="the same override",
+        ),
+        pytest.param(
+            lambda charge, plan, config: plan["string_constraints"].update(domains=["basic"]),
+            CHARGE,
+            PLAN[:1],
+            id="domain",
+        ),
+        pytest.param(
+            lambda charge, plan, config: plan["string_constraints"].update(domains=["plus", "basic"]),
+            *(CHARGE, PLAN),
+            id="domain in another order",
+        ),
+        pytest.param(
+            lambda charge, plan, config: overrides(plan, requested_limits=["completeness"]),
+            *(CHARGE, PLAN[1:]),
+            id="a person insists, for a feature",
+        ),
+        pytest.param(
+            lambda charge, plan, config: config.update(requested_limits=["completeness"]),
+            *(CHARGE[1:], PLAN[1:]),
+            id="a person insists, for all features",
+        ),
+        pytest.param(lambda charge, plan, config: charge.update(name="fee"), None, PLAN, id="without statistics"),
+    ],
+)
+def test_a_limit_is_suggested_if_it_equals_what_was_observed_and_nobody_insists(edit, charge, plan):
+    found = suggested_limits(edit)
+
+    assert (found.get("charge"), found["plan"]) == (charge, plan)
+
+
+def test_a_share_that_settings_give_is_requested_even_if_it_is_the_suggested_one():
+    found = suggested_limits(lambda *_: None, MonitoringSettings(domain_content_threshold=1.0))
+
+    assert found == {"charge": CHARGE, "plan": PLAN[:1]}
+
+
+def test_without_verdicts_that_allow_for_noise_no_limit_is_suggested():
+    assert suggested_limits(lambda *_: None, MonitoringSettings(verdicts="none")) == {}
+
+
+def test_the_two_documents_say_the_same_as_the_states():
+    constraints = suggest(PROFILE)
+    statistics = Statistics.from_json(statistics_of(PROFILE, metrics_of(PROFILE)).to_json())
+
+    of_documents = QualityBaseline.made_of(Constraints.from_json(constraints.to_json()), statistics)
+    of_states = QualityBaseline.made_of(constraints, profile=PROFILE)
+
+    assert of_documents.suggested_limits == of_states.suggested_limits
+    assert of_states.suggested_limits["charge"] == {*CHARGE}
+
+
+# Files that release 0.1.0 wrote of the same 400 rows; its margins are in them.
+
+ARCHIVE = Path(*archives) / "0.1.0-limits"
+OF_ARCHIVE = {
+    "charge": {*CHARGE},
+    "items": {*CHARGE},
+    "plan": {*PLAN},
+    "country": {*PLAN},
+    "day": {"completeness"},  # new by nature, so without a domain
+    "score": {*CHARGE},
+}
+
+
+def archived(name):
+    constraints = Constraints.from_json((ARCHIVE / name).read_text())
+    return constraints, from_statistics(Statistics.from_json((ARCHIVE / "statistics.json").read_text()))
+
+
+@pytest.mark.parametrize(
+    "name", ["constraints.json", "constraints-of-predictions.json", "constraints-of-1000-rows.json"]
+)
+def test_the_margins_of_earlier_releases_count_as_suggested(name):
+    assert find_suggested_limits(*archived(name)) == OF_ARCHIVE
+
+
+def test_a_folder_of_an_earlier_release_without_its_runs_allows_for_noise(tmp_path):
+    for name in ("constraints.json", "statistics.json"):
+        (tmp_path / name).write_bytes((ARCHIVE / name).read_bytes())
+    known = read_baseline(tmp_path)
+
+    def completeness_of_items(rows, missing):
+        items = [None] * missing + [3.0] * (rows - missing)
+        columns = {name: ["DE"] * rows for name in known.names} | {"items": items}
+        results = run_monitoring(pd.DataFrame(columns), DataQualityMonitor(), known, engine="local").results
+        [result] = (each for each in results if (each.feature, each.check) == ("items", "completeness_check"))
+        return result
+
+    # the limit is 0.965: 1 of 20 is below it, with a probability of 20/420 if 1 of 420 rows is missing;
+    # so few rows can't show twelve points more
+    chance, change = completeness_of_items(20, 1), completeness_of_items(20, 10)
+
+    assert (chance.status, chance.threshold, chance.p) == (CheckStatus.CANNOT_TELL, 0.965, pytest.approx(20 / 420))
+    assert change.status is CheckStatus.VIOLATED
+
+
+def test_an_edit_among_the_margins_of_an_earlier_release_is_requested():
+    constraints, baseline = archived("constraints.json")
+    plain = constraints.plain()
+    plain["features"][0]["completeness"] = 0.8
+    plain["features"][1]["monitoring_config_overrides"]["datatype_check_threshold"] = 0.99
+
+    found = find_suggested_limits(Constraints.model_validate(plain), baseline)
+
+    assert found == OF_ARCHIVE | {"charge": {"datatype_check_threshold"}, "items": {"completeness"}}
+
+
+def test_what_the_copy_in_its_run_says_counts_for_an_earlier_release_alone():
+    constraints, baseline = archived("constraints.json")
+    plain = constraints.plain()
+    plain["features"][0]["completeness"] = 0.777
+    written = Constraints.model_validate(plain)
+    plain["monitoring_config"]["requested_limits"] = []
+    written_today = Constraints.model_validate(plain)
+
+    assert find_suggested_limits(written, baseline, written)["charge"] == {*CHARGE}
+    assert find_suggested_limits(written_today, baseline, written_today)["charge"] == set()

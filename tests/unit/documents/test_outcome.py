@@ -1,0 +1,91 @@
+"""One outcome of a run and of each of its features, by statuses of checks."""
+
+from __future__ import annotations
+
+import pytest
+
+from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus
+from spark_model_monitor.documents.outcome import (
+    Outcome,
+    feature_outcomes,
+    outcome_of_count,
+    run_outcome,
+    unsure_features,
+    worst_outcome,
+)
+
+DRIFT = "baseline_drift_check"
+
+
+def result(status, feature="age", check=DRIFT, **members):
+    return CheckResult(feature=feature, check=check, status=CheckStatus(status), threshold=0.1, **members)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outcome"),
+    [
+        (["passed", "violated", "cannot tell"], Outcome.CHANGED),
+        (["passed", "cannot tell", "not judged"], Outcome.CANNOT_TELL),
+        (["passed", "not judged"], Outcome.UNCHANGED),
+        (["not judged"], None),
+        ([], None),
+    ],
+)
+def test_the_worst_check_decides(statuses, outcome):
+    checks = ["a_check", "b_check", "c_check"]
+    results = [result(status, check=check) for status, check in zip(statuses, checks, strict=False)]
+
+    assert run_outcome(results) is outcome
+    assert [feature.outcome for feature in feature_outcomes(results)] == ([outcome] if outcome else [])
+
+
+def test_each_feature_has_its_own_outcome_with_reason_and_advice():
+    results = [
+        result("passed", "age"),
+        result("cannot tell", "sex", reason="few rows", advice="more rows"),
+        result("violated", "plan"),
+        result("not judged", "id"),
+    ]
+
+    assert [(each.name, each.outcome.value, each.reason, each.advice) for each in feature_outcomes(results)] == [
+        ("age", "unchanged", None, None),
+        ("sex", "cannot tell", "few rows", "more rows"),
+        ("plan", "changed", None, None),
+    ]
+    assert [each.name for each in unsure_features(results)] == ["sex"]
+    assert run_outcome(results) is Outcome.CHANGED
+
+
+def test_another_reference_decides_only_where_the_baseline_does_not():
+    beside = result("cannot tell", against="previous:8")
+
+    assert run_outcome([result("passed"), beside]) is Outcome.UNCHANGED
+    assert run_outcome([result("not judged"), beside]) is Outcome.CANNOT_TELL
+    assert run_outcome([result("passed"), result("violated", against="previous:8")]) is Outcome.CHANGED
+
+
+def test_a_small_segment_says_nothing_of_its_feature_but_a_change_in_it_does():
+    in_segment = {"check": "segment_drift_check", "segment": "plan=gold"}
+
+    assert run_outcome([result("passed"), result("cannot tell", **in_segment)]) is Outcome.UNCHANGED
+    assert run_outcome([result("passed"), result("violated", **in_segment)]) is Outcome.CHANGED
+    assert run_outcome([result("passed"), result("cannot tell", where=f"{IN_SEGMENT}plan")]) is Outcome.UNCHANGED
+
+
+def test_what_only_stands_beside_the_verdict_takes_no_part():
+    assert run_outcome([result("passed"), result("violated", check="attribution_change_check")]) is Outcome.UNCHANGED
+
+
+def test_metrics_of_groups_are_named_as_in_histories():
+    members = {"metric": "DPL", "facet_value": "F"}
+
+    assert [each.name for each in feature_outcomes([result("passed", "sex", **members)])] == ["DPL (sex=F)"]
+
+
+def test_runs_of_earlier_releases_are_read_by_their_number_of_violations():
+    assert [outcome_of_count(count) for count in (None, 0, 3)] == [None, Outcome.UNCHANGED, Outcome.CHANGED]
+
+
+def test_the_worst_of_several_runs():
+    assert worst_outcome([Outcome.UNCHANGED, None, Outcome.CANNOT_TELL]) is Outcome.CANNOT_TELL
+    assert worst_outcome([None]) is None

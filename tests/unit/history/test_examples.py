@@ -1,0 +1,69 @@
+"""Windows that show what is normal: healthy ones are silent, and a change that lasts is found and never learnt."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.outcome import unsure_features
+from spark_model_monitor.documents.run_description import moment
+from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.reports.history.variation import MOST_EXAMPLES, Entry, new_history
+
+MONITOR = DataQualityMonitor(find_causes=False)
+START = datetime(2026, 1, 5, tzinfo=timezone.utc)
+ROWS, DAYS, AFTER = 1_000, 16, 24  # rows of a day, days of the baseline, and windows in which a step has to be found
+
+
+def draw_rows(random, wobble):
+    return random.normal(random.normal(0, wobble), 1, ROWS)
+
+
+def as_table(values, random):
+    return pa.table({"x": values, "y": random.normal(size=len(values))})
+
+
+def watch(wobble, step, seed, *, is_shuffled=False):
+    """Whether each window alarmed. A step begins once there are as many windows as examples."""
+    random = np.random.default_rng([seed, 17])
+    rows = np.concatenate([draw_rows(random, wobble) for _ in range(DAYS)])
+    baseline = run_baseline(
+        as_table(random.permutation(rows) if is_shuffled else rows, random), MONITOR, engine="local"
+    )
+    known = MONITOR.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    known = known.with_parts(baseline.variation)
+    history = new_history("")
+    for number in range(MOST_EXAMPLES + AFTER):
+        end = moment(START + timedelta(days=number + 1))
+        values = draw_rows(random, wobble) + (step if number >= MOST_EXAMPLES else 0.0)
+        findings = run_monitoring(as_table(values, random), MONITOR, history.beside(known, end, "b"), engine="local")
+        results = findings.results
+        raw = findings.known.raw_statistics(
+            findings.current.state, examples_lost(results), None, {feature.name for feature in unsure_features(results)}
+        )
+        history = history.with_window(Entry(end, end, "0", end, "b", findings.count > 0), raw)
+        yield findings.count > 0
+
+
+@pytest.mark.parametrize(
+    ("wobble", "step", "is_shuffled", "learning"),
+    [
+        pytest.param(0.0, 0.15, False, 0, id="steady"),
+        pytest.param(0.06, 0.35, False, 0, id="windows vary"),
+        pytest.param(0.06, 0.35, True, 16, id="windows vary, which a baseline in no order doesn't show"),
+    ],
+)
+def test_a_step_that_lasts_is_found_and_healthy_windows_are_silent(wobble, step, is_shuffled, learning):
+    found = alarms = 0
+    seeds = range(3)
+    for seed in seeds:
+        windows = [*watch(wobble, step, seed, is_shuffled=is_shuffled)]
+        alarms += sum(windows[learning:MOST_EXAMPLES])
+        found += any(windows[MOST_EXAMPLES:])
+
+    assert found == len(seeds)
+    assert alarms <= 2  # of 96

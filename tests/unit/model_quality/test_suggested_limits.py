@@ -1,0 +1,521 @@
+"""Suggested limits allow for noise, requested ones decide alone, and constraints.json and statistics.json say which is which."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from spark_model_monitor import (
+    ModelQualityMonitor,
+    OutcomePlan,
+    ProblemType,
+    Tolerance,
+    merge_runs,
+    outcomes,
+    read_baseline,
+    run_baseline,
+    run_monitoring,
+)
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.model_quality import ModelQualityConstraints, ModelQualityStatistics
+from spark_model_monitor.documents.run_description import RunContext
+from spark_model_monitor.errors import BadDocument
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.checks import check_all
+from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, statistics_of, suggest
+from spark_model_monitor.monitors.protocol import TOLD
+from spark_model_monitor.reports.history.baselines import of_files
+from spark_model_monitor.reports.history.decisions import promote
+from spark_model_monitor.reports.history_page.history import read_history
+from spark_model_monitor.reports.history_page.over_time import hours_of, tracks_of
+
+from .outcomes_made import BINARY, MULTICLASS, REGRESSION, SCORED, measured, of_counts, outcomes_of
+
+BUDGET = 1 / 720
+TESTS = 7  # of two classes without scores: recall, precision, accuracy, the negative side, three of F
+
+
+def documents(measurement, tolerance=INTERVAL):
+    """constraints.json and statistics.json as plain objects, through their text."""
+    return tuple(
+        json.loads(document.to_json()) for document in (suggest(measurement, tolerance), statistics_of(measurement))
+    )
+
+
+def baseline_of(constraints, statistics=None, state=None, copy=None):
+    read = ModelQualityConstraints.from_json(json.dumps(constraints))
+    read_statistics = ModelQualityStatistics.from_json(json.dumps(statistics)) if statistics else None
+    return ModelBaseline.from_documents(read, read_statistics, state, copy)
+
+
+def verdicts(window, baseline):
+    return {result.metric: result for result in check_all(window, baseline)}
+
+
+def of_accuracy(right, rows):
+    """Outcomes of two classes, half of them positive, so many predicted right."""
+    labels = np.arange(rows) % 2
+    return outcomes_of(BINARY, labels, np.where(np.arange(rows) < right, labels, 1 - labels))
+
+
+def measure_accuracy(right, rows):
+    labels = np.arange(rows) % 2
+    return measured(BINARY, labels, np.where(np.arange(rows) < right, labels, 1 - labels))
+
+
+@pytest.mark.parametrize(
+    ("plan", "rows"),
+    [
+        pytest.param(SCORED, (["1", "0", "1", "0"], ["1", "1", "1", "0"], [0.9, 0.6, 0.7, 0.1]), id="two classes"),
+        pytest.param(MULTICLASS, (["a", "b", "c"], ["a", "b", "b"]), id="many classes"),
+        pytest.param(REGRESSION, ([1.0, 2.0, 4.0], [1.5, 2.0, 3.0]), id="numbers"),
+    ],
+)
+def test_the_default_and_the_service_write_the_same_limits(plan, rows):
+    ours = suggest(measured(plan, *rows), INTERVAL).plain()
+    of_service = suggest(measured(plan, *rows, as_service=True), BARE).plain()
+
+    assert ours.pop("requested_limits") == []
+    assert ours == of_service
+
+
+ALL = {
+    *("recall", "precision", "accuracy", "true_positive_rate", "true_negative_rate", "false_positive_rate"),
+    *("false_negative_rate", "f0_5", "f1", "f2"),
+}
+
+
+@pytest.mark.parametrize(
+    ("edit", "requested"),
+    [
+        pytest.param({}, set(), id="nothing edited"),
+        pytest.param({"requested_limits": None}, set(), id="a file without the list"),
+        pytest.param({"recall": 0.7}, {"recall"}, id="another value"),
+        pytest.param({"requested_limits": ["recall", "f1"]}, {"recall", "f1"}, id="two are insisted on"),
+        pytest.param({"recall": None}, {"recall"}, id="no value: never judged"),
+        pytest.param({"tolerance": {"rule": "relative:5%"}, "requested_limits": None}, ALL, id="an earlier relative:"),
+    ],
+)
+@pytest.mark.parametrize("with_states", [True, False], ids=["states", "documents alone"])
+def test_the_two_documents_tell_which_limits_are_suggested(edit, requested, with_states):
+    state = outcomes_of(BINARY, "1" * 10 + "0" * 10, "1" * 8 + "0" * 11 + "1")
+    constraints, statistics = documents(of_counts(8, 1, 9, 2))
+    for name, value in edit.items():
+        if name in ALL:
+            constraints["binary_classification_constraints"][name]["threshold"] = value
+        elif value is None:
+            constraints.pop(name, None)
+        else:
+            constraints[name] = value
+
+    baseline = baseline_of(constraints, statistics, state if with_states else None)
+
+    assert baseline.suggested_limits == ALL - requested
+
+
+def test_without_statistics_and_states_every_limit_applies_as_written():
+    constraints, _ = documents(measure_accuracy(900, 1_000))
+
+    result = verdicts(measure_accuracy(899, 1_000), baseline_of(constraints))["accuracy"]
+
+    assert (result.status, result.p) == (CheckStatus.VIOLATED, None)
+
+
+def test_statistics_without_a_number_of_rows_tell_nothing_of_noise():
+    constraints, statistics = documents(measure_accuracy(900, 1_000))
+    del statistics["dataset"]
+
+    result = verdicts(measure_accuracy(899, 1_000), baseline_of(constraints, statistics))["accuracy"]
+
+    assert (result.status, result.p) == (CheckStatus.VIOLATED, None)
+
+
+def test_a_limit_the_other_way_round_is_a_persons():
+    constraints, statistics = documents(of_counts(8, 1, 9, 2))
+    constraints["binary_classification_constraints"]["recall"]["comparison_operator"] = "GreaterThanThreshold"
+
+    assert baseline_of(constraints, statistics).suggested_limits == ALL - {"recall"}
+
+
+def test_a_limit_of_a_metric_that_gets_none_is_a_persons_whatever_its_value():
+    window = measured(SCORED, ["1", "0", "1"], ["1", "0", "0"], [0.9, 0.2, 0.4])
+    constraints, _ = documents(window)
+    limit = {"threshold": window.metrics["log_loss"].value, "comparison_operator": "GreaterThanThreshold"}
+    constraints["binary_classification_constraints"]["log_loss"] = limit
+    state = outcomes_of(SCORED, ["1", "0", "1"], ["1", "0", "0"], [0.9, 0.2, 0.4])
+
+    assert "log_loss" not in baseline_of(constraints, None, state).suggested_limits
+
+
+def test_a_requested_limit_that_the_file_does_not_have_is_refused():
+    constraints, _ = documents(of_counts(8, 1, 9, 2))
+    constraints["requested_limits"] = ["recall", "recal"]
+
+    with pytest.raises(BadDocument, match=r'requested_limits\[1\] is "recal", which has no limit here; it may name re'):
+        baseline_of(constraints)
+
+
+@pytest.mark.parametrize("where", ["states", "statistics", "neither"])
+@pytest.mark.parametrize(
+    ("right", "status"), [(8_500, CheckStatus.PASSED), (8_499, CheckStatus.VIOLATED)], ids=["at it", "one row below"]
+)
+def test_an_edited_limit_decides_at_exactly_its_value(where, right, status):
+    constraints, statistics = documents(measure_accuracy(9_000, 10_000))
+    constraints["binary_classification_constraints"]["accuracy"]["threshold"] = 0.85
+    state = of_accuracy(9_000, 10_000) if where == "states" else None
+
+    baseline = baseline_of(constraints, statistics if where == "statistics" else None, state)
+    result = verdicts(measure_accuracy(right, 10_000), baseline)["accuracy"]
+
+    assert (result.status, result.p) == (status, None)
+
+
+@pytest.mark.parametrize("text", ["absolute:0", "absolute:0.02", "relative:5%"])
+def test_a_tolerance_in_figures_is_a_persons_limit_even_where_it_is_0(text):
+    # five percent of a false positive rate of 0 are 0
+    measurement = of_counts(400, 0, 500, 100)
+    constraints, statistics = documents(measurement, Tolerance.parse(text))
+
+    baseline = baseline_of(constraints, statistics, outcomes_of(BINARY, ["1", "0"], ["1", "0"]))
+    result = verdicts(of_counts(400, 1, 499, 100), baseline)["false_positive_rate"]
+
+    assert set(constraints["requested_limits"]) == ALL
+    assert baseline.suggested_limits == frozenset()
+    assert result.status is (CheckStatus.PASSED if text == "absolute:0.02" else CheckStatus.VIOLATED)
+
+
+# Documents without states: the file's standard_deviation decides
+
+
+def of_file(right, rows, deviation):
+    """A baseline of the service's two files, whose accuracy has this standard deviation."""
+    constraints, statistics = documents(measure_accuracy(right, rows), BARE)
+    statistics["binary_classification_metrics"]["accuracy"]["standard_deviation"] = deviation
+    return baseline_of(constraints, statistics)
+
+
+def test_the_deviation_of_the_file_says_how_many_rows_count():
+    # .9 · .1 / rows is the variance of an accuracy of .9; five squares of the deviation are that of 2,500 rows
+    deviation = (0.9 * 0.1 / 2_500.5 / 5) ** 0.5
+    window = measure_accuracy(870, 1_000)
+
+    few = verdicts(window, of_file(9_000, 10_000, deviation))["accuracy"]
+    all_rows = verdicts(window, of_file(9_000, 10_000, 1e-6))["accuracy"]
+
+    assert few.p == pytest.approx(stats.hypergeom.sf(129, 3_500, 130 + 250, 1_000), rel=1e-6)
+    assert all_rows.p == pytest.approx(stats.hypergeom.sf(129, 11_000, 130 + 1_000, 1_000), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "right", "status"),
+    [
+        pytest.param(0.0015, 890, CheckStatus.PASSED, id="by chance"),
+        pytest.param(0.0015, 840, CheckStatus.VIOLATED, id="by more than chance"),
+        pytest.param(0.03, 840, CheckStatus.CANNOT_TELL, id="a baseline that is hardly known"),
+        pytest.param(None, 890, CheckStatus.PASSED, id="no deviation: its rows count, and this is chance"),
+        pytest.param(None, 840, CheckStatus.VIOLATED, id="no deviation: more than chance"),
+    ],
+)
+def test_a_file_of_the_service_without_states_is_judged_by_its_deviation(deviation, right, status):
+    assert verdicts(measure_accuracy(right, 1_000), of_file(9_000, 10_000, deviation))["accuracy"].status is status
+
+
+def test_a_mean_error_has_the_larger_of_the_files_error_and_that_of_so_many_rows():
+    random = np.random.default_rng(1)
+    labels = random.normal(0, 3, 1_000)
+    constraints, statistics = documents(measured(REGRESSION, labels, labels + random.normal(0, 1, 1_000)), BARE)
+    window = measured(REGRESSION, labels, labels + random.normal(0, 1.3, 1_000))
+    reported = statistics["regression_metrics"]["mae"]
+    error = window.metrics["mae"].estimate
+
+    results = {}
+    for deviation in (1e-6, 0.02):
+        reported["standard_deviation"] = deviation
+        results[deviation] = verdicts(window, baseline_of(constraints, statistics))["mae"]
+
+    apart = error.value - reported["value"]
+    as_the_window = apart / (error.standard_error * 2**0.5)
+    wider = apart / (5**0.5 * 0.02 * 2**0.5)  # the larger variance counts for both
+    assert results[1e-6].p == pytest.approx(stats.t.sf(as_the_window, error.degrees_of_freedom))
+    assert results[0.02].p == pytest.approx(stats.t.sf(wider, error.degrees_of_freedom))
+    assert results[1e-6].status is CheckStatus.VIOLATED
+    assert results[0.02].status is CheckStatus.PASSED
+
+
+# Baselines of earlier releases, whose limits had a margin: tests/archives/0.1.0-model-quality, written by 0.1.0
+
+
+ARCHIVE = Path(__file__).parents[2] / "archives" / "0.1.0-model-quality"
+PLANS = {
+    "binary": OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True),
+    "regression": OutcomePlan(ProblemType.REGRESSION),
+}
+
+
+def rows_of_archive(kind, random, rows, worse=0.0):
+    """Rows of the population that the archive's 2,000 were drawn from, or of a model that got worse."""
+    if kind == "regression":
+        label = random.normal(10, 3, rows)
+        return pd.DataFrame({"label": label, "prediction": label + random.normal(0, 1 + worse, rows)})
+    positive = random.random(rows) < 0.3
+    middle = np.where(positive, 0.65 - worse, 0.35 + worse)
+    score = np.round(np.clip(middle + random.normal(0, 0.2, rows), 0, 1) * 20) / 20
+    return pd.DataFrame({"label": positive.astype(int), "prediction": (score > 0.5).astype(int), "score": score})
+
+
+def archived(kind, folder, *, with_runs=True, with_current=True, note=True, limits=None):
+    """A copy of a baseline of the archive. note: whether constraints.json says how its limits were made."""
+    shutil.copytree(ARCHIVE / kind, folder)
+    current = json.loads((folder / "_current.json").read_text())
+    if with_runs:
+        shutil.copytree(ARCHIVE / kind, folder / current["folder"])
+    if not with_current:
+        (folder / "_current.json").unlink()
+    path = folder / "constraints.json"
+    constraints = json.loads(path.read_text())
+    if not note:
+        del constraints["tolerance"]
+    member = next(name for name in constraints if name.endswith("_constraints"))
+    for name, threshold in (limits or {}).items():
+        constraints[member][name]["threshold"] = threshold
+    if limits or not note:
+        path.write_text(json.dumps(constraints))
+    return str(folder)
+
+
+def monitored(kind, folder, rows):
+    monitor = ModelQualityMonitor(PLANS[kind], find_causes=False)
+    names = {"label": "label", "prediction": "prediction"} | ({"probability": "score"} if kind == "binary" else {})
+    window = outcomes(rows, PLANS[kind], **names)
+    return run_monitoring(window, monitor, read_baseline(folder, monitor), engine="local")
+
+
+LIMITS = {"binary": 11, "regression": 4}
+
+IN_PLACE = [
+    pytest.param({}, id="in place"),
+    pytest.param({"note": False}, id="in place, without the note"),
+    pytest.param({"with_runs": False, "with_current": False}, id="moved without _runs and _current.json"),
+]
+
+
+@pytest.mark.parametrize("kind", PLANS)
+@pytest.mark.parametrize("how", IN_PLACE)
+def test_the_limits_of_an_earlier_release_are_suggested_and_a_worse_model_is_found(kind, how, tmp_path):
+    folder = archived(kind, tmp_path / "baseline", **how)
+    random = np.random.default_rng(5)
+
+    healthy = monitored(kind, folder, rows_of_archive(kind, random, 500))
+    worse = monitored(kind, folder, rows_of_archive(kind, random, 2_000, worse=0.15))
+
+    tested = [result for result in healthy.results if result.p is not None and result.metric != "label_given_score"]
+    assert len(tested) == LIMITS[kind]
+    assert not [result for result in healthy.results if result.is_violation]
+    assert [result for result in worse.results if result.is_violation]
+
+
+@pytest.mark.parametrize("how", IN_PLACE)
+def test_an_edited_limit_of_an_earlier_release_decides_at_exactly_its_value(how, tmp_path):
+    random = np.random.default_rng(6)
+    rows = rows_of_archive("regression", random, 500)
+    value = float((rows["label"] - rows["prediction"]).abs().mean())
+
+    statuses = []
+    for place, limit in enumerate((value * (1 - 1e-6), value * (1 + 1e-6))):
+        folder = archived("regression", tmp_path / str(place), **how, limits={"mae": limit})
+        [mae] = [result for result in monitored("regression", folder, rows).results if result.metric == "mae"]
+        assert mae.p is None
+        statuses.append(mae.status)
+
+    assert statuses == [CheckStatus.VIOLATED, CheckStatus.PASSED]
+
+
+# Folders of today
+
+
+def written(folder, rows, monitor=None, **edits):
+    """A baseline's folder. edits: thresholds that somebody wrote into its constraints.json."""
+    monitor = monitor or ModelQualityMonitor(PLANS["binary"], find_causes=False)
+    data = outcomes(rows, PLANS["binary"], label="label", prediction="prediction", probability="score")
+    run_baseline(data, monitor, engine="local").write(str(folder))
+    path = folder / "constraints.json"
+    constraints = json.loads(path.read_text())
+    for name, threshold in edits.items():
+        constraints["binary_classification_constraints"][name]["threshold"] = threshold
+    if edits:
+        path.write_text(json.dumps(constraints))
+    return folder
+
+
+def test_a_baseline_can_be_moved_without_its_runs_and_its_states(tmp_path):
+    random = np.random.default_rng(7)
+    folder = written(tmp_path / "baseline", rows_of_archive("binary", random, 2_000))
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("constraints.json", "statistics.json"):
+        shutil.copy(folder / name, moved / name)
+    window = rows_of_archive("binary", random, 2_000)
+    worse = rows_of_archive("binary", random, 2_000, worse=0.1)
+
+    for place in (folder, moved):
+        assert not [result for result in monitored("binary", str(place), window).results if result.is_violation]
+        violated = {each.metric for each in monitored("binary", str(place), worse).results if each.is_violation}
+        assert violated >= {"accuracy", "recall", "auc"}
+
+
+def test_a_merge_keeps_the_edits_and_its_other_limits_are_suggested(tmp_path):
+    random = np.random.default_rng(8)
+    first, second = (rows_of_archive("binary", random, 1_000) for _ in range(2))
+    folders = [written(tmp_path / "first", first, recall=0.5), written(tmp_path / "second", second)]
+
+    merge_runs([str(folder) for folder in folders], str(tmp_path / "both"))
+    known = read_baseline(str(tmp_path / "both"), ModelQualityMonitor(PLANS["binary"]))
+
+    assert known.constraints.binary_classification_constraints["recall"].threshold == 0.5
+    assert known.constraints.requested_limits == ()
+    assert known.suggested_limits == (ALL | {"auc"}) - {"recall"}
+
+
+def test_a_promoted_baseline_keeps_its_edits_and_its_other_limits_are_suggested(tmp_path):
+    folder = written(tmp_path / "first", rows_of_archive("binary", np.random.default_rng(9), 500), recall=0.5)
+
+    promote(str(folder), "1", str(tmp_path / "baselines"), datetime(2026, 3, 4, tzinfo=timezone.utc))
+    known = read_baseline(str(tmp_path / "baselines"), ModelQualityMonitor(PLANS["binary"]))
+
+    assert known.constraints.binary_classification_constraints["recall"].threshold == 0.5
+    assert known.suggested_limits == (ALL | {"auc"}) - {"recall"}
+
+
+def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_path):
+    folder = written(tmp_path / "first", rows_of_archive("binary", np.random.default_rng(9), 500))
+    monitor = ModelQualityMonitor(PLANS["binary"])
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(folder / "constraints.json", alone / "constraints.json")
+
+    found, lacking = (of_files(str(place / "constraints.json"), None, monitor) for place in (folder, alone))
+
+    assert found.suggested_limits == ALL | {"auc"}
+    assert lacking.suggested_limits == frozenset()
+    hints = monitor.hints(outcomes_of(PLANS["binary"], ["1"], ["1"], [0.9]), TOLD, lacking)
+    assert [hint.hint for hint in hints] == ["limits_as_written"]
+
+
+# Healthy windows and drops, by generators; benchmarks/false_alarms.py has more of both
+
+
+def two_classes(random, rows):
+    truth = random.random(rows) < 0.2
+    return truth.astype(int), None, 1 / (1 + np.exp(-random.normal(np.where(truth, 0.5, -1.5), 1.2)))
+
+
+def numbers(random, rows):
+    labels = random.normal(10, 3, rows)
+    return labels, labels + random.standard_t(6, rows)
+
+
+def known_ways(plan, rows):
+    """What a run may know of one baseline: its states, its two files, and its limits without our list."""
+    state = outcomes_of(plan, *rows)
+    monitor = ModelQualityMonitor(plan)
+    statistics, constraints, _ = monitor.documents(state, monitor.metrics(state))
+    without_list = constraints.model_copy(update={"requested_limits": None})
+    return {
+        "states": ModelBaseline.from_documents(constraints, None, state),
+        "files": ModelBaseline.from_documents(constraints, statistics),
+        "no list": ModelBaseline.from_documents(without_list, statistics, state),
+        "bare": ModelBaseline.from_documents(constraints),
+    }
+
+
+@pytest.mark.parametrize(
+    ("plan", "sample"),
+    [
+        (OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False), two_classes),
+        (REGRESSION, numbers),
+    ],
+    ids=["classes", "numbers"],
+)
+@pytest.mark.parametrize("window_rows", [200, 1_000, 5_000])
+def test_healthy_windows_alarm_within_the_budget_whatever_is_known_of_the_baseline(plan, sample, window_rows):
+    random = np.random.default_rng(31)
+    alarms = dict.fromkeys(("states", "files", "no list", "bare"), 0)
+    for _ in range(200):
+        baselines = known_ways(plan, sample(random, 1_000))
+        window = measured(plan, *sample(random, window_rows))
+        for name, baseline in baselines.items():
+            results = check_all(window, baseline)
+            alarms[name] += any(result.status is CheckStatus.VIOLATED for result in results)
+
+    # At 1/720, 2 or more of 200 have a chance of 3 %
+    assert max(alarms["states"], alarms["files"], alarms["no list"]) <= 1
+    assert alarms["bare"] > 80
+
+
+def test_a_model_that_got_much_worse_is_found_in_every_window():
+    random = np.random.default_rng(32)
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
+    baselines = known_ways(plan, two_classes(random, 1_000))
+
+    for _ in range(30):
+        truth, _, scores = two_classes(random, 400)
+        window = measured(plan, random.permutation(truth), None, scores)
+        for name in ("states", "files"):
+            assert verdicts(window, baselines[name])["auc"].status is CheckStatus.VIOLATED
+
+
+def test_replays_of_the_service_test_nothing():
+    state = of_accuracy(900, 1_000)
+    monitor = replace(ModelQualityMonitor(BINARY), as_service=True)
+    statistics, constraints, _ = monitor.documents(state, monitor.metrics(state))
+
+    known = monitor.known(constraints, statistics, state)
+
+    assert (known.suggested_limits, known.evidence, known.reported) == (frozenset(), None, {})
+
+
+# The history's lines
+
+
+@pytest.mark.parametrize(
+    ("edits", "note", "has_limit"),
+    [
+        pytest.param({}, "baseline 0.85", False, id="a suggested limit, which healthy windows exceed by chance"),
+        pytest.param({"recall": 0.8}, "threshold 0.8", True, id="a limit that a person wrote"),
+    ],
+)
+def test_the_history_calls_a_line_a_threshold_if_it_separates_the_violated_windows(tmp_path, edits, note, has_limit):
+    plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
+    monitor = ModelQualityMonitor(plan, find_causes=False)
+
+    def rows(right):
+        label = np.arange(1_000) % 2
+        return outcomes(pd.DataFrame({"label": label, "prediction": label ^ (np.arange(1_000) >= right)}), plan)
+
+    baseline = run_baseline(rows(850), monitor, engine="local")
+    known = baseline.constraints.plain()
+    for name, threshold in edits.items():
+        known["binary_classification_constraints"][name]["threshold"] = threshold
+    known = monitor.known(ModelQualityConstraints.from_json(json.dumps(known)), None, baseline.state)
+    for hour, right in enumerate((860, 845, 700)):
+        start = datetime(2026, 3, 4, hour, tzinfo=timezone.utc)
+        context = RunContext(start, start + timedelta(hours=1))
+        findings = run_monitoring(rows(right), monitor, known, context=context, engine="local")
+        findings.write(tmp_path / str(hour))
+
+    history = read_history([str(tmp_path)])
+    [series] = history.series
+    bars = hours_of(series, series.names.index("recall"), history.labels)
+    [track] = [track for track in tracks_of(history, history.labels, {}).tracks if track.title == "recall"]
+
+    assert bars.bad == (False, False, True)
+    assert (bars.limit is not None) is has_limit
+    assert track.note == note
