@@ -270,6 +270,26 @@ def test_as_many_missing_values_as_in_the_only_outage_are_no_alarm():
     assert p_of_missing(outage, 230) == 1.0
 
 
+@pytest.mark.parametrize(("wobble", "share"), [(0.2, 0.02), (0.3, 0.025), (0.3, 0.03), (0.6, 0.045), (1.0, 0.06)])
+def test_more_missing_values_are_as_rare_as_their_law_says_if_shares_are_lognormal(wobble, share):
+    """The law: Poisson counts of 2,000 rows whose mean, 1 % on average, is lognormal. 64 windows of each history."""
+    rows, mean = 2_000, 0.01
+    logs = np.linspace(-9, 9, 4_001)
+    means = rows * mean * np.exp(wobble * logs - wobble**2 / 2)
+    exact = float(stats.norm.pdf(logs) @ stats.poisson.sf(share * rows - 1, means)) * (logs[1] - logs[0])
+
+    scores = []
+    for seed in range(12):
+        random = np.random.default_rng([seed, 3])
+        shares = mean * np.exp(wobble * random.standard_normal(64) - wobble**2 / 2)
+        past = past_missing(random.binomial(rows, np.minimum(shares, 1)), float(rows))
+        p = p_of_missing(past, round(share * rows), rows)
+        scores.append(stats.t.isf(p / 2, 63))
+    assert np.median(scores) <= 1.15 * stats.norm.isf(exact)
+    if wobble < 0.6:  # otherwise histories have outliers, beside which only much more is found
+        assert np.median(scores) >= 0.85 * stats.norm.isf(exact)
+
+
 def test_a_window_is_found_beside_an_outlier_if_it_lies_twice_as_far_out():
     normal = stats.norm.ppf((np.arange(32) + 0.5) / 32)
     past = {"location": normal, "effective": np.full(32, 100.0)}

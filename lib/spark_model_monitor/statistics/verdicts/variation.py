@@ -295,7 +295,7 @@ def _p_beside_past(
     name = component.name
     if name == "range":
         return _p_of_range(now, past)
-    compute = _p_of_chi_square if name == "chi2" else _p_of_score
+    compute = {"chi2": _p_of_chi_square, "missing": _p_of_missing}.get(name, _p_of_score)
     p = compute(component, now, past, groups, others)
     is_rare = max(p, component.p) <= RARE
     outlier = _as_past_windows(past).outlier(name) if is_rare else None
@@ -323,6 +323,30 @@ def _p_of_score(
     # a deviation's part that is due to independent rows; with few windows the reference's own error dominates
     own = 1 / factor if dispersion.windows >= ENOUGH_WINDOWS - 1 else 1.0
     return _two_sided(component, now, factor, dispersion.windows, tests, own)
+
+
+def _p_of_missing(
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> float:
+    """The p-value of more missing values; fewer are judged by their score.
+
+    Model: the logarithm of the share is normal from window to window, as in a binomial regression with a random effect
+    for each window, because storms and outages multiply it. Its variance follows from that of scores, which are square
+    roots of a share, if `before` is the share in all past windows: E[share] = before.
+    """
+    is_counted = ~np.isnan(past["nulls"])
+    before = float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
+    share = now["nulls"] / now["of"]
+    if not 0 < before < share:
+        return _p_of_score(component, now, past, groups, others)
+    dispersion = _dispersion("missing", now, past, others)
+    factor = dispersion.factor(groups)
+    if factor <= 1:
+        return 0.0
+    of_rows = (1 - before) / (before * now["effective"])  # variance of the logarithm for independent rows
+    between_windows = -8 * math.log(max(1 - (factor - 1) * of_rows / 8, 1e-9))
+    rise = math.log(share / before) + between_windows / 2  # from the median
+    return 2 * student_above(rise / math.sqrt(between_windows + of_rows * before / share), dispersion.windows)
 
 
 RARE = 0.01  # above this p-value outliers of the past don't matter
