@@ -68,6 +68,13 @@ FEWEST_ALIKE = 5  # groups, or columns, that show how similar their variances ar
 ONE_SIDED_95 = 1.645  # normal quantile
 LEAST_SCORE = 3.0  # a frequent value with a smaller score is not tested on its own
 CERTAIN = 3.09  # standard deviations: of 1,000 columns of independent rows one seems to vary more
+
+TESTS_OF_VALUES = ("location", "spread", "ks", "chi2", "cell")
+OUTLIER = 5.0  # modified z-scores; of 32 normal windows one in 250 columns has such a one
+NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
+MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
+RARE = 0.01  # above this p-value outliers of the past don't matter
+
 _POWERS = {"chi2": 1}  # for a statistic that is already squared
 _LEAST = 1e-200
 _NODES = np.logspace(-2, 3, 81)
@@ -295,15 +302,18 @@ def _p_beside_past(
     name = component.name
     if name == "range":
         return _p_of_range(now, past)
-    compute = {"chi2": _p_of_chi_square, "missing": _p_of_missing}.get(name, _p_of_score)
-    p = compute(component, now, past, groups, others)
+    if name == "chi2":
+        p = _p_of_chi_square(now, past, groups, others)
+    elif name == "missing":
+        p = _p_of_missing(component, now, past, groups, others)
+    else:
+        p = _p_of_score(component, now, past, groups, others)
+    # Where a past window is an outlier, that law doesn't hold
     is_rare = max(p, component.p) <= RARE
     outlier = _as_past_windows(past).outlier(name) if is_rare else None
-    if name == "missing":
-        p_of_outage = _p_beyond_outages(now, past, groups)
-        return min(p, p_of_outage) if outlier is None else p_of_outage
-    is_usual = outlier is not None and _distance(name, now) <= MUCH_MORE * outlier
-    return 1.0 if is_usual else p
+    if outlier is not None and (name == "missing" or _distance(name, now) <= MUCH_MORE * outlier):
+        p = 1.0
+    return min(p, _p_beyond_outages(now, past, groups)) if name == "missing" else p
 
 
 def _p_of_score(
@@ -349,15 +359,6 @@ def _p_of_missing(
     return 2 * student_above(rise / math.sqrt(between_windows + of_rows * before / share), dispersion.windows)
 
 
-RARE = 0.01  # above this p-value outliers of the past don't matter
-MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
-OUTLIER = 5.0  # modified z-scores; of 32 normal windows one in 250 columns has such a one
-NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
-
-
-TESTS_OF_VALUES = ("location", "spread", "ks", "chi2", "cell")
-
-
 def has_outlier(name: str, past: Raw) -> bool:
     """Whether a past window is an outlier among the others: windows then don't vary normally, and only one much further
     out is unlike them.
@@ -383,7 +384,7 @@ def has_outlier(name: str, past: Raw) -> bool:
 
 def _furthest(name: str, past: Raw) -> float:
     squares = past[name] ** _POWERS.get(name, 2)
-    return max(map(_distance_of, squares.tolist(), _expected(name, past).tolist(), past["effective"].tolist()))
+    return max(map(_remove_noise, squares.tolist(), _expected(name, past).tolist(), past["effective"].tolist()))
 
 
 def _score_of_largest(ratio: float, cells: float) -> float:
@@ -394,11 +395,16 @@ def _score_of_largest(ratio: float, cells: float) -> float:
 
 
 def _distance(name: str, now: Mapping[str, float]) -> float:
-    expected = {"chi2": now.get("freedom", 1.0), "cell": _largest_squared(now["cells"]) if name == "cell" else 1.0}
-    return _distance_of(now[name] ** _POWERS.get(name, 2), expected.get(name, 1.0), now["effective"])
+    """How far a window lies from the reference, whatever its number of rows."""
+    expected = 1.0
+    if name == "chi2":
+        expected = now["freedom"]
+    elif name == "cell":
+        expected = _largest_squared(now["cells"])
+    return _remove_noise(now[name] ** _POWERS.get(name, 2), expected, now["effective"])
 
 
-def _distance_of(square: float, expected: float, effective: float) -> float:
+def _remove_noise(square: float, expected: float, effective: float) -> float:
     return math.sqrt(max(0.0, square - expected) / effective)
 
 
@@ -881,7 +887,7 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _p_of_chi_square(_: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
+def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
     """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
     freedom = now["freedom"]
     dispersion = _dispersion("chi2", now, past, others)
