@@ -266,7 +266,7 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--windows", type=int, default=48, help="healthy windows of each law and seed")
     parser.add_argument("--months", type=float, help=f"their number in months of {MONTH}")
-    parser.add_argument("--json", help="a file that gets all tallies")
+    parser.add_argument("--json", help="a file that gets all tallies, law by law")
     parser.add_argument("--marks", action="store_true", help="judge the whole product by its marks")
     parser.add_argument("--against", metavar="FILE", help="with --marks: tallies of earlier, whose power is kept")
     arguments = parser.parse_args()
@@ -284,10 +284,10 @@ def main() -> int:
             file=sys.stderr,
             flush=True,
         )
+        if arguments.json:
+            with open(arguments.json, "w", encoding="utf-8") as file:
+                json.dump(tallies, file, default=vars, indent=1)
     print_tables(tallies, [WHOLE, *parts])
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(tallies, file, default=vars, indent=1)
     if not arguments.marks:
         return 0
     are_met = [*check_marks(tallies)]
