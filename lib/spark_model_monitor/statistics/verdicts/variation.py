@@ -105,6 +105,8 @@ class PastWindows(dict[str, Values]):
 
     def __init__(self, raw: Raw) -> None:
         super().__init__(raw)
+        if "nulls" in raw:
+            self["missing"] = _score_missing(raw)
         self._effective = math.nan
         self._similar: PastWindows | None = None
         self._others: Others | None = None
@@ -154,6 +156,17 @@ class PastWindows(dict[str, Values]):
             self._effective = effective
             self._similar = None
             self._dispersions = {}
+
+
+def _score_missing(past: Raw) -> Values:
+    """Pearson's residuals of the windows' missing values; the scores as they are where files have no counts."""
+    rows, missing = past["of"], past["nulls"]
+    is_counted = ~np.isnan(missing)
+    share = float(missing[is_counted].sum()) / max(float(rows[is_counted].sum()), 1.0)
+    if not 0 < share < 1:
+        return past["missing"]
+    residuals = (missing - rows * share) / np.sqrt(rows * share * (1 - share))
+    return np.where(is_counted, residuals, past["missing"])
 
 
 def _as_past_windows(past: Raw) -> PastWindows:
@@ -311,9 +324,11 @@ def _p_beside_past(
     # Where a past window is an outlier, that law doesn't hold
     is_rare = max(p, component.p) <= RARE
     outlier = _as_past_windows(past).outlier(name) if is_rare else None
-    if outlier is not None and (name == "missing" or _distance(name, now) <= MUCH_MORE * outlier):
-        p = 1.0
-    return min(p, _p_beyond_outages(now, past, groups)) if name == "missing" else p
+    if outlier is None:
+        return p
+    if name == "missing":
+        return _p_beyond_outages(now, past, groups)
+    return 1.0 if _distance(name, now) <= MUCH_MORE * outlier else p
 
 
 def _p_of_score(
@@ -340,9 +355,9 @@ def _p_of_missing(
 ) -> float:
     """The p-value of more missing values; fewer are judged by their score.
 
-    Model: the logarithm of the share is normal from window to window, as in a binomial regression with a random effect
-    for each window, because storms and outages multiply it. Its variance follows from that of scores, which are square
-    roots of a share, if `before` is the share in all past windows: E[share] = before.
+    Model: the logit of the share is normal from window to window, as in a binomial regression with a random effect of each
+    window, because storms and outages multiply it. Its variance follows from that of the share, if `before` is the mean.
+    Groups of rows are sampled like rows. Source: Williams 1982, "Extra-binomial variation in logistic linear models".
     """
     is_counted = ~np.isnan(past["nulls"])
     before = float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
@@ -350,13 +365,14 @@ def _p_of_missing(
     if not 0 < before < share:
         return _p_of_score(component, now, past, groups, others)
     dispersion = _dispersion("missing", now, past, others)
-    factor = dispersion.factor(groups)
-    if factor <= 1:
+    if dispersion.factor(groups) <= 1:
         return 0.0
-    of_rows = (1 - before) / (before * now["effective"])  # variance of the logarithm for independent rows
-    between_windows = -8 * math.log(max(1 - (factor - 1) * of_rows / 8, 1e-9))
-    rise = math.log(share / before) + between_windows / 2  # from the median
-    return 2 * student_above(rise / math.sqrt(between_windows + of_rows * before / share), dispersion.windows)
+    variance_of_rows = 1 / (before * (1 - before) * now["effective"])  # of the logit, for independent rows
+    between_windows = math.log1p(dispersion.between_windows(groups) * variance_of_rows)
+    of_rows = (1 + dispersion.of_groups(groups)) * variance_of_rows * before / share
+    rise = math.log(share / before) - math.log(max(1 - share, _LEAST) / (1 - before))
+    score = (rise + between_windows / 2) / math.sqrt(between_windows + of_rows)  # from the median
+    return 2 * student_above(score, dispersion.windows)
 
 
 def has_outlier(name: str, past: Raw) -> bool:
@@ -585,9 +601,14 @@ class Dispersion:
         """The variance of a score relative to independent rows, at least 1. Variance between windows grows with their
         rows, variance from groups of rows does not: what the groups of the window's rows explain is attributed to them.
         """
+        return 1 + self.of_groups(groups) + self.between_windows(groups)
+
+    def of_groups(self, groups: float) -> float:
+        return min(max(0.0, self.ratio - 1), groups - 1)
+
+    def between_windows(self, groups: float) -> float:
         excess = max(0.0, self.ratio - 1)
-        of_groups = min(excess, groups - 1)
-        return 1 + of_groups + (excess - of_groups) * self.growth
+        return (excess - self.of_groups(groups)) * self.growth
 
 
 class Dispersions(NamedTuple):
