@@ -190,7 +190,10 @@ class JobEnd:
 
     def as_xcom(self) -> dict[str, Any]:
         """The members as in JSON."""
-        return {**asdict(self), "violated": list(self.violated), "unsure": list(self.unsure)}
+        members = asdict(self)
+        members["violated"] = list(self.violated)
+        members["unsure"] = list(self.unsure)
+        return members
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,10 @@ def read_outcome(
     run = _published(files, output_path)
     folder = join(output_path, run.folder) if run else output_path
     documents = sorted(name for name in run.digests if "/" not in name) if run else []
-    outcome, unsure = _outcome(files, folder) if compares else (None, ())
+    outcome: str | None = None
+    unsure: tuple[Mapping[str, Any], ...] = ()
+    if compares:
+        outcome, unsure = _outcome(files, folder)
     return JobEnd(
         status=message.partition(":")[0],
         message=message,
@@ -241,12 +247,17 @@ def read_outcome(
 
 def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, tuple[Mapping[str, Any], ...]]:
     """The outcome of a monitoring run, and of which features or metrics nobody can tell, from checks.json."""
-    content = files.read(join(folder, CheckResults.FILE_NAME))
+    path = join(folder, CheckResults.FILE_NAME)
+    content = files.read(path)
     if content is None:
         return None, ()
-    checks = CheckResults.from_json(content, join(folder, CheckResults.FILE_NAME))
-    unsure = [each.plain() for each in checks.outcomes or () if each.outcome is Outcome.CANNOT_TELL]
-    return (checks.outcome.value if checks.outcome is not None else None), tuple(unsure[:MOST_LISTED])
+    checks = CheckResults.from_json(content, path)
+    unsure = []
+    for feature in checks.outcomes or ():
+        if feature.outcome is Outcome.CANNOT_TELL:
+            unsure.append(feature.plain())
+    outcome = None if checks.outcome is None else checks.outcome.value
+    return outcome, tuple(unsure[:MOST_LISTED])
 
 
 def _published(files: StoredFiles, output_path: str) -> Run | None:

@@ -149,7 +149,8 @@ class History:
         """
         kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
         table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
-        times, ages = map(time_of, table["time"].to_pylist()), table["far"].fill_null(0.0).to_pylist()
+        times = map(time_of, table["time"].to_pylist())
+        ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
     def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:

@@ -199,6 +199,7 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
         text = f"No alert in {many}" if not failed else f"No alert, but {len(failed):,} of {many} could not be checked"
         said = " ".join(filter(None, (unchecked, may_have)))
         return Headline(f"{text}.", said, Mark.NONE if failed else Mark.GOOD)
+    # some models are in alert: those first
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
     times = sorted({each.since for each in bad if each.since})
     verb = "is" if len(alerting) == 1 else "are"
