@@ -124,6 +124,10 @@ Callback = Callable[[Any], Any]
 """Receives Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
 
 
+Entries = tuple[Mapping[str, Any], ...]
+"""Entries of a document, as in its file."""
+
+
 class OnViolations(str, Enum):
     """What happens to a task whose job found violations.
 
@@ -180,13 +184,13 @@ class JobEnd:
     status: str
     message: str
     violations: int
-    violated: tuple[Mapping[str, Any], ...]
+    violated: Entries
     paths: Mapping[str, str]
     run_id: str | None = None
     window: Mapping[str, str] | None = None
     alert: str | None = None
     outcome: str | None = None
-    unsure: tuple[Mapping[str, Any], ...] = ()
+    unsure: Entries = ()
 
     def as_xcom(self) -> dict[str, Any]:
         """The members as in JSON."""
@@ -228,7 +232,7 @@ def read_outcome(
     folder = join(output_path, run.folder) if run else output_path
     documents = sorted(name for name in run.digests if "/" not in name) if run else []
     outcome: str | None = None
-    unsure: tuple[Mapping[str, Any], ...] = ()
+    unsure: Entries = ()
     if compares:
         outcome, unsure = _outcome(files, folder)
     return JobEnd(
@@ -245,7 +249,7 @@ def read_outcome(
     )
 
 
-def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, tuple[Mapping[str, Any], ...]]:
+def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
     """The outcome of a monitoring run, and of which features or metrics nobody can tell, from checks.json."""
     path = join(folder, CheckResults.FILE_NAME)
     content = files.read(path)
@@ -266,7 +270,7 @@ def _published(files: StoredFiles, output_path: str) -> Run | None:
     return None if content is None else read_commit(content, join(output_path, CURRENT))
 
 
-def _violated(files: StoredFiles, folder: str) -> tuple[Mapping[str, Any], ...]:
+def _violated(files: StoredFiles, folder: str) -> Entries:
     """The subject of each violation; all members but its text, whatever their names in the monitor."""
     content = files.read(join(folder, VIOLATIONS))
     listed = json.loads(content or b"{}").get("violations", [])
