@@ -140,9 +140,9 @@ def alarms(setting: Setting, pairs: int) -> tuple[int, int, int, int]:
         results_by_service = check_all(measured, known(service, baseline), as_service=True)
         results_by_files = check_all(measured, known(ours, baseline, with_states=False))
         results_by_states = check_all(measured, known(ours, baseline))
-        by_service = {result.status for result in results_by_service}
-        by_files = {result.status for result in results_by_files}
-        by_states = {result.status for result in results_by_states}
+        by_service = {metric.status for metric in results_by_service}
+        by_files = {metric.status for metric in results_by_files}
+        by_states = {metric.status for metric in results_by_states}
         violated = CheckStatus.VIOLATED
         cannot_tell = CheckStatus.CANNOT_TELL
         alarmed = [violated in statuses for statuses in (by_service, by_files, by_states)]

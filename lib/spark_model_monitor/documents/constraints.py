@@ -421,7 +421,7 @@ class MonitoringSettings:
         if not threshold >= 0:
             raise BadConfiguration(f"{kind.threshold} is {threshold!r}; write a number, 0 or more")
 
-    def _set(self, name: str, value: Any) -> None:
+    def _set(self, name: str, value: float | str | Enum | tuple[str, ...]) -> None:
         object.__setattr__(self, name, value)
 
     def as_config(self) -> MonitoringConfig:

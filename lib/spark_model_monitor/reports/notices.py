@@ -220,7 +220,7 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def _unsure(report: Report) -> dict[str, Any]:
+def _unsure(report: Report) -> dict[str, int | list[dict[str, str | None]]]:
     """The number of features or metrics of which nobody can tell, and the first of them."""
     first = []
     for feature in report.unsure[:MOST_VIOLATIONS]:

@@ -298,7 +298,7 @@ def _rank(change: Change) -> tuple[int, float, float, str]:
 
 def _text(
     found: Compared,
-    results: Sequence[CheckResult],
+    violations: Sequence[CheckResult],
     unjudged: Sequence[CheckResult],
     unsure: Sequence[FeatureOutcome],
     *,
@@ -319,8 +319,10 @@ def _text(
         ]
         text += "\n" + text_table(["name", "change", "distance", "what"], rows, width=160)
     if judge:
-        told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in results]
-        text += f"\n{len(results):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(told)
+        told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in violations]
+        text += f"\n{len(violations):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(
+            told
+        )
     if unsure:
         lines = (f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure)
         text += f"\n{len(unsure):,} of which nobody can tell\n" + "".join(f"  {printable(line)}\n" for line in lines)
