@@ -92,11 +92,13 @@ def test_the_action_passes_for_data_as_they_were(repository):
 
 @pytest.mark.parametrize(("fail_on", "status"), [("violations", 0), ("cannot-tell", 5)])
 def test_the_action_says_what_nobody_can_tell_and_fails_for_it_if_asked(repository, fail_on, status):
-    done, outputs, summary = action(repository, first=1, data="few.csv", baseline="orders-baseline", fail_on=fail_on)
+    done, step_outputs, summary = action(
+        repository, first=1, data="few.csv", baseline="orders-baseline", fail_on=fail_on
+    )
 
     assert done.returncode == status, done.stderr + done.stdout
-    assert outputs["status"] == str(status)
-    assert outputs["outcome"] == "cannot tell"
+    assert step_outputs["status"] == str(status)
+    assert step_outputs["outcome"] == "cannot tell"
     assert summary.startswith("### spark-model-monitor: cannot tell\n")
     assert "To find out: " in summary
 

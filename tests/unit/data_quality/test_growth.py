@@ -98,8 +98,12 @@ def test_a_catalog_that_grew_is_compared_with_the_last_eight_windows_and_other_c
     # The last window, compared with all of them
     last_eight = sum(states[9:16], states[8])
     with_history = without_history.with_history({PREVIOUS: last_eight}, {PREVIOUS: {"product": arrays}})
-    results = run_monitoring(windows[16], monitor, with_history, engine="local").results
-    drift = {(result.feature, result.against): result.status for result in results if "drift" in result.check}
+    check_results = run_monitoring(windows[16], monitor, with_history, engine="local").results
+    drift = {
+        (check_result.feature, check_result.against): check_result.status
+        for check_result in check_results
+        if "drift" in check_result.check
+    }
     assert drift["product", PREVIOUS] is not CheckStatus.NOT_JUDGED
     assert drift["product", None] is CheckStatus.NOT_JUDGED
     assert ("amount", PREVIOUS) not in drift

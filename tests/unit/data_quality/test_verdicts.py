@@ -228,17 +228,17 @@ def test_nobody_asks_for_a_budget_of_the_service():
 def test_without_earlier_windows_only_a_distance_beyond_the_threshold_would_be_seen():
     random = np.random.default_rng(5)
     baseline = table(random, 2_000)
-    result = results(baseline, table(random, 1_000))["charge", "baseline_drift_check"]
+    drift = results(baseline, table(random, 1_000))["charge", "baseline_drift_check"]
 
-    assert result.status is CheckStatus.PASSED
-    assert result.reason == "no earlier windows: how much this column varies between windows is unknown"
-    assert result.p is None
+    assert drift.status is CheckStatus.PASSED
+    assert drift.reason == "no earlier windows: how much this column varies between windows is unknown"
+    assert drift.p is None
     small = results(baseline, table(random, 200))["charge", "baseline_drift_check"]
     assert small.status is CheckStatus.CANNOT_TELL
-    assert result.reason in small.reason
+    assert drift.reason in small.reason
     assert small.advice
     # by hand: 0.1 + (1.8 + 0.6408) sqrt(1/1901 + 1/952) = 0.197; 2 Phi^-1(0.5985) = 0.499
-    assert result.smallest_change == pytest.approx(0.499, abs=0.01)
+    assert drift.smallest_change == pytest.approx(0.499, abs=0.01)
 
 
 def test_of_a_flag_the_smallest_change_is_one_of_its_share():

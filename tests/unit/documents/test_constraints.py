@@ -489,9 +489,13 @@ def test_sizes_of_a_change_that_matters_are_the_files_or_a_features_own():
     }
     constraints = Constraints.from_json(json.dumps(file))
 
-    a, b = (constraints.monitoring_of(name).change_that_matters for name in "ab")
+    # the file's, and the usual sizes where it has none
+    a = constraints.monitoring_of("a").change_that_matters
     assert (a.missing, a.standard_deviations, a.value) == (0.2, 0.5, 0.3)
+    # the feature's own, and the usual sizes for its other members
+    b = constraints.monitoring_of("b").change_that_matters
     assert (b.missing, b.standard_deviations, b.value) == (0.12, 0.5, 0.5)
+    # as it was read, and what it may not be
     assert json.loads(constraints.to_json()) == file
     file["monitoring_config"]["change_that_matters"]["missing"] = 12
     with pytest.raises(BadDocument, match=r"change_that_matters.missing is 12; it has to be a number from 0 to 1"):

@@ -220,9 +220,9 @@ def hours(tmp_path_factory):
     ],
 )
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
-    found = hours.profile(reference, entry(now).time, {"age"})
+    profile = hours.profile(reference, entry(now).time, {"age"})
 
-    kept = None if found is None else sorted(found.feature("age").kll.levels[0].tolist())
+    kept = None if profile is None else sorted(profile.feature("age").kll.levels[0].tolist())
     assert kept == values
 
 

@@ -173,12 +173,12 @@ def test_a_calm_page_names_the_metric_that_chance_explains_least():
     now = of_counts(780, 100, 900, 220)
     state = outcomes_of(BINARY, "1" * 800 + "0" * 1_000 + "1" * 200, "1" * 900 + "0" * 1_100)
 
-    results = check_all(now, ModelBaseline.from_documents(suggest(before), None, state))
-    detail = headline_of(results).detail
+    check_results = check_all(now, ModelBaseline.from_documents(suggest(before), None, state))
+    detail = headline_of(check_results).detail
 
-    tested = [result for result in results if result.p is not None]
-    rarest = min(tested, key=lambda result: result.p)
-    [precision] = [result for result in results if result.metric == "precision"]
+    tested = [metric for metric in check_results if metric.p is not None]
+    rarest = min(tested, key=lambda metric: metric.p)
+    [precision] = [metric for metric in check_results if metric.metric == "precision"]
     assert rarest.p < precision.p
     assert f"The closest is {rarest.metric}: " in detail
     assert detail.endswith(f"; by chance alone: {once_in(rarest.p)}.")

@@ -43,15 +43,15 @@ def findings(violations, records=100, hints=(), unsure=()):
         unsure_features.append(feature)
     names = [f"feature {index}" for index in range(violations)]
     check = {"check": "data_type_check", "status": CheckStatus.VIOLATED, "observed": 0.5, "threshold": 1.0}
-    results = [CheckResult(feature=name, **check) for name in names]
-    entries = []
+    check_results = [CheckResult(feature=name, **check) for name in names]
+    reported_violations = []
     for name in names:
-        entry = Violation(feature_name=name, constraint_check_type="data_type_check", description="…")
-        entries.append(entry)
+        violation = Violation(feature_name=name, constraint_check_type="data_type_check", description="…")
+        reported_violations.append(violation)
     return SimpleNamespace(
         count=violations,
-        violations=Violations(violations=tuple(entries)),
-        results=in_alarms(results, {}),
+        violations=Violations(violations=tuple(reported_violations)),
+        results=in_alarms(check_results, {}),
         headline=lambda: None,
         outcome=outcome,
         unsure=tuple(unsure_features),
