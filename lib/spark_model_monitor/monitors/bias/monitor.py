@@ -204,7 +204,8 @@ class BiasMonitor(Monitor):
     def grouped(self, known: BiasBaseline, counts: Contingency, runs: Sequence[RowRuns]) -> BiasBaseline:
         if not runs:
             return known
-        plan, likeness = ContingencyPlan.from_text(counts.plan), {}
+        plan = ContingencyPlan.from_text(counts.plan)
+        likeness = {}
         columns, chosen = [values_of(each.runs, numeric=True) for each in runs], chosen_of(counts, plan)
         label, *prediction = columns[len(plan.facets) :]
         answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]

@@ -26,7 +26,10 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     measured_by_segment,
 )
 from spark_model_monitor.monitors.model_quality.metrics import metrics_given
-from spark_model_monitor.monitors.model_quality.suggested_limits import find_suggested_limits, problem_type_of_limits
+from spark_model_monitor.monitors.model_quality.suggested_thresholds import (
+    find_suggested_limits,
+    problem_type_of_limits,
+)
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS

@@ -191,11 +191,13 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
         return _finding(CheckStatus.VIOLATED, before, now, **texts, **numbers)
     lost = values_of(before)[metric] - told
     half = (apart[1] - apart[0]) / 2
-    said = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
-    said = (said if is_moved else AS_IT_WAS) + UNSEEN.format(smallest=drift.smallest)
+    reason = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
+    if not is_moved:
+        reason = AS_IT_WAS
+    reason += UNSEEN.format(smallest=drift.smallest)
     if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
-        return _finding(CheckStatus.CANNOT_TELL, before, now, reason=said, advice=LONGER_WINDOWS, **numbers)
-    return _finding(CheckStatus.PASSED, before, now, reason=said, **numbers)
+        return _finding(CheckStatus.CANNOT_TELL, before, now, reason=reason, advice=LONGER_WINDOWS, **numbers)
+    return _finding(CheckStatus.PASSED, before, now, reason=reason, **numbers)
 
 
 def likeness_of(now: Scored) -> float:
