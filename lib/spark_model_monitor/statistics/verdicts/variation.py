@@ -368,8 +368,8 @@ def _p_of_missing(
     if dispersion.factor(groups) <= 1:
         return 0.0
     variance_of_rows = 1 / (before * (1 - before) * now["effective"])  # of the logit, for independent rows
-    between_windows = math.log1p(dispersion.between_windows(groups) * variance_of_rows)
-    of_rows = (1 + dispersion.of_groups(groups)) * variance_of_rows * before / share
+    between_windows = math.log1p(dispersion.excess_of_windows(groups) * variance_of_rows)
+    of_rows = (1 + dispersion.excess_of_groups(groups)) * variance_of_rows * before / share
     rise = math.log(share / before) - math.log(max(1 - share, _LEAST) / (1 - before))
     score = (rise + between_windows / 2) / math.sqrt(between_windows + of_rows)  # from the median
     return 2 * student_above(score, dispersion.windows)
@@ -601,14 +601,14 @@ class Dispersion:
         """The variance of a score relative to independent rows, at least 1. Variance between windows grows with their
         rows, variance from groups of rows does not: what the groups of the window's rows explain is attributed to them.
         """
-        return 1 + self.of_groups(groups) + self.between_windows(groups)
+        return 1 + self.excess_of_groups(groups) + self.excess_of_windows(groups)
 
-    def of_groups(self, groups: float) -> float:
+    def excess_of_groups(self, groups: float) -> float:
         return min(max(0.0, self.ratio - 1), groups - 1)
 
-    def between_windows(self, groups: float) -> float:
+    def excess_of_windows(self, groups: float) -> float:
         excess = max(0.0, self.ratio - 1)
-        return (excess - self.of_groups(groups)) * self.growth
+        return (excess - self.excess_of_groups(groups)) * self.growth
 
 
 class Dispersions(NamedTuple):
