@@ -27,10 +27,13 @@ from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GR
 from spark_model_monitor.statistics.verdicts.design_effect import (
     DesignEffect,
     ScoredColumn,
+    allow_for_cut_groups,
     column_design_effects,
     dependent_columns,
+    estimates_of_groups,
     is_constant_in_runs,
     rows_counting_as_one,
+    typical_rows,
 )
 from spark_model_monitor.statistics.verdicts.groups import (
     FEWEST_GROUPS,
@@ -81,20 +84,16 @@ def window_design_effects(
         return WindowDesignEffects(_effects_of_named_groups(profile, runs))
     effects = _effects_of_neighbours([*_sample_columns(profile, runs, NEIGHBOURS)], unfit_features or {})
     group = None if baseline is None else _find_group_column(profile, baseline, runs)
-    if group is None:
-        return WindowDesignEffects(effects)
-    # Groups that neighbours show already need no column that names them
-    new = {
-        name: effect
-        for name, effect in group.effects.items()
-        if max(effect) > LARGEST_GROWTH * max(effects.get(name, INDEPENDENT_ROWS))
-    }
-    if not new:
-        return WindowDesignEffects(effects)
-    for name, effect in new.items():
+    scattered: dict[str, FeatureDesignEffect] = {}
+    for name, effect in group.effects.items() if group is not None else ():
         neighbours = effects.get(name, INDEPENDENT_ROWS)
-        effects[name] = FeatureDesignEffect(*map(max, effect, neighbours))
-    return WindowDesignEffects(effects, group.name)
+        if max(effect) > LARGEST_GROWTH * max(neighbours):  # else neighbours show these groups already
+            scattered[name] = FeatureDesignEffect(*map(max, effect, neighbours))
+    if group is None or not scattered:
+        return WindowDesignEffects(effects)
+    # The names themselves are as new as the groups are
+    of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
+    return WindowDesignEffects({**effects, **scattered, **of_names}, group.name)
 
 
 def _effects_of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
@@ -198,9 +197,16 @@ def _effects_of_neighbours(
     for run_sizes, of_rows in scored.items():
         estimates = column_design_effects(of_rows, np.array(run_sizes, np.int64))
         features = estimated[run_sizes]
-        counts = rows_counting_as_one(estimates, sum(run_sizes), [shows_groups for *_, shows_groups in features])
+        of_groups = estimates_of_groups(
+            [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
+        )
+        counts = rows_counting_as_one(estimates, sum(run_sizes), of_groups)
+        # Columns without missing values here, which may be missing in whole groups elsewhere
+        as_others = FeatureDesignEffect(of_missing=allow_for_cut_groups(typical_rows(of_groups)))
+        if as_others != INDEPENDENT_ROWS:
+            effects |= {column.name: as_others for column in columns if column.run_sizes == run_sizes}
         for (name, member, _), rows in zip(features, counts, strict=True):
-            if rows > 1:
+            if rows > 1 or name in effects:
                 effects[name] = effects.get(name, INDEPENDENT_ROWS)._replace(**{member: rows})
     return effects
 
@@ -229,14 +235,15 @@ def _joined_sizes(runs: Sequence[Run]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class GroupColumn:
-    """A column whose values explain why rows are alike. effects: of the features that it explains, and its own. names: how
-    many values it has. explained: how much it explains of all features together.
+    """A column whose values explain why rows are alike. effects: of the features that it explains. names: how many
+    values it has. explained: how much it explains of all features together. columns_of_names: all that may name groups.
     """
 
     name: str
     effects: Mapping[str, FeatureDesignEffect]
     names: float
     explained: float
+    columns_of_names: tuple[str, ...]
 
 
 def _find_group_column(profile: Profile, baseline: Profile, runs: Sequence[RowRuns]) -> GroupColumn | None:
@@ -336,9 +343,7 @@ def _explain_by_groups(
                 effect = effects.get(feature, INDEPENDENT_ROWS)
                 effects[feature] = effect._replace(**{member: rows_as_one})
         explained = sum(math.log(max(effect)) for effect in effects.values())
-        # The names themselves are as new as the groups are
-        effects |= dict.fromkeys(names, FeatureDesignEffect(float(window_rows)))
-        yield GroupColumn(name, effects, count, explained)
+        yield GroupColumn(name, effects, count, explained, tuple(names))
 
 
 def _effect_in_order(column: ScoredColumn, rows: NDArray[np.int64], group_of_row: NDArray[np.int64]) -> DesignEffect:

@@ -21,14 +21,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
+from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.verdicts.multiplicity import adjusted
 from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
@@ -36,7 +35,7 @@ from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
 LONG_GROUP = 64  # rows
 SHORT_BLOCK, FEWEST_BLOCKS = 32, 16  # longer sums than that are taken if there are so many: few say little
-ONE_IN_100 = 2.326  # standard deviations of a normal variable
+ONE_IN_40 = 1.96  # standard deviations of a normal variable
 SIGNIFICANT = 0.01  # of tables of independent rows, at most this share has a column that is taken to be dependent
 PROBABLE = 0.2  # of windows with one dependent column, at most this share has another that is taken to be
 MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
@@ -55,14 +54,8 @@ class DesignEffect(NamedTuple):
     rows: float
     p: float
 
-    @property
-    def z(self) -> float:
-        """The p-value as a normal score."""
-        return -normal_quantile(min(max(self.p, 1e-300), 0.999))
-
 
 INDEPENDENT = DesignEffect(1.0, 1.0)
-SLACK = float(__import__("os").environ.get("SLACK", "4"))
 
 
 class ScoredColumn(NamedTuple):
@@ -310,37 +303,51 @@ def dependent_columns(p_values: Sequence[float]) -> list[bool]:
     return [p_value <= SIGNIFICANT for p_value in adjusted(p_values)]
 
 
-def rows_counting_as_one(
-    effects: Sequence[DesignEffect], rows: int, show_groups: Sequence[bool] | None = None
-) -> list[float]:
-    """How many rows of a window count as one in each column; 1 if its rows are independent. rows: that were sampled.
-    show_groups: whether each column, if it is dependent, shows that rows come in groups; all do by default.
+def estimates_of_groups(effects: Sequence[DesignEffect]) -> list[float]:
+    """The design effects that show that rows come in groups; none unless two columns do. effects: of the columns that are
+    not alike for another reason, such as a sorted one.
+    """
+    columns = len(effects)
+    p_values = sorted(effect.p for effect in effects)
+    if columns < 2 or columns * p_values[0] > SIGNIFICANT or (columns - 1) * p_values[1] > PROBABLE:
+        return []
+    return [effect.rows for effect in effects if columns * effect.p <= PROBABLE]
 
-    A column has its own design effect. If two columns show groups, an estimate that may be as large as theirs, given its
-    error, is raised as far as that: so few rows don't show that the column is independent of the groups.
+
+def rows_counting_as_one(effects: Sequence[DesignEffect], rows: int, of_groups: Sequence[float] = ()) -> list[float]:
+    """How many rows of a window count as one in each column; 1 if its rows are independent. rows: that were sampled.
+    of_groups: see `estimates_of_groups`.
+
+    A column has its own design effect. If columns show groups, an estimate that may be as large as theirs, given its error,
+    is raised as far as that: so few rows don't show that the column is independent of the groups.
     """
     are_dependent = dependent_columns([effect.p for effect in effects])
     counts = [effect.rows if is_one else 1.0 for effect, is_one in zip(effects, are_dependent, strict=True)]
-    if show_groups is None:
-        show_groups = [True] * len(effects)
-    of_groups = sorted(
-        (effect for effect, shows in zip(effects, show_groups, strict=True) if shows), key=attrgetter("p")
-    )
-    columns = len(of_groups)
-    if columns > 1 and columns * of_groups[0].p <= SIGNIFICANT and (columns - 1) * of_groups[1].p <= PROBABLE:
-        shown = [effect for effect in of_groups if columns * effect.p <= PROBABLE]
-        typical_rows = float(np.median([effect.rows for effect in shown]))
-        least_z = min(effect.z for effect in shown) - SLACK
+    if of_groups:
+        # of groups that are as long, one in 40 estimates is smaller by this factor (Wilson and Hilferty 1931)
+        freedom = 3 * rows / (2 * LONG_GROUP)
+        error = max(0.01, 1 - 2 / (9 * freedom) - ONE_IN_40 * math.sqrt(2 / (9 * freedom))) ** -3
         for index, effect in enumerate(effects):
-            if are_dependent[index] or effect.z >= least_z:
-                counts[index] = max(effect.rows, typical_rows)
-    return [MARGIN * count if count > MOST_DISPERSED else 1.0 for count in counts]
+            largest = error * max(effect.rows, 1.0)
+            if are_dependent[index] or largest >= min(of_groups):
+                counts[index] = max(effect.rows, min(typical_rows(of_groups), largest))
+    return [allow_for_cut_groups(count) for count in counts]
+
+
+def typical_rows(of_groups: Sequence[float]) -> float:
+    """How many rows count as one in a column that is as alike as most that show groups; 1 if none do."""
+    return float(np.median(of_groups)) if len(of_groups) else 1.0
+
+
+def allow_for_cut_groups(rows: float) -> float:
+    """The design effect with its margin; 1 for one that independent rows have."""
+    return MARGIN * rows if rows > MOST_DISPERSED else 1.0
 
 
 def neighbours_design_effect(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> float:
     """The largest number of rows that count as one in any of the columns; 1 if all their rows are independent."""
-    rows = int(run_sizes.sum())
-    return max(rows_counting_as_one(column_design_effects(columns, run_sizes), rows), default=1.0)
+    effects = column_design_effects(columns, run_sizes)
+    return max(rows_counting_as_one(effects, int(run_sizes.sum()), estimates_of_groups(effects)), default=1.0)
 
 
 def is_constant_in_runs(values: NDArray[Any]) -> bool:
