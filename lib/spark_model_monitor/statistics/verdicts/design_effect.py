@@ -49,10 +49,13 @@ Sizes: TypeAlias = NDArray[np.int64]
 
 
 class DesignEffect(NamedTuple):
-    """rows: how many rows count as one. p: the p-value of that, if rows are independent."""
+    """rows: how many rows count as one. p: the p-value of that, if rows are independent. skewness: of the scores, squared: few
+    groups have a rare value.
+    """
 
     rows: float
     p: float
+    skewness: float = 0.0
 
 
 INDEPENDENT = DesignEffect(1.0, 1.0)
@@ -122,7 +125,8 @@ def column_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> 
         for column in batch:
             own = [next(of_answers) for _ in column.answers]
             p_value = min(1.0, len(own) * min(effect.p for effect in own))
-            effects.append(DesignEffect(max(effect.rows for effect in own), p_value))
+            skewness = max(effect.skewness for effect in own)
+            effects.append(DesignEffect(max(effect.rows for effect in own), p_value, skewness))
     return effects
 
 
@@ -173,8 +177,8 @@ def design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0
         estimates = np.maximum(estimates, unbiased)
         largest_z = np.maximum(largest_z, z)
     return [
-        DesignEffect(float(rows), min(1.0, tests * normal_above(float(z))))
-        for rows, z in zip(estimates, largest_z, strict=True)
+        DesignEffect(float(rows), min(1.0, tests * normal_above(float(z))), float(skewness))
+        for rows, z, skewness in zip(estimates, largest_z, moments.skewness, strict=True)
     ]
 
 
@@ -324,14 +328,22 @@ def rows_counting_as_one(effects: Sequence[DesignEffect], rows: int, of_groups: 
     are_dependent = dependent_columns([effect.p for effect in effects])
     counts = [effect.rows if is_one else 1.0 for effect, is_one in zip(effects, are_dependent, strict=True)]
     if of_groups:
-        # of groups that are as long, one in 40 estimates is smaller by this factor (Wilson and Hilferty 1931)
-        freedom = 3 * rows / (2 * LONG_GROUP)
-        error = max(0.01, 1 - 2 / (9 * freedom) - ONE_IN_40 * math.sqrt(2 / (9 * freedom))) ** -3
         for index, effect in enumerate(effects):
-            largest = error * max(effect.rows, 1.0)
+            largest = _largest_likely(effect, rows)
             if are_dependent[index] or largest >= min(of_groups):
                 counts[index] = max(effect.rows, min(typical_rows(of_groups), largest))
     return [allow_for_cut_groups(count) for count in counts]
+
+
+def _largest_likely(effect: DesignEffect, rows: int) -> float:
+    """The design effect whose estimates are as small as this one in one of 40 windows of so many rows.
+
+    The squared sums of long groups are a chi-square variable. Those of a rare value have the variance of its fourth moment.
+    Source: Wilson and Hilferty 1931, "The distribution of chi-square".
+    """
+    freedom = 3 * rows / (2 * LONG_GROUP) * min(1.0, 2 / max(effect.skewness, 1e-9))
+    smallest_ratio = max(0.01, 1 - 2 / (9 * freedom) - ONE_IN_40 * math.sqrt(2 / (9 * freedom))) ** 3
+    return max(effect.rows, 1.0) / smallest_ratio
 
 
 def typical_rows(of_groups: Sequence[float]) -> float:
