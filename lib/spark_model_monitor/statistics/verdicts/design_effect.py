@@ -36,7 +36,7 @@ BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sum
 LONG_GROUP = 64  # rows
 SHORT_BLOCK, FEWEST_BLOCKS = 32, 16  # longer sums than that are taken if there are so many: few say little
 ONE_IN_40 = 1.96  # standard deviations of a normal variable
-SIGNIFICANT = 0.01  # of tables of independent rows, at most this share has a column that is taken to be dependent
+SIGNIFICANT = 0.005  # of tables of independent rows, at most this share has a column that is taken to be dependent
 PROBABLE = 0.2  # of windows with one dependent column, at most this share has another that is taken to be
 MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
 FEWEST_ROWS = 16  # for an estimate
@@ -149,36 +149,38 @@ def design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0
 
     scores: shape (scores, rows), run after run, each with a mean of about 0. answers: as in `ScoredColumn`. Sums of b rows
     cut groups at their ends. Twice the ratio of 2 b less that of b has no such bias, if groups are no longer than b.
+    The largest estimate counts, of blocks up to twice the size that shows the dependence best: longer ones are mostly noise.
     Source: Politis and Romano 1995, "Bias-corrected nonparametric spectral estimation".
     """
     moments = ScoreMoments.of(scores, answers)
     sums = _cumulative_sums(scores, run_sizes)
     _remove_largest_change(sums)
-    estimates = np.zeros(len(answers))
-    smaller_ratios: Values | None = None
-    largest_z = np.full(len(answers), -np.inf)
-    tests = 0
+    ratios_by_size: list[Values] = []
+    z_by_size: list[Values] = []
     for block_size in BLOCK_SIZES:
         if block_size > max(SHORT_BLOCK, scores.shape[1] / FEWEST_BLOCKS):
             break
         block_squares, expected, rows = _squared_block_sums(sums, block_size)
         if not expected:
             continue
-        tests += 1
         ratios = ratio_or_zero(np.add.reduceat(block_squares, answers), expected * moments.variance)
         # Lo and MacKinlay's variance; what the largest change took away makes the ratio less certain
         variance = 2 * (2 * block_size - 1) * (block_size - 1) / (3 * block_size * rows)
         variance /= 1 - _taken_by_largest_change(block_size, rows)
         # of pairs of neighbours, whose weights in the ratio are 2 (1 - distance / block_size) / rows
         pairs_cubed = 2 * (block_size - 1) ** 2 / block_size / rows**2
-        z = moments.normal_score(ratios, variance, pairs_cubed)
-        unbiased = ratios if smaller_ratios is None else 2 * ratios - smaller_ratios
-        smaller_ratios = ratios
-        estimates = np.maximum(estimates, unbiased)
-        largest_z = np.maximum(largest_z, z)
+        ratios_by_size.append(ratios)
+        z_by_size.append(moments.normal_score(ratios, variance, pairs_cubed))
+    if not z_by_size:
+        return [INDEPENDENT] * len(answers)
+    z = np.stack(z_by_size)
+    estimates = np.stack(ratios_by_size)
+    estimates[1:] += np.diff(estimates, axis=0)
+    is_too_long = np.arange(len(z))[:, None] > z.argmax(axis=0) + 1
+    estimates[is_too_long] = 0
     return [
-        DesignEffect(float(rows), min(1.0, tests * normal_above(float(z))), float(skewness))
-        for rows, z, skewness in zip(estimates, largest_z, moments.skewness, strict=True)
+        DesignEffect(float(rows), min(1.0, len(z) * normal_above(float(largest_z))), float(skewness))
+        for rows, largest_z, skewness in zip(estimates.max(axis=0), z.max(axis=0), moments.skewness, strict=True)
     ]
 
 
