@@ -47,7 +47,7 @@ from spark_model_monitor.statistics.verdicts.variation import LARGEST_GROWTH, MO
 
 NEIGHBOURS = 8192  # rows that are compared with their neighbours: more say little more
 FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
-CLOCK = 0.1  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
+CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
 NEARLY = 0.9  # of what the column explains that explains most: one that explains as much, but for noise
 
 
