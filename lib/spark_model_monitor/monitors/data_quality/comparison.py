@@ -449,7 +449,7 @@ class FeatureComparison:
         """
         if self.past(BASELINE) is None or self.window_design_effect != INDEPENDENT_ROWS:
             return False
-        return self.past_design_effect == 1
+        return bool(self.past_design_effect == 1)
 
     @property
     def window_design_effect(self) -> FeatureDesignEffect:

@@ -150,12 +150,18 @@ class SampledColumn:
 
 def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float = math.inf) -> Iterator[SampledColumn]:
     """The columns of so many rows, at most. Runs of a small window, which follow each other, become longer runs."""
+    layouts: dict[tuple[tuple[float, int], ...], tuple[list[int], tuple[int, ...]]] = {}
     for feature, kept in zip(profile.features, runs, strict=False):
-        in_order = sorted(_first_runs(kept.runs, most_rows), key=lambda run: run.place)
+        # Most columns have the same runs
+        layout = tuple([(run.lot, run.rows) for run in kept.runs])
+        if layout not in layouts:
+            layouts[layout] = _lay_out(kept.runs, most_rows)
+        order, run_sizes = layouts[layout]
+        in_order = [kept.runs[index] for index in order]
         values, _ = values_of(in_order, numeric=feature.is_numeric)
         if len(values) < 2 * FEWEST_ROWS:
             continue
-        column = SampledColumn(feature.name, values, feature.is_numeric, _joined_sizes(in_order))
+        column = SampledColumn(feature.name, values, feature.is_numeric, run_sizes)
         if len(values) < column.rows:
             is_present = np.concatenate([run.rows_present() for run in in_order])
             has_value = is_present
@@ -211,26 +217,24 @@ def _effects_of_neighbours(
     return effects
 
 
-def _first_runs(runs: Sequence[Run], most_rows: float) -> Sequence[Run]:
+def _lay_out(runs: Sequence[Run], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
+    """The indices of the runs with so many rows, at most, in order; and their sizes, those that follow each other joined."""
     rows = 0
+    indices: list[int] = []
     for index, run in enumerate(runs):
         rows += run.rows
-        if rows > most_rows and index:
-            return runs[:index]
-    return runs
-
-
-def _joined_sizes(runs: Sequence[Run]) -> tuple[int, ...]:
-    """The sizes of runs in order, of which those that follow each other are one."""
+        if rows <= most_rows or not indices:
+            indices.append(index)
+    indices.sort(key=lambda index: runs[index].place)
     sizes: list[int] = []
     end = -1
-    for run in runs:
+    for run in [runs[index] for index in indices]:
         if run.first_row == end and sizes[-1] + run.rows <= ROWS_OF_A_GROUP:
             sizes[-1] += run.rows
         else:
             sizes.append(run.rows)
         end = run.first_row + run.rows
-    return tuple(sizes)
+    return indices, tuple(sizes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,8 +248,8 @@ def _remove_largest_change(sums: Mapping[int, Values]) -> None:
     for size, of_runs in sums.items():
         if size < 2:
             continue
-        before = np.arange(1, size)
-        gains = (of_runs[:, :, 1:-1] ** 2 / (before * (size - before) / size)).reshape(scores, -1)
+        rows_before = np.arange(1, size)
+        gains = (of_runs[:, :, 1:-1] ** 2 / (rows_before * (size - rows_before) / size)).reshape(scores, -1)
         position = gains.argmax(axis=1)
         gain = gains[np.arange(scores), position]
         is_better = gain > best_gain
@@ -260,8 +260,8 @@ def _remove_largest_change(sums: Mapping[int, Values]) -> None:
         changed = np.flatnonzero(best_size == size)
         if not len(changed):
             continue
-        run, before = np.divmod(best_position[changed], size - 1)
-        before = before[:, None] + 1
+        run, position_in_run = np.divmod(best_position[changed], size - 1)
+        before = (position_in_run + 1)[:, None]
         rows = np.arange(size + 1)
         # less the means of both sides: the cumulative sum is 0 at the change, too
         shares = np.minimum(rows / before, (size - rows) / (size - before))
