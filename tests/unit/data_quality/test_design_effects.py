@@ -22,7 +22,7 @@ ORDERS = {
 }
 
 
-def table(order, random, rows, nulls=0.0):
+def make_table(order, random, rows, nulls=0.0):
     """An export in the order of its first column; the others are independent. nulls: of amounts, at random."""
     amount = random.lognormal(3, 1, rows).round(2)
     return pd.DataFrame(
@@ -35,40 +35,42 @@ def table(order, random, rows, nulls=0.0):
     )
 
 
-def monitored(baseline, rows):
+def run_window(baseline, rows):
     return run_monitoring(rows, MONITOR, baseline, engine="local")
 
 
-def violated(findings):
+def find_violations(findings):
     return {(each.feature_name, each.constraint_check_type) for each in findings.violations.violations}
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_missing_values_at_random_are_found_in_any_order_of_rows(order):
     random = np.random.default_rng(31)
-    baseline = run_baseline(table(order, random, 900), MONITOR, engine="local")
+    baseline = run_baseline(make_table(order, random, 900), MONITOR, engine="local")
 
     for rows, nulls in ((200, 0.4), (400, 0.15), (700, 0.4)):
-        findings = monitored(baseline, table(order, random, rows, nulls))
-        assert ("amount", "completeness_check") in violated(findings)
+        findings = run_window(baseline, make_table(order, random, rows, nulls))
+        assert ("amount", "completeness_check") in find_violations(findings)
         assert findings.known.design_effects.by_feature.keys() <= {"order"}
 
 
 @pytest.mark.parametrize("order", [order for order in ORDERS if order != "level that wanders"])
 def test_a_healthy_export_is_silent_in_any_order_of_rows(order):
     random = np.random.default_rng(32)
-    baseline = run_baseline(table(order, random, 900), MONITOR, engine="local")
+    baseline = run_baseline(make_table(order, random, 900), MONITOR, engine="local")
 
-    assert [violated(monitored(baseline, table(order, random, rows))) for rows in (200, 400, 700)] == [set()] * 3
+    assert [find_violations(run_window(baseline, make_table(order, random, rows))) for rows in (200, 400, 700)] == [
+        set()
+    ] * 3
 
 
 def test_missing_values_in_groups_count_by_these_and_their_columns_values_do_not():
     random = np.random.default_rng(33)
-    rows = table("clock", random, 600)
+    rows = make_table("clock", random, 600)
     rows["amount"] = np.where(np.repeat(random.random(30) < 0.3, 20), np.nan, rows["amount"])
-    baseline = run_baseline(table("clock", random, 900, 0.3), MONITOR, engine="local")
+    baseline = run_baseline(make_table("clock", random, 900, 0.3), MONITOR, engine="local")
 
-    effect = monitored(baseline, rows).known.design_effects.by_feature["amount"]
+    effect = run_window(baseline, rows).known.design_effects.by_feature["amount"]
     assert effect.of_missing > 8
     assert effect.of_values == 1
 
@@ -81,6 +83,6 @@ def test_numbers_beside_a_few_texts_are_scored_in_their_rows():
     mixed.loc[random.choice(600, 6, replace=False), "amount"] = "n/a"
     baseline = run_baseline(clean.sample(frac=1, random_state=1), MONITOR, engine="local")
 
-    effects = monitored(baseline, mixed).known.design_effects.by_feature
+    effects = run_window(baseline, mixed).known.design_effects.by_feature
     assert effects["amount"].of_values == pytest.approx(effects["level"].of_values, rel=0.2)
     assert effects["level"].of_values > 6

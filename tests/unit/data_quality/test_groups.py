@@ -30,7 +30,8 @@ def of_users(random, users, *, missing=0.1, new=0.0, shift=0.0):
 @pytest.fixture(scope="module", params=["in order", "shuffled"])
 def baseline(request):
     rows = of_users(np.random.default_rng(1), 1000)
-    rows = rows.sample(frac=1, random_state=1) if request.param == "shuffled" else rows
+    if request.param == "shuffled":
+        rows = rows.sample(frac=1, random_state=1)
     return run_baseline(rows.reset_index(drop=True), MONITOR, engine="local")
 
 
@@ -154,15 +155,15 @@ def unnamed():
 def test_without_a_name_a_healthy_window_of_scattered_users_cannot_tell_and_a_hint_names_their_column(unnamed):
     random = np.random.default_rng(21)
     for _ in range(3):
-        found = run_monitoring(named(random, 50), MONITOR, unnamed, engine="local")
-        outcomes = {each.name: each for each in feature_outcomes(found.results)}
+        findings = run_monitoring(named(random, 50), MONITOR, unnamed, engine="local")
+        outcomes = {feature.name: feature for feature in feature_outcomes(findings.results)}
 
-        assert found.known.design_effects.group_column == "user"
-        assert run_outcome(found.results) is Outcome.CANNOT_TELL
-        assert {name for name, each in outcomes.items() if each.outcome is Outcome.CANNOT_TELL} >= {"age", "plan"}
+        assert findings.known.design_effects.group_column == "user"
+        assert run_outcome(findings.results) is Outcome.CANNOT_TELL
+        assert {name for name, feature in outcomes.items() if feature.outcome is Outcome.CANNOT_TELL} >= {"age", "plan"}
         assert outcomes["alone"].outcome is Outcome.UNCHANGED
         assert outcomes["age"].advice.startswith("make the baseline with --group-column user")
-        [hint] = [hint for hint in found.hints if hint.features == ("user",)]
+        [hint] = [hint for hint in findings.hints if hint.features == ("user",)]
         assert "--group-column user" in hint.description
 
 
@@ -184,7 +185,7 @@ def test_where_none_of_a_windows_few_users_lacks_values_fewer_missing_ones_are_n
     assert [violated(baseline, of_users(random, 20, missing=0.0)) for _ in range(4)] == [set()] * 4
 
 
-def shops(random, rows, kinds):
+def draw_shops(random, rows, kinds):
     """Independent rows: a shop explains its sales, and comes as often as in the baseline."""
     level = np.random.default_rng(kinds).standard_normal(kinds)
     shop = random.integers(0, kinds, rows)
@@ -196,8 +197,8 @@ def shops(random, rows, kinds):
 @pytest.mark.parametrize("kinds", [10, 60, 400])
 def test_values_that_come_again_name_no_groups(kinds):
     random = np.random.default_rng(25)
-    known = run_baseline(shops(random, 3_000, kinds), MONITOR, engine="local")
+    shop_baseline = run_baseline(draw_shops(random, 3_000, kinds), MONITOR, engine="local")
     for _ in range(3):
-        found = run_monitoring(shops(random, 500, kinds), MONITOR, known, engine="local")
-        assert found.known.design_effects.group_column is None
-        assert not found.violations.violations
+        findings = run_monitoring(draw_shops(random, 500, kinds), MONITOR, shop_baseline, engine="local")
+        assert findings.known.design_effects.group_column is None
+        assert not findings.violations.violations

@@ -252,12 +252,8 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     components = [allowed_for(component, now, past, groups, others) for component in column.components]
     is_numeric = asked.baseline.numbers is not None and asked.current.numbers is not None
     if not is_numeric:
-        new = now["unseen"]
-        if new and asked.known is not None:
-            old = {*(asked.baseline.categories or ()), *(asked.known.categories or ())}
-            new = sum(count for value, count in (asked.current.categories or {}).items() if value not in old)
-            new /= asked.current.present
-        components.append(unseen(now, past, column.samples.share, groups, new))
+        new_share = now["unseen"] if asked.known is None else _share_of_new_values(asked, asked.known)
+        components.append(unseen(now, past, column.samples.share, groups, new_share))
     if asked.follows_values and len(asked.baseline.frequent_values):
         counts = count_frequent_values(asked.baseline, asked.current)
         value = compare_values(*counts, column.samples, now, past, groups, others)
@@ -265,8 +261,17 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
     certain = certain_phi("location" if is_numeric else "cell", now, past, groups.of_values, others)
     column.certain_phi = max(certain, groups.new_values)
-    column.components, column.windows = tuple(components), len(past["rows"])
-    column.phi, column.groups = max(widest, groups.new_values), groups.of_values
+    column.components = tuple(components)
+    column.windows = len(past["rows"])
+    column.phi = max(widest, groups.new_values)
+    column.groups = groups.of_values
+
+
+def _share_of_new_values(asked: ColumnRequest, earlier: FeatureDistribution) -> float:
+    """The share of a text's values that neither the baseline nor earlier windows have."""
+    old = {*(asked.baseline.categories or ()), *(earlier.categories or ())}
+    counts = asked.current.categories or {}
+    return sum(count for value, count in counts.items() if value not in old) / asked.current.present
 
 
 def _rarest_cell(component: Component, value: Component) -> Component:
