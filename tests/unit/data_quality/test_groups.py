@@ -202,3 +202,10 @@ def test_values_that_come_again_name_no_groups(kinds):
         findings = run_monitoring(draw_shops(random, 500, kinds), MONITOR, shop_baseline, engine="local")
         assert findings.known.design_effects.group_column is None
         assert not findings.violations.violations
+
+
+def test_where_none_of_few_scattered_users_lacks_values_fewer_missing_ones_are_no_change(of_names, unnamed):
+    random = np.random.default_rng(26)
+    for _ in range(3):
+        rows = named(random, 20, missing=0.0)
+        assert seen_by_name(of_names, rows) == violated(unnamed, rows) == set()

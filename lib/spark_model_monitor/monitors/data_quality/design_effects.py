@@ -81,7 +81,8 @@ def window_design_effects(
     sorted by: a window that is sorted by them, too, says nothing about groups of rows.
     """
     if any(isinstance(kept, RowGroups) for kept in runs):
-        return WindowDesignEffects(_effects_of_named_groups(profile, runs))
+        effects = _effects_of_named_groups(profile, runs)
+        return WindowDesignEffects({**effects, **_effects_of_filled_columns(effects, profile, baseline)})
     effects = _effects_of_neighbours([*_sample_columns(profile, runs, NEIGHBOURS)], unfit_features or {})
     group = None if baseline is None else _find_group_column(profile, baseline, runs)
     scattered: dict[str, FeatureDesignEffect] = {}
@@ -91,9 +92,25 @@ def window_design_effects(
             scattered[name] = FeatureDesignEffect(*map(max, effect, neighbours))
     if group is None or not scattered:
         return WindowDesignEffects(effects)
+    scattered |= _effects_of_filled_columns(scattered, profile, baseline)
     # The names themselves are as new as the groups are
     of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
     return WindowDesignEffects({**effects, **scattered, **of_names}, group.name)
+
+
+def _effects_of_filled_columns(
+    effects: Mapping[str, FeatureDesignEffect], profile: Profile, baseline: Profile | None
+) -> dict[str, FeatureDesignEffect]:
+    """Of features that lack values in the baseline and none in the window, which can't show that they lack them in whole
+    groups: their missing values count as other columns' values do. effects: of groups.
+    """
+    of_groups = [effect.of_values for effect in effects.values() if effect.of_values > 1]
+    if baseline is None or not of_groups:
+        return {}
+    are_missing = {feature.name for feature in baseline.features if feature.num_missing}
+    filled = [feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing]
+    rows = typical_rows(of_groups)
+    return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled}
 
 
 def _effects_of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
