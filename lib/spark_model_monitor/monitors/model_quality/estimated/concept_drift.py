@@ -37,7 +37,7 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.states.outcomes import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
+from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
 from spark_model_monitor.statistics.verdicts.multiplicity import POWER
 
 METRIC = "label_given_score"
@@ -206,7 +206,7 @@ def likeness_of(now: Scored) -> float:
     rows, hits, scores = (each.sum(axis=0) for each in calibration(now.probabilities))
     mean = (hits - scores).sum() / max(rows.sum(), 1)
     squares = now.probabilities.of(SQUARED_ERROR).sum() - mean**2 * rows.sum()
-    return float(likeness_in_blocks((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
+    return float(design_effect_in_blocks((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
 
 
 def _finding(status: CheckStatus, before: Scored, now: Scored, **members: object) -> CheckResult:
