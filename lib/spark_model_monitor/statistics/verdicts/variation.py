@@ -353,7 +353,8 @@ def _p_of_score(
 def _p_of_missing(
     component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
 ) -> float:
-    """The p-value of more missing values; fewer are judged by their score.
+    """The p-value of more missing values. Fewer are judged by their score, and so are all if groups of rows explain how
+    much past windows vary.
 
     Model: the logit of the share is normal from window to window, as in a binomial regression with a random effect of each
     window, because storms and outages multiply it. Its variance follows from that of the share, if `before` is the mean.
@@ -362,11 +363,9 @@ def _p_of_missing(
     is_counted = ~np.isnan(past["nulls"])
     before = float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
     share = now["nulls"] / now["of"]
-    if not 0 < before < share:
-        return _p_of_score(component, now, past, groups, others)
     dispersion = _dispersion("missing", now, past, others)
-    if dispersion.factor(groups) <= 1:
-        return 0.0
+    if not 0 < before < share or dispersion.certain_ratio <= groups:
+        return _p_of_score(component, now, past, groups, others)
     variance_of_rows = 1 / (before * (1 - before) * now["effective"])  # of the logit, for independent rows
     between_windows = math.log1p(dispersion.excess_of_windows(groups) * variance_of_rows)
     of_rows = (1 + dispersion.excess_of_groups(groups)) * variance_of_rows * before / share
@@ -527,14 +526,9 @@ def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, oth
 def certain_phi(
     name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None
 ) -> float:
-    """`phi` as far as past windows certainly show it, by the lower limit of the dispersion.
-
-    Source: Wilson and Hilferty 1931, "The distribution of chi-square".
-    """
+    """`phi` as far as past windows certainly show it."""
     dispersion = _dispersion(name, now, past, others)
-    error = 2 / 9 / (dispersion.windows * max(dispersion.freedom_of_window, 1.0))
-    least_ratio = dispersion.ratio / (1 - error + CERTAIN * math.sqrt(error)) ** 3
-    return replace(dispersion, ratio=least_ratio).factor(groups)
+    return replace(dispersion, ratio=dispersion.certain_ratio).factor(groups)
 
 
 def _dispersion(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> Dispersion:
@@ -602,6 +596,12 @@ class Dispersion:
         rows, variance from groups of rows does not: what the groups of the window's rows explain is attributed to them.
         """
         return 1 + self.excess_of_groups(groups) + self.excess_of_windows(groups)
+
+    @property
+    def certain_ratio(self) -> float:
+        """The lower limit of the ratio. Source: Wilson and Hilferty 1931, "The distribution of chi-square"."""
+        error = 2 / 9 / (self.windows * max(self.freedom_of_window, 1.0))
+        return self.ratio / (1 - error + CERTAIN * math.sqrt(error)) ** 3
 
     def excess_of_groups(self, groups: float) -> float:
         return min(max(0.0, self.ratio - 1), groups - 1)
