@@ -19,9 +19,9 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, lru_cache, partial
-from itertools import pairwise
 from hashlib import sha256
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any

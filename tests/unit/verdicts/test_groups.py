@@ -70,9 +70,9 @@ def test_independent_rows_in_groups_seldom_look_alike():
         sizes = random.integers(1, 12, 60)
         rows = int(sizes.sum())
         for column in (
-            ScoredColumn.of_numbers(random.lognormal(size=rows)),
-            ScoredColumn.of_texts(random.choice(5, rows).astype(np.uint64)),
-            ScoredColumn.of_flags(random.random(rows) < 0.1),
+            ScoredColumn.from_numbers(random.lognormal(size=rows)),
+            ScoredColumn.from_texts(random.choice(5, rows).astype(np.uint64)),
+            ScoredColumn.from_flags(random.random(rows) < 0.1),
         ):
             p_values.append(group_design_effect(column, sizes).p)
 

@@ -223,7 +223,7 @@ class BiasMonitor(Monitor):
             looked_at = [values for values, _ in (column, label, *answers)]
             if any(is_constant_in_runs(values) for values in looked_at):
                 continue
-            if neighbours_design_effect([ScoredColumn.of_texts(values) for values in looked_at], column[1]) == 1:
+            if neighbours_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
                 continue
             table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
             found: dict[str, float] = {}

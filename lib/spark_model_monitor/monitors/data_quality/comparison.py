@@ -244,11 +244,11 @@ class QualityBaseline(StoredBaseline):
     ) -> Mapping[str, float] | None:
         """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""
         baseline = self.distributions.get(feature)
-        whole = of_window(before, now)
-        if whole is None:
+        statistics = of_window(before, now)
+        if statistics is None:
             return None
-        raw = of_window(among(before, baseline), among(now, baseline)) or whole
-        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": whole["rows"]}
+        raw = of_window(among(before, baseline), among(now, baseline)) or statistics
+        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": statistics["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same baseline with at most this share of healthy runs that may alarm."""
@@ -507,8 +507,8 @@ class FeatureComparison:
         past, now = self.past(BASELINE), of_window(self.baseline, self.now)
         if past is None or now is None:
             return max(1.0, self.groups.of_missing)
-        others = self.whole.others(BASELINE)
-        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, others)
+        other_columns = self.whole.others(BASELINE)
+        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, other_columns)
         return max(certain, self.groups.new_missing)
 
     @of_baseline

@@ -80,7 +80,7 @@ def window_design_effects(
     """The design effects of a window. runs: of its rows, for every feature. unfit_features: those that the baseline is
     sorted by: a window that is sorted by them, too, says nothing about groups of rows.
     """
-    if any(isinstance(kept, RowGroups) for kept in runs):
+    if any(isinstance(row_runs, RowGroups) for row_runs in runs):
         effects = _effects_of_named_groups(profile, runs)
         return WindowDesignEffects({**effects, **_effects_of_filled_columns(effects, profile, baseline)})
     effects = _effects_of_neighbours([*_sample_columns(profile, runs, NEIGHBOURS)], unfit_features or {})
@@ -116,10 +116,10 @@ def _effects_of_filled_columns(
 def _effects_of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
     """Where a column was named, whose groups the scan kept. Source: D4.21."""
     effects = {}
-    for feature, kept in zip(profile.features, runs, strict=False):
-        values, sizes = values_of(kept.runs, numeric=feature.is_numeric)
-        rows = np.array([run.rows for run in kept.runs])
-        is_missing = np.concatenate([~run.rows_present() for run in kept.runs] or [np.zeros(0, bool)])
+    for feature, row_runs in zip(profile.features, runs, strict=False):
+        values, sizes = values_of(row_runs.runs, numeric=feature.is_numeric)
+        rows = np.array([run.rows for run in row_runs.runs])
+        is_missing = np.concatenate([~run.rows_present() for run in row_runs.runs] or [np.zeros(0, bool)])
         effect = FeatureDesignEffect(
             design_effect_in_groups(values, sizes, are_numbers=feature.is_numeric),
             design_effect_in_groups(is_missing, rows, are_numbers=False),
@@ -147,7 +147,7 @@ class SampledColumn:
         return sum(self.run_sizes)
 
     def score(self) -> ScoredColumn:
-        score_values = ScoredColumn.of_numbers if self.are_numbers else ScoredColumn.of_texts
+        score_values = ScoredColumn.from_numbers if self.are_numbers else ScoredColumn.from_texts
         return score_values(self.values, self.has_value)
 
     @property
@@ -168,13 +168,13 @@ class SampledColumn:
 def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float = math.inf) -> Iterator[SampledColumn]:
     """The columns of so many rows, at most. Runs of a small window, which follow each other, become longer runs."""
     layouts: dict[tuple[tuple[float, int], ...], tuple[list[int], tuple[int, ...]]] = {}
-    for feature, kept in zip(profile.features, runs, strict=False):
+    for feature, row_runs in zip(profile.features, runs, strict=False):
         # Most columns have the same runs
-        layout = tuple([(run.lot, run.rows) for run in kept.runs])
+        layout = tuple([(run.lot, run.rows) for run in row_runs.runs])
         if layout not in layouts:
-            layouts[layout] = _lay_out(kept.runs, most_rows)
+            layouts[layout] = _lay_out(row_runs.runs, most_rows)
         order, run_sizes = layouts[layout]
-        in_order = [kept.runs[index] for index in order]
+        in_order = [row_runs.runs[index] for index in order]
         values, _ = values_of(in_order, numeric=feature.is_numeric)
         if len(values) < 2 * FEWEST_ROWS:
             continue
@@ -214,7 +214,7 @@ def _effects_of_neighbours(
             shows_groups = against > CLOCK and is_unordered and column.name not in unfit_features
             features.append((column.name, "of_values", shows_groups))
         if column.is_missing is not None:
-            of_rows.append(ScoredColumn.of_flags(column.is_missing))
+            of_rows.append(ScoredColumn.from_flags(column.is_missing))
             features.append((column.name, "of_missing", True))
     effects: dict[str, FeatureDesignEffect] = {}
     for run_sizes, of_rows in scored.items():
@@ -303,11 +303,11 @@ def _name_shares(baseline: FeatureProfile) -> NameShares | None:
         if frequencies is None:
             return None
         counts = np.fromiter(frequencies.counts.values(), np.int64)
-    others = 0.0
+    unseen_names = 0.0
     if counts.sum() < present:
-        others = max(float(baseline.distinct.estimate() - len(counts)), 1.0)
-    shares = NameShares(counts / present, others)
-    repeats = present >= FEWEST_ROWS_PER_NAME * (len(counts) + others)
+        unseen_names = max(float(baseline.distinct.estimate() - len(counts)), 1.0)
+    shares = NameShares(counts / present, unseen_names)
+    repeats = present >= FEWEST_ROWS_PER_NAME * (len(counts) + unseen_names)
     return shares if repeats and shares.diversity >= FEWEST_NAMES else None
 
 
@@ -351,7 +351,7 @@ def _explain_by_groups(
                 estimates.append(_effect_in_order(column.score(), rows, group_of_row))
             if column.is_missing is not None:
                 features.append((column.name, "of_missing"))
-                estimates.append(_effect_in_order(ScoredColumn.of_flags(column.is_missing), order, group_of_row))
+                estimates.append(_effect_in_order(ScoredColumn.from_flags(column.is_missing), order, group_of_row))
         are_dependent = dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])
         if not any(are_dependent):
             continue

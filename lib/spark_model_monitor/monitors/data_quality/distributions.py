@@ -448,11 +448,11 @@ class _Cut(NamedTuple):
         """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
         values, index_of_row = self.apart
         sizes = self.sizes[self.filled]
-        places = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
-        if not len(self.frequent) or (values[places] != self.frequent).any():
+        indices = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
+        if not len(self.frequent) or (values[indices] != self.frequent).any():
             return {}
         part_of_row = np.repeat(np.arange(len(sizes)), sizes)
-        windows = np.stack([np.bincount(part_of_row[index_of_row == place], minlength=len(sizes)) for place in places])
+        windows = np.stack([np.bincount(part_of_row[index_of_row == index], minlength=len(sizes)) for index in indices])
         return score_values(windows.sum(axis=1), windows.T.astype(float), sizes.astype(float), float(sizes.sum()))
 
 

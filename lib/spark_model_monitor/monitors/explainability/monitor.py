@@ -137,11 +137,11 @@ class ExplainabilityMonitor(Monitor):
         return replace(asked, group_column=group or None, with_runs=not group)
 
     def grouped(self, known: AttributionBaseline, state: Attributions, runs: Sequence[RowRuns]) -> AttributionBaseline:
-        amounts = [values_of(kept.runs, numeric=True)[0] for kept in runs]
+        amounts = [values_of(row_runs.runs, numeric=True)[0] for row_runs in runs]
         if not amounts or not len(amounts[0]):
             return known
         _, sizes = values_of(runs[0].runs, numeric=True)
-        if neighbours_design_effect([ScoredColumn.of_numbers(values) for values in amounts], sizes) == 1:
+        if neighbours_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
             return known
         by_row = np.array(amounts)
         by_row -= by_row.mean(axis=1, keepdims=True)

@@ -164,10 +164,10 @@ class ModelQualityMonitor(Monitor):
         return Scanned(found.outcomes, found.rows, runs=(found.runs,))
 
     def grouped(self, known: ModelBaseline, outcomes: Outcomes, runs: Sequence[RowRuns]) -> ModelBaseline:
-        values, sizes = values_of([run for kept in runs for run in kept.runs], numeric=True)
+        values, sizes = values_of([run for row_runs in runs for run in row_runs.runs], numeric=True)
         if self.as_service or known.group_column or not len(values):
             return replace(known, groups=1.0)
-        outcomes_in_order = ScoredColumn.of_numbers if self.plan.is_regression else ScoredColumn.of_texts
+        outcomes_in_order = ScoredColumn.from_numbers if self.plan.is_regression else ScoredColumn.from_texts
         return replace(known, groups=neighbours_design_effect([outcomes_in_order(values)], sizes))
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:

@@ -71,7 +71,7 @@ class ScoredColumn(NamedTuple):
     answers: Sequence[int] = (0,)
 
     @classmethod
-    def of_numbers(cls, values: Values, is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
+    def from_numbers(cls, values: Values, is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
         """The rank of each number and the square of it: two answers, for the level and for the spread."""
         quantiles = np.sort(values)[len(values) * np.arange(1, QUANTILES) // QUANTILES]
         # Numbers that equal a quantile are a cell of their own
@@ -84,7 +84,7 @@ class ScoredColumn(NamedTuple):
         return cls(_put_into_rows(by_cell[:, cells], is_present), (0, 1))
 
     @classmethod
-    def of_texts(cls, values: NDArray[Any], is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
+    def from_texts(cls, values: NDArray[Any], is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
         """The indicators of the most frequent values, which are one answer. values: hashes or codes."""
         step = max(1, len(values) // SAMPLED_VALUES)
         kinds, index = told_apart(values[::step])
@@ -96,7 +96,7 @@ class ScoredColumn(NamedTuple):
         return cls(_put_into_rows(scores, is_present))
 
     @classmethod
-    def of_flags(cls, flags: NDArray[np.bool_]) -> ScoredColumn:
+    def from_flags(cls, flags: NDArray[np.bool_]) -> ScoredColumn:
         """Whether each row has some property."""
         return cls((flags - flags.mean())[None])
 

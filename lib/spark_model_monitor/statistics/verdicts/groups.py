@@ -77,7 +77,7 @@ def design_effect_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, a
     # Partitions come in any order; sums of floating-point numbers have to be the same
     groups = np.repeat(np.arange(len(sizes)), sizes)
     in_order = values[np.lexsort((values, groups))]
-    column = ScoredColumn.of_numbers(in_order) if are_numbers else ScoredColumn.of_texts(in_order)
+    column = ScoredColumn.from_numbers(in_order) if are_numbers else ScoredColumn.from_texts(in_order)
     effect = group_design_effect(column, sizes).rows
     return effect if effect > MOST_DISPERSED else 1.0
 
@@ -107,28 +107,29 @@ def group_design_effect(column: ScoredColumn, sizes: NDArray[np.int64]) -> Desig
 class NameShares:
     """How the rows of a baseline are spread over the values of a column that may name groups.
 
-    counted: the share of each value whose count is known. others: how many values there are besides; they have the rest.
+    counted: the share of each value whose count is known. uncounted_names: how many other values share the remaining rows.
     """
 
     counted: Values = field(default_factory=lambda: np.empty(0))
-    others: float = 0.0
+    uncounted_names: float = 0.0
+
+    @property
+    def share_of_uncounted(self) -> float:
+        remaining = max(0.0, 1 - float(self.counted.sum()))
+        return remaining / self.uncounted_names if self.uncounted_names else 0.0
 
     @property
     def diversity(self) -> float:
         """The number of values of equal frequency that two random rows would agree in as seldom. Source: Hill 1973,
         "Diversity and evenness", order 2, the inverse of Simpson's index.
         """
-        rest = max(0.0, 1 - float(self.counted.sum()))
-        squares = float((self.counted**2).sum()) + (rest**2 / self.others if self.others else 0.0)
+        squares = float((self.counted**2).sum()) + self.uncounted_names * self.share_of_uncounted**2
         return 1 / squares if squares else 0.0
 
     def expected_names(self, rows: int) -> float:
         """How many of the values occur in so many independent rows."""
-        names = float((1 - np.exp(-rows * self.counted)).sum())
-        if self.others:
-            rest = max(0.0, 1 - float(self.counted.sum())) / self.others
-            names += self.others * (1 - np.exp(-rows * rest))
-        return names
+        counted_names = float((1 - np.exp(-rows * self.counted)).sum())
+        return counted_names + self.uncounted_names * (1 - np.exp(-rows * self.share_of_uncounted))
 
     def has_too_few(self, shared_names: float, rows: int) -> bool:
         """Whether so many rows, if independent, would share far more of the values. shared_names: those they share."""

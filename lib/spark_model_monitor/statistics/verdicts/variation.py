@@ -146,8 +146,8 @@ class PastWindows(dict[str, Values]):
         values, though not each of them shows it. None if there is none.
         """
         if name not in self._outliers:
-            names = [other for other in TESTS_OF_VALUES if other in self] if name in TESTS_OF_VALUES else [name]
-            is_odd = any(has_outlier(other, self) for other in names)
+            tests = [test for test in TESTS_OF_VALUES if test in self] if name in TESTS_OF_VALUES else [name]
+            is_odd = any(has_outlier(test, self) for test in tests)
             self._outliers[name] = _furthest(name, self) if is_odd else None
         return self._outliers[name]
 
@@ -351,7 +351,7 @@ def _p_of_score(
 
 
 def _p_of_missing(
-    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, other_columns: Others | None
 ) -> float:
     """The p-value of more missing values. Fewer are judged by their score, and so are all if groups of rows explain how
     much past windows vary.
@@ -363,9 +363,9 @@ def _p_of_missing(
     is_counted = ~np.isnan(past["nulls"])
     before = float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
     share = now["nulls"] / now["of"]
-    dispersion = _dispersion("missing", now, past, others)
+    dispersion = _dispersion("missing", now, past, other_columns)
     if not 0 < before < share or dispersion.certain_ratio <= groups:
-        return _p_of_score(component, now, past, groups, others)
+        return _p_of_score(component, now, past, groups, other_columns)
     variance_of_rows = 1 / (before * (1 - before) * now["effective"])  # of the logit, for independent rows
     between_windows = math.log1p(dispersion.excess_of_windows(groups) * variance_of_rows)
     of_rows = (1 + dispersion.excess_of_groups(groups)) * variance_of_rows * before / share
@@ -908,10 +908,10 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
+def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, other_columns: Others | None) -> float:
     """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
     freedom = now["freedom"]
-    dispersion = _dispersion("chi2", now, past, others)
+    dispersion = _dispersion("chi2", now, past, other_columns)
     # What groups of rows explain: in all cells alike, so less if the windows' squares differ more than that
     by_groups = 2 / max(freedom, 1.0)
     of_few_cells = max(0.0, (min(2 / dispersion.freedom_of_window, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
