@@ -105,8 +105,6 @@ class PastWindows(dict[str, Values]):
 
     def __init__(self, raw: Raw) -> None:
         super().__init__(raw)
-        if "nulls" in raw:
-            self["missing"] = _score_missing(raw)
         self._effective = math.nan
         self._similar: PastWindows | None = None
         self._others: Others | None = None
@@ -158,15 +156,21 @@ class PastWindows(dict[str, Values]):
             self._dispersions = {}
 
 
-def _score_missing(past: Raw) -> Values:
-    """Pearson's residuals of the windows' missing values; the scores as they are where files have no counts."""
+def _select_scores(name: str, past: Raw) -> Values:
+    """The scores of past windows. Of missing values, Pearson's residuals around the windows' own share, if files have counts."""
+    if name != "missing" or "nulls" not in past:
+        return past[name]
     rows, missing = past["of"], past["nulls"]
     is_counted = ~np.isnan(missing)
     share = float(missing[is_counted].sum()) / max(float(rows[is_counted].sum()), 1.0)
     if not 0 < share < 1:
-        return past["missing"]
+        return past[name]
     residuals = (missing - rows * share) / np.sqrt(rows * share * (1 - share))
-    return np.where(is_counted, residuals, past["missing"])
+    return np.where(is_counted, residuals, past[name])
+
+
+def _square_scores(name: str, past: Raw) -> Values:
+    return _select_scores(name, past) ** _POWERS.get(name, 2)
 
 
 def _as_past_windows(past: Raw) -> PastWindows:
@@ -386,7 +390,7 @@ def has_outlier(name: str, past: Raw) -> bool:
     expected = _expected(name, past)
     if not expected.all():  # a single cell can't vary
         return False
-    ratios = past[name] ** _POWERS.get(name, 2) / expected
+    ratios = _square_scores(name, past) / expected
     between = max(0.0, float((ratios - 1).sum() / past["effective"].sum()))  # variance per row
     ratios /= 1 + between * past["effective"]
     scores = np.cbrt(ratios)
@@ -398,7 +402,7 @@ def has_outlier(name: str, past: Raw) -> bool:
 
 
 def _furthest(name: str, past: Raw) -> float:
-    squares = past[name] ** _POWERS.get(name, 2)
+    squares = _square_scores(name, past)
     return max(map(_remove_noise, squares.tolist(), _expected(name, past).tolist(), past["effective"].tolist()))
 
 
@@ -566,10 +570,10 @@ class Others:
             return NO_PRIOR
         fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
         columns = [past for past in usable if len(past["rows"]) == usual_count]
-        past = {field: np.stack([column[field] for column in columns]) for field in fields}
+        past = {field: np.stack([_select_scores(field, column) for column in columns]) for field in fields}
         estimate = estimate_dispersion(name, self._effective, past)
         # Columns that vary together count once
-        ratios = past[name] ** _POWERS.get(name, 2) / _expected(name, past)
+        ratios = _square_scores(name, past) / _expected(name, past)
         between_columns = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
         different_columns = min(1 / max(between_columns, 1e-9), len(ratios))
         freedoms = estimate.windows * estimate.freedom_of_window
@@ -632,7 +636,7 @@ def estimate_dispersion(name: str, effective: float, past: Raw) -> Dispersions:
     loads = growth * weights
     total_weight = weights.sum(axis=-1)
     scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
-    squares = past[name] ** _POWERS.get(name, 2)
+    squares = _square_scores(name, past)
     ratio = (loads * squares).sum(axis=-1) / scale
     # The degrees of freedom of one window: those of independent rows, or fewer if squares vary by more than chance
     usual = scale / loads.sum(axis=-1)
