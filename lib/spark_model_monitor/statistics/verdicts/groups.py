@@ -16,6 +16,7 @@ Source: D4.21, D4.23.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,7 +130,7 @@ class NameShares:
     def expected_names(self, rows: int) -> float:
         """How many of the values occur in so many independent rows."""
         counted_names = float((1 - np.exp(-rows * self.counted)).sum())
-        return counted_names + self.uncounted_names * (1 - np.exp(-rows * self.share_of_uncounted))
+        return counted_names + self.uncounted_names * (1 - math.exp(-rows * self.share_of_uncounted))
 
     def has_too_few(self, shared_names: float, rows: int) -> bool:
         """Whether so many rows, if independent, would share far more of the values. shared_names: those they share."""
