@@ -218,7 +218,7 @@ BASELINE = f"{QUALITY}.comparison:QualityBaseline"
 HISTORY = "reports.history.variation:History"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
-    "likeness of neighbours": {f"{QUALITY}.monitor:groups_of": returns({})},
+    "design effects": {f"{BASELINE}.with_design_effects": returns_itself},
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
     "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
     "clock": {f"{HISTORY}.clock": returns(({}, {}))},

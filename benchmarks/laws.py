@@ -190,7 +190,7 @@ def catalogue(random: Random, comes: float, stays: float, stock: int) -> Draw:
     """Products of which some come each day, and go after some days; each row has its time."""
     begins = np.sort(np.append(np.zeros(stock), random.uniform(0, 2_000, int(2_000 * comes))))
     ends = begins + random.exponential(stays, len(begins))
-    weights = random.lognormal(size=len(begins))
+    weights = random.lognormal(0, 0.5, len(begins))  # no product has a fourth of the rows
 
     def window(number: int, rows: int) -> Columns:
         present = np.flatnonzero((begins <= number) & (ends > number))
