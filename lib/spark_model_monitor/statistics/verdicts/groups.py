@@ -38,9 +38,7 @@ FEWEST_GROUPS = 16  # to estimate how alike their rows are; with fewer, each gro
 MOST_UNEVEN = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
 LIKELIER = 1.0  # the least log-likelihood ratio of other names to the same names
 
-FEWEST_NAMES = (
-    32  # values of equal frequency that are as diverse as the names of groups; countries and states are fewer
-)
+FEWEST_NAMES = 32  # values of equal frequency that are as diverse; a column with fewer names no groups
 FEWEST_ROWS_PER_NAME = 2  # in the baseline: keys of rows have one
 FEWEST_EXPECTED = 8  # names of the baseline in a window, to say that many are missing
 MOST_SHARED = 0.5  # of the names that independent rows would share with the baseline

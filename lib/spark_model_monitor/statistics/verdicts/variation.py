@@ -160,13 +160,18 @@ def _select_scores(name: str, past: Raw) -> Values:
     """The scores of past windows. Of missing values, Pearson's residuals around the windows' own share, if files have counts."""
     if name != "missing" or "nulls" not in past:
         return past[name]
-    rows, missing = past["of"], past["nulls"]
-    is_counted = ~np.isnan(missing)
-    share = float(missing[is_counted].sum()) / max(float(rows[is_counted].sum()), 1.0)
+    share = _share_missing(past)
     if not 0 < share < 1:
         return past[name]
+    rows, missing = past["of"], past["nulls"]
     residuals = (missing - rows * share) / np.sqrt(rows * share * (1 - share))
-    return np.where(is_counted, residuals, past[name])
+    return np.where(np.isnan(missing), past[name], residuals)
+
+
+def _share_missing(past: Raw) -> float:
+    """The share of missing values in all windows whose counts are known."""
+    is_counted = ~np.isnan(past["nulls"])
+    return float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
 
 
 def _square_scores(name: str, past: Raw) -> Values:
@@ -364,8 +369,7 @@ def _p_of_missing(
     window, because storms and outages multiply it. Its variance follows from that of the share, if `before` is the mean.
     Groups of rows are sampled like rows. Source: Williams 1982, "Extra-binomial variation in logistic linear models".
     """
-    is_counted = ~np.isnan(past["nulls"])
-    before = float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
+    before = _share_missing(past)
     share = now["nulls"] / now["of"]
     dispersion = _dispersion("missing", now, past, other_columns)
     if not 0 < before < share or dispersion.certain_ratio <= groups:
@@ -429,12 +433,13 @@ def _remove_noise(square: float, expected: float, effective: float) -> float:
 
 def _p_beyond_outages(now: Mapping[str, float], past: Raw, groups: float) -> float:
     """The p-value of the missing values beside the past window that lacked most of all; 1 if the share is not much
-    larger, or if there are fewer than 16 windows. However much the share varies, this is no window like the past ones.
+    larger, or if there are fewer than 16 windows. Asked only where the past has an outlier.
     """
     is_counted = ~np.isnan(past["nulls"])
     if np.count_nonzero(is_counted) < ENOUGH_WINDOWS:
         return 1.0
-    missing, rows = past["nulls"][is_counted], past["of"][is_counted]
+    missing = past["nulls"][is_counted]
+    rows = past["of"][is_counted]
     worst = int((missing / rows).argmax())
     if now["nulls"] / now["of"] <= MUCH_MORE * missing[worst] / rows[worst]:
         return 1.0
