@@ -390,9 +390,8 @@ def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Fin
     if column.phi > 1 and column.samples is not None and column.distance is not None:
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if low <= threshold:
-            return finding.unsure(
-                f"{LARGE_GAP.format(gap=column.distance)}; {GROUPED}", advice_on_groups(column.group_column)
-            )
+            reason = f"{LARGE_GAP.format(gap=column.distance)}; {GROUPED}"
+            return finding.unsure(reason, advice_on_groups(column.group_column))
     return finding
 
 

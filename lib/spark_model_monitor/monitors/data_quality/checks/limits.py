@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
 import pyarrow as pa
 
@@ -118,14 +117,28 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     lacking, least = baseline.rows - baseline.present, 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least = feature.chance_of_missing
-    groups: dict[str, Any] = {
-        "rows_form_groups": feature.window_design_effect.of_missing > 1,
-        "group_column": feature.suspected_group_column,
-    }
-    finding = feature.calibration.allowed_for(finding, COMPLETENESS, lacking, baseline.num_rows, least=least, **groups)
+    rows_form_groups = feature.window_design_effect.of_missing > 1
+    group_column = feature.suspected_group_column
+    finding = feature.calibration.allowed_for(
+        finding,
+        COMPLETENESS,
+        lacking,
+        baseline.num_rows,
+        least=least,
+        rows_form_groups=rows_form_groups,
+        group_column=group_column,
+    )
     phi = 1.0 if feature.calibration.rows_are_independent else feature.phi_of_missing
     matters = feature.settings.change_that_matters
-    return judge_missing(finding, baseline, feature.calibration, matters, phi, **groups)
+    return judge_missing(
+        finding,
+        baseline,
+        feature.calibration,
+        matters,
+        phi,
+        rows_form_groups=rows_form_groups,
+        group_column=group_column,
+    )
 
 
 TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
