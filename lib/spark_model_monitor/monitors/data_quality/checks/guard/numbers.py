@@ -7,6 +7,7 @@ import math
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import why_always_new
+from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
 
 ALIEN = 0.01  # of a window
@@ -78,7 +79,7 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
     `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
     Source: D4.9.
     """
-    if before.is_numeric or not feature.are_texts:
+    if before.is_numeric or not feature.are_texts or recognise_dates(before):
         return None
     types = before.data_types, feature.current.data_types
     sides = ((each.integral + each.fractional, each.present) for each in types)

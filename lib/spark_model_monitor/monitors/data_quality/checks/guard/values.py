@@ -16,7 +16,8 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     of_share,
 )
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import PREVIOUS, growth_of, has_dates, new_values
+from spark_model_monitor.monitors.data_quality.distributions import PREVIOUS, growth_of, new_values
+from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.profile import once
@@ -40,7 +41,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     current = feature.current
     n, m = before.num_present, current.num_present
     old, new = _different(before), _different(current)
-    if not old or not new or has_dates(before):
+    if not old or not new or recognise_dates(before):
         return None
     share, after = min(old / n, 1.0), min(new / m, 1.0)
     if share < UNIQUE:
@@ -98,7 +99,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     Source: D4.9.
     """
     old, new = before.frequencies, feature.current.frequencies
-    if before.is_numeric or feature.current.is_numeric or has_dates(before):
+    if before.is_numeric or feature.current.is_numeric or recognise_dates(before):
         return None
     if old is None or new is None or not old.total or not new.counts:
         return None
@@ -163,7 +164,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
     Source: D4.20.
     """
     counts, growth = exact_counts(feature.current), feature.growth
-    if growth is None or counts is None or not counts.total:
+    if growth is None or counts is None or not counts.total or recognise_dates(before):
         return None
     of_parts, rows_of_parts = growth[0], np.full(len(growth[0]), before.num_present / 2 / len(growth[0]))
     of_windows, rows_of_windows = growth_of(feature.whole.history.get(PREVIOUS), feature.constraints.name) or ((), ())

@@ -1,0 +1,126 @@
+"""Columns of dates: values are dates, in the baseline's form; their days are near the others, and no single one; and
+sentinels such as 9999-12-31 keep their share.
+
+Later days are new by nature, so a healthy next month, quarter or year is silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spark_model_monitor.monitors.data_quality.checks.guard import FEWEST_ALIEN, GUARDS, Evidence, of_share
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distributions import BASELINE
+from spark_model_monitor.statistics.date_columns import DateColumn
+from spark_model_monitor.statistics.states import FeatureProfile
+
+FEWEST_DATES = 100  # of a baseline without any value of a kind: such values are no accident then
+FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
+LEAST_MARGIN, LARGEST_MARGIN = 300, 730
+"""Days by which dates may lie outside the baseline's and the window's usual ones: as far as its range is long, within these
+bounds, so that a window of a year fits a baseline of a month."""
+
+
+@GUARDS.register("date_form_check", same_as=("data_type_check",))
+def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of dates in another form than the baseline's most frequent one is not above the baseline's, as in days first and
+    months first. Columns of a date type have no form.
+
+    Source: D4.24.
+    """
+    if feature.dates is None or feature.dates[0].is_typed or not feature.dates[0].num_dates:
+        return None
+    baseline, window = feature.dates
+    other_forms = window.other_forms(baseline)
+    what = f"share of dates that are not written as {baseline.form}"
+    if other_forms:
+        what += f" but as {max(other_forms, key=lambda form: other_forms[form])}"
+    num_before = baseline.num_dates - baseline.forms[baseline.form]
+    return _judge_kind(what, (num_before, baseline.num_dates), (sum(other_forms.values()), window.num_dates))
+
+
+@GUARDS.register("date_value_check", same_as=("data_type_check",))
+def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of values that are no dates, such as words and 2024-13-45, is not above the baseline's.
+
+    Source: D4.24.
+    """
+    if feature.dates is None:
+        return None
+    baseline, window = feature.dates
+    num_before = baseline.not_dates, baseline.values
+    return _judge_kind("share of values that are no dates", num_before, (window.not_dates, window.values))
+
+
+@GUARDS.register("date_range_check", same_as=("date_form_check",))
+def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of dates far in the past or in the future is not above the baseline's: ten months or more before the baseline's
+    first day, or after its last day and the window's median, or its end if that is known.
+
+    Source: D4.24.
+    """
+    if feature.dates is None or not all(dates.num_dates for dates in feature.dates):
+        return None
+    baseline, window = feature.dates
+    first, last = baseline.days[0], baseline.days[-1]
+    margin = min(max(LEAST_MARGIN, last - first), LARGEST_MARGIN)
+    volume = feature.whole.volume
+    now = window.median() if volume is None else volume.time.toordinal()
+    num_past = window.count_between(0, first - margin)
+    num_future = window.num_dates - window.count_between(0, max(last, now) + margin)
+    what = f"share of dates far in the {'future' if num_future > num_past else 'past'}"
+    return _judge_kind(what, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
+
+
+@GUARDS.register("date_sentinel_check")
+def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """No day that stands for a missing one, such as 9999-12-31 or 1970-01-01, has a larger or smaller share than in the
+    baseline.
+
+    Source: D4.24.
+    """
+    if feature.dates is None:
+        return None
+    baseline, window = feature.dates
+    n, m = baseline.values, window.values
+    changes = []
+    for sentinel in {**baseline.sentinels, **window.sentinels}:
+        what = f"share of {sentinel}"
+        b, w = baseline.sentinels.get(sentinel, 0), window.sentinels.get(sentinel, 0)
+        rise, fall = _judge_kind(what, (b, n), (w, m)), of_share(what, (n - b, n), (m - w, m))
+        if rise is not None and fall is not None:
+            changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected, share=None)]
+    if not changes:
+        return _judge_kind("share of sentinels", (0, n), (0, m))
+    clearest = min(changes, key=lambda change: (not change.is_large, change.p))
+    number = len(changes)
+    return replace(clearest, p=number * clearest.p, grouped_p=number * clearest.grouped_p)
+
+
+@GUARDS.register("single_day_check", same_as=("date_sentinel_check", "date_range_check", "date_value_check"))
+def single_day(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """Not all dates are of one day, where the baseline's neighbouring rows have several.
+
+    Source: D4.24.
+    """
+    if feature.dates is None:
+        return None
+    baseline, window = feature.dates
+    variation = feature.whole.history.get(BASELINE)
+    is_sorted = feature.growth or (variation is not None and feature.constraints.name in variation.unfit)
+    if is_sorted or not baseline.has_single_days or len(baseline.days) < FEWEST_DAYS:
+        return None
+    is_single = len(window.days) + len(window.sentinels) == 1 and not window.not_dates
+    most_frequent = int(baseline.counts.max()) if is_single else baseline.values
+    evidence = of_share(
+        "share of the most frequent day", (most_frequent, baseline.values), (window.values, window.values)
+    )
+    return None if evidence is None else replace(evidence, share=None)
+
+
+def _judge_kind(what: str, baseline: tuple[int, int], current: tuple[int, int]) -> Evidence | None:
+    """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
+    evidence = of_share(what, baseline, current, is_kind=True)
+    if evidence is not None and not baseline[0] and baseline[1] >= FEWEST_DATES and current[0] >= FEWEST_ALIEN:
+        evidence.is_alien = True
+    return evidence

@@ -1,0 +1,196 @@
+"""Texts that are dates: the form in which one is written, and its day.
+
+Knows the forms of ISO 8601 (days, times, weeks, ordinal days), and those that pandas reads: other orders and separators,
+two-digit years, English names of months, quarters. A form is named by what stands in it, as `DD/MM/YYYY` or
+`YYYY-MM-DDThh:mm`; leading zeros, fractions of a second and the zone's name make no other form. A text may have several
+readings: 03/04/2024 is a day in March or in April. Runs on executors and on the driver; stdlib only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+ZERO_DATE = 0  # the day of 0000-00-00, which databases write where there is none
+LATEST_DAY = date.max.toordinal()
+LONGEST_DATE = 64  # characters
+
+SENTINELS: Mapping[int, str] = {
+    ZERO_DATE: "0000-00-00",
+    **{
+        date.fromisoformat(day).toordinal(): day
+        for day in (
+            *("0001-01-01", "1111-11-11", "1582-10-15", "1601-01-01", "1677-09-21", "1753-01-01", "1858-11-17"),
+            *("1899-12-30", "1899-12-31", "1900-01-01", "1904-01-01", "1969-12-31", "1970-01-01", "2038-01-19"),
+            *("2079-06-06", "2099-12-31", "2200-01-01", "2262-04-11", "2999-12-31", "3000-01-01", "9999-12-31"),
+        )
+    },
+}
+"""Days that programs and people write where there is no date: the ends and beginnings of calendars, by number."""
+
+MONTH_NAMES = {
+    name: number
+    for number, names in enumerate(
+        "january february march april may june july august september october november december".split(), 1
+    )
+    for name in (names, names[:3])
+} | {"sept": 9}
+WEEKDAYS = frozenset("mon tue wed thu fri sat sun tues thur thurs".split()) | {
+    f"{name}day" for name in "mon tues wednes thurs fri satur sun".split()
+}
+
+Fields: TypeAlias = Mapping[str, tuple[int, int]]
+"""Where a text has its parts: Y, y (year of four and two digits), M, D, B (a month's name), Q, W, V (week, its day), J (day of
+the year), h, m, s (time), p (am or pm), A (weekday)."""
+
+
+class Reading(NamedTuple):
+    """A text as a date. day: its proleptic Gregorian number; the first day of a month, quarter or week."""
+
+    form: str
+    day: int
+
+
+class Layout(NamedTuple):
+    """A form, and where texts of one shape have its parts."""
+
+    form: str
+    fields: Fields
+
+
+_TIME = (
+    r"(?:(?:[T ]|, ?)(?P<h>\d\d?):?(?P<m>\d\d)(?::?(?P<s>\d\d)(?P<fraction>[.,]\d{1,9})?)?(?: ?(?P<p>[AaPp][Mm]))?"
+    r"(?P<zone> ?(?:Z|z|UTC|GMT|[-+]\d\d:?(?:\d\d)?)(?:\[[\w/]+\])?)?)?"
+)
+_YEAR, _MONTH, _DAY, _NAME = r"(?P<Y>\d{4})", r"(?P<M>\d\d?)", r"(?P<D>\d\d?)(?P<th>st|nd|rd|th)?", r"(?P<B>[A-Za-z]{3,9})"
+_ANY_YEAR = r"(?:(?P<Y>\d{4})|(?P<y>\d\d))"
+
+# 1, 2, 3 are numbers of unknown order
+_DAY_PATTERNS = (
+    rf"{_YEAR}(?P<_>[-/.]){_MONTH}(?P=_){_DAY}",
+    rf"(?P<_1>\d\d?)(?P<_>[-/. ])(?P<_2>\d\d?)(?P=_){_YEAR}",
+    r"(?P<_1>\d\d)(?P<_>[-.])(?P<_2>\d\d)(?P=_)(?P<_3>\d\d)",
+    r"(?P<_1>\d\d?)(?P<_>/)(?P<_2>\d\d?)/(?P<_3>\d\d)",
+    r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)",
+    rf"{_DAY}[-/. ]?{_NAME}[-/., ]{{0,2}}{_ANY_YEAR}",
+    rf"{_NAME}[-/. ]{{1,2}}{_DAY}(?:, ?| |-|/){_YEAR}",
+    rf"{_YEAR}[-/ ]?{_NAME}[-/ ]?{_DAY}",
+    r"(?P<Y>\d{4})-(?P<J>\d{3})",
+    r"(?P<Y>\d{4})-?W(?P<W>\d\d)-?(?P<V>\d)",
+)
+_OTHER_PATTERNS = (
+    r"(?P<Y>\d{4})[-/](?P<M>\d\d)",
+    rf"{_MONTH}[-/]{_YEAR}",
+    rf"{_NAME}[-/ ']{{0,2}}{_YEAR}",
+    rf"{_NAME}[-/ '](?P<y>\d\d)",
+    rf"{_YEAR}[-/ ]{_NAME}",
+    r"(?P<Y>\d{4})[-/ ]?[Qq](?P<Q>\d)",
+    r"[Qq](?P<Q>\d)[-/ ]?(?P<Y>\d{4})",
+    r"(?P<Q>\d)[Qq][-/ ]?(?P<Y>\d{4})",
+    r"(?P<Y>\d{4})-?W(?P<W>\d\d)",
+    r"(?P<Y>\d{4})(?P<M>\d\d)",
+    r"(?P<Y>\d{4})(?P<J>\d{3})",
+    r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)(?P<h>\d\d)(?P<m>\d\d)(?P<s>\d\d)?",
+    rf"(?P<A>[A-Za-z]{{3}}) {_NAME} {{1,2}}{_DAY} (?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?P<zone> [A-Z]{{3,4}})? {_YEAR}",
+)
+_PATTERNS = (
+    *(re.compile(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}") for pattern in _DAY_PATTERNS),
+    *map(re.compile, _OTHER_PATTERNS),
+)
+
+_NAMES = {
+    **{"Y": "YYYY", "y": "YY", "M": "MM", "D": "DD", "B": "MON", "Q": "n", "W": "ww", "V": "D", "J": "DDD"},
+    **{"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "", "fraction": "", "zone": "±hh:mm"},
+}
+"""How a form's name shows each part."""
+
+_ORDERS: Mapping[int, tuple[str, ...]] = {0: ("",), 2: ("DM", "MD"), 3: ("DMy", "MDy", "yMD")}
+"""The orders that numbers of unknown order may have, by their number."""
+
+_SHAPE = str.maketrans("123456789", "0" * 9)
+
+
+def read_dates(text: str) -> tuple[Reading, ...]:
+    """The readings of a text as a date; none if it is no date, like 2024-13-45."""
+    shape = text.translate(_SHAPE)
+    if "0" not in shape or len(text) > LONGEST_DATE:
+        return ()
+    readings = []
+    for form, fields in _layouts(shape):
+        day = _find_day(text, fields)
+        if day is not None:
+            readings.append(Reading(form, day))
+    return tuple(readings)
+
+
+def swap_day_and_month(form: str) -> str:
+    """The form with day and month in each other's place."""
+    return form.replace("DD", "\0").replace("MM", "DD").replace("\0", "MM")
+
+
+@lru_cache(2048)
+def _layouts(shape: str) -> tuple[Layout, ...]:
+    """The layouts of texts that only differ in their digits. shape: the text with 0 for each digit."""
+    return tuple(layout for pattern in _PATTERNS if (match := pattern.fullmatch(shape)) for layout in _name(match))
+
+
+def _name(match: re.Match[str]) -> Iterator[Layout]:
+    """The layouts of a match; one for each order in which its numbers may stand."""
+    parts = sorted((match.span(name), name) for name, part in match.groupdict().items() if part is not None and name != "_")
+    unknown = [name for _, name in parts if name.startswith("_")]
+    for order in _ORDERS[len(unknown)]:
+        names = dict(zip(unknown, order, strict=True))
+        fields = {}
+        form = ""
+        end = 0
+        for (start, stop), name in parts:
+            meaning = names.get(name, name)
+            form += match.string[end:start] + _NAMES[meaning]
+            fields[meaning] = start, stop
+            end = stop
+        form += match.string[end:]
+        yield Layout(" ".join(form.split()), fields)
+
+
+def _find_day(text: str, fields: Fields) -> int | None:
+    """The day of a text with its parts at these positions; None if there is no such day or time."""
+    parts = {name: text[start:end] for name, (start, end) in fields.items()}
+    if "A" in parts and parts["A"].lower() not in WEEKDAYS:
+        return None
+    if int(parts.get("h", 0)) > 24 or int(parts.get("m", 0)) > 59 or int(parts.get("s", 0)) > 60:
+        return None
+    month = MONTH_NAMES.get(parts["B"].lower(), 0) if "B" in parts else int(parts.get("M", 1))
+    day = int(parts.get("D", 1))
+    if "y" in parts:
+        # As POSIX has it: 69 is 1969, 68 is 2068
+        year = int(parts["y"])
+        year += 1900 if year >= 69 else 2000
+    else:
+        year = int(parts["Y"])
+    if year == 0:
+        return ZERO_DATE if not month and not day else None
+    if year in (1, 9999) and month:
+        return 1 if year == 1 else LATEST_DAY
+    try:
+        return _number_day(year, month, day, parts)
+    except ValueError:
+        return None
+
+
+def _number_day(year: int, month: int, day: int, parts: Mapping[str, str]) -> int:
+    """The number of a day. Raises ValueError if there is none."""
+    if "W" in parts:
+        return date.fromisocalendar(year, int(parts["W"]), int(parts.get("V", 1))).toordinal()
+    if "Q" in parts:
+        quarter = int(parts["Q"])
+        return date(year, 3 * quarter - 2, 1).toordinal()
+    if "J" in parts:
+        first = date(year, 1, 1).toordinal()
+        number = first + int(parts["J"]) - 1
+        if not first <= number < date(year + 1, 1, 1).toordinal():
+            raise ValueError
+        return number
+    return date(year, month, day).toordinal()
