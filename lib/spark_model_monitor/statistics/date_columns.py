@@ -45,7 +45,8 @@ class DateColumn:
 
     forms: the number of dates by form, without sentinels, the most frequent one first. is_ambiguous: whether day and month
     of the first form may be in each other's place. sentinels: counts by day. days, counts: the different days of the
-    other dates, ascending. not_dates: number of values that are none. is_typed: whether the column's type is one of dates.
+    other dates, ascending. not_dates: number of values that are none. different: number of different values; most_frequent:
+    how often the most frequent one occurs. is_typed: whether the column's type is one of dates.
     """
 
     values: int = 0
@@ -55,6 +56,8 @@ class DateColumn:
     days: Days = field(default_factory=lambda: np.empty(0, np.int64))
     counts: Days = field(default_factory=lambda: np.empty(0, np.int64))
     not_dates: int = 0
+    different: int = 0
+    most_frequent: int = 0
     is_typed: bool = False
 
     @classmethod
@@ -92,6 +95,8 @@ class DateColumn:
             np.array(days, np.int64),
             np.array([count_by_day[day] for day in days], np.int64),
             not_dates,
+            len(texts),
+            max(texts.values(), default=0),
             is_typed,
         )
 
@@ -101,12 +106,17 @@ class DateColumn:
         return sum(self.forms.values())
 
     @property
+    def share_of_dates(self) -> float:
+        """The share of the values that are dates or sentinels; 1 without values."""
+        return 1 - self.not_dates / self.values if self.values else 1.0
+
+    @property
     def form(self) -> str:
         """The most frequent form; empty without dates."""
         return next(iter(self.forms), "")
 
     @property
-    def has_single_days(self) -> bool:
+    def has_days(self) -> bool:
         """Whether the dates are days, not months, weeks or quarters."""
         return "D" in self.form
 
@@ -120,7 +130,7 @@ class DateColumn:
         return int(self.counts[(self.days >= first) & (self.days <= last)].sum())
 
     def other_forms(self, baseline: DateColumn) -> dict[str, int]:
-        """The number of dates by form, without those in the baseline's most frequent form."""
+        """The dates by form that are not in the baseline's most frequent form."""
         expected = baseline.form
         if baseline.is_ambiguous and self.form == swap_day_and_month(expected):
             expected = self.form
@@ -166,7 +176,7 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     if is_typed:
         return column
     least = LEAST_DATES_OF_NUMBERS if feature.is_numeric else LEAST_DATES
-    if not column.num_dates or column.values - column.not_dates < least * column.values:
+    if not column.num_dates or column.share_of_dates < least:
         return None
     earliest, latest = PLAUSIBLE_DAYS
     if feature.is_numeric:

@@ -7,15 +7,15 @@ Later days are new by nature, so a healthy next month, quarter or year is silent
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from spark_model_monitor.monitors.data_quality.checks.guard import FEWEST_ALIEN, GUARDS, Evidence, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE
-from spark_model_monitor.statistics.date_columns import DateColumn
 from spark_model_monitor.statistics.states import FeatureProfile
 
 FEWEST_DATES = 100  # of a baseline without any value of a kind: such values are no accident then
 FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
+SHORT_WINDOW = timedelta(days=2)
 LEAST_MARGIN, LARGEST_MARGIN = 300, 730
 """Days by which dates may lie outside the baseline's and the window's usual ones: as far as its range is long, within these
 bounds, so that a window of a year fits a baseline of a month."""
@@ -97,25 +97,27 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     return replace(clearest, p=number * clearest.p, grouped_p=number * clearest.grouped_p)
 
 
-@GUARDS.register("single_day_check", same_as=("date_sentinel_check", "date_range_check", "date_value_check"))
-def single_day(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """Not all dates are of one day, where the baseline's neighbouring rows have several.
+@GUARDS.register("single_date_check", same_as=("date_sentinel_check", "date_range_check", "date_value_check"))
+def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """Not all values are one date, where the baseline has many in any order, or hardly one twice. A window of a day or two has one
+    day by nature; so does one of months, weeks or quarters.
 
     Source: D4.24.
     """
     if feature.dates is None:
         return None
     baseline, window = feature.dates
-    variation = feature.whole.history.get(BASELINE)
-    is_sorted = feature.growth or (variation is not None and feature.constraints.name in variation.unfit)
-    if is_sorted or not baseline.has_single_days or len(baseline.days) < FEWEST_DAYS:
+    volume = feature.whole.volume
+    is_short = volume is not None and volume.start is not None and volume.time - volume.start <= SHORT_WINDOW
+    are_many = 2 * baseline.different > baseline.values
+    if is_short or not baseline.has_days or len(baseline.days) < FEWEST_DAYS:
         return None
-    is_single = len(window.days) + len(window.sentinels) == 1 and not window.not_dates
-    most_frequent = int(baseline.counts.max()) if is_single else baseline.values
-    evidence = of_share(
-        "share of the most frequent day", (most_frequent, baseline.values), (window.values, window.values)
-    )
-    return None if evidence is None else replace(evidence, share=None)
+    if not are_many and not feature.rows_stand_alone:
+        return None
+    is_single = window.different == 1 and not window.not_dates
+    n, m = baseline.values, window.values
+    evidence = of_share("share of the most frequent date", (baseline.most_frequent if is_single else n, n), (m, m))
+    return None if evidence is None else replace(evidence, is_alien=n >= FEWEST_DATES, share=None)
 
 
 def _judge_kind(what: str, baseline: tuple[int, int], current: tuple[int, int]) -> Evidence | None:

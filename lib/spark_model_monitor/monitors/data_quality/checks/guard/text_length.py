@@ -35,7 +35,7 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Source: D4.9.
     """
     what = "mean length of the texts"
-    if feature.growth:  # later names may be longer
+    if feature.growth or recognise_dates(before):  # later names may be longer
         return None
     if shapes := _free_text_shapes(feature, before):
         return of_means(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
