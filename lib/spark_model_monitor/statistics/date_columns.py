@@ -22,7 +22,7 @@ from spark_model_monitor.statistics.states.profile import ColumnType, FeaturePro
 
 Days = NDArray[np.int64]  # shape (different days,)
 
-LEAST_DATES = 0.5  # the share of a column's values that are dates, from which it is a column of dates
+LEAST_DATES = 0.5  # a column with a larger share of dates is one of dates
 LEAST_DATES_OF_NUMBERS = 0.95  # a whole number may be a date by chance
 FEWEST_NUMBERS = 10
 FIRST_TEXTS = 20  # one of them at least has to be a date
@@ -61,10 +61,9 @@ class DateColumn:
     is_typed: bool = False
 
     @classmethod
-    def of(
-        cls, texts: Mapping[str, int], baseline: DateColumn | None = None, *, is_typed: bool = False
-    ) -> DateColumn:
+    def of(cls, texts: Mapping[str, int], baseline: DateColumn | None = None, *, is_typed: bool = False) -> DateColumn:
         """The dates in some texts, which are counts by text. baseline: its forms are tried first."""
+        # Sentinels and texts that are no dates, apart from the others
         readings_by_text: dict[str, tuple[Reading, ...]] = {}
         sentinels: Counter[str] = Counter()
         not_dates = 0
@@ -116,6 +115,11 @@ class DateColumn:
         return next(iter(self.forms), "")
 
     @property
+    def form_in_words(self) -> str:
+        """The form in parentheses, after a blank; empty for a type of dates."""
+        return f" ({self.form})" if self.form and not self.is_typed else ""
+
+    @property
     def has_days(self) -> bool:
         """Whether the dates are days, not months, weeks or quarters."""
         return "D" in self.form
@@ -125,9 +129,9 @@ class DateColumn:
         middle = np.searchsorted(self.counts.cumsum(), self.num_dates / 2)
         return int(self.days[middle])
 
-    def count_between(self, first: float, last: float) -> int:
-        """The number of dates from one day to another."""
-        return int(self.counts[(self.days >= first) & (self.days <= last)].sum())
+    def count_before(self, day: int) -> int:
+        """The number of dates before a day."""
+        return int(self.counts[self.days < day].sum())
 
     def other_forms(self, baseline: DateColumn) -> dict[str, int]:
         """The dates by form that are not in the baseline's most frequent form."""
@@ -141,6 +145,7 @@ def _rank_forms(
     texts: Mapping[str, int], readings_by_text: Mapping[str, tuple[Reading, ...]], baseline: DateColumn | None
 ) -> dict[str, tuple[bool, int, int, str]]:
     """The order in which forms are tried: those of the baseline, those of most texts, those of the shortest time."""
+    # The number of texts that can have each form, and their first and last days
     counts: Counter[str] = Counter()
     days: dict[str, tuple[int, int]] = {}
     for text, readings in readings_by_text.items():
@@ -160,7 +165,7 @@ def _is_ambiguous(form: str, all_readings: Iterable[tuple[Reading, ...]]) -> boo
     if not form or swapped == form:
         return False
     forms = [{reading.form for reading in readings} for readings in all_readings]
-    return all(swapped in each for each in forms if form in each)
+    return all(swapped in readable for readable in forms if form in readable)
 
 
 @once
@@ -176,8 +181,9 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     if is_typed:
         return column
     least = LEAST_DATES_OF_NUMBERS if feature.is_numeric else LEAST_DATES
-    if not column.num_dates or column.share_of_dates < least:
+    if not column.num_dates or column.share_of_dates <= least:
         return None
+    # Numbers are dates only if it is no chance
     earliest, latest = PLAUSIBLE_DAYS
     if feature.is_numeric:
         is_short = len(column.form) < DIGITS_OF_DAY
@@ -211,9 +217,9 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
     # Frequent texts are known; all others are as in the sample
     frequent = {text: count for text, count in frequencies.counts.items() if count >= FREQUENT * frequencies.total}
     count_by_text = {text: count for text, count in sample.count_by_text.items() if text not in frequent}
-    rest = frequencies.total - sum(frequent.values())
+    sampled_from = frequencies.total - sum(frequent.values())
     sampled = sum(count_by_text.values())
-    scale = sampled / rest if rest else 1.0
+    scale = sampled / sampled_from if sampled_from else 1.0
     return count_by_text | {text: round(scale * count) for text, count in frequent.items()}
 
 
@@ -227,8 +233,8 @@ def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:
     if not DIGITS_OF_DAY - 2 <= digits <= DIGITS_OF_TIME:
         return None
     # In a sketch of more numbers than it keeps, those kept say as much as so many rows
-    kept = sum(map(len, sketch.levels)) / moments.count
-    counts = np.diff(cumulative, prepend=0) * kept
+    sampled_share = sum(map(len, sketch.levels)) / moments.count
+    counts = np.diff(cumulative, prepend=0) * sampled_share
     texts = (_write_number(value) for value in values.tolist())
     return {text: max(1, round(count)) for text, count in zip(texts, counts.tolist(), strict=True)}
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 ZERO_DATE = 0  # the day of 0000-00-00, which databases write where there is none
+FIRST_DAY = date.min.toordinal()
 LATEST_DAY = date.max.toordinal()
 LONGEST_DATE = 64  # characters
 
@@ -31,16 +32,11 @@ SENTINELS: Mapping[int, str] = {
 }
 """Days that programs and people write where there is no date: the ends and beginnings of calendars, by number."""
 
-MONTH_NAMES = {
-    name: number
-    for number, names in enumerate(
-        "january february march april may june july august september october november december".split(), 1
-    )
-    for name in (names, names[:3])
-} | {"sept": 9}
-WEEKDAYS = frozenset("mon tue wed thu fri sat sun tues thur thurs".split()) | {
-    f"{name}day" for name in "mon tues wednes thurs fri satur sun".split()
-}
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 Fields: TypeAlias = Mapping[str, tuple[int, int]]
 """Where a text has its parts: Y, y (year of four and two digits), M, D, B (a month's name), Q, W, V (week, its day), J (day of
@@ -65,7 +61,10 @@ _TIME = (
     r"(?:(?:[T ]|, ?)(?P<h>\d\d?):?(?P<m>\d\d)(?::?(?P<s>\d\d)(?P<fraction>[.,]\d{1,9})?)?(?: ?(?P<p>[AaPp][Mm]))?"
     r"(?P<zone> ?(?:Z|z|UTC|GMT|[-+]\d\d:?(?:\d\d)?)(?:\[[\w/]+\])?)?)?"
 )
-_YEAR, _MONTH, _DAY, _NAME = r"(?P<Y>\d{4})", r"(?P<M>\d\d?)", r"(?P<D>\d\d?)(?P<th>st|nd|rd|th)?", r"(?P<B>[A-Za-z]{3,9})"
+_YEAR = r"(?P<Y>\d{4})"
+_MONTH = r"(?P<M>\d\d?)"
+_DAY = r"(?P<D>\d\d?)(?P<th>st|nd|rd|th)?"
+_NAME = r"(?P<B>[A-Za-z]{3,9})"
 _ANY_YEAR = r"(?:(?P<Y>\d{4})|(?P<y>\d\d))"
 
 # 1, 2, 3 are numbers of unknown order
@@ -101,10 +100,9 @@ _PATTERNS = (
     *map(re.compile, _OTHER_PATTERNS),
 )
 
-_NAMES = {
-    **{"Y": "YYYY", "y": "YY", "M": "MM", "D": "DD", "B": "MON", "Q": "n", "W": "ww", "V": "D", "J": "DDD"},
-    **{"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "", "fraction": "", "zone": "±hh:mm"},
-}
+_DATE_NAMES = {"Y": "YYYY", "y": "YY", "M": "MM", "D": "DD", "B": "MON", "Q": "n", "W": "ww", "V": "D", "J": "DDD"}
+_TIME_NAMES = {"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "", "fraction": "", "zone": "±hh:mm"}
+_NAMES = _DATE_NAMES | _TIME_NAMES
 """How a form's name shows each part."""
 
 _ORDERS: Mapping[int, tuple[str, ...]] = {0: ("",), 2: ("DM", "MD"), 3: ("DMy", "MDy", "yMD")}
@@ -119,6 +117,7 @@ def read_dates(text: str) -> tuple[Reading, ...]:
     if "0" not in shape or len(text) > LONGEST_DATE:
         return ()
     readings = []
+    # One layout, or several for numbers whose order isn't known
     for form, fields in _layouts(shape):
         day = _find_day(text, fields)
         if day is not None:
@@ -139,10 +138,12 @@ def _layouts(shape: str) -> tuple[Layout, ...]:
 
 def _name(match: re.Match[str]) -> Iterator[Layout]:
     """The layouts of a match; one for each order in which its numbers may stand."""
-    parts = sorted((match.span(name), name) for name, part in match.groupdict().items() if part is not None and name != "_")
+    present = [name for name, part in match.groupdict().items() if part is not None and name != "_"]
+    parts = sorted((match.span(name), name) for name in present)
     unknown = [name for _, name in parts if name.startswith("_")]
     for order in _ORDERS[len(unknown)]:
         names = dict(zip(unknown, order, strict=True))
+        # The form is the text with a name in place of each part
         fields = {}
         form = ""
         end = 0
@@ -158,11 +159,16 @@ def _name(match: re.Match[str]) -> Iterator[Layout]:
 def _find_day(text: str, fields: Fields) -> int | None:
     """The day of a text with its parts at these positions; None if there is no such day or time."""
     parts = {name: text[start:end] for name, (start, end) in fields.items()}
-    if "A" in parts and parts["A"].lower() not in WEEKDAYS:
+    if "A" in parts and not _find_name(parts["A"], WEEKDAYS):
         return None
-    if int(parts.get("h", 0)) > 24 or int(parts.get("m", 0)) > 59 or int(parts.get("s", 0)) > 60:
+    hour = int(parts.get("h", 0))
+    minute = int(parts.get("m", 0))
+    second = int(parts.get("s", 0))
+    if hour > 24 or minute > 59 or second > 60:  # 24:00 ends a day, and 60 is a leap second
         return None
-    month = MONTH_NAMES.get(parts["B"].lower(), 0) if "B" in parts else int(parts.get("M", 1))
+    month = int(parts.get("M", 1))
+    if "B" in parts:
+        month = _find_name(parts["B"], MONTHS)
     day = int(parts.get("D", 1))
     if "y" in parts:
         # As POSIX has it: 69 is 1969, 68 is 2068
@@ -170,14 +176,23 @@ def _find_day(text: str, fields: Fields) -> int | None:
         year += 1900 if year >= 69 else 2000
     else:
         year = int(parts["Y"])
+    # The first and the last year stand for no date, whatever the day
     if year == 0:
-        return ZERO_DATE if not month and not day else None
-    if year in (1, 9999) and month:
-        return 1 if year == 1 else LATEST_DAY
+        return ZERO_DATE if month == 0 == day else None
+    if year == 1 and month:
+        return FIRST_DAY
+    if year == 9999 and month:
+        return LATEST_DAY
     try:
         return _number_day(year, month, day, parts)
     except ValueError:
         return None
+
+
+def _find_name(text: str, names: tuple[str, ...]) -> int:
+    """Which of these names a text is or shortens, from 1 on; 0 if none."""
+    text = text.lower()
+    return next((number for number, name in enumerate(names, 1) if name.startswith(text)), 0)
 
 
 def _number_day(year: int, month: int, day: int, parts: Mapping[str, str]) -> int:
@@ -189,8 +204,9 @@ def _number_day(year: int, month: int, day: int, parts: Mapping[str, str]) -> in
         return date(year, 3 * quarter - 2, 1).toordinal()
     if "J" in parts:
         first = date(year, 1, 1).toordinal()
+        last = date(year, 12, 31).toordinal()
         number = first + int(parts["J"]) - 1
-        if not first <= number < date(year + 1, 1, 1).toordinal():
+        if not first <= number <= last:
             raise ValueError
         return number
     return date(year, month, day).toordinal()

@@ -90,10 +90,13 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     """Why later values of the feature are new by nature; None if they are not."""
     if not feature.num_present:
         return None
-    if feature.is_numeric and (unit_of_times(feature) or _numbers_rows(feature)):
-        return EPOCH if unit_of_times(feature) else NUMBERED
-    if (dates := recognise_dates(feature)) is not None:
-        return DATES.format(form=f" ({dates.form})" if dates.form and not dates.is_typed else "")
+    if feature.is_numeric and unit_of_times(feature):
+        return EPOCH
+    if feature.is_numeric and _numbers_rows(feature):
+        return NUMBERED
+    dates = recognise_dates(feature)
+    if dates is not None:
+        return DATES.format(form=dates.form_in_words)
     if feature.is_numeric:
         return None
     counts = feature.exact_domain

@@ -19,7 +19,7 @@ from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
 from spark_model_monitor.statistics.states.hashing import Hashes
 
-KEPT = 256  # texts; a share of them is known to about 3 %
+KEPT = 512  # texts; a share of them is known to about 2 %
 HASH_BITS = 53  # of a hash that count; a count of ours has no more
 
 Numbers = NDArray[np.int64]
@@ -41,11 +41,16 @@ class DateTexts(State):
     texts: tuple[str, ...] = ()
 
     def __add__(self, other: DateTexts) -> DateTexts:
-        text_by_hash = dict(zip(other.hashes.tolist(), other.texts, strict=True))
-        text_by_hash.update(zip(self.hashes.tolist(), self.texts, strict=True))
+        text_by_hash = other.text_by_hash | self.text_by_hash
         hashes = np.concatenate((self.hashes, other.hashes))
-        hashes, counts = _keep_lowest(hashes, np.concatenate((self.counts, other.counts)))
+        counts = np.concatenate((self.counts, other.counts))
+        hashes, counts = _keep_lowest(hashes, counts)
         return DateTexts(hashes, counts, tuple(text_by_hash[number] for number in hashes.tolist()))
+
+    @property
+    def text_by_hash(self) -> dict[int, str]:
+        """The kept texts by their hash."""
+        return dict(zip(self.hashes.tolist(), self.texts, strict=True))
 
     @property
     def count_by_text(self) -> Mapping[str, int]:
@@ -58,57 +63,68 @@ class DateTexts(State):
     def payload(self) -> tuple[Parameters, bytes]:
         """The number of texts, hashes, counts, lengths of the texts, and the texts; ascending by hash."""
         encoded = [text.encode() for text in self.texts]
-        lengths = np.array([len(text) for text in encoded], np.int64)
-        numbers = np.concatenate(([len(encoded)], self.hashes, self.counts, lengths)).astype("<i8")
-        return {}, numbers.tobytes() + b"".join(encoded)
+        lengths = [len(text) for text in encoded]
+        numbers = np.concatenate(([len(encoded)], self.hashes, self.counts, lengths))
+        payload = numbers.astype("<i8").tobytes()
+        return {}, payload + b"".join(encoded)
 
     @classmethod
     def of_payload(cls, parameters: Parameters, payload: bytes) -> DateTexts:
         number = int(np.frombuffer(payload, "<i8", 1)[0])
-        hashes, counts, lengths = np.frombuffer(payload, "<i8", 3 * number, offset=8).astype(np.int64).reshape(3, -1)
-        start = 8 + 24 * number
+        numbers = np.frombuffer(payload, "<i8", 3 * number, offset=8).astype(np.int64)
+        hashes, counts, lengths = numbers.reshape(3, -1)
+        # The texts follow the numbers
+        start = 8 + numbers.nbytes
         ends = [start, *(start + np.cumsum(lengths)).tolist()]
         cls.require_size(payload, ends[-1])
         texts = tuple(payload[begin:end].decode() for begin, end in itertools.pairwise(ends))
         return cls(hashes, counts, texts)
 
     def contradiction(self) -> str | None:
-        are_sampled = len(self.hashes) == len(self.counts) == len(self.texts) <= KEPT
-        are_ascending = bool((self.hashes[1:] > self.hashes[:-1]).all())
-        are_sound = are_sampled and are_ascending and bool((self.counts > 0).all())
-        return None if are_sound else "it is no sample of texts"
+        are_alike = len(self.hashes) == len(self.counts) == len(self.texts)
+        if not are_alike or len(self.hashes) > KEPT:
+            return "it is no sample of texts"
+        is_ascending = self.hashes[1:] > self.hashes[:-1]
+        if not is_ascending.all():
+            return "its hashes are in no order"
+        return None if (self.counts > 0).all() else "a text occurs never"
 
 
 class DateTextsBuilder:
     """Builds such a sample from blocks of texts. Neither order nor blocks change the result."""
 
     def __init__(self) -> None:
-        self._hashes = self._counts = np.empty(0, np.int64)
+        self._hashes: Numbers = np.empty(0, np.int64)
+        self._counts: Numbers = np.empty(0, np.int64)
         self._text_by_hash: dict[int, str] = {}
 
     def update(self, texts: pa.Array, hashes: Hashes, counts: Numbers | None) -> None:
         """Take texts without null. counts: how often each occurs; None for once each, and then one may be there several times."""
-        numbers = (hashes >> np.uint64(64 - HASH_BITS)).astype(np.int64)
-        if len(self._hashes) == KEPT:
+        numbers: Numbers = (hashes >> np.uint64(64 - HASH_BITS)).astype(np.int64)
+        indices: Numbers = np.arange(len(numbers))
+        if len(self._hashes) == KEPT:  # only lower ones come in
             indices = np.flatnonzero(numbers <= self._hashes[-1])
             if not len(indices):  # as in most blocks of many texts
                 return
             numbers = numbers[indices]
-        else:
-            indices = np.arange(len(numbers))
-        occurrences = np.ones(len(indices), np.int64) if counts is None else counts[indices]
-        self._hashes, self._counts = _keep_lowest(
-            np.concatenate((self._hashes, numbers)), np.concatenate((self._counts, occurrences))
-        )
+        occurrences: Numbers = np.ones(len(indices), np.int64)
+        if counts is not None:
+            occurrences = counts[indices]
+        all_numbers = np.concatenate((self._hashes, numbers))
+        all_counts = np.concatenate((self._counts, occurrences))
+        self._hashes, self._counts = _keep_lowest(all_numbers, all_counts)
         # The texts of the new hashes
-        is_kept = numbers <= self._hashes[-1] if len(self._hashes) else numbers == numbers
-        kept_texts = texts.take(pa.array(indices[is_kept])).to_pylist()
-        self._text_by_hash.update(zip(numbers[is_kept].tolist(), kept_texts, strict=True))
+        is_sampled = np.isin(numbers, self._hashes)
+        sampled_texts = texts.take(pa.array(indices[is_sampled])).to_pylist()
+        self._text_by_hash.update(zip(numbers[is_sampled].tolist(), sampled_texts, strict=True))
 
     def state(self) -> DateTexts:
         """The sample of all texts so far."""
-        texts = (self._text_by_hash[number] for number in self._hashes.tolist())
-        return DateTexts(self._hashes, self._counts, tuple(text if read_dates(text) else "" for text in texts))
+        texts = []
+        for number in self._hashes.tolist():
+            text = self._text_by_hash[number]
+            texts.append(text if read_dates(text) else "")
+        return DateTexts(self._hashes, self._counts, tuple(texts))
 
 
 def _keep_lowest(hashes: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
@@ -119,7 +135,8 @@ def _keep_lowest(hashes: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
         is_low = hashes <= limit
         lowest, _ = told_apart(hashes[is_low])
         if len(lowest) >= KEPT:
-            hashes, counts = hashes[is_low], counts[is_low]
+            hashes = hashes[is_low]
+            counts = counts[is_low]
     different, index = told_apart(hashes)
-    sums = np.bincount(index, counts, minlength=len(different)).astype(np.int64)
-    return different[:KEPT], sums[:KEPT]
+    sums = np.bincount(index, counts, minlength=len(different))
+    return different[:KEPT], sums[:KEPT].astype(np.int64)

@@ -148,9 +148,13 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     if expected is InferredType.UNKNOWN:
         return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
     types, exact = feature.current.data_types, feature.whole.exact_classes
-    name, count = expected.value, _count_of_type(feature.current, expected, exact=exact)
-    if not exact and feature.dates is not None and feature.dates[0].is_typed:
-        name, count = DATE, round(feature.dates[1].share_of_dates * types.present)
+    name = expected.value
+    count = _count_of_type(feature.current, expected, exact=exact)
+    if not exact and feature.dates is not None:
+        baseline_dates, window_dates = feature.dates
+        if baseline_dates.is_typed:
+            name = DATE
+            count = round(window_dates.share_of_dates * types.present)
     finding = of_share(
         count,
         types.present,

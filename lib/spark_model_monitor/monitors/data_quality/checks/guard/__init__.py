@@ -120,8 +120,8 @@ class Evidence:
             return finding
         if p > level / tests:
             return finding.unsure(GROUPS, NAME_GROUPS, is_change_seen=True)
-        what = self.what[:1].upper() + self.what[1:]
-        text = messages.changed(what, self.observed, self.expected)
+        quantity = self.what[:1].upper() + self.what[1:]
+        text = messages.changed(quantity, self.observed, self.expected)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
 

@@ -32,11 +32,13 @@ def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         return None
     baseline, window = feature.dates
     other_forms = window.other_forms(baseline)
-    what = f"share of dates that are not written as {baseline.form}"
+    quantity = f"share of dates that are not written as {baseline.form}"
     if other_forms:
-        what += f" but as {max(other_forms, key=lambda form: other_forms[form])}"
+        quantity += f" but as {max(other_forms, key=lambda form: other_forms[form])}"
+    # A baseline may have some dates in other forms, too
     num_before = baseline.num_dates - baseline.forms[baseline.form]
-    return _judge_kind(what, (num_before, baseline.num_dates), (sum(other_forms.values()), window.num_dates))
+    num_now = sum(other_forms.values())
+    return _judge_kind(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates))
 
 
 @GUARDS.register("date_value_check", same_as=("data_type_check",))
@@ -48,8 +50,8 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     if feature.dates is None:
         return None
     baseline, window = feature.dates
-    num_before = baseline.not_dates, baseline.values
-    return _judge_kind("share of values that are no dates", num_before, (window.not_dates, window.values))
+    before_and_total = baseline.not_dates, baseline.values
+    return _judge_kind("share of values that are no dates", before_and_total, (window.not_dates, window.values))
 
 
 @GUARDS.register("date_range_check", same_as=("date_form_check",))
@@ -62,14 +64,16 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     if feature.dates is None or not all(dates.num_dates for dates in feature.dates):
         return None
     baseline, window = feature.dates
-    first, last = baseline.days[0], baseline.days[-1]
+    # A window of a year fits a baseline of a month
+    first = baseline.days[0]
+    last = baseline.days[-1]
     margin = min(max(LEAST_MARGIN, last - first), LARGEST_MARGIN)
     volume = feature.whole.volume
     now = window.median() if volume is None else volume.time.toordinal()
-    num_past = window.count_between(0, first - margin)
-    num_future = window.num_dates - window.count_between(0, max(last, now) + margin)
-    what = f"share of dates far in the {'future' if num_future > num_past else 'past'}"
-    return _judge_kind(what, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
+    num_past = window.count_before(first - margin)
+    num_future = window.num_dates - window.count_before(max(last, now) + margin)
+    quantity = f"share of dates far in the {'future' if num_future > num_past else 'past'}"
+    return _judge_kind(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
 
 
 @GUARDS.register("date_sentinel_check")
@@ -82,25 +86,29 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     if feature.dates is None:
         return None
     baseline, window = feature.dates
-    n, m = baseline.values, window.values
+    n = baseline.values
+    m = window.values
     changes = []
     for sentinel in {**baseline.sentinels, **window.sentinels}:
-        what = f"share of {sentinel}"
-        b, w = baseline.sentinels.get(sentinel, 0), window.sentinels.get(sentinel, 0)
-        rise, fall = _judge_kind(what, (b, n), (w, m)), of_share(what, (n - b, n), (m - w, m))
+        quantity = f"share of {sentinel}"
+        b = baseline.sentinels.get(sentinel, 0)
+        w = window.sentinels.get(sentinel, 0)
+        rise = _judge_kind(quantity, (b, n), (w, m))
+        # A share falls if that of all other values rises
+        fall = of_share(quantity, (n - b, n), (m - w, m))
         if rise is not None and fall is not None:
             changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected, share=None)]
     if not changes:
         return _judge_kind("share of sentinels", (0, n), (0, m))
     clearest = min(changes, key=lambda change: (not change.is_large, change.p))
-    number = len(changes)
-    return replace(clearest, p=number * clearest.p, grouped_p=number * clearest.grouped_p)
+    tests = len(changes)
+    return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
 
 
 @GUARDS.register("single_date_check", same_as=("date_sentinel_check", "date_range_check", "date_value_check"))
 def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """Not all values are one date, where the baseline has many in any order, or hardly one twice. A window of a day or two has one
-    day by nature; so does one of months, weeks or quarters.
+    """Not all values are one date, where the baseline has many in any order, or hardly one twice. A window of a day or two has
+    one day by nature; and a form of months, weeks or quarters has few values.
 
     Source: D4.24.
     """
@@ -108,21 +116,25 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         return None
     baseline, window = feature.dates
     volume = feature.whole.volume
-    is_short = volume is not None and volume.start is not None and volume.time - volume.start <= SHORT_WINDOW
-    are_many = 2 * baseline.different > baseline.values
-    if is_short or not baseline.has_days or len(baseline.days) < FEWEST_DAYS:
+    if volume is not None and volume.start is not None and volume.time - volume.start <= SHORT_WINDOW:
         return None
+    if not baseline.has_days or len(baseline.days) < FEWEST_DAYS:
+        return None
+    # Rows that come day by day make windows of one day
+    are_many = 2 * baseline.different > baseline.values
     if not are_many and not feature.rows_stand_alone:
         return None
+    n = baseline.values
+    m = window.values
     is_single = window.different == 1 and not window.not_dates
-    n, m = baseline.values, window.values
-    evidence = of_share("share of the most frequent date", (baseline.most_frequent if is_single else n, n), (m, m))
+    num_before = baseline.most_frequent if is_single else n
+    evidence = of_share("share of the most frequent date", (num_before, n), (m, m))
     return None if evidence is None else replace(evidence, is_alien=n >= FEWEST_DATES, share=None)
 
 
-def _judge_kind(what: str, baseline: tuple[int, int], current: tuple[int, int]) -> Evidence | None:
+def _judge_kind(quantity: str, baseline: tuple[int, int], current: tuple[int, int]) -> Evidence | None:
     """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
-    evidence = of_share(what, baseline, current, is_kind=True)
+    evidence = of_share(quantity, baseline, current, is_kind=True)
     if evidence is not None and not baseline[0] and baseline[1] >= FEWEST_DATES and current[0] >= FEWEST_ALIEN:
         evidence.is_alien = True
     return evidence

@@ -79,7 +79,9 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
     `data_type_check` accepts numbers, because a number is also a String; drift is not judged if all values are numbers.
     Source: D4.9.
     """
-    if before.is_numeric or not feature.are_texts or recognise_dates(before):
+    if before.is_numeric or not feature.are_texts:
+        return None
+    if recognise_dates(before):  # date_form_check finds numbers
         return None
     types = before.data_types, feature.current.data_types
     sides = ((each.integral + each.fractional, each.present) for each in types)
@@ -90,10 +92,13 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of texts among numbers is not above the baseline's; if that is 0, texts are a new kind of value.
 
-    If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low.
+    If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low. Dates have
+    date_value_check.
     Source: D4.9.
     """
     if not before.is_numeric or not feature.are_texts:
+        return None
+    if recognise_dates(before):
         return None
     current = feature.current
     texts = current.num_present - current.num_numbers

@@ -35,7 +35,9 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Source: D4.9.
     """
     what = "mean length of the texts"
-    if feature.growth or recognise_dates(before):  # later names may be longer
+    if recognise_dates(before):  # a later month may have a longer name
+        return None
+    if feature.growth:  # later names may be longer
         return None
     if shapes := _free_text_shapes(feature, before):
         return of_means(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
@@ -156,7 +158,9 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
     """The text lengths of both sides; None if a side has none, they are unknown, or values are dates."""
     old, new = before.state(TextLengths), feature.current.state(TextLengths)
-    if old is None or new is None or not feature.are_texts or recognise_dates(before):
+    if recognise_dates(before):
+        return None
+    if old is None or new is None or not feature.are_texts:
         return None
     return old, new
 
@@ -166,6 +170,8 @@ def _free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tup
     old, new = before.state(TextShapes), feature.current.state(TextShapes)
     if old is None or new is None or not old.texts + old.long or not new.texts + new.long or before.is_numeric:
         return None
-    if not feature.are_texts or feature.constraints.domains is not None or recognise_dates(before):
+    if not feature.are_texts or feature.constraints.domains is not None:
+        return None
+    if recognise_dates(before):
         return None
     return old, new

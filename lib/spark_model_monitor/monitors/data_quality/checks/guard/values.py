@@ -167,7 +167,9 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
     Source: D4.20.
     """
     counts, growth = exact_counts(feature.current), feature.growth
-    if growth is None or counts is None or not counts.total or recognise_dates(before):
+    if growth is None or counts is None or not counts.total:
+        return None
+    if recognise_dates(before):
         return None
     of_parts, rows_of_parts = growth[0], np.full(len(growth[0]), before.num_present / 2 / len(growth[0]))
     of_windows, rows_of_windows = growth_of(feature.whole.history.get(PREVIOUS), feature.constraints.name) or ((), ())
