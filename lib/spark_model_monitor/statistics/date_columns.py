@@ -33,6 +33,7 @@ RECENT_DAYS = date(1980, 1, 1).toordinal(), date(2060, 1, 1).toordinal()
 FEWEST_DIFFERENT = {"YYYYDDD": 20}
 """How many different days numbers in this form have at least: a third of all numbers of seven digits fit."""
 
+NO_DATE = ""  # stands for all texts that are none, in a sample
 DIGITS_OF_DAY = 8
 DIGITS_OF_TIME = 14
 FREQUENT = 0.01  # a text of so many values is frequent
@@ -212,15 +213,20 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
     if feature.is_numeric:
         return _count_numbers(feature)
     sample = feature.state(DateTexts)
-    if frequencies is None or sample is None or not len(sample.hashes):
+    if frequencies is None or sample is None:
         return None
+    if not len(sample.hashes):
+        return {NO_DATE: sample.skipped}
     # Frequent texts are known; all others are as in the sample
     frequent = {text: count for text, count in frequencies.counts.items() if count >= FREQUENT * frequencies.total}
     count_by_text = {text: count for text, count in sample.count_by_text.items() if text not in frequent}
-    sampled_from = frequencies.total - sum(frequent.values())
+    sampled_from = frequencies.total - sample.skipped - sum(frequent.values())
     sampled = sum(count_by_text.values())
-    scale = sampled / sampled_from if sampled_from else 1.0
-    return count_by_text | {text: round(scale * count) for text, count in frequent.items()}
+    scale = sampled / sampled_from if sampled_from > 0 else 1.0
+    counts = Counter(count_by_text)
+    counts[NO_DATE] += round(scale * sample.skipped)
+    counts.update({text: round(scale * count) for text, count in frequent.items()})
+    return counts
 
 
 def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:

@@ -9,7 +9,7 @@ readings: 03/04/2024 is a day in March or in April. Runs on executors and on the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -100,6 +100,11 @@ _PATTERNS = (
     *map(re.compile, _OTHER_PATTERNS),
 )
 
+_BEGINNING = re.compile(
+    rf"(?=.{{4,{LONGEST_DATE}}}$)(?:\d{{4}}[-/. ]?[\dWQqA-Z]|\d\d?(?:[-/. ]?(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
+)
+"""How the texts of all patterns begin: cheaper than these, and most other texts don't."""
+
 _DATE_NAMES = {"Y": "YYYY", "y": "YY", "M": "MM", "D": "DD", "B": "MON", "Q": "n", "W": "ww", "V": "D", "J": "DDD"}
 _TIME_NAMES = {"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "", "fraction": "", "zone": "±hh:mm"}
 _NAMES = _DATE_NAMES | _TIME_NAMES
@@ -111,10 +116,20 @@ _ORDERS: Mapping[int, tuple[str, ...]] = {0: ("",), 2: ("DM", "MD"), 3: ("DMy", 
 _SHAPE = str.maketrans("123456789", "0" * 9)
 
 
+def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
+    """The texts that have the shape of a date, be it a possible one or not; empty texts in place of the others."""
+    # All shapes at once, unless a text has several lines
+    shapes = "\n".join(texts).translate(_SHAPE).split("\n")
+    if len(shapes) != len(texts):
+        return tuple(text if read_dates(text) else "" for text in texts)
+    are_dates = {shape: _has_date_shape(shape) for shape in set(shapes)}
+    return tuple(text if are_dates[shape] else "" for text, shape in zip(texts, shapes, strict=True))
+
+
 def read_dates(text: str) -> tuple[Reading, ...]:
     """The readings of a text as a date; none if it is no date, like 2024-13-45."""
     shape = text.translate(_SHAPE)
-    if "0" not in shape or len(text) > LONGEST_DATE:
+    if not _has_date_shape(shape):
         return ()
     readings = []
     # One layout, or several for numbers whose order isn't known
@@ -128,6 +143,10 @@ def read_dates(text: str) -> tuple[Reading, ...]:
 def swap_day_and_month(form: str) -> str:
     """The form with day and month in each other's place."""
     return form.replace("DD", "\0").replace("MM", "DD").replace("\0", "MM")
+
+
+def _has_date_shape(shape: str) -> bool:
+    return _BEGINNING.match(shape) is not None and bool(_layouts(shape))
 
 
 @lru_cache(2048)

@@ -14,7 +14,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
 from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, recognise_dates
 from spark_model_monitor.statistics.date_forms import read_dates
-from spark_model_monitor.statistics.states import ColumnType, DateTexts, DateTextsBuilder, FeatureProfile
+from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
 from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
 
 from .comparisons import number_feature, text_feature
@@ -479,30 +479,41 @@ def test_a_baseline_without_the_sample_is_used_as_it_is():
 
 
 def sample(texts):
+    """The sample of texts that come in blocks of 700."""
     builder = DateTextsBuilder()
     for first in range(0, len(texts), 700):
-        some = pa.array(texts[first : first + 700])
-        builder.update(some, xxhash64_of_texts(some), None)
+        block = pa.array(texts[first : first + 700])
+        builder.update(block, xxhash64_of_texts(block), None)
     return builder.state()
 
 
+def dates_with_words(rows):
+    """Every tenth text is a word."""
+    times = draw_times(rows, 4, *JANUARY)
+    return [time.isoformat() if row % 10 else f"word {row}" for row, time in enumerate(times)]
+
+
 def test_the_sample_of_all_texts_is_the_sum_of_those_of_its_parts():
-    texts = [time.isoformat() for time in draw_times(5_000, 4, *JANUARY)] * 2 + [f"word {row}" for row in range(2_000)]
-    parts = sample(texts[:300]) + sample(texts[300:9_000]) + sample(texts[9_000:])
+    texts = dates_with_words(5_000) * 2
+    parts = sample(texts[:300]) + sample(texts[300:7_000]) + sample(texts[7_000:])
 
     assert parts == sample(texts) == sample(texts[::-1])
-    assert {*sample(texts).counts.tolist()} == {1, 2}
+    assert {*sample(texts).counts.tolist()} == {2}
 
 
 def test_the_sample_keeps_no_text_but_dates():
-    texts = sample([f"name {row}" for row in range(100)] + ["2024-01-31"]).texts
+    texts = sample(["2024-01-31", "2024-13-45", *(f"name {row}" for row in range(100))]).texts
 
-    assert {*texts} == {"", "2024-01-31"}
+    assert {*texts} == {"", "2024-01-31", "2024-13-45"}
+
+
+def test_other_columns_are_not_sampled():
+    names = sample([f"name {row}" for row in range(2_000)])
+
+    assert (names.texts, names.skipped) == ((), 2_000)
 
 
 def test_a_share_is_known_from_the_sample():
-    texts = [time.isoformat() for time in draw_times(9_000, 4, *JANUARY)] + [f"word {row}" for row in range(1_000)]
-    counts = sample(texts).count_by_text
+    counts = sample(dates_with_words(10_000)).count_by_text
 
     assert counts[""] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)
-    assert isinstance(sample(texts), DateTexts)

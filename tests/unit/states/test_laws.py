@@ -122,7 +122,9 @@ def text_shapes_of(rows):
 
 def sample_date_texts(rows):
     """Nine texts of each number, of which more than are kept; two of them dates."""
-    texts = [f"20{abs(int(row)):02d}-0{n}-01" if n < 2 else f"{row} {n}" for row in finite(rows) for n in range(-7, 2)]
+    texts = [
+        f"20{abs(int(row)):02d}-0{n}-01" if n in (1, 2) else f"{row} {n}" for row in finite(rows) for n in range(9)
+    ]
     builder = DateTextsBuilder()
     builder.update(pa.array(texts, pa.string()), xxhash64_of_texts(pa.array(texts, pa.string())), None)
     return builder.state()

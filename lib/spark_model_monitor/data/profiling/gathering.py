@@ -245,7 +245,7 @@ class TextGatherer:
                 builder.update(finite)
         self._distinct.update(hashes)
         if self._date_texts is not None:
-            self._date_texts.update(found.dictionary, hashes, counts)
+            self._date_texts.update(found.dictionary, self._of_texts(hashes), counts)
 
     def _looked_ahead(self, present: pa.Array) -> Hashes | None:
         """Examine the first texts of the partition: the block is not deduplicated if they are numbers, too many to
