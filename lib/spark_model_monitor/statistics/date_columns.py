@@ -16,7 +16,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.date_forms import SENTINELS, Reading, read_dates, swap_day_and_month
+from spark_model_monitor.statistics.date_forms import SENTINELS, DateReading, read_dates, swap_day_and_month
 from spark_model_monitor.statistics.states.date_texts import DateTexts
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, once
 
@@ -31,7 +31,7 @@ RECENT_DAYS = date(1980, 1, 1).toordinal(), date(2060, 1, 1).toordinal()
 """The same for numbers of six or seven digits, most of which are no dates."""
 
 FEWEST_DIFFERENT = {"YYYYDDD": 20}
-"""How many different days numbers in this form have at least: a third of all numbers of seven digits fit."""
+"""How many different days numbers in this form have at minimum: a third of all numbers of seven digits fit."""
 
 NO_DATE = ""  # stands for all texts that are none, in a sample
 DIGITS_OF_DAY = 8
@@ -65,7 +65,7 @@ class DateColumn:
     def of(cls, texts: Mapping[str, int], baseline: DateColumn | None = None, *, is_typed: bool = False) -> DateColumn:
         """The dates in some texts, which are counts by text. baseline: its forms are tried first."""
         # Sentinels and texts that are no dates, apart from the others
-        readings_by_text: dict[str, tuple[Reading, ...]] = {}
+        readings_by_text: dict[str, tuple[DateReading, ...]] = {}
         sentinels: Counter[str] = Counter()
         not_dates = 0
         for text, count in texts.items():
@@ -85,7 +85,7 @@ class DateColumn:
             forms[form] += texts[text]
             count_by_day[day] += texts[text]
         days = sorted(count_by_day)
-        ordered = dict(sorted(forms.items(), key=lambda entry: (-entry[1], ranks[entry[0]])))
+        ordered = dict(sorted(forms.items(), key=lambda count_of_form: (-count_of_form[1], ranks[count_of_form[0]])))
         main_form = next(iter(ordered), "")
         return cls(
             sum(texts.values()),
@@ -143,7 +143,7 @@ class DateColumn:
 
 
 def _rank_forms(
-    texts: Mapping[str, int], readings_by_text: Mapping[str, tuple[Reading, ...]], baseline: DateColumn | None
+    texts: Mapping[str, int], readings_by_text: Mapping[str, tuple[DateReading, ...]], baseline: DateColumn | None
 ) -> dict[str, tuple[bool, int, int, str]]:
     """The order in which forms are tried: those of the baseline, those of most texts, those of the shortest time."""
     # The number of texts that can have each form, and their first and last days
@@ -160,7 +160,7 @@ def _rank_forms(
     return {form: (form not in expected, -counts[form], last - first, form) for form, (first, last) in days.items()}
 
 
-def _is_ambiguous(form: str, all_readings: Iterable[tuple[Reading, ...]]) -> bool:
+def _is_ambiguous(form: str, all_readings: Iterable[tuple[DateReading, ...]]) -> bool:
     """Whether every date of this form would be one, too, with day and month in each other's place."""
     swapped = swap_day_and_month(form)
     if not form or swapped == form:
@@ -181,8 +181,8 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     column = DateColumn.of(texts, is_typed=is_typed)
     if is_typed:
         return column
-    least = LEAST_DATES_OF_NUMBERS if feature.is_numeric else LEAST_DATES
-    if not column.num_dates or column.share_of_dates <= least:
+    minimum = LEAST_DATES_OF_NUMBERS if feature.is_numeric else LEAST_DATES
+    if not column.num_dates or column.share_of_dates <= minimum:
         return None
     # Numbers are dates only if it is no chance
     earliest, latest = PLAUSIBLE_DAYS

@@ -43,14 +43,14 @@ Fields: TypeAlias = Mapping[str, tuple[int, int]]
 the year), h, m, s (time), p (am or pm), A (weekday)."""
 
 
-class Reading(NamedTuple):
+class DateReading(NamedTuple):
     """A text as a date. day: its proleptic Gregorian number; the first day of a month, quarter or week."""
 
     form: str
     day: int
 
 
-class Layout(NamedTuple):
+class DateLayout(NamedTuple):
     """A form, and where texts of one shape have its parts."""
 
     form: str
@@ -126,7 +126,7 @@ def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(text if are_dates[shape] else "" for text, shape in zip(texts, shapes, strict=True))
 
 
-def read_dates(text: str) -> tuple[Reading, ...]:
+def read_dates(text: str) -> tuple[DateReading, ...]:
     """The readings of a text as a date; none if it is no date, like 2024-13-45."""
     shape = text.translate(_SHAPE)
     if not _has_date_shape(shape):
@@ -136,7 +136,7 @@ def read_dates(text: str) -> tuple[Reading, ...]:
     for form, fields in _layouts(shape):
         day = _find_day(text, fields)
         if day is not None:
-            readings.append(Reading(form, day))
+            readings.append(DateReading(form, day))
     return tuple(readings)
 
 
@@ -150,12 +150,12 @@ def _has_date_shape(shape: str) -> bool:
 
 
 @lru_cache(2048)
-def _layouts(shape: str) -> tuple[Layout, ...]:
+def _layouts(shape: str) -> tuple[DateLayout, ...]:
     """The layouts of texts that only differ in their digits. shape: the text with 0 for each digit."""
     return tuple(layout for pattern in _PATTERNS if (match := pattern.fullmatch(shape)) for layout in _name(match))
 
 
-def _name(match: re.Match[str]) -> Iterator[Layout]:
+def _name(match: re.Match[str]) -> Iterator[DateLayout]:
     """The layouts of a match; one for each order in which its numbers may stand."""
     present = [name for name, part in match.groupdict().items() if part is not None and name != "_"]
     parts = sorted((match.span(name), name) for name in present)
@@ -172,7 +172,7 @@ def _name(match: re.Match[str]) -> Iterator[Layout]:
             fields[meaning] = start, stop
             end = stop
         form += match.string[end:]
-        yield Layout(" ".join(form.split()), fields)
+        yield DateLayout(" ".join(form.split()), fields)
 
 
 def _find_day(text: str, fields: Fields) -> int | None:

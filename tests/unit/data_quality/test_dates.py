@@ -60,7 +60,8 @@ FORMS = {
 COARSE = ("YYYY-Www", "YYYY-MM", "YYYYMM", "MM/YYYY", "MON-YY", "YYYY-Qn", "YYYYQn")
 every_form = pytest.mark.parametrize(("number", "form"), [*enumerate(FORMS)], ids=FORMS)
 
-JANUARY, FEBRUARY = (date(2024, 1, 1), 31), (date(2024, 2, 1), 29)
+JANUARY = date(2024, 1, 1), 31
+FEBRUARY = date(2024, 2, 1), 29
 PERIODS = {
     "month": (JANUARY, FEBRUARY),
     "quarter": ((date(2024, 1, 1), 91), (date(2024, 4, 1), 91)),
@@ -74,7 +75,8 @@ PERIODS = {
 def draw_times(rows, seed, start, days, *, is_sorted=False):
     """Times of some days, in any order unless they are sorted."""
     seconds = np.random.default_rng(seed).random(rows) * days * 86_400
-    seconds = np.sort(seconds) if is_sorted else seconds
+    if is_sorted:
+        seconds.sort()
     midnight = datetime.combine(start, datetime.min.time())
     return [midnight + timedelta(seconds=second) for second in seconds.tolist()]
 
@@ -88,17 +90,17 @@ def make_baseline(cells):
 
 
 @lru_cache(8)
-def january(form, rows):
+def make_january(form, rows):
     return make_baseline([FORMS[form](time) for time in draw_times(rows, 1, *JANUARY)])
 
 
 def find_violations(baseline, cells):
     """Violated checks with their descriptions."""
-    results = run_monitoring(make_table(cells, 2), MONITOR, baseline, engine="local").results
-    return {result.check: result.description for result in results if result.is_violation}
+    checks = run_monitoring(make_table(cells, 2), MONITOR, baseline, engine="local").results
+    return {check.check: check.description for check in checks if check.is_violation}
 
 
-def why_new(baseline):
+def read_always_new(baseline):
     return next(feature.always_new for feature in baseline.constraints.features if feature.name == "d")
 
 
@@ -110,14 +112,14 @@ def why_new(baseline):
 def test_a_healthy_next_month_quarter_or_year_is_silent(number, form, rows):
     """Each form with each size, and two of the periods and orders of rows; other seeds of the whole cross were silent, too."""
     names = [*PERIODS]
-    for place, is_sorted in ((number, False), (number + rows // 100 + 2, True)):
-        (start, days), (later, more_days) = PERIODS[names[place % len(names)]]
+    for period, is_sorted in ((number, False), (number + rows // 100 + 2, True)):
+        (start, days), (later, more_days) = PERIODS[names[period % len(names)]]
         write = FORMS[form]
         baseline = make_baseline([write(time) for time in draw_times(rows, 1, start, days, is_sorted=is_sorted)])
         window = [write(time) for time in draw_times(rows, 2, later, more_days, is_sorted=is_sorted)]
 
         assert find_violations(baseline, window) == {}
-        assert f"dates or times ({form.split(' without')[0].split(' in full')[0]})" in why_new(baseline)
+        assert f"dates or times ({form.split(' without')[0].split(' in full')[0]})" in read_always_new(baseline)
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -125,7 +127,7 @@ def test_a_healthy_next_month_quarter_or_year_is_silent(number, form, rows):
 def test_the_times_of_one_day_are_silent_beside_a_month(form, rows):
     window = [FORMS[form](time) for time in draw_times(rows, 2, date(2024, 2, 14), 1)]
 
-    assert find_violations(january(form, rows), window) == {}
+    assert find_violations(make_january(form, rows), window) == {}
 
 
 def test_one_day_is_silent_where_rows_come_by_day():
@@ -139,30 +141,39 @@ def test_one_day_is_silent_where_rows_come_by_day():
 
 
 def replace_third(cells, make_cell):
-    return [make_cell(row) if row % 3 == 0 else cell for row, cell in enumerate(cells)]
+    replaced = [*cells]
+    replaced[::3] = [make_cell(row) for row in range(0, len(cells), 3)]
+    return replaced
 
 
 def make_faults(form, rows):
     """For each fault, the window and the check that finds it."""
-    write, times = FORMS[form], draw_times(rows, 2, *FEBRUARY)
+    write = FORMS[form]
+    times = draw_times(rows, 2, *FEBRUARY)
     cells = [write(time) for time in times]
-    other = FORMS["YYYY-MM-DD" if form == "DD/MM/YYYY" else "DD/MM/YYYY"]
+    write_otherwise = FORMS["DD/MM/YYYY"]
+    if form == "DD/MM/YYYY":
+        write_otherwise = FORMS["YYYY-MM-DD"]
 
-    def shift_years(years):
+    def add_years(years):
         return lambda row: write(times[row].replace(year=times[row].year + years, day=min(times[row].day, 28)))
 
     is_number = form.startswith("YYYY") and cells[0].isdigit()
-    no_date = "data_type_check" if is_number else "date_value_check"
-    in_other_form = "data_type_check" if is_number else "date_form_check"
+    no_date = "date_value_check"
+    in_other_form = "date_form_check"
+    if is_number:
+        no_date = in_other_form = "data_type_check"
     yield "words", ["not-a-date"] * rows, no_date
     yield "words in a third", replace_third(cells, lambda row: "soon"), "date_value_check"
-    yield "another form", [other(time) for time in times], in_other_form
-    yield "another form in a third", replace_third(cells, lambda row: other(times[row])), "date_form_check"
+    yield "another form", [write_otherwise(time) for time in times], in_other_form
+    yield "another form in a third", replace_third(cells, lambda row: write_otherwise(times[row])), "date_form_check"
     yield "impossible days", replace_third(cells, lambda row: "2024-13-45"), "date_value_check"
-    yield "far in the future", replace_third(cells, shift_years(10)), "date_range_check"
-    yield "far in the past", replace_third(cells, shift_years(-10)), "date_range_check"
+    yield "far in the future", replace_third(cells, add_years(10)), "date_range_check"
+    yield "far in the past", replace_third(cells, add_years(-10)), "date_range_check"
     # The week of 1970-01-01 began in 1969
-    of_1970 = "date_range_check" if form == "YYYY-Www" else "date_sentinel_check"
+    of_1970 = "date_sentinel_check"
+    if form == "YYYY-Www":
+        of_1970 = "date_range_check"
     yield "1970 in all rows", [write(datetime(1970, 1, 1))] * rows, of_1970
     if "YY-" not in form and "/YY" not in form.replace("/YYYY", "") and "-YY" not in form.replace("-YYYY", ""):
         yield "many of 9999", replace_third(cells, lambda row: write(datetime(9999, 12, 31))), "date_sentinel_check"
@@ -173,7 +184,7 @@ def make_faults(form, rows):
 @every_form
 def test_each_fault_in_each_form_is_found(number, form):
     rows = SIZES[number % 3]
-    baseline = january(form, rows)
+    baseline = make_january(form, rows)
 
     for fault, window, check in make_faults(form, rows):
         violations = find_violations(baseline, window)
@@ -184,7 +195,7 @@ def test_each_fault_in_each_form_is_found(number, form):
 @pytest.mark.parametrize("rows", SIZES)
 def test_each_fault_is_found_at_each_size(rows):
     for fault, window, check in make_faults("YYYY-MM-DD", rows):
-        assert [*find_violations(january("YYYY-MM-DD", rows), window)] == [check], fault
+        assert [*find_violations(make_january("YYYY-MM-DD", rows), window)] == [check], fault
 
 
 def test_a_fault_that_may_be_chance_is_none():
@@ -192,12 +203,12 @@ def test_a_fault_that_may_be_chance_is_none():
     window = [f"{time:%Y-%m-%d}" for time in draw_times(200, 2, *FEBRUARY)]
     window[:3] = ["soon"] * 3
 
-    assert find_violations(january("YYYY-MM-DD", 200), window) == {}
+    assert find_violations(make_january("YYYY-MM-DD", 200), window) == {}
 
 
 def test_the_other_form_is_named_and_no_value_is():
     window = [f"{time:%d/%m/%Y}" for time in draw_times(1_000, 2, *FEBRUARY)]
-    [description] = find_violations(january("YYYY-MM-DD", 1_000), window).values()
+    [description] = find_violations(make_january("YYYY-MM-DD", 1_000), window).values()
 
     assert description.startswith("Share of dates that are not written as YYYY-MM-DD but as DD/MM/YYYY is not")
     assert "2024" not in description
@@ -205,7 +216,7 @@ def test_the_other_form_is_named_and_no_value_is():
 
 def test_days_and_months_that_change_places_are_found():
     window = [f"{time:%m/%d/%Y}" for time in draw_times(1_000, 2, *FEBRUARY)]
-    [description] = find_violations(january("DD/MM/YYYY", 1_000), window).values()
+    [description] = find_violations(make_january("DD/MM/YYYY", 1_000), window).values()
 
     assert "but as MM/DD/YYYY" in description
 
@@ -216,18 +227,18 @@ FEW_DAYS = date(2024, 1, 1), 12
 def test_a_baseline_whose_days_may_be_months_asks_and_accepts_either():
     baseline = make_baseline([f"{time:%d/%m/%Y}" for time in draw_times(1_000, 1, *FEW_DAYS)])
     [question] = [hint.description for hint in baseline.hints if hint.hint == "day_or_month"]
-    first, later = (draw_times(1_000, 2, *FEBRUARY), draw_times(1_000, 3, *FEBRUARY))
-    months_first = [f"{time:%m/%d/%Y}" for time in first]
-    mixed = months_first[:500] + [f"{time:%d/%m/%Y}" for time in later[500:]]
+    months_first = [f"{time:%m/%d/%Y}" for time in draw_times(1_000, 2, *FEBRUARY)]
+    days_first = [f"{time:%d/%m/%Y}" for time in draw_times(1_000, 3, *FEBRUARY)]
+    mixed = months_first[:500] + days_first[500:]
 
     assert question.startswith("day first or month first? No date tells: 'd' (1,000 of 1,000)")
-    assert find_violations(baseline, [f"{time:%d/%m/%Y}" for time in later]) == {}
+    assert find_violations(baseline, days_first) == {}
     assert find_violations(baseline, months_first) == {}
     assert [*find_violations(baseline, mixed)] == ["date_form_check"]
 
 
 def test_the_form_that_was_recognised_is_said():
-    [hint] = january("DD.MM.YYYY", 1_000).hints
+    [hint] = make_january("DD.MM.YYYY", 1_000).hints
 
     assert (hint.hint, hint.features) == ("dates_as_texts", ("d",))
     assert hint.description.startswith("dates are texts here: 'd' (1,000 of 1,000) as DD.MM.YYYY")
@@ -246,7 +257,7 @@ def with_sentinels(seed, start, days, share, rows=2_000):
 def test_sentinels_are_apart_and_keep_their_share(share):
     baseline = make_baseline(with_sentinels(1, *JANUARY, share))
 
-    assert "(YYYY-MM-DD)" in why_new(baseline)
+    assert "(YYYY-MM-DD)" in read_always_new(baseline)
     assert find_violations(baseline, with_sentinels(2, *FEBRUARY, share)) == {}
 
 
@@ -282,12 +293,14 @@ def test_healthy_months_of_the_shared_cases_are_silent(form):
 
 
 def test_sentinels_of_the_shared_cases():
-    months = [write_days("%Y-%m-%d", month) for month in (1, 2)]
-    baseline, window = (["9999-12-31" if row == 3 else day for row, day in enumerate(days)] for days in months)
-    many = ["9999-12-31" if row % 10 == 0 else day for row, day in enumerate(months[1])]
+    january = write_days("%Y-%m-%d", 1)
+    february = write_days("%Y-%m-%d", 2)
+    baseline = make_baseline([*january[:3], "9999-12-31", *january[4:]])
+    tenth = [*february]
+    tenth[::10] = ["9999-12-31"] * 200
 
-    assert find_violations(make_baseline(baseline), window) == {}
-    [description] = find_violations(make_baseline(baseline), many).values()
+    assert find_violations(baseline, [*february[:3], "9999-12-31", *february[4:]]) == {}
+    [description] = find_violations(baseline, tenth).values()
     assert "9999-12-31" in description
 
 
@@ -321,9 +334,10 @@ def test_whole_numbers_that_are_days_are_dates(rows):
     def write(seed, start, days):
         return [int(f"{time:%Y%m%d}") for time in draw_times(rows, seed, start, days)]
 
-    baseline, window = make_baseline(write(1, *JANUARY)), write(2, *FEBRUARY)
+    baseline = make_baseline(write(1, *JANUARY))
+    window = write(2, *FEBRUARY)
 
-    assert "(YYYYMMDD)" in why_new(baseline)
+    assert "(YYYYMMDD)" in read_always_new(baseline)
     assert find_violations(baseline, window) == {}
     impossible = replace_third(window, lambda row: 20241345)
     assert [*find_violations(baseline, impossible)] == ["date_value_check"]
@@ -333,7 +347,7 @@ def test_whole_numbers_that_are_days_are_dates(rows):
 
 def test_dates_that_became_whole_numbers_are_another_form():
     window = [int(f"{time:%Y%m%d}") for time in draw_times(1_000, 2, *FEBRUARY)]
-    [(check, description)] = find_violations(january("YYYY-MM-DD", 1_000), window).items()
+    [(check, description)] = find_violations(make_january("YYYY-MM-DD", 1_000), window).items()
 
     assert check == "date_form_check"
     assert "YYYYMMDD" in description
@@ -445,8 +459,8 @@ ROWS_OF_SECONDS = 12_000
 
 
 @lru_cache(1)
-def seconds_of_january():
-    return january("YYYY-MM-DDThh:mm:ss", ROWS_OF_SECONDS)
+def make_january_of_seconds():
+    return make_january("YYYY-MM-DDThh:mm:ss", ROWS_OF_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -462,15 +476,16 @@ def seconds_of_january():
 def test_times_that_all_differ_are_checked_by_a_sample(make_cell, check):
     """In a tenth of the rows."""
     times = draw_times(ROWS_OF_SECONDS, 2, *FEBRUARY)
-    window = [make_cell(time, row) if row % 10 == 0 else time.isoformat() for row, time in enumerate(times)]
+    window = [time.isoformat() for time in times]
+    window[::10] = [make_cell(time, row) for row, time in enumerate(times[::10])]
 
-    assert [*find_violations(seconds_of_january(), window)] == ([check] if check else [])
+    assert [*find_violations(make_january_of_seconds(), window)] == ([check] if check else [])
 
 
 def test_a_baseline_without_the_sample_is_used_as_it_is():
-    state = seconds_of_january().state.feature("d")
+    state = make_january_of_seconds().state.feature("d")
     older = FeatureProfile.of(
-        "d", ColumnType.TEXT, [each for kind, each in state.states.items() if kind != "date_texts"]
+        "d", ColumnType.TEXT, [value for kind, value in state.states.items() if kind != "date_texts"]
     )
 
     assert recognise_dates(state) is not None
@@ -478,7 +493,7 @@ def test_a_baseline_without_the_sample_is_used_as_it_is():
     assert recognise_dates(older) is None
 
 
-def sample(texts):
+def make_sample(texts):
     """The sample of texts that come in blocks of 700."""
     builder = DateTextsBuilder()
     for first in range(0, len(texts), 700):
@@ -487,33 +502,34 @@ def sample(texts):
     return builder.state()
 
 
-def dates_with_words(rows):
+def make_dates_with_words(rows):
     """Every tenth text is a word."""
-    times = draw_times(rows, 4, *JANUARY)
-    return [time.isoformat() if row % 10 else f"word {row}" for row, time in enumerate(times)]
+    texts = [time.isoformat() for time in draw_times(rows, 4, *JANUARY)]
+    texts[::10] = [f"word {row}" for row in range(0, rows, 10)]
+    return texts
 
 
 def test_the_sample_of_all_texts_is_the_sum_of_those_of_its_parts():
-    texts = dates_with_words(5_000) * 2
-    parts = sample(texts[:300]) + sample(texts[300:7_000]) + sample(texts[7_000:])
+    texts = make_dates_with_words(5_000) * 2
+    parts = make_sample(texts[:300]) + make_sample(texts[300:7_000]) + make_sample(texts[7_000:])
 
-    assert parts == sample(texts) == sample(texts[::-1])
-    assert {*sample(texts).counts.tolist()} == {2}
+    assert parts == make_sample(texts) == make_sample(texts[::-1])
+    assert {*make_sample(texts).counts.tolist()} == {2}
 
 
 def test_the_sample_keeps_no_text_but_dates():
-    texts = sample(["2024-01-31", "2024-13-45", *(f"name {row}" for row in range(100))]).texts
+    texts = make_sample(["2024-01-31", "2024-13-45", *(f"name {row}" for row in range(100))]).texts
 
     assert {*texts} == {"", "2024-01-31", "2024-13-45"}
 
 
 def test_other_columns_are_not_sampled():
-    names = sample([f"name {row}" for row in range(2_000)])
+    names = make_sample([f"name {row}" for row in range(2_000)])
 
     assert (names.texts, names.skipped) == ((), 2_000)
 
 
 def test_a_share_is_known_from_the_sample():
-    counts = sample(dates_with_words(10_000)).count_by_text
+    counts = make_sample(make_dates_with_words(10_000)).count_by_text
 
     assert counts[""] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)

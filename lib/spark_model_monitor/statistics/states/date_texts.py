@@ -44,13 +44,13 @@ class DateTexts(State):
     texts: tuple[str, ...] = ()
     skipped: int = 0
 
-    def __add__(self, other: DateTexts) -> DateTexts:
-        text_by_hash = other.text_by_hash | self.text_by_hash
-        hashes = np.concatenate((self.hashes, other.hashes))
-        counts = np.concatenate((self.counts, other.counts))
+    def __add__(self, addend: DateTexts) -> DateTexts:
+        text_by_hash = addend.text_by_hash | self.text_by_hash
+        hashes = np.concatenate((self.hashes, addend.hashes))
+        counts = np.concatenate((self.counts, addend.counts))
         hashes, counts = _keep_lowest(hashes, counts)
         texts = tuple(text_by_hash[number] for number in hashes.tolist())
-        return DateTexts(hashes, counts, texts, self.skipped + other.skipped)
+        return DateTexts(hashes, counts, texts, self.skipped + addend.skipped)
 
     @property
     def text_by_hash(self) -> dict[int, str]:
