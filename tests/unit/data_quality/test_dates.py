@@ -533,3 +533,26 @@ def test_a_share_is_known_from_the_sample():
     counts = make_sample(make_dates_with_words(10_000)).count_by_text
 
     assert counts[""] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)
+
+
+# Rows that belong together
+
+
+def draw_birth_dates(rows, seed, share):
+    """The birth dates of users of 1 to 40 rows each, some of them unknown."""
+    random = np.random.default_rng(seed)
+    cells = []
+    while len(cells) < rows:
+        born = date(2024, 1, 1) - timedelta(days=abs(random.normal(40, 12)) * 365)
+        cell = "9999-12-31" if random.random() < share else born.isoformat()
+        cells += [cell] * int(random.integers(1, 41))
+    return cells[:rows]
+
+
+@pytest.mark.parametrize(("rows", "share"), [(200, 0.0), (1_000, 0.1), (4_000, 0.02)])
+def test_other_users_are_no_fault(rows, share):
+    """Their ages are far from those of few other users, and a date such as 1969-12-31 may be theirs."""
+    baseline = make_baseline(draw_birth_dates(rows, 1, share))
+
+    for seed in range(2, 6):
+        assert find_violations(baseline, draw_birth_dates(rows, seed, share)) == {}

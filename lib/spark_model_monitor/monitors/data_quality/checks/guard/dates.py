@@ -9,16 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from spark_model_monitor.monitors.data_quality.checks.guard import FEWEST_ALIEN, GUARDS, Evidence, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.statistics.date_columns import DateColumn
+from spark_model_monitor.statistics.date_forms import SENTINELS
 from spark_model_monitor.statistics.states import FeatureProfile
 
-FEWEST_DATES = 100  # of a baseline without any value of a kind: such values are no accident then
+FEWEST_DATES = 100  # of a baseline without any value of a kind
+LARGE_SHARE = 0.25  # of a window: no group of rows is so large that it is an accident
+LARGE_SHARE_OF_FORM = 0.1  # a form belongs to a program, not to a group of rows
 FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
 SHORT_WINDOW = timedelta(days=2)
-LEAST_MARGIN, LARGEST_MARGIN = 300, 730
-"""Days by which dates may lie outside the baseline's and the window's usual ones: as far as its range is long, within these
-bounds, so that a window of a year fits a baseline of a month."""
+LEAST_MARGIN, WIDTHS, LARGEST_MARGIN = 300, 2, 730
+"""Days by which dates may lie outside the baseline's and the window's usual ones: two widths of its range, but at least so
+many, for a window of a year beside a baseline of a month; at most so many where each row stands for itself."""
 
 
 @GUARDS.register("date_form_check", same_as=("data_type_check",))
@@ -38,7 +42,7 @@ def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     # A baseline may have some dates in other forms, too
     num_before = baseline.num_dates - baseline.forms[baseline.form]
     num_now = sum(other_forms.values())
-    return _judge_kind(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates))
+    return _judge_kind(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates), LARGE_SHARE_OF_FORM)
 
 
 @GUARDS.register("date_value_check", same_as=("data_type_check",))
@@ -56,8 +60,8 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 @GUARDS.register("date_range_check", same_as=("date_form_check",))
 def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """The share of dates far in the past or in the future is not above the baseline's: ten months or more before the baseline's
-    first day, or after its last day and the window's median, or its end if that is known.
+    """The share of dates far in the past or in the future is not above the baseline's: ten months and twice the baseline's range
+    before its first day, or after its last day and the window's median, or its end if that is known.
 
     Source: D4.24.
     """
@@ -67,7 +71,9 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     # A window of a year fits a baseline of a month
     first = baseline.days[0]
     last = baseline.days[-1]
-    margin = min(max(LEAST_MARGIN, last - first), LARGEST_MARGIN)
+    margin = max(LEAST_MARGIN, WIDTHS * (last - first))
+    if feature.rows_stand_alone:
+        margin = min(margin, LARGEST_MARGIN)
     volume = feature.whole.volume
     now = window.median() if volume is None else volume.time.toordinal()
     num_past = window.count_before(first - margin)
@@ -94,6 +100,8 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
         b = baseline.sentinels.get(sentinel, 0)
         w = window.sentinels.get(sentinel, 0)
         rise = _judge_kind(quantity, (b, n), (w, m))
+        if _is_usual_day(sentinel, baseline):  # as in birth dates
+            rise = of_share(quantity, (b, n), (w, m))
         # A share falls if that of all other values rises
         fall = of_share(quantity, (n - b, n), (m - w, m))
         if rise is not None and fall is not None:
@@ -132,9 +140,18 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     return None if evidence is None else replace(evidence, is_alien=n >= FEWEST_DATES, share=None)
 
 
-def _judge_kind(quantity: str, baseline: tuple[int, int], current: tuple[int, int]) -> Evidence | None:
+def _judge_kind(
+    quantity: str, baseline: tuple[int, int], current: tuple[int, int], large_share: float = LARGE_SHARE
+) -> Evidence | None:
     """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
     evidence = of_share(quantity, baseline, current, is_kind=True)
-    if evidence is not None and not baseline[0] and baseline[1] >= FEWEST_DATES and current[0] >= FEWEST_ALIEN:
+    is_large = current[0] >= large_share * current[1]
+    if evidence is not None and not baseline[0] and baseline[1] >= FEWEST_DATES and is_large:
         evidence.is_alien = True
     return evidence
+
+
+def _is_usual_day(sentinel: str, baseline: DateColumn) -> bool:
+    """Whether a day that may stand for a missing one is between the baseline's other days."""
+    day = next(number for number, name in SENTINELS.items() if name == sentinel)
+    return baseline.num_dates > 0 and bool(baseline.days[0] <= day <= baseline.days[-1])
