@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from statistics import median
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,7 @@ from laws import (
     LONG_FAULTS,
     USUAL_FAULT,
     Columns,
+    Draw,
     Law,
     estimate_unit,
     make_fault,
@@ -92,7 +93,10 @@ def run_law(name: str, seed: int, parts: list[str], count: int) -> dict[str, Tal
     windows = [*islice(law.windows(random), first + count + max(LONG_FAULTS.values()))]
     baseline = [law.finish(random, columns) for columns in windows[: law.baseline]]
     unit = estimate_unit(concatenate(windows[: law.baseline])["x"])
-    contestants: dict[str, Any] = {Z_TEST: ZTest(baseline, calibrate_z_test(name)), WHOLE: Product(law, baseline)}
+    contestants: dict[str, Product | ZTest] = {
+        Z_TEST: ZTest(baseline, calibrate_z_test(name)),
+        WHOLE: Product(law, baseline),
+    }
     contestants |= {part: Product(law, baseline, part) for part in parts}
     tallies = {contestant: Tally() for contestant in contestants}
     tries = max(1, round(TRIES * law.effort))
@@ -125,7 +129,7 @@ def change_window(windows: list[Columns], law: Law, fault: str, unit: float, see
     return law.finish(random, make_fault(random, windows[number], fault, unit))
 
 
-def measure_delay(monitor: Any, fault: str, change: Callable[[int], Columns], first: int) -> Delay:
+def measure_delay(monitor: Product | ZTest, fault: str, change: Callable[[int], Columns], first: int) -> Delay:
     target = NUMBER_OF_ROWS if fault == HALF_OF_THE_ROWS else "x"
     for number in range(first, first + LONG_FAULTS.get(fault, USUAL_FAULT)):
         if target in monitor.judge(change(number), number):
@@ -246,7 +250,7 @@ def check_hundred_columns(seed: int) -> Iterator[bool]:
         random = np.random.default_rng([seed, rows])
         draws = [laws[index % len(laws)].start(random) for index in range(COLUMNS)]
 
-        def table(count: int, draws: list[Any] = draws) -> pa.Table:
+        def table(count: int, draws: list[Draw] = draws) -> pa.Table:
             return as_table({f"x{index}": draw(0, count)["x"] for index, draw in enumerate(draws)})
 
         alarms = 0

@@ -10,12 +10,13 @@ import copy
 import importlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from itertools import islice
+from types import ModuleType
 from typing import Any, TypeAlias
 from unittest import mock
 
@@ -28,9 +29,11 @@ from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline,
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import moment
 from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.monitors.data_quality.distributions import Past
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import Entry, History, new_history
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MONTH = 720  # windows
 
@@ -119,11 +122,11 @@ MONITOR = DataQualityMonitor(find_causes=False)  # causes change no verdict
 class StatesInMemory(StoredProfile):
     """A window's states that were not written to a file."""
 
-    def __init__(self, profile: Any) -> None:
+    def __init__(self, profile: Profile) -> None:
         features = {feature.name: feature for feature in profile.features}
         super().__init__(profile.item_count, tuple(features), None, features, "")
 
-    def features(self, names: Iterable[str], kinds: object = None) -> dict[str, Any]:
+    def features(self, names: Iterable[str], kinds: Collection[str] | None = None) -> dict[str, FeatureProfile]:
         return {name: self._header[name] for name in names if name in self._header}
 
 
@@ -133,8 +136,8 @@ class HistoryInMemory(History):
 
     states: dict[str, Any] = field(default_factory=dict)
 
-    def _profile(self, entry: Entry) -> StatesInMemory:
-        return StatesInMemory(self.states[entry.folder])
+    def _profile(self, window: Entry) -> StatesInMemory:
+        return StatesInMemory(self.states[window.folder])
 
 
 class Product:
@@ -158,7 +161,7 @@ class Product:
             baseline = self.history.beside(self.baseline, self.end, "baseline")
             baseline = baseline.with_volume(end, self.history.rows(), start)
             self.findings = run_monitoring(as_table(columns), self.monitor, baseline, engine="local")
-        return {result.feature or "" for result in self.findings.results if result.is_violation}
+        return {check.feature or "" for check in self.findings.results if check.is_violation}
 
     @property
     def is_unsure(self) -> bool:
@@ -167,12 +170,12 @@ class Product:
 
     def remember(self) -> None:
         state = self.findings.current.state
-        entry = Entry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
+        window = Entry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
         with switched_off(self.part):
             unsure = {feature.name for feature in self.findings.unsure}
             raw = self.findings.known.raw_statistics(state, examples_lost(self.findings.results), None, unsure)
             self.history = replace(self.history, states={**self.history.states, self.window: state})
-            self.history = self.history.with_window(entry, raw)
+            self.history = self.history.with_window(window, raw)
 
     def fork(self) -> Product:
         return copy.copy(self)
@@ -182,26 +185,28 @@ class Product:
 # is not listed.
 
 
-Replacement: TypeAlias = Callable[[Any], Any]  # from what is there to what shall be there
+Function: TypeAlias = Callable[..., Any]  # of the product, with any signature
+Replacement: TypeAlias = Callable[[Function], Function]  # from what is there to what shall be there
+Nothing: TypeAlias = dict[str, float] | tuple[dict[str, float], ...] | None
 
 
-def returns(value: Any) -> Replacement:
+def returns(value: Nothing) -> Replacement:
     return lambda original: lambda *arguments, **named: value
 
 
-def returns_itself(original: Any) -> Any:
+def returns_itself(original: Function) -> Function:
     return lambda self, *arguments, **named: self
 
 
 def leaves_out(component: str) -> Replacement:
-    def replacement(original: Any) -> Any:
+    def replacement(original: Function) -> Function:
         return lambda sides: [tuple(test for test in tests if test.name != component) for tests in original(sides)]
 
     return replacement
 
 
-def baseline_parts_alone(original: Any) -> Any:
-    def past(self: History, reference: str, *arguments: Any, **named: Any) -> Any:
+def baseline_parts_alone(original: Function) -> Function:
+    def past(self: History, reference: str, *arguments: str, **named: str) -> Past:
         return {} if reference == "baseline" else original(self, reference, *arguments, **named)
 
     return past
@@ -213,7 +218,7 @@ BASELINE = f"{QUALITY}.comparison:QualityBaseline"
 HISTORY = "reports.history.variation:History"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
-    "likeness of neighbours": {f"{QUALITY}.monitor:groups_of": returns({})},
+    "design effects": {f"{BASELINE}.with_design_effects": returns_itself},
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
     "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
     "clock": {f"{HISTORY}.clock": returns(({}, {}))},
@@ -228,7 +233,7 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
 }
 
 
-def find_owner(path: str) -> tuple[Any, str] | None:
+def find_owner(path: str) -> tuple[type | ModuleType, str] | None:
     """The object below the package that has an attribute, and the attribute's name; None if there is none."""
     module, _, attributes = path.partition(":")
     *owners, name = attributes.split(".")

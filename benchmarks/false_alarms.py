@@ -137,15 +137,14 @@ def alarms(setting: Setting, pairs: int) -> tuple[int, int, int, int]:
         baseline = outcomes(setting, random, setting.baseline)
         window = outcomes(setting, random, setting.window)
         measured = ours.metrics(window)
-        by_service, by_files, by_states = (
-            {result.status for result in check_all(measured, its_baseline, as_service=monitor.as_service)}
-            for monitor, its_baseline in (
-                (service, known(service, baseline)),
-                (ours, known(ours, baseline, with_states=False)),
-                (ours, known(ours, baseline)),
-            )
-        )
-        violated, cannot_tell = CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL
+        results_by_service = check_all(measured, known(service, baseline), as_service=True)
+        results_by_files = check_all(measured, known(ours, baseline, with_states=False))
+        results_by_states = check_all(measured, known(ours, baseline))
+        by_service = {metric.status for metric in results_by_service}
+        by_files = {metric.status for metric in results_by_files}
+        by_states = {metric.status for metric in results_by_states}
+        violated = CheckStatus.VIOLATED
+        cannot_tell = CheckStatus.CANNOT_TELL
         alarmed = [violated in statuses for statuses in (by_service, by_files, by_states)]
         counted += [*alarmed, violated not in by_states and cannot_tell in by_states]
     service_alarms, file_alarms, state_alarms, untold = counted.tolist()

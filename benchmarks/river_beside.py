@@ -41,7 +41,7 @@ Drawn = Callable[[np.random.Generator, int, float, float], Values]
 
 
 @dataclass(frozen=True)
-class Law:
+class StreamLaw:
     """change: how large it is so many hours after it began. texts: whether numbers name categories. before: windows before the
     change. wobble: by which levels differ, an AR(1) of .9.
     """
@@ -81,20 +81,20 @@ def by_the_hour(random: np.random.Generator, hour: int, by: float, level: float)
 
 
 LAWS = {
-    "mean + .15 sd": Law(normal, lambda hour: 0.15),
-    "mean + .5 sd": Law(normal, lambda hour: 0.5),
-    "scale * 1.2": Law(lambda random, hour, by, level: random.standard_normal(ROWS) * (1 + by), lambda hour: 0.2),
-    "a share of .3 + .07": Law(chosen(0.7, 0.3), lambda hour: 0.1, texts=True),
-    "a new category of .04": Law(chosen(0.5, 0.3, 0.2, 0.0), lambda hour: 0.04, texts=True),
-    "nulls of .02 + .04": Law(with_nulls, lambda hour: 0.04),
-    "a tail of .01 + .03": Law(with_tail, lambda hour: 0.03),
-    "drift of .03 sd an hour": Law(normal, lambda hour: 0.03 * (hour + 1)),
-    "a season of 1 sd, + .5": Law(by_the_hour, lambda hour: 0.5, before=14 * 24),
-    "wobble of .1 sd, + .4": Law(normal, lambda hour: 0.4, wobble=0.1),
+    "mean + .15 sd": StreamLaw(normal, lambda hour: 0.15),
+    "mean + .5 sd": StreamLaw(normal, lambda hour: 0.5),
+    "scale * 1.2": StreamLaw(lambda random, hour, by, level: random.standard_normal(ROWS) * (1 + by), lambda hour: 0.2),
+    "a share of .3 + .07": StreamLaw(chosen(0.7, 0.3), lambda hour: 0.1, texts=True),
+    "a new category of .04": StreamLaw(chosen(0.5, 0.3, 0.2, 0.0), lambda hour: 0.04, texts=True),
+    "nulls of .02 + .04": StreamLaw(with_nulls, lambda hour: 0.04),
+    "a tail of .01 + .03": StreamLaw(with_tail, lambda hour: 0.03),
+    "drift of .03 sd an hour": StreamLaw(normal, lambda hour: 0.03 * (hour + 1)),
+    "a season of 1 sd, + .5": StreamLaw(by_the_hour, lambda hour: 0.5, before=14 * 24),
+    "wobble of .1 sd, + .4": StreamLaw(normal, lambda hour: 0.4, wobble=0.1),
 }
 
 
-def stream(law: Law, random: np.random.Generator, windows: int, later: int) -> list[Values]:
+def stream(law: StreamLaw, random: np.random.Generator, windows: int, later: int) -> list[Values]:
     """Windows, the last of which have changed."""
     level, found = law.wobble * random.standard_normal(), []
     for hour in range(windows + later):
@@ -103,17 +103,17 @@ def stream(law: Law, random: np.random.Generator, windows: int, later: int) -> l
     return found
 
 
-def baseline_of(law: Law, random: np.random.Generator) -> Values:
+def baseline_of(law: StreamLaw, random: np.random.Generator) -> Values:
     """Rows of a month in their order, of a season in any."""
     rows = np.concatenate(stream(law, random, -(-BASELINE // ROWS), 0))[:BASELINE]
     return random.permutation(rows) if law.before > BEFORE else rows
 
 
-def table(law: Law, values: Values) -> pd.DataFrame:
+def table(law: StreamLaw, values: Values) -> pd.DataFrame:
     return pd.DataFrame({"x": [f"c{value:.0f}" for value in values] if law.texts else values})
 
 
-def ours(law: Law, before: Values, windows: list[Values]) -> int | None:
+def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
     """How many windows of the last ones it takes until one alarms."""
     monitor = DataQualityMonitor(find_causes=False)
     baseline = run_baseline(table(law, before), monitor, engine="local")
@@ -135,7 +135,7 @@ def ours(law: Law, before: Values, windows: list[Values]) -> int | None:
     return None
 
 
-def theirs(law: Law, healthy: Values, streams: list[Values]) -> dict[str, dict[str, object]]:
+def theirs(law: StreamLaw, healthy: Values, streams: list[Values]) -> dict[str, dict[str, object]]:
     told = [np.isnan(each).astype(float) if np.isnan(healthy).any() else each for each in (healthy, *streams)]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "streams.npz"

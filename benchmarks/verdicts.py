@@ -440,7 +440,7 @@ def alone(random: np.random.Generator, users: int, wrong: str = "") -> dict[str,
     return add_fault({f"x{place}": random.standard_normal(20 * users) for place in range(8)}, wrong)
 
 
-def add_fault(data: dict[str, Any], wrong: str) -> dict[str, Any]:
+def add_fault(data: dict[str, NDArray[np.float64]], wrong: str) -> dict[str, NDArray[np.float64]]:
     rows = len(data["x0"])
     if wrong == "shift":
         data["x0"] = data["x0"] + 1.5

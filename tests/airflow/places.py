@@ -18,11 +18,20 @@ VIOLATIONS = [
 ]
 
 UNSURE_AGE = {"name": "age", "outcome": "cannot tell", "reason": "too few rows", "advice": "monitor more rows"}
-CHECKS = {
-    FOUND: {"version": 0.0, "checks": [], "outcome": "changed", "outcomes": []},
-    UNSURE: {"version": 0.0, "checks": [], "outcome": "cannot tell", "outcomes": [UNSURE_AGE]},
-}
-"""checks.json of a run, by its message."""
+
+
+def checks_document(message: str) -> str | None:
+    """checks.json of a run with this message; None if the run has none."""
+    checks = {"version": 0.0, "checks": []}
+    if message == FOUND:
+        checks["outcome"] = "changed"
+        checks["outcomes"] = []
+    elif message == UNSURE:
+        checks["outcome"] = "cannot tell"
+        checks["outcomes"] = [UNSURE_AGE]
+    else:
+        return None
+    return json.dumps(checks)
 
 
 def leave(folder: Path, message: str | None, violations: list[dict[str, str]] = VIOLATIONS) -> None:
@@ -35,10 +44,11 @@ def leave(folder: Path, message: str | None, violations: list[dict[str, str]] = 
         return
     kept = folder / "_runs" / "0123456789abcdef"
     kept.mkdir(parents=True, exist_ok=True)
+    checks = checks_document(message)
     for path in (folder, kept):
         (path / "constraint_violations.json").write_text(json.dumps({"violations": violations}))
-        if message in CHECKS:
-            (path / "checks.json").write_text(json.dumps(CHECKS[message]))
+        if checks is not None:
+            (path / "checks.json").write_text(checks)
     digests = {"constraint_violations.json": "…", "states/profile.parquet": "…"}
     commit = {"run_id": kept.name, "folder": f"_runs/{kept.name}", "sha256": digests}
     (folder / "_current.json").write_text(json.dumps(commit))

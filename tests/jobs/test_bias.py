@@ -81,7 +81,9 @@ def test_a_window_like_the_baseline_has_an_empty_list_of_violations(jobs):
 
     assert finished.status == 0, finished.said
     message = (report / "message").read_text()
-    assert message.startswith("Completed: Job completed successfully with no violations. Cannot tell whether ")  # few rows
+    assert message.startswith(
+        "Completed: Job completed successfully with no violations. Cannot tell whether "
+    )  # few rows
     assert json.loads((report / "constraint_violations.json").read_text())["violations"] == []
     assert (report / "analysis.json").read_bytes() == (jobs.folder / "baseline" / "analysis.json").read_bytes()
 

@@ -228,7 +228,10 @@ def test_the_containers_variables_alone_are_a_run(jobs, baseline, golden, tmp_pa
 
     assert finished.status == 0, finished.said
     message = (opt_ml / "output" / "message").read_text().strip()
-    assert message == "Completed: Job completed successfully with no violations. Cannot tell whether label_given_score changed."
+    assert (
+        message
+        == "Completed: Job completed successfully with no violations. Cannot tell whether label_given_score changed."
+    )
     lines = (opt_ml / "output" / "metrics" / "cloudwatch" / "cloudwatch_metrics.jsonl").read_text().splitlines()
     metrics = {metric["MetricName"]: metric for metric in map(json.loads, lines)}
     assert metrics["accuracy"]["Value"] == pytest.approx(0.8)

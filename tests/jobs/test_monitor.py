@@ -200,11 +200,11 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
     assert families == {"drift": 3, "completeness": 3, "contents": 3 + guards}
     assert fewer_families == {"drift": 3, "contents": 3 + guards}
     assert suggested["age", "baseline_drift_check"]["reason"].endswith("rows assumed independent")
-    said = "categorical_values_check is violated, and this is the same change"
-    assert suggested["plan", "baseline_drift_check"]["reason"] == said
-    assert suggested["plan", "baseline_drift_check"]["adjusted_p"] < 1e-8
-    thresholds = [checks["plan", "completeness_check"]["threshold"] for checks in (suggested, insisted)]
-    assert thresholds == [1, 1]  # as observed
+    drift = suggested["plan", "baseline_drift_check"]
+    assert drift["reason"] == "categorical_values_check is violated, and this is the same change"
+    assert drift["adjusted_p"] < 1e-8
+    assert suggested["plan", "completeness_check"]["threshold"] == 1  # as observed
+    assert insisted["plan", "completeness_check"]["threshold"] == 1
 
 
 def test_a_budget_that_is_no_share_stops_the_job_before_it_reads(jobs, baseline):

@@ -42,8 +42,8 @@ def test_every_fault_can_be_made_in_every_law(benchmark):
 
 def test_windows_depend_on_the_seed_alone(benchmark):
     law = benchmark["laws"].LAWS["campaigns"]
-    first, again = (next(law.windows(np.random.default_rng(3))) for _ in range(2))
-    assert all((first[name] == again[name]).all() for name in first)
+    first, repeated = (next(law.windows(np.random.default_rng(3))) for _ in range(2))
+    assert all((first[name] == repeated[name]).all() for name in first)
 
 
 def test_each_part_can_be_switched_off_and_is_back_afterwards(benchmark, windows):

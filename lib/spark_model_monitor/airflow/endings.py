@@ -124,6 +124,10 @@ Callback = Callable[[Any], Any]
 """Receives Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
 
 
+Entries = tuple[Mapping[str, Any], ...]
+"""Entries of a document, as in its file."""
+
+
 class OnViolations(str, Enum):
     """What happens to a task whose job found violations.
 
@@ -180,17 +184,20 @@ class JobEnd:
     status: str
     message: str
     violations: int
-    violated: tuple[Mapping[str, Any], ...]
+    violated: Entries
     paths: Mapping[str, str]
     run_id: str | None = None
     window: Mapping[str, str] | None = None
     alert: str | None = None
     outcome: str | None = None
-    unsure: tuple[Mapping[str, Any], ...] = ()
+    unsure: Entries = ()
 
     def as_xcom(self) -> dict[str, Any]:
         """The members as in JSON."""
-        return {**asdict(self), "violated": list(self.violated), "unsure": list(self.unsure)}
+        members = asdict(self)
+        members["violated"] = list(self.violated)
+        members["unsure"] = list(self.unsure)
+        return members
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +231,10 @@ def read_outcome(
     run = _published(files, output_path)
     folder = join(output_path, run.folder) if run else output_path
     documents = sorted(name for name in run.digests if "/" not in name) if run else []
-    outcome, unsure = _outcome(files, folder) if compares else (None, ())
+    outcome: str | None = None
+    unsure: Entries = ()
+    if compares:
+        outcome, unsure = _outcome(files, folder)
     return JobEnd(
         status=message.partition(":")[0],
         message=message,
@@ -239,14 +249,19 @@ def read_outcome(
     )
 
 
-def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, tuple[Mapping[str, Any], ...]]:
+def _outcome(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
     """The outcome of a monitoring run, and of which features or metrics nobody can tell, from checks.json."""
-    content = files.read(join(folder, CheckResults.FILE_NAME))
+    path = join(folder, CheckResults.FILE_NAME)
+    content = files.read(path)
     if content is None:
         return None, ()
-    checks = CheckResults.from_json(content, join(folder, CheckResults.FILE_NAME))
-    unsure = [each.plain() for each in checks.outcomes or () if each.outcome is Outcome.CANNOT_TELL]
-    return (checks.outcome.value if checks.outcome is not None else None), tuple(unsure[:MOST_LISTED])
+    checks = CheckResults.from_json(content, path)
+    unsure = []
+    for feature in checks.outcomes or ():
+        if feature.outcome is Outcome.CANNOT_TELL:
+            unsure.append(feature.plain())
+    outcome = None if checks.outcome is None else checks.outcome.value
+    return outcome, tuple(unsure[:MOST_LISTED])
 
 
 def _published(files: StoredFiles, output_path: str) -> Run | None:
@@ -255,7 +270,7 @@ def _published(files: StoredFiles, output_path: str) -> Run | None:
     return None if content is None else read_commit(content, join(output_path, CURRENT))
 
 
-def _violated(files: StoredFiles, folder: str) -> tuple[Mapping[str, Any], ...]:
+def _violated(files: StoredFiles, folder: str) -> Entries:
     """The subject of each violation; all members but its text, whatever their names in the monitor."""
     content = files.read(join(folder, VIOLATIONS))
     listed = json.loads(content or b"{}").get("violations", [])

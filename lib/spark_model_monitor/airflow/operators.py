@@ -300,12 +300,13 @@ class MonitorOperator(WindowedOperator):
         self.callback = callback
 
     def own_flags(self, window: Window | None) -> dict[str, Any]:
-        return {
-            **super().own_flags(window),
-            "output_path": self._output_path(window),
-            "fail_on_violations": self.on_violations is OnViolations.FAIL or None,
-            "fail_on": "cannot-tell" if self.on_violations is OnViolations.FAIL_IF_UNSURE else None,
-        }
+        flags = super().own_flags(window)
+        flags["output_path"] = self._output_path(window)
+        if self.on_violations is OnViolations.FAIL:
+            flags["fail_on_violations"] = True
+        if self.on_violations is OnViolations.FAIL_IF_UNSURE:
+            flags["fail_on"] = "cannot-tell"
+        return flags
 
     def settle(self, outcome: JobEnd, context: Any) -> dict[str, Any] | None:
         is_unsure = outcome.outcome == Outcome.CANNOT_TELL.value

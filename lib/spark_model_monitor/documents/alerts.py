@@ -196,10 +196,10 @@ def ended(results: Iterable[CheckResult], since: Mapping[str, str], began: str |
     since: when each cause's alarm began, from the previous window. began: when this window began.
     """
     judged: dict[str, bool] = {}
-    for result in results:
-        if result.status is not CheckStatus.NOT_JUDGED and since:
-            is_over = result.status is not CheckStatus.VIOLATED
-            judged[cause(result)] = judged.get(cause(result), True) and is_over
+    for check_result in results:
+        if check_result.status is not CheckStatus.NOT_JUDGED and since:
+            is_over = check_result.status is not CheckStatus.VIOLATED
+            judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
     over = ((name, start) for name, start in since.items() if judged.get(name, False))
     return tuple(

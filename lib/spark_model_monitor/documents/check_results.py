@@ -384,9 +384,9 @@ def in_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple
 
 def since_of(results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
-    violated = [result for result in results if result.status is CheckStatus.VIOLATED]
-    largest_first = sorted(violated, key=lambda result: result.alarm or float("inf"))
-    return {cause(result): result.since or began for result in largest_first}
+    violations = [check_result for check_result in results if check_result.status is CheckStatus.VIOLATED]
+    largest_first = sorted(violations, key=lambda violation: violation.alarm or float("inf"))
+    return {cause(violation): violation.since or began for violation in largest_first}
 
 
 def alarms_of(results: Iterable[CheckResult]) -> list[Alarm]:

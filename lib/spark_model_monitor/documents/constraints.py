@@ -393,8 +393,8 @@ class MonitoringSettings:
         if not self.is_calibrated:  # every limit applies as written
             self._set("requested_limits", ())
         elif self.requested_limits is None:
-            given = (name for name in LIMIT_NAMES if getattr(self, name, None) is not None)
-            self._set("requested_limits", tuple(given))
+            limits = [name for name in LIMIT_NAMES if getattr(self, name, None) is not None]
+            self._set("requested_limits", tuple(limits))
         for name in ("datatype_check_threshold", "domain_content_threshold"):
             if getattr(self, name) is None:
                 self._set(name, SUGGESTED_SHARE)
@@ -421,7 +421,7 @@ class MonitoringSettings:
         if not threshold >= 0:
             raise BadConfiguration(f"{kind.threshold} is {threshold!r}; write a number, 0 or more")
 
-    def _set(self, name: str, value: Any) -> None:
+    def _set(self, name: str, value: float | str | Enum | tuple[str, ...]) -> None:
         object.__setattr__(self, name, value)
 
     def as_config(self) -> MonitoringConfig:
@@ -526,24 +526,24 @@ def _without_effect(inferred_type: InferredType, drift: DistributionConstraints 
 
 def _settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
     """The settings from the whole file's config and then the overrides; a later one wins. Requested limits add up."""
-    known: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     requested_limits: dict[str, None] = {}
     switched_off = False
     for index, config in enumerate(configs):
         if config is not None:
-            known = _over(known, _set_in(config))
+            members = _over(members, _set_in(config))
             requested_limits |= dict.fromkeys(config.requested_limits or ())
             switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
-    methods = {kind.method: _method_of(kind, known) for kind in _KINDS}
+    methods = {kind.method: _method_of(kind, members) for kind in _KINDS}
     is_of_service = not any(kind.is_ours(methods[kind.method]) for kind in _KINDS)
-    if is_of_service and "comparison_threshold" in known:  # the default of the categorical threshold
-        known.setdefault("categorical_comparison_threshold", known["comparison_threshold"])
+    if is_of_service and "comparison_threshold" in members:  # the default of the categorical threshold
+        members.setdefault("categorical_comparison_threshold", members["comparison_threshold"])
     if switched_off:
-        known["evaluate_constraints"] = False
-    known |= methods
-    known["requested_limits"] = tuple(requested_limits)
-    known.setdefault("verdicts", Verdicts.NONE)  # without the member, limits apply as written
-    return MonitoringSettings(**known)
+        members["evaluate_constraints"] = False
+    members |= methods
+    members["requested_limits"] = tuple(requested_limits)
+    members.setdefault("verdicts", Verdicts.NONE)  # without the member, limits apply as written
+    return MonitoringSettings(**members)
 
 
 def _over(known: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

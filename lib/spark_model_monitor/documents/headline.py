@@ -107,7 +107,7 @@ def headline_of(
         fine = FINE[unit].format(s="" if calm > 1 else "s", they="they" if calm > 1 else "it")
         detail.append(f"The other {counted(calm, 'feature' if unit == 'attribution' else unit)} {fine}.")
     detail += _list_exceptions(fewer, not_compared(results, bad))
-    has_violations = any(result.is_violation for result in results)
+    has_violations = any(check_result.is_violation for check_result in results)
     mark = Mark.BAD if has_violations else Mark.NONE
     return Headline(text, " ".join(detail), mark)
 
@@ -152,11 +152,11 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
     return Headline(f"{count} checked: {said}.", detail, Mark.GOOD)
 
 
-def _unsure(results: Sequence[CheckResult]) -> list[FeatureOutcome]:
+def _unsure(check_results: Sequence[CheckResult]) -> list[FeatureOutcome]:
     """The features of which nobody can tell whether they changed; metrics that say the same in other units count once."""
-    unsure = unsure_features(results)
+    unsure = unsure_features(check_results)
     names = {feature.name for feature in unsure}
-    repeated = {result.full_name for result in results if result.same_as in names}
+    repeated = {check_result.full_name for check_result in check_results if check_result.same_as in names}
     return [feature for feature in unsure if feature.name not in repeated]
 
 
@@ -192,9 +192,9 @@ def _unsure_details(unsure: Sequence[FeatureOutcome]) -> list[str]:
     return sentences
 
 
-def _closest_to_violation(results: Sequence[CheckResult]) -> CheckResult | None:
+def _closest_to_violation(check_results: Sequence[CheckResult]) -> CheckResult | None:
     """The metric of all rows that is the least likely by chance; the closest to its threshold where these decide alone."""
-    metrics = [each for each in results if None not in (each.observed, each.threshold) and not each.where]
+    metrics = [each for each in check_results if None not in (each.observed, each.threshold) and not each.where]
     tested = [(metric.p, index) for index, metric in enumerate(metrics) if metric.p is not None]
     if tested:
         return metrics[min(tested)[1]]
@@ -237,19 +237,20 @@ def kind_of_change(results: Iterable[CheckResult]) -> str | None:
 
 def no_more_than(results: Iterable[CheckResult]) -> str:
     """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared."""
-    for result in results:
-        ends = [
-            abs(end - (0.0 if result.check in BESIDE else result.threshold or 0.0)) for end in result.interval or ()
-        ]
-        if result.smallest_change is not None and result.change:
-            return result.change
-        if result.check in SIDES:
-            return f"{SIDES[result.check]}{number_text(result.threshold)} is asked for"
-        if ends and result.status is not CheckStatus.VIOLATED and (result.check in BESIDE or result.metric != "ndcg"):
+    for check_result in results:
+        is_beside = check_result.check in BESIDE
+        reference = 0.0 if is_beside else check_result.threshold or 0.0
+        ends = [abs(end - reference) for end in check_result.interval or ()]
+        if check_result.smallest_change is not None and check_result.change:
+            return check_result.change
+        if check_result.check in SIDES:
+            return f"{SIDES[check_result.check]}{number_text(check_result.threshold)} is asked for"
+        is_violated = check_result.status is CheckStatus.VIOLATED
+        if ends and not is_violated and (is_beside or check_result.metric != "ndcg"):
             return number_text(max(ends), 2)
-        if result.check == DRIFT and result.reason:
-            reason = result.reason.partition(";")[0]
-            if result.status is CheckStatus.NOT_JUDGED:
+        if check_result.check == DRIFT and check_result.reason:
+            reason = check_result.reason.partition(";")[0]
+            if check_result.status is CheckStatus.NOT_JUDGED:
                 return f"not compared: {reason}"
             return reason
     return "–"

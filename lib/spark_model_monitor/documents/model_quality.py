@@ -68,11 +68,15 @@ class ModelQualityConstraints(Document, file="constraints.json", meant="constrai
             self.binary_classification_constraints,
             self.multiclass_classification_constraints,
         )
-        metrics = [name for section in sections for name in section or {}]
-        for index, name in enumerate(self.requested_limits or ()):
+        metrics: list[str] = []
+        for section in sections:
+            metrics += section or {}
+        requested_limits = self.requested_limits or ()
+        for index, name in enumerate(requested_limits):
             if name not in metrics:
                 path = f"requested_limits[{index}]"
-                yield f"{path} is {json.dumps(name)}, which has no limit here; it may name {', '.join(metrics)}"
+                choices = ", ".join(metrics)
+                yield f"{path} is {json.dumps(name)}, which has no limit here; it may name {choices}"
 
 
 ConfusionMatrix = Mapping[str, Mapping[str, Count]]

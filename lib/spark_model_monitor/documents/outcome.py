@@ -47,18 +47,18 @@ class FeatureOutcome(Section):
     possible_change: Flag | None = None
 
 
-def feature_outcomes(results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
+def feature_outcomes(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The outcome of every feature or metric that was judged, in the order of the results."""
     results_by_name: dict[str, list[CheckResult]] = {}
-    for result in results:
-        if result.counts_for_outcome:
-            results_by_name.setdefault(result.full_name, []).append(result)
+    for check_result in check_results:
+        if check_result.counts_for_outcome:
+            results_by_name.setdefault(check_result.full_name, []).append(check_result)
     return tuple(_feature_outcome(name, own_results) for name, own_results in results_by_name.items())
 
 
-def run_outcome(results: Iterable[CheckResult]) -> Outcome | None:
+def run_outcome(check_results: Iterable[CheckResult]) -> Outcome | None:
     """The worst outcome of a run's features; None if nothing was judged."""
-    outcomes = {feature.outcome for feature in feature_outcomes(results)}
+    outcomes = {feature.outcome for feature in feature_outcomes(check_results)}
     return worst_outcome(outcomes)
 
 
@@ -75,25 +75,27 @@ def outcome_of_count(violations: int | None) -> Outcome | None:
     return Outcome.CHANGED if violations else Outcome.UNCHANGED
 
 
-def unsure_features(results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
+def unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The features or metrics of which nobody can tell whether they changed; first those where a change is seen."""
-    unsure = [feature for feature in feature_outcomes(results) if feature.outcome is Outcome.CANNOT_TELL]
+    unsure = [feature for feature in feature_outcomes(check_results) if feature.outcome is Outcome.CANNOT_TELL]
     return tuple(sorted(unsure, key=lambda feature: not feature.possible_change))
 
 
-def _feature_outcome(name: str, results: list[CheckResult]) -> FeatureOutcome:
-    if any(result.is_violation for result in results):
+def _feature_outcome(name: str, check_results: list[CheckResult]) -> FeatureOutcome:
+    if any(check_result.is_violation for check_result in check_results):
         return FeatureOutcome(name=name, outcome=Outcome.CHANGED)
     # another reference than the baseline decides only where the baseline's own comparison does not
-    compared_with_baseline = {result.check for result in results if result.against is None}
+    compared_with_baseline = {check_result.check for check_result in check_results if check_result.against is None}
     unsure_results = [
-        result
-        for result in results
-        if result.is_unsure and (result.against is None or result.check not in compared_with_baseline)
+        check_result
+        for check_result in check_results
+        if check_result.is_unsure and (check_result.against is None or check_result.check not in compared_with_baseline)
     ]
     if not unsure_results:
         return FeatureOutcome(name=name, outcome=Outcome.UNCHANGED)
-    clearest = next((result for result in unsure_results if result.possible_change), unsure_results[0])
+    clearest = next(
+        (check_result for check_result in unsure_results if check_result.possible_change), unsure_results[0]
+    )
     return FeatureOutcome(
         name=name,
         outcome=Outcome.CANNOT_TELL,

@@ -339,10 +339,14 @@ def clear_ones(change: Change, keys: Sequence[Key], tests: int, level: float) ->
     return [of for of in found if of[1].share >= MOST and of[1].beyond >= least[of[0].is_ordered] and of[1].p <= level]
 
 
-def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Key, Named]]) -> dict[str, Any]:
+CauseMembers = dict[str, tuple[Cause, ...] | str | None]
+"""The members of an entry of checks.json that say where a change comes from."""
+
+
+def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Key, Named]]) -> CauseMembers:
     """The causes as members of checks.json."""
     causes = sorted(origins, key=lambda of: -of[1].beyond - ORDER * of[0].is_ordered)
-    found: dict[str, Any] = {"cause": tuple(_cause(*each) for each in causes) or None, "where": None, "segment": None}
+    found: CauseMembers = {"cause": tuple(_cause(*each) for each in causes) or None, "where": None, "segment": None}
     if (best := _clearest(segments)) is not None:
         key, named = best
         how = "only" if named.share >= ALONE else "most of it"

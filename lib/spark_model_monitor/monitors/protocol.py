@@ -322,15 +322,16 @@ class Finding:
         """The same numbers; a change that matters may have gone unseen. advice: what to do about it. is_change_seen:
         whether there is a change that may be chance; so it is where a violation is withheld.
         """
-        possible_change = is_change_seen or self.status is CheckStatus.VIOLATED or None
-        members = {"reason": reason, "advice": advice, "possible_change": possible_change, "description": None}
-        return self.but(status=CheckStatus.CANNOT_TELL, **members)
+        is_change = is_change_seen or self.status is CheckStatus.VIOLATED
+        unsure = self.but(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
+        return unsure.but(advice=advice, possible_change=is_change or None)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in self.__dict__.items() if value is not None}
         try:
-            return CheckResult.model_validate({**whose, "check": check, "threshold": None, **own})
+            members = {**whose, "check": check, "threshold": None, **own}
+            return CheckResult.model_validate(members)
         except ValueError:
             endless: dict[str, Any] = {name: None for name, value in own.items() if not _is_finite(value)}
             if not endless:

@@ -82,14 +82,17 @@ def hints_of_segments(before: _RowsIn | None, found: _RowsIn) -> Iterator[Hint]:
     Source: D4.13.
     """
     for cut in found if before is None else before:
-        now, rest = _shares(found, cut), rest_of(cut)
+        now = _shares(found, cut)
+        rest_label = rest_of(cut)
         text = ""
         if cut not in found:
             text = "the data lacks the column, so that nothing is judged by them"
-        elif before is None and rest in now:
-            text = f"there are more than {len(now) - 1:,} values, and {percent(now[rest])} of the rows have others"
-        elif before is not None and now.get(rest, 0.0) >= MANY_OTHERS > _shares(before, cut).get(rest, 0.0):
-            text = f"{percent(now[rest])} of the rows have values that the baseline lacks; are they written otherwise?"
+        elif before is None and rest_label in now:
+            share = percent(now[rest_label])
+            text = f"there are more than {len(now) - 1:,} values, and {share} of the rows have others"
+        elif before is not None and now.get(rest_label, 0.0) >= MANY_OTHERS > _shares(before, cut).get(rest_label, 0.0):
+            share = percent(now[rest_label])
+            text = f"{share} of the rows have values that the baseline lacks; are they written otherwise?"
         if text:
             yield Hint(hint="segments", features=(), description=f"segments by {cut!r}: {text}")
 

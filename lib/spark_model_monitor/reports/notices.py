@@ -97,6 +97,11 @@ class Report:
         return self.alarms[0] if self.alarms else None
 
     @property
+    def outcome_name(self) -> str | None:
+        """The outcome in words; None if nothing was judged."""
+        return None if self.outcome is None else self.outcome.value
+
+    @property
     def is_of_a_run(self) -> bool:
         """Whether there was a run that decided about the alert."""
         return bool(self.run_id)
@@ -197,14 +202,8 @@ def document(report: Report) -> dict[str, Any]:
         "schedule": report.schedule,
         "window": {"start": moment(report.start), "end": moment(report.end)} if report.start and report.end else None,
         "status": report.status if report.is_of_a_run else None,
-        "outcome": None if report.outcome is None else report.outcome.value,
-        "unsure": {
-            "count": len(report.unsure),
-            "first": [
-                {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
-                for feature in report.unsure[:MOST_VIOLATIONS]
-            ],
-        },
+        "outcome": report.outcome_name,
+        "unsure": _unsure(report),
         "notices": [{"kind": notice.kind, "text": notice.text} for notice in report.notices],
         "alert": {
             "status": report.alert.status.value,
@@ -219,6 +218,15 @@ def document(report: Report) -> dict[str, Any]:
         "paths": dict(report.paths),
         "run_id": report.run_id or None,
     }
+
+
+def _unsure(report: Report) -> dict[str, int | list[dict[str, str | None]]]:
+    """The number of features or metrics of which nobody can tell, and the first of them."""
+    first = []
+    for feature in report.unsure[:MOST_VIOLATIONS]:
+        members = {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
+        first.append(members)
+    return {"count": len(report.unsure), "first": first}
 
 
 def document_bytes(report: Report) -> bytes:

@@ -67,10 +67,10 @@ def _data_quality(config: JobConfig) -> Monitor:
     """Types, completeness, domains and distributions of the features."""
     from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
-    given = {name: getattr(config, name) for name in LIMITS_AND_METHODS}
+    flags = {name: getattr(config, name) for name in LIMITS_AND_METHODS}
     return DataQualityMonitor(
         settings=MonitoringSettings(
-            **{name: value for name, value in given.items() if value is not None},
+            **{name: value for name, value in flags.items() if value is not None},
             verdicts=Verdicts.NONE if config.replays_service else Verdicts.CALIBRATED,
             false_alarm_budget=config.false_alarm_budget,
             rows=config.rows,

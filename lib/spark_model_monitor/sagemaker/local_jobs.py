@@ -29,7 +29,9 @@ PATHS = (
 )
 """Variables of jobs that are paths or URIs: descriptions have them as given, and jobs as absolute paths."""
 
-SCHEDULES, JOBS, EXECUTIONS = "schedules", "jobs", "executions"
+SCHEDULES = "schedules"
+JOBS = "jobs"
+EXECUTIONS = "executions"
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # more than the API's, which has no '_' and '.', and 63 of them
 _OF_A_TIME = "Time"  # the ending of the API's members that are times

@@ -86,8 +86,8 @@ def frame_of(rows, seed=7):
     frame["day"] = frame["time"].dt.date
     frame["price"] = [Decimal(int(number)).scaleb(-2) for number in random.integers(-(10**9), 10**9, rows)]
     frame["vector"] = [None if missing else [number, None, 3.0] for missing, number in zip(some, numbers, strict=True)]
-    others = {7: "n/a", 29: ".5", 93: "inf"}
-    frame["mixed"] = [others.get(row % 101, f"{row % 41 / 4}") for row in range(rows)]
+    odd_cells = {7: "n/a", 29: ".5", 93: "inf"}
+    frame["mixed"] = [odd_cells.get(row % 101, f"{row % 41 / 4}") for row in range(rows)]
     return frame
 
 

@@ -46,7 +46,9 @@ def test_both_engines_count_the_same_groups(spark, tmp_path, kind, named_by):
     baseline = run_baseline(tmp_path, monitor, dataset_format=kind, engine="local")
 
     groups = [
-        run_monitoring(tmp_path, monitor, baseline, dataset_format=kind, spark=spark, engine=engine).known.groups
+        run_monitoring(
+            tmp_path, monitor, baseline, dataset_format=kind, spark=spark, engine=engine
+        ).known.design_effects.by_feature
         for engine in ("spark", "local")
     ]
 

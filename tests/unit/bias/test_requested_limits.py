@@ -28,7 +28,7 @@ BASELINE = counts_of(OTHERS, (40, 10, 20, 30))  # half of either side is predict
 LESS = counts_of(OTHERS, (37, 9, 23, 31))  # .5 - .46: DPPL is .04, by chance
 
 
-def report_of(state, monitor, **edits):
+def create_report(state, monitor, **edits):
     """analysis.json of a baseline. edits: values that somebody wrote into it, or the list requested_limits."""
     report = json.loads(monitor.documents(state, monitor.metrics(state))[0].to_json())
     if "requested_limits" in edits:
@@ -41,17 +41,20 @@ def report_of(state, monitor, **edits):
 
 def verdicts(window, state=BASELINE, with_states=True, copy=None, tolerances=None, **edits):
     monitor = BiasMonitor(tolerances=tolerances or Tolerances())
-    known = monitor.known(report_of(state, monitor, **edits), None, state if with_states else None, copy)
-    return {result.metric: result for result in monitor.check(window, monitor.metrics(window), known)}
+    baseline_of_run = monitor.known(create_report(state, monitor, **edits), None, state if with_states else None, copy)
+    return {
+        check_result.metric: check_result
+        for check_result in monitor.check(window, monitor.metrics(window), baseline_of_run)
+    }
 
 
 @pytest.mark.parametrize("with_states", [True, False], ids=["states", "the document alone"])
 def test_the_baselines_own_value_is_exceeded_by_chance(with_states):
-    result = verdicts(LESS, with_states=with_states)["DPPL"]
+    check_result = verdicts(LESS, with_states=with_states)["DPPL"]
 
-    assert result.status is not CheckStatus.VIOLATED
-    assert (result.observed, result.threshold) == pytest.approx((0.04, 0.0))
-    assert result.p > 0.1
+    assert check_result.status is not CheckStatus.VIOLATED
+    assert (check_result.observed, check_result.threshold) == pytest.approx((0.04, 0.0))
+    assert check_result.p > 0.1
 
 
 @pytest.mark.parametrize(
@@ -63,9 +66,9 @@ def test_the_baselines_own_value_is_exceeded_by_chance(with_states):
     ],
 )
 def test_a_value_that_a_person_edited_decides_alone(limit, status):
-    result = verdicts(LESS, DPPL=limit)["DPPL"]
+    check_result = verdicts(LESS, DPPL=limit)["DPPL"]
 
-    assert (result.status, result.p, result.threshold) == (status, None, limit)
+    assert (check_result.status, check_result.p, check_result.threshold) == (status, None, limit)
 
 
 def test_an_edited_value_decides_at_exactly_its_value():
@@ -76,10 +79,10 @@ def test_an_edited_value_decides_at_exactly_its_value():
 
 
 def test_the_baselines_own_value_decides_alone_if_a_person_insists():
-    results = verdicts(LESS, requested_limits=["DPPL"])
+    check_results = verdicts(LESS, requested_limits=["DPPL"])
 
-    assert (results["DPPL"].status, results["DPPL"].p) == (CheckStatus.VIOLATED, None)
-    assert results["DI"].p is not None
+    assert (check_results["DPPL"].status, check_results["DPPL"].p) == (CheckStatus.VIOLATED, None)
+    assert check_results["DI"].p is not None
 
 
 def test_a_requested_limit_takes_no_part_of_the_budget():
@@ -87,24 +90,24 @@ def test_a_requested_limit_takes_no_part_of_the_budget():
     tests = {}
     for names in ([], ["DPPL", "DI"]):
         monitor = BiasMonitor()
-        known = monitor.known(report_of(baseline, monitor, requested_limits=names), None, baseline)
-        tests[len(names)] = next(comparisons_of(monitor.metrics(window), known, Tolerances())).tests
+        baseline_of_run = monitor.known(create_report(baseline, monitor, requested_limits=names), None, baseline)
+        tests[len(names)] = next(comparisons_of(monitor.metrics(window), baseline_of_run, Tolerances())).tests
 
     assert tests[0] - tests[2] == 2
 
 
 def test_a_copy_of_the_run_tells_of_metrics_that_the_states_lack():
     monitor = BiasMonitor()
-    copy = report_of(BASELINE, monitor, DPPL=0.01)  # as if its counts had no value
+    copy = create_report(BASELINE, monitor, DPPL=0.01)  # as if its counts had no value
     edited, as_written = (
-        monitor.known(report_of(BASELINE, monitor, DPPL=value), None, None, copy) for value in (0.03, 0.01)
+        monitor.known(create_report(BASELINE, monitor, DPPL=value), None, None, copy) for value in (0.03, 0.01)
     )
 
-    found = [
-        {each.metric: each for each in monitor.check(LESS, monitor.metrics(LESS), known)}["DPPL"]
-        for known in (edited, as_written)
-    ]
-    assert [result.p is None for result in found] == [True, False]
+    metrics = monitor.metrics(LESS)
+    [of_edited] = [check for check in monitor.check(LESS, metrics, edited) if check.metric == "DPPL"]
+    [of_written] = [check for check in monitor.check(LESS, metrics, as_written) if check.metric == "DPPL"]
+    assert of_edited.p is None
+    assert of_written.p is not None
 
 
 @pytest.mark.parametrize(
@@ -112,9 +115,9 @@ def test_a_copy_of_the_run_tells_of_metrics_that_the_states_lack():
 )
 def test_a_range_decides_alone_whatever_the_interval(low, status):
     monitor = BiasMonitor(tolerances=Tolerances(ranges={"DPPL": (low, 1.0)}))
-    known = monitor.known(report_of(BASELINE, monitor), None, BASELINE)
-    results = monitor.check(LESS, monitor.metrics(LESS), known)
-    [in_range] = [each for each in results if each.check == "bias_range_check"]
+    reference = monitor.known(create_report(BASELINE, monitor), None, BASELINE)
+    check_results = monitor.check(LESS, monitor.metrics(LESS), reference)
+    [in_range] = [check_result for check_result in check_results if check_result.check == "bias_range_check"]
 
     assert in_range.interval[0] < low < in_range.interval[1]
     assert in_range.status is status
@@ -128,7 +131,7 @@ CONFIG = AnalysisConfig.from_json(
 
 def people(of_women, of_men):
     """A hundred women and a hundred men, so many of them with a positive label."""
-    rows = [("f", int(place < of_women)) for place in range(100)] + [("m", int(place < of_men)) for place in range(100)]
+    rows = [("f", int(index < of_women)) for index in range(100)] + [("m", int(index < of_men)) for index in range(100)]
     return pd.DataFrame(rows, columns=["sex", "y"])
 
 
@@ -148,7 +151,7 @@ def test_a_folder_tells_edited_values_wherever_it_lies(tmp_path, moved, limit, i
         (folder / "analysis.json").write_text(json.dumps(report))
 
     findings = run_monitoring(people(45, 51), monitor, read_baseline(str(folder), monitor), engine="local")
-    [dpl] = [result for result in findings.results if result.metric == "DPL"]
+    [dpl] = [check_result for check_result in findings.results if check_result.metric == "DPL"]
 
     assert (dpl.status is CheckStatus.VIOLATED) is is_violated
     assert (dpl.p is None) is is_violated

@@ -43,12 +43,15 @@ def test_the_nearest_command_or_flag_is_named(words, hint, capsys):
     assert capsys.readouterr().err.rstrip().endswith(hint)
 
 
+FAIL_FLAGS = ["--fail-on-violations", "--fail-on"]
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
         (["spark-model-monitor", "mon"], ["monitor"]),
-        (["spark-model-monitor", "monitor", "--fail"], ["--fail-on-violations", "--fail-on"]),
-        (["spark-model-monitor", "submit", "monitor", "--fail"], ["--fail-on-violations", "--fail-on"]),
+        (["spark-model-monitor", "monitor", "--fail"], FAIL_FLAGS),
+        (["spark-model-monitor", "submit", "monitor", "--fail"], FAIL_FLAGS),
         (["spark-model-monitor", "baseline", "--compat", ""], ["none", "service"]),
         (["spark-model-monitor", "compare", "--j"], ["--json", "--judge"]),
         (["spark-model-monitor", "baseline", "ord"], []),

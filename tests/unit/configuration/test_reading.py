@@ -334,29 +334,38 @@ def test_the_guides_other_names_of_a_comparison_method_mean_the_same():
         pytest.param(
             ("--categorical-drift-method", "js_divergence"), ("Robust", 0.1, "js_divergence", 0.3), id="of texts"
         ),
-        pytest.param(("--comparison-threshold", "0.4"), ("Simple", 0.4, "LInfinity", 0.1), id="a threshold alone"),
-        pytest.param(
-            ("--categorical-comparison-threshold", "0.4"), ("Robust", 0.1, "Simple", 0.4), id="one of texts alone"
-        ),
-        pytest.param(
-            ("--comparison-method", "robust", "--comparison-threshold", "0.4"),
-            ("Robust", 0.4, "LInfinity", 0.1),
-            id="method and threshold",
-        ),
-        pytest.param(
-            ("--compat", "service", "--comparison-threshold", "0.4"), ("Robust", 0.4, "LInfinity", 0.1), id="compat"
-        ),
     ],
 )
 def test_a_drift_method_has_its_usual_threshold_unless_one_is_given(flags, expected):
-    settings = monitor_for(read(*flags)).settings
+    assert drift_settings(*flags) == expected
 
-    assert (
-        settings.comparison_method,
-        settings.comparison_threshold,
-        settings.categorical_drift_method,
-        settings.categorical_comparison_threshold,
-    ) == expected
+
+def drift_settings(*flags):
+    """The method and the threshold of numbers, then of texts, that a run with these flags has."""
+    settings = monitor_for(read(*flags)).settings
+    of_numbers = (settings.comparison_method, settings.comparison_threshold)
+    of_texts = (settings.categorical_drift_method, settings.categorical_comparison_threshold)
+    return (*of_numbers, *of_texts)
+
+
+def test_a_threshold_alone_is_one_of_the_plain_distance():
+    of_numbers = drift_settings("--comparison-threshold", "0.4")
+    of_texts = drift_settings("--categorical-comparison-threshold", "0.4")
+
+    assert of_numbers == ("Simple", 0.4, "LInfinity", 0.1)
+    assert of_texts == ("Robust", 0.1, "Simple", 0.4)
+
+
+def test_a_threshold_beside_a_method_is_one_of_that_method():
+    settings = drift_settings("--comparison-method", "robust", "--comparison-threshold", "0.4")
+
+    assert settings == ("Robust", 0.4, "LInfinity", 0.1)
+
+
+def test_a_threshold_alone_is_one_of_the_services_method_in_its_documents():
+    settings = drift_settings("--compat", "service", "--comparison-threshold", "0.4")
+
+    assert settings == ("Robust", 0.4, "LInfinity", 0.1)
 
 
 @pytest.mark.parametrize(
@@ -369,12 +378,16 @@ def test_a_drift_method_has_its_usual_threshold_unless_one_is_given(flags, expec
     ],
 )
 def test_a_limit_that_is_given_is_requested_even_if_it_is_the_usual_one(name):
-    usual = str(getattr(MonitoringSettings(), name))
-    by_flag = monitor_for(read(f"--{name.replace('_', '-')}", usual)).settings
-    by_variable = monitor_for(read(**{f"MODEL_MONITOR_{name.upper()}": usual})).settings
+    suggested_limit = str(getattr(MonitoringSettings(), name))
+    flag = f"--{name.replace('_', '-')}"
+    variable = f"MODEL_MONITOR_{name.upper()}"
+    without = monitor_for(read())
+    by_flag = monitor_for(read(flag, suggested_limit))
+    by_variable = monitor_for(read(**{variable: suggested_limit}))
 
-    assert monitor_for(read()).settings.requested_limits == ()
-    assert by_flag.requested_limits == by_variable.requested_limits == (name,)
+    assert without.settings.requested_limits == ()
+    assert by_flag.settings.requested_limits == (name,)
+    assert by_variable.settings.requested_limits == (name,)
 
 
 @pytest.mark.parametrize(

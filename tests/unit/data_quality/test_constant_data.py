@@ -1,4 +1,4 @@
-"""The law of rounding: data whose statistics are constant up to rounding never alarms, however many rows there are and
+"""The law of rounding: data whose statistics are constant up to rounding never list_alarms, however many rows there are and
 however they are split.
 """
 
@@ -90,7 +90,7 @@ def table(seed):
 
 
 @lru_cache(None)
-def scanned(rows, split, *, is_baseline):
+def scan_columns(rows, split, *, is_baseline):
     """The scan of a table's first rows in some partitions."""
     columns = table(1 if is_baseline else 2)
     names = [name for name in columns if len(columns[name]) >= rows]
@@ -103,35 +103,38 @@ def scanned(rows, split, *, is_baseline):
     return scan(source, names, run_rows=run_rows, time_column="came", partitions_at_most=split)
 
 
-def baseline_of(monitor, found):
+def create_reference(monitor, baseline):
     """What later data is compared with."""
-    constraints = monitor.constraints(found.profile)
-    known = monitor.known(constraints, None, found.profile, constraints)
-    return known.with_parts(monitor.variation(found.profile, found.runs))
+    constraints = monitor.constraints(baseline.profile)
+    reference = monitor.known(constraints, None, baseline.profile, constraints)
+    return reference.with_parts(monitor.variation(baseline.profile, baseline.runs))
 
 
-def shared_columns(found, other):
-    """The scan with the columns that the other one has, too."""
-    names = {feature.name for feature in other.profile.features}
-    kept = [index for index, feature in enumerate(found.profile.features) if feature.name in names]
-    profile = replace(found.profile, features=tuple(found.profile.features[index] for index in kept))
-    return replace(found, profile=profile, runs=[found.runs[index] for index in kept])
+def select_columns(scanned_data, columns_of):
+    """The scan with the columns that another one has, too."""
+    names = {feature.name for feature in columns_of.profile.features}
+    features = scanned_data.profile.features
+    indices = [index for index, feature in enumerate(features) if feature.name in names]
+    profile = replace(scanned_data.profile, features=tuple(features[index] for index in indices))
+    return replace(scanned_data, profile=profile, runs=[scanned_data.runs[index] for index in indices])
 
 
-def results_of(monitor, baseline, window, earlier=()):
-    baseline, window = shared_columns(baseline, window), shared_columns(window, baseline)
-    known = baseline_of(monitor, baseline)
+def check_window(monitor, baseline, window, earlier=()):
+    baseline = select_columns(baseline, window)
+    window = select_columns(window, baseline)
+    reference = create_reference(monitor, baseline)
     if earlier:
-        known = with_earlier_windows(known, [shared_columns(each, baseline).profile for each in earlier])
-    known = monitor.grouped(known, window.profile, window.runs)
-    return monitor.check(window.profile, monitor.metrics(window.profile), known)
+        profiles = [select_columns(earlier_window, baseline).profile for earlier_window in earlier]
+        reference = with_earlier_windows(reference, profiles)
+    reference = monitor.grouped(reference, window.profile, window.runs)
+    return monitor.check(window.profile, monitor.metrics(window.profile), reference)
 
 
-def with_earlier_windows(known: QualityBaseline, profiles):
+def with_earlier_windows(quality_baseline: QualityBaseline, profiles):
     """The baseline with what earlier windows left."""
     left: dict[str, list] = {}
     for profile in profiles:
-        for reference, name, statistics in known.raw_statistics(profile, ()):
+        for reference, name, statistics in quality_baseline.raw_statistics(profile, ()):
             if reference == BASELINE:
                 left.setdefault(name, []).append([statistics[member] for member in FIELDS])
     past = {
@@ -139,11 +142,15 @@ def with_earlier_windows(known: QualityBaseline, profiles):
         for name, windows in left.items()
         if len(windows) == len(profiles)
     }
-    return known.with_history({}, {BASELINE: past})
+    return quality_baseline.with_history({}, {BASELINE: past})
 
 
-def alarms(results):
-    return [(result.feature, result.check, result.description) for result in results if result.is_violation]
+def list_alarms(check_results):
+    return [
+        (check_result.feature, check_result.check, check_result.description)
+        for check_result in check_results
+        if check_result.is_violation
+    ]
 
 
 MONITORS = {
@@ -155,27 +162,31 @@ MONITORS = {
 
 
 @pytest.mark.parametrize("monitor", MONITORS.values(), ids=MONITORS)
-@pytest.mark.parametrize(("place", "rows"), [*enumerate(ROWS)], ids=map(str, ROWS))
-def test_constant_data_never_alarms(place, rows, monitor):
+@pytest.mark.parametrize(("index", "rows"), [*enumerate(ROWS)], ids=map(str, ROWS))
+def test_constant_data_never_alarms(index, rows, monitor):
     """Windows of every size and split, beside baselines of other sizes and splits."""
-    first, *others = SPLITS[place % 2 :: 2]
-    for split, size, of_baseline in ((first, ROWS[place - 1], *others), (*others, ROWS[place - 2], first)):
-        baseline, window = scanned(size, of_baseline, is_baseline=True), scanned(rows, split, is_baseline=False)
-        assert alarms(results_of(monitor, baseline, window)) == []
+    first, *later_parts = SPLITS[index % 2 :: 2]
+    for split, size, of_baseline in ((first, ROWS[index - 1], *later_parts), (*later_parts, ROWS[index - 2], first)):
+        baseline = scan_columns(size, of_baseline, is_baseline=True)
+        window = scan_columns(rows, split, is_baseline=False)
+        assert list_alarms(check_window(monitor, baseline, window)) == []
 
 
 def test_constant_data_never_alarms_beside_earlier_windows():
-    baseline = scanned(4_097, 1, is_baseline=True)
-    earlier = [scanned(rows, split, is_baseline=False) for rows, split in product(ROWS[:4], SPLITS)]
+    baseline = scan_columns(4_097, 1, is_baseline=True)
+    earlier = [scan_columns(rows, split, is_baseline=False) for rows, split in product(ROWS[:4], SPLITS)]
 
     for rows, split in ((700, 33), (4_097, 2)):
-        window = scanned(rows, split, is_baseline=False)
-        assert alarms(results_of(MONITORS["clustered"], baseline, window, earlier)) == []
+        window = scan_columns(rows, split, is_baseline=False)
+        assert list_alarms(check_window(MONITORS["clustered"], baseline, window, earlier)) == []
 
 
 def test_the_law_is_of_every_check_and_guard():
-    baseline, window = scanned(1_000, 1, is_baseline=True), scanned(700, 2, is_baseline=False)
-    results = [result for monitor in MONITORS.values() for result in results_of(monitor, baseline, window)]
+    baseline = scan_columns(1_000, 1, is_baseline=True)
+    window = scan_columns(700, 2, is_baseline=False)
+    check_results = [
+        check_result for monitor in MONITORS.values() for check_result in check_window(monitor, baseline, window)
+    ]
 
     registered = {check.name for registry in (FEATURE_CHECKS, DATA_SET_CHECKS, GUARDS) for check in registry.values()}
-    assert registered - {result.check for result in results} == NOT_OF_CONSTANT_DATA
+    assert registered - {check_result.check for check_result in check_results} == NOT_OF_CONSTANT_DATA

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.documents.outcome import Outcome, feature_outcomes, run_outcome
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.statistics.states import RowRuns
@@ -29,7 +30,8 @@ def of_users(random, users, *, missing=0.1, new=0.0, shift=0.0):
 @pytest.fixture(scope="module", params=["in order", "shuffled"])
 def baseline(request):
     rows = of_users(np.random.default_rng(1), 1000)
-    rows = rows.sample(frac=1, random_state=1) if request.param == "shuffled" else rows
+    if request.param == "shuffled":
+        rows = rows.sample(frac=1, random_state=1)
     return run_baseline(rows.reset_index(drop=True), MONITOR, engine="local")
 
 
@@ -91,11 +93,9 @@ def seen_by_name(baseline, rows):
 
 def test_windows_whose_users_are_scattered_are_silent_where_a_column_names_them(of_names):
     random = np.random.default_rng(2)
-    without = run_baseline(named(np.random.default_rng(1), 1000), MONITOR, engine="local")
     windows = [named(random, 50) for _ in range(12)]
 
     assert [seen_by_name(of_names, each) for each in windows] == [set()] * 12
-    assert sum(bool(violated(without, each.drop(columns="user"))) for each in windows) >= 6
 
 
 @pytest.mark.parametrize(
@@ -112,16 +112,16 @@ def test_a_window_counts_the_groups_of_each_column_by_itself(of_names):
     found = run_monitoring(named(np.random.default_rng(5), 50), NAMED, of_names, engine="local")
 
     whole = pytest.approx(20 / (1 - 1 / 50))  # two rows of one group in fifty are no chance
-    groups = found.known.groups
-    assert {name: of_values for name, (of_values, _) in groups.items()} == {
+    effects = found.known.design_effects.by_feature
+    assert {name: effect.of_values for name, effect in effects.items()} == {
         "age": whole, "tenure": whole, "plan": whole, "user": whole, "income": 1.0,
     }  # fmt: skip
-    assert groups["income"][1] == whole
+    assert effects["income"].of_missing == whole
 
 
 def test_few_groups_count_as_so_many_rows(of_names):
     found = run_monitoring(named(np.random.default_rng(6), 10), NAMED, of_names, engine="local")
-    assert set(found.known.groups.values()) == {(20.0, 20.0)}
+    assert set(found.known.design_effects.by_feature.values()) == {(20.0, 20.0)}
 
 
 def test_the_column_that_names_the_groups_is_new_by_nature(of_names):
@@ -144,3 +144,68 @@ def test_a_column_that_is_not_there_is_named_and_one_that_is_gone_is_a_missing_c
 def constraints_with(baseline, **members):
     config = baseline.constraints.monitoring_config.model_copy(update=members)
     return baseline.constraints.model_copy(update={"monitoring_config": config})
+
+
+@pytest.fixture(scope="module")
+def unnamed():
+    """The same baseline, for which nobody named the column."""
+    return run_baseline(named(np.random.default_rng(1), 500), MONITOR, engine="local")
+
+
+def test_without_a_name_a_healthy_window_of_scattered_users_cannot_tell_and_a_hint_names_their_column(unnamed):
+    random = np.random.default_rng(21)
+    for _ in range(3):
+        findings = run_monitoring(named(random, 50), MONITOR, unnamed, engine="local")
+        outcomes = {feature.name: feature for feature in feature_outcomes(findings.results)}
+
+        assert findings.known.design_effects.group_column == "user"
+        assert run_outcome(findings.results) is Outcome.CANNOT_TELL
+        assert {name for name, feature in outcomes.items() if feature.outcome is Outcome.CANNOT_TELL} >= {"age", "plan"}
+        assert outcomes["alone"].outcome is Outcome.UNCHANGED
+        assert outcomes["age"].advice.startswith("make the baseline with --group-column user")
+        [hint] = [hint for hint in findings.hints if hint.features == ("user",)]
+        assert "--group-column user" in hint.description
+
+
+def test_without_a_name_what_changed_for_all_users_is_found(unnamed):
+    assert {name for name, _ in violated(unnamed, named(np.random.default_rng(22), 100, shift=3.0))} == {"age"}
+
+
+def test_users_whose_rows_follow_each_other_need_no_name(unnamed):
+    rows = named(np.random.default_rng(23), 50).sort_values("user", ignore_index=True)
+    effects = run_monitoring(rows, MONITOR, unnamed, engine="local").known.design_effects
+
+    assert effects.group_column is None
+    assert effects.by_feature["age"].of_values > 10
+    assert effects.by_feature["alone"].of_values == 1
+
+
+def test_where_none_of_a_windows_few_users_lacks_values_fewer_missing_ones_are_no_change(baseline):
+    random = np.random.default_rng(24)
+    assert [violated(baseline, of_users(random, 20, missing=0.0)) for _ in range(4)] == [set()] * 4
+
+
+def draw_shops(random, rows, kinds):
+    """Independent rows: a shop explains its sales, and comes as often as in the baseline."""
+    level = np.random.default_rng(kinds).standard_normal(kinds)
+    shop = random.integers(0, kinds, rows)
+    missing = random.random(rows) < 0.05 + 0.1 * (level[shop] > 0)
+    sales = np.where(missing, np.nan, level[shop] + random.standard_normal(rows))
+    return pd.DataFrame({"shop": [f"s{number}" for number in shop], "number": shop, "sales": sales})
+
+
+@pytest.mark.parametrize("kinds", [10, 60, 400])
+def test_values_that_come_again_name_no_groups(kinds):
+    random = np.random.default_rng(25)
+    shop_baseline = run_baseline(draw_shops(random, 3_000, kinds), MONITOR, engine="local")
+    for _ in range(3):
+        findings = run_monitoring(draw_shops(random, 500, kinds), MONITOR, shop_baseline, engine="local")
+        assert findings.known.design_effects.group_column is None
+        assert not findings.violations.violations
+
+
+def test_where_none_of_few_scattered_users_lacks_values_fewer_missing_ones_are_no_change(of_names, unnamed):
+    random = np.random.default_rng(26)
+    for _ in range(3):
+        rows = named(random, 20, missing=0.0)
+        assert seen_by_name(of_names, rows) == violated(unnamed, rows) == set()

@@ -10,6 +10,7 @@ from spark_model_monitor.statistics.states.rows import Run, placed_lot
 from spark_model_monitor.statistics.verdicts.variation import beginnings
 
 ROWS, DAYS = 500, 40
+PREVIOUS = "previous:8"
 
 
 def sold(random: np.random.Generator, days: range, a_day: int) -> pd.DataFrame:
@@ -70,29 +71,51 @@ def test_a_catalog_in_no_order_is_not_known_to_grow():
 
 def test_a_catalog_that_grew_is_compared_with_the_last_eight_windows_and_other_columns_are_not():
     """From the ninth window on there is a reference, from the 17th on its past is known, too."""
-    table = sold(np.random.default_rng(2), range(DAYS), 2).assign(amount=np.arange(ROWS * DAYS) % 97)
     monitor = DataQualityMonitor()
+    table = sold(np.random.default_rng(2), range(DAYS), 2)
+    table["amount"] = np.arange(ROWS * DAYS) % 97
     baseline = run_baseline(table, monitor, engine="local")
-    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
-    known = known.with_parts(baseline.variation)
-    assert known.wanted_references == {"previous:8": {"product"}}
+    without_history = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    without_history = without_history.with_parts(baseline.variation)
+    assert without_history.wanted_references == {PREVIOUS: {"product"}}
 
+    # Windows of a day each, with products of all days before
     random = np.random.default_rng(4)
-    windows = [sold(random, range(DAYS, DAYS + day + 1), 2).tail(ROWS).assign(amount=7) for day in range(17)]
+    windows = []
+    for day in range(17):
+        days = range(DAYS, DAYS + day + 1)
+        window = sold(random, days, 2).tail(ROWS)
+        windows.append(window.assign(amount=7))
     states = [run_baseline(window, monitor, engine="local").state for window in windows]
+
+    # The history that the windows leave
     past: dict[str, list[float]] = {}
     for day in range(8, 16):
-        beside = known.with_history({"previous:8": sum(states[day - 7 : day], states[day - 8])}, {})
-        [raw] = [raw for reference, _, raw in beside.raw_statistics(states[day]) if reference == "previous:8"]
-        for field, value in raw.items():
+        for field, value in statistics_of_products(without_history, states, day).items():
             past.setdefault(field, []).append(value)
-    arrays = {"previous:8": {"product": {field: np.array(values) for field, values in past.items()}}}
-    before = known.with_history({"previous:8": sum(states[9:16], states[8])}, arrays)
-    checks = run_monitoring(windows[16], monitor, before, engine="local").results
-    drift = {(result.feature, result.against): result.status for result in checks if "drift" in result.check}
-    assert drift["product", "previous:8"] is not CheckStatus.NOT_JUDGED
+    arrays = {field: np.array(values) for field, values in past.items()}
+
+    # The last window, compared with all of them
+    last_eight = sum(states[9:16], states[8])
+    with_history = without_history.with_history({PREVIOUS: last_eight}, {PREVIOUS: {"product": arrays}})
+    check_results = run_monitoring(windows[16], monitor, with_history, engine="local").results
+    drift = {
+        (check_result.feature, check_result.against): check_result.status
+        for check_result in check_results
+        if "drift" in check_result.check
+    }
+    assert drift["product", PREVIOUS] is not CheckStatus.NOT_JUDGED
     assert drift["product", None] is CheckStatus.NOT_JUDGED
-    assert ("amount", "previous:8") not in drift
+    assert ("amount", PREVIOUS) not in drift
+
+
+def statistics_of_products(baseline, states, day: int) -> dict[str, float]:
+    """What the window of a day leaves of its products, compared with the eight windows before."""
+    last_eight = sum(states[day - 7 : day], states[day - 8])
+    comparison = baseline.with_history({PREVIOUS: last_eight}, {})
+    raw_statistics = comparison.raw_statistics(states[day])
+    [statistics] = [raw for reference, _, raw in raw_statistics if reference == PREVIOUS]
+    return statistics
 
 
 def parts(of_value) -> np.ndarray:

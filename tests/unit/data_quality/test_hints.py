@@ -55,9 +55,15 @@ def test_every_file_of_hints_is_found_and_has_its_sentence_in_its_docstring():
 
 def test_cells_that_are_no_numbers_are_counted_by_column():
     numbers = [str(number) for number in range(198)]
-    [hint] = hints_of(texts(a=[*numbers, "n/a", "true"], b=[*numbers, "7", None], c=["x", *numbers, "7"]))
+    columns = texts(
+        a=[*numbers, "n/a", "true"],
+        b=[*numbers, "7", None],
+        c=["x", *numbers, "7"],
+    )
+    [hint] = hints_of(columns)
 
-    assert (hint.hint, hint.features) == ("not_numbers", ("a", "c"))
+    assert hint.hint == "not_numbers"
+    assert hint.features == ("a", "c")
     assert hint.description == (
         "some cells are no numbers, and left out: 'a' (2 of 200), 'c' (1 of 200); "
         "leave cells empty where a number is missing"
@@ -68,7 +74,8 @@ def test_other_ways_to_write_numbers_are_told_once():
     points = texts(share=[".5", ".25"] * 10)
     [hint] = hints_of(points)
 
-    assert (hint.hint, hint.features) == ("other_numbers", ("share",))
+    assert hint.hint == "other_numbers"
+    assert hint.features == ("share",)
     assert "'share' (20 of 20)" in hint.description
     assert MONITOR.hints(points, Layout(), known(MONITOR.read(points))) == ()
     assert names_of(points, texts(share=["0.5", "0.25"] * 10)) == ["other_numbers"]

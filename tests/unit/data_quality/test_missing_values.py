@@ -33,8 +33,8 @@ def baseline():
 
 
 def violations(baseline, window):
-    results = run_monitoring(window, MONITOR, baseline, engine="local").results
-    return [result for result in results if result.is_violation]
+    check_results = run_monitoring(window, MONITOR, baseline, engine="local").results
+    return [check_result for check_result in check_results if check_result.is_violation]
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_missing_values_that_became_a_value_are_found(baseline, column, value, r
     for seed in (2, 3, 4):
         window = draw_rows(seed, rows)
         filler = window[column].mean() if value == "mean" else value
-        found = violations(baseline, window.fillna({column: filler}))
-        assert {result.feature for result in found} == {column}
+        violated_checks = violations(baseline, window.fillna({column: filler}))
+        assert {check_result.feature for check_result in violated_checks} == {column}
 
 
 def test_fewer_missing_values_are_said_in_one_sentence(baseline):
@@ -59,7 +59,7 @@ def test_fewer_missing_values_are_said_in_one_sentence(baseline):
     window["minutes"] = window["minutes"].fillna(draw_rows(3, 4_000)["waited"] - 5)
     findings = run_monitoring(window, MONITOR, baseline, engine="local")
 
-    [drift] = [result for result in findings.results if result.is_violation]
+    [drift] = [check_result for check_result in findings.results if check_result.is_violation]
     assert (drift.component, drift.direction) == ("missing", "down")
     before = draw_rows(1, 16_000)["minutes"].isna().mean()
     now = window["minutes"].isna().mean()
@@ -73,7 +73,7 @@ def test_more_missing_values_are_one_violation(baseline):
     window = draw_rows(2, 4_000)
     window.loc[::5, "minutes"] = np.nan
 
-    assert {result.check for result in violations(baseline, window)} == {"completeness_check"}
+    assert {check_result.check for check_result in violations(baseline, window)} == {"completeness_check"}
 
 
 @pytest.mark.parametrize("rows", [200, 1_000, 4_000])

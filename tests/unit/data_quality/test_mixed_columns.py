@@ -37,11 +37,11 @@ def amounts(seed, factor=1.0):
     return tuple(f"{number:.6g}" for number in numbers)
 
 
-def with_others(cells, other, count=1):
+def replace_cells(cells, odd_cell, count=1):
     """The cells, some of which are another one."""
     mixed = list(cells)
     for number in range(count):
-        mixed[number * len(cells) // count] = other
+        mixed[number * len(cells) // count] = odd_cell
     return mixed
 
 
@@ -50,13 +50,15 @@ def frame(cells):
     return pd.DataFrame({"amount": cells, "day": np.arange(len(cells)) % 7})
 
 
-def results_of(window, baseline, monitor=MONITOR):
+def check_amounts(window, baseline, monitor=MONITOR):
     findings = run_monitoring(window, monitor, baseline, engine="local")
-    return {result.check: result for result in findings.results if result.feature == "amount"}, findings
+    return {
+        check_result.check: check_result for check_result in findings.results if check_result.feature == "amount"
+    }, findings
 
 
-def violated(results):
-    return {check for check, result in results.items() if result.status is CheckStatus.VIOLATED}
+def violated(check_results):
+    return {check for check, check_result in check_results.items() if check_result.status is CheckStatus.VIOLATED}
 
 
 # One cell among many, in every form that may have one
@@ -77,7 +79,7 @@ def write_parquet(path, cells):
 
 
 def write_json_lines(path, cells):
-    lines = (json.dumps({"amount": json_value(cell), "day": place % 7}) for place, cell in enumerate(cells))
+    lines = (json.dumps({"amount": json_value(cell), "day": index % 7}) for index, cell in enumerate(cells))
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -87,10 +89,10 @@ def write_captures(path, cells):
         return {"observedContentType": content_type, "mode": mode, "data": data, "encoding": encoding}
 
     with path.open("w") as file:
-        for place, cell in enumerate(cells):
+        for index, cell in enumerate(cells):
             request = half(json.dumps({"amount": json_value(cell)}), "INPUT", "JSON")
-            answer = half(json.dumps({"score": place % 7}), "OUTPUT", "JSON")
-            metadata = {"eventId": f"event-{place}", "inferenceTime": "2026-03-04T20:00:00Z"}
+            answer = half(json.dumps({"score": index % 7}), "OUTPUT", "JSON")
+            metadata = {"eventId": f"event-{index}", "inferenceTime": "2026-03-04T20:00:00Z"}
             record = {"captureData": {"endpointInput": request, "endpointOutput": answer}, "eventMetadata": metadata}
             file.write(json.dumps(record | {"eventVersion": "0"}) + "\n")
 
@@ -103,56 +105,61 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("side", ["window", "baseline", "both"])
-@pytest.mark.parametrize("other", ["n/a", "NaN", "true"])
+@pytest.mark.parametrize("changed_side", ["window", "baseline", "both"])
+@pytest.mark.parametrize("odd_cell", ["n/a", "NaN", "true"])
 @pytest.mark.parametrize("form", FORMS)
-def test_one_cell_that_is_no_number_is_counted_and_the_others_are_compared(tmp_path, form, other, side):
+def test_one_cell_that_is_no_number_is_counted_and_the_others_are_compared(tmp_path, form, odd_cell, changed_side):
     write, dataset_format = FORMS[form]
     suffix = "jsonl" if form == "captures" else form
+    options = {"engine": "local", "dataset_format": dataset_format}
 
-    def scanned(name, cells, has_other):
+    def write_amounts(name, cells, has_odd_cell):
         path = tmp_path / f"{name}.{suffix}"
-        write(path, with_others(cells, other) if has_other else cells)
-        return str(path), {"engine": "local", "dataset_format": dataset_format}
+        if has_odd_cell:
+            cells = replace_cells(cells, odd_cell)
+        write(path, cells)
+        return str(path)
 
-    path, options = scanned("baseline", amounts(1), side != "window")
+    # A tenfold change, of which one cell is no number
+    path = write_amounts("baseline", amounts(1), changed_side != "window")
     baseline = run_baseline(path, MONITOR, **options)
-    path, options = scanned("window", amounts(2, 10.0), side != "baseline")
+    path = write_amounts("window", amounts(2, 10.0), changed_side != "baseline")
     findings = run_monitoring(path, MONITOR, baseline, **options)
 
-    assert {(result.feature, result.check) for result in findings.results if result.is_violation} == {
-        ("amount", "baseline_drift_check")
-    }
-    for hints, has_other in ((baseline.hints, side != "window"), (findings.hints, side != "baseline")):
+    # What is found, and what is said of the cell
+    assert {
+        (check_result.feature, check_result.check) for check_result in findings.results if check_result.is_violation
+    } == {("amount", "baseline_drift_check")}
+    for hints, has_other in ((baseline.hints, changed_side != "window"), (findings.hints, changed_side != "baseline")):
         counted = [hint.description for hint in hints if hint.hint == "not_numbers"]
         assert [f"'amount' (1 of {ROWS})" in text for text in counted] == [True] * has_other
     [type_result] = [r for r in findings.results if (r.feature, r.check) == ("amount", "data_type_check")]
     assert type_result.status is CheckStatus.PASSED
     assert type_result.reason == (
-        f"1 of {ROWS} values are no numbers; the others are compared" if side != "baseline" else None
+        f"1 of {ROWS} values are no numbers; the others are compared" if changed_side != "baseline" else None
     )
 
 
-@pytest.mark.parametrize("other", [".5", "inf", " 7", "5."])
-def test_what_pandas_reads_as_a_number_is_one_whatever_the_service_takes_it_for(other):
+@pytest.mark.parametrize("odd_cell", [".5", "inf", " 7", "5."])
+def test_what_pandas_reads_as_a_number_is_one_whatever_the_service_takes_it_for(odd_cell):
     baseline = run_baseline(frame(amounts(1)), MONITOR, engine="local")
-    results, findings = results_of(frame(with_others(amounts(2, 10.0), other, ROWS // 4)), baseline)
+    check_results, findings = check_amounts(frame(replace_cells(amounts(2, 10.0), odd_cell, ROWS // 4)), baseline)
 
-    assert results["data_type_check"].observed == 1.0
-    assert "baseline_drift_check" in violated(results)
-    assert [hint.hint for hint in findings.hints if "amount" in hint.features] == ["other_numbers"] * (other != " 7")
+    assert check_results["data_type_check"].observed == 1.0
+    assert "baseline_drift_check" in violated(check_results)
+    assert [hint.hint for hint in findings.hints if "amount" in hint.features] == ["other_numbers"] * (odd_cell != " 7")
 
 
 def test_a_column_written_with_bare_points_is_one_of_numbers():
-    cells = [f".{place % 90 + 10}" for place in range(ROWS)]
+    cells = [f".{index % 90 + 10}" for index in range(ROWS)]
     baseline = run_baseline(frame(cells), MONITOR, engine="local")
     feature = baseline.statistics.feature("amount")
 
     assert feature.inferred_type.value == "Fractional"
     assert feature.numerical_statistics.mean == pytest.approx(np.mean([float(cell) for cell in cells]))
     assert [hint.hint for hint in baseline.hints] == ["other_numbers"]
-    results, findings = results_of(frame(cells[::-1]), baseline)
-    assert violated(results) == set()
+    check_results, findings = check_amounts(frame(cells[::-1]), baseline)
+    assert violated(check_results) == set()
     assert not findings.hints
 
 
@@ -160,58 +167,58 @@ def test_a_column_written_with_bare_points_is_one_of_numbers():
 
 
 def test_healthy_windows_with_a_few_are_silent():
-    baseline = run_baseline(frame(with_others(amounts(1), "n/a", 6)), MONITOR, engine="local")
+    baseline = run_baseline(frame(replace_cells(amounts(1), "n/a", 6)), MONITOR, engine="local")
 
     for seed in range(2, 12):
-        results, findings = results_of(frame(with_others(amounts(seed), "n/a", seed % 8 + 1)), baseline)
-        assert violated(results) == set()
+        check_results, findings = check_amounts(frame(replace_cells(amounts(seed), "n/a", seed % 8 + 1)), baseline)
+        assert violated(check_results) == set()
         assert [hint.hint for hint in findings.hints] == ["not_numbers"]
-        assert results["baseline_drift_check"].m == ROWS - (seed % 8 + 1)
+        assert check_results["baseline_drift_check"].m == ROWS - (seed % 8 + 1)
 
 
 @pytest.mark.parametrize("count", [40, 150])
 def test_more_than_the_type_check_allows_violate_the_type_and_leave_nothing_to_compare(count):
     baseline = run_baseline(frame(amounts(1)), MONITOR, engine="local")
-    results, _ = results_of(frame(with_others(amounts(2, 10.0), "n/a", count)), baseline)
+    check_results, _ = check_amounts(frame(replace_cells(amounts(2, 10.0), "n/a", count)), baseline)
 
-    assert "data_type_check" in violated(results)
-    drift = results["baseline_drift_check"]
+    assert "data_type_check" in violated(check_results)
+    drift = check_results["baseline_drift_check"]
     assert drift.status is CheckStatus.NOT_JUDGED
     assert drift.reason == f"{count} of {ROWS} values are no numbers, more than data_type_check allows"
 
 
 def test_a_window_of_other_cells_alone_has_changed_its_type():
     baseline = run_baseline(frame(amounts(1)), MONITOR, engine="local")
-    results, _ = results_of(frame(["n/a"] * ROWS), baseline)
+    check_results, _ = check_amounts(frame(["n/a"] * ROWS), baseline)
 
-    assert "data_type_check" in violated(results)
+    assert "data_type_check" in violated(check_results)
     assert (
-        results["baseline_drift_check"].reason
+        check_results["baseline_drift_check"].reason
         == "the feature is Fractional in the baseline and String in the current data"
     )
 
 
 def test_the_limit_that_somebody_wrote_is_the_tolerance():
     monitor = DataQualityMonitor(MonitoringSettings(datatype_check_threshold=0.8))
-    baseline = run_baseline(frame(with_others(amounts(1), "n/a", 40)), monitor, engine="local")
+    baseline = run_baseline(frame(replace_cells(amounts(1), "n/a", 40)), monitor, engine="local")
 
     assert baseline.constraints.feature("amount").inferred_type.value == "Fractional"
-    results, _ = results_of(frame(with_others(amounts(2, 10.0), "n/a", 75)), baseline, monitor)
-    assert violated(results) >= {"baseline_drift_check"}
-    assert "data_type_check" not in violated(results)
-    results, _ = results_of(frame(with_others(amounts(2, 10.0), "n/a", 85)), baseline, monitor)
-    assert "data_type_check" in violated(results)
-    assert results["baseline_drift_check"].status is CheckStatus.NOT_JUDGED
+    check_results, _ = check_amounts(frame(replace_cells(amounts(2, 10.0), "n/a", 75)), baseline, monitor)
+    assert violated(check_results) >= {"baseline_drift_check"}
+    assert "data_type_check" not in violated(check_results)
+    check_results, _ = check_amounts(frame(replace_cells(amounts(2, 10.0), "n/a", 85)), baseline, monitor)
+    assert "data_type_check" in violated(check_results)
+    assert check_results["baseline_drift_check"].status is CheckStatus.NOT_JUDGED
 
 
 def test_a_baseline_with_more_than_two_in_a_hundred_is_one_of_texts():
-    few, many = (
-        run_baseline(frame(with_others(amounts(1), "x", count)), MONITOR, engine="local").constraints
+    few_texts, many_texts = (
+        run_baseline(frame(replace_cells(amounts(1), "x", count)), MONITOR, engine="local").constraints
         for count in (ROWS // 50, ROWS // 50 + 1)
     )
 
-    assert few.feature("amount").inferred_type.value == "Fractional"
-    assert many.feature("amount").inferred_type.value == "String"
+    assert few_texts.feature("amount").inferred_type.value == "Fractional"
+    assert many_texts.feature("amount").inferred_type.value == "String"
 
 
 def test_texts_that_are_rarely_numbers_stay_texts():
@@ -219,18 +226,18 @@ def test_texts_that_are_rarely_numbers_stay_texts():
     baseline = run_baseline(frame(words), MONITOR, engine="local")
 
     assert baseline.constraints.feature("amount").domains == ("7", "green", "red")
-    results, findings = results_of(frame(words), baseline)
-    assert results["baseline_drift_check"].status is CheckStatus.PASSED
+    check_results, findings = check_amounts(frame(words), baseline)
+    assert check_results["baseline_drift_check"].status is CheckStatus.PASSED
     assert not findings.hints
 
 
 def test_a_baseline_of_texts_keeps_its_window_one_of_texts():
     """A window of nearly only numbers is no column of numbers if its baseline is none."""
-    digits = [str(place % 5) for place in range(ROWS)]
-    baseline = run_baseline(frame(with_others(digits, "x", ROWS // 4)), MONITOR, engine="local")
-    results, findings = results_of(frame(with_others(digits, "x")), baseline)
+    digits = [str(index % 5) for index in range(ROWS)]
+    baseline = run_baseline(frame(replace_cells(digits, "x", ROWS // 4)), MONITOR, engine="local")
+    check_results, findings = check_amounts(frame(replace_cells(digits, "x")), baseline)
 
-    assert results["baseline_drift_check"].status is CheckStatus.VIOLATED  # x went from a quarter to nearly none
+    assert check_results["baseline_drift_check"].status is CheckStatus.VIOLATED  # x went from a quarter to nearly none
     assert not findings.hints
 
 
@@ -238,37 +245,40 @@ def test_a_baseline_of_texts_keeps_its_window_one_of_texts():
 
 
 def test_documents_count_them_and_pass_by_themselves():
-    baseline = run_baseline(frame(with_others(amounts(1), "n/a", 4)), MONITOR, engine="local")
+    baseline = run_baseline(frame(replace_cells(amounts(1), "n/a", 4)), MONITOR, engine="local")
     numbers = baseline.statistics.feature("amount").numerical_statistics
-    kept = [float(cell) for cell in with_others(amounts(1), "n/a", 4) if cell != "n/a"]
+    cells = replace_cells(amounts(1), "n/a", 4)
+    mean = np.mean([float(cell) for cell in cells if cell != "n/a"])
 
     assert (numbers.common.num_present, numbers.num_not_numeric) == (ROWS, 4)
     assert numbers.completeness == 1.0
-    assert numbers.mean == pytest.approx(np.mean(kept))
+    assert numbers.mean == pytest.approx(mean)
     statistics = Statistics.from_json(baseline.statistics.to_json())
     of_documents = QualityBaseline.made_of(baseline.constraints, statistics)
     assert of_documents.distributions["amount"].present == ROWS - 4
-    results, _ = results_of(frame(with_others(amounts(1), "n/a", 4)), of_documents)
-    assert violated(results) == set()
-    results, _ = results_of(frame(with_others(amounts(2, 10.0), "n/a", 4)), of_documents)
-    assert "baseline_drift_check" in violated(results)
+    check_results, _ = check_amounts(frame(replace_cells(amounts(1), "n/a", 4)), of_documents)
+    assert violated(check_results) == set()
+    check_results, _ = check_amounts(frame(replace_cells(amounts(2, 10.0), "n/a", 4)), of_documents)
+    assert "baseline_drift_check" in violated(check_results)
 
 
 def test_limits_as_written_hold_for_the_data_they_come_from():
     monitor = DataQualityMonitor(MonitoringSettings(verdicts="none"))
-    table = frame(with_others(amounts(1), "n/a", 4))
+    table = frame(replace_cells(amounts(1), "n/a", 4))
     baseline = run_baseline(table, monitor, engine="local")
 
     overrides = baseline.constraints.feature("amount").monitoring_config_overrides
     assert overrides.datatype_check_threshold == (ROWS - 4) / ROWS
-    assert violated(results_of(table, baseline, monitor)[0]) == set()
-    assert violated(results_of(frame(with_others(amounts(2), "n/a", 5)), baseline, monitor)[0]) == {"data_type_check"}
+    assert violated(check_amounts(table, baseline, monitor)[0]) == set()
+    assert violated(check_amounts(frame(replace_cells(amounts(2), "n/a", 5)), baseline, monitor)[0]) == {
+        "data_type_check"
+    }
 
 
-@pytest.mark.parametrize("other", ["n/a", ".5"])
-def test_the_service_takes_such_a_column_for_text(other):
+@pytest.mark.parametrize("odd_cell", ["n/a", ".5"])
+def test_the_service_takes_such_a_column_for_text(odd_cell):
     """G8: one cell that is no number makes a column a String."""
-    cells = with_others(amounts(1), other)
+    cells = replace_cells(amounts(1), odd_cell)
     baseline = run_baseline(frame(cells), SERVICE, engine="local")
     texts = run_baseline(frame([f"x{cell}" for cell in cells]), SERVICE, engine="local")
 
@@ -278,18 +288,18 @@ def test_the_service_takes_such_a_column_for_text(other):
     assert baseline.constraints.feature("amount") == texts.constraints.feature("amount")
     assert baseline.hints == []
     numbers = run_baseline(frame(amounts(1)), SERVICE, engine="local")
-    results, _ = results_of(frame(cells), numbers, SERVICE)
-    assert violated(results) == {"data_type_check"}
-    assert results["data_type_check"].observed == 1 - 1 / ROWS
+    check_results, _ = check_amounts(frame(cells), numbers, SERVICE)
+    assert violated(check_results) == {"data_type_check"}
+    assert check_results["data_type_check"].observed == 1 - 1 / ROWS
 
 
 def test_the_page_and_the_log_of_a_baseline_say_so(caplog):
-    baseline = run_baseline(frame(with_others(amounts(1), "n/a")), MONITOR, engine="local")
+    baseline = run_baseline(frame(replace_cells(amounts(1), "n/a")), MONITOR, engine="local")
 
-    said = f"some cells are no numbers, and left out: 'amount' (1 of {ROWS})"
-    assert said in caplog.text
+    message = f"some cells are no numbers, and left out: 'amount' (1 of {ROWS})"
+    assert message in caplog.text
     page = baseline.report().html
-    assert said.replace("'", "&#39;") in page
+    assert message.replace("'", "&#39;") in page
     assert f"1 of {ROWS} values are no numbers" in page
 
 
@@ -297,31 +307,31 @@ def test_the_page_and_the_log_of_a_baseline_say_so(caplog):
 
 
 def test_states_of_days_add_up_to_a_column_of_numbers(tmp_path):
-    for day, cells in {"monday": amounts(1), "tuesday": with_others(amounts(2), "n/a", 3)}.items():
+    for day, cells in {"monday": amounts(1), "tuesday": replace_cells(amounts(2), "n/a", 3)}.items():
         run_baseline(frame(cells), MONITOR, engine="local").write(str(tmp_path / day))
-    both = str(tmp_path / "both")
-    merge_runs([str(tmp_path / "monday"), str(tmp_path / "tuesday")], both)
+    merged_folder = str(tmp_path / "both")
+    merge_runs([str(tmp_path / "monday"), str(tmp_path / "tuesday")], merged_folder)
 
     numbers = json.loads((tmp_path / "both" / "statistics.json").read_text())["features"][0]["numerical_statistics"]
     assert (numbers["common"]["num_present"], numbers["num_not_numeric"]) == (2 * ROWS, 3)
-    assert read_state(both).feature("amount").num_numbers == 2 * ROWS - 3
+    assert read_state(merged_folder).feature("amount").num_numbers == 2 * ROWS - 3
 
 
 def test_segments_compare_the_numbers(tmp_path):
     monitor = DataQualityMonitor(MonitoringSettings(segments=("plan",)))
 
     def table(seed, factor):
-        cells = np.array(with_others(amounts(seed), "n/a", 4), dtype=object)
+        cells = np.array(replace_cells(amounts(seed), "n/a", 4), dtype=object)
         plan = np.where(np.arange(ROWS) % 2, "a", "b")
         moved = [
-            f"{float(cell) * factor:.6g}" if cell != "n/a" and of == "a" else cell
-            for cell, of in zip(cells, plan, strict=True)
+            f"{float(cell) * factor:.6g}" if cell != "n/a" and segment == "a" else cell
+            for cell, segment in zip(cells, plan, strict=True)
         ]
         return frame(moved).assign(plan=plan)
 
     baseline = run_baseline(table(1, 1.0), monitor, engine="local")
-    results, _ = results_of(table(2, 10.0), baseline, monitor)
-    drift = results["baseline_drift_check"]
+    check_results, _ = check_amounts(table(2, 10.0), baseline, monitor)
+    drift = check_results["baseline_drift_check"]
 
     assert drift.status is CheckStatus.VIOLATED
     assert drift.segment == "plan=a"
@@ -330,24 +340,24 @@ def test_segments_compare_the_numbers(tmp_path):
 def test_relations_with_a_mixed_column_are_known():
     numbers = np.random.default_rng(3).normal(50, 9, ROWS).round(2)
     doubled = [f"{2 * number:.2f}" for number in numbers]
-    table = frame(with_others([f"{number:.2f}" for number in numbers], "n/a", 4)).assign(doubled=doubled)
+    table = frame(replace_cells([f"{number:.2f}" for number in numbers], "n/a", 4)).assign(doubled=doubled)
     monitor = DataQualityMonitor(pairs=True)
     baseline = run_baseline(table, monitor, engine="local")
     shuffled = table.assign(doubled=doubled[::-1])
 
     found = {
-        result.check
-        for result in run_monitoring(shuffled, monitor, baseline, engine="local").results
-        if result.is_violation
+        check_result.check
+        for check_result in run_monitoring(shuffled, monitor, baseline, engine="local").results
+        if check_result.is_violation
     }
     assert found & {"association_check", "relation_check"}
     assert not run_monitoring(table, monitor, baseline, engine="local").violations.violations
 
 
 def test_how_the_distance_was_computed_can_be_explained(tmp_path):
-    baseline = run_baseline(frame(with_others(amounts(1), "n/a", 3)), MONITOR, engine="local")
+    baseline = run_baseline(frame(replace_cells(amounts(1), "n/a", 3)), MONITOR, engine="local")
     run = baseline.write(str(tmp_path / "baseline"))
-    _, findings = results_of(frame(with_others(amounts(2, 10.0), "n/a", 2)), baseline)
+    _, findings = check_amounts(frame(replace_cells(amounts(2, 10.0), "n/a", 2)), baseline)
     findings.write(str(tmp_path / "window"), baseline=None)
 
     explanation = explain("amount", str(tmp_path / "window"), str(tmp_path / "baseline"))
@@ -360,15 +370,17 @@ def test_a_stored_window_is_read_like_its_baseline():
     """The states of a window are stored as they are; how a column is read follows from the constraints."""
     monitor = DataQualityMonitor(MonitoringSettings(datatype_check_threshold=0.8))
     baseline = run_baseline(frame(amounts(1)), monitor, engine="local")
-    window = run_baseline(frame(with_others(amounts(2), "n/a", 60)), MONITOR, engine="local").state
+    window = run_baseline(frame(replace_cells(amounts(2), "n/a", 60)), MONITOR, engine="local").state
     stored = Profile.from_bytes(window.to_bytes())
-    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    quality_baseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
 
     assert not stored.feature("amount").is_numeric
-    left = {name: raw for reference, name, raw in known.raw_statistics(stored) if reference == "baseline"}
+    raw_statistics = quality_baseline.raw_statistics(stored)
+    left = {name: raw for reference, name, raw in raw_statistics if reference == "baseline"}
     assert left["amount"]["rows"] == ROWS - 60
-    results = {(result.feature, result.check): result for result in monitor.check(stored, {}, known)}
-    drift = results["amount", "baseline_drift_check"]
-    assert (drift.status is not CheckStatus.NOT_JUDGED, drift.m) == (True, ROWS - 60)
-    known = known.with_history({"previous:8": stored}, {})
-    assert known.references["previous:8"]["amount"].present == ROWS - 60
+    checks_of_amount = [check for check in monitor.check(stored, {}, quality_baseline) if check.feature == "amount"]
+    [drift] = [check for check in checks_of_amount if check.check == "baseline_drift_check"]
+    assert drift.status is not CheckStatus.NOT_JUDGED
+    assert drift.m == ROWS - 60
+    with_history = quality_baseline.with_history({"previous:8": stored}, {})
+    assert with_history.references["previous:8"]["amount"].present == ROWS - 60

@@ -37,60 +37,66 @@ class Column:
         return random.choice(self.names, rows, p=self.shares)
 
 
-def law_of(random, columns):
+def create_law(random, columns):
     nulls = random.choice([0, 0, 0.01, 0.05, 0.1, 0.2, 0.3], columns)
     return {
         f"{kind}{n}": Column(kind, random, nulls[n]) for n, kind in zip(range(columns), KINDS * columns, strict=False)
     }
 
 
-def table(law, random, rows):
+def draw_table(law, random, rows):
     return pd.DataFrame({name: column.draw(random, rows) for name, column in law.items()})
 
 
-def healthy_outcomes(baseline_rows, window_rows, columns, seeds, windows, **settings):
+def collect_healthy_outcomes(baseline_rows, window_rows, columns, seeds, windows, **settings):
     """The outcomes of healthy windows, without those whose rows look grouped by chance, which test_likeness counts."""
     outcomes = []
     monitor = DataQualityMonitor(settings=MonitoringSettings(**settings))
     for seed in seeds:
         random = np.random.default_rng(seed)
-        law = law_of(random, columns)
-        baseline = run_baseline(table(law, random, baseline_rows), monitor)
+        law = create_law(random, columns)
+        baseline = run_baseline(draw_table(law, random, baseline_rows), monitor)
         for _ in range(windows):
-            findings = run_monitoring(table(law, random, window_rows), monitor, baseline)
-            if not any("count as one" in (result.reason or "") for result in findings.results):
+            findings = run_monitoring(draw_table(law, random, window_rows), monitor, baseline)
+            if not any("count as one" in (check_result.reason or "") for check_result in findings.results):
                 outcomes.append(run_outcome(findings.results))
     return outcomes
 
 
 @pytest.mark.parametrize("rows_are", ["clustered", "independent"])
 @pytest.mark.parametrize(
-    ("baseline_rows", "rows", "least"),
+    ("baseline_rows", "rows", "minimum_share"),
     [(2_000, 1_000, 0.99), (20_000, 1_000, 0.99), (2_000, 200, 0.95), (20_000, 200, 0.95)],
 )
 @pytest.mark.parametrize("columns", [5, 20])
-def test_healthy_windows_of_independent_rows_are_unchanged(baseline_rows, rows, least, columns, rows_are):
-    outcomes = healthy_outcomes(baseline_rows, rows, columns, range(900, 906), 5, rows=rows_are)
+def test_healthy_windows_of_independent_rows_are_unchanged(baseline_rows, rows, minimum_share, columns, rows_are):
+    outcomes = collect_healthy_outcomes(baseline_rows, rows, columns, range(900, 906), 5, rows=rows_are)
 
-    assert outcomes.count(Outcome.UNCHANGED) >= least * len(outcomes)
+    assert outcomes.count(Outcome.UNCHANGED) >= minimum_share * len(outcomes)
     assert len(outcomes) >= 24
 
 
-def replaced(values, share, by, random):
+def replace_share(values, share, by, random):
     values = values.astype(object)
     values[random.random(len(values)) < share] = by
     return values
 
 
 CHANGES = {
-    "a third is missing": ("normal0", lambda values, random: replaced(values, 0.33, None, random)),
-    "half is missing": ("category4", lambda values, random: replaced(values, 0.5, None, random)),
+    "a third is missing": ("normal0", lambda values, random: replace_share(values, 0.33, None, random)),
+    "half is missing": ("category4", lambda values, random: replace_share(values, 0.5, None, random)),
     "values that were never there": ("category4", lambda values, random: values + " of another kind"),
-    "one value takes over": ("category4", lambda values, random: replaced(values, 0.8, "v2", random)),
+    "one value takes over": ("category4", lambda values, random: replace_share(values, 0.8, "v2", random)),
     "ten times as much": ("skewed1", lambda values, random: values * 10),
     "a standard deviation more": ("normal0", lambda values, random: values + 10),
     "a flag that is set": ("flag3", lambda values, random: pd.Series(np.ones(len(values), int))),
 }
+
+
+def repeat_rows(frame):
+    """As many rows, of which eight neighbours are equal."""
+    repeated = frame.loc[frame.index.repeat(8)]
+    return repeated.head(len(frame)).reset_index(drop=True)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -100,22 +106,21 @@ def test_a_large_change_is_never_called_unchanged(change, rows, order):
     name, apply = CHANGES[change]
     for seed in range(3):
         random = np.random.default_rng(seed)
-        law = {
-            each: Column(kind, random, 0.0)
-            for each, kind in zip(("normal0", "skewed1", "count2", "flag3", "category4"), KINDS, strict=True)
-        }
-        before, after = table(law, random, 600), table(law, random, rows)
+        law = {f"{kind}{index}": Column(kind, random, 0.0) for index, kind in enumerate(KINDS)}
+        before = draw_table(law, random, 600)
+        after = draw_table(law, random, rows)
         after[name] = apply(after[name], random)
+        # The order of the rows
         if order == "in groups":
-            before, after = (
-                side.loc[side.index.repeat(8)].head(len(side)).reset_index(drop=True) for side in (before, after)
-            )
+            before = repeat_rows(before)
+            after = repeat_rows(after)
         elif order == "sorted":
             before = before.sort_values(name, ignore_index=True)
         monitor = DataQualityMonitor()
         findings = run_monitoring(after, monitor, run_baseline(before, monitor))
 
-        outcomes = {each.name: each for each in feature_outcomes(findings.results)}
+        # The outcome of the changed column
+        outcomes = {feature.name: feature for feature in feature_outcomes(findings.results)}
         assert outcomes[name].outcome is not Outcome.UNCHANGED
         if outcomes[name].outcome is Outcome.CANNOT_TELL:
             assert outcomes[name].reason
@@ -124,30 +129,31 @@ def test_a_large_change_is_never_called_unchanged(change, rows, order):
 
 def test_a_change_within_a_window_that_can_show_it_is_found_nine_times_in_ten():
     # the features that are called unchanged, with half a standard deviation more
-    monitor, found, tries = DataQualityMonitor(), 0, 0
+    monitor = DataQualityMonitor()
+    found_changes = tries = 0
     for seed in range(4):
         random = np.random.default_rng(seed)
         law = {f"{kind}{n}": Column(kind, random, 0.0) for n in range(3) for kind in ("normal", "skewed", "count")}
-        before = table(law, random, 2_000)
+        before = draw_table(law, random, 2_000)
         baseline = run_baseline(before, monitor)
-        window = table(law, random, 200)
-        healthy = {
-            each.name: each.outcome for each in feature_outcomes(run_monitoring(window, monitor, baseline).results)
-        }
-        for name in [name for name, outcome in healthy.items() if name in law and outcome is Outcome.UNCHANGED]:
+        # Columns of which a healthy window can tell
+        window = draw_table(law, random, 200)
+        outcomes = feature_outcomes(run_monitoring(window, monitor, baseline).results)
+        unchanged = [feature.name for feature in outcomes if feature.outcome is Outcome.UNCHANGED]
+        for name in [name for name in unchanged if name in law]:
             moved = window.assign(**{name: law[name].draw(random, 200) + 0.5 * before[name].std()})
-            results = run_monitoring(moved, monitor, baseline).results
-            found += any(each.is_violation and each.feature == name for each in results)
+            check_results = run_monitoring(moved, monitor, baseline).results
+            found_changes += any(check.is_violation and check.feature == name for check in check_results)
             tries += 1
 
     assert tries >= 24
-    assert found >= 0.9 * tries
+    assert found_changes >= 0.9 * tries
 
 
 def test_the_sizes_are_a_setting():
     random = np.random.default_rng(1)
-    law = law_of(random, 5)
-    before, after = table(law, random, 2_000), table(law, random, 200)
+    law = create_law(random, 5)
+    before, after = draw_table(law, random, 2_000), draw_table(law, random, 200)
 
     def outcome(**sizes):
         settings = MonitoringSettings(rows="independent", change_that_matters=ChangeThatMatters(**sizes))
@@ -164,7 +170,7 @@ def test_the_sizes_are_a_setting():
 
 def test_limits_of_the_service_say_nothing_of_it():
     random = np.random.default_rng(1)
-    before = table(law_of(random, 5), random, 2_000)
+    before = draw_table(create_law(random, 5), random, 2_000)
     baseline = run_baseline(before, DataQualityMonitor(as_service=True))
 
     assert "change_that_matters" not in baseline.constraints.plain()["monitoring_config"]

@@ -74,12 +74,12 @@ def churn():
 def test_days_and_times_are_called_so_though_the_files_have_only_texts_for_them():
     texts = text_feature("day", ["2026-03-04", "2026-03-05"] * 100)
     typed = replace(text_feature("ordered_at", ["2026-03-04 05:00:00"] * 200), column_type=ColumnType.TIMESTAMP)
-    found = profile_of(texts, typed, text_feature("country", ["DE", "FR"] * 100))
+    profile = profile_of(texts, typed, text_feature("country", ["DE", "FR"] * 100))
 
-    assert [row["type"] for row in rows(MONITOR.page(MONITOR.metrics(found), [], found, None))] == [
+    assert [row["type"] for row in rows(MONITOR.page(MONITOR.metrics(profile), [], profile, None))] == [
         *("dates", "timestamp", "String"),
     ]
-    assert {row["feature"]: row["type"] for row in rows(page(found, found))} == {
+    assert {row["feature"]: row["type"] for row in rows(page(profile, profile))} == {
         "day": "dates",
         "ordered_at": "timestamp",
         "country": "String",
@@ -113,20 +113,26 @@ def test_what_did_not_change_is_a_line_each_without_a_verdict(churn):
     assert "cannot tell" not in html_of(churn)
 
 
-def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
-    names = [f"steady_{place}" for place in range(MOST_CARDS + 2)]
-    before, few = (profile_of(*(number_feature(name, list(np.linspace(0, 1, n))) for name in names)) for n in (400, 20))
-    found = page(before, few)
+def create_steady_profile(names, rows):
+    """Columns of the same numbers, from 0 to 1."""
+    values = list(np.linspace(0, 1, rows))
+    return profile_of(*(number_feature(name, values) for name in names))
 
-    assert [section.heading for section in found.sections] == ["May have changed", "How to read this"]
-    assert [card.name for card in cards(found).values()] == names[:MOST_CARDS]
-    card = cards(found)["steady_0"]
+
+def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
+    names = [f"steady_{index}" for index in range(MOST_CARDS + 2)]
+    unsure_page = page(create_steady_profile(names, 400), create_steady_profile(names, 20))
+    unsure_cards = cards(unsure_page)
+
+    assert [section.heading for section in unsure_page.sections] == ["May have changed", "How to read this"]
+    assert [card.name for card in unsure_cards.values()] == names[:MOST_CARDS]
+    card = unsure_cards["steady_0"]
     assert card.said.startswith("with 20 values a shift below ")
     assert card.hints == ("To find out: --rows independent if no rows belong together; or take longer windows",)
     assert isinstance(card.picture, Overlay)
     assert card.mark is Mark.UNSURE
     assert {"? may have changed", "✓ passed"} == {line.cells[1] for line in card.more[0].lines}
-    assert [row["feature"] for row in rows(found)] == names[MOST_CARDS:]
+    assert [row["feature"] for row in rows(unsure_page)] == names[MOST_CARDS:]
 
 
 def test_the_overlay_has_what_is_beyond_the_baseline_in_its_open_bins(churn):

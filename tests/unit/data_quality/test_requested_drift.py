@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -39,8 +40,9 @@ def share_gap(baseline, window):
 
 def cdf_gap(baseline, window):
     values = np.union1d(baseline, window)
-    shares = (np.searchsorted(np.sort(side), values, side="right") / len(side) for side in (baseline, window))
-    return float(np.abs(np.subtract(*shares)).max())
+    baseline_shares = np.searchsorted(np.sort(baseline), values, side="right") / len(baseline)
+    window_shares = np.searchsorted(np.sort(window), values, side="right") / len(window)
+    return float(np.abs(baseline_shares - window_shares).max())
 
 
 def above_noise(distance, n, m):
@@ -79,8 +81,8 @@ def members(name, method, limit):
     return {"comparison_method": method, "comparison_threshold": limit}
 
 
-def by_settings(folder, frame, given):
-    run_baseline(frame, DataQualityMonitor(settings=MonitoringSettings(**given)), engine="local").write(folder)
+def by_settings(folder, frame, limits):
+    run_baseline(frame, DataQualityMonitor(settings=MonitoringSettings(**limits)), engine="local").write(folder)
 
 
 def edited(folder, frame, edit):
@@ -91,14 +93,14 @@ def edited(folder, frame, edit):
     path.write_text(json.dumps(constraints))
 
 
-def by_editing_the_file(folder, frame, given):
-    edited(folder, frame, lambda file: file["monitoring_config"]["distribution_constraints"].update(given))
+def by_editing_the_file(folder, frame, limits):
+    edited(folder, frame, lambda file: file["monitoring_config"]["distribution_constraints"].update(limits))
 
 
-def by_editing_features(folder, frame, given):
+def by_editing_features(folder, frame, limits):
     def edit(file):
         for feature in file["features"]:
-            feature["monitoring_config_overrides"] = {"distribution_constraints": given}
+            feature["monitoring_config_overrides"] = {"distribution_constraints": limits}
 
     edited(folder, frame, edit)
 
@@ -112,10 +114,10 @@ def copies_alone(folder):
     return alone
 
 
-def drift_of(window, known, name):
-    results = run_monitoring(window, DataQualityMonitor(find_causes=False), known, engine="local").results
-    [result] = (each for each in results if (each.feature, each.check) == (name, "baseline_drift_check"))
-    return result
+def drift_of(window, reference, name):
+    check_results = run_monitoring(window, DataQualityMonitor(find_causes=False), reference, engine="local").results
+    [drift] = [check for check in check_results if check.feature == name and check.check == "baseline_drift_check"]
+    return drift
 
 
 METHODS = [("amount", "Simple"), ("amount", "Robust"), ("flag", "Robust"), ("plan", "Simple"), ("plan", "LInfinity")]
@@ -127,17 +129,21 @@ METHODS += [("plan", "ChiSquared")]
 def test_a_window_is_violated_if_and_only_if_its_distance_is_above_the_limit(tmp_path, write, name, method):
     random = np.random.default_rng(METHODS.index((name, method)))
     is_p_value = method == "ChiSquared"
-    baseline, window = table(random, ROWS), table(random, 1_500, shift=0.1 if is_p_value else 0.5)
+    baseline = table(random, ROWS)
+    window = table(random, 1_500, shift=0.1 if is_p_value else 0.5)
     distance = distances(baseline, window)[name][method]
-    limits = [(distance * factor, (factor > 1) if is_p_value else (factor < 1)) for factor in (0.9, 1.1)]
+    lower = 0.9 * distance
+    higher = 1.1 * distance
+    limits = {lower: not is_p_value, higher: is_p_value}
 
-    for number, (limit, is_violated) in enumerate(limits):
+    # By the run's folder, and by its two documents
+    for number, (limit, is_violated) in enumerate(limits.items()):
         folder = tmp_path / str(number)
         write(folder, baseline, members(name, method, limit))
-        for known in (read_baseline(folder), read_baseline(copies_alone(folder))):
-            result = drift_of(window, known, name)
-            assert (result.threshold, result.observed) == (limit, pytest.approx(distance, rel=1e-6))
-            assert result.status is (CheckStatus.VIOLATED if is_violated else CheckStatus.PASSED)
+        for reference in (read_baseline(folder), read_baseline(copies_alone(folder))):
+            drift = drift_of(window, reference, name)
+            assert (drift.threshold, drift.observed) == (limit, pytest.approx(distance, rel=1e-6))
+            assert drift.status is (CheckStatus.VIOLATED if is_violated else CheckStatus.PASSED)
 
 
 def test_a_distance_equal_to_the_limit_is_no_violation(tmp_path):
@@ -145,9 +151,9 @@ def test_a_distance_equal_to_the_limit_is_no_violation(tmp_path):
     window = pd.DataFrame({"flag": [0] * 300 + [1] * 100})  # .75 - .5
     by_settings(tmp_path, baseline, {"comparison_threshold": 0.25})
 
-    result = drift_of(window, read_baseline(tmp_path), "flag")
+    drift = drift_of(window, read_baseline(tmp_path), "flag")
 
-    assert (result.observed, result.status) == (0.25, CheckStatus.PASSED)
+    assert (drift.observed, drift.status) == (0.25, CheckStatus.PASSED)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -158,13 +164,13 @@ def test_a_limit_alone_is_one_of_the_plain_distance_and_the_file_says_so(tmp_pat
     found = distances(baseline, window)
 
     for limit in (0.001, 0.03, 0.5):
-        given = {"comparison_threshold": limit, "categorical_comparison_threshold": limit}
-        by_settings(tmp_path / str(limit), baseline, given)
-        known = read_baseline(tmp_path / str(limit))
-        methods = known.monitoring.comparison_method, known.monitoring.categorical_drift_method
+        limits = {"comparison_threshold": limit, "categorical_comparison_threshold": limit}
+        by_settings(tmp_path / str(limit), baseline, limits)
+        reference = read_baseline(tmp_path / str(limit))
+        methods = reference.monitoring.comparison_method, reference.monitoring.categorical_drift_method
         assert methods == ("Simple", "Simple")
         for name, of_methods in found.items():
-            is_violated = drift_of(window, known, name).status is CheckStatus.VIOLATED
+            is_violated = drift_of(window, reference, name).status is CheckStatus.VIOLATED
             assert is_violated == (of_methods["Simple"] > limit)
 
 
@@ -172,16 +178,20 @@ def test_a_limit_alone_is_one_of_the_plain_distance_and_the_file_says_so(tmp_pat
 def test_a_threshold_given_to_a_run_is_one_of_the_plain_distance(seed):
     random = np.random.default_rng([seed, 65])
     baseline, window = table(random, ROWS), table(random, 1_500, shift=0.08)
-    made = run_baseline(baseline, DataQualityMonitor(), engine="local")
-    known = DataQualityMonitor().known(made.constraints, None, made.state)
+    baseline_run = run_baseline(baseline, DataQualityMonitor(), engine="local")
+    reference = DataQualityMonitor().known(baseline_run.constraints, None, baseline_run.state)
 
     for name, of_methods in distances(baseline, window).items():
         distance = of_methods["Simple"]
         for factor in (0.9, 1.1):
-            given = {name: {"baseline_drift_check": distance * factor}}
-            result = drift_of(window, known.with_limits(with_thresholds(known.constraints, given)), name)
-            assert (result.observed, result.method) == (pytest.approx(distance), "Simple")
-            assert result.status is (CheckStatus.VIOLATED if factor < 1 else CheckStatus.PASSED)
+            limits = {name: {"baseline_drift_check": distance * factor}}
+            drift = drift_of(window, reference.with_limits(with_thresholds(reference.constraints, limits)), name)
+            assert (drift.observed, drift.method) == (pytest.approx(distance), "Simple")
+            assert drift.status is (CheckStatus.VIOLATED if factor < 1 else CheckStatus.PASSED)
+
+
+def add_comparator(comparator, file):
+    file["monitoring_config"]["distribution_constraints"]["comparators"] = [comparator]
 
 
 def test_comparators_decide_alone(tmp_path):
@@ -199,14 +209,12 @@ def test_comparators_decide_alone(tmp_path):
         edited(
             folder,
             baseline[["plan"]],
-            lambda file, each=comparator: file["monitoring_config"]["distribution_constraints"].update(
-                comparators=[each]
-            ),
+            partial(add_comparator, comparator),
         )
         monitored = run_monitoring(
             window[["plan"]], DataQualityMonitor(find_causes=False), read_baseline(folder), engine="local"
         )
-        violated = {each.check for each in monitored.results if each.status is CheckStatus.VIOLATED}
+        violated = {check.check for check in monitored.results if check.status is CheckStatus.VIOLATED}
         assert violated == ({"COMPARATOR_L_INFTY_HIGH"} if factor < 1 else set())
 
 

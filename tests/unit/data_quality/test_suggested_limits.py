@@ -86,15 +86,15 @@ def overrides(feature, **members):
     ],
 )
 def test_a_limit_is_suggested_if_it_equals_what_was_observed_and_nobody_insists(edit, charge, plan):
-    found = suggested_limits(edit)
+    limits = suggested_limits(edit)
 
-    assert (found.get("charge"), found["plan"]) == (charge, plan)
+    assert (limits.get("charge"), limits["plan"]) == (charge, plan)
 
 
 def test_a_share_that_settings_give_is_requested_even_if_it_is_the_suggested_one():
-    found = suggested_limits(lambda *_: None, MonitoringSettings(domain_content_threshold=1.0))
+    limits = suggested_limits(lambda *_: None, MonitoringSettings(domain_content_threshold=1.0))
 
-    assert found == {"charge": CHARGE, "plan": PLAN[:1]}
+    assert limits == {"charge": CHARGE, "plan": PLAN[:1]}
 
 
 def test_without_verdicts_that_allow_for_noise_no_limit_is_suggested():
@@ -140,14 +140,15 @@ def test_the_margins_of_earlier_releases_count_as_suggested(name):
 def test_a_folder_of_an_earlier_release_without_its_runs_allows_for_noise(tmp_path):
     for name in ("constraints.json", "statistics.json"):
         (tmp_path / name).write_bytes((ARCHIVE / name).read_bytes())
-    known = read_baseline(tmp_path)
+    reference = read_baseline(tmp_path)
 
     def completeness_of_items(rows, missing):
-        items = [None] * missing + [3.0] * (rows - missing)
-        columns = {name: ["DE"] * rows for name in known.names} | {"items": items}
-        results = run_monitoring(pd.DataFrame(columns), DataQualityMonitor(), known, engine="local").results
-        [result] = (each for each in results if (each.feature, each.check) == ("items", "completeness_check"))
-        return result
+        cells = [None] * missing + [3.0] * (rows - missing)
+        columns = {name: ["DE"] * rows for name in reference.names} | {"items": cells}
+        check_results = run_monitoring(pd.DataFrame(columns), DataQualityMonitor(), reference, engine="local").results
+        checks_of_items = [check for check in check_results if check.feature == "items"]
+        [completeness] = [check for check in checks_of_items if check.check == "completeness_check"]
+        return completeness
 
     # the limit is 0.965: 1 of 20 is below it, with a probability of 20/420 if 1 of 420 rows is missing;
     # so few rows can't show twelve points more
@@ -163,9 +164,9 @@ def test_an_edit_among_the_margins_of_an_earlier_release_is_requested():
     plain["features"][0]["completeness"] = 0.8
     plain["features"][1]["monitoring_config_overrides"]["datatype_check_threshold"] = 0.99
 
-    found = find_suggested_limits(Constraints.model_validate(plain), baseline)
+    limits = find_suggested_limits(Constraints.model_validate(plain), baseline)
 
-    assert found == OF_ARCHIVE | {"charge": {"datatype_check_threshold"}, "items": {"completeness"}}
+    assert limits == OF_ARCHIVE | {"charge": {"datatype_check_threshold"}, "items": {"completeness"}}
 
 
 def test_what_the_copy_in_its_run_says_counts_for_an_earlier_release_alone():

@@ -17,7 +17,8 @@ def sentences(*results, since=None):
 
 
 def test_checks_of_one_column_are_one_alarm_and_the_largest_alarm_comes_first():
-    small, drift = violated("b", observed=0.2), violated("a", observed=0.9, words="a drifted")
+    small = violated("b", observed=0.2)
+    drift = violated("a", observed=0.9, words="a drifted")
     also = violated("a", "completeness_check", 0.8, 0.9)
     passed = drift.model_copy(update={"status": CheckStatus.PASSED})
 

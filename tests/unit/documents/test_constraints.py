@@ -478,20 +478,24 @@ def test_settings_of_the_service_write_nothing_of_ours():
 
 
 def test_sizes_of_a_change_that_matters_are_the_files_or_a_features_own():
-    own = {"change_that_matters": {"value": 0.5}}
+    overrides = {"change_that_matters": {"value": 0.5}}
     file = {
         "version": 0.0,
         "features": [
             {"name": "a", "inferred_type": "Integral"},
-            {"name": "b", "inferred_type": "String", "monitoring_config_overrides": own},
+            {"name": "b", "inferred_type": "String", "monitoring_config_overrides": overrides},
         ],
         "monitoring_config": {"verdicts": "calibrated", "change_that_matters": {"missing": 0.2}},
     }
     constraints = Constraints.from_json(json.dumps(file))
 
-    a, b = (constraints.monitoring_of(name).change_that_matters for name in "ab")
+    # the file's, and the usual sizes where it has none
+    a = constraints.monitoring_of("a").change_that_matters
     assert (a.missing, a.standard_deviations, a.value) == (0.2, 0.5, 0.3)
+    # the feature's own, and the usual sizes for its other members
+    b = constraints.monitoring_of("b").change_that_matters
     assert (b.missing, b.standard_deviations, b.value) == (0.12, 0.5, 0.5)
+    # as it was read, and what it may not be
     assert json.loads(constraints.to_json()) == file
     file["monitoring_config"]["change_that_matters"]["missing"] = 12
     with pytest.raises(BadDocument, match=r"change_that_matters.missing is 12; it has to be a number from 0 to 1"):
@@ -560,15 +564,17 @@ LIMITS = {
 
 @pytest.mark.parametrize(("name", "value"), LIMITS.items(), ids=list(LIMITS))
 def test_a_limit_that_settings_give_is_requested_even_if_its_value_is_the_suggested_one(name, value):
-    given, suggested = MonitoringSettings(**{name: value}), MonitoringSettings()
+    suggested = MonitoringSettings()
+    requested = MonitoringSettings(**{name: value})
 
-    assert (getattr(suggested, name), suggested.requested_limits) == (value, ())
-    assert given.requested_limits == (name,)
-    assert given.as_config().plain()["requested_limits"] == [name]
+    assert getattr(suggested, name) == value
+    assert suggested.requested_limits == ()
+    assert requested.requested_limits == (name,)
+    assert requested.as_config().plain()["requested_limits"] == [name]
 
 
 @pytest.mark.parametrize(
-    ("given", "methods"),
+    ("arguments", "methods"),
     [
         pytest.param({}, ("Robust", "LInfinity"), id="nothing"),
         pytest.param({"comparison_threshold": 0.5}, ("Simple", "LInfinity"), id="a limit of numbers alone"),
@@ -581,23 +587,26 @@ def test_a_limit_that_settings_give_is_requested_even_if_its_value_is_the_sugges
         ),
     ],
 )
-def test_a_limit_given_alone_is_one_of_the_plain_distance(given, methods):
-    drift = MonitoringSettings(**given).as_config().distribution_constraints
+def test_a_limit_given_alone_is_one_of_the_plain_distance(arguments, methods):
+    drift = MonitoringSettings(**arguments).as_config().distribution_constraints
 
     assert (drift.comparison_method, drift.categorical_drift_method) == methods
 
 
 def test_the_methods_of_a_file_stay_whatever_its_limits():
-    found = settings({"verdicts": "calibrated", "distribution_constraints": {"comparison_threshold": 0.5}})
+    drift = settings({"verdicts": "calibrated", "distribution_constraints": {"comparison_threshold": 0.5}})
 
-    assert (found.comparison_method, found.comparison_threshold, found.requested_limits) == ("Robust", 0.5, ())
+    assert drift.comparison_method == "Robust"
+    assert drift.comparison_threshold == 0.5
+    assert drift.requested_limits == ()
 
 
 def test_requested_limits_of_the_file_and_of_a_feature_add_up():
     config = {"verdicts": "calibrated", "requested_limits": ["completeness"]}
-    found = settings(config, monitoring_config_overrides={"requested_limits": ["comparison_threshold"]})
+    overrides = {"requested_limits": ["comparison_threshold"]}
+    limits = settings(config, monitoring_config_overrides=overrides).requested_limits
 
-    assert found.requested_limits == ("completeness", "comparison_threshold")
+    assert limits == ("completeness", "comparison_threshold")
 
 
 def test_a_requested_limit_that_no_file_has_is_refused():

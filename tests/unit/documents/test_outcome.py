@@ -33,34 +33,37 @@ def result(status, feature="age", check=DRIFT, **members):
 )
 def test_the_worst_check_decides(statuses, outcome):
     checks = ["a_check", "b_check", "c_check"]
-    results = [result(status, check=check) for status, check in zip(statuses, checks, strict=False)]
+    check_results = [result(status, check=check) for status, check in zip(statuses, checks, strict=False)]
 
-    assert run_outcome(results) is outcome
-    assert [feature.outcome for feature in feature_outcomes(results)] == ([outcome] if outcome else [])
+    assert run_outcome(check_results) is outcome
+    assert [feature.outcome for feature in feature_outcomes(check_results)] == ([outcome] if outcome else [])
 
 
 def test_each_feature_has_its_own_outcome_with_reason_and_advice():
-    results = [
+    check_results = [
         result("passed", "age"),
         result("cannot tell", "sex", reason="few rows", advice="more rows"),
         result("violated", "plan"),
         result("not judged", "id"),
     ]
 
-    assert [(each.name, each.outcome.value, each.reason, each.advice) for each in feature_outcomes(results)] == [
+    assert [
+        (feature.name, feature.outcome.value, feature.reason, feature.advice)
+        for feature in feature_outcomes(check_results)
+    ] == [
         ("age", "unchanged", None, None),
         ("sex", "cannot tell", "few rows", "more rows"),
         ("plan", "changed", None, None),
     ]
-    assert [each.name for each in unsure_features(results)] == ["sex"]
-    assert run_outcome(results) is Outcome.CHANGED
+    assert [feature.name for feature in unsure_features(check_results)] == ["sex"]
+    assert run_outcome(check_results) is Outcome.CHANGED
 
 
 def test_another_reference_decides_only_where_the_baseline_does_not():
-    beside = result("cannot tell", against="previous:8")
+    other_reference = result("cannot tell", against="previous:8")
 
-    assert run_outcome([result("passed"), beside]) is Outcome.UNCHANGED
-    assert run_outcome([result("not judged"), beside]) is Outcome.CANNOT_TELL
+    assert run_outcome([result("passed"), other_reference]) is Outcome.UNCHANGED
+    assert run_outcome([result("not judged"), other_reference]) is Outcome.CANNOT_TELL
     assert run_outcome([result("passed"), result("violated", against="previous:8")]) is Outcome.CHANGED
 
 
@@ -79,7 +82,7 @@ def test_what_only_stands_beside_the_verdict_takes_no_part():
 def test_metrics_of_groups_are_named_as_in_histories():
     members = {"metric": "DPL", "facet_value": "F"}
 
-    assert [each.name for each in feature_outcomes([result("passed", "sex", **members)])] == ["DPL (sex=F)"]
+    assert [feature.name for feature in feature_outcomes([result("passed", "sex", **members)])] == ["DPL (sex=F)"]
 
 
 def test_runs_of_earlier_releases_are_read_by_their_number_of_violations():

@@ -20,17 +20,20 @@ from spark_model_monitor.reports.alerts import (
     write_alerts,
 )
 
-OK, IN_ALERT, CANNOT_TELL = "OK", "InAlert", "CannotTell"
-
-
+OK = "OK"
+IN_ALERT = "InAlert"
+CANNOT_TELL = "CannotTell"
 UNSURE = "unsure"
 
 
 def hour(number, violations):
     """The window of the hour `number` of a day. violations: UNSURE if there are none, and nobody can tell."""
     name = f"2026-01-31T{number:02}:00:00Z"
-    count = 0 if violations == UNSURE else violations
-    outcome = Outcome.CANNOT_TELL if violations == UNSURE else outcome_of_count(count)
+    count = violations
+    outcome = outcome_of_count(count)
+    if violations == UNSURE:
+        count = 0
+        outcome = Outcome.CANNOT_TELL
     return MonitoredWindow(window=name, time=name, violations=count, run_id=f"run{number}", outcome=outcome)
 
 

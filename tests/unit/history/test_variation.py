@@ -103,14 +103,18 @@ def test_only_windows_without_an_alarm_count_until_somebody_accepts_one(tmp_path
 
 
 def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebody_accepts_it(tmp_path):
-    outcomes = {"age": "cannot tell", "plan": "unchanged"}
-    features = [("baseline", name, RAW | {"rows": 3.0, "outcome": outcome}) for name, outcome in outcomes.items()]
-    write_history(history_of(tmp_path, entry(1)).with_window(entry(3), features))
+    unsure_age = RAW | {"rows": 3.0, "outcome": "cannot tell"}
+    unchanged_plan = RAW | {"rows": 3.0, "outcome": "unchanged"}
+    history = history_of(tmp_path, entry(1))
+    history = history.with_window(entry(3), [("baseline", "age", unsure_age), ("baseline", "plan", unchanged_plan)])
+    write_history(history)
     history = read_history(str(tmp_path / "2026/03/01/00"))
+    accepted = history.accepted(entry(3).window, ["age"])
 
     past = history.past("baseline")
-    assert {name: raw["rows"].tolist() for name, raw in past.items()} == {"age": [1.0], "plan": [3.0]}
-    assert sorted(rows(history.accepted(entry(3).window, ["age"]).past("baseline"))) == [1.0, 3.0]
+    assert past["age"]["rows"].tolist() == [1.0]
+    assert past["plan"]["rows"].tolist() == [3.0]
+    assert sorted(rows(accepted.past("baseline"))) == [1.0, 3.0]
 
 
 def test_a_history_of_an_earlier_release_has_no_outcomes(tmp_path):
@@ -131,39 +135,46 @@ def test_it_keeps_the_last_windows(tmp_path):
     """And the first ones, which show how the feature varies; of another baseline they are gone."""
     history = history_of(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 50)))
 
-    later = [int(each.run_id) for each in history.entries]
-    assert later == [*range(MOST_EXAMPLES), *range(50, MOST_WINDOWS + 50)]
-    assert [int(window.run_id) for window in replaced(history).entries] == [*range(51, MOST_WINDOWS + 51)]
+    first_windows = range(MOST_EXAMPLES)
+    last_windows = range(50, MOST_WINDOWS + 50)
+    assert list_hours(history) == [*first_windows, *last_windows]
+    later_entry = entry(MOST_WINDOWS + 50, baseline="other")
+    history = history.with_window(later_entry, [("baseline", "age", RAW)])
+    assert list_hours(history) == [*range(51, MOST_WINDOWS + 51)]
 
 
-def replaced(history):
-    """The history after a window of another baseline."""
-    return history.with_window(entry(MOST_WINDOWS + 50, baseline="other"), [("baseline", "age", RAW)])
+def list_hours(history):
+    """The hours of the history's windows, which are the ids of their runs."""
+    return [int(window.run_id) for window in history.entries]
 
 
-def outcomes_of(tmp_path, *outcomes):
+def create_history(tmp_path, *outcomes):
     """Windows with these outcomes, each with its number as its rows."""
     history = read_history(str(tmp_path / "2026/03/01/00"))
     for hour, outcome in enumerate(outcomes):
-        raw = RAW | {"rows": float(hour), "alarmed": outcome == "changed", "outcome": outcome}
+        is_alarm = outcome == "changed"
+        raw = RAW | {"rows": float(hour), "alarmed": is_alarm, "outcome": outcome}
         history = history.with_window(entry(hour), [("baseline", "age", raw)])
     return history
 
 
 def test_the_first_windows_are_examples_and_a_change_that_lasts_is_not_learnt(tmp_path):
-    history = outcomes_of(tmp_path, *["unchanged"] * (MOST_EXAMPLES + 20))
+    outcomes = ["unchanged"] * (MOST_EXAMPLES + 20)
+    history = create_history(tmp_path, *outcomes)
 
     assert rows(history.past("baseline", "b")) == [*range(MOST_EXAMPLES)]
 
 
 def test_what_could_not_be_judged_is_no_example_and_what_was_accepted_is_one(tmp_path):
     outcomes = ["unchanged", "changed", "cannot tell", *["unchanged"] * MOST_EXAMPLES]
-    history = outcomes_of(tmp_path, *outcomes)
+    history = create_history(tmp_path, *outcomes)
 
-    first = [0, *range(3, MOST_EXAMPLES + 2)]
-    assert rows(history.past("baseline", "b")) == first
-    accepted = history.accepted(entry(1).window).accepted(entry(2).window, ["age"])
-    assert sorted(rows(accepted.past("baseline", "b"))) == sorted([*first, 1, 2])
+    examples = [0, *range(3, MOST_EXAMPLES + 2)]
+    assert rows(history.past("baseline", "b")) == examples
+    history = history.accepted(entry(1).window)
+    history = history.accepted(entry(2).window, ["age"])
+    accepted_rows = rows(history.past("baseline", "b"))
+    assert sorted(accepted_rows) == [0, 1, 2, *examples[1:]]
 
 
 def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had_no_alarm(tmp_path):
@@ -172,7 +183,8 @@ def test_windows_of_an_earlier_release_without_outcomes_are_examples_if_they_had
     table = pq.read_table(tmp_path / "history.parquet").drop_columns(["outcome"])
     pq.write_table(table, tmp_path / "history.parquet")
 
-    assert rows(read_history(str(tmp_path / "2026/03/01/00")).past("baseline", "b")) == [0.0, 2.0]
+    old_history = read_history(str(tmp_path / "2026/03/01/00"))
+    assert rows(old_history.past("baseline", "b")) == [0.0, 2.0]
 
 
 def published(tmp_path, hour, value):
@@ -208,9 +220,9 @@ def hours(tmp_path_factory):
     ],
 )
 def test_a_reference_is_the_sum_of_the_windows_that_it_names(hours, reference, now, values):
-    found = hours.profile(reference, entry(now).time, {"age"})
+    profile = hours.profile(reference, entry(now).time, {"age"})
 
-    kept = None if found is None else sorted(found.feature("age").kll.levels[0].tolist())
+    kept = None if profile is None else sorted(profile.feature("age").kll.levels[0].tolist())
     assert kept == values
 
 

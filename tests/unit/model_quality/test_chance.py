@@ -116,10 +116,10 @@ def test_three_positive_rows_cannot_tell_of_recall():
 
 def test_a_metric_that_is_much_worse_in_so_few_rows_is_never_called_unchanged():
     # 9 of 10 right before, 6 of 10 now: by chance once in 20 windows, which no budget of alarms allows
-    results, _ = checked(of_accuracy(900, 1_000), of_accuracy(6, 10), ModelQualityMonitor(BINARY))
+    check_results, _ = checked(of_accuracy(900, 1_000), of_accuracy(6, 10), ModelQualityMonitor(BINARY))
 
-    assert results["accuracy"].status is CheckStatus.CANNOT_TELL
-    assert results["accuracy"].possible_change
+    assert check_results["accuracy"].status is CheckStatus.CANNOT_TELL
+    assert check_results["accuracy"].possible_change
 
 
 def test_healthy_windows_of_a_thousand_rows_are_unchanged():
@@ -127,8 +127,8 @@ def test_healthy_windows_of_a_thousand_rows_are_unchanged():
     outcomes = []
     for _ in range(20):
         rights = [random.binomial(rows, 0.9) for rows in (10_000, 1_000)]
-        results, _ = checked(of_accuracy(rights[0], 10_000), of_accuracy(rights[1], 1_000))
-        outcomes.append(run_outcome(results.values()))
+        check_results, _ = checked(of_accuracy(rights[0], 10_000), of_accuracy(rights[1], 1_000))
+        outcomes.append(run_outcome(check_results.values()))
 
     assert outcomes == [Outcome.UNCHANGED] * 20
 

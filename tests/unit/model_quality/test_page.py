@@ -169,13 +169,16 @@ def test_a_calm_page_names_the_metric_that_is_closest_to_its_threshold():
 
 
 def test_a_calm_page_names_the_metric_that_chance_explains_least():
-    before, now = of_counts(800, 100, 900, 200), of_counts(780, 100, 900, 220)
+    before = of_counts(800, 100, 900, 200)
+    now = of_counts(780, 100, 900, 220)
     state = outcomes_of(BINARY, "1" * 800 + "0" * 1_000 + "1" * 200, "1" * 900 + "0" * 1_100)
 
-    results = check_all(now, ModelBaseline.from_documents(suggest(before), None, state))
-    said = headline_of(results)
+    check_results = check_all(now, ModelBaseline.from_documents(suggest(before), None, state))
+    detail = headline_of(check_results).detail
 
-    least = min((result for result in results if result.p is not None), key=lambda result: result.p)
-    assert least.p < min(result.p for result in results if result.metric == "precision")
-    assert f"The closest is {least.metric}: " in said.detail
-    assert said.detail.endswith(f"; by chance alone: {once_in(least.p)}.")
+    tested = [metric for metric in check_results if metric.p is not None]
+    rarest = min(tested, key=lambda metric: metric.p)
+    [precision] = [metric for metric in check_results if metric.metric == "precision"]
+    assert rarest.p < precision.p
+    assert f"The closest is {rarest.metric}: " in detail
+    assert detail.endswith(f"; by chance alone: {once_in(rarest.p)}.")

@@ -50,17 +50,17 @@ def documents(measurement, tolerance=INTERVAL):
     )
 
 
-def baseline_of(constraints, statistics=None, state=None, copy=None):
+def read_documents(constraints, statistics=None, state=None, copy=None):
     read = ModelQualityConstraints.from_json(json.dumps(constraints))
     read_statistics = ModelQualityStatistics.from_json(json.dumps(statistics)) if statistics else None
     return ModelBaseline.from_documents(read, read_statistics, state, copy)
 
 
 def verdicts(window, baseline):
-    return {result.metric: result for result in check_all(window, baseline)}
+    return {check_result.metric: check_result for check_result in check_all(window, baseline)}
 
 
-def of_accuracy(right, rows):
+def create_outcomes(right, rows):
     """Outcomes of two classes, half of them positive, so many predicted right."""
     labels = np.arange(rows) % 2
     return outcomes_of(BINARY, labels, np.where(np.arange(rows) < right, labels, 1 - labels))
@@ -116,7 +116,7 @@ def test_the_two_documents_tell_which_limits_are_suggested(edit, requested, with
         else:
             constraints[name] = value
 
-    baseline = baseline_of(constraints, statistics, state if with_states else None)
+    baseline = read_documents(constraints, statistics, state if with_states else None)
 
     assert baseline.suggested_limits == ALL - requested
 
@@ -124,25 +124,25 @@ def test_the_two_documents_tell_which_limits_are_suggested(edit, requested, with
 def test_without_statistics_and_states_every_limit_applies_as_written():
     constraints, _ = documents(measure_accuracy(900, 1_000))
 
-    result = verdicts(measure_accuracy(899, 1_000), baseline_of(constraints))["accuracy"]
+    check_result = verdicts(measure_accuracy(899, 1_000), read_documents(constraints))["accuracy"]
 
-    assert (result.status, result.p) == (CheckStatus.VIOLATED, None)
+    assert (check_result.status, check_result.p) == (CheckStatus.VIOLATED, None)
 
 
 def test_statistics_without_a_number_of_rows_tell_nothing_of_noise():
     constraints, statistics = documents(measure_accuracy(900, 1_000))
     del statistics["dataset"]
 
-    result = verdicts(measure_accuracy(899, 1_000), baseline_of(constraints, statistics))["accuracy"]
+    check_result = verdicts(measure_accuracy(899, 1_000), read_documents(constraints, statistics))["accuracy"]
 
-    assert (result.status, result.p) == (CheckStatus.VIOLATED, None)
+    assert (check_result.status, check_result.p) == (CheckStatus.VIOLATED, None)
 
 
 def test_a_limit_the_other_way_round_is_a_persons():
     constraints, statistics = documents(of_counts(8, 1, 9, 2))
     constraints["binary_classification_constraints"]["recall"]["comparison_operator"] = "GreaterThanThreshold"
 
-    assert baseline_of(constraints, statistics).suggested_limits == ALL - {"recall"}
+    assert read_documents(constraints, statistics).suggested_limits == ALL - {"recall"}
 
 
 def test_a_limit_of_a_metric_that_gets_none_is_a_persons_whatever_its_value():
@@ -152,7 +152,7 @@ def test_a_limit_of_a_metric_that_gets_none_is_a_persons_whatever_its_value():
     constraints["binary_classification_constraints"]["log_loss"] = limit
     state = outcomes_of(SCORED, ["1", "0", "1"], ["1", "0", "0"], [0.9, 0.2, 0.4])
 
-    assert "log_loss" not in baseline_of(constraints, None, state).suggested_limits
+    assert "log_loss" not in read_documents(constraints, None, state).suggested_limits
 
 
 def test_a_requested_limit_that_the_file_does_not_have_is_refused():
@@ -160,7 +160,7 @@ def test_a_requested_limit_that_the_file_does_not_have_is_refused():
     constraints["requested_limits"] = ["recall", "recal"]
 
     with pytest.raises(BadDocument, match=r'requested_limits\[1\] is "recal", which has no limit here; it may name re'):
-        baseline_of(constraints)
+        read_documents(constraints)
 
 
 @pytest.mark.parametrize("where", ["states", "statistics", "neither"])
@@ -170,12 +170,12 @@ def test_a_requested_limit_that_the_file_does_not_have_is_refused():
 def test_an_edited_limit_decides_at_exactly_its_value(where, right, status):
     constraints, statistics = documents(measure_accuracy(9_000, 10_000))
     constraints["binary_classification_constraints"]["accuracy"]["threshold"] = 0.85
-    state = of_accuracy(9_000, 10_000) if where == "states" else None
+    state = create_outcomes(9_000, 10_000) if where == "states" else None
 
-    baseline = baseline_of(constraints, statistics if where == "statistics" else None, state)
-    result = verdicts(measure_accuracy(right, 10_000), baseline)["accuracy"]
+    baseline = read_documents(constraints, statistics if where == "statistics" else None, state)
+    check_result = verdicts(measure_accuracy(right, 10_000), baseline)["accuracy"]
 
-    assert (result.status, result.p) == (status, None)
+    assert (check_result.status, check_result.p) == (status, None)
 
 
 @pytest.mark.parametrize("text", ["absolute:0", "absolute:0.02", "relative:5%"])
@@ -184,22 +184,22 @@ def test_a_tolerance_in_figures_is_a_persons_limit_even_where_it_is_0(text):
     measurement = of_counts(400, 0, 500, 100)
     constraints, statistics = documents(measurement, Tolerance.parse(text))
 
-    baseline = baseline_of(constraints, statistics, outcomes_of(BINARY, ["1", "0"], ["1", "0"]))
-    result = verdicts(of_counts(400, 1, 499, 100), baseline)["false_positive_rate"]
+    baseline = read_documents(constraints, statistics, outcomes_of(BINARY, ["1", "0"], ["1", "0"]))
+    check_result = verdicts(of_counts(400, 1, 499, 100), baseline)["false_positive_rate"]
 
     assert set(constraints["requested_limits"]) == ALL
     assert baseline.suggested_limits == frozenset()
-    assert result.status is (CheckStatus.PASSED if text == "absolute:0.02" else CheckStatus.VIOLATED)
+    assert check_result.status is (CheckStatus.PASSED if text == "absolute:0.02" else CheckStatus.VIOLATED)
 
 
 # Documents without states: the file's standard_deviation decides
 
 
-def of_file(right, rows, deviation):
+def baseline_from_file(right, rows, deviation):
     """A baseline of the service's two files, whose accuracy has this standard deviation."""
     constraints, statistics = documents(measure_accuracy(right, rows), BARE)
     statistics["binary_classification_metrics"]["accuracy"]["standard_deviation"] = deviation
-    return baseline_of(constraints, statistics)
+    return read_documents(constraints, statistics)
 
 
 def test_the_deviation_of_the_file_says_how_many_rows_count():
@@ -207,10 +207,10 @@ def test_the_deviation_of_the_file_says_how_many_rows_count():
     deviation = (0.9 * 0.1 / 2_500.5 / 5) ** 0.5
     window = measure_accuracy(870, 1_000)
 
-    few = verdicts(window, of_file(9_000, 10_000, deviation))["accuracy"]
-    all_rows = verdicts(window, of_file(9_000, 10_000, 1e-6))["accuracy"]
+    small_window = verdicts(window, baseline_from_file(9_000, 10_000, deviation))["accuracy"]
+    all_rows = verdicts(window, baseline_from_file(9_000, 10_000, 1e-6))["accuracy"]
 
-    assert few.p == pytest.approx(stats.hypergeom.sf(129, 3_500, 130 + 250, 1_000), rel=1e-6)
+    assert small_window.p == pytest.approx(stats.hypergeom.sf(129, 3_500, 130 + 250, 1_000), rel=1e-6)
     assert all_rows.p == pytest.approx(stats.hypergeom.sf(129, 11_000, 130 + 1_000, 1_000), rel=1e-6)
 
 
@@ -225,7 +225,10 @@ def test_the_deviation_of_the_file_says_how_many_rows_count():
     ],
 )
 def test_a_file_of_the_service_without_states_is_judged_by_its_deviation(deviation, right, status):
-    assert verdicts(measure_accuracy(right, 1_000), of_file(9_000, 10_000, deviation))["accuracy"].status is status
+    assert (
+        verdicts(measure_accuracy(right, 1_000), baseline_from_file(9_000, 10_000, deviation))["accuracy"].status
+        is status
+    )
 
 
 def test_a_mean_error_has_the_larger_of_the_files_error_and_that_of_so_many_rows():
@@ -236,18 +239,18 @@ def test_a_mean_error_has_the_larger_of_the_files_error_and_that_of_so_many_rows
     reported = statistics["regression_metrics"]["mae"]
     error = window.metrics["mae"].estimate
 
-    results = {}
+    check_results = {}
     for deviation in (1e-6, 0.02):
         reported["standard_deviation"] = deviation
-        results[deviation] = verdicts(window, baseline_of(constraints, statistics))["mae"]
+        check_results[deviation] = verdicts(window, read_documents(constraints, statistics))["mae"]
 
-    apart = error.value - reported["value"]
-    as_the_window = apart / (error.standard_error * 2**0.5)
-    wider = apart / (5**0.5 * 0.02 * 2**0.5)  # the larger variance counts for both
-    assert results[1e-6].p == pytest.approx(stats.t.sf(as_the_window, error.degrees_of_freedom))
-    assert results[0.02].p == pytest.approx(stats.t.sf(wider, error.degrees_of_freedom))
-    assert results[1e-6].status is CheckStatus.VIOLATED
-    assert results[0.02].status is CheckStatus.PASSED
+    difference = error.value - reported["value"]
+    as_the_window = difference / (error.standard_error * 2**0.5)
+    wider = difference / (5**0.5 * 0.02 * 2**0.5)  # the larger variance counts for both
+    assert check_results[1e-6].p == pytest.approx(stats.t.sf(as_the_window, error.degrees_of_freedom))
+    assert check_results[0.02].p == pytest.approx(stats.t.sf(wider, error.degrees_of_freedom))
+    assert check_results[1e-6].status is CheckStatus.VIOLATED
+    assert check_results[0.02].status is CheckStatus.PASSED
 
 
 # Baselines of earlier releases, whose limits had a margin: tests/archives/0.1.0-model-quality, written by 0.1.0
@@ -316,10 +319,14 @@ def test_the_limits_of_an_earlier_release_are_suggested_and_a_worse_model_is_fou
     healthy = monitored(kind, folder, rows_of_archive(kind, random, 500))
     worse = monitored(kind, folder, rows_of_archive(kind, random, 2_000, worse=0.15))
 
-    tested = [result for result in healthy.results if result.p is not None and result.metric != "label_given_score"]
+    tested = [
+        check_result
+        for check_result in healthy.results
+        if check_result.p is not None and check_result.metric != "label_given_score"
+    ]
     assert len(tested) == LIMITS[kind]
-    assert not [result for result in healthy.results if result.is_violation]
-    assert [result for result in worse.results if result.is_violation]
+    assert not [check_result for check_result in healthy.results if check_result.is_violation]
+    assert [check_result for check_result in worse.results if check_result.is_violation]
 
 
 @pytest.mark.parametrize("how", IN_PLACE)
@@ -329,9 +336,13 @@ def test_an_edited_limit_of_an_earlier_release_decides_at_exactly_its_value(how,
     value = float((rows["label"] - rows["prediction"]).abs().mean())
 
     statuses = []
-    for place, limit in enumerate((value * (1 - 1e-6), value * (1 + 1e-6))):
-        folder = archived("regression", tmp_path / str(place), **how, limits={"mae": limit})
-        [mae] = [result for result in monitored("regression", folder, rows).results if result.metric == "mae"]
+    for number, limit in enumerate((value * (1 - 1e-6), value * (1 + 1e-6))):
+        folder = archived("regression", tmp_path / str(number), **how, limits={"mae": limit})
+        [mae] = [
+            check_result
+            for check_result in monitored("regression", folder, rows).results
+            if check_result.metric == "mae"
+        ]
         assert mae.p is None
         statuses.append(mae.status)
 
@@ -365,9 +376,14 @@ def test_a_baseline_can_be_moved_without_its_runs_and_its_states(tmp_path):
     window = rows_of_archive("binary", random, 2_000)
     worse = rows_of_archive("binary", random, 2_000, worse=0.1)
 
-    for place in (folder, moved):
-        assert not [result for result in monitored("binary", str(place), window).results if result.is_violation]
-        violated = {each.metric for each in monitored("binary", str(place), worse).results if each.is_violation}
+    for baseline_folder in (folder, moved):
+        assert not [
+            check_result
+            for check_result in monitored("binary", str(baseline_folder), window).results
+            if check_result.is_violation
+        ]
+        findings = monitored("binary", str(baseline_folder), worse)
+        violated = {metric.metric for metric in findings.results if metric.is_violation}
         assert violated >= {"accuracy", "recall", "auc"}
 
 
@@ -377,21 +393,21 @@ def test_a_merge_keeps_the_edits_and_its_other_limits_are_suggested(tmp_path):
     folders = [written(tmp_path / "first", first, recall=0.5), written(tmp_path / "second", second)]
 
     merge_runs([str(folder) for folder in folders], str(tmp_path / "both"))
-    known = read_baseline(str(tmp_path / "both"), ModelQualityMonitor(PLANS["binary"]))
+    reference = read_baseline(str(tmp_path / "both"), ModelQualityMonitor(PLANS["binary"]))
 
-    assert known.constraints.binary_classification_constraints["recall"].threshold == 0.5
-    assert known.constraints.requested_limits == ()
-    assert known.suggested_limits == (ALL | {"auc"}) - {"recall"}
+    assert reference.constraints.binary_classification_constraints["recall"].threshold == 0.5
+    assert reference.constraints.requested_limits == ()
+    assert reference.suggested_limits == (ALL | {"auc"}) - {"recall"}
 
 
 def test_a_promoted_baseline_keeps_its_edits_and_its_other_limits_are_suggested(tmp_path):
     folder = written(tmp_path / "first", rows_of_archive("binary", np.random.default_rng(9), 500), recall=0.5)
 
     promote(str(folder), "1", str(tmp_path / "baselines"), datetime(2026, 3, 4, tzinfo=timezone.utc))
-    known = read_baseline(str(tmp_path / "baselines"), ModelQualityMonitor(PLANS["binary"]))
+    reference = read_baseline(str(tmp_path / "baselines"), ModelQualityMonitor(PLANS["binary"]))
 
-    assert known.constraints.binary_classification_constraints["recall"].threshold == 0.5
-    assert known.suggested_limits == (ALL | {"auc"}) - {"recall"}
+    assert reference.constraints.binary_classification_constraints["recall"].threshold == 0.5
+    assert reference.suggested_limits == (ALL | {"auc"}) - {"recall"}
 
 
 def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_path):
@@ -401,9 +417,10 @@ def test_statistics_beside_the_constraints_are_found_without_being_named(tmp_pat
     alone.mkdir()
     shutil.copy(folder / "constraints.json", alone / "constraints.json")
 
-    found, lacking = (of_files(str(place / "constraints.json"), None, monitor) for place in (folder, alone))
+    with_statistics = of_files(str(folder / "constraints.json"), None, monitor)
+    lacking = of_files(str(alone / "constraints.json"), None, monitor)
 
-    assert found.suggested_limits == ALL | {"auc"}
+    assert with_statistics.suggested_limits == ALL | {"auc"}
     assert lacking.suggested_limits == frozenset()
     hints = monitor.hints(outcomes_of(PLANS["binary"], ["1"], ["1"], [0.9]), TOLD, lacking)
     assert [hint.hint for hint in hints] == ["limits_as_written"]
@@ -422,7 +439,7 @@ def numbers(random, rows):
     return labels, labels + random.standard_t(6, rows)
 
 
-def known_ways(plan, rows):
+def list_baselines(plan, rows):
     """What a run may know of one baseline: its states, its two files, and its limits without our list."""
     state = outcomes_of(plan, *rows)
     monitor = ModelQualityMonitor(plan)
@@ -449,11 +466,11 @@ def test_healthy_windows_alarm_within_the_budget_whatever_is_known_of_the_baseli
     random = np.random.default_rng(31)
     alarms = dict.fromkeys(("states", "files", "no list", "bare"), 0)
     for _ in range(200):
-        baselines = known_ways(plan, sample(random, 1_000))
+        baselines = list_baselines(plan, sample(random, 1_000))
         window = measured(plan, *sample(random, window_rows))
         for name, baseline in baselines.items():
-            results = check_all(window, baseline)
-            alarms[name] += any(result.status is CheckStatus.VIOLATED for result in results)
+            check_results = check_all(window, baseline)
+            alarms[name] += any(check_result.status is CheckStatus.VIOLATED for check_result in check_results)
 
     # At 1/720, 2 or more of 200 have a chance of 3 %
     assert max(alarms["states"], alarms["files"], alarms["no list"]) <= 1
@@ -463,7 +480,7 @@ def test_healthy_windows_alarm_within_the_budget_whatever_is_known_of_the_baseli
 def test_a_model_that_got_much_worse_is_found_in_every_window():
     random = np.random.default_rng(32)
     plan = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True, with_predictions=False)
-    baselines = known_ways(plan, two_classes(random, 1_000))
+    baselines = list_baselines(plan, two_classes(random, 1_000))
 
     for _ in range(30):
         truth, _, scores = two_classes(random, 400)
@@ -473,13 +490,13 @@ def test_a_model_that_got_much_worse_is_found_in_every_window():
 
 
 def test_replays_of_the_service_test_nothing():
-    state = of_accuracy(900, 1_000)
+    state = create_outcomes(900, 1_000)
     monitor = replace(ModelQualityMonitor(BINARY), as_service=True)
     statistics, constraints, _ = monitor.documents(state, monitor.metrics(state))
 
-    known = monitor.known(constraints, statistics, state)
+    reference = monitor.known(constraints, statistics, state)
 
-    assert (known.suggested_limits, known.evidence, known.reported) == (frozenset(), None, {})
+    assert (reference.suggested_limits, reference.evidence, reference.reported) == (frozenset(), None, {})
 
 
 # The history's lines
@@ -500,15 +517,19 @@ def test_the_history_calls_a_line_a_threshold_if_it_separates_the_violated_windo
         label = np.arange(1_000) % 2
         return outcomes(pd.DataFrame({"label": label, "prediction": label ^ (np.arange(1_000) >= right)}), plan)
 
+    # A baseline, perhaps edited
     baseline = run_baseline(rows(850), monitor, engine="local")
-    known = baseline.constraints.plain()
+    plain = baseline.constraints.plain()
     for name, threshold in edits.items():
-        known["binary_classification_constraints"][name]["threshold"] = threshold
-    known = monitor.known(ModelQualityConstraints.from_json(json.dumps(known)), None, baseline.state)
+        plain["binary_classification_constraints"][name]["threshold"] = threshold
+    constraints = ModelQualityConstraints.from_json(json.dumps(plain))
+    reference = monitor.known(constraints, None, baseline.state)
+
+    # Three hours, of which the last one is worse
     for hour, right in enumerate((860, 845, 700)):
         start = datetime(2026, 3, 4, hour, tzinfo=timezone.utc)
         context = RunContext(start, start + timedelta(hours=1))
-        findings = run_monitoring(rows(right), monitor, known, context=context, engine="local")
+        findings = run_monitoring(rows(right), monitor, reference, context=context, engine="local")
         findings.write(tmp_path / str(hour))
 
     history = read_history([str(tmp_path)])

@@ -17,7 +17,7 @@ def suite_of(*results):
     return suite
 
 
-def cases_of(suite):
+def read_cases(suite):
     return suite.findall("testcase")
 
 
@@ -31,22 +31,20 @@ def test_violations_fail_what_nobody_can_tell_is_skipped_and_the_rest_passes():
 
     counts = {"tests": "4", "failures": "1", "skipped": "2", "errors": "0"}
     assert suite.attrib == {"name": "spark-model-monitor DATA_QUALITY", **counts}
-    found = {
-        case.get("name"): [(each.tag, each.get("message"), each.text) for each in case] for case in cases_of(suite)
-    }
+    found = {case.get("name"): [(tag.tag, tag.get("message"), tag.text) for tag in case] for case in read_cases(suite)}
     assert found == {
         "data_type_check": [("failure", "plan: 3 % are no numbers", "Only 97.0%")],
         "completeness_check": [],
         "baseline_drift_check": [("skipped", "4 values are few", "take more rows")],
         "range_check": [("skipped", "the baseline has no numbers", None)],
     }
-    assert {case.get("classname") for case in cases_of(suite)} == {"DATA_QUALITY.plan"}
+    assert {case.get("classname") for case in read_cases(suite)} == {"DATA_QUALITY.plan"}
 
 
 def test_the_suite_has_the_outcome_of_the_run():
     suite = suite_of(result("range_check", CheckStatus.CANNOT_TELL), result("data_type_check", CheckStatus.PASSED))
 
-    assert [(each.get("name"), each.get("value")) for each in suite.iter("property")] == [("outcome", "cannot tell")]
+    assert [(tag.get("name"), tag.get("value")) for tag in suite.iter("property")] == [("outcome", "cannot tell")]
     assert [*suite_of(result("range_check", CheckStatus.NOT_JUDGED)).iter("property")] == []
 
 
@@ -54,10 +52,10 @@ def test_what_is_no_violation_of_the_run_fails_nothing():
     # as Model Monitor has none for attributions of one feature (E6.2)
     suite = suite_of(result("attribution_change_check", CheckStatus.VIOLATED))
 
-    assert (suite.get("failures"), len(cases_of(suite))) == ("0", 1)
+    assert (suite.get("failures"), len(read_cases(suite))) == ("0", 1)
 
 
 def test_names_that_xml_can_not_hold_are_written_as_python_writes_them():
     suite = suite_of(result("data_type_check", CheckStatus.PASSED, feature='a\x00<b>\ufffe"'))
 
-    assert cases_of(suite)[0].get("classname") == 'DATA_QUALITY.a\\x00<b>\\ufffe"'
+    assert read_cases(suite)[0].get("classname") == 'DATA_QUALITY.a\\x00<b>\\ufffe"'

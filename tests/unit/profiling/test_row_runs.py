@@ -67,21 +67,33 @@ def test_texts_that_are_no_numbers_are_told_apart_by_hashes():
 
 
 def test_texts_among_numbers_are_left_out_of_them():
-    found = runs_of(range(800), texts=lambda row: "n/a" if row % 5 == 0 else None if row % 5 == 1 else str(row))[1]
+    def text_of_row(row):
+        if row % 5 == 0:
+            return "n/a"
+        if row % 5 == 1:
+            return None
+        return str(row)
 
-    assert all(all(number % 5 > 1 for number in run) for run in numbers(found))
-    assert {
-        (run.rows, len(values_of([run], numeric=True)[0]), len(values_of([run], numeric=False)[0]))
-        for run in found.runs
-    } == {(25, 15, 20)}
-    assert rows_of_values(found.runs, numeric=True).tolist() == [20.0] * 32
-    assert rows_of_values(found.runs, numeric=False).tolist() == [25.0] * 32
+    mixed = runs_of(range(800), texts=text_of_row)[1]
+
+    for run, run_numbers in zip(mixed.runs, numbers(mixed), strict=True):
+        assert run.rows == 25
+        assert len(run_numbers) == 15
+        assert all(number % 5 > 1 for number in run_numbers)
+        hashes, _ = values_of([run], numeric=False)
+        assert len(hashes) == 20
+    assert rows_of_values(mixed.runs, numeric=True).tolist() == [20.0] * 32
+    assert rows_of_values(mixed.runs, numeric=False).tolist() == [25.0] * 32
 
 
 def test_a_run_with_fewer_numbers_than_texts_has_no_numbers():
-    found = runs_of(range(800), texts=lambda row: str(row) if row % 5 < 2 else "n/a")[1]
+    cells = [str(row) for row in range(800)]
+    for row in range(800):
+        if row % 5 > 1:
+            cells[row] = "n/a"
+    mixed = runs_of(range(800), texts=cells.__getitem__)[1]
 
-    assert numbers(found) == [[]] * 32
+    assert numbers(mixed) == [[]] * 32
 
 
 def test_missing_cells_are_rows_without_a_value():

@@ -39,14 +39,9 @@ def test_the_worst_stand_first_and_of_those_the_oldest():
         Watched("new", State.WAITING, "DATA_QUALITY"),
     ]
 
-    assert [line["model"] for line in lines_of(page_of_all(watched, "shop"))] == [
-        "old",
-        "young",
-        "unread",
-        "unsure",
-        "new",
-        "fine",
-    ]
+    page = page_of_all(watched, "shop")
+    models = [line["model"] for line in lines_of(page)]
+    assert models == ["old", "young", "unread", "unsure", "new", "fine"]
 
 
 def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():

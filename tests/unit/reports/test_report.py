@@ -184,13 +184,13 @@ def test_what_nobody_can_tell_stands_by_itself_with_the_reason_and_what_to_do(tm
     put(tmp_path, 3, {"device": 0.0, "age": 0.0}, results=[unsure("device"), drift("age", 0.0)])
 
     html = report_of(Request([str(tmp_path)])).html
-    said = words(html)
-    assert "? Cannot tell whether 1 of 2 features changed: device." in said
-    assert "device: with 40 values a shift may go unseen. To find out: take longer windows." in said
-    assert "There is nothing to do" not in said
-    assert re.search(r"May have changed .* device .* No change seen 1 of 2 features .* age", said)
-    assert "windows that may have changed 1" in said
-    assert "03:00 0 200 may have changed: device" in said
+    page_text = words(html)
+    assert "? Cannot tell whether 1 of 2 features changed: device." in page_text
+    assert "device: with 40 values a shift may go unseen. To find out: take longer windows." in page_text
+    assert "There is nothing to do" not in page_text
+    assert re.search(r"May have changed .* device .* No change seen 1 of 2 features .* age", page_text)
+    assert "windows that may have changed 1" in page_text
+    assert "03:00 0 200 may have changed: device" in page_text
     assert 'class="verdict unsure"' in html
     assert re.findall(r'<[ai] (?:href="[^"]*" )?class="(\w+)"[^>]*>([✓?\d])<', html) == [("good", "✓"), ("unsure", "?")]
 

@@ -34,21 +34,27 @@ def config(folder, *flags, hour=22):
 
 def findings(violations, records=100, hints=(), unsure=()):
     """What any monitor found, so many violations, as far as telling looks at it. unsure: of which it can't tell."""
-    outcome = Outcome.CHANGED if violations else Outcome.CANNOT_TELL if unsure else Outcome.UNCHANGED
-    told = [FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason="few rows", advice="more") for name in unsure]
+    outcome = Outcome.CANNOT_TELL if unsure else Outcome.UNCHANGED
+    if violations:
+        outcome = Outcome.CHANGED
+    unsure_features = []
+    for name in unsure:
+        feature = FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason="few rows", advice="more")
+        unsure_features.append(feature)
     names = [f"feature {index}" for index in range(violations)]
     check = {"check": "data_type_check", "status": CheckStatus.VIOLATED, "observed": 0.5, "threshold": 1.0}
+    check_results = [CheckResult(feature=name, **check) for name in names]
+    reported_violations = []
+    for name in names:
+        violation = Violation(feature_name=name, constraint_check_type="data_type_check", description="…")
+        reported_violations.append(violation)
     return SimpleNamespace(
         count=violations,
-        violations=Violations(
-            violations=tuple(
-                Violation(feature_name=name, constraint_check_type="data_type_check", description="…") for name in names
-            )
-        ),
-        results=in_alarms([CheckResult(feature=name, **check) for name in names], {}),
+        violations=Violations(violations=tuple(reported_violations)),
+        results=in_alarms(check_results, {}),
         headline=lambda: None,
         outcome=outcome,
-        unsure=tuple(told),
+        unsure=tuple(unsure_features),
         current=SimpleNamespace(ledger=SimpleNamespace(kept=records)),
         hints=tuple(Hint(hint="swapped_columns", features=("a", "b"), description=text) for text in hints),
         published=(PublishedMetric("total_number_of_violations", violations, unit="Count"),),
@@ -83,18 +89,23 @@ def test_a_message_is_sent_when_the_alert_changes_and_not_again(telling):
 
 def test_a_window_that_cannot_tell_is_a_state_of_its_own_and_never_ok(telling):
     with http_server(200) as server:
-        for hour, unsure in ((10, ()), (11, ("sex",)), (12, ("sex",)), (13, ())):
-            telling(findings(0, unsure=unsure), "--sink", f"webhook:{server.url}", hour=hour)
+        unsure_by_hour = {10: (), 11: ("sex",), 12: ("sex",), 13: ()}
+        for hour, unsure in unsure_by_hour.items():
+            unsure_findings = findings(0, unsure=unsure)
+            telling(unsure_findings, "--sink", f"webhook:{server.url}", hour=hour)
 
     assert statuses(server) == ["CannotTell", "OK"]
-    report = json.loads(server.requests[0][2])
-    assert (report["status"], report["outcome"]) == ("Completed", "cannot tell")
-    assert report["unsure"] == {"count": 1, "first": [{"name": "sex", "reason": "few rows", "advice": "more"}]}
-    windows = read_alerts(config(telling.folder).output_path).windows
-    assert [(window.outcome, window.unsure) for window in windows[:2]] == [
-        (Outcome.UNCHANGED, None),
-        (Outcome.CANNOT_TELL, ("sex",)),
-    ]
+    _, _, body = server.requests[0]
+    report = json.loads(body)
+    assert report["status"] == "Completed"
+    assert report["outcome"] == "cannot tell"
+    assert report["unsure"]["count"] == 1
+    assert report["unsure"]["first"] == [{"name": "sex", "reason": "few rows", "advice": "more"}]
+    first, second, *_ = read_alerts(config(telling.folder).output_path).windows
+    assert first.outcome is Outcome.UNCHANGED
+    assert first.unsure is None
+    assert second.outcome is Outcome.CANNOT_TELL
+    assert second.unsure == ("sex",)
 
 
 def test_the_log_names_what_was_violated(telling, caplog):

@@ -127,8 +127,9 @@ def test_without_exponents_scientific_numbers_are_text():
 
     assert kinds.tolist() == [DataType.TEXT, DataType.TEXT, DataType.FRACTIONAL, DataType.INTEGRAL]
     assert np.isnan(parse_numbers(cells, accept_exponents=False)).tolist() == [True, True, False, False]
-    others = classify(pa.array([".5", ".5e1"]), accept_exponents=False).tolist()
-    assert others == [DataType.OTHER_NUMBER, DataType.TEXT]
+    without_digit_before = pa.array([".5", ".5e1"])
+    kinds = classify(without_digit_before, accept_exponents=False)
+    assert kinds.tolist() == [DataType.OTHER_NUMBER, DataType.TEXT]
 
 
 @pytest.mark.parametrize("values", [[], [None], [None, None]], ids=len)

@@ -236,11 +236,17 @@ def test_the_tail_of_a_skewed_mean_is_that_of_a_gamma_distribution(skewness, z):
 def test_missing_values_are_a_component_if_there_are_any():
     assert of_missing((0, 100), (0, 50)) == ()
     (more,) = of_missing((50, 1_000), (20, 100))
-    assert more.p == pytest.approx(2 * stats.hypergeom.sf(19, 1_100, 70, 100))
-    assert (more.effect, more.direction) == (pytest.approx(0.15), "up")
+    p_of_more = 2 * stats.hypergeom.sf(19, 1_100, 70, 100)
+    assert more.p == pytest.approx(p_of_more)
+    assert more.effect == pytest.approx(0.15)
+    assert more.direction == "up"
+
     (fewer,) = of_missing((120, 1_000), (3, 100))
-    assert fewer.p == pytest.approx(2 * stats.hypergeom.cdf(3, 1_100, 123, 100))
-    assert (fewer.effect, fewer.direction) == (pytest.approx(0.09), "down")
+    p_of_fewer = 2 * stats.hypergeom.cdf(3, 1_100, 123, 100)
+    assert fewer.p == pytest.approx(p_of_fewer)
+    assert fewer.effect == pytest.approx(0.09)
+    assert fewer.direction == "down"
+
     (same,) = of_missing((100, 1_000), (10, 100))
     assert same.p == 1.0
 
@@ -257,7 +263,8 @@ def test_missing_values_are_a_component_if_there_are_any():
 )
 def test_missing_values_are_tested_from_the_least_effect_on(baseline, window, is_tested):
     (found,) = of_missing(baseline, window)
-    assert (found.p < 1) is is_tested
+    has_p_value = found.p < 1
+    assert has_p_value is is_tested
 
 
 def test_infinities_are_values_beyond_all_others():

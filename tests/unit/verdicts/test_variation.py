@@ -10,7 +10,6 @@ from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.verdicts import components
 from spark_model_monitor.statistics.verdicts.components import Component, Samples
-from spark_model_monitor.statistics.verdicts.likeness import belong_together, likenesses, rows_as_one
 from spark_model_monitor.statistics.verdicts.multiplicity import combined
 from spark_model_monitor.statistics.verdicts.parts import Parts, between_shares
 from spark_model_monitor.statistics.verdicts.variation import (
@@ -28,10 +27,6 @@ from spark_model_monitor.statistics.verdicts.variation import (
 )
 from spark_model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
 from spark_model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
-
-
-def likeness(values, sizes, *, are_numbers):
-    return likenesses([(values, sizes, are_numbers)])[0]
 
 
 def of_numbers(baseline, current):
@@ -446,74 +441,6 @@ def test_columns_together_say_what_each_says_alone():
             assert each.tolist() == [one.raw()[name][0].tolist() for one in alone], name
         shares = [share for share, _ in together.between(5)]
         assert shares == [next(one.between(5))[0] for one in alone]
-
-
-def ranks_of(values):
-    return (values.argsort().argsort() / len(values) - 0.5)[None, :]
-
-
-@pytest.mark.parametrize("size", [4, 10, 20])
-def test_equal_neighbours_count_as_one(size):  # Kish 1965: the design effect of clusters of equal rows is their size
-    values = np.repeat(np.random.default_rng(size).standard_normal(4000 // size), size)
-
-    found, certain = rows_as_one(ranks_of(values), np.full(31, 128))
-    assert found == pytest.approx(size, rel=0.3)
-    assert certain > 10
-
-
-def test_rows_of_which_a_third_of_the_variance_is_that_of_their_user_count_as_their_design_effect():
-    random = np.random.default_rng(5)
-    values = np.repeat(random.standard_normal(400), 10) * (1 / 3) ** 0.5 + random.standard_normal(4000) * (2 / 3) ** 0.5
-
-    assert rows_as_one(ranks_of(values), np.full(31, 128))[0] == pytest.approx(
-        1 + 9 / 3, rel=0.3
-    )  # Kish: 1 + (m - 1) rho
-
-
-def test_neither_rows_by_themselves_nor_a_change_on_the_way_look_like_groups():
-    random = np.random.default_rng(6)
-    for place in range(20):
-        values = random.standard_normal(1024)
-        values[512 if place % 2 else 1024 :] += 3
-        assert rows_as_one(ranks_of(values), np.full(8, 128))[1] < 5
-
-
-def test_too_few_rows_say_nothing_of_groups():
-    assert rows_as_one(np.zeros((1, 7)), np.array([7])) == (0.0, 0.0)
-    assert rows_as_one(ranks_of(np.arange(6.0)), np.array([6])) == (0.0, 0.0)
-
-
-def columns_of(random, rows, alike):
-    """Numbers, whole ones, texts of four values and of two, whose rows have a share of their variance from their group of 20."""
-    sizes = np.array([rows]) if rows < 256 else np.full(rows // 128, 128)
-    for kind in range(20):
-        drawn = np.repeat(random.standard_normal(rows // 20 + 1), 20)[:rows] * alike**0.5
-        drawn = (drawn + random.standard_normal(rows) * (1 - alike) ** 0.5)[: sizes.sum()]
-        yield from (
-            [(drawn, sizes, True)],
-            [(np.floor(4 * drawn), sizes, True)],
-            [(np.digitize(drawn, [-1, 0, 1.5]), sizes, False)],
-            [(drawn > 0.5, sizes, False)],
-        )[kind % 4]
-
-
-@pytest.mark.parametrize("rows", [200, 1_000])
-def test_rows_by_themselves_seldom_look_like_groups_whatever_the_columns_and_groups_mostly_do(rows):
-    random = np.random.default_rng(rows)
-
-    def looks_grouped(alike):
-        return belong_together([certain for _, certain in likenesses([*columns_of(random, rows, alike)])], rows)
-
-    assert sum(looks_grouped(0) for _ in range(60)) <= 17  # 0.15 each: above that with a chance below 0.01
-    assert sum(looks_grouped(0.4) for _ in range(60)) >= 57
-
-
-def test_columns_are_looked_at_together_as_each_alone():
-    random = np.random.default_rng(3)
-    columns = [*columns_of(random, 1_000, 0.2)]
-    columns[3] = (columns[3][0][:700], np.array([100] * 7), False)
-
-    assert likenesses(columns) == [likeness(*column[:2], are_numbers=column[2]) for column in columns]
 
 
 def test_a_text_of_many_values_leads_nowhere_while_nothing_changes():

@@ -24,8 +24,8 @@ from spark_model_monitor.monitors.bias.metrics import (
     Undefined,
 )
 from spark_model_monitor.registry import Entry
-from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
-from spark_model_monitor.statistics.verdicts.likeness import ROOM, rows_as_one
+from spark_model_monitor.statistics.verdicts.design_effect import MARGIN, design_effects
+from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -104,7 +104,7 @@ def likeness_of(
     blocks = counts.blocks.reshape(len(counts.blocks), -1)
     told, scores = _scores_of(counts, counts.blocks.sum(axis=0), names)
     rows, alone = blocks.sum(axis=0), blocks[-1]
-    found = likeness_in_blocks(
+    found = design_effect_in_blocks(
         scores @ blocks[:-1].T, scores**2 @ rows, blocks[:-1].sum(axis=1), scores**2 @ alone, alone.sum()
     )
     return _of_each(told, found, names)
@@ -119,8 +119,12 @@ def likeness_of_runs(counts: FacetCounts, kinds: NDArray[np.int64], sizes: NDArr
     names = [*PRE_TRAINING, *POST_TRAINING]
     by_kind = np.stack([counts.cells[..., :-1].sum(axis=-1), counts.cells[..., -1]], axis=-1)
     told, scores = _scores_of(counts, by_kind, names)
-    found, _ = rows_as_one(scores[:, kinds], sizes, answers=range(len(told))) if told else (np.zeros(0), None)
-    return _of_each(told, np.maximum(ROOM * found, 1.0), names)
+    if not told:
+        return _of_each(told, np.zeros(0), names)
+    by_row = scores[:, kinds]
+    by_row -= by_row.mean(axis=1, keepdims=True)
+    rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(told)))])
+    return _of_each(told, np.maximum(MARGIN * rows_as_one, 1.0), names)
 
 
 def _scores_of(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:

@@ -83,7 +83,11 @@ from spark_model_monitor.statistics.states.contingency import (
 )
 from spark_model_monitor.statistics.states.rows import values_of
 from spark_model_monitor.statistics.states.segments import fits
-from spark_model_monitor.statistics.verdicts.likeness import are_sorted, likeness_of_neighbours
+from spark_model_monitor.statistics.verdicts.design_effect import (
+    ScoredColumn,
+    is_constant_in_runs,
+    neighbours_design_effect,
+)
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +208,8 @@ class BiasMonitor(Monitor):
     def grouped(self, known: BiasBaseline, counts: Contingency, runs: Sequence[RowRuns]) -> BiasBaseline:
         if not runs:
             return known
-        plan, likeness = ContingencyPlan.from_text(counts.plan), {}
+        plan = ContingencyPlan.from_text(counts.plan)
+        likeness = {}
         columns, chosen = [values_of(each.runs, numeric=True) for each in runs], chosen_of(counts, plan)
         label, *prediction = columns[len(plan.facets) :]
         answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
@@ -215,8 +220,10 @@ class BiasMonitor(Monitor):
         if chosen.predicted is not None:
             outcomes[1] = _are_of(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
         for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
-            looked_at = [(*each, False) for each in (column, label, *answers)]
-            if any(are_sorted(values) for values, *_ in looked_at) or likeness_of_neighbours(looked_at) == 1:
+            looked_at = [values for values, _ in (column, label, *answers)]
+            if any(is_constant_in_runs(values) for values in looked_at):
+                continue
+            if neighbours_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
                 continue
             table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
             found: dict[str, float] = {}

@@ -63,8 +63,9 @@ def page_of(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
 
 
 def _place(result: CheckResult) -> tuple[str, ...]:
-    members, segment = result.model_extra or {}, (result.segment or "") if result.is_of_one_segment else ""
-    return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or "", segment
+    members = result.model_extra or {}
+    segment = result.segment if result.is_of_one_segment else None
+    return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or "", segment or ""
 
 
 def _sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:

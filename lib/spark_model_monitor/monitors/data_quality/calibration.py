@@ -72,8 +72,9 @@ class Column:
     baseline's most frequent value, for texts and flags. unseen: the share of values that the baseline lacks, beyond the
     share that is new by nature. present: the share of the baseline's rows that have a value.
     windows: number of earlier ones, or parts of the baseline, that show how much the column varies; phi: by what factor
-    more than independent rows; certain_phi: by what factor at least. groups: how many rows count as one. unfit: why
-    there are no windows. family: the family whose level it shares.
+    more than independent rows; certain_phi: by what factor at least. groups: how many rows count as one. group_column: the
+    column that explains why they are alike, if nobody named it. unfit: why there are no windows. family: the family whose
+    level it shares.
     """
 
     components: tuple[Component, ...] = ()
@@ -87,6 +88,7 @@ class Column:
     phi: float = 1.0
     certain_phi: float = 1.0
     groups: float = 1.0
+    group_column: str | None = None
     unfit: str | None = None
     family: str = DRIFT
 
@@ -126,12 +128,13 @@ class Calibration:
         groups: float = 1.0,
         least: float = 0.0,
         rows_form_groups: bool = True,
+        group_column: str | None = None,
     ) -> Finding:
         """A finding about a suggested limit: a violation only if the window is worse than the baseline by more than chance.
 
         Otherwise it has passed, with the p-value and the reason. lacking, rows: of the baseline. groups: how many rows count
         as one. least: a lower bound for the p-value. rows_form_groups: whether such a bound comes from groups of rows, and not
-        only from how windows vary.
+        only from how windows vary. group_column: the column that shows these groups, if nobody named it.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
@@ -147,7 +150,7 @@ class Calibration:
         if chance_of_more(lacking, rows, current_lacking, finding.m) <= level / tests:  # for independent rows
             if rows_form_groups:
                 reason = f"{BREAK_THE_LIMIT.format(number=current_lacking, rows=finding.m)}; {GROUPED}"
-                return passed.unsure(reason, NAME_GROUPS)
+                return passed.unsure(reason, advice_on_groups(group_column))
             return passed.but(reason=AS_WINDOWS_VARY)
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
         enough = NEVER_ENOUGH if fewest is None else ENOUGH.format(fewest=fewest)
@@ -156,10 +159,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
-    """Two sides of a feature whose column is requested. groups, unfit, family: of that feature. tested: whether tests
-    count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for them. others: how
-    much other columns vary. known: another side whose values don't count as new. follows_values: whether the past shows
-    the most frequent values of this baseline one by one.
+    """Two sides of a feature whose column is requested. groups, group_column, unfit, family: of that feature.
+    tested: whether tests count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for
+    them. others: how much other columns vary. known: another side whose values don't count as new. follows_values: whether
+    the past shows the most frequent values of this baseline one by one.
     """
 
     baseline: FeatureDistribution
@@ -172,6 +175,7 @@ class ColumnRequest:
     others: Others | None = None
     known: FeatureDistribution | None = None
     follows_values: bool = False
+    group_column: str | None = None
 
     @property
     def lacking(self) -> Lacking:
@@ -215,7 +219,7 @@ def _untested(asked: ColumnRequest) -> Column | None:
     baseline, current = asked.baseline, asked.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    column = Column(unfit=asked.unfit, family=asked.family)
+    column = Column(unfit=asked.unfit, family=asked.family, group_column=asked.group_column)
     if asked.past is None and not asked.tested:
         column.phi = column.certain_phi = column.groups = asked.groups.of_values
     column.present = baseline.completeness
@@ -248,12 +252,8 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     components = [allowed_for(component, now, past, groups, others) for component in column.components]
     is_numeric = asked.baseline.numbers is not None and asked.current.numbers is not None
     if not is_numeric:
-        new = now["unseen"]
-        if new and asked.known is not None:
-            old = {*(asked.baseline.categories or ()), *(asked.known.categories or ())}
-            new = sum(count for value, count in (asked.current.categories or {}).items() if value not in old)
-            new /= asked.current.present
-        components.append(unseen(now, past, column.samples.share, groups, new))
+        new_share = now["unseen"] if asked.known is None else _share_of_new_values(asked, asked.known)
+        components.append(unseen(now, past, column.samples.share, groups, new_share))
     if asked.follows_values and len(asked.baseline.frequent_values):
         counts = count_frequent_values(asked.baseline, asked.current)
         value = compare_values(*counts, column.samples, now, past, groups, others)
@@ -261,8 +261,17 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
     certain = certain_phi("location" if is_numeric else "cell", now, past, groups.of_values, others)
     column.certain_phi = max(certain, groups.new_values)
-    column.components, column.windows = tuple(components), len(past["rows"])
-    column.phi, column.groups = max(widest, groups.new_values), groups.of_values
+    column.components = tuple(components)
+    column.windows = len(past["rows"])
+    column.phi = max(widest, groups.new_values)
+    column.groups = groups.of_values
+
+
+def _share_of_new_values(asked: ColumnRequest, earlier: FeatureDistribution) -> float:
+    """The share of a text's values that neither the baseline nor earlier windows have."""
+    old = {*(asked.baseline.categories or ()), *(earlier.categories or ())}
+    counts = asked.current.categories or {}
+    return sum(count for value, count in counts.items() if value not in old) / asked.current.present
 
 
 def _rarest_cell(component: Component, value: Component) -> Component:
@@ -282,12 +291,17 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
     return dict(columns)
 
 
-# The verdict on one column's drift: violated; "cannot tell" if a change that matters may have gone unseen; passed.
+# The verdict on one column's drift: violated; "cannot tell" if a change that matters may have gone unseen, or if a column
+# that nobody named explains why rows are alike; passed.
 
 
 NO_HISTORY = "no earlier windows: how much this column varies between windows is unknown"
 GROUPED = "its rows come in groups, so the window says less than as many independent rows would"
 INDEPENDENT = "rows assumed independent"
+SCATTERED = (
+    "rows with the same {column!r} are alike and lie scattered, so the window says less than as many independent rows "
+    "would"
+)
 IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 LEARNT = "as {windows} earlier windows or parts of the baseline vary"
 UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations may go unseen"
@@ -301,6 +315,7 @@ FEWER_MISSING = "{points:.3g} points fewer values are missing than in the baseli
 SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"  # the words for a smallest change
 
 NAME_GROUPS = "name the column that says which rows belong together (--group-column), or --rows independent if none do"
+NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
 ENOUGH_ROWS = "; about {rows:,} rows would show a change that matters"
 LONGER_WINDOWS = "take longer windows"
 LONGER_BASELINE = "take a longer baseline"
@@ -312,6 +327,11 @@ LOOK_FOR_DEFAULT = "make sure that no default stands in their place"
 
 RARE = 0.05
 """The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
+
+
+def advice_on_groups(group_column: str | None) -> str:
+    """What would tell where rows form groups. group_column: the column that shows them, if nobody named it."""
+    return NAME_GROUPS if group_column is None else NAME_GROUP_COLUMN.format(column=group_column)
 
 
 def verdict(
@@ -370,7 +390,9 @@ def _allow_for_groups(finding: Finding, threshold: float, column: Column) -> Fin
     if column.phi > 1 and column.samples is not None and column.distance is not None:
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if low <= threshold:
-            return finding.unsure(f"{LARGE_GAP.format(gap=column.distance)}; {GROUPED}", NAME_GROUPS)
+            return finding.unsure(
+                f"{LARGE_GAP.format(gap=column.distance)}; {GROUPED}", advice_on_groups(column.group_column)
+            )
     return finding
 
 
@@ -402,6 +424,8 @@ def _unless_unseen(
     if gap > gap_that_matters:
         reason = f"{LARGE_GAP.format(gap=gap)}; {finding.reason}"
         return finding.unsure(reason, _advice(column, calibration), is_change_seen=True)
+    if column.group_column is not None:
+        return finding.unsure(SCATTERED.format(column=column.group_column), advice_on_groups(column.group_column))
     # values that so few rows have can't change that many rows
     is_in_enough_rows = column.present >= matters.value
     if is_in_enough_rows and smallest > size:
@@ -429,7 +453,7 @@ def _advice(column: Column, calibration: Calibration) -> str:
     """What would tell."""
     steps = []
     if column.groups > 1:
-        steps.append(NAME_GROUPS)
+        steps.append(advice_on_groups(column.group_column))
     if column.unfit is not None:
         steps.append(NAME_TIME)
     if not steps and not calibration.rows_are_independent:
@@ -449,11 +473,12 @@ def judge_missing(
     phi: float = 1.0,
     *,
     rows_form_groups: bool = False,
+    group_column: str | None = None,
 ) -> Finding:
     """A completeness check that passed, unless more or fewer missing values may have gone unseen.
 
     phi: by what factor their number varies at least, relative to independent rows. rows_form_groups: whether this is
-    because the window's rows form groups.
+    because the window's rows form groups. group_column: the column that shows these, if nobody named it.
     """
     if finding.status is not CheckStatus.PASSED or finding.observed is None or not finding.m or not baseline.rows:
         return finding
@@ -465,7 +490,7 @@ def judge_missing(
     smallest = smallest_missing(missing, baseline.num_rows, finding.m, level / tests, phi=phi)
     if math.isfinite(smallest):
         finding = finding.but(smallest_change=smallest)
-    advice = f"{NAME_GROUPS}; or {LONGER_WINDOWS}" if rows_form_groups else LONGER_WINDOWS
+    advice = f"{advice_on_groups(group_column)}; or {LONGER_WINDOWS}" if rows_form_groups else LONGER_WINDOWS
     if increase > matters.missing:
         return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
     if -increase > matters.missing:

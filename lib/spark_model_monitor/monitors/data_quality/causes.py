@@ -58,7 +58,8 @@ def candidates_of(
 ) -> Iterator[Candidate]:
     """Columns with few values, and numbers by their quartiles in the baseline. left_out: names."""
     for position, feature in enumerate(profile.features):
-        name, before = feature.name, known.get(feature.name)
+        name = feature.name
+        before = known.get(name)
         if name in left_out or before is None:
             continue
         numbers = before.numbers.step_cdf().finite() if before.numbers is not None and feature.is_numeric else None

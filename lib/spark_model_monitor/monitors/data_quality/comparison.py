@@ -21,6 +21,11 @@ from spark_model_monitor.documents.constraints import (
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.design_effects import (
+    INDEPENDENT_ROWS,
+    FeatureDesignEffect,
+    WindowDesignEffects,
+)
 from spark_model_monitor.monitors.data_quality.distributions import (
     BASELINE,
     CANNOT_TELL,
@@ -80,8 +85,8 @@ class QualityBaseline(StoredBaseline):
     suggested_limits: the names of the limits that the baseline suggested, by feature. profile: the baseline's states; None
     if unavailable. references: the other distributions to compare with, by name. history: how earlier windows varied from
     each reference. volume: their numbers of rows and their freshness. seasons: what earlier windows show of features that
-    may follow the clock. attributions: each feature's share of the model's attributions. groups: how many rows of the
-    window count as one. exact_classes: whether all cells of a column of numbers have to be numbers, as in the service.
+    may follow the clock. attributions: each feature's share of the model's attributions. design_effects: how many rows
+    of the window count as one. exact_classes: whether all cells of a column of numbers have to be numbers, as in the service.
     source: opens the baseline's rows again; None if unknown. beside: the last window compared with it, shared by checks and
     hints. kept: results that are the same for all windows.
     """
@@ -95,7 +100,7 @@ class QualityBaseline(StoredBaseline):
     volume: Volume | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
-    groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    design_effects: WindowDesignEffects = field(default_factory=WindowDesignEffects)
     exact_classes: bool = False
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     beside: list[Comparison] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -240,11 +245,11 @@ class QualityBaseline(StoredBaseline):
     ) -> Mapping[str, float] | None:
         """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""
         baseline = self.distributions.get(feature)
-        whole = of_window(before, now)
-        if whole is None:
+        statistics = of_window(before, now)
+        if statistics is None:
             return None
-        raw = of_window(among(before, baseline), among(now, baseline)) or whole
-        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": whole["rows"]}
+        raw = of_window(among(before, baseline), among(now, baseline)) or statistics
+        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": statistics["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
         """The same baseline with at most this share of healthy runs that may alarm."""
@@ -268,13 +273,13 @@ class QualityBaseline(StoredBaseline):
         }
         return replace(self, constraints=constraints, suggested_limits=suggested_limits)
 
-    def with_groups(self, groups: Mapping[str, tuple[float, float]]) -> QualityBaseline:
+    def with_design_effects(self, effects: WindowDesignEffects) -> QualityBaseline:
         """The same baseline for a window in which this many rows count as one, by feature."""
-        if not groups:
+        if not effects.by_feature:
             return self
-        found = replace(self, groups=groups)
-        found.__dict__.update(kept=self.kept, settings=self.settings, monitoring=self.monitoring)  # unchanged by groups
-        return found
+        baseline = replace(self, design_effects=effects)
+        baseline.__dict__.update(kept=self.kept, settings=self.settings, monitoring=self.monitoring)  # the same
+        return baseline
 
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same baseline with each feature's share of the model's attributions."""
@@ -446,29 +451,51 @@ class FeatureComparison:
         return None if baseline is None or window is None else (baseline, window)
 
     @property
-    def rows_stand_alone(self) -> bool:
-        """Whether the baseline's parts, and earlier windows, differ no more than independent rows do."""
-        return self.past(BASELINE) is not None and self.known_groups == 1 and not self.whole.groups
+    def has_independent_rows(self) -> bool:
+        """Whether the baseline's parts, and earlier windows, differ no more than independent rows do, and the window's own
+        rows are not alike.
+        """
+        if self.past(BASELINE) is None or self.window_design_effect != INDEPENDENT_ROWS:
+            return False
+        return bool(self.past_design_effect == 1)
+
+    @property
+    def window_design_effect(self) -> FeatureDesignEffect:
+        """How many rows of the window count as one, by its own rows."""
+        return self.whole.design_effects.by_feature.get(self.constraints.name, INDEPENDENT_ROWS)
 
     @of_baseline
-    def known_groups(self) -> float:
+    def past_design_effect(self) -> float:
         """How many rows count as one, by the baseline's parts and earlier windows; NaN if these don't show it."""
         past = self.past(BASELINE)
         return group_size(past) if past is not None else 1.0
 
-    @cached_property
-    def new_groups(self) -> float:
+    @property
+    def new_design_effect(self) -> float:
         """How many rows of the window count as one, if baseline parts and earlier windows don't show it; else 1."""
-        (found, _), shown = self.whole.groups.get(self.constraints.name, (1.0, 1.0)), self.known_groups
-        return found if found > LARGEST_GROWTH * (1.0 if math.isnan(shown) else shown) else 1.0
+        of_values = self.window_design_effect.of_values
+        past = 1.0 if math.isnan(self.past_design_effect) else self.past_design_effect
+        return of_values if of_values > LARGEST_GROWTH * past else 1.0
+
+    @property
+    def design_effect(self) -> float:
+        """How many rows count as one, according to all the evidence."""
+        past = 1.0 if math.isnan(self.past_design_effect) else self.past_design_effect
+        return max(self.new_design_effect, past)
+
+    @property
+    def suspected_group_column(self) -> str | None:
+        """The column that explains why this feature's rows are alike, if nobody named it."""
+        is_alike = self.window_design_effect != INDEPENDENT_ROWS
+        return self.whole.design_effects.group_column if is_alike else None
 
     @cached_property
     def groups(self) -> Groups:
         """How many rows of the window count as one."""
-        found = self.whole.groups
-        if not found:
+        effect = self.window_design_effect
+        if effect == INDEPENDENT_ROWS:
             return ALONE
-        return Groups(*found.get(self.constraints.name, (1.0, 1.0)), self.new_groups, self.whole.new_groups)
+        return Groups(effect.of_values, effect.of_missing, self.new_design_effect, effect.of_missing)
 
     @cached_property
     def chance_of_missing(self) -> float:
@@ -488,14 +515,9 @@ class FeatureComparison:
         past, now = self.past(BASELINE), of_window(self.baseline, self.now)
         if past is None or now is None:
             return max(1.0, self.groups.of_missing)
-        others = self.whole.others(BASELINE)
-        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, others)
+        other_columns = self.whole.others(BASELINE)
+        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, other_columns)
         return max(certain, self.groups.new_missing)
-
-    @property
-    def row_groups(self) -> float:
-        """How many rows count as one, according to all the evidence."""
-        return max(self.new_groups, 1.0 if math.isnan(self.known_groups) else self.known_groups)
 
     @of_baseline
     def family(self) -> str:
@@ -555,8 +577,8 @@ class Comparison:
     judged. ties, exact_classes: LOST and True replay the service (G16 and G14); otherwise equal values add up, and a type
     holds whatever fits in it (C11.32). suggested_limits: the names of those that allow for noise, by feature. before: the
     baseline's states, for the guard. references: other distributions, by name, such as `previous:8`. history: how
-    features varied from each reference. volume: rows of earlier windows; None if unknown. groups: how many rows of the window
-    count as one, by feature, where more than one. settings: those in force for each feature, if available. kept: values of
+    features varied from each reference. volume: rows of earlier windows; None if unknown. design_effects: how many rows of
+    the window count as one. settings: those in force for each feature, if available. kept: values of
     `of_baseline` properties, by feature. known: how noise is allowed for in the run, once computed.
     """
 
@@ -572,7 +594,7 @@ class Comparison:
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
     volume: Volume | None = None
-    groups: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    design_effects: WindowDesignEffects = field(default_factory=WindowDesignEffects)
     seasons: Mapping[str, Season] = field(default_factory=dict)
     settings: Mapping[str, MonitoringSettings] = field(default_factory=dict)
     kept: dict[tuple[str, str | None], dict[str, Any]] = field(default_factory=dict, repr=False)
@@ -601,11 +623,6 @@ class Comparison:
     def extra(self) -> tuple[str, ...]:
         """The columns of the current data that constraints.json lacks; for a repeated name, all but the first."""
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
-
-    @cached_property
-    def new_groups(self) -> float:
-        """The most rows that count as one in a feature, where its baseline's parts don't show it; else 1."""
-        return max((feature.new_groups for feature in self.features), default=1.0) if self.groups else 1.0
 
     def others(self, reference: str) -> Others:
         """How much all columns vary from a reference."""

@@ -32,7 +32,6 @@ from spark_model_monitor.statistics.states import (
     KllSketch,
     Moments,
     Profile,
-    RowGroups,
     RowRuns,
     Run,
     State,
@@ -41,14 +40,12 @@ from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.ends import KEPT
 from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, rows_of_values, values_of
+from spark_model_monitor.statistics.states.rows import rows_of_values, values_of
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.statistics.verdicts.likeness import ROOM, belong_together, likenesses
 from spark_model_monitor.statistics.verdicts.parts import Parts
 from spark_model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
-    MOST_DISPERSED,
     MOST_FREQUENT,
     VALUES,
     CellsTogether,
@@ -375,8 +372,6 @@ VALUES_LOOKED_INTO = 2**16  # of columns together
 SURELY_WHOLE = 60  # characters of a text that is surely counted whole: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FEWEST_NEW = 4  # parts or windows that show how many values are new
-FEWEST_RUNS = 4  # of a window, that show how much missing values vary within it
-NEAR = 1.5  # the factor by which a column's groups may look smaller than others' by chance
 OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
@@ -444,11 +439,11 @@ class _Cut(NamedTuple):
         """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
         values, index_of_row = self.apart
         sizes = self.sizes[self.filled]
-        places = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
-        if not len(self.frequent) or (values[places] != self.frequent).any():
+        indices = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
+        if not len(self.frequent) or (values[indices] != self.frequent).any():
             return {}
         part_of_row = np.repeat(np.arange(len(sizes)), sizes)
-        windows = np.stack([np.bincount(part_of_row[index_of_row == place], minlength=len(sizes)) for place in places])
+        windows = np.stack([np.bincount(part_of_row[index_of_row == index], minlength=len(sizes)) for index in indices])
         return score_values(windows.sum(axis=1), windows.T.astype(float), sizes.astype(float), float(sizes.sum()))
 
 
@@ -467,7 +462,8 @@ def _look_into(
             order = np.argsort(np.array([run.place for run in cut.runs])[cut.filled], kind="stable")
             begun = beginnings(parts.counts(place)[order] > 0, may_end=are_by_time)
         if begun is None and share > MOST_BETWEEN:
-            unfit[cut.name] = _why_unfit(values, sizes[place], is_numeric=is_numeric)
+            positions = np.array([run.place for run in cut.runs])[cut.filled]
+            unfit[cut.name] = _why_unfit(values, sizes[place], positions, is_numeric=is_numeric)
             continue
         rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
         missing: Values = rows - sizes[place]
@@ -478,69 +474,6 @@ def _look_into(
         if begun is not None:
             found["beyond"] = begun[np.argsort(order)]
         past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
-
-
-def groups_of(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
-    """How many rows of a window count as one, by feature, from runs of them: of its values, and of its missing ones,
-    which vary from run to run within the window. Empty for independent rows.
-
-    Where rows of one feature certainly belong together, those of others may, too. A column that only rises shows nothing.
-    """
-    if any(isinstance(own, RowGroups) for own in runs):
-        return _of_named_groups(profile, runs)
-    columns = {}
-    for feature, own in zip(profile.features, runs, strict=False):
-        values, sizes = values_of(own.runs, numeric=feature.is_numeric)
-        if len(values) >= 2 * FEWEST_ROWS and not (feature.is_numeric and _only_rise(values, sizes)):
-            columns[feature.name] = values, sizes, feature.is_numeric
-    likeness = dict(zip(columns, likenesses([*columns.values()]), strict=True))
-    found = {name: rows for name, (rows, _) in likeness.items()}
-    most = max((len(values) for values, *_ in columns.values()), default=0)
-    if not belong_together([certain for _, certain in likeness.values()], most):
-        return {}
-    grouped = [rows for rows in found.values() if rows > 2 * MOST_DISPERSED]
-    usual = float(np.mean(grouped or [1.0]))  # the same rows belong together in all features
-    lacking = {feature.name: _apart(kept.runs) for feature, kept in zip(profile.features, runs, strict=False)}
-    sure = ((rows, certain) for rows, certain in likeness.values() if rows > 2 * MOST_DISPERSED and certain > 0)
-    errors = [3 * (rows ** (1 / 3) - 1) / certain for rows, certain in sure]  # of logarithms
-    near = max(NEAR, math.exp(2 * float(np.median(errors or [0.0]))))
-    taken = {name: max(rows, min(usual, near * rows)) for name, rows in found.items()}
-    return {
-        name: (ROOM * rows if rows > 2 * MOST_DISPERSED or found[name] > MOST_DISPERSED else 1.0, lacking[name])
-        for name, rows in taken.items()
-    }
-
-
-def _of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> Mapping[str, tuple[float, float]]:
-    """The same for groups that a column names. Source: D4.21."""
-    from spark_model_monitor.statistics.verdicts.groups import likeness_in_groups
-
-    found = {}
-    for feature, own in zip(profile.features, runs, strict=False):
-        values, sizes = values_of(own.runs, numeric=feature.is_numeric)
-        rows = np.array([run.rows for run in own.runs])
-        is_missing = np.concatenate([~run.rows_present() for run in own.runs] or [np.zeros(0, bool)])
-        of_values = likeness_in_groups(values, sizes, are_numbers=feature.is_numeric)
-        of_missing = likeness_in_groups(is_missing, rows, are_numbers=False)
-        if max(of_values, of_missing) > 1:
-            found[feature.name] = of_values, of_missing
-    return found
-
-
-def _only_rise(values: Part, sizes: NDArray[np.int64]) -> bool:
-    """Whether numbers never fall within runs, like times and keys: neighbours are alike without belonging together."""
-    run = np.repeat(np.arange(len(sizes)), sizes)
-    return bool((values[1:] >= values[:-1])[run[1:] == run[:-1]].all())
-
-
-def _apart(runs: Sequence[Run]) -> float:
-    """The factor by which the missing counts of runs vary more than those of independent rows."""
-    rows = np.array([run.rows for run in runs], dtype=float)
-    missing = rows - [max(len(run.numbers), len(run.hashes)) // 8 for run in runs]
-    share = missing.sum() / max(rows.sum(), 1.0)
-    if len(runs) < FEWEST_RUNS or not 0 < share < 1:
-        return 1.0
-    return max(1.0, float(((missing - rows * share) ** 2 / rows).sum() / share / (1 - share) / (len(runs) - 1)))
 
 
 def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
@@ -642,11 +575,12 @@ def together(some: Past, others: Past) -> Past:
     return both
 
 
-def _why_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
+def _why_unfit(values: Values, sizes: NDArray[np.int64], positions: Values, *, is_numeric: bool) -> str:
     """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them.
+    positions: where each part begins among the rows.
 
     Sorted rows cross their mean once; a text has all its rows in one place. A column that does so more often goes up and down.
     """
-    means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
+    means = (np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes)[np.argsort(positions, kind="stable")]
     crossings = np.count_nonzero(np.diff(means > values.mean()))
     return LOOKS_SORTED if crossings <= (1 if is_numeric else 2) else GOES_UP_AND_DOWN

@@ -123,6 +123,7 @@ def _calibration_of(comparison: Comparison) -> Calibration | None:
                 others=comparison.others(reference) if past is not None else None,
                 known=None if reference == BASELINE else feature.baseline,
                 follows_values=reference == BASELINE,
+                group_column=feature.suspected_group_column,
             )
         for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
             part = feature.in_segment(cut, label)

@@ -29,11 +29,12 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import Statistics, Table, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, no_group_column
 from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
+from spark_model_monitor.monitors.data_quality.design_effects import window_design_effects
 from spark_model_monitor.monitors.data_quality.distributions import (
+    BASELINE,
     FeatureDistribution,
     Variation,
     from_profile,
-    groups_of,
     of_parts,
 )
 from spark_model_monitor.monitors.data_quality.documents import (
@@ -361,7 +362,8 @@ class DataQualityMonitor(Monitor):
         return of_parts(profile, runs, are_by_time=self.time_column is not None)
 
     def grouped(self, known: QualityBaseline, profile: Profile, runs: Sequence[RowRuns]) -> QualityBaseline:
-        return known.with_groups(groups_of(profile, runs))
+        unfit_features = known.history[BASELINE].unfit if BASELINE in known.history else {}
+        return known.with_design_effects(window_design_effects(profile, runs, known.profile, unfit_features))
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.data_quality.scan import scanned
@@ -448,7 +450,7 @@ class DataQualityMonitor(Monitor):
                 references=known.references,
                 history=known.history,
                 volume=volume,
-                groups=known.groups,
+                design_effects=known.design_effects,
                 seasons=known.seasons,
                 settings=known.settings,
                 kept=known.kept,

@@ -153,7 +153,7 @@ def _card(
 
 def _unsure_card(
     feature: FeatureOutcome,
-    results: Sequence[CheckResult],
+    check_results: Sequence[CheckResult],
     before: Side,
     current: Mapping[str, FeatureDistribution],
     most_named: int,
@@ -161,15 +161,15 @@ def _unsure_card(
     """A feature that may have changed: why nobody can tell, and what to do."""
     now = current.get(feature.name)
     picture = overlay_of(before, now, most_named) if before and now else None
-    more: tuple[Block, ...] = (_checks_table(results), EXPLAIN.format(name=quote(feature.name)))
+    more: tuple[Block, ...] = (_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
     advice = (f"To find out: {feature.advice}",) if feature.advice else ()
     reason = feature.reason or ""
     return Card(feature.name, reason, picture=picture, hints=advice, more=more, mark=Mark.UNSURE)
 
 
-def _checks_table(results: Sequence[CheckResult]) -> PageTable:
+def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
     """The checks of a feature with their numbers; of its segments only the violated ones."""
-    shown = (each for each in results if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED)
+    shown = (each for each in check_results if each.check != SEGMENT_DRIFT or each.status is CheckStatus.VIOLATED)
     rows = (
         (
             check_in_words(each),
@@ -196,8 +196,8 @@ _CALM = (
 )
 
 
-def _line(name: str, before: Side, now: Side, results: Sequence[CheckResult], mark: Mark) -> Line:
-    largest = no_more_than(results)
+def _line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Mark) -> Line:
+    largest = no_more_than(check_results)
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
     picture = (overlay_of(before, now) if before and now else None) or "–"
     lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))

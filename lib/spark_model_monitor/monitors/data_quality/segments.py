@@ -64,7 +64,8 @@ def parts_of(before: FeatureProfile | None, now: FeatureProfile, *, missing: boo
         shares += np.array(whole) - (weights * shares).sum(axis=0)
         shares[weights[:, 0] == 0, 0] = whole[0]
         (was, now_), (b, w) = shares.T, weights.T
-        within, mix = sign * np.where(w > 0, w * (now_ - was), 0.0), sign * (w - b) * (was - whole[0])
+        within = sign * np.where(w > 0, w * (now_ - was), 0.0)
+        mix = sign * (w - b) * (was - whole[0])
         found += [
             SegmentPart(cut=cut, segment=label, rows=float(rows), within=float(inside), mix=float(beside))
             for label, rows, inside, beside in zip(segments, w, within, mix, strict=True)

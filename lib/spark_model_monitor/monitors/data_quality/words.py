@@ -179,7 +179,8 @@ def _together(result: CheckResult) -> Said:
 
 def _drifted(result: CheckResult) -> str:
     against = f" from {result.against}" if result.against not in (None, "baseline") else ""
-    observed, threshold = result.observed or 0.0, result.threshold or 0.0
+    observed = result.observed or 0.0
+    threshold = result.threshold or 0.0
     if result.statistic is None and result.adjusted_p is not None and observed <= threshold:
         return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
     what = "p-value" if result.statistic is not None else "distance"

@@ -18,7 +18,7 @@ from spark_model_monitor.statistics.drift.special_functions import student_quant
 from spark_model_monitor.statistics.states import KllSketch
 from spark_model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
 from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
+from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
 from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 
 Numbers = NDArray[np.float64]
@@ -298,7 +298,7 @@ def _in_blocks(state: Attributions, place: int) -> tuple[Numbers, Numbers]:
     rows, sums, squares = max(state.count, 1), state.sums[ABSOLUTE, place], state.sums[SQUARED, place].sum(axis=1)
     means = sums.sum(axis=1, keepdims=True) / rows
     squares = np.maximum(squares - means[:, 0] ** 2 * rows, 0)
-    return likeness_in_blocks(sums - means * state.rows, squares, state.rows), squares
+    return design_effect_in_blocks(sums - means * state.rows, squares, state.rows), squares
 
 
 def comparisons_of(

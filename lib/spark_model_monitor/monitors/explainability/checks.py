@@ -42,13 +42,13 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
         yield None, unjudged
         return
     ndcg, (n, m) = output.ndcg, output.rows
-    found = Finding(CheckStatus.PASSED, threshold, ndcg, output.ndcg_interval, n=n, m=m, formula=GAIN)
     interval = output.ndcg_interval
+    finding = Finding(CheckStatus.PASSED, threshold, ndcg, interval, n=n, m=m, formula=GAIN)
     if ndcg < threshold:
-        found = found.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
+        finding = finding.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
     elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
-        found = found.unsure(TOO_WIDE, MORE_ROWS)
-    yield None, found
+        finding = finding.unsure(TOO_WIDE, MORE_ROWS)
+    yield None, finding
 
 
 @CHECKS.register("attribution_change_check")
@@ -76,16 +76,16 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         now, before = output.current.values[name], output.before.get(name, 0.0)
         (low, high), (n, m) = (output.changes or {})[name], output.rows
         limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
-        found = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
+        finding = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
         if low > limit or high < -limit:
-            said = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
+            text = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
             change = _in_words(output.current.name, now, before)
-            found = found.but(status=CheckStatus.VIOLATED, change=change, description=said)
+            finding = finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
         elif (high - low) / 2 > limit:
-            found = found.unsure("the interval of the change is wider than the limit", MORE_ROWS)
+            finding = finding.unsure("the interval of the change is wider than the limit", MORE_ROWS)
         elif not (-limit <= low and high <= limit):
-            found = found.but(reason="the interval reaches across the limit")
-        yield name, found
+            finding = finding.but(reason="the interval reaches across the limit")
+        yield name, finding
 
 
 def _unjudged(output: OutputComparison, threshold: float | None) -> Finding | None:

@@ -56,7 +56,12 @@ from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import RowRuns, State
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.statistics.states.rows import values_of
-from spark_model_monitor.statistics.verdicts.likeness import ROOM, likeness_of_neighbours, rows_as_one
+from spark_model_monitor.statistics.verdicts.design_effect import (
+    MARGIN,
+    ScoredColumn,
+    design_effects,
+    neighbours_design_effect,
+)
 
 log = logging.getLogger(__name__)
 
@@ -132,11 +137,16 @@ class ExplainabilityMonitor(Monitor):
         return replace(asked, group_column=group or None, with_runs=not group)
 
     def grouped(self, known: AttributionBaseline, state: Attributions, runs: Sequence[RowRuns]) -> AttributionBaseline:
-        columns = [(*values_of(each.runs, numeric=True), True) for each in runs]
-        if likeness_of_neighbours(columns) == 1:
+        amounts = [values_of(row_runs.runs, numeric=True)[0] for row_runs in runs]
+        if not amounts or not len(amounts[0]):
             return known
-        found, _ = rows_as_one(np.array([values for values, *_ in columns]), columns[0][1], answers=range(len(columns)))
-        return replace(known, likeness=np.maximum(ROOM * found, 1).reshape(len(state.outputs), -1))
+        _, sizes = values_of(runs[0].runs, numeric=True)
+        if neighbours_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
+            return known
+        by_row = np.array(amounts)
+        by_row -= by_row.mean(axis=1, keepdims=True)
+        rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(by_row)))])
+        return replace(known, likeness=np.maximum(MARGIN * rows_as_one, 1).reshape(len(state.outputs), -1))
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.explainability.scan import scanned

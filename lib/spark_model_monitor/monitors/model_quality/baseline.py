@@ -26,12 +26,15 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     measured_by_segment,
 )
 from spark_model_monitor.monitors.model_quality.metrics import metrics_given
-from spark_model_monitor.monitors.model_quality.suggested_limits import find_suggested_limits, problem_type_of_limits
+from spark_model_monitor.monitors.model_quality.suggested_thresholds import (
+    find_suggested_limits,
+    problem_type_of_limits,
+)
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.groups import each_has_a_name
+from spark_model_monitor.statistics.verdicts.groups import every_row_has_its_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class ModelBaseline(StoredBaseline):
         """The same, or whether each row has a name of its own, unlike the baseline's."""
         if self.group_column is None:
             return False
-        return self.has_fewer_names(outcomes) or each_has_a_name(outcomes.rows_by_block, self.rows_by_block)
+        return self.has_fewer_names(outcomes) or every_row_has_its_name(outcomes.rows_by_block, self.rows_by_block)
 
     def tested_metrics(self, problem_type: ProblemType) -> list[str]:
         """The metrics with a suggested limit of whose error in the baseline something is known.

@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.model_quality.estimates import (
 from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, shown
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.model_quality.suggested_limits import level_of_one_metric
+from spark_model_monitor.monitors.model_quality.suggested_thresholds import level_of_one_metric
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segments import told_in, with_segments
 from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
@@ -149,10 +149,12 @@ def check_segments(
         for label, before in segments.items():
             now = measurement.segments.get(cut, {}).get(label)
             shown_label = None if hide_values else label
-            for result in _segment_results(before, now, known, names, level, min_samples):
-                result_in_segment = told_in(result, f"{IN_SEGMENT}{cut}", shown_label)
-                by_metric.setdefault(result.metric or "", {})[cut, label] = result_in_segment
-    yield from with_segments(whole, by_metric, lambda result: result.metric or "", hide_values=hide_values)
+            for segment_result in _segment_results(before, now, known, names, level, min_samples):
+                result_in_segment = told_in(segment_result, f"{IN_SEGMENT}{cut}", shown_label)
+                by_metric.setdefault(segment_result.metric or "", {})[cut, label] = result_in_segment
+    yield from with_segments(
+        whole, by_metric, lambda segment_result: segment_result.metric or "", hide_values=hide_values
+    )
 
 
 def _segment_results(

@@ -53,7 +53,7 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.registry import Entry
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
+from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
 
 _AMOUNT = re.compile(r"(absolute):(\d*\.?\d+)|(relative):(\d*\.?\d+) ?%")
 
@@ -209,7 +209,7 @@ class Likeness:
         told = np.isfinite([*scores.values()]).all(axis=1) & (np.array(squares) > 0)
         sums, squared = np.where(told[:, None], [*scores.values()], 0), np.where(told, squares, 0)
         rows = evidence.rows - others
-        found = likeness_in_blocks(sums, squared, rows)
+        found = design_effect_in_blocks(sums, squared, rows)
         found[~told] = found.max()
         return cls(dict(zip(scores, found.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
 

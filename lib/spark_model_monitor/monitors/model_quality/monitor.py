@@ -54,8 +54,8 @@ from spark_model_monitor.statistics.states import RowRuns, State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from spark_model_monitor.statistics.states.rows import values_of
 from spark_model_monitor.statistics.states.scores import UNLIMITED
-from spark_model_monitor.statistics.verdicts.groups import rows_a_name
-from spark_model_monitor.statistics.verdicts.likeness import likeness_of_neighbours
+from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, neighbours_design_effect
+from spark_model_monitor.statistics.verdicts.groups import rows_per_name
 from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
@@ -164,13 +164,11 @@ class ModelQualityMonitor(Monitor):
         return Scanned(found.outcomes, found.rows, runs=(found.runs,))
 
     def grouped(self, known: ModelBaseline, outcomes: Outcomes, runs: Sequence[RowRuns]) -> ModelBaseline:
-        found = values_of([run for each in runs for run in each.runs], numeric=True)
-        groups = (
-            1.0
-            if self.as_service or known.group_column
-            else likeness_of_neighbours([(*found, self.plan.is_regression)])
-        )
-        return replace(known, groups=groups)
+        values, sizes = values_of([run for row_runs in runs for run in row_runs.runs], numeric=True)
+        if self.as_service or known.group_column or not len(values):
+            return replace(known, groups=1.0)
+        outcomes_in_order = ScoredColumn.from_numbers if self.plan.is_regression else ScoredColumn.from_texts
+        return replace(known, groups=neighbours_design_effect([outcomes_in_order(values)], sizes))
 
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
         """The data set without the records of a third class, in a binary problem."""
@@ -234,7 +232,7 @@ class ModelQualityMonitor(Monitor):
         found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
         if known is None:
             of_names = outcomes.plan.group_column is not None
-            each_has_one = of_names and rows_a_name(outcomes.rows_by_block) <= MOST_DISPERSED
+            each_has_one = of_names and rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
             told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
             return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
         before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}

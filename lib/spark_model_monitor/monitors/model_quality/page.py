@@ -114,7 +114,8 @@ def _segments(measurement: Measurement, results: Sequence[CheckResult]) -> Itera
 def _card(alike: Sequence[CheckResult]) -> Card:
     """alike: a metric's result, then those of equivalent metrics in other units."""
     result, *twins = alike
-    interval, value = result.interval, result.observed
+    interval = result.interval
+    value = result.observed
     numbers = [
         number
         for number in (value, result.threshold, *(interval or ()))

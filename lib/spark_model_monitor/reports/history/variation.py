@@ -149,7 +149,8 @@ class History:
         """
         kept = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
         table = self.table.filter(pc.and_(kept, pc.invert(self.table["alarmed"])))
-        times, ages = map(time_of, table["time"].to_pylist()), table["far"].fill_null(0.0).to_pylist()
+        times = map(time_of, table["time"].to_pylist())
+        ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
 
     def with_window(self, entry: Entry, found: Iterable[tuple[str, str, Mapping[str, float]]]) -> History:
@@ -248,11 +249,11 @@ class History:
         ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out
         for that feature: otherwise a repair would look like a change.
         """
-        entries, count = _named(reference, self.before(time).entries, time)
+        windows, count = _named(reference, self.before(time).entries, time)
         alarmed = self._alarmed() if ":" in reference else {}
         parts: dict[str, list[StoredProfile]] = {}
         rows, names = 0, ()  # type: int, tuple[str, ...]
-        for entry in entries:
+        for entry in windows:
             stored = self._profile(entry)
             if stored is None:
                 return None
@@ -296,14 +297,14 @@ class History:
     def _bounded(self) -> History:
         """The history of the last windows, and of the examples of their baseline, in order of time."""
         table = self.table.sort_by([(name, "ascending") for name in ("time", "reference")])
-        entries = self.entries
-        if len(entries) > MOST_WINDOWS:
-            windows = pa.array([entry.window for entry in entries[-MOST_WINDOWS:]], pa.string())
-            is_fine = pc.and_(pc.equal(table["baseline"], entries[-1].baseline), pc.invert(table["alarmed"]))
+        windows = self.entries
+        if len(windows) > MOST_WINDOWS:
+            last_windows = pa.array([entry.window for entry in windows[-MOST_WINDOWS:]], pa.string())
+            is_fine = pc.and_(pc.equal(table["baseline"], windows[-1].baseline), pc.invert(table["alarmed"]))
             may_be_example = pc.and_(is_fine, pc.equal(table["reference"], BASELINE))
             is_example = np.zeros(len(table), bool)
             is_example[may_be_example.to_numpy()] = _are_examples(table.filter(may_be_example))
-            table = table.filter(pc.or_(pc.is_in(table["window"], windows), pa.array(is_example)))
+            table = table.filter(pc.or_(pc.is_in(table["window"], last_windows), pa.array(is_example)))
         return replace(self, table=table)
 
 

@@ -298,7 +298,7 @@ def _rank(change: Change) -> tuple[int, float, float, str]:
 
 def _text(
     found: Compared,
-    results: Sequence[CheckResult],
+    violations: Sequence[CheckResult],
     unjudged: Sequence[CheckResult],
     unsure: Sequence[FeatureOutcome],
     *,
@@ -306,7 +306,7 @@ def _text(
 ) -> str:
     different = [change for change in found.changes if change.kind != "same"]
     counts = f"{found.before.item_count or 0:,} rows before, {found.after.item_count or 0:,} after"
-    said = f"{counts}; {len(different):,} of {len(found.changes):,} features or metrics differ\n"
+    text = f"{counts}; {len(different):,} of {len(found.changes):,} features or metrics differ\n"
     if different:
         rows = [
             [
@@ -317,17 +317,19 @@ def _text(
             ]
             for change in different
         ]
-        said += "\n" + text_table(["name", "change", "distance", "what"], rows, width=160)
+        text += "\n" + text_table(["name", "change", "distance", "what"], rows, width=160)
     if judge:
-        told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in results]
-        said += f"\n{len(results):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(told)
+        told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in violations]
+        text += f"\n{len(violations):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(
+            told
+        )
     if unsure:
         lines = (f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure)
-        said += f"\n{len(unsure):,} of which nobody can tell\n" + "".join(f"  {printable(line)}\n" for line in lines)
+        text += f"\n{len(unsure):,} of which nobody can tell\n" + "".join(f"  {printable(line)}\n" for line in lines)
     if judge and found.after.profile is None:
         told = [f"  {printable(f'{each.feature}: {each.check}: {each.reason}')}\n" for each in unjudged]
-        said += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(told)
-    return said
+        text += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(told)
+    return text
 
 
 NO_KINDS = "statistics.json doesn't say how many values are of the baseline's type; name a run, which has states"

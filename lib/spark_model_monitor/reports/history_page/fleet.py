@@ -188,9 +188,9 @@ def _worst_first(each: Watched) -> tuple[int, str, int, str]:
 
 def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headline:
     many = f"{len(models):,} models" if len(models) != 1 else "1 model"
-    failed = [name for name, of in models.items() if any(each.state is State.FAILED for each in of)]
+    failed = [name for name, monitors in models.items() if any(each.state is State.FAILED for each in monitors)]
     unchecked = f"Not checked: {_listed(failed)}." if failed else ""
-    unsure = [name for name, of in models.items() if any(each.state is State.UNSURE for each in of)]
+    unsure = [name for name, monitors in models.items() if any(each.state is State.UNSURE for each in monitors)]
     may_have = f"May have changed: {_listed(unsure)}; its page says why nobody can tell." if unsure else ""
     if not bad and unsure and not failed:
         text = f"No alert, but {len(unsure):,} of {many} can't tell whether something changed"
@@ -199,6 +199,7 @@ def _headline(models: dict[str, list[Watched]], bad: Sequence[Watched]) -> Headl
         text = f"No alert in {many}" if not failed else f"No alert, but {len(failed):,} of {many} could not be checked"
         said = " ".join(filter(None, (unchecked, may_have)))
         return Headline(f"{text}.", said, Mark.NONE if failed else Mark.GOOD)
+    # some models are in alert: those first
     alerting = [name for name, of in models.items() if any(each.state is State.IN_ALERT for each in of)]
     times = sorted({each.since for each in bad if each.since})
     verb = "is" if len(alerting) == 1 else "are"

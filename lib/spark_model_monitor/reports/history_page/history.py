@@ -135,10 +135,11 @@ class History:
 
     def run_outcomes(self) -> list[Outcome | None]:
         """The worst outcome by window, of all monitors together; None without a run, or if nothing was judged."""
-        return [
-            worst_outcome(series.runs[place].outcome for series in self.series if place in series.runs)
-            for place in range(len(self.windows))
-        ]
+        outcomes: list[Outcome | None] = []
+        for position in range(len(self.windows)):
+            runs = [series.runs[position] for series in self.series if position in series.runs]
+            outcomes.append(worst_outcome(run.outcome for run in runs))
+        return outcomes
 
     def alert_since(self) -> int | None:
         """The first of the consecutive windows with violations up to the last one; None if the last one has none."""

@@ -45,12 +45,12 @@ def hours_of(series: Series, row: int, times: Sequence[str], most: int = MOST_BA
     return thinned(Hours(_values(drawn), tuple(map(bool, bad)), words, limit, tuple(times)), most)
 
 
-def _separates(limit: float, violated: Numbers, others: Numbers) -> bool:
+def _separates(limit: float, violated: Numbers, unviolated: Numbers) -> bool:
     """Whether the violated values, and no others, lie on one side of the limit. The suggested limit of a metric doesn't: it is
     the baseline's own value, which healthy windows exceed by chance.
     """
-    is_upper = (violated >= limit).all() and not (others > limit).any()
-    is_lower = (violated <= limit).all() and not (others < limit).any()
+    is_upper = (violated >= limit).all() and not (unviolated > limit).any()
+    is_lower = (violated <= limit).all() and not (unviolated < limit).any()
     return bool(is_upper or is_lower)
 
 
@@ -109,22 +109,26 @@ def _metrics(series: Series) -> list[Track]:
     """The metrics with a threshold that were violated most often; estimates have their own lines."""
     if series.analysis_type == "ESTIMATED_QUALITY":
         return []
-    of_change, found = is_of_changes(series), []
-    rows = np.flatnonzero(
-        series.is_metric & series.is_violated.any(axis=1) & ~np.isnan(series.of("threshold")).all(axis=1)
-    )
-    for row in sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))[:MOST_FIRST]:
-        limits = series.of("threshold")[row]
-        threshold = None if of_change else _or_none(limits[~np.isnan(limits)][-1])
-        low, high, value = (_values(series.of(name)[row]) for name in ("low", "high", "value"))
-        note = "attribution"
-        if threshold is not None:
-            metric_values = series.of("value")[row]
-            is_violated = series.is_violated[row]
-            is_limit = _separates(threshold, metric_values[is_violated], metric_values[~is_violated])
-            note = f"threshold {number_text(threshold)}" if is_limit else f"baseline {number_text(threshold)}"
-        found.append(Track(series.names[row], note, value, (), *(((), ()) if of_change else (low, high)), threshold))
-    return found
+    has_threshold = ~np.isnan(series.of("threshold")).all(axis=1)
+    rows = np.flatnonzero(series.is_metric & series.is_violated.any(axis=1) & has_threshold)
+    most_violated_first = sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))
+    return [_metric_track(series, row) for row in most_violated_first[:MOST_FIRST]]
+
+
+def _metric_track(series: Series, row: int) -> Track:
+    """A metric's values over the windows, with its interval and the last threshold; an attribution has neither."""
+    name = series.names[row]
+    metric_values = series.of("value")[row]
+    if is_of_changes(series):
+        return Track(name, "attribution", _values(metric_values))
+    thresholds = series.of("threshold")[row]
+    threshold = float(thresholds[~np.isnan(thresholds)][-1])
+    is_violated = series.is_violated[row]
+    is_limit = _separates(threshold, metric_values[is_violated], metric_values[~is_violated])
+    note = f"threshold {number_text(threshold)}" if is_limit else f"baseline {number_text(threshold)}"
+    low = _values(series.of("low")[row])
+    high = _values(series.of("high")[row])
+    return Track(name, note, _values(metric_values), (), low, high, threshold)
 
 
 ESTIMATED, FIRST_ESTIMATES = "estimated_", ("accuracy", "auc", "macro_auc", "mae")

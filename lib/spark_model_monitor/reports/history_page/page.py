@@ -285,7 +285,7 @@ def _card(
 
 def _unsure_cards(history: History, series: Series, checks: Sequence[CheckResult]) -> list[Card]:
     """Features and metrics of which the last run could not tell whether they changed."""
-    times = [_time(history, place) for place in range(len(history.labels))]
+    times = [_time(history, position) for position in range(len(history.labels))]
     rows = {name: row for row, name in enumerate(series.names)}
     cards = []
     for feature in unsure_features(checks)[:MOST_CARDS]:
@@ -361,11 +361,11 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
-        told = some_of(names, MOST_NAMED)
+        texts = [some_of(names, MOST_NAMED)] if names else []
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
-            told = f"{told}{'; ' if told else ''}may have changed: {some_of(unsure, MOST_NAMED)}"
+            texts.append(f"may have changed: {some_of(unsure, MOST_NAMED)}")
         rows = records[place]
-        cells = (times[place], f"{count:,}", "–" if rows is None else count_text(rows), told)
+        cells = (times[place], f"{count:,}", "–" if rows is None else count_text(rows), "; ".join(texts))
         lines.append(Line(cells, Mark.BAD if count else Mark.UNSURE if unsure else Mark.GOOD))
     return PageTable(columns, tuple(lines), f"{len(times):,} windows, the latest first")

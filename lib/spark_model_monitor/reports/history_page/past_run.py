@@ -236,23 +236,23 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
     analysed, explains = read(BiasReport, _of_analysis) or ({}, False)
     checks, violations = read(CheckResults), read(Violations)
     rows |= analysed
-    results: tuple[CheckResult, ...] = ()
+    check_results: tuple[CheckResult, ...] = ()
     if checks is not None:
-        results = checks.current_checks
+        check_results = checks.current_checks
     elif violations is not None:
-        results = tuple(_results(violations))
+        check_results = tuple(_results(violations))
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
-    for result in results:
-        name = name_of(result)
+    for check_result in check_results:
+        name = name_of(check_result)
         row = rows.setdefault(name, {})
-        statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(result.status))
-        if result.status is CheckStatus.VIOLATED:
-            violated[name] = (*violated.get(name, ()), result.check)
-        if result.metric is not None:
-            row |= {"value": result.observed, "threshold": result.threshold}
-        elif "drift" in result.check and result.observed is not None:
-            row |= {"distance": result.observed, "threshold": result.threshold}
+        statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
+        if check_result.status is CheckStatus.VIOLATED:
+            violated[name] = (*violated.get(name, ()), check_result.check)
+        if check_result.metric is not None:
+            row |= {"value": check_result.observed, "threshold": check_result.threshold}
+        elif "drift" in check_result.check and check_result.observed is not None:
+            row |= {"distance": check_result.observed, "threshold": check_result.threshold}
     start, end = _hour(folder)
     return PastRun(
         folder,
@@ -267,7 +267,7 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         end,
         item_count,
         run_id=run_id,
-        outcome=run_outcome(results),
+        outcome=run_outcome(check_results),
     )
 
 

@@ -11,29 +11,31 @@ from spark_model_monitor.reports.outputs.printable import printable
 SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
 
 
-def junit_xml(results: Iterable[CheckResult], analysis_type: str) -> bytes:
+def junit_xml(check_results: Iterable[CheckResult], analysis_type: str) -> bytes:
     """One test case per check: violations are failures; checks that can't tell are skipped, with the reason and what to
     do. The suite has the run's outcome.
     """
     from xml.etree import ElementTree  # not needed without `--junit`
 
     suite = ElementTree.Element("testsuite", name=f"spark-model-monitor {analysis_type}", errors="0")
-    results = tuple(results)
-    outcome = run_outcome(results)
+    check_results = tuple(check_results)
+    outcome = run_outcome(check_results)
     if outcome is not None:
         properties = ElementTree.SubElement(suite, "properties")
         ElementTree.SubElement(properties, "property", name="outcome", value=outcome.value)
-    for result in results:
-        name, part = whose(result)
+    for check_result in check_results:
+        name, part = whose(check_result)
         case = ElementTree.SubElement(suite, "testcase", classname=_text(f"{analysis_type}.{name or OF_THE_WINDOW}"))
-        case.set("name", _text(f"{result.check} of {part}" if part else result.check))
-        if result.is_violation:
-            failure = ElementTree.SubElement(case, "failure", message=_text(Alarm((result,)).sentence()))
-            failure.set("type", result.check)
-            failure.text = _text(result.description or "")
-        elif result.status in SKIPPED:
-            skipped = ElementTree.SubElement(case, "skipped", message=_text(result.reason or result.status.value))
-            skipped.text = _text(result.advice or "") or None
+        case.set("name", _text(f"{check_result.check} of {part}" if part else check_result.check))
+        if check_result.is_violation:
+            failure = ElementTree.SubElement(case, "failure", message=_text(Alarm((check_result,)).sentence()))
+            failure.set("type", check_result.check)
+            failure.text = _text(check_result.description or "")
+        elif check_result.status in SKIPPED:
+            skipped = ElementTree.SubElement(
+                case, "skipped", message=_text(check_result.reason or check_result.status.value)
+            )
+            skipped.text = _text(check_result.advice or "") or None
     for name, found in {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}.items():
         suite.set(name, str(len(suite.findall(found))))
     suites = ElementTree.Element("testsuites")

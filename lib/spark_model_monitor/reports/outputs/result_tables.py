@@ -95,7 +95,8 @@ def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
 
     Times are in UTC, without a zone. The types are readable by every engine.
     """
-    rows, window = pq.read_table(pa.BufferReader(content)), run.window
+    rows = pq.read_table(pa.BufferReader(content))
+    window = run.window
     told: dict[str, tuple[Any, pa.DataType]] = {name: (getattr(run, name), pa.string()) for name in _OF_RUN}
     for end in ("start", "end"):
         time = window and time_of(getattr(window, end)).replace(tzinfo=None)
@@ -103,8 +104,9 @@ def rows_of_run(content: bytes, run: RunDescription) -> pa.Table:
     columns = {name: pa.repeat(pa.scalar(value, kind), rows.num_rows) for name, (value, kind) in told.items()}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         columns[name] = column.cast(_SHARES) if name == "shares" else column
-    outcome = run.outcome.value if run.outcome is not None else None
-    columns["run_outcome"] = pa.repeat(pa.scalar(outcome, pa.string()), rows.num_rows)
+    outcome = None if run.outcome is None else run.outcome.value
+    run_outcome = pa.scalar(outcome, pa.string())
+    columns["run_outcome"] = pa.repeat(run_outcome, rows.num_rows)
     return pa.table(columns)
 
 

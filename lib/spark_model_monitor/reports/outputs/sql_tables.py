@@ -73,7 +73,9 @@ class _Folder:
     """A folder of Parquet files: `PATH/checks/run_id=…/checks.parquet`, each replaced as a whole."""
 
     def __init__(self, path: str, file: str) -> None:
-        self._storage, self._path, self._file = storage_of(path), path, file
+        self._storage = storage_of(path)
+        self._path = path
+        self._file = file
 
     def put(self, run_id: str, rows: pa.Table) -> None:
         self._storage.write(join(self._path, f"run_id={run_id}", self._file), parquet_of(rows))
@@ -86,7 +88,8 @@ class _Catalog:
     """A table in Spark's catalog: `NAME_checks`."""
 
     def __init__(self, name: str, spark: SparkSession) -> None:
-        self._spark, self._name = spark, name
+        self._spark = spark
+        self._name = name
 
     def put(self, run_id: str, rows: pa.Table) -> None:
         frame: DataFrame = plugin("spark").frame_of_table(self._spark, rows)

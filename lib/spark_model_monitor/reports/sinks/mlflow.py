@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "spark-model-monitor"
-RUN, EXPERIMENT_NAME = "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"  # MLflow's own variables
+# MLflow's own variables
+RUN = "MLFLOW_RUN_ID"
+EXPERIMENT_NAME = "MLFLOW_EXPERIMENT_NAME"
 
 NO_SIGN_OF_A_NAME = re.compile(r"[^\w/. -]")
 """Characters that a metric's name may not contain on every system (`validate_param_and_metric_name` of MLflow)."""
@@ -88,7 +90,7 @@ def _verdict(report: Report) -> dict[str, str]:
         "window": f"{moment(report.start)}/{moment(report.end)}" if report.start and report.end else None,
         "status": report.status,
         "alert": report.alert.status.value,
-        "outcome": None if report.outcome is None else report.outcome.value,
+        "outcome": report.outcome_name,
         "headline": None if report.said is None else str(report.said),
         "report": report.paths.get("page"),
     }

@@ -67,13 +67,13 @@ def _of_run(report: Report) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
     labels = _labels_of_run(report)
+    is_alert = report.alert.status is AlertStatus.IN_ALERT
+    is_unsure = report.outcome is Outcome.CANNOT_TELL
+    unsure_text = "1 if the last monitoring run could not tell whether something changed."
     numbers = {
         "violations": ("Violations of the last monitoring run.", float(report.violations)),
-        "alert": ("1 while the alert is InAlert.", float(report.alert.status is AlertStatus.IN_ALERT)),
-        "cannot_tell": (
-            "1 if the last monitoring run could not tell whether something changed.",
-            float(report.outcome is Outcome.CANNOT_TELL),
-        ),
+        "alert": ("1 while the alert is InAlert.", float(is_alert)),
+        "cannot_tell": (unsure_text, float(is_unsure)),
         "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
     }
     for name, (meaning, number) in numbers.items():

@@ -44,8 +44,8 @@ def _message(report: Report) -> dict[str, Any]:
         "status": report.status if report.is_of_a_run else report.notices[0].kind,
         "analysis_type": report.analysis_type,
     }
-    if report.outcome is not None:
-        attributes["outcome"] = report.outcome.value
+    if report.outcome_name is not None:
+        attributes["outcome"] = report.outcome_name
     return {
         "Subject": headline(report).encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
         "Message": json.dumps(bodies, ensure_ascii=False),

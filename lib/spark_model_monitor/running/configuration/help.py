@@ -92,7 +92,8 @@ def short_help(job: str, analysis: AnalysisType) -> str:
     others = [name for name in used if name not in (*FIRST[job], *RARE)]
     grouped = {heading: [name for name in others if name in names] for heading, names in GROUPS.items()}
     rest = [name for name in others if not any(name in names for names in GROUPS.values())]
-    groups = {**grouped, "labels" if job == "merge" else "analysis": rest}
+    heading = "labels" if job == "merge" else "analysis"
+    groups = {**grouped, heading: rest}
     return SHORT.format(
         job=job,
         needed=" --baseline DIRECTORY" if job == "monitor" else "",

@@ -193,7 +193,8 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
 
     Returns the exit status of the first that failed, else the highest, and whether any did not fail.
     """
-    config, statuses = request.config, list[int]()
+    config = request.config
+    statuses: list[int] = []
     bounds = {"start": config.start_time, "end": config.end_time}
     windows = windows_of(storage_of(config.dataset_source), config.dataset_source, request.recurrence, **bounds)
     monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]

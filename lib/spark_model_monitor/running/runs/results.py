@@ -342,7 +342,8 @@ class Findings(AsTables):
         """
         lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
         if cannot_tell:
-            lines += [f"  cannot tell: {each.name}, {each.reason}; to find out: {each.advice}" for each in self.unsure]
+            for feature in self.unsure:
+                lines.append(f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}")
         if self.count or (cannot_tell and lines):
             raise ViolationsFound("\n".join([f"{self._counted()}:", *lines]))
 
@@ -451,7 +452,8 @@ class Findings(AsTables):
         OutputHeld
             If another run holds the folder for longer than ten minutes.
         """
-        path, described = os.fspath(output_path), self._described(baseline)
+        path = os.fspath(output_path)
+        described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or session_at_hand()):
             around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND

@@ -129,11 +129,13 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
 
     reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
     """
-    told, known = window_told(config), findings.known
+    told = window_told(config)
+    known = findings.known
     if told is None or known is None or config.replays_service:
         return
     violated = examples_lost(findings.results)
-    window, newest = window_of(config), findings.current.ledger.newest
+    window = window_of(config)
+    newest = findings.current.ledger.newest
     age = None if window is None or newest is None else window.end - newest
     unsure = {feature.name for feature in findings.unsure}
     found = known.raw_statistics(findings.current.state, violated, age, unsure)
@@ -211,7 +213,8 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
     with ExitStack() as alone:  # runs of other hours may share the history
         lease = _tried(lambda: alone.enter_context(holding_alerts(config.output_path, config.lease_wait)), failures)
         known = _tried(lambda: read_alerts(config.output_path), failures)
-        before, is_ours = known or Alerts(), lease is not None and known is not None
+        before = known or Alerts()
+        is_ours = lease is not None and known is not None
         window = monitored_window(findings, run, config, now)
         alerts = with_window(before, window, rule)
         if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions

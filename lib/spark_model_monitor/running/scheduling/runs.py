@@ -307,7 +307,8 @@ def _idle_worker() -> _Worker | None:
 
 def _serve(commands: connection.Connection) -> None:
     """Run jobs until one fails, leaves traces or takes much memory, or none follows; exit with the last status."""
-    home, variables = os.getcwd(), dict(os.environ)
+    home = os.getcwd()
+    variables = dict(os.environ)
     for further in reversed(range(JOBS_OF_A_PROCESS)):
         try:
             command = commands.recv()

@@ -130,7 +130,8 @@ def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: f
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.categoricalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `categorical_drift_method: LInfinity`.
     """
-    return _above_noise(l_infinity_categorical(baseline, current), float(baseline.sum()), float(current.sum()), alpha)
+    gap = l_infinity_categorical(baseline, current)
+    return _above_noise(gap, float(baseline.sum()), float(current.sum()), alpha)
 
 
 @registered("normalized_abs_difference", categorical=True, formula="max |baseline count - current count| / (n + m)")
@@ -162,7 +163,8 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
     """
     p, q = _shares(baseline, current)
     middle = (p + q) / 2
-    return min(max((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2, 0.0), 1.0)
+    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
+    return min(max(divergence, 0.0), 1.0)
 
 
 @registered(

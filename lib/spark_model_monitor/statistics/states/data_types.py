@@ -86,7 +86,9 @@ class DataTypeCounts(State):
         return cls.from_counts(np.bincount(kinds, counts, minlength=len(DataType)), missing=missing)
 
     @classmethod
-    def from_counts(cls, counts: Sequence[float] | NDArray[Any], *, missing: int = 0) -> DataTypeCounts:
+    def from_counts(
+        cls, counts: Sequence[float] | NDArray[np.float64 | np.int64], *, missing: int = 0
+    ) -> DataTypeCounts:
         """The counts of cells, given by `DataType`, and of `missing` more."""
         nulls, integral, fractional, boolean, text, other_numbers = (int(count) for count in counts)
         return cls(nulls + missing, integral, fractional, boolean, text + other_numbers)

@@ -276,7 +276,7 @@ class FeatureProfile(State):
         if self._is_zero():
             return other
         both = self.states.keys() & other.states.keys()
-        are_numeric = all(side.is_numeric or not side.num_present for side in (self, other))
+        are_numeric = all(profile.is_numeric or not profile.num_present for profile in (self, other))
         return FeatureProfile(
             self.name,
             self.column_type,

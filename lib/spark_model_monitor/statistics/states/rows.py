@@ -211,6 +211,13 @@ class Run(NamedTuple):
         """Where it begins among the data's rows, if partitions are in order."""
         return self.lot * (1 << _OF_LOT) % 1
 
+    @property
+    def first_row(self) -> int:
+        """The number of the row at which it begins, if partitions are in order and far apart; a multiple of `FEWEST_ROWS`
+        unless the run is the first of a later block.
+        """
+        return FEWEST_ROWS * round(self.place * (1 << (_OF_PARTITION + _OF_ROW)))
+
     def followed_by(self, other: Run) -> Run:
         """The rows of both, up to the maximum; texts count as numbers if those of both do."""
         there = np.concatenate((self.rows_present(), other.rows_present()))[:ROWS_OF_A_GROUP]

@@ -115,11 +115,11 @@ def sides_of(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     return segments_by_cut
 
 
-def _read_like(segment: FeatureProfile, whole: FeatureProfile) -> FeatureProfile:
+def _read_like(segment: FeatureProfile, column: FeatureProfile) -> FeatureProfile:
     """A segment of a column of numbers is of numbers, too, whatever else it holds."""
-    if segment.as_numbers == whole.as_numbers:
+    if segment.as_numbers == column.as_numbers:
         return segment
-    return replace(segment, as_numbers=whole.as_numbers)
+    return replace(segment, as_numbers=column.as_numbers)
 
 
 def added(

@@ -1,22 +1,52 @@
-"""The number of rows that count as one if a column groups them, from all rows or from the sums of blocks. Pure."""
+"""The design effect of rows that a column puts into groups, and whether a column names groups at all. Pure numpy.
+
+Model: rows of one group are alike, with an intra-class correlation r, and groups are independent of each other. The
+variance of a mean is then the design effect, about 1 + (m - 1) r for groups of m rows, times that of independent rows
+(Kish 1965, "Survey Sampling"). It is estimated by the squared sums of the groups over what independent rows would have.
+
+A column that many rows share, such as a country, explains much of other columns too, and names no groups: its values
+come as often in a window as in independent rows. Names of groups don't: most are missing from a window, and the others
+have more rows (`NameShares`).
+
+Assumptions: names are the same in baseline and window, or new. Not for groups of neighbours: `design_effect.py` has these.
+
+Used by: data quality (a column that was named, or found), and the sums of blocks of model quality, bias, attributions.
+Source: D4.21, D4.23.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.verdicts.likeness import CELLS, likeness_scores
+from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.verdicts.design_effect import (
+    INDEPENDENT,
+    DesignEffect,
+    ScoredColumn,
+    ScoreMoments,
+    ratio_or_zero,
+)
 from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 FEWEST_GROUPS = 16  # to estimate how alike their rows are; with fewer, each group counts as a row
 MOST_UNEVEN = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
 LIKELIER = 1.0  # the least log-likelihood ratio of other names to the same names
 
+FEWEST_NAMES = (
+    32  # values of equal frequency that are as diverse as the names of groups; countries and states are fewer
+)
+FEWEST_ROWS_PER_NAME = 2  # in the baseline: keys of rows have one
+FEWEST_EXPECTED = 8  # names of the baseline in a window, to say that many are missing
+MOST_SHARED = 0.5  # of the names that independent rows would share with the baseline
 
-def likeness_in_blocks(
+
+def design_effect_in_blocks(
     sums: Values, squares: Values, rows: Values, alone_squares: Values | float = 0, alone: float = 0
 ) -> Values:
     """The number of rows that count as one, for each score: 1 for independent rows, never less. Shape (scores,).
@@ -25,48 +55,103 @@ def likeness_in_blocks(
     each block. alone, alone_squares: the number of rows without a group, and the sums of their squares.
     Source: B5.4; Kish 1965, "Survey Sampling".
     """
-    total, filled = rows.sum() + alone, np.count_nonzero(rows) + alone
-    if filled < FEWEST_GROUPS:
-        return np.full(len(squares), max(1.0, total / max(filled, 1)))
+    total = rows.sum() + alone
+    filled_blocks = np.count_nonzero(rows) + alone
+    if filled_blocks < FEWEST_GROUPS:
+        return np.full(len(squares), max(1.0, total / max(filled_blocks, 1)))
     expected = squares * (1 - ((rows**2).sum() + alone) / total**2)
-    found = np.divide((sums**2).sum(axis=1) + alone_squares, expected, out=np.ones(len(squares)), where=expected > 0)
-    at_least_one: Values = np.maximum(found, 1.0)
+    observed = (sums**2).sum(axis=1) + alone_squares
+    effects = np.divide(observed, expected, out=np.ones(len(squares)), where=expected > 0)
+    at_least_one: Values = np.maximum(effects, 1.0)
     return at_least_one
 
 
-def likeness_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
-    """The number of rows that count as one, given the groups; 1 for independent rows: the design effect.
+def design_effect_in_groups(values: NDArray[Any], sizes: NDArray[np.int64], *, are_numbers: bool) -> float:
+    """The number of rows that count as one, given the groups; 1 for independent rows.
 
-    values: group after group. sizes: sizes of the groups. are_numbers: as in `likeness`.
-    Source: D4.21; Kish 1965, "Survey Sampling".
+    values: group after group. sizes: sizes of the groups. are_numbers: whether values are numbers, or hashes of texts.
+    Source: D4.21.
     """
     sizes = sizes[sizes > 0]
-    rows, groups = len(values), len(sizes)
-    if groups < FEWEST_GROUPS:
-        return max(1.0, rows / max(groups, 1))
-    in_order = np.lexsort((values, np.repeat(np.arange(groups), sizes)))  # whatever order partitions came in
-    ranks, cells, answers = likeness_scores([values[in_order]], are_numbers=are_numbers)
-    scores = np.concatenate((ranks, cells == np.arange(CELLS)[:, None]))[:, 1:]
-    apart = scores - scores.mean(axis=1, keepdims=True)
-    of_groups = (np.add.reduceat(apart, np.cumsum(sizes) - sizes, axis=1) ** 2).sum(axis=1)
-    expected = (apart**2).sum(axis=1) * (1 - float((sizes**2).sum()) / rows**2)  # for independent rows
-    of_answers = (np.add.reduceat(each, answers) for each in (of_groups, expected))
-    found = max((float(mine / theirs) for mine, theirs in zip(*of_answers, strict=True) if theirs > 0), default=1.0)
-    return 1.0 if found <= MOST_DISPERSED else found
+    if len(sizes) < FEWEST_GROUPS:
+        return max(1.0, len(values) / max(len(sizes), 1))
+    # Partitions come in any order; sums of floating-point numbers have to be the same
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    in_order = values[np.lexsort((values, groups))]
+    column = ScoredColumn.from_numbers(in_order) if are_numbers else ScoredColumn.from_texts(in_order)
+    effect = group_design_effect(column, sizes).rows
+    return effect if effect > MOST_DISPERSED else 1.0
 
 
-def rows_a_name(by_block: Values) -> float:
+def group_design_effect(column: ScoredColumn, sizes: NDArray[np.int64]) -> DesignEffect:
+    """The largest design effect of a column's answers. column: group after group. sizes: of the groups, none empty."""
+    rows = int(sizes.sum())
+    if rows < 2:
+        return INDEPENDENT
+    scores = column.scores - column.scores.mean(axis=1, keepdims=True)
+    moments = ScoreMoments.of(scores, column.answers)
+    group_sums = np.add.reduceat(scores, np.cumsum(sizes) - sizes, axis=1)
+    squared_sums = np.add.reduceat((group_sums**2).sum(axis=1), column.answers)
+    squared_sizes = float((sizes.astype(np.float64) ** 2).sum())
+    expected = rows * moments.variance * (1 - squared_sizes / rows**2)
+    effects = ratio_or_zero(squared_sums, expected)
+    # A pair of rows of one group has a weight of 2 / rows in the design effect
+    pairs = (squared_sizes - rows) / 2
+    if not pairs:
+        return INDEPENDENT
+    z = moments.normal_score(effects, 4 * pairs / rows**2, 8 * pairs / rows**3)
+    p_value = min(1.0, len(effects) * normal_above(float(z.max())))
+    return DesignEffect(max(1.0, float(effects.max())), p_value)
+
+
+@dataclass(frozen=True, slots=True)
+class NameShares:
+    """How the rows of a baseline are spread over the values of a column that may name groups.
+
+    counted: the share of each value whose count is known. uncounted_names: how many other values share the remaining rows.
+    """
+
+    counted: Values = field(default_factory=lambda: np.empty(0))
+    uncounted_names: float = 0.0
+
+    @property
+    def share_of_uncounted(self) -> float:
+        remaining = max(0.0, 1 - float(self.counted.sum()))
+        return remaining / self.uncounted_names if self.uncounted_names else 0.0
+
+    @property
+    def diversity(self) -> float:
+        """The number of values of equal frequency that two random rows would agree in as seldom. Source: Hill 1973,
+        "Diversity and evenness", order 2, the inverse of Simpson's index.
+        """
+        squares = float((self.counted**2).sum()) + self.uncounted_names * self.share_of_uncounted**2
+        return 1 / squares if squares else 0.0
+
+    def expected_names(self, rows: int) -> float:
+        """How many of the values occur in so many independent rows."""
+        counted_names = float((1 - np.exp(-rows * self.counted)).sum())
+        return counted_names + self.uncounted_names * (1 - math.exp(-rows * self.share_of_uncounted))
+
+    def has_too_few(self, shared_names: float, rows: int) -> bool:
+        """Whether so many rows, if independent, would share far more of the values. shared_names: those they share."""
+        expected = self.expected_names(rows)
+        return expected >= FEWEST_EXPECTED and shared_names <= MOST_SHARED * expected
+
+
+def rows_per_name(rows_by_block: Values) -> float:
     """The number of rows per name, averaged over rows, estimated from uneven blocks; about 1 for independent rows."""
-    usual = max(by_block.mean(), 1e-9)
-    return float(((by_block - usual) ** 2).sum() / usual / (len(by_block) - 1))
+    mean = max(rows_by_block.mean(), 1e-9)
+    return float(((rows_by_block - mean) ** 2).sum() / mean / (len(rows_by_block) - 1))
 
 
-def each_has_a_name(by_block: Values, before: Values) -> bool:
+def every_row_has_its_name(rows_by_block: Values, baseline_rows_by_block: Values) -> bool:
     """Whether each row of a window has its own name, while names in the baseline had several rows, and the names are
     new. If names recur, as of users with one row per window, blocks have the same shares as before. Source: D4.21.
     """
-    of_before = rows_a_name(before)
-    if rows_a_name(by_block) > min(MOST_UNEVEN, of_before / 2):
+    baseline_rows_per_name = rows_per_name(baseline_rows_by_block)
+    if rows_per_name(rows_by_block) > min(MOST_UNEVEN, baseline_rows_per_name / 2):
         return False
-    as_before = 1 + (1 - 1 / of_before) * (before / before.mean() - 1)  # expected counts relative to equal blocks
-    return float(by_block @ np.log(as_before)) < -LIKELIER
+    # the counts that recurring names would have, relative to equal blocks
+    baseline_shares = baseline_rows_by_block / baseline_rows_by_block.mean()
+    expected = 1 + (1 - 1 / baseline_rows_per_name) * (baseline_shares - 1)
+    return float(rows_by_block @ np.log(expected)) < -LIKELIER

@@ -144,8 +144,8 @@ class PastWindows(dict[str, Values]):
         values, though not each of them shows it. None if there is none.
         """
         if name not in self._outliers:
-            names = [other for other in TESTS_OF_VALUES if other in self] if name in TESTS_OF_VALUES else [name]
-            is_odd = any(has_outlier(other, self) for other in names)
+            tests = [test for test in TESTS_OF_VALUES if test in self] if name in TESTS_OF_VALUES else [name]
+            is_odd = any(has_outlier(test, self) for test in tests)
             self._outliers[name] = _furthest(name, self) if is_odd else None
         return self._outliers[name]
 
@@ -154,6 +154,23 @@ class PastWindows(dict[str, Values]):
             self._effective = effective
             self._similar = None
             self._dispersions = {}
+
+
+def _select_scores(name: str, past: Raw) -> Values:
+    """The scores of past windows. Of missing values, Pearson's residuals around the windows' own share, if files have counts."""
+    if name != "missing" or "nulls" not in past:
+        return past[name]
+    rows, missing = past["of"], past["nulls"]
+    is_counted = ~np.isnan(missing)
+    share = float(missing[is_counted].sum()) / max(float(rows[is_counted].sum()), 1.0)
+    if not 0 < share < 1:
+        return past[name]
+    residuals = (missing - rows * share) / np.sqrt(rows * share * (1 - share))
+    return np.where(is_counted, residuals, past[name])
+
+
+def _square_scores(name: str, past: Raw) -> Values:
+    return _select_scores(name, past) ** _POWERS.get(name, 2)
 
 
 def _as_past_windows(past: Raw) -> PastWindows:
@@ -311,9 +328,11 @@ def _p_beside_past(
     # Where a past window is an outlier, that law doesn't hold
     is_rare = max(p, component.p) <= RARE
     outlier = _as_past_windows(past).outlier(name) if is_rare else None
-    if outlier is not None and (name == "missing" or _distance(name, now) <= MUCH_MORE * outlier):
-        p = 1.0
-    return min(p, _p_beyond_outages(now, past, groups)) if name == "missing" else p
+    if outlier is None:
+        return p
+    if name == "missing":
+        return _p_beyond_outages(now, past, groups)
+    return 1.0 if _distance(name, now) <= MUCH_MORE * outlier else p
 
 
 def _p_of_score(
@@ -336,27 +355,27 @@ def _p_of_score(
 
 
 def _p_of_missing(
-    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, other_columns: Others | None
 ) -> float:
-    """The p-value of more missing values; fewer are judged by their score.
+    """The p-value of more missing values. Fewer are judged by their score, and so are all if groups of rows explain how
+    much past windows vary.
 
-    Model: the logarithm of the share is normal from window to window, as in a binomial regression with a random effect
-    for each window, because storms and outages multiply it. Its variance follows from that of scores, which are square
-    roots of a share, if `before` is the share in all past windows: E[share] = before.
+    Model: the logit of the share is normal from window to window, as in a binomial regression with a random effect of each
+    window, because storms and outages multiply it. Its variance follows from that of the share, if `before` is the mean.
+    Groups of rows are sampled like rows. Source: Williams 1982, "Extra-binomial variation in logistic linear models".
     """
     is_counted = ~np.isnan(past["nulls"])
     before = float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
     share = now["nulls"] / now["of"]
-    if not 0 < before < share:
-        return _p_of_score(component, now, past, groups, others)
-    dispersion = _dispersion("missing", now, past, others)
-    factor = dispersion.factor(groups)
-    if factor <= 1:
-        return 0.0
-    of_rows = (1 - before) / (before * now["effective"])  # variance of the logarithm for independent rows
-    between_windows = -8 * math.log(max(1 - (factor - 1) * of_rows / 8, 1e-9))
-    rise = math.log(share / before) + between_windows / 2  # from the median
-    return 2 * student_above(rise / math.sqrt(between_windows + of_rows * before / share), dispersion.windows)
+    dispersion = _dispersion("missing", now, past, other_columns)
+    if not 0 < before < share or dispersion.certain_ratio <= groups:
+        return _p_of_score(component, now, past, groups, other_columns)
+    variance_of_rows = 1 / (before * (1 - before) * now["effective"])  # of the logit, for independent rows
+    between_windows = math.log1p(dispersion.excess_of_windows(groups) * variance_of_rows)
+    of_rows = (1 + dispersion.excess_of_groups(groups)) * variance_of_rows * before / share
+    rise = math.log(share / before) - math.log(max(1 - share, _LEAST) / (1 - before))
+    score = (rise + between_windows / 2) / math.sqrt(between_windows + of_rows)  # from the median
+    return 2 * student_above(score, dispersion.windows)
 
 
 def has_outlier(name: str, past: Raw) -> bool:
@@ -371,7 +390,7 @@ def has_outlier(name: str, past: Raw) -> bool:
     expected = _expected(name, past)
     if not expected.all():  # a single cell can't vary
         return False
-    ratios = past[name] ** _POWERS.get(name, 2) / expected
+    ratios = _square_scores(name, past) / expected
     between = max(0.0, float((ratios - 1).sum() / past["effective"].sum()))  # variance per row
     ratios /= 1 + between * past["effective"]
     scores = np.cbrt(ratios)
@@ -383,7 +402,7 @@ def has_outlier(name: str, past: Raw) -> bool:
 
 
 def _furthest(name: str, past: Raw) -> float:
-    squares = past[name] ** _POWERS.get(name, 2)
+    squares = _square_scores(name, past)
     return max(map(_remove_noise, squares.tolist(), _expected(name, past).tolist(), past["effective"].tolist()))
 
 
@@ -511,14 +530,9 @@ def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, oth
 def certain_phi(
     name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None
 ) -> float:
-    """`phi` as far as past windows certainly show it, by the lower limit of the dispersion.
-
-    Source: Wilson and Hilferty 1931, "The distribution of chi-square".
-    """
+    """`phi` as far as past windows certainly show it."""
     dispersion = _dispersion(name, now, past, others)
-    error = 2 / 9 / (dispersion.windows * max(dispersion.freedom_of_window, 1.0))
-    least_ratio = dispersion.ratio / (1 - error + CERTAIN * math.sqrt(error)) ** 3
-    return replace(dispersion, ratio=least_ratio).factor(groups)
+    return replace(dispersion, ratio=dispersion.certain_ratio).factor(groups)
 
 
 def _dispersion(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> Dispersion:
@@ -556,10 +570,10 @@ class Others:
             return NO_PRIOR
         fields = name, "effective", {"cell": "cells", "chi2": "freedom"}.get(name, "rows")
         columns = [past for past in usable if len(past["rows"]) == usual_count]
-        past = {field: np.stack([column[field] for column in columns]) for field in fields}
+        past = {field: np.stack([_select_scores(field, column) for column in columns]) for field in fields}
         estimate = estimate_dispersion(name, self._effective, past)
         # Columns that vary together count once
-        ratios = past[name] ** _POWERS.get(name, 2) / _expected(name, past)
+        ratios = _square_scores(name, past) / _expected(name, past)
         between_columns = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
         different_columns = min(1 / max(between_columns, 1e-9), len(ratios))
         freedoms = estimate.windows * estimate.freedom_of_window
@@ -585,9 +599,20 @@ class Dispersion:
         """The variance of a score relative to independent rows, at least 1. Variance between windows grows with their
         rows, variance from groups of rows does not: what the groups of the window's rows explain is attributed to them.
         """
+        return 1 + self.excess_of_groups(groups) + self.excess_of_windows(groups)
+
+    @property
+    def certain_ratio(self) -> float:
+        """The lower limit of the ratio. Source: Wilson and Hilferty 1931, "The distribution of chi-square"."""
+        error = 2 / 9 / (self.windows * max(self.freedom_of_window, 1.0))
+        return self.ratio / (1 - error + CERTAIN * math.sqrt(error)) ** 3
+
+    def excess_of_groups(self, groups: float) -> float:
+        return min(max(0.0, self.ratio - 1), groups - 1)
+
+    def excess_of_windows(self, groups: float) -> float:
         excess = max(0.0, self.ratio - 1)
-        of_groups = min(excess, groups - 1)
-        return 1 + of_groups + (excess - of_groups) * self.growth
+        return (excess - self.excess_of_groups(groups)) * self.growth
 
 
 class Dispersions(NamedTuple):
@@ -611,7 +636,7 @@ def estimate_dispersion(name: str, effective: float, past: Raw) -> Dispersions:
     loads = growth * weights
     total_weight = weights.sum(axis=-1)
     scale = np.maximum((loads * expected).sum(axis=-1), 1e-300)
-    squares = past[name] ** _POWERS.get(name, 2)
+    squares = _square_scores(name, past)
     ratio = (loads * squares).sum(axis=-1) / scale
     # The degrees of freedom of one window: those of independent rows, or fewer if squares vary by more than chance
     usual = scale / loads.sum(axis=-1)
@@ -887,10 +912,10 @@ def lomax_above(value: float, past: Values, least: float) -> float:
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, others: Others | None) -> float:
+def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, other_columns: Others | None) -> float:
     """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
     freedom = now["freedom"]
-    dispersion = _dispersion("chi2", now, past, others)
+    dispersion = _dispersion("chi2", now, past, other_columns)
     # What groups of rows explain: in all cells alike, so less if the windows' squares differ more than that
     by_groups = 2 / max(freedom, 1.0)
     of_few_cells = max(0.0, (min(2 / dispersion.freedom_of_window, 2.0) - by_groups) / max(2 - by_groups, 1e-9))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from functools import partial
 from operator import attrgetter
+from typing import Any
 
 import pyarrow as pa
 
@@ -58,10 +59,13 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding
-        groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
+        groups = 1.0 if feature.calibration.rows_are_independent else feature.design_effect
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
         lacking, rows = round(rare * groups), feature.baseline.present
-        return feature.calibration.allowed_for(finding, CONTENTS, lacking, rows, groups=groups)
+        group_column = feature.suspected_group_column
+        return feature.calibration.allowed_for(
+            finding, CONTENTS, lacking, rows, groups=groups, group_column=group_column
+        )
     if least >= threshold:
         reason = AT_LEAST if least < most else None
         return Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)
@@ -114,13 +118,14 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     lacking, least = baseline.rows - baseline.present, 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least = feature.chance_of_missing
-    is_grouped = bool(feature.whole.groups)
-    finding = feature.calibration.allowed_for(
-        finding, COMPLETENESS, lacking, baseline.num_rows, least=least, rows_form_groups=is_grouped
-    )
+    groups: dict[str, Any] = {
+        "rows_form_groups": feature.window_design_effect.of_missing > 1,
+        "group_column": feature.suspected_group_column,
+    }
+    finding = feature.calibration.allowed_for(finding, COMPLETENESS, lacking, baseline.num_rows, least=least, **groups)
     phi = 1.0 if feature.calibration.rows_are_independent else feature.phi_of_missing
     matters = feature.settings.change_that_matters
-    return judge_missing(finding, baseline, feature.calibration, matters, phi, rows_form_groups=is_grouped)
+    return judge_missing(finding, baseline, feature.calibration, matters, phi, **groups)
 
 
 DATE = "date or time"
@@ -163,10 +168,15 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         description=partial(messages.data_type, name, threshold),
     )
     if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
-        groups = 1.0 if feature.calibration.rows_are_independent else feature.row_groups
+        groups = 1.0 if feature.calibration.rows_are_independent else feature.design_effect
         baseline = feature.baseline
         finding = feature.calibration.allowed_for(
-            finding, CONTENTS, baseline.other_cells, baseline.present + baseline.other_cells, groups=groups
+            finding,
+            CONTENTS,
+            baseline.other_cells,
+            baseline.present + baseline.other_cells,
+            groups=groups,
+            group_column=feature.suspected_group_column,
         )
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
         if is_violated and has_whole_numbers(feature.current):

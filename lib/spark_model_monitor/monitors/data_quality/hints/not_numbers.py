@@ -40,14 +40,15 @@ def other_numbers(data: Seen) -> Said:
     baseline_counts = {}
     if data.compared is not None and data.compared.before is not None:
         baseline_counts = {feature.name: _count_other_numbers(feature) for feature in data.compared.before.features}
+    # Columns that are written so, and not in the baseline
     counts = {}
     for feature in data.profile.features:
         other_numbers = _count_other_numbers(feature)
         if other_numbers and not baseline_counts.get(feature.name):
             counts[feature.name] = other_numbers, feature.num_present
     if counts:
-        what = f"numbers are written in a way that the service takes for text, such as .5 or inf: {listed(counts)}"
-        yield counts, f"{what}; they count as numbers here, and not with --compat service"
+        finding = f"numbers are written in a way that the service takes for text, such as .5 or inf: {listed(counts)}"
+        yield counts, f"{finding}; they count as numbers here, and not with --compat service"
 
 
 def _count_other_numbers(feature: FeatureProfile) -> int:
@@ -65,6 +66,7 @@ def missing_in_words(data: Seen) -> Said:
     Source: M16.
     """
     expected = data.expected_types()
+    # Columns whose texts are such words alone
     counts = {}
     for feature in data.profile.features:
         words = _count_missing_words(feature)
@@ -72,8 +74,8 @@ def missing_in_words(data: Seen) -> Said:
         if words >= FEWEST_VALUES and words == texts and expected.get(feature.name) is not InferredType.STRING:
             counts[feature.name] = words, feature.num_present
     if counts:
-        what = f"words such as NA make texts of numbers: {listed(counts)}"
-        yield counts, f"{what}; leave these cells empty (pandas: read_csv and to_csv do so)"
+        finding = f"words such as NA make texts of numbers: {listed(counts)}"
+        yield counts, f"{finding}; leave these cells empty (pandas: read_csv and to_csv do so)"
 
 
 def _count_missing_words(feature: FeatureProfile) -> int:

@@ -37,7 +37,7 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.states.outcomes import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.statistics.verdicts.groups import likeness_in_blocks
+from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
 from spark_model_monitor.statistics.verdicts.multiplicity import POWER
 
 METRIC = "label_given_score"
@@ -191,11 +191,13 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
         return _finding(CheckStatus.VIOLATED, before, now, **texts, **numbers)
     lost = values_of(before)[metric] - told
     half = (apart[1] - apart[0]) / 2
-    said = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
-    said = (said if is_moved else AS_IT_WAS) + UNSEEN.format(smallest=drift.smallest)
+    reason = COST.format(points=100 * lost, metric=metric) if lost > half else HELD
+    if not is_moved:
+        reason = AS_IT_WAS
+    reason += UNSEEN.format(smallest=drift.smallest)
     if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
-        return _finding(CheckStatus.CANNOT_TELL, before, now, reason=said, advice=LONGER_WINDOWS, **numbers)
-    return _finding(CheckStatus.PASSED, before, now, reason=said, **numbers)
+        return _finding(CheckStatus.CANNOT_TELL, before, now, reason=reason, advice=LONGER_WINDOWS, **numbers)
+    return _finding(CheckStatus.PASSED, before, now, reason=reason, **numbers)
 
 
 def likeness_of(now: Scored) -> float:
@@ -204,7 +206,7 @@ def likeness_of(now: Scored) -> float:
     rows, hits, scores = (each.sum(axis=0) for each in calibration(now.probabilities))
     mean = (hits - scores).sum() / max(rows.sum(), 1)
     squares = now.probabilities.of(SQUARED_ERROR).sum() - mean**2 * rows.sum()
-    return float(likeness_in_blocks((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
+    return float(design_effect_in_blocks((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
 
 
 def _finding(status: CheckStatus, before: Scored, now: Scored, **members: object) -> CheckResult:

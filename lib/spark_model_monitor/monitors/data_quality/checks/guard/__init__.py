@@ -51,7 +51,7 @@ def _seen_by_guards(feature: FeatureComparison) -> Iterator[tuple[str, Evidence]
     before = feature.before
     if before is None or not feature.is_compared:
         return
-    alone = feature.rows_stand_alone
+    alone = feature.has_independent_rows
     for guard in _asked(before):
         found = guard.function(feature, before)
         if found is not None:

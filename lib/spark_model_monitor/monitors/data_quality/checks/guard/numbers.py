@@ -66,7 +66,7 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         return None
     first, last = sketch.quantile(0.1), sketch.quantile(0.9)
     tail, inner = max(old.maximum - last, first - old.minimum), last - first
-    by = (NEAR if feature.rows_stand_alone or tail < SHORT_TAIL * inner else FAR) * width
+    by = (NEAR if feature.has_independent_rows or tail < SHORT_TAIL * inner else FAR) * width
     low = -math.inf if old.minimum >= 0 else old.minimum - by  # negative numbers are left to sign_check
     current, is_kind = beyond(feature.current, below=low, above=old.maximum + by), tail <= LONGEST_TAIL * inner
     return of_share("share of numbers far outside of the range", (0, old.count), current, is_kind=is_kind)

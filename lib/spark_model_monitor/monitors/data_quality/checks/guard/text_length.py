@@ -96,8 +96,12 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     shapes = _free_text_shapes(feature, before)
     if shapes is None or shapes[0].words <= shapes[0].texts:
         return None
-    old, new = (Mean.from_whole_numbers(side.texts, side.words, side.words_squared) for side in shapes)
+    old, new = map(_mean_words, shapes)
     return of_means("mean number of words", old, new)
+
+
+def _mean_words(shapes: TextShapes) -> Mean:
+    return Mean.from_whole_numbers(shapes.texts, shapes.words, shapes.words_squared)
 
 
 @GUARDS.register("text_new_words_check", needs=Words, same_as=(*SAME, "text_letters_check"))

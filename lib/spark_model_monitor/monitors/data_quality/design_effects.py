@@ -1,0 +1,377 @@
+"""The design effect of each column of a window, and of its missing values, from the runs of rows that its scan keeps. Pure.
+
+Each column has its own: from its neighbouring rows, or from the groups that a column names. If nobody named a column, one
+is looked for whose values explain why rows that lie scattered over the window are alike (`GroupColumn`). A column that is
+sorted, or follows the clock, has a large design effect, and the others don't get it.
+
+Runs are no part of the states: windows that are added up from states have no design effects.
+
+Used by: `DataQualityMonitor.grouped`, for every window. Source: D4.16, D4.21, D4.23.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.monitors.data_quality.distributions import LOOKS_SORTED, has_whole_numbers, why_always_new
+from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRuns, Run
+from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GROUP, values_of
+from spark_model_monitor.statistics.verdicts.design_effect import (
+    DesignEffect,
+    ScoredColumn,
+    allow_for_cut_groups,
+    column_design_effects,
+    dependent_columns,
+    estimates_of_groups,
+    is_constant_in_runs,
+    rows_counting_as_one,
+    typical_rows,
+)
+from spark_model_monitor.statistics.verdicts.groups import (
+    FEWEST_GROUPS,
+    FEWEST_NAMES,
+    FEWEST_ROWS_PER_NAME,
+    NameShares,
+    design_effect_in_groups,
+    group_design_effect,
+)
+from spark_model_monitor.statistics.verdicts.variation import LARGEST_GROWTH, MOST_DISPERSED
+
+NEIGHBOURS = 8192  # rows that are compared with their neighbours: more say little more
+FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
+CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
+NEARLY = 0.9  # of what the column explains that explains most: one that explains as much, but for noise
+
+
+class FeatureDesignEffect(NamedTuple):
+    """How many rows of a window count as one, for a feature's values and for its missing values; 1 if independent."""
+
+    of_values: float = 1.0
+    of_missing: float = 1.0
+
+
+INDEPENDENT_ROWS = FeatureDesignEffect()
+
+
+@dataclass(frozen=True, slots=True)
+class WindowDesignEffects:
+    """by_feature: of the features whose rows are dependent. group_column: the column whose values explain why rows that lie
+    scattered over the window are alike, if nobody named it.
+    """
+
+    by_feature: Mapping[str, FeatureDesignEffect] = field(default_factory=dict)
+    group_column: str | None = None
+
+
+def window_design_effects(
+    profile: Profile,
+    runs: Sequence[RowRuns],
+    baseline: Profile | None = None,
+    unfit_features: Mapping[str, str] | None = None,
+) -> WindowDesignEffects:
+    """The design effects of a window. runs: of its rows, for every feature. unfit_features: those that the baseline is
+    sorted by: a window that is sorted by them, too, says nothing about groups of rows.
+    """
+    if any(isinstance(row_runs, RowGroups) for row_runs in runs):
+        effects = _effects_of_named_groups(profile, runs)
+        return WindowDesignEffects({**effects, **_effects_of_filled_columns(effects, profile, baseline)})
+    effects = _effects_of_neighbours([*_sample_columns(profile, runs, NEIGHBOURS)], unfit_features or {})
+    group = None if baseline is None else _find_group_column(profile, baseline, runs)
+    scattered: dict[str, FeatureDesignEffect] = {}
+    for name, effect in group.effects.items() if group is not None else ():
+        neighbours = effects.get(name, INDEPENDENT_ROWS)
+        if max(effect) > LARGEST_GROWTH * max(neighbours):  # else neighbours show these groups already
+            scattered[name] = FeatureDesignEffect(*map(max, effect, neighbours))
+    if group is None or not scattered:
+        return WindowDesignEffects(effects)
+    scattered |= _effects_of_filled_columns(scattered, profile, baseline)
+    # The names themselves are as new as the groups are
+    of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
+    return WindowDesignEffects({**effects, **scattered, **of_names}, group.name)
+
+
+def _effects_of_filled_columns(
+    effects: Mapping[str, FeatureDesignEffect], profile: Profile, baseline: Profile | None
+) -> dict[str, FeatureDesignEffect]:
+    """Of features that lack values in the baseline and none in the window, which can't show that they lack them in whole
+    groups: their missing values count as other columns' values do. effects: of groups.
+    """
+    of_groups = [effect.of_values for effect in effects.values() if effect.of_values > 1]
+    if baseline is None or not of_groups:
+        return {}
+    are_missing = {feature.name for feature in baseline.features if feature.num_missing}
+    filled = [feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing]
+    rows = typical_rows(of_groups)
+    return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled}
+
+
+def _effects_of_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
+    """Where a column was named, whose groups the scan kept. Source: D4.21."""
+    effects = {}
+    for feature, row_runs in zip(profile.features, runs, strict=False):
+        values, sizes = values_of(row_runs.runs, numeric=feature.is_numeric)
+        rows = np.array([run.rows for run in row_runs.runs])
+        is_missing = np.concatenate([~run.rows_present() for run in row_runs.runs] or [np.zeros(0, bool)])
+        effect = FeatureDesignEffect(
+            design_effect_in_groups(values, sizes, are_numbers=feature.is_numeric),
+            design_effect_in_groups(is_missing, rows, are_numbers=False),
+        )
+        if max(effect) > 1:
+            effects[feature.name] = effect
+    return effects
+
+
+@dataclass(frozen=True, slots=True)
+class SampledColumn:
+    """A feature in the sampled rows, run after run. values: those that are present. has_value, is_missing: of each row; None
+    if all rows have a value, and if none is missing. They differ where a column of numbers has a text.
+    """
+
+    name: str
+    values: NDArray[Any]
+    are_numbers: bool
+    run_sizes: tuple[int, ...]
+    has_value: NDArray[np.bool_] | None = None
+    is_missing: NDArray[np.bool_] | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(self.run_sizes)
+
+    def score(self) -> ScoredColumn:
+        score_values = ScoredColumn.from_numbers if self.are_numbers else ScoredColumn.from_texts
+        return score_values(self.values, self.has_value)
+
+    @property
+    def share_against(self) -> float:
+        """The share of steps, of numbers from row to row, against the direction of most: 0 if all rise, or all fall, within
+        runs, as keys, times, and what rows are sorted by. A clock falls seldom. 0.5 for texts, and for too few steps.
+        """
+        if not self.are_numbers:
+            return 0.5
+        run = np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
+        run = run if self.has_value is None else run[self.has_value]
+        within = run[1:] == run[:-1]
+        rises = np.count_nonzero((self.values[1:] > self.values[:-1]) & within)
+        falls = np.count_nonzero((self.values[1:] < self.values[:-1]) & within)
+        return min(rises, falls) / (rises + falls) if rises + falls >= FEWEST_STEPS else 0.5
+
+
+def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float = math.inf) -> Iterator[SampledColumn]:
+    """The columns of so many rows, at most. Runs of a small window, which follow each other, become longer runs."""
+    layouts: dict[tuple[tuple[float, int], ...], tuple[list[int], tuple[int, ...]]] = {}
+    for feature, row_runs in zip(profile.features, runs, strict=False):
+        # Most columns have the same runs
+        layout = tuple([(run.lot, run.rows) for run in row_runs.runs])
+        if layout not in layouts:
+            layouts[layout] = _lay_out(row_runs.runs, most_rows)
+        order, run_sizes = layouts[layout]
+        in_order = [row_runs.runs[index] for index in order]
+        values, _ = values_of(in_order, numeric=feature.is_numeric)
+        if len(values) < 2 * FEWEST_ROWS:
+            continue
+        column = SampledColumn(feature.name, values, feature.is_numeric, run_sizes)
+        if len(values) < column.rows:
+            is_present = np.concatenate([run.rows_present() for run in in_order])
+            has_value = is_present
+            if np.count_nonzero(is_present) > len(values):  # some cells of a column of numbers are texts
+                has_value = np.concatenate([_has_number(run) for run in in_order])
+            column = replace(column, has_value=has_value, is_missing=~is_present)
+        yield column
+
+
+def _has_number(run: Run) -> NDArray[np.bool_]:
+    """Whether each row has a number. A run of which fewer than half are numbers keeps none."""
+    has_number = run.rows_present()
+    numbers = np.frombuffer(run.numbers)
+    has_number[has_number] = ~np.isnan(numbers) if len(numbers) else False
+    return has_number
+
+
+def _effects_of_neighbours(
+    columns: Sequence[SampledColumn], unfit_features: Mapping[str, str]
+) -> dict[str, FeatureDesignEffect]:
+    """Where neighbouring rows are alike. Source: D4.16."""
+    scored: dict[tuple[int, ...], list[ScoredColumn]] = {}
+    estimated: dict[tuple[int, ...], list[tuple[str, str, bool]]] = {}
+    for column in columns:
+        of_rows = scored.setdefault(column.run_sizes, [])
+        features = estimated.setdefault(column.run_sizes, [])
+        against = column.share_against
+        is_sorted = is_constant_in_runs(column.values)
+        if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
+            of_rows.append(column.score())
+            # Numbers that rows are sorted by rise; texts may be in any order
+            is_unordered = column.are_numbers or not is_sorted
+            shows_groups = against > CLOCK and is_unordered and column.name not in unfit_features
+            features.append((column.name, "of_values", shows_groups))
+        if column.is_missing is not None:
+            of_rows.append(ScoredColumn.from_flags(column.is_missing))
+            features.append((column.name, "of_missing", True))
+    effects: dict[str, FeatureDesignEffect] = {}
+    for run_sizes, of_rows in scored.items():
+        estimates = column_design_effects(of_rows, np.array(run_sizes, np.int64))
+        features = estimated[run_sizes]
+        of_groups = estimates_of_groups(
+            [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
+        )
+        counts = rows_counting_as_one(estimates, sum(run_sizes), of_groups)
+        # Columns without missing values here, which may be missing in whole groups elsewhere
+        as_others = FeatureDesignEffect(of_missing=allow_for_cut_groups(typical_rows(of_groups)))
+        if as_others != INDEPENDENT_ROWS:
+            effects |= {column.name: as_others for column in columns if column.run_sizes == run_sizes}
+        for (name, member, _), rows in zip(features, counts, strict=True):
+            if rows > 1 or name in effects:
+                effects[name] = effects.get(name, INDEPENDENT_ROWS)._replace(**{member: rows})
+    return effects
+
+
+def _lay_out(runs: Sequence[Run], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
+    """The indices of the runs with so many rows, at most, in order; and their sizes, those that follow each other joined."""
+    rows = 0
+    indices: list[int] = []
+    for index, run in enumerate(runs):
+        rows += run.rows
+        if rows <= most_rows or not indices:
+            indices.append(index)
+    indices.sort(key=lambda index: runs[index].place)
+    sizes: list[int] = []
+    end = -1
+    for run in [runs[index] for index in indices]:
+        if run.first_row == end and sizes[-1] + run.rows <= ROWS_OF_A_GROUP:
+            sizes[-1] += run.rows
+        else:
+            sizes.append(run.rows)
+        end = run.first_row + run.rows
+    return indices, tuple(sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupColumn:
+    """A column whose values explain why rows are alike. effects: of the features that it explains. names: how many
+    values it has. explained: how much it explains of all features together. columns_of_names: all that may name groups.
+    """
+
+    name: str
+    effects: Mapping[str, FeatureDesignEffect]
+    names: float
+    explained: float
+    columns_of_names: tuple[str, ...]
+
+
+def _find_group_column(profile: Profile, baseline: Profile, runs: Sequence[RowRuns]) -> GroupColumn | None:
+    """The column that explains most, of those whose values name groups of rows. Source: D4.23."""
+    shares = {feature.name: feature for feature in baseline.features if _name_shares(feature) is not None}
+    names = {}
+    for feature in profile.features:
+        before = shares.get(feature.name)
+        if before is not None and (count := _count_group_names(before, feature)) is not None:
+            names[feature.name] = count
+    if not names:
+        return None
+    groups = [*_explain_by_groups(names, profile.item_count, [*_sample_columns(profile, runs)])]
+    # Of columns that explain as much, such as a user and the user's postcode, the finest names the groups
+    most = max((group.explained for group in groups), default=0.0)
+    best = [group for group in groups if group.explained >= NEARLY * most]
+    return max(best, key=lambda group: group.names, default=None)
+
+
+@once
+def _name_shares(baseline: FeatureProfile) -> NameShares | None:
+    """How the baseline's rows are spread over the values of a feature; None if these can't be names of groups."""
+    present = baseline.num_present
+    is_whole = not baseline.is_numeric or has_whole_numbers(baseline)
+    if not present or baseline.distinct is None or not is_whole or why_always_new(baseline) is not None:
+        return None
+    if baseline.is_numeric:
+        sketch = baseline.kll
+        if sketch is None:
+            return None
+        counts = np.diff(sketch.step_cdf()[1], prepend=0)
+        if sketch.error:  # the count of a value is known if it is kept often
+            counts = counts[counts > 2 ** len(sketch.levels)]
+    else:
+        frequencies = baseline.frequencies
+        if frequencies is None:
+            return None
+        counts = np.fromiter(frequencies.counts.values(), np.int64)
+    unseen_names = 0.0
+    if counts.sum() < present:
+        unseen_names = max(float(baseline.distinct.estimate() - len(counts)), 1.0)
+    shares = NameShares(counts / present, unseen_names)
+    repeats = present >= FEWEST_ROWS_PER_NAME * (len(counts) + unseen_names)
+    return shares if repeats and shares.diversity >= FEWEST_NAMES else None
+
+
+def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | None:
+    """The number of the feature's values in the window, if these are names of groups; None if the window shares as many
+    with the baseline as independent rows would.
+    """
+    shares = _name_shares(before)
+    if shares is None or before.distinct is None or now.distinct is None or before.is_numeric != now.is_numeric:
+        return None
+    names = float(now.distinct.estimate())
+    shared = names
+    if before.column_type is now.column_type:  # else equal values have other hashes
+        union = float((before.distinct + now.distinct).estimate())
+        shared = min(names, max(0.0, before.distinct.estimate() + names - union))
+    return names if shares.has_too_few(shared, now.num_present) else None
+
+
+def _explain_by_groups(
+    names: Mapping[str, float], window_rows: int, columns: Sequence[SampledColumn]
+) -> Iterator[GroupColumn]:
+    """What each of some columns explains of the others. names: the number of names in each of them."""
+    by_name = {column.name: column for column in columns}
+    for name, count in names.items():
+        group = by_name.get(name)
+        if group is None:
+            continue
+        kinds, codes = told_apart(group.values)
+        group_of_row = np.full(group.rows, len(kinds))  # rows without a name are in no group
+        group_of_row[... if group.has_value is None else group.has_value] = codes
+        order = np.argsort(group_of_row, kind="stable")[: len(codes)]
+        features: list[tuple[str, str]] = []
+        estimates: list[DesignEffect] = []
+        for column in columns:
+            # Other columns of names are new where the groups are, so they show nothing
+            if column.name in names or column.run_sizes != group.run_sizes:
+                continue
+            rows = order if column.has_value is None else order[column.has_value[order]]
+            if len(rows):
+                features.append((column.name, "of_values"))
+                estimates.append(_effect_in_order(column.score(), rows, group_of_row))
+            if column.is_missing is not None:
+                features.append((column.name, "of_missing"))
+                estimates.append(_effect_in_order(ScoredColumn.from_flags(column.is_missing), order, group_of_row))
+        are_dependent = dependent_columns([min(1.0, len(names) * estimate.p) for estimate in estimates])
+        if not any(are_dependent):
+            continue
+        # The column names groups, so the others' rows are as alike as they look, as if somebody had named it
+        effects: dict[str, FeatureDesignEffect] = {}
+        for (feature, member), estimate, is_dependent in zip(features, estimates, are_dependent, strict=True):
+            if is_dependent or estimate.rows > MOST_DISPERSED:
+                # The sample has a part of each group's rows
+                rows_as_one = 1 + (estimate.rows - 1) * max(1.0, window_rows / group.rows)
+                effect = effects.get(feature, INDEPENDENT_ROWS)
+                effects[feature] = effect._replace(**{member: rows_as_one})
+        explained = sum(math.log(max(effect)) for effect in effects.values())
+        yield GroupColumn(name, effects, count, explained, tuple(names))
+
+
+def _effect_in_order(column: ScoredColumn, rows: NDArray[np.int64], group_of_row: NDArray[np.int64]) -> DesignEffect:
+    """The design effect of a column in groups. rows: in order of their groups, those that count."""
+    sizes = np.bincount(group_of_row[rows])
+    sizes = sizes[sizes > 0]
+    effect = group_design_effect(ScoredColumn(column.scores[:, rows], column.answers), sizes)
+    if len(sizes) < FEWEST_GROUPS and effect.rows > MOST_DISPERSED:
+        return effect._replace(rows=len(rows) / len(sizes))  # each group counts as one row
+    return effect

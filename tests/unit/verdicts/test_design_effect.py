@@ -1,0 +1,133 @@
+"""How many neighbouring rows count as one: as many as belong together, and one where rows are independent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spark_model_monitor.statistics.verdicts.design_effect import (
+    INDEPENDENT,
+    ScoredColumn,
+    column_design_effects,
+    dependent_columns,
+    estimates_of_groups,
+    is_constant_in_runs,
+    neighbours_design_effect,
+    rows_counting_as_one,
+)
+
+RUNS = np.full(8, 512)
+
+
+def in_groups(random, rows, size, correlation):
+    """Normal numbers, whose groups of neighbours have an intra-class correlation."""
+    of_groups = random.standard_normal(rows // size + 1).repeat(size)[:rows]
+    return correlation**0.5 * of_groups + (1 - correlation) ** 0.5 * random.standard_normal(rows)
+
+
+def design_effect(column, sizes=RUNS):
+    [effect] = column_design_effects([column], sizes)
+    return effect
+
+
+@pytest.mark.parametrize("size", [4, 10, 20])
+@pytest.mark.parametrize("correlation", [1 / 3, 1.0])
+def test_groups_count_by_their_size_and_correlation(size, correlation):  # Kish 1965: 1 + (m - 1) r
+    values = in_groups(np.random.default_rng(size), RUNS.sum(), size, correlation)
+
+    for column in (ScoredColumn.from_numbers(values), ScoredColumn.from_flags(values > 0)):
+        effect = design_effect(column)
+        assert effect.p < 1e-6
+    assert design_effect(ScoredColumn.from_numbers(values)).rows == pytest.approx(
+        1 + (size - 1) * correlation, rel=0.35
+    )
+
+
+def test_one_change_on_the_way_is_no_dependence():
+    random = np.random.default_rng(6)
+    for place in range(20):
+        values = random.standard_normal(1_024)
+        values[300:] += 3 * (place % 2)
+        assert design_effect(ScoredColumn.from_numbers(values), np.array([512, 512])).p > 1e-3
+
+
+def test_too_few_rows_and_constants_say_nothing():
+    assert design_effect(ScoredColumn.from_numbers(np.arange(7.0)), np.array([7])) == INDEPENDENT
+    assert neighbours_design_effect([ScoredColumn.from_numbers(np.arange(6.0))], np.array([6])) == 1.0
+    constant = design_effect(ScoredColumn.from_flags(np.zeros(512, bool)), np.array([512]))
+    assert (constant.rows, constant.p) == (0.0, 1.0)
+    assert neighbours_design_effect([], np.zeros(0, np.int64)) == 1.0
+
+
+def columns_of(random, rows, correlation=0.0):
+    """Numbers of several laws, flags, texts and missing values; all are as alike within groups of 20."""
+    for kind in range(20):
+        values = in_groups(random, rows, 20, correlation)
+        if kind % 5 == 0:
+            yield ScoredColumn.from_numbers(values)
+        elif kind % 5 == 1:
+            yield ScoredColumn.from_numbers(np.exp(values).round(1))
+        elif kind % 5 == 2:
+            yield ScoredColumn.from_texts(np.digitize(values, [-1, 0, 1.5]).astype(np.uint64))
+        elif kind % 5 == 3:
+            yield ScoredColumn.from_texts((values > 1).astype(np.uint64))
+        else:
+            yield ScoredColumn.from_flags(values < -1.5)
+
+
+@pytest.mark.parametrize("rows", [60, 120, 200, 255])
+def test_small_windows_of_independent_rows_are_taken_for_grouped_in_less_than_one_of_50(rows):
+    random = np.random.default_rng(rows + 13)
+    taken = 0
+    for _ in range(40):
+        effects = column_design_effects([*columns_of(random, rows)], np.array([rows]))
+        taken += max(rows_counting_as_one(effects, rows, estimates_of_groups(effects))) > 1
+
+    assert taken <= 3  # of 1 in 50 each: more with a chance below 0.01
+
+
+@pytest.mark.parametrize("rows", [200, 1_000])
+def test_windows_of_groups_are_taken_for_grouped(rows):
+    random = np.random.default_rng(rows + 14)
+    sizes = np.array([rows]) if rows <= 512 else np.array([512, rows - 512])
+    for _ in range(10):
+        effects = column_design_effects([*columns_of(random, rows, 0.6)], sizes)
+        counts = rows_counting_as_one(effects, rows, estimates_of_groups(effects))
+        assert sum(count > 3 for count in counts) >= 15
+
+
+def test_a_column_that_alone_is_dependent_says_nothing_of_others():
+    random = np.random.default_rng(15)
+    values = [np.sort(random.standard_normal(400)), *random.standard_normal((8, 400))]
+    effects = column_design_effects([*map(ScoredColumn.from_numbers, values)], np.array([400]))
+
+    assert rows_counting_as_one(effects, 400, estimates_of_groups(effects[1:]))[1:] == [1.0] * 8
+    assert dependent_columns([effect.p for effect in effects]) == [True, *[False] * 8]
+
+
+def test_where_groups_are_shown_an_uncertain_estimate_is_raised_as_far_as_its_error():
+    random = np.random.default_rng(16)
+    columns = [ScoredColumn.from_numbers(in_groups(random, 400, 20, 1.0)) for _ in range(4)]
+    one_group = np.zeros(400, bool)
+    one_group[40:60] = True
+    columns += [ScoredColumn.from_flags(one_group), ScoredColumn.from_numbers(random.standard_normal(400))]
+    effects = column_design_effects(columns, np.array([400]))
+    counts = rows_counting_as_one(effects, 400, estimates_of_groups(effects))
+
+    assert min(counts[:4]) > 10
+    assert counts[4] > 10  # of one group that is missing little can be known
+    assert counts[5] < 5
+
+
+def test_columns_together_are_as_each_alone():
+    random = np.random.default_rng(3)
+    columns = [*columns_of(random, 4_096, 0.2)]
+
+    assert column_design_effects(columns, RUNS) == [pytest.approx(design_effect(column)) for column in columns]
+
+
+def test_only_sorted_values_that_repeat_are_constant_in_runs():
+    assert is_constant_in_runs(np.repeat([3, 1, 2], 5))
+    assert not is_constant_in_runs(np.repeat([3, 1, 3], 5))
+    assert not is_constant_in_runs(np.arange(9))
+    assert not is_constant_in_runs(np.ones(9))
