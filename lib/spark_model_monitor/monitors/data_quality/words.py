@@ -48,7 +48,7 @@ _PLAIN = {
     "extra_column_check": "{name} is in the data but not in the baseline",
     "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
     "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
-    "repeated_rows_check": "{observed:.2%} of the rows are there more than once, {threshold:.2%} were",
+    "repeated_rows_check": "{observed:.1%} of the rows are surplus copies of other rows, {threshold:.1%} were",
     "new_values_check": "{name} has {observed:,.0f} new values, about {threshold:,.2g} are usual",
     "non_negative_check": "{name} has negative numbers, it had none",
 }
