@@ -35,6 +35,7 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
+from spark_model_monitor.monitors.data_quality.renamed_columns import find_renamed_columns
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -87,6 +88,9 @@ def with_words(
         for suspect in suspects_of(bad, before, known.distributions, now):
             if guess := guess_of(replace(suspect, with_values=not hide_values)):
                 guesses[suspect.name] = guess[1]
+
+    if known.profile is not None:
+        guesses |= find_renamed_columns(results, known.profile, profile)
 
     def told(result: CheckResult) -> CheckResult:
         found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
