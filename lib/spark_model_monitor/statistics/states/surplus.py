@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.distinct import GIVEN_UP, RowRepeats, first_rejected_hash
 
-Counts: TypeAlias = NDArray[np.float64]  # shape (kinds,), whole numbers
+Counts: TypeAlias = NDArray[np.float64] | NDArray[np.int64]  # shape (kinds,), whole numbers
 
 OF_DRIFT = 4.0
 """The mean squared change of a density, for a gap of 1 between cumulative distributions, halved: a shift by s standard

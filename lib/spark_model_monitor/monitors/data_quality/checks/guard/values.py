@@ -139,14 +139,11 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
     By nature, rows of a few columns repeat, and retries come twice. Drifted columns have other twins than the baseline's.
     Source: D4.9.
     """
-    before, now = comparison.before, comparison.current
-    if before is None or [each.name for each in before.features] != [each.name for each in now.features]:
+    states = find_row_repeats(comparison)
+    if states is None or comparison.before is None:
         return None
-    states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
-    if len(states) < 2 or states[0] is None or states[1] is None:
-        return None
-    rows = before.item_count, now.item_count
-    surplus = estimate_surplus_rows(states[0], states[1], rows, _squared_distances(comparison))
+    rows = comparison.before.item_count, comparison.current.item_count
+    surplus = estimate_surplus_rows(*states, rows, _squared_distances(comparison))
     if surplus is None:
         return None
     p = widened_tail(surplus.deviations, surplus.repeated)
@@ -158,6 +155,16 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
     if by_kind is None or not by_kind.is_large or by_kind.p >= p or not (by_kind.is_alien or by_kind.grouped_p < p):
         return evidence
     return replace(by_kind, observed=surplus.current, expected=surplus.baseline)
+
+
+def find_row_repeats(comparison: Comparison) -> tuple[RowRepeats, RowRepeats] | None:
+    """The kinds of rows of the baseline and the window, if both are known and have the same columns."""
+    before, now = comparison.before, comparison.current
+    if before is None or [each.name for each in before.features] != [each.name for each in now.features]:
+        return None
+    states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
+    first, last = states or (None, None)
+    return (first, last) if first and last and first.different and last.different else None
 
 
 def _squared_distances(comparison: Comparison) -> float:
