@@ -129,7 +129,7 @@ def test_rows_that_always_repeated_and_columns_of_few_values_are_silent():
 
     findings = run_monitoring(data[:1_000], DataQualityMonitor(), before, engine="local")
 
-    checks = {result.check for result in findings.results}
+    checks = {finding.check for finding in findings.results}
     assert checks & CHECKS == {"repeated_rows_check"}
     assert not findings.violations.violations
 

@@ -139,7 +139,7 @@ CONVERSIONS = {
 }
 
 
-def number_guess(before, now):
+def guess_numbers(before, now):
     """The guess for a column of numbers that is taken for violated."""
     distributions = [from_feature_profile(number_feature("x", values)) for values in (before, now)]
     guess = guess_of(Suspect("x", *distributions, {}, {}))
@@ -155,8 +155,8 @@ def test_another_unit_is_named_for_all_rows_and_for_a_part(convert, words, law, 
     now = LAWS[law](random, 1_000)
     of_one_client = random.random(1_000) < random.uniform(0.15, 0.4)
 
-    assert number_guess(before, convert(now)) == f"all of them are {words}: another unit?"
-    guess = number_guess(before, np.where(of_one_client, convert(now), now))
+    assert guess_numbers(before, convert(now)) == f"all of them are {words}: another unit?"
+    guess = guess_numbers(before, np.where(of_one_client, convert(now), now))
     share = float(guess.removeprefix("about ").partition(" %")[0])
     assert guess.endswith(f" % of them are {words}: another unit in some rows?")
     assert share == pytest.approx(100 * of_one_client.mean(), abs=8)
@@ -168,8 +168,8 @@ def test_a_thousand_and_the_sign_are_named(law):
     before = LAWS[law](random, 2_000)
     now = LAWS[law](random, 1_000)
 
-    assert "about 1,0" in number_guess(before, 1_000 * now)  # or 1,024: a broad law can't tell them apart
-    assert number_guess(before, -now) == "all of them have the other sign?"
+    assert "about 1,0" in guess_numbers(before, 1_000 * now)  # or 1,024: a broad law can't tell them apart
+    assert guess_numbers(before, -now) == "all of them have the other sign?"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -181,8 +181,8 @@ def test_a_plain_shift_of_all_rows_or_a_part_is_no_unit(law, size, seed):
     now = LAWS[law](random, 1_000)
     shifted = now + size * before.std()
 
-    assert number_guess(before, shifted) is None
-    assert number_guess(before, np.where(random.random(1_000) < 0.3, shifted, now)) is None
+    assert guess_numbers(before, shifted) is None
+    assert guess_numbers(before, np.where(random.random(1_000) < 0.3, shifted, now)) is None
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -192,4 +192,4 @@ def test_another_spread_is_no_unit(law, factor):
     before = LAWS[law](random, 2_000)
     now = LAWS[law](random, 1_000)
 
-    assert number_guess(before, now.mean() + factor * (now - now.mean())) is None
+    assert guess_numbers(before, now.mean() + factor * (now - now.mean())) is None

@@ -11,7 +11,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while"]
 
 
-def customers(seed, rows):
+def draw_customers(seed, rows):
     random = np.random.default_rng(seed)
     seconds = 1_700_000_000 + random.integers(0, 3_000_000, rows)
     return pd.DataFrame(
@@ -30,31 +30,31 @@ def customers(seed, rows):
     )
 
 
-COLUMNS = [*customers(0, 1)]
+COLUMNS = [*draw_customers(0, 1)]
 
 
 @pytest.fixture(scope="module")
 def baseline():
-    return run_baseline(customers(1, 1_000), DataQualityMonitor(), engine="local")
+    return run_baseline(draw_customers(1, 1_000), DataQualityMonitor(), engine="local")
 
 
-def guesses_of(baseline, window):
+def read_guesses(baseline, window):
     findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
-    return {result.feature: result.guess for result in findings.results if result.is_violation}
+    return {check.feature: check.guess for check in findings.results if check.is_violation}
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_renamed_column_of_each_type_is_named_beside_both_violations(baseline, column):
-    window = customers(2, 500).rename(columns={column: "new"})
+    window = draw_customers(2, 500).rename(columns={column: "new"})
 
-    assert guesses_of(baseline, window) == {
+    assert read_guesses(baseline, window) == {
         column: "'new' has its values: renamed?",
         "new": f"it has the values of {column!r}: renamed?",
     }
 
 
 def test_all_columns_renamed_find_their_partners_even_two_of_one_law(baseline):
-    guesses = guesses_of(baseline, customers(3, 500).add_suffix("_x"))
+    guesses = read_guesses(baseline, draw_customers(3, 500).add_suffix("_x"))
 
     assert {name: guesses[name] for name in COLUMNS} == {
         name: f"'{name}_x' has its values: renamed?" for name in COLUMNS
@@ -74,10 +74,10 @@ def test_all_columns_renamed_find_their_partners_even_two_of_one_law(baseline):
     ],
 )
 def test_columns_of_other_values_are_not_renamed(baseline, values):
-    window = customers(4, 500).drop(columns=COLUMNS[:8]).assign(new=values(np.random.default_rng(5), 500))
+    window = draw_customers(4, 500).drop(columns=COLUMNS[:8]).assign(new=values(np.random.default_rng(5), 500))
 
-    assert set(guesses_of(baseline, window).values()) == {None}
+    assert set(read_guesses(baseline, window).values()) == {None}
 
 
 def test_a_missing_column_alone_has_no_guess(baseline):
-    assert guesses_of(baseline, customers(6, 500).drop(columns="age")) == {"age": None}
+    assert read_guesses(baseline, draw_customers(6, 500).drop(columns="age")) == {"age": None}

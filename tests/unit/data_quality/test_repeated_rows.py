@@ -17,21 +17,21 @@ WORDS = np.array(["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", 
 CHECK = "repeated_rows_check"
 
 
-def numbers(random, rows):
+def draw_numbers(random, rows):
     return pd.DataFrame(random.normal(0, 1, (rows, 5)), columns=[*"abcde"])
 
 
-def measurements(random, rows):
+def draw_measurements(random, rows):
     columns = {"length": random.normal(5.8, 0.8, rows), "width": random.normal(3, 0.4, rows)}
     return pd.DataFrame({**columns, "petal": random.normal(3.7, 1.7, rows)}).round(1)
 
 
-def notes(random, rows):
+def draw_notes(random, rows):
     texts = [" ".join(random.choice(WORDS, count)) for count in random.poisson(6, rows).clip(1)]
     return pd.DataFrame({"note": texts, "city": random.choice(["Graz", "Linz", "Wien"], rows)})
 
 
-def customers(random, rows):
+def draw_customers(random, rows):
     """Four columns, whose values go together in some thousand ways."""
     age = random.normal(45, 15, rows).clip(18, 90).astype(int)
     plan = random.choice(["basic", "plus", "trial"], rows, p=[0.6, 0.3, 0.1])
@@ -40,38 +40,49 @@ def customers(random, rows):
     )
 
 
-def customers_with_id(random, rows):
-    return customers(random, rows).assign(id=[f"{number:012x}" for number in random.integers(0, 2**48, rows)])
+def draw_customers_with_id(random, rows):
+    return draw_customers(random, rows).assign(id=[f"{number:012x}" for number in random.integers(0, 2**48, rows)])
 
 
-def orders(random, rows):
+def draw_orders(random, rows):
     amount = random.lognormal(3, 1, rows).round()
     return pd.DataFrame(
         {"amount": amount, "count": random.poisson(2, rows), "shop": random.choice([*"abcdefgh"], rows)}
     )
 
 
-def indicators(random, rows):
+def draw_indicators(random, rows):
     data = pd.DataFrame((random.random((rows, 14)) < 0.05).astype(int)).add_prefix("flag")
     return data.assign(hour=random.integers(0, 24, rows))
 
 
-def gaps(random, rows):
-    data = numbers(random, rows)
+def draw_gaps(random, rows):
+    data = draw_numbers(random, rows)
     return data.mask(random.random(data.shape) < 0.5).assign(paid=random.random(rows) < 0.5)
 
 
-def wide(random, rows):
+def draw_wide_rows(random, rows):
     values = np.where(np.arange(20) % 3, random.normal(0, 1, (rows, 20)), random.integers(0, 5, (rows, 20)))
     return pd.DataFrame(values).add_prefix("c")
 
 
-def retries(random, rows):
+def draw_retries(random, rows):
     """6 % of the requests come twice, in the baseline, too."""
-    return numbers(random, rows).loc[np.repeat(np.arange(rows), 1 + (random.random(rows) < 0.06))[:rows]]
+    return draw_numbers(random, rows).loc[np.repeat(np.arange(rows), 1 + (random.random(rows) < 0.06))[:rows]]
 
 
-TABLES = [numbers, measurements, notes, customers, customers_with_id, orders, indicators, gaps, wide, retries]
+TABLES = [
+    draw_numbers,
+    draw_measurements,
+    draw_notes,
+    draw_customers,
+    draw_customers_with_id,
+    draw_orders,
+    draw_indicators,
+    draw_gaps,
+    draw_wide_rows,
+    draw_retries,
+]
 
 
 def repeat_fifth(random, window):
@@ -83,7 +94,7 @@ def repeat_fifth(random, window):
 
 def monitor(window, baseline):
     findings = run_monitoring(window.reset_index(drop=True), DataQualityMonitor(), baseline, engine="local")
-    return findings, [result for result in findings.results if result.check == CHECK]
+    return findings, [finding for finding in findings.results if finding.check == CHECK]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -100,25 +111,28 @@ def test_a_fifth_of_the_rows_twice_is_found_and_a_healthy_window_silent(table):
     assert repeated.observed == pytest.approx(0.2, abs=0.08)
 
 
-def state_of(rows):
+def hash_rows(rows):
     return RowRepeats().and_of(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
 
 
-@pytest.mark.parametrize("table", [numbers, measurements, customers, orders, indicators, retries])
+@pytest.mark.parametrize(
+    "table", [draw_numbers, draw_measurements, draw_customers, draw_orders, draw_indicators, draw_retries]
+)
 @pytest.mark.parametrize(("before", "rows"), [(3_000, 1_500), (12_000, 1_500)])
 def test_nine_of_ten_are_found_at_any_ratio_of_the_rows(table, before, rows):
-    found = alarms = 0
+    detections = 0
+    alarms = 0
     for seed in range(10):
         random = np.random.default_rng([seed, 66])
-        baseline = state_of(table(random, before))
+        baseline = hash_rows(table(random, before))
         window = table(random, rows)
-        healthy = estimate_surplus_rows(baseline, state_of(window), (before, rows))
-        repeated = estimate_surplus_rows(baseline, state_of(repeat_fifth(random, window)), (before, rows))
+        healthy = estimate_surplus_rows(baseline, hash_rows(window), (before, rows))
+        repeated = estimate_surplus_rows(baseline, hash_rows(repeat_fifth(random, window)), (before, rows))
         alarms += healthy.deviations > 4 and healthy.is_large
-        found += repeated.deviations > 4 and repeated.is_large
+        detections += repeated.deviations > 4 and repeated.is_large
 
     assert alarms == 0
-    assert found >= 9
+    assert detections >= 9
 
 
 OTHERS = np.uint64(1 << 20)  # added to hashes: those of other rows
@@ -150,13 +164,13 @@ def test_a_side_without_rows_is_not_compared(rows):
 def test_other_shares_are_no_copies():
     """Two of three customers are of one sex, one of two were: a drift, which makes more twins, too."""
     random = np.random.default_rng(67)
-    baseline = run_baseline(customers(random, 8_000), DataQualityMonitor(), engine="local")
-    window = customers(random, 6_000)
+    baseline = run_baseline(draw_customers(random, 8_000), DataQualityMonitor(), engine="local")
+    window = draw_customers(random, 6_000)
     window["sex"] = random.choice([*"fm"], 6_000, p=[0.67, 0.33])
 
     findings, [repeats] = monitor(window, baseline)
 
-    assert "sex" in {result.feature for result in findings.results if result.is_violation}
+    assert "sex" in {violation.feature_name for violation in findings.violations.violations}
     assert not repeats.is_violation
 
 
@@ -173,25 +187,25 @@ def folder(tmp_path_factory):
     """A baseline, and six files of a window; the third came twice."""
     root = tmp_path_factory.mktemp("repeated")
     random = np.random.default_rng(68)
-    numbers(random, 3_000).to_csv(root / "baseline.csv", index=False)
+    draw_numbers(random, 3_000).to_csv(root / "baseline.csv", index=False)
     (root / "window").mkdir()
     for number in range(5):
-        numbers(random, 200 + 40 * number).to_csv(root / "window" / f"{number}.csv", index=False)
+        draw_numbers(random, 200 + 40 * number).to_csv(root / "window" / f"{number}.csv", index=False)
     return root
 
 
-def hints_of(folder):
+def read_hints(folder):
     baseline = run_baseline(str(folder / "baseline.csv"), DataQualityMonitor(), engine="local")
     findings = run_monitoring(str(folder / "window"), DataQualityMonitor(), baseline, engine="local")
     return [hint.description for hint in findings.hints if hint.hint == "delivered_twice"]
 
 
 def test_the_file_that_was_delivered_twice_is_named(folder):
-    assert hints_of(folder) == []
+    assert read_hints(folder) == []
 
     shutil.copy(folder / "window" / "2.csv", folder / "window" / "2-again.csv")
 
-    [description] = hints_of(folder)
+    [description] = read_hints(folder)
     assert "% of the rows are surplus, as many as one file has (" in description
     assert "/window/2-again.csv', " in description
     assert "/window/2.csv'): was it delivered twice?" in description
@@ -200,8 +214,8 @@ def test_the_file_that_was_delivered_twice_is_named(folder):
 
 def test_all_rows_twice_are_named():
     random = np.random.default_rng(69)
-    baseline = run_baseline(numbers(random, 2_000), DataQualityMonitor(), engine="local")
-    window = numbers(random, 600)
+    baseline = run_baseline(draw_numbers(random, 2_000), DataQualityMonitor(), engine="local")
+    window = draw_numbers(random, 600)
 
     findings, [repeats] = monitor(pd.concat([window, window]), baseline)
 

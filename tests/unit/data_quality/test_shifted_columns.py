@@ -18,21 +18,21 @@ ROWS = 300
 def draw_law(random):
     """A column's law at random: a function of a generator and a number of rows."""
     kind = random.choice(["normal", "lognormal", "uniform", "whole", "flag", "words"])
-    place = random.normal(0, 1000)
+    center = random.normal(0, 1000)
     words = [f"{letter}{random.integers(1000)}" for letter in "abcd"[: random.integers(2, 5)]]
-    spread = abs(place) * random.uniform(0.02, 0.2)
+    spread = abs(center) * random.uniform(0.02, 0.2)
     share = random.uniform(0.1, 0.9)
     return {
-        "normal": lambda draws, rows: draws.normal(place, spread, rows),
-        "lognormal": lambda draws, rows: draws.lognormal(place / 200, 0.5, rows),
-        "uniform": lambda draws, rows: draws.uniform(place, place + spread, rows),
-        "whole": lambda draws, rows: draws.poisson(abs(place), rows),
+        "normal": lambda draws, rows: draws.normal(center, spread, rows),
+        "lognormal": lambda draws, rows: draws.lognormal(center / 200, 0.5, rows),
+        "uniform": lambda draws, rows: draws.uniform(center, center + spread, rows),
+        "whole": lambda draws, rows: draws.poisson(abs(center), rows),
         "flag": lambda draws, rows: (draws.random(rows) < share).astype(int),
         "words": lambda draws, rows: draws.choice(words, rows),
     }[kind]
 
 
-def table(random, laws, rows=ROWS):
+def draw_table(random, laws, rows=ROWS):
     return texts(**{f"c{number}": [str(cell) for cell in law(random, rows)] for number, law in enumerate(laws)})
 
 
@@ -41,7 +41,7 @@ def draw_laws(seed):
     return random, [draw_law(random) for _ in range(random.integers(6, 21))]
 
 
-def shifts(current, baseline):
+def find_hints(current, baseline):
     return [hint for hint in hints_of(current, baseline, by_position=True) if hint.hint != "not_numbers"]
 
 
@@ -52,7 +52,7 @@ def test_a_shift_by_one_is_named_with_its_direction(seed, direction):
     new = draw_law(random)
     moved = [new, *laws[:-1]] if direction == "right" else [*laws[1:], new]
 
-    [hint] = shifts(table(random, moved), table(random, laws, 2 * ROWS))
+    [hint] = find_hints(draw_table(random, moved), draw_table(random, laws, 2 * ROWS))
 
     assert hint.hint == "shifted_columns"
     assert hint.description.startswith(
@@ -64,16 +64,16 @@ def test_a_shift_by_one_is_named_with_its_direction(seed, direction):
 @pytest.mark.parametrize("seed", range(12))
 def test_healthy_and_drifted_columns_are_not_shifted(seed):
     random, laws = draw_laws(seed)
-    baseline = table(random, laws, 2 * ROWS)
+    baseline = draw_table(random, laws, 2 * ROWS)
     drifted = [draw_law(random) if random.random() < 0.5 else law for law in laws]
 
-    assert shifts(table(random, laws), baseline) == []
-    assert shifts(table(random, drifted), baseline) == []
+    assert find_hints(draw_table(random, laws), baseline) == []
+    assert find_hints(draw_table(random, drifted), baseline) == []
 
 
 def test_columns_with_names_are_not_shifted():
     random, laws = draw_laws(3)
-    current, baseline = table(random, [draw_law(random), *laws[:-1]]), table(random, laws)
+    current, baseline = draw_table(random, [draw_law(random), *laws[:-1]]), draw_table(random, laws)
 
     assert [hint.hint for hint in hints_of(current, baseline) if hint.hint == "shifted_columns"] == []
 
@@ -89,6 +89,7 @@ def test_captures_with_the_output_first_beside_a_baseline_with_the_label_last(tm
     def half(data, mode):
         return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
 
+    # The baseline has the label last, the records have the output first
     rows = [f"{draw_inputs()},{random.integers(2)}" for _ in range(400)]
     (tmp_path / "baseline.csv").write_text("age,income,z,plan,label\n" + "\n".join(rows) + "\n")
     with (tmp_path / "captures.jsonl").open("w") as file:

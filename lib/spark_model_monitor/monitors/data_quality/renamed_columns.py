@@ -18,10 +18,10 @@ MOST_COLUMNS = 100  # missing ones, and extra ones, that are compared with each 
 MOST_DIFFERENT = 0.5  # with more different texts than this share of the values, they are compared by their lengths
 
 
-def find_renamed_columns(results: Sequence[CheckResult], baseline: Profile, current: Profile) -> dict[str, str]:
+def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile, current: Profile) -> dict[str, str]:
     """The guess for each missing or extra column that has a partner, by name."""
-    missing = find_columns("missing_column_check", results, baseline)
-    extra = find_columns("extra_column_check", results, current)
+    missing = find_columns("missing_column_check", check_results, baseline)
+    extra = find_columns("extra_column_check", check_results, current)
     pairs = []
     for old_index, old in enumerate(missing):
         for new_index, new in enumerate(extra):
@@ -38,9 +38,13 @@ def find_renamed_columns(results: Sequence[CheckResult], baseline: Profile, curr
     return guesses
 
 
-def find_columns(check: str, results: Sequence[CheckResult], profile: Profile) -> list[FeatureProfile]:
+def find_columns(check: str, check_results: Sequence[CheckResult], profile: Profile) -> list[FeatureProfile]:
     """The first columns that a check reports, in their order."""
-    names = {result.feature for result in results if result.is_violation and result.check == check}
+    names = {
+        check_result.feature
+        for check_result in check_results
+        if check_result.is_violation and check_result.check == check
+    }
     return [feature for feature in profile.features if feature.name in names][:MOST_COLUMNS]
 
 

@@ -53,8 +53,8 @@ class SurplusRows:
     @property
     def is_large(self) -> bool:
         """Whether the excess is more than what the baseline may have by nature; the most where it doesn't show that."""
-        least = min(2 * self.baseline_error, MOST_BY_NATURE)
-        return self.excess >= max(least, self.baseline)
+        minimum = min(2 * self.baseline_error, MOST_BY_NATURE)
+        return self.excess >= max(minimum, self.baseline)
 
 
 def estimate_surplus_rows(

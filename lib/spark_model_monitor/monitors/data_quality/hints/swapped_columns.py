@@ -113,12 +113,13 @@ def shifted_columns(data: Seen) -> Said:
     """
     direction, columns, neighbours = find_shift(data)
     if columns:
-        what = f"the columns look shifted by one to the {direction}: {len(columns):,} of them hold the values of their neighbour"
+        shift = f"the columns look shifted by one to the {direction}"
+        neighbour = f"{len(columns):,} of them hold the values of their neighbour"
         example = f"{columns[0]!r} those of {neighbours[0]!r}"
         advice = (
             "write the baseline's columns in the order of these records; captures have the output first, then the input"
         )
-        yield columns, f"{what} ({example}); {advice}"
+        yield columns, f"{shift}: {neighbour} ({example}); {advice}"
 
 
 def find_shift(data: Seen) -> tuple[str, list[str], list[str]]:
