@@ -69,6 +69,7 @@ def test_all_columns_renamed_find_their_partners_even_two_of_one_law(baseline):
         pytest.param(
             lambda random, rows: [f"{number:05x}" for number in random.integers(2**16, 2**20, rows)], id="ids"
         ),
+        pytest.param(lambda random, rows: random.integers(10**11, 10**12, rows), id="numbers as long as the ids"),
         pytest.param(lambda random, rows: random.random(rows) < 0.9, id="a flag that is set more often"),
         pytest.param(lambda random, rows: [None] * (rows - 20) + [50] * 20, id="hardly any values"),
     ],

@@ -26,12 +26,14 @@ def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile
     for old_index, old in enumerate(missing):
         for new_index, new in enumerate(extra):
             gap = measure_gap(old, new)
-            if gap <= FIT:  # of columns that are as near, the nearest in order
-                pairs.append((round(gap, 1), abs(old_index - new_index), gap, old.name, new.name))
+            if gap <= FIT:
+                # Of columns that are as near, the nearest in order comes first
+                rank = round(gap, 1), abs(old_index - new_index), gap
+                pairs.append((rank, old.name, new.name))
 
     # The closest pairs first; a column has one partner
     guesses: dict[str, str] = {}
-    for *_, old_name, new_name in sorted(pairs):
+    for _, old_name, new_name in sorted(pairs):
         if old_name not in guesses and new_name not in guesses:
             guesses[old_name] = f"{new_name!r} has its values: renamed?"
             guesses[new_name] = f"it has the values of {old_name!r}: renamed?"
@@ -55,14 +57,23 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
     """
     before = from_feature_profile(old)
     now = from_feature_profile(new)
-    if min(before.present, now.present) < FEWEST_PRESENT or before.times != now.times:
+    if min(before.present, now.present) < FEWEST_PRESENT:
+        return 1.0
+    if before.is_numeric != now.is_numeric or before.times != now.times:
         return 1.0
     if before.times:
         return 0.0
     if before.numbers is not None and now.numbers is not None:
-        return l_infinity_numeric(before.numbers.step_cdf(), now.numbers.step_cdf())
-    if before.categories and now.categories and len(before.categories) <= MOST_DIFFERENT * before.present:
-        return l_infinity_categorical(*category_cells(before.categories, now.categories))
-    lengths = [feature.state(TextLengths) for feature in (old, new)]
-    counts = [{str(length): count for length, count in state.counts.items()} for state in lengths if state is not None]
-    return l_infinity_categorical(*category_cells(*counts)) if len(counts) == 2 else 1.0
+        cdf_before = before.numbers.step_cdf()
+        return l_infinity_numeric(cdf_before, now.numbers.step_cdf())
+    if before.categories and now.categories:
+        most_texts = MOST_DIFFERENT * before.present
+        if len(before.categories) <= most_texts:
+            return l_infinity_categorical(*category_cells(before.categories, now.categories))
+    old_lengths = old.state(TextLengths)
+    new_lengths = new.state(TextLengths)
+    if old_lengths is None or new_lengths is None:
+        return 1.0
+    counts_before = {str(length): count for length, count in old_lengths.counts.items()}
+    counts_now = {str(length): count for length, count in new_lengths.counts.items()}
+    return l_infinity_categorical(*category_cells(counts_before, counts_now))

@@ -81,22 +81,26 @@ def estimate_surplus_rows(
     rows_now = float(weights @ now)
 
     # Pairs in the window, beyond those by chance. A single large group is no evidence: its square is its variance.
-    pairs = now * (now - 1) - 2 * ratio * now * before + ratio**2 * before * (before - 1)
-    by_chance = float(weights**2 @ (2 * total * (total - 1))) * ratio**2
-    by_groups = float(((weights * pairs) ** 2).sum()) / 2
-    error = math.sqrt(max(by_chance, by_groups)) / (2 * rows_now)
+    pairs_before = before * (before - 1)
+    expected_pairs = ratio**2 * pairs_before
+    cross_pairs = ratio * now * before
+    pairs = now * (now - 1) - 2 * cross_pairs + expected_pairs
+    chance_variance = 2 * ratio**2 * float(weights**2 @ (total * (total - 1)))
+    group_variance = float(((weights * pairs) ** 2).sum()) / 2
+    variance = max(chance_variance, group_variance)
+    error = math.sqrt(variance) / (2 * rows_now)
 
     # Pairs of the baseline that are no pairs with the window: natural copies, such as retries
-    natural = before * (before - 1) - before * now / ratio
-    natural_variance = 2 * before * (before - 1) + now * before**2 / ratio**2
+    natural = float(weights @ (pairs_before - before * now / ratio))
+    natural_variance = 2 * pairs_before + now * before**2 / ratio**2
     natural_error = math.sqrt(float(weights**2 @ natural_variance)) / (2 * rows_before)
-    fraction_before = max(0.0, float(weights @ natural) / (2 * rows_before) - MARGIN * natural_error)
+    fraction_before = max(0.0, natural / (2 * rows_before) - MARGIN * natural_error)
 
     # Pairs that drift makes, where rows repeat by nature
-    across = ratio * float(weights @ (now * before))
-    within = ratio**2 * float(weights @ (before * (before - 1)))
-    twins = max(across, within) / rows_now
-    fraction_now = float(weights @ pairs) / (2 * rows_now) - ratio * fraction_before - OF_DRIFT * twins * drift
+    twins = max(float(weights @ cross_pairs), float(weights @ expected_pairs)) / rows_now
+    by_drift = OF_DRIFT * twins * drift
+    fraction_now = float(weights @ pairs) / (2 * rows_now)
+    fraction_now -= ratio * fraction_before + by_drift
 
     # A row that is there three times makes three pairs, and two of the rows are copies
     return SurplusRows(
