@@ -413,13 +413,18 @@ def test_texts_among_numbers_on_either_side_are_no_swap():
     assert names_of(current, baseline, by_position=True) == ["not_numbers"]
 
 
-def test_a_column_too_many_at_the_front_is_no_swap():
-    """All columns stand one place further on; only their number is another, or none of them fits its neighbour's place."""
+def test_a_column_too_many_at_the_front_is_a_shift_and_no_swap():
+    """All columns stand one place further on; in the second window their number is another, and nothing is compared."""
     rng = np.random.default_rng(23)
     baseline = drawn(rng, 1000, a="normal", b="shifted", c="skewed", d="plan")
     current = drawn(rng, 200, a="plan", b="normal", c="shifted", d="skewed")
 
-    assert hints_of(current, baseline, by_position=True) == ()
+    [hint] = hints_of(current, baseline, by_position=True)
+    assert (hint.hint, hint.features) == ("shifted_columns", ("b", "c", "d"))
+    assert hint.description == (
+        "the columns look shifted by one to the right: 3 of them hold the values of their neighbour ('b' those of 'a'); "
+        "write the baseline's columns in the order of these records; captures have the output first, then the input"
+    )
     assert hints_of(drawn(rng, 200, x="plan", a="normal"), baseline, by_position=True) == ()
 
 

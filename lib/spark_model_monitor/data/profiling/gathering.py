@@ -351,10 +351,11 @@ class RowRepeatsGatherer:
 
     def update(self, block: Block) -> None:
         hashes = np.zeros(block.rows, np.uint64)
+        shifted = np.empty_like(hashes)
         for column in self._columns:
             hashes ^= self._of_cells(block, column)
             hashes *= PRIME_1
-            hashes ^= hashes >> np.uint64(32)
+            hashes ^= np.right_shift(hashes, np.uint64(32), out=shifted)
         self._builder.update(mixed(hashes))
 
     def states(self) -> Iterator[State]:
