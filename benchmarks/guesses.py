@@ -86,6 +86,11 @@ def held(column: pd.Series) -> pd.Series:
     return column.where(np.arange(len(column)) < len(column) / 2, usual.iloc[-1])
 
 
+def in_part(by: float) -> Change:
+    """As of one client that sends another unit: every third row."""
+    return lambda column, random: column.where(np.arange(len(column)) % 3 > 0, column * by)
+
+
 CODES = {"Graz": "a1", "Salzburg": "b2", "Innsbruck": "c3", "Villach": "d4", "Linz": "e5"}
 CODES |= {"small size": "S", "middle size": "M", "large size": "L", "huge size": "XL"}
 
@@ -101,6 +106,7 @@ KINDS: dict[str, tuple[str, dict[str, Change]]] = {
         "epoch",
         {f"x {by:g}": numbers(lambda column, by=by: column * by) for by in (1e3, 1e6)},
     ),
+    "converted": ("number", {f"a third x {by:g}": in_part(by) for by in (10, 100, 0.001)}),
     "sign": ("number", {"sign": numbers(lambda column: -column)}),
     "clock": (
         "time",

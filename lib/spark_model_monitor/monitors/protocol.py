@@ -66,13 +66,17 @@ class PublishedMetric:
     dimensions: Mapping[str, str] = field(default_factory=dict)
 
 
+NEAR = 0.1  # by which the share of a file's rows may differ from that of its bytes: rows differ in length
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How the columns of a data set got their names.
 
     header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no
     names, so that their columns match the baseline's only by position. is_matched: whether columns are matched with the
-    baseline's. newest: the time of the latest row, if known. inputs_fit: as in `reading.dataset.Dataset`.
+    baseline's. newest: the time of the latest row, if known. inputs_fit: as in `reading.dataset.Dataset`. file_sizes: bytes
+    of the files that were read, by path; empty for data that doesn't come from files.
     """
 
     header: tuple[str, ...] = ()
@@ -80,6 +84,23 @@ class Layout:
     is_matched: bool = True
     newest: datetime | None = None
     inputs_fit: bool = False
+    file_sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def find_files(self, share: float) -> list[str]:
+        """The files that each hold about this share of the data; if some of them have one size, those."""
+        size_of_share = share * sum(self.file_sizes.values())
+        paths_by_size: dict[int, list[str]] = {}
+        for path, size in sorted(self.file_sizes.items()):
+            difference = abs(size - size_of_share)
+            if difference <= NEAR * size_of_share:
+                paths_by_size.setdefault(size, []).append(path)
+        paths = []
+        same_size = []
+        for group in paths_by_size.values():
+            paths += group
+            if len(group) > 1:
+                same_size += group
+        return same_size or paths
 
 
 TOLD = Layout()  # for columns with their own names

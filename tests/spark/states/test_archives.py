@@ -13,7 +13,17 @@ from spark_model_monitor.statistics.states.outcomes import Outcomes
 
 STATES = ("profile", "outcomes-binary", "outcomes-regression", "contingency", "requests")
 
-LATER = {"ends", "text_lengths", "text_shapes", "repeats", "row_repeats", "words", "vector_moments", "ages"}
+LATER = {
+    "date_texts",
+    "ends",
+    "text_lengths",
+    "text_shapes",
+    "repeats",
+    "row_repeats",
+    "words",
+    "vector_moments",
+    "ages",
+}
 """States that no release of an archive had (decisions 62, 77)."""
 
 

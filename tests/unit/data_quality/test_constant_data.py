@@ -57,6 +57,9 @@ def table(seed):
     amounts = random.uniform(1, 1_000, rows)
     directions = random.normal(size=(rows, 3))
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+    days = BEGAN + 86_400 * random.integers(0, 28, rows)
+    days = pa.array(days, pa.timestamp("s"))
+    days = pc.strftime(days, "%Y-%m-%d")
     return {
         "came": pa.array(came),
         "five minutes old": pa.array(came - 300),
@@ -72,6 +75,7 @@ def table(seed):
         "a tenth and rounding": pa.array((amounts + 0.1) - amounts),
         "two numbers": pa.array(np.where(np.arange(rows) % 2, 0.1, 0.3)),
         "a tenth as text": pa.array(["0.1"] * rows),
+        "days of a month": days,
         "codes": codes("A#", random.integers(0, 10**6, rows)),
         "codes of other letters": codes("ä#ö", random.integers(0, 10**6, rows)),
         "long texts": codes("x" * 270 + "#", random.integers(0, 10**6, rows)),

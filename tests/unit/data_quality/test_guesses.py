@@ -7,6 +7,10 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.distributions import from_feature_profile
+from spark_model_monitor.monitors.data_quality.guesses import Suspect, guess_of
+
+from .comparisons import number_feature
 
 ROWS = 800
 PLANS = np.array(["small plan", "middle plan", "large plan"])
@@ -115,3 +119,77 @@ def test_no_value_is_told_where_values_are_hidden(baseline):
     assert (
         guessed(baseline, "gap", lambda x: x.fillna(0), hide_values=True) == "a value that is written for missing ones?"
     )
+
+
+# other units
+
+
+LAWS = {
+    "normal": lambda random, rows: random.normal(20, 6, rows),
+    "lognormal": lambda random, rows: random.lognormal(3, 0.8, rows),
+    "uniform": lambda random, rows: random.uniform(5, 40, rows),
+}
+CONVERSIONS = {
+    "°C to °F": (lambda x: 1.8 * x + 32, "as if turned from °C to °F"),
+    "°F to °C": (lambda x: (x - 32) / 1.8, "as if turned from °F to °C"),
+    "°C to K": (lambda x: x + 273.15, "as if turned from °C to K"),
+    "x 10": (lambda x: 10 * x, "about 10 times a usual one"),
+    "x 100": (lambda x: 100 * x, "about 100 times a usual one"),
+    "/ 60": (lambda x: x / 60, "about 1/60 of a usual one"),
+}
+
+
+def guess_numbers(before, now):
+    """The guess for a column of numbers that is taken for violated."""
+    distributions = [from_feature_profile(number_feature("x", values)) for values in (before, now)]
+    guess = guess_of(Suspect("x", *distributions, {}, {}))
+    return guess and guess[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize(("convert", "words"), CONVERSIONS.values(), ids=CONVERSIONS)
+def test_another_unit_is_named_for_all_rows_and_for_a_part(convert, words, law, seed):
+    random = np.random.default_rng([seed, 65])
+    before = LAWS[law](random, 2_000)
+    now = LAWS[law](random, 1_000)
+    of_one_client = random.random(1_000) < random.uniform(0.15, 0.4)
+
+    assert guess_numbers(before, convert(now)) == f"all of them are {words}: another unit?"
+    guess = guess_numbers(before, np.where(of_one_client, convert(now), now))
+    share = float(guess.removeprefix("about ").partition(" %")[0])
+    assert guess.endswith(f" % of them are {words}: another unit in some rows?")
+    assert share == pytest.approx(100 * of_one_client.mean(), abs=8)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_thousand_and_the_sign_are_named(law):
+    random = np.random.default_rng(66)
+    before = LAWS[law](random, 2_000)
+    now = LAWS[law](random, 1_000)
+
+    assert "about 1,0" in guess_numbers(before, 1_000 * now)  # or 1,024: a broad law can't tell them apart
+    assert guess_numbers(before, -now) == "all of them have the other sign?"
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("size", [0.0, 0.4, 0.9, -1.7, 3.1, 6.2])
+def test_a_plain_shift_of_all_rows_or_a_part_is_no_unit(law, size, seed):
+    random = np.random.default_rng([seed, 67])
+    before = LAWS[law](random, 2_000)
+    now = LAWS[law](random, 1_000)
+    shifted = now + size * before.std()
+
+    assert guess_numbers(before, shifted) is None
+    assert guess_numbers(before, np.where(random.random(1_000) < 0.3, shifted, now)) is None
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("factor", [0.4, 0.7, 1.4, 2.3])
+def test_another_spread_is_no_unit(law, factor):
+    random = np.random.default_rng(68)
+    before = LAWS[law](random, 2_000)
+    now = LAWS[law](random, 1_000)
+
+    assert guess_numbers(before, now.mean() + factor * (now - now.mean())) is None

@@ -20,6 +20,8 @@ from spark_model_monitor.statistics.states import (
     STATES,
     ColumnType,
     DataTypeCounts,
+    DateTexts,
+    DateTextsBuilder,
     DistinctBuilder,
     DistinctRegisters,
     Ends,
@@ -53,7 +55,7 @@ from spark_model_monitor.statistics.states.columns import COLUMN_METRICS, Column
 from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
 from spark_model_monitor.statistics.states.encoding import pack
 from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
-from spark_model_monitor.statistics.states.hashing import xxhash64_of
+from spark_model_monitor.statistics.states.hashing import xxhash64_of, xxhash64_of_texts
 from spark_model_monitor.statistics.states.offences import Offences
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
 from spark_model_monitor.statistics.states.pairs import Pairs
@@ -116,6 +118,16 @@ def text_shapes_of(rows):
     texts = [("é2 a1 " * int(row))[:-1] for row in rows[rows > 0] if np.isfinite(row)]
     sizes = np.array([len(text.encode()) for text in texts])
     return TextShapes.of(pa.array(texts, pa.string()), sizes > 200, np.ones(len(texts), np.int64))
+
+
+def sample_date_texts(rows):
+    """Nine texts of each number, of which more than are kept; two of them dates."""
+    texts = [
+        f"20{abs(int(row)):02d}-0{n}-01" if n in (1, 2) else f"{row} {n}" for row in finite(rows) for n in range(9)
+    ]
+    builder = DateTextsBuilder()
+    builder.update(pa.array(texts, pa.string()), xxhash64_of_texts(pa.array(texts, pa.string())), None)
+    return builder.state()
 
 
 def repeats_of(rows, of=Repeats):
@@ -281,6 +293,7 @@ CASES = {
     "ends": Case(ends_of, Ends()),
     "text_lengths": Case(text_lengths_of, TextLengths()),
     "text_shapes": Case(text_shapes_of, TextShapes()),
+    "date_texts": Case(sample_date_texts, DateTexts()),
     "repeats": Case(repeats_of, Repeats()),
     "words": Case(partial(repeats_of, of=Words), Words()),
     "row_repeats": Case(partial(repeats_of, of=RowRepeats), RowRepeats()),

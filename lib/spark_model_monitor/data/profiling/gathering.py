@@ -32,6 +32,7 @@ from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,
     DataTypeCounts,
+    DateTextsBuilder,
     DistinctBuilder,
     Ends,
     FrequenciesBuilder,
@@ -200,6 +201,7 @@ class TextGatherer:
         self._moments, self._ends = MomentsBuilder(), Ends()
         self._of_finite = _of_finite(plan)
         self._distinct = DistinctBuilder()
+        self._date_texts = DateTextsBuilder() if column.column_type is not ColumnType.BOOLEAN else None
 
     def update(self, block: Block) -> None:
         cells = block.cells(self._column)
@@ -242,6 +244,8 @@ class TextGatherer:
             for builder in self._of_finite:
                 builder.update(finite)
         self._distinct.update(hashes)
+        if self._date_texts is not None:
+            self._date_texts.update(found.dictionary, self._of_texts(hashes), counts)
 
     def _looked_ahead(self, present: pa.Array) -> Hashes | None:
         """Examine the first texts of the partition: the block is not deduplicated if they are numbers, too many to
@@ -299,6 +303,8 @@ class TextGatherer:
         yield from (builder.state() for builder in self._of_finite)
         yield self._distinct.state()
         yield self._frequencies.state()
+        if self._date_texts is not None:
+            yield self._date_texts.state()
 
 
 def _looked_into(
@@ -345,10 +351,11 @@ class RowRepeatsGatherer:
 
     def update(self, block: Block) -> None:
         hashes = np.zeros(block.rows, np.uint64)
+        shifted = np.empty_like(hashes)
         for column in self._columns:
             hashes ^= self._of_cells(block, column)
             hashes *= PRIME_1
-            hashes ^= hashes >> np.uint64(32)
+            hashes ^= np.right_shift(hashes, np.uint64(32), out=shifted)
         self._builder.update(mixed(hashes))
 
     def states(self) -> Iterator[State]:

@@ -52,6 +52,7 @@ from spark_model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIO
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
+from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
@@ -441,6 +442,13 @@ class FeatureComparison:
         """Whether the column has values on both sides, all of them written as text, as in CSV and JSON."""
         sides = (self.before, self.current)
         return all(side and side.column_type is ColumnType.TEXT and side.num_present for side in sides)
+
+    @cached_property
+    def dates(self) -> tuple[DateColumn, DateColumn] | None:
+        """The dates of the baseline and of the window; None if it isn't a column of dates, or if its values are unknown."""
+        baseline = recognise_dates(self.before) if self.before is not None else None
+        window = read_window(self.current, baseline) if baseline is not None else None
+        return None if baseline is None or window is None else (baseline, window)
 
     @property
     def has_independent_rows(self) -> bool:

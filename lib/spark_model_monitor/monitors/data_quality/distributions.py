@@ -7,7 +7,6 @@ Keys, row numbers and dates are recognised by their values.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.plan import hashes_of
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
+from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
 from spark_model_monitor.statistics.states import (
@@ -60,7 +60,7 @@ from spark_model_monitor.statistics.verdicts.variation import (
     score_values,
 )
 
-DATES = "its values are dates or times, and later ones are new by nature"
+DATES = "its values are dates or times{form}, and later ones are new by nature"
 ONCE = "most of its values occur once, as those of keys and free texts do"
 NUMBERED = "its values number the rows: whole numbers, nearly all different and without large gaps"
 RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
@@ -81,39 +81,30 @@ ESTIMATED = 0.9
 MOST_UNEVEN = 0.1
 """The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
 
-_YEAR, _MONTH, _DAY = r"(19|20)\d\d", r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])"
-_TIME = r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?( ?(Z|UTC|[-+]\d\d:?\d\d))?)?"
-DATE = re.compile(rf"({_YEAR}-{_MONTH}-{_DAY}|{_YEAR}/{_MONTH}/{_DAY}|{_DAY}\.{_MONTH}\.{_YEAR}){_TIME}")
-"""A day as in ISO 8601, with slashes, or like `31.12.2026`; a time may follow."""
-
 
 @once
 def why_always_new(feature: FeatureProfile) -> str | None:
     """Why later values of the feature are new by nature; None if they are not."""
     if not feature.num_present:
         return None
+    if feature.is_numeric and unit_of_times(feature):
+        return EPOCH
+    if feature.is_numeric and _numbers_rows(feature):
+        return NUMBERED
+    dates = recognise_dates(feature)
+    if dates is not None:
+        return DATES.format(form=dates.form_in_words)
     if feature.is_numeric:
-        return EPOCH if unit_of_times(feature) else NUMBERED if _numbers_rows(feature) else None
-    if has_dates(feature):
-        return DATES
+        return None
     counts = feature.exact_domain
     if counts is None:
         return ONCE if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present else None
     return ONCE if 2 * seen_once(counts) > feature.num_present else None
 
 
-@once
-def has_dates(feature: FeatureProfile) -> bool:
-    """Whether the values are dates or times, as far as they are counted."""
-    counts = feature.frequencies.counts if feature.frequencies is not None and not feature.is_numeric else {}
-    return feature.column_type in (ColumnType.DATE, ColumnType.TIMESTAMP) or (
-        bool(counts) and all(map(DATE.fullmatch, counts))
-    )
-
-
 def name_of_times(feature: FeatureProfile) -> str | None:
     """The type name for values that are days or times."""
-    if not has_dates(feature):
+    if feature.is_numeric or recognise_dates(feature) is None:
         return None
     return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
 

@@ -12,7 +12,7 @@ from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.calibration import Calibration, ColumnRequest, columns_of, with_adjusted
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
 from spark_model_monitor.monitors.data_quality.checks.baseline_drift import against, why_not_compared
-from spark_model_monitor.monitors.data_quality.checks.guard.values import repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats, repeated_rows
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE, GROWS
 from spark_model_monitor.monitors.data_quality.documents import (
@@ -157,7 +157,7 @@ def ledger_of(comparison: Comparison) -> BudgetLedger | None:
     for family, limits in LIMITS.items():
         tests[family] = sum(len(feature.suggested_limits.intersection(limits)) for feature in features)
     tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
-    tests[CONTENTS] += repeated_rows(comparison) is not None
+    tests[CONTENTS] += find_row_repeats(comparison) is not None
     volume = comparison.volume
     tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
     tests[BETWEEN] = len(comparison.pairs)

@@ -30,6 +30,21 @@ from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
 """Factors between units that people confuse."""
 
+PART_UNITS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0)  # factors that tell even a part of the values from the others
+CONVERSIONS = {
+    "as if turned from °C to °F": (1.8, 32.0),
+    "as if turned from °F to °C": (1 / 1.8, -32 / 1.8),
+    "as if turned from °C to K": (1.0, 273.15),
+    "as if turned from K to °C": (1.0, -273.15),
+}
+"""Factors and offsets, by what the numbers then are."""
+
+for _unit in PART_UNITS:
+    CONVERSIONS[f"about {_unit:,.0f} times a usual one"] = (_unit, 0.0)
+    CONVERSIONS[f"about 1/{_unit:,.0f} of a usual one"] = (1 / _unit, 0.0)
+
+LEAST_PART = 0.05  # of the values, in another unit
+
 FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
 FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
 COMMA = re.compile(r"[-+]?\d+,\d+")
@@ -40,6 +55,7 @@ FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are not hours of th
 
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
 EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
+EXPLAINED_BY_PART = 0.25  # likewise for a part of the values, since its size is fitted, too
 SWAPPED = 0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
 KNOWN = 0.75  # of the window's values that are the baseline's, times a factor
 HELD, HELD_TIMES = 0.1, 2  # the share of one value that is held, beyond this multiple of the largest one before
@@ -242,6 +258,38 @@ def factor(suspect: Suspect, sides: Sides) -> str | None:
         return None
     usual = f"{number_text(found, 4)} times" if found > 1 else f"1/{number_text(1 / found, 4)} of"
     return f"all of them are about {usual} a usual one: another unit?"
+
+
+@GUESSES.register("converted", of=("numbers",))
+def converted(suspect: Suspect, numbers: Sides) -> str | None:
+    """Numbers are on another scale of temperature, or some of them are in another unit and the others as before."""
+    before, now = numbers
+    points = np.concatenate((before.values, now.values))
+    points += 1e-9 * np.abs(points)  # the rounding error of products
+    shares_before = before.shares_at(points)
+    change = now.shares_at(points) - shares_before
+    largest = float(np.abs(change).max())
+
+    # The part of the window that each conversion explains best, and the gap that is left
+    fits = []
+    for name, (factor, offset) in CONVERSIONS.items():
+        after = StepCdf(factor * before.values + offset, before.cumulative)
+        moved = after.shares_at(points) - shares_before
+        squares = float(moved @ moved)
+        part = float(moved @ change) / squares if squares else 0.0
+        gap = float(np.abs(change - part * moved).max())
+        fits.append((gap, part, name))
+    gap, part, name = min(fits)
+
+    noise = _noise(before.total, now.total)
+    if largest <= noise or part < LEAST_PART:
+        return None
+    if gap > min(noise, EXPLAINED_BY_PART * largest):
+        return None
+    factor, offset = CONVERSIONS[name]
+    if _explains(factor * before.values + offset, numbers):
+        return f"all of them are {name}: another unit?"
+    return f"about {100 * part:.0f} % of them are {name}: another unit in some rows?"
 
 
 @GUESSES.register("clipped", of=("numbers",))

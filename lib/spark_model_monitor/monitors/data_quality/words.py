@@ -35,6 +35,7 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
+from spark_model_monitor.monitors.data_quality.renamed_columns import find_renamed_columns
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -48,7 +49,7 @@ _PLAIN = {
     "extra_column_check": "{name} is in the data but not in the baseline",
     "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
     "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
-    "repeated_rows_check": "{observed:.2%} of the rows are there more than once, {threshold:.2%} were",
+    "repeated_rows_check": "{observed:.1%} of the rows are surplus copies of other rows, {threshold:.1%} were",
     "new_values_check": "{name} has {observed:,.0f} new values, about {threshold:,.2g} are usual",
     "non_negative_check": "{name} has negative numbers, it had none",
 }
@@ -87,6 +88,9 @@ def with_words(
         for suspect in suspects_of(bad, before, known.distributions, now):
             if guess := guess_of(replace(suspect, with_values=not hide_values)):
                 guesses[suspect.name] = guess[1]
+
+    if known.profile is not None:
+        guesses |= find_renamed_columns(results, known.profile, profile)
 
     def told(result: CheckResult) -> CheckResult:
         found = said_of(result, features.get(result.feature or ""), known, max_domain_size)

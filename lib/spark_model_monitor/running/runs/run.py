@@ -424,7 +424,8 @@ def _layout(dataset: Dataset | None, ledger: Ledger) -> Layout:
         return Layout(newest=ledger.newest)
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
-    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit)
+    sizes = {file.path: file.size_bytes for file in ledger.files}
+    return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
 
 
 def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:

@@ -15,6 +15,7 @@ from typing import cast
 from spark_model_monitor.registry import import_all
 from spark_model_monitor.statistics.states import columns
 from spark_model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
+from spark_model_monitor.statistics.states.date_texts import DateTexts, DateTextsBuilder
 from spark_model_monitor.statistics.states.distinct import (
     DistinctBuilder,
     DistinctRegisters,
@@ -48,6 +49,8 @@ __all__ = [
     "KllSketch",
     "KllBuilder",
     "Bucket",
+    "DateTexts",
+    "DateTextsBuilder",
     "DistinctRegisters",
     "DistinctBuilder",
     "Ends",

@@ -73,7 +73,7 @@ class Ages(State):
         return {}, self.counts.astype("<i8").tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Ages:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Ages:
         return cls(np.frombuffer(payload, "<i8").astype(np.int64))
 
     def contradiction(self) -> str | None:

@@ -70,7 +70,7 @@ class Attributions(State):
         return {"exact": self.exact, **named}, joined(parts)
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
         named, packed, *sketches = split(cls.KIND, payload)
         features, outputs, aggregation, baseline = json.loads(named)
         shape = (3, len(outputs), len(features), BLOCKS)

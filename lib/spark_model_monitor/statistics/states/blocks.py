@@ -81,7 +81,7 @@ class BlockSums(State):
         return {"names": json.dumps(self.names)}, self.sums.astype("<f8").tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> BlockSums:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> BlockSums:
         names = tuple(json.loads(parameters.get("names", "[]")))
         return cls(names, doubles(cls, payload, (len(names), BLOCKS)))
 
@@ -179,7 +179,7 @@ class RegressionSums(State):
         return {}, np.stack([getattr(self, member.name) for member in fields(self)]).astype("<f8").tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
         return cls(*doubles(cls, payload, (8, BLOCKS)))
 
     def contradiction(self) -> str | None:

@@ -302,7 +302,7 @@ class Contingency(State):
         return {"plan": self.plan}, payload
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Contingency:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Contingency:
         content = json.loads(payload.decode("utf-8", "surrogatepass"))
         tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
         facts = tuple(

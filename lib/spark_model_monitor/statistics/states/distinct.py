@@ -128,7 +128,7 @@ class DistinctRegisters(State):
         return {"p": PRECISION}, self.registers.astype(np.uint8).tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> DistinctRegisters:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> DistinctRegisters:
         require_equal(cls.KIND, "p", PRECISION, parameters["p"])
         if len(payload) != REGISTERS:
             raise BadState(f"state bytes: {cls.KIND!r} has {len(payload)} registers; it has to have {REGISTERS}")
@@ -234,6 +234,8 @@ class Repeats(State):
     """
 
     KIND: ClassVar[str] = "repeats"
+    LEAST_DIFFERENT: ClassVar[float] = MOSTLY  # the share of distinct hashes below which a builder gives up
+    BUFFERED: ClassVar[int] = KEPT  # the number of hashes that a builder takes at once
 
     level: int = 0
     hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -244,14 +246,21 @@ class Repeats(State):
         if self.level == GIVEN_UP:
             return self
         if self.level:
-            kept = hashes < np.uint64(_limit(self.level) << (64 - BITS))
+            kept = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
             hashes, counts = hashes[kept], None if counts is None else counts[kept]
-        found = (hashes >> np.uint64(64 - BITS)).astype(np.int64)
-        return self._with(found, np.ones(len(hashes), np.int64) if counts is None else counts)
+        if counts is None:
+            # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
+            hashes = np.sort(hashes)
+            are_last = np.ones(len(hashes), bool)
+            np.not_equal(hashes[1:], hashes[:-1], out=are_last[:-1])
+            ends = np.flatnonzero(are_last)
+            hashes = hashes[ends]
+            counts = np.diff(ends, prepend=-1)
+        return self._with((hashes >> np.uint64(64 - BITS)).astype(np.int64), counts)
 
     def __add__(self: R, other: R) -> R:
         low, high = sorted((self, other), key=lambda each: each.level)
-        kept = low.hashes < _limit(high.level)
+        kept = low.hashes < first_rejected_hash(high.level)
         return high._with(low.hashes[kept], low.counts[kept]) if high.level < GIVEN_UP else high
 
     @property
@@ -270,7 +279,7 @@ class Repeats(State):
         level = self.level
         while len(found) > KEPT:  # ascending: those that stay come first
             level += 1
-            found = found[: int(found.searchsorted(_limit(level)))]
+            found = found[: int(found.searchsorted(first_rejected_hash(level)))]
         return type(self)(level, found, sums[: len(found)])
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -278,14 +287,16 @@ class Repeats(State):
         return {"level": self.level}, np.concatenate((self.hashes, self.counts)).astype("<i8").tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Repeats:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Repeats:
         hashes, counts = np.frombuffer(payload, "<i8").astype(np.int64).reshape(2, -1)
         return cls(parameters.get("level", 0), hashes, counts)
 
     def contradiction(self) -> str | None:
         rise = bool((self.hashes[1:] > self.hashes[:-1]).all()) and bool((self.counts > 0).all())
         limits = self.level <= GIVEN_UP and len(self.hashes) <= KEPT
-        below = not len(self.hashes) or (self.level < GIVEN_UP and int(self.hashes[-1]) < _limit(self.level))
+        below = not len(self.hashes) or (
+            self.level < GIVEN_UP and int(self.hashes[-1]) < first_rejected_hash(self.level)
+        )
         return None if rise and limits and below else "they are no hashes of its level"
 
 
@@ -295,6 +306,10 @@ class RowRepeats(Repeats):
     """The repeats of whole rows, kept with the first feature."""
 
     KIND: ClassVar[str] = "row_repeats"
+    LEAST_DIFFERENT: ClassVar[float] = (
+        0.0  # rows of a few columns repeat by nature, and more often if a file comes twice
+    )
+    BUFFERED: ClassVar[int] = 8 * KEPT
 
 
 @registered
@@ -309,7 +324,7 @@ class Words(Repeats):
         other side that don't occur here, of how many. The share of words that occur once estimates that of new words.
         Source: Good 1953, "The population frequencies of species".
         """
-        limit = _limit(max(self.level, other.level))
+        limit = first_rejected_hash(max(self.level, other.level))
         (known, often), (words, counts) = (
             (each.hashes[each.hashes < limit], each.counts[each.hashes < limit]) for each in (self, other)
         )
@@ -335,7 +350,7 @@ class RepeatsBuilder:
             return
         self._waiting.append((hashes, counts))
         self._waits += len(hashes)
-        if self._waits >= KEPT:
+        if self._waits >= self._of.BUFFERED:
             self._look()
 
     def state(self) -> Repeats:
@@ -344,13 +359,17 @@ class RepeatsBuilder:
         return self._found
 
     def _look(self) -> None:
+        single = [hashes for hashes, counts in self._waiting if counts is None]
+        if single:
+            self._found = self._found.and_of(np.concatenate(single))
         for hashes, counts in self._waiting:
-            self._found = self._found.and_of(hashes, counts)
+            if counts is not None:
+                self._found = self._found.and_of(hashes, counts)
         self._waiting, self._waits = [], 0
-        if self._found.different < MOSTLY * int(self._found.counts.sum()):
+        if self._found.different < self._of.LEAST_DIFFERENT * int(self._found.counts.sum()):
             self.give_up()
 
 
-def _limit(level: int) -> int:
+def first_rejected_hash(level: int) -> int:
     """The first hash that is not kept."""
     return 1 << (BITS - level) if level <= BITS else 0

@@ -32,7 +32,7 @@ class State(ABC):
     """A small mergeable summary of rows: the state of some rows + the state of other rows is the state of all of them.
 
     States are frozen values; `Type()` is the state of no rows, the neutral element of addition. The layout of the bytes
-    is declared once: by `NUMBERS` for a state that only has numbers, else by `payload` and `of_payload`. Equal states
+    is declared once: by `NUMBERS` for a state that only has numbers, else by `payload` and `from_payload`. Equal states
     have equal bytes, and any bytes are read either as a valid state or as a `BadState`.
     """
 
@@ -61,7 +61,7 @@ class State(ABC):
         Raises BadState naming what is wrong with the bytes.
         """
         try:
-            state: S = cls.of_payload(*unpack(blob, cls.KIND, cls.VERSION))
+            state: S = cls.from_payload(*unpack(blob, cls.KIND, cls.VERSION))
             wrong = contradiction_in(state)
         except MALFORMED as error:
             wrong = f"it can't be read ({type(error).__name__})"
@@ -74,7 +74,7 @@ class State(ABC):
         return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _members(type(self))])
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Any:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Any:
         """The state with this payload in the current version. An exception for crafted bytes becomes a BadState."""
         cls.require_size(payload, cls.NUMBERS.size)
         return cls(*cls.NUMBERS.unpack(payload))

@@ -64,7 +64,7 @@ class Ends(State):
         return {}, np.concatenate((self.smallest, self.largest)).astype("<f8").tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Ends:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Ends:
         smallest, largest = np.frombuffer(payload, "<f8").astype(np.float64).reshape(2, -1)
         return cls(smallest, largest)
 
@@ -102,7 +102,7 @@ class TextLengths(State):
         return {}, np.array(sorted(self.counts.items()), dtype="<i8").tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> TextLengths:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> TextLengths:
         lengths, counts = np.frombuffer(payload, "<i8").reshape(-1, 2).T.tolist()
         return cls(dict(zip(lengths, counts, strict=True))) if len({*lengths}) == len(lengths) else cls({-1: 0})
 

@@ -59,7 +59,7 @@ class EstimatedOutcomes(State):
         return {}, joined([self.predictions.to_bytes(), *self.known()])
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> EstimatedOutcomes:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> EstimatedOutcomes:
         blobs = split(cls.KIND, payload)
         if len(blobs) != 4:
             raise BadState(

@@ -87,7 +87,7 @@ class Frequencies(State):
         return {"limit": self.limit}, payload
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
         keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist() if len(payload) >= 24 else (-1, 0, 0)
         texts_at = 24 + 16 * keys  # after three numbers, and a count and a length for each key
         if keys < 0 or len(payload) < texts_at:

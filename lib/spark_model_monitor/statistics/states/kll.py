@@ -155,7 +155,7 @@ class KllSketch(State):
         return {"k": self.k, "c": self.c}, b"".join((bytes([len(self.levels)]), *heads, *items))
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
         k, c = parameters["k"], parameters["c"]
         if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
             raise BadState(

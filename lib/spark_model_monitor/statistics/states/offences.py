@@ -45,7 +45,7 @@ class Offences(State):
         return {}, joined([np.array([self.offending, self.judged], "<i8").tobytes(), json.dumps(self.ids).encode()])
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Offences:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Offences:
         try:
             counts, ids = split(cls.KIND, payload)
             offending, judged = np.frombuffer(counts, "<i8").reshape(2, -1).tolist()

@@ -261,7 +261,7 @@ class Outcomes(State):
         return parameters if self.plan.group_column is None else {**parameters, "named": self.named}, joined(blobs)
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
         blobs = split(cls.KIND, payload)
         if len(blobs) < 7 or "plan" not in parameters:
             raise BadState(

@@ -43,7 +43,7 @@ class Pairs(State):
         return {"counted": [[what, len(of)] for what, of in self.counts.items()]}, np.array(numbers, "<i8").tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Pairs:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Pairs:
         numbers = np.frombuffer(payload, "<i8").tolist()
         counts: dict[str, tuple[int, ...]] = {}
         for what, size in parameters.get("counted", ()):

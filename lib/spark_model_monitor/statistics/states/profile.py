@@ -293,7 +293,7 @@ class FeatureProfile(State):
         return parameters, joined(state.to_bytes() for state in self.states.values())
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> FeatureProfile:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> FeatureProfile:
         lacking = filter(None, parameters.get("lacking", "").split(","))
         column_type = ColumnType(parameters["column_type"])
         return cls.decoded(parameters["name"], column_type, split(cls.KIND, payload), lacking)
@@ -355,7 +355,7 @@ class Profile(State):
         return parameters, joined(feature.to_bytes() for feature in self.features)
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Profile:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Profile:
         header = {key.removeprefix("header."): value for key, value in parameters.items() if key != "item_count"}
         features = tuple(FeatureProfile.from_bytes(part) for part in split(cls.KIND, payload))
         return cls(parameters["item_count"], features, header)

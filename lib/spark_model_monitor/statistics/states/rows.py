@@ -70,7 +70,7 @@ class RowCounts(State):
         return parameters, numbers.tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> RowCounts:
         reasons, predicates, widths = (parameters.get(name, 0) for name in ("reasons", "predicates", "widths"))
         cls.require_size(payload, 8 * (1 + reasons + predicates + 2 * widths))  # kept rows first, pairs of widths last
         kept, *counts = np.frombuffer(payload, "<i8").tolist()
@@ -121,7 +121,7 @@ class Requests(State):
         return {}, head + pairs + moments + latencies
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Requests:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Requests:
         if len(payload) < _REQUESTS_HEAD.size:
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; its head is longer")
         estimated, statuses, moments_bytes = _REQUESTS_HEAD.unpack_from(payload)
@@ -290,7 +290,7 @@ class RowRuns(State):
         return {}, joined((*parts, *(run.present for run in self.runs)))
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> RowRuns:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> RowRuns:
         runs = []
         parts = split(cls.KIND, payload)
         parts, present = parts[: len(parts) // 2], parts[len(parts) // 2 :]

@@ -85,7 +85,7 @@ class ConfusionCounts(State):
         return {"limit": self.limit}, payload
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
         total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist() if len(payload) >= 24 else (0, 0, -1)
         texts_at = 24 + 24 * cells  # after three numbers, and a count and two lengths for each cell
         if cells < 0 or len(payload) < texts_at:
@@ -162,7 +162,7 @@ class ScoreCounts(State):
         return parameters, b"".join(part.tobytes() for part in parts)
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> ScoreCounts:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> ScoreCounts:
         size, rest = divmod(len(payload), 24)  # a double and two integers for each score
         if rest or "binned" not in parameters:
             raise BadState(
@@ -295,7 +295,7 @@ class ClassScores(State):
         return parameters, joined(self.of_class[name].to_bytes() for name in names)
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> ClassScores:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> ClassScores:
         names, blobs = json.loads(parameters.get("classes", "[]")), split(cls.KIND, payload)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != len(blobs):
             raise BadState(f"state bytes: a {cls.KIND!r} has {len(blobs)} counts, and not as many names")

@@ -40,7 +40,7 @@ class Segmented(State):
         return {}, joined(cuts)
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> Segmented:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> Segmented:
         found: dict[str, dict[str, FeatureProfile]] = {}
         for part in split(cls.KIND, payload):
             cut, *profiles = split(cls.KIND, part)

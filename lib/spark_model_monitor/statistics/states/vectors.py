@@ -80,7 +80,7 @@ class VectorMoments(State):
         return {"unfit": self.unfit, "width": self.width}, (numbers + 0.0).astype("<f8").tobytes()
 
     @classmethod
-    def of_payload(cls, parameters: Parameters, payload: bytes) -> VectorMoments:
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> VectorMoments:
         width, unfit = parameters["width"], parameters["unfit"]
         numbers = np.frombuffer(payload, "<f8").astype(np.float64)
         if not 0 < width <= MOST_COMPONENTS:

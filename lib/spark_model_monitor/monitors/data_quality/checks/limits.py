@@ -141,6 +141,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     )
 
 
+DATE = "date or time"
 TYPE_UNKNOWN = "the baseline had no value to tell a type from, so any will do"
 FRACTIONAL = (
     "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
@@ -158,18 +159,26 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     as in the service: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
     allows for chance, and for the floats that pandas makes of integers when a first one is missing. Values that the threshold
     allows are counted; what compares numbers leaves them out.
+    Where the baseline's column has a type of dates or times, texts that are dates fit in it, too.
     Source: C4.4, C11.1, C11.29, C11.32, C11.34; G14; D4.6.
     """
     expected = feature.constraints.inferred_type
     if expected is InferredType.UNKNOWN:
         return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
     types, exact = feature.current.data_types, feature.whole.exact_classes
+    name = expected.value
+    count = _count_of_type(feature.current, expected, exact=exact)
+    if not exact and feature.dates is not None:
+        baseline_dates, window_dates = feature.dates
+        if baseline_dates.is_typed:
+            name = DATE
+            count = round(window_dates.share_of_dates * types.present)
     finding = of_share(
-        _count_of_type(feature.current, expected, exact=exact),
+        count,
         types.present,
         threshold,
-        formula=f"values that {'are exactly' if exact else 'fit in'} {expected.value} / present values",
-        description=partial(messages.data_type, expected.value, threshold),
+        formula=f"values that {'are exactly' if exact else 'fit in'} {name} / present values",
+        description=partial(messages.data_type, name, threshold),
     )
     if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
         groups = 1.0 if feature.calibration.rows_are_independent else feature.design_effect

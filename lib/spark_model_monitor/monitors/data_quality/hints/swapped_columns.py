@@ -1,6 +1,6 @@
-"""swapped_columns: two columns that are matched by position have changed places.
+"""swapped_columns, shifted_columns: columns that are matched by position have changed places, or moved by one.
 
-Each one's values fit the other's baseline and not its own. Based on states and the baseline's distributions; no scan.
+Each one's values fit another's baseline and not their own. Based on states and the baseline's distributions; no scan.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ FEW_DISTINCT = 10
 """Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
 
 MOSTLY_TEXT = 0.9  # the smallest share of a text column's values that are not numbers; a mixed column is neither
+FEWEST_SHIFTED = 3  # columns that fit a neighbour's baseline and not their own; two have changed places, or drifted
+MOSTLY_SHIFTED = 0.8  # of them, since others may have drifted
 MOST_MISFITS = 50  # more columns than that have not changed places in pairs
 
 
@@ -69,6 +71,16 @@ class Column:
     baseline: Values
     current: Values
 
+    @property
+    def is_misfit(self) -> bool:
+        """Whether it is far from its own baseline."""
+        return (distance(self.baseline, self.current) or 0.0) >= MISFIT
+
+    def fits(self, neighbour: Column) -> bool:
+        """Whether it may be another column; unknown for two texts that hardly ever repeat."""
+        gap = distance(neighbour.baseline, self.current)
+        return gap is None or gap <= FIT
+
 
 @HINTS.register("swapped_columns")
 def swapped_columns(seen: Seen) -> Said:
@@ -79,8 +91,8 @@ def swapped_columns(seen: Seen) -> Said:
     only as texts; the other column must then have numbers that fit.
     Source: M15.
     """
-    misfits = [each for each in _columns(seen) if (distance(each.baseline, each.current) or 0.0) >= MISFIT]
-    if len(misfits) > MOST_MISFITS:
+    misfits = [column for column in _columns(seen) if column.is_misfit]
+    if len(misfits) > MOST_MISFITS or find_shift(seen)[1]:
         return
     pairs = [(gap, one, other) for one, other in combinations(misfits, 2) if (gap := _gap(one, other)) is not None]
     taken: set[int] = set()
@@ -90,6 +102,50 @@ def swapped_columns(seen: Seen) -> Said:
             both = f"columns {one.number} ({one.name!r}) and {other.number} ({other.name!r}) look swapped"
             why = "the values of each fit the baseline of the other and not their own"
             yield (one.name, other.name), f"{both}: {why}; write the columns in the baseline's order"
+
+
+@HINTS.register("shifted_columns")
+def shifted_columns(data: Seen) -> Said:
+    """Columns that are matched by position hold the values of their neighbours, all on the same side.
+
+    Captures have the output first and then the input, training data often the label last.
+    Source: M15.
+    """
+    direction, columns, neighbours = find_shift(data)
+    if columns:
+        shift = f"the columns look shifted by one to the {direction}"
+        neighbour = f"{len(columns):,} of them hold the values of their neighbour"
+        example = f"{columns[0]!r} those of {neighbours[0]!r}"
+        advice = (
+            "write the baseline's columns in the order of these records; captures have the output first, then the input"
+        )
+        yield columns, f"{shift}: {neighbour} ({example}); {advice}"
+
+
+def find_shift(data: Seen) -> tuple[str, list[str], list[str]]:
+    """The direction of a shift by one, the columns, and the neighbours whose values they hold; empty if there is none.
+
+    It has to explain nearly all columns that don't fit their own baseline.
+    """
+    columns = {column.number: column for column in _columns(data)}
+    misfits = [column for column in columns.values() if column.is_misfit]
+    if len(misfits) < FEWEST_SHIFTED:
+        return "", [], []
+    for direction, step in (("right", -1), ("left", 1)):
+        compared = 0
+        names = []
+        neighbours = []
+        for column in misfits:
+            neighbour = columns.get(column.number + step)
+            if neighbour is None:
+                continue
+            compared += 1
+            if column.fits(neighbour):
+                names.append(column.name)
+                neighbours.append(neighbour.name)
+        if len(names) >= max(FEWEST_SHIFTED, MOSTLY_SHIFTED * compared):
+            return direction, names, neighbours
+    return "", [], []
 
 
 def distance(baseline: Values, current: Values) -> float | None:

@@ -1,4 +1,4 @@
-"""The look of values: texts that are dates or numbers, whole fractions, values that fill gaps, or follow the hour."""
+"""The look of values: texts that are numbers, whole fractions, values that fill gaps, or follow the hour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from spark_model_monitor.documents.check_results import some_of
 from spark_model_monitor.documents.headline import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import DATE
 from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, NAMED, Said, Seen, listed
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.verdicts.clock import CLOCK_DAY
@@ -19,22 +18,6 @@ from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, cha
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
 NEARLY_CERTAIN = 1e-6  # the probability of so few missing values without a change
-
-
-@HINTS.register("dates_as_texts")
-def dates_as_texts(seen: Seen) -> Said:
-    """All values of a text column are dates.
-
-    Source: M16.
-    """
-    found = {
-        feature.name: (feature.data_types.text, feature.num_present)
-        for feature, counts in seen.texts()
-        if all(map(DATE.fullmatch, counts))
-    }
-    if found:
-        instead = "write numbers, such as the weekday, to have them watched"
-        yield found, f"dates are texts here, and later ones will be new values: {listed(found)}; {instead}"
 
 
 @HINTS.register("decimal_commas")

@@ -120,7 +120,8 @@ class Evidence:
             return finding
         if p > level / tests:
             return finding.unsure(GROUPS, NAME_GROUPS, is_change_seen=True)
-        text = messages.changed(self.what.capitalize(), self.observed, self.expected)
+        quantity = self.what[:1].upper() + self.what[1:]
+        text = messages.changed(quantity, self.observed, self.expected)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
 

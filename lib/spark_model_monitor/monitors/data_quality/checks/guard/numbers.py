@@ -7,6 +7,7 @@ import math
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import why_always_new
+from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
 
 ALIEN = 0.01  # of a window
@@ -80,6 +81,8 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
     """
     if before.is_numeric or not feature.are_texts:
         return None
+    if recognise_dates(before):  # date_form_check finds numbers
+        return None
     types = before.data_types, feature.current.data_types
     sides = ((each.integral + each.fractional, each.present) for each in types)
     return of_share("share of numbers among the texts", *sides, alien=ALIEN, is_kind=True)
@@ -89,10 +92,13 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of texts among numbers is not above the baseline's; if that is 0, texts are a new kind of value.
 
-    If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low.
+    If `data_type_check` is violated, that check decides; a baseline for small windows sets its limit low. Dates have
+    date_value_check.
     Source: D4.9.
     """
     if not before.is_numeric or not feature.are_texts:
+        return None
+    if recognise_dates(before):
         return None
     current = feature.current
     texts = current.num_present - current.num_numbers

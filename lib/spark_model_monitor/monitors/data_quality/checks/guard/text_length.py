@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     of_share,
 )
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import has_dates
+from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes, Words
 from spark_model_monitor.statistics.states.ends import LONG, SHARES
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
@@ -35,6 +35,8 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Source: D4.9.
     """
     what = "mean length of the texts"
+    if recognise_dates(before):  # a later month may have a longer name
+        return None
     if feature.growth:  # later names may be longer
         return None
     if shapes := _free_text_shapes(feature, before):
@@ -158,8 +160,10 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 
 
 def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
-    """The text lengths of both sides; None if a side has none, or they are unknown."""
+    """The text lengths of both sides; None if a side has none, they are unknown, or values are dates."""
     old, new = before.state(TextLengths), feature.current.state(TextLengths)
+    if recognise_dates(before):
+        return None
     if old is None or new is None or not feature.are_texts:
         return None
     return old, new
@@ -170,6 +174,8 @@ def _free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tup
     old, new = before.state(TextShapes), feature.current.state(TextShapes)
     if old is None or new is None or not old.texts + old.long or not new.texts + new.long or before.is_numeric:
         return None
-    if not feature.are_texts or feature.constraints.domains is not None or has_dates(before):
+    if not feature.are_texts or feature.constraints.domains is not None:
+        return None
+    if recognise_dates(before):
         return None
     return old, new

@@ -14,12 +14,15 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     Evidence,
     exact_counts,
     of_share,
+    widened_tail,
 )
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import PREVIOUS, growth_of, has_dates, new_values
+from spark_model_monitor.monitors.data_quality.distributions import BASELINE, PREVIOUS, growth_of, new_values
+from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.states.surplus import estimate_surplus_rows
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
@@ -27,6 +30,7 @@ UNIQUE, LEAST_DROP = 0.9, 0.2
 ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
 ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
 MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
+CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
 SELDOM = 0.05  # the probability that counts of independent new values vary so much
 
 
@@ -40,7 +44,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     current = feature.current
     n, m = before.num_present, current.num_present
     old, new = _different(before), _different(current)
-    if not old or not new or has_dates(before):
+    if not old or not new or recognise_dates(before):
         return None
     share, after = min(old / n, 1.0), min(new / m, 1.0)
     if share < UNIQUE:
@@ -98,7 +102,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     Source: D4.9.
     """
     old, new = before.frequencies, feature.current.frequencies
-    if before.is_numeric or feature.current.is_numeric or has_dates(before):
+    if before.is_numeric or feature.current.is_numeric or recognise_dates(before):
         return None
     if old is None or new is None or not old.total or not new.counts:
         return None
@@ -124,22 +128,57 @@ def _at_most(frequencies: Frequencies, value: str) -> int:
 )
 def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of distinct values that occur more than once is not above the baseline's, if nearly all occur once there.
+    Dates repeat in a shorter window.
 
     Source: D4.9.
     """
+    if recognise_dates(before):
+        return None
     return _of_repeats("share of values that repeat", before.state(Repeats), feature.current.state(Repeats))
 
 
 def repeated_rows(comparison: Comparison) -> Evidence | None:
-    """The share of distinct rows that occur more than once, likewise; both sides must have the same columns.
+    """No rows are copies of others, beyond those that repeat by nature; both sides must have the same columns.
 
+    By nature, rows of a few columns repeat, and retries come twice. Drifted columns have other twins than the baseline's.
     Source: D4.9.
     """
+    states = find_row_repeats(comparison)
+    if states is None or comparison.before is None:
+        return None
+    rows = comparison.before.item_count, comparison.current.item_count
+    surplus = estimate_surplus_rows(*states, rows, _squared_distances(comparison))
+    if surplus is None:
+        return None
+    p = widened_tail(surplus.deviations, surplus.repeated)
+    sides = surplus.current, surplus.baseline, *rows
+    evidence = Evidence("share of surplus rows", *sides, p, p, surplus.is_large)
+
+    # A few copies, where hardly any row repeats, show in the number of kinds of rows that do
+    by_kind = _of_repeats(evidence.what, *states)
+    if by_kind is None or not by_kind.is_large or by_kind.p >= p or not (by_kind.is_alien or by_kind.grouped_p < p):
+        return evidence
+    return replace(by_kind, observed=surplus.current, expected=surplus.baseline)
+
+
+def find_row_repeats(comparison: Comparison) -> tuple[RowRepeats, RowRepeats] | None:
+    """The kinds of rows of the baseline and the window, if both are known and have the same columns."""
     before, now = comparison.before, comparison.current
     if before is None or [each.name for each in before.features] != [each.name for each in now.features]:
         return None
-    sides = (side.features[0].state(RowRepeats) if side.features else None for side in (before, now))
-    return _of_repeats("share of rows that repeat", *sides)
+    states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
+    first, last = states or (None, None)
+    return (first, last) if first and last and first.different and last.different else None
+
+
+def _squared_distances(comparison: Comparison) -> float:
+    """The sum of the squared distances from the baseline, beyond chance, of the columns whose drift is judged."""
+    calibration = comparison.known[0] if comparison.known else None
+    squared = 0.0
+    for (reference, _), column in calibration.columns.items() if calibration is not None else ():
+        if reference == BASELINE and column.samples is not None and column.distance is not None:
+            squared += max(0.0, column.distance**2 - CHANCE / column.samples.effective)
+    return squared
 
 
 def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence | None:
@@ -164,6 +203,8 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
     """
     counts, growth = exact_counts(feature.current), feature.growth
     if growth is None or counts is None or not counts.total:
+        return None
+    if recognise_dates(before):
         return None
     of_parts, rows_of_parts = growth[0], np.full(len(growth[0]), before.num_present / 2 / len(growth[0]))
     of_windows, rows_of_windows = growth_of(feature.whole.history.get(PREVIOUS), feature.constraints.name) or ((), ())

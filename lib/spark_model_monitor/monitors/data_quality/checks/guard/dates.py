@@ -1,0 +1,157 @@
+"""Columns of dates: values are dates, in the baseline's form; their days are near the others, and no single one; and
+sentinels such as 9999-12-31 keep their share.
+
+Later days are new by nature, so a healthy next month, quarter or year is silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, of_share
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.statistics.date_columns import DateColumn
+from spark_model_monitor.statistics.date_forms import SENTINELS
+from spark_model_monitor.statistics.states import FeatureProfile
+
+FEWEST_DATES = 100  # of a baseline without any value of a kind
+LARGE_SHARE = 0.25  # of a window: no group of rows is so large that it is an accident
+LARGE_SHARE_OF_FORM = 0.1  # a form belongs to a program, not to a group of rows
+FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
+SHORT_WINDOW = timedelta(days=2)
+LEAST_MARGIN, WIDTHS, LARGEST_MARGIN = 300, 2, 730
+"""Days by which dates may lie outside the baseline's and the window's usual ones: two widths of its range, but at least so
+many, for a window of a year beside a baseline of a month; at most so many where each row stands for itself."""
+
+
+@GUARDS.register("date_form_check", same_as=("data_type_check",))
+def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of dates in another form than the baseline's most frequent one is not above the baseline's, as in days first and
+    months first. Columns of a date type have no form.
+
+    Source: D4.24.
+    """
+    if feature.dates is None or feature.dates[0].is_typed or not feature.dates[0].num_dates:
+        return None
+    baseline, window = feature.dates
+    other_forms = window.other_forms(baseline)
+    quantity = f"share of dates that are not written as {baseline.form}"
+    if other_forms:
+        quantity += f" but as {max(other_forms, key=lambda form: other_forms[form])}"
+    # A baseline may have some dates in other forms, too
+    num_before = baseline.num_dates - baseline.forms[baseline.form]
+    num_now = sum(other_forms.values())
+    return _judge_kind(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates), LARGE_SHARE_OF_FORM)
+
+
+@GUARDS.register("date_value_check", same_as=("data_type_check",))
+def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of values that are no dates, such as words and 2024-13-45, is not above the baseline's.
+
+    Source: D4.24.
+    """
+    if feature.dates is None:
+        return None
+    baseline, window = feature.dates
+    before_and_total = baseline.not_dates, baseline.values
+    return _judge_kind("share of values that are no dates", before_and_total, (window.not_dates, window.values))
+
+
+@GUARDS.register("date_range_check", same_as=("date_form_check",))
+def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of dates far in the past or in the future is not above the baseline's: ten months and twice the baseline's range
+    before its first day, or after its last day and the window's median, or its end if that is known.
+
+    Source: D4.24.
+    """
+    if feature.dates is None or not all(dates.num_dates for dates in feature.dates):
+        return None
+    baseline, window = feature.dates
+    # A window of a year fits a baseline of a month
+    first = baseline.days[0]
+    last = baseline.days[-1]
+    margin = max(LEAST_MARGIN, WIDTHS * (last - first))
+    if feature.has_independent_rows:
+        margin = min(margin, LARGEST_MARGIN)
+    volume = feature.whole.volume
+    now = window.median() if volume is None else volume.time.toordinal()
+    num_past = window.count_before(first - margin)
+    num_future = window.num_dates - window.count_before(max(last, now) + margin)
+    quantity = f"share of dates far in the {'future' if num_future > num_past else 'past'}"
+    return _judge_kind(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
+
+
+@GUARDS.register("date_sentinel_check")
+def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """No day that stands for a missing one, such as 9999-12-31 or 1970-01-01, has a larger or smaller share than in the
+    baseline.
+
+    Source: D4.24.
+    """
+    if feature.dates is None:
+        return None
+    baseline, window = feature.dates
+    n = baseline.values
+    m = window.values
+    changes = []
+    for sentinel in {**baseline.sentinels, **window.sentinels}:
+        quantity = f"share of {sentinel}"
+        b = baseline.sentinels.get(sentinel, 0)
+        w = window.sentinels.get(sentinel, 0)
+        rise = _judge_kind(quantity, (b, n), (w, m))
+        if _is_usual_day(sentinel, baseline):  # as in birth dates
+            rise = of_share(quantity, (b, n), (w, m))
+        # A share falls if that of all other values rises
+        fall = of_share(quantity, (n - b, n), (m - w, m))
+        if rise is not None and fall is not None:
+            changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected, share=None)]
+    if not changes:
+        return _judge_kind("share of sentinels", (0, n), (0, m))
+    clearest = min(changes, key=lambda change: (not change.is_large, change.p))
+    tests = len(changes)
+    return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
+
+
+@GUARDS.register("single_date_check", same_as=("date_sentinel_check", "date_range_check", "date_value_check"))
+def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """Not all values are one date, where the baseline has many in any order, or hardly one twice. A window of a day or two has
+    one day by nature; and a form of months, weeks or quarters has few values.
+
+    Source: D4.24.
+    """
+    if feature.dates is None:
+        return None
+    baseline, window = feature.dates
+    volume = feature.whole.volume
+    if volume is not None and volume.start is not None and volume.time - volume.start <= SHORT_WINDOW:
+        return None
+    if not baseline.has_days or len(baseline.days) < FEWEST_DAYS:
+        return None
+    # Rows that come day by day make windows of one day
+    are_many = 2 * baseline.different > baseline.values
+    if not are_many and not feature.has_independent_rows:
+        return None
+    n = baseline.values
+    m = window.values
+    is_single = window.different == 1 and not window.not_dates
+    num_before = baseline.most_frequent if is_single else n
+    evidence = of_share("share of the most frequent date", (num_before, n), (m, m))
+    return None if evidence is None else replace(evidence, is_alien=n >= FEWEST_DATES, share=None)
+
+
+def _judge_kind(
+    quantity: str, baseline: tuple[int, int], current: tuple[int, int], large_share: float = LARGE_SHARE
+) -> Evidence | None:
+    """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
+    evidence = of_share(quantity, baseline, current, is_kind=True)
+    is_large = current[0] >= large_share * current[1]
+    if evidence is not None and not baseline[0] and baseline[1] >= FEWEST_DATES and is_large:
+        evidence.is_alien = True
+    return evidence
+
+
+def _is_usual_day(sentinel: str, baseline: DateColumn) -> bool:
+    """Whether a day that may stand for a missing one is between the baseline's other days."""
+    day = next(number for number, name in SENTINELS.items() if name == sentinel)
+    return baseline.num_dates > 0 and bool(baseline.days[0] <= day <= baseline.days[-1])

@@ -1,0 +1,35 @@
+"""delivered_twice: rows are surplus because the whole data, or one of its files, came twice. By counts and sizes of files."""
+
+from __future__ import annotations
+
+from spark_model_monitor.documents.check_results import some_of
+from spark_model_monitor.documents.page import percent
+from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats, repeated_rows
+from spark_model_monitor.monitors.data_quality.hints import HINTS, NAMED, Said, Seen
+from spark_model_monitor.statistics.states.surplus import fraction_of_copies
+
+NEARLY_CERTAIN = 1e-6  # the probability of so many surplus rows by chance
+LEAST_COPIES = 0.01  # the share of rows that are copies below which no file is looked for
+HALF = 0.45  # about the share of surplus rows if all rows are there twice
+
+
+@HINTS.register("delivered_twice")
+def delivered_twice(data: Seen) -> Said:
+    """As many rows are surplus, beyond chance, as if all data, or one file, was delivered twice.
+
+    Source: D4.9.
+    """
+    states = find_row_repeats(data.compared) if data.compared is not None else None
+    if data.compared is None or states is None or fraction_of_copies(states[1].counts) < LEAST_COPIES:
+        return
+    evidence = repeated_rows(data.compared)
+    if evidence is None or not evidence.is_large or evidence.p > NEARLY_CERTAIN:
+        return
+    share = evidence.observed - evidence.expected
+    files = data.layout.find_files(share)
+    surplus = f"{percent(share)} of the rows are surplus"
+    if files:
+        names = some_of([*map(repr, files)], NAMED)
+        yield (), f"{surplus}, as many as one file has ({names}): was it delivered twice? leave one copy out"
+    elif share >= HALF:
+        yield (), f"{surplus}, as if all of them were there twice: was the data delivered twice? leave one copy out"

@@ -1,0 +1,79 @@
+"""Columns that were probably renamed: a missing and an extra column with the same values. Pure, after the verdicts.
+
+Like every guess a question, beside the violations of both columns: `missing_column_check` and `extra_column_check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spark_model_monitor.documents.check_results import CheckResult
+from spark_model_monitor.monitors.data_quality.distributions import from_feature_profile
+from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FEWEST_PRESENT, FIT
+from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
+from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.states import FeatureProfile, Profile, TextLengths
+
+MOST_COLUMNS = 100  # missing ones, and extra ones, that are compared with each other
+MOST_DIFFERENT = 0.5  # with more different texts than this share of the values, they are compared by their lengths
+
+
+def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile, current: Profile) -> dict[str, str]:
+    """The guess for each missing or extra column that has a partner, by name."""
+    missing = find_columns("missing_column_check", check_results, baseline)
+    extra = find_columns("extra_column_check", check_results, current)
+    pairs = []
+    for old_index, old in enumerate(missing):
+        for new_index, new in enumerate(extra):
+            gap = measure_gap(old, new)
+            if gap <= FIT:
+                # Of columns that are as near, the nearest in order comes first
+                rank = round(gap, 1), abs(old_index - new_index), gap
+                pairs.append((rank, old.name, new.name))
+
+    # The closest pairs first; a column has one partner
+    guesses: dict[str, str] = {}
+    for _, old_name, new_name in sorted(pairs):
+        if old_name not in guesses and new_name not in guesses:
+            guesses[old_name] = f"{new_name!r} has its values: renamed?"
+            guesses[new_name] = f"it has the values of {old_name!r}: renamed?"
+    return guesses
+
+
+def find_columns(check: str, check_results: Sequence[CheckResult], profile: Profile) -> list[FeatureProfile]:
+    """The first columns that a check reports, in their order."""
+    names = {
+        check_result.feature
+        for check_result in check_results
+        if check_result.is_violation and check_result.check == check
+    }
+    return [feature for feature in profile.features if feature.name in names][:MOST_COLUMNS]
+
+
+def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
+    """How far the values of two columns are apart, from 0 (alike) to 1 (different, of other kinds, or unknown).
+
+    Days and times of one kind are alike: a window's are later ones. Texts that hardly ever repeat are compared by length.
+    """
+    before = from_feature_profile(old)
+    now = from_feature_profile(new)
+    if min(before.present, now.present) < FEWEST_PRESENT:
+        return 1.0
+    if before.is_numeric != now.is_numeric or before.times != now.times:
+        return 1.0
+    if before.times:
+        return 0.0
+    if before.numbers is not None and now.numbers is not None:
+        cdf_before = before.numbers.step_cdf()
+        return l_infinity_numeric(cdf_before, now.numbers.step_cdf())
+    if before.categories and now.categories:
+        most_texts = MOST_DIFFERENT * before.present
+        if len(before.categories) <= most_texts:
+            return l_infinity_categorical(*category_cells(before.categories, now.categories))
+    old_lengths = old.state(TextLengths)
+    new_lengths = new.state(TextLengths)
+    if old_lengths is None or new_lengths is None:
+        return 1.0
+    counts_before = {str(length): count for length, count in old_lengths.counts.items()}
+    counts_now = {str(length): count for length, count in new_lengths.counts.items()}
+    return l_infinity_categorical(*category_cells(counts_before, counts_now))

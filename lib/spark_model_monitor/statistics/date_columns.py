@@ -1,0 +1,250 @@
+"""A column of dates: the forms in which its values are written, its days, its sentinels, and the values that are no dates.
+
+`recognise_dates` says whether a feature is one, from its states; `read_window` reads a later window of it likewise.
+Texts are those that were counted one by one; where they are too many, a sample of them (`DateTexts`). Whole numbers such
+as 20240131 are dates, too. Runs on the driver.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.date_forms import SENTINELS, DateReading, read_dates, swap_day_and_month
+from spark_model_monitor.statistics.states.date_texts import DateTexts
+from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, once
+
+Days = NDArray[np.int64]  # shape (different days,)
+
+LEAST_DATES = 0.5  # a column with a larger share of dates is one of dates
+LEAST_DATES_OF_NUMBERS = 0.95  # a whole number may be a date by chance
+FEWEST_NUMBERS = 10
+FIRST_TEXTS = 20  # one of them at least has to be a date
+PLAUSIBLE_DAYS = date(1800, 1, 1).toordinal(), date(2200, 1, 1).toordinal()  # between which the median has to be
+RECENT_DAYS = date(1980, 1, 1).toordinal(), date(2060, 1, 1).toordinal()
+"""The same for numbers of six or seven digits, most of which are no dates."""
+
+FEWEST_DIFFERENT = {"YYYYDDD": 20}
+"""How many different days numbers in this form have at minimum: a third of all numbers of seven digits fit."""
+
+NO_DATE = ""  # stands for all texts that are none, in a sample
+DIGITS_OF_DAY = 8
+DIGITS_OF_TIME = 14
+FREQUENT = 0.01  # a text of so many values is frequent
+TYPED = (ColumnType.DATE, ColumnType.TIMESTAMP)
+
+
+@dataclass(frozen=True, slots=True)
+class DateColumn:
+    """The dates of a column. values: number of values that were read.
+
+    forms: the number of dates by form, without sentinels, the most frequent one first. is_ambiguous: whether day and month
+    of the first form may be in each other's place. sentinels: counts by day. days, counts: the different days of the
+    other dates, ascending. not_dates: number of values that are none. different: number of different values; most_frequent:
+    how often the most frequent one occurs. is_typed: whether the column's type is one of dates.
+    """
+
+    values: int = 0
+    forms: Mapping[str, int] = field(default_factory=dict)
+    is_ambiguous: bool = False
+    sentinels: Mapping[str, int] = field(default_factory=dict)
+    days: Days = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Days = field(default_factory=lambda: np.empty(0, np.int64))
+    not_dates: int = 0
+    different: int = 0
+    most_frequent: int = 0
+    is_typed: bool = False
+
+    @classmethod
+    def of(cls, texts: Mapping[str, int], baseline: DateColumn | None = None, *, is_typed: bool = False) -> DateColumn:
+        """The dates in some texts, which are counts by text. baseline: its forms are tried first."""
+        # Sentinels and texts that are no dates, apart from the others
+        readings_by_text: dict[str, tuple[DateReading, ...]] = {}
+        sentinels: Counter[str] = Counter()
+        not_dates = 0
+        for text, count in texts.items():
+            readings = read_dates(text)
+            if not readings:
+                not_dates += count
+            elif readings[0].day in SENTINELS:
+                sentinels[SENTINELS[readings[0].day]] += count
+            else:
+                readings_by_text[text] = readings
+        # Each text has the form of most other texts that it can have
+        ranks = _rank_forms(texts, readings_by_text, baseline)
+        forms: Counter[str] = Counter()
+        count_by_day: Counter[int] = Counter()
+        for text, readings in readings_by_text.items():
+            form, day = min(readings, key=lambda reading: ranks[reading.form])
+            forms[form] += texts[text]
+            count_by_day[day] += texts[text]
+        days = sorted(count_by_day)
+        ordered = dict(sorted(forms.items(), key=lambda count_of_form: (-count_of_form[1], ranks[count_of_form[0]])))
+        main_form = next(iter(ordered), "")
+        return cls(
+            sum(texts.values()),
+            ordered,
+            _is_ambiguous(main_form, readings_by_text.values()),
+            dict(sentinels),
+            np.array(days, np.int64),
+            np.array([count_by_day[day] for day in days], np.int64),
+            not_dates,
+            len(texts),
+            max(texts.values(), default=0),
+            is_typed,
+        )
+
+    @property
+    def num_dates(self) -> int:
+        """The number of dates that are no sentinels."""
+        return sum(self.forms.values())
+
+    @property
+    def share_of_dates(self) -> float:
+        """The share of the values that are dates or sentinels; 1 without values."""
+        return 1 - self.not_dates / self.values if self.values else 1.0
+
+    @property
+    def form(self) -> str:
+        """The most frequent form; empty without dates."""
+        return next(iter(self.forms), "")
+
+    @property
+    def form_in_words(self) -> str:
+        """The form in parentheses, after a blank; empty for a type of dates."""
+        return f" ({self.form})" if self.form and not self.is_typed else ""
+
+    @property
+    def has_days(self) -> bool:
+        """Whether the dates are days, not months, weeks or quarters."""
+        return "D" in self.form
+
+    def median(self) -> int:
+        """The median day."""
+        middle = np.searchsorted(self.counts.cumsum(), self.num_dates / 2)
+        return int(self.days[middle])
+
+    def count_before(self, day: int) -> int:
+        """The number of dates before a day."""
+        return int(self.counts[self.days < day].sum())
+
+    def other_forms(self, baseline: DateColumn) -> dict[str, int]:
+        """The dates by form that are not in the baseline's most frequent form."""
+        expected = baseline.form
+        if baseline.is_ambiguous and self.form == swap_day_and_month(expected):
+            expected = self.form
+        return {form: count for form, count in self.forms.items() if form != expected}
+
+
+def _rank_forms(
+    texts: Mapping[str, int], readings_by_text: Mapping[str, tuple[DateReading, ...]], baseline: DateColumn | None
+) -> dict[str, tuple[bool, int, int, str]]:
+    """The order in which forms are tried: those of the baseline, those of most texts, those of the shortest time."""
+    # The number of texts that can have each form, and their first and last days
+    counts: Counter[str] = Counter()
+    days: dict[str, tuple[int, int]] = {}
+    for text, readings in readings_by_text.items():
+        for form, day in readings:
+            counts[form] += texts[text]
+            first, last = days.get(form, (day, day))
+            days[form] = min(first, day), max(last, day)
+    expected = {*baseline.forms} if baseline is not None else set()
+    if baseline is not None and baseline.is_ambiguous:
+        expected.add(swap_day_and_month(baseline.form))
+    return {form: (form not in expected, -counts[form], last - first, form) for form, (first, last) in days.items()}
+
+
+def _is_ambiguous(form: str, all_readings: Iterable[tuple[DateReading, ...]]) -> bool:
+    """Whether every date of this form would be one, too, with day and month in each other's place."""
+    swapped = swap_day_and_month(form)
+    if not form or swapped == form:
+        return False
+    forms = [{reading.form for reading in readings} for readings in all_readings]
+    return all(swapped in readable for readable in forms if form in readable)
+
+
+@once
+def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
+    """The dates of a feature, if it is a column of dates; None if it isn't, or if its values are unknown."""
+    texts = count_texts(feature) if feature.num_present else None
+    is_typed = feature.column_type in TYPED
+    if texts is None:
+        return DateColumn(is_typed=True) if is_typed else None
+    if not is_typed and not any(map(read_dates, islice(texts, FIRST_TEXTS))):
+        return None
+    column = DateColumn.of(texts, is_typed=is_typed)
+    if is_typed:
+        return column
+    minimum = LEAST_DATES_OF_NUMBERS if feature.is_numeric else LEAST_DATES
+    if not column.num_dates or column.share_of_dates <= minimum:
+        return None
+    # Numbers are dates only if it is no chance
+    earliest, latest = PLAUSIBLE_DAYS
+    if feature.is_numeric:
+        is_short = len(column.form) < DIGITS_OF_DAY
+        earliest, latest = RECENT_DAYS if is_short else PLAUSIBLE_DAYS
+        if column.values < FEWEST_NUMBERS or len(column.days) < FEWEST_DIFFERENT.get(column.form, 1):
+            return None
+    return column if earliest <= column.median() < latest else None
+
+
+def read_window(current: FeatureProfile, baseline: DateColumn) -> DateColumn | None:
+    """A window of a column of dates; None if its values are unknown."""
+    is_typed = current.column_type in TYPED
+    texts = count_texts(current)
+    if current.is_numeric and (baseline.is_typed or texts is None):
+        return DateColumn(current.num_present, not_dates=current.num_present)
+    if texts is None:
+        return None
+    return DateColumn.of(texts, baseline, is_typed=is_typed)
+
+
+def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
+    """The counts of a feature's values as texts, or of a sample of them; None if they are unknown."""
+    frequencies = feature.frequencies
+    if frequencies is not None and frequencies.exact and frequencies.counts:
+        return frequencies.counts
+    if feature.is_numeric:
+        return _count_numbers(feature)
+    sample = feature.state(DateTexts)
+    if frequencies is None or sample is None:
+        return None
+    if not len(sample.hashes):
+        return {NO_DATE: sample.skipped}
+    # Frequent texts are known; all others are as in the sample
+    frequent = {text: count for text, count in frequencies.counts.items() if count >= FREQUENT * frequencies.total}
+    count_by_text = {text: count for text, count in sample.count_by_text.items() if text not in frequent}
+    sampled_from = frequencies.total - sample.skipped - sum(frequent.values())
+    sampled = sum(count_by_text.values())
+    scale = sampled / sampled_from if sampled_from > 0 else 1.0
+    counts = Counter(count_by_text)
+    counts[NO_DATE] += round(scale * sample.skipped)
+    counts.update({text: round(scale * count) for text, count in frequent.items()})
+    return counts
+
+
+def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:
+    """The counts of whole numbers as texts, as the sketch has them; None if they are surely no dates."""
+    sketch, moments = feature.kll, feature.moments
+    if sketch is None or moments is None or not moments.count:
+        return None
+    values, cumulative = sketch.step_cdf()
+    digits = len(f"{abs(sketch.quantile(0.5)):.0f}")
+    if not DIGITS_OF_DAY - 2 <= digits <= DIGITS_OF_TIME:
+        return None
+    # In a sketch of more numbers than it keeps, those kept say as much as so many rows
+    sampled_share = sum(map(len, sketch.levels)) / moments.count
+    counts = np.diff(cumulative, prepend=0) * sampled_share
+    texts = (_write_number(value) for value in values.tolist())
+    return {text: max(1, round(count)) for text, count in zip(texts, counts.tolist(), strict=True)}
+
+
+def _write_number(value: float) -> str:
+    """A whole number as the text of a day; 10101 is January 1 of the year 1."""
+    return f"{value:0{DIGITS_OF_DAY}.0f}" if value == 0 or 10_101 <= value < 100_000 else f"{value:.17g}"

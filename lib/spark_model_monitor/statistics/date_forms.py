@@ -1,0 +1,231 @@
+"""Texts that are dates: the form in which one is written, and its day.
+
+Knows the forms of ISO 8601 (days, times, weeks, ordinal days), and those that pandas reads: other orders and separators,
+two-digit years, English names of months, quarters. A form is named by what stands in it, as `DD/MM/YYYY` or
+`YYYY-MM-DDThh:mm`; leading zeros, fractions of a second and the zone's name make no other form. A text may have several
+readings: 03/04/2024 is a day in March or in April. Runs on executors and on the driver; stdlib only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+ZERO_DATE = 0  # the day of 0000-00-00, which databases write where there is none
+FIRST_DAY = date.min.toordinal()
+LATEST_DAY = date.max.toordinal()
+LONGEST_DATE = 64  # characters
+
+SENTINELS: Mapping[int, str] = {
+    ZERO_DATE: "0000-00-00",
+    **{
+        date.fromisoformat(day).toordinal(): day
+        for day in (
+            *("0001-01-01", "1111-11-11", "1582-10-15", "1601-01-01", "1677-09-21", "1753-01-01", "1858-11-17"),
+            *("1899-12-30", "1899-12-31", "1900-01-01", "1904-01-01", "1969-12-31", "1970-01-01", "2038-01-19"),
+            *("2079-06-06", "2099-12-31", "2200-01-01", "2262-04-11", "2999-12-31", "3000-01-01", "9999-12-31"),
+        )
+    },
+}
+"""Days that programs and people write where there is no date: the ends and beginnings of calendars, by number."""
+
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+Fields: TypeAlias = Mapping[str, tuple[int, int]]
+"""Where a text has its parts: Y, y (year of four and two digits), M, D, B (a month's name), Q, W, V (week, its day), J (day of
+the year), h, m, s (time), p (am or pm), A (weekday)."""
+
+
+class DateReading(NamedTuple):
+    """A text as a date. day: its proleptic Gregorian number; the first day of a month, quarter or week."""
+
+    form: str
+    day: int
+
+
+class DateLayout(NamedTuple):
+    """A form, and where texts of one shape have its parts."""
+
+    form: str
+    fields: Fields
+
+
+_TIME = (
+    r"(?:(?:[T ]|, ?)(?P<h>\d\d?):?(?P<m>\d\d)(?::?(?P<s>\d\d)(?P<fraction>[.,]\d{1,9})?)?(?: ?(?P<p>[AaPp][Mm]))?"
+    r"(?P<zone> ?(?:Z|z|UTC|GMT|[-+]\d\d:?(?:\d\d)?)(?:\[[\w/]+\])?)?)?"
+)
+_YEAR = r"(?P<Y>\d{4})"
+_MONTH = r"(?P<M>\d\d?)"
+_DAY = r"(?P<D>\d\d?)(?P<th>st|nd|rd|th)?"
+_NAME = r"(?P<B>[A-Za-z]{3,9})"
+_ANY_YEAR = r"(?:(?P<Y>\d{4})|(?P<y>\d\d))"
+
+# 1, 2, 3 are numbers of unknown order
+_DAY_PATTERNS = (
+    rf"{_YEAR}(?P<_>[-/.]){_MONTH}(?P=_){_DAY}",
+    rf"(?P<_1>\d\d?)(?P<_>[-/. ])(?P<_2>\d\d?)(?P=_){_YEAR}",
+    r"(?P<_1>\d\d)(?P<_>[-.])(?P<_2>\d\d)(?P=_)(?P<_3>\d\d)",
+    r"(?P<_1>\d\d?)(?P<_>/)(?P<_2>\d\d?)/(?P<_3>\d\d)",
+    r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)",
+    rf"{_DAY}[-/. ]?{_NAME}[-/., ]{{0,2}}{_ANY_YEAR}",
+    rf"{_NAME}[-/. ]{{1,2}}{_DAY}(?:, ?| |-|/){_YEAR}",
+    rf"{_YEAR}[-/ ]?{_NAME}[-/ ]?{_DAY}",
+    r"(?P<Y>\d{4})-(?P<J>\d{3})",
+    r"(?P<Y>\d{4})-?W(?P<W>\d\d)-?(?P<V>\d)",
+)
+_OTHER_PATTERNS = (
+    r"(?P<Y>\d{4})[-/](?P<M>\d\d)",
+    rf"{_MONTH}[-/]{_YEAR}",
+    rf"{_NAME}[-/ ']{{0,2}}{_YEAR}",
+    rf"{_NAME}[-/ '](?P<y>\d\d)",
+    rf"{_YEAR}[-/ ]{_NAME}",
+    r"(?P<Y>\d{4})[-/ ]?[Qq](?P<Q>\d)",
+    r"[Qq](?P<Q>\d)[-/ ]?(?P<Y>\d{4})",
+    r"(?P<Q>\d)[Qq][-/ ]?(?P<Y>\d{4})",
+    r"(?P<Y>\d{4})-?W(?P<W>\d\d)",
+    r"(?P<Y>\d{4})(?P<M>\d\d)",
+    r"(?P<Y>\d{4})(?P<J>\d{3})",
+    r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)(?P<h>\d\d)(?P<m>\d\d)(?P<s>\d\d)?",
+    rf"(?P<A>[A-Za-z]{{3}}) {_NAME} {{1,2}}{_DAY} (?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?P<zone> [A-Z]{{3,4}})? {_YEAR}",
+)
+_PATTERNS = (
+    *(re.compile(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}") for pattern in _DAY_PATTERNS),
+    *map(re.compile, _OTHER_PATTERNS),
+)
+
+_BEGINNING = re.compile(
+    rf"(?=.{{4,{LONGEST_DATE}}}$)(?:\d{{4}}[-/. ]?[\dWQqA-Z]|\d\d?(?:[-/. ]?(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
+)
+"""How the texts of all patterns begin: cheaper than these, and most other texts don't."""
+
+_DATE_NAMES = {"Y": "YYYY", "y": "YY", "M": "MM", "D": "DD", "B": "MON", "Q": "n", "W": "ww", "V": "D", "J": "DDD"}
+_TIME_NAMES = {"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "", "fraction": "", "zone": "±hh:mm"}
+_NAMES = _DATE_NAMES | _TIME_NAMES
+"""How a form's name shows each part."""
+
+_ORDERS: Mapping[int, tuple[str, ...]] = {0: ("",), 2: ("DM", "MD"), 3: ("DMy", "MDy", "yMD")}
+"""The orders that numbers of unknown order may have, by their number."""
+
+_SHAPE = str.maketrans("123456789", "0" * 9)
+
+
+def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
+    """The texts that have the shape of a date, be it a possible one or not; empty texts in place of the others."""
+    # All shapes at once, unless a text has several lines
+    shapes = "\n".join(texts).translate(_SHAPE).split("\n")
+    if len(shapes) != len(texts):
+        return tuple(text if read_dates(text) else "" for text in texts)
+    are_dates = {shape: _has_date_shape(shape) for shape in set(shapes)}
+    return tuple(text if are_dates[shape] else "" for text, shape in zip(texts, shapes, strict=True))
+
+
+def read_dates(text: str) -> tuple[DateReading, ...]:
+    """The readings of a text as a date; none if it is no date, like 2024-13-45."""
+    shape = text.translate(_SHAPE)
+    if not _has_date_shape(shape):
+        return ()
+    readings = []
+    # One layout, or several for numbers whose order isn't known
+    for form, fields in _layouts(shape):
+        day = _find_day(text, fields)
+        if day is not None:
+            readings.append(DateReading(form, day))
+    return tuple(readings)
+
+
+def swap_day_and_month(form: str) -> str:
+    """The form with day and month in each other's place."""
+    return form.replace("DD", "\0").replace("MM", "DD").replace("\0", "MM")
+
+
+def _has_date_shape(shape: str) -> bool:
+    return _BEGINNING.match(shape) is not None and bool(_layouts(shape))
+
+
+@lru_cache(2048)
+def _layouts(shape: str) -> tuple[DateLayout, ...]:
+    """The layouts of texts that only differ in their digits. shape: the text with 0 for each digit."""
+    return tuple(layout for pattern in _PATTERNS if (match := pattern.fullmatch(shape)) for layout in _name(match))
+
+
+def _name(match: re.Match[str]) -> Iterator[DateLayout]:
+    """The layouts of a match; one for each order in which its numbers may stand."""
+    present = [name for name, part in match.groupdict().items() if part is not None and name != "_"]
+    parts = sorted((match.span(name), name) for name in present)
+    unknown = [name for _, name in parts if name.startswith("_")]
+    for order in _ORDERS[len(unknown)]:
+        names = dict(zip(unknown, order, strict=True))
+        # The form is the text with a name in place of each part
+        fields = {}
+        form = ""
+        end = 0
+        for (start, stop), name in parts:
+            meaning = names.get(name, name)
+            form += match.string[end:start] + _NAMES[meaning]
+            fields[meaning] = start, stop
+            end = stop
+        form += match.string[end:]
+        yield DateLayout(" ".join(form.split()), fields)
+
+
+def _find_day(text: str, fields: Fields) -> int | None:
+    """The day of a text with its parts at these positions; None if there is no such day or time."""
+    parts = {name: text[start:end] for name, (start, end) in fields.items()}
+    if "A" in parts and not _find_name(parts["A"], WEEKDAYS):
+        return None
+    hour = int(parts.get("h", 0))
+    minute = int(parts.get("m", 0))
+    second = int(parts.get("s", 0))
+    if hour > 24 or minute > 59 or second > 60:  # 24:00 ends a day, and 60 is a leap second
+        return None
+    month = int(parts.get("M", 1))
+    if "B" in parts:
+        month = _find_name(parts["B"], MONTHS)
+    day = int(parts.get("D", 1))
+    if "y" in parts:
+        # As POSIX has it: 69 is 1969, 68 is 2068
+        year = int(parts["y"])
+        year += 1900 if year >= 69 else 2000
+    else:
+        year = int(parts["Y"])
+    # The first and the last year stand for no date, whatever the day
+    if year == 0:
+        return ZERO_DATE if month == 0 == day else None
+    if year == 1 and month:
+        return FIRST_DAY
+    if year == 9999 and month:
+        return LATEST_DAY
+    try:
+        return _number_day(year, month, day, parts)
+    except ValueError:
+        return None
+
+
+def _find_name(text: str, names: tuple[str, ...]) -> int:
+    """Which of these names a text is or shortens, from 1 on; 0 if none."""
+    text = text.lower()
+    return next((number for number, name in enumerate(names, 1) if name.startswith(text)), 0)
+
+
+def _number_day(year: int, month: int, day: int, parts: Mapping[str, str]) -> int:
+    """The number of a day. Raises ValueError if there is none."""
+    if "W" in parts:
+        return date.fromisocalendar(year, int(parts["W"]), int(parts.get("V", 1))).toordinal()
+    if "Q" in parts:
+        quarter = int(parts["Q"])
+        return date(year, 3 * quarter - 2, 1).toordinal()
+    if "J" in parts:
+        first = date(year, 1, 1).toordinal()
+        last = date(year, 12, 31).toordinal()
+        number = first + int(parts["J"]) - 1
+        if not first <= number <= last:
+            raise ValueError
+        return number
+    return date(year, month, day).toordinal()

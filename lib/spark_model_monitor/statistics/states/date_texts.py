@@ -1,0 +1,153 @@
+"""A sample of the texts of a column of dates, which may have too many different ones to be counted one by one.
+
+Texts are chosen by their hash, the same ones everywhere. A block of rows whose first texts are no dates is not sampled, so
+that other columns cost nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
+from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
+from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+
+KEPT = 512  # texts; a share of them is known to about 2 %
+LOOKED_AT = 8  # texts of a block
+HASH_BITS = 53  # of a hash that count; a count of ours has no more
+
+Numbers = NDArray[np.int64]
+
+
+@registered
+@dataclass(frozen=True, slots=True, eq=False)
+class DateTexts(State):
+    """The `KEPT` different texts with the lowest hashes, and how often each occurs; a text that doesn't look like a date is
+    empty here. skipped: number of values in blocks that were not sampled.
+
+    Which texts are kept depends only on the texts, so states add in any order. Source: Beyer et al. 2007, "On synopses for
+    distinct-value estimation under multiset operations".
+    """
+
+    KIND: ClassVar[str] = "date_texts"
+
+    hashes: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
+    texts: tuple[str, ...] = ()
+    skipped: int = 0
+
+    def __add__(self, addend: DateTexts) -> DateTexts:
+        text_by_hash = addend.text_by_hash | self.text_by_hash
+        hashes = np.concatenate((self.hashes, addend.hashes))
+        counts = np.concatenate((self.counts, addend.counts))
+        hashes, counts = _keep_lowest(hashes, counts)
+        texts = tuple(text_by_hash[number] for number in hashes.tolist())
+        return DateTexts(hashes, counts, texts, self.skipped + addend.skipped)
+
+    @property
+    def text_by_hash(self) -> dict[int, str]:
+        """The kept texts by their hash."""
+        return dict(zip(self.hashes.tolist(), self.texts, strict=True))
+
+    @property
+    def count_by_text(self) -> Mapping[str, int]:
+        """The kept texts with their counts; all that are no dates as an empty one."""
+        counts: dict[str, int] = {}
+        for text, count in zip(self.texts, self.counts.tolist(), strict=True):
+            counts[text] = counts.get(text, 0) + count
+        return counts
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """The numbers of skipped values and of texts, hashes, counts, lengths of the texts, and the texts; ascending by hash."""
+        encoded = [text.encode() for text in self.texts]
+        lengths = [len(text) for text in encoded]
+        numbers = np.concatenate(([self.skipped, len(encoded)], self.hashes, self.counts, lengths))
+        payload = numbers.astype("<i8").tobytes()
+        return {}, payload + b"".join(encoded)
+
+    @classmethod
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> DateTexts:
+        skipped, number = np.frombuffer(payload, "<i8", 2).tolist()
+        start = 16
+        numbers = np.frombuffer(payload, "<i8", 3 * number, offset=start).astype(np.int64)
+        hashes, counts, lengths = numbers.reshape(3, -1)
+        # The texts follow the numbers
+        start += numbers.nbytes
+        ends = [start, *(start + np.cumsum(lengths)).tolist()]
+        cls.require_size(payload, ends[-1])
+        texts = tuple(payload[begin:end].decode() for begin, end in itertools.pairwise(ends))
+        return cls(hashes, counts, texts, skipped)
+
+    def contradiction(self) -> str | None:
+        are_alike = len(self.hashes) == len(self.counts) == len(self.texts)
+        if not are_alike or len(self.hashes) > KEPT:
+            return "it is no sample of texts"
+        is_ascending = self.hashes[1:] > self.hashes[:-1]
+        if not is_ascending.all():
+            return "its hashes are in no order"
+        return None if (self.counts > 0).all() else "a text occurs never"
+
+
+class DateTextsBuilder:
+    """Builds such a sample from blocks of texts."""
+
+    def __init__(self) -> None:
+        self._hashes: Numbers = np.empty(0, np.int64)
+        self._counts: Numbers = np.empty(0, np.int64)
+        self._text_by_hash: dict[int, str] = {}
+        self._skipped = 0
+
+    def update(self, texts: pa.Array, hashes: Hashes | None, counts: Numbers | None) -> None:
+        """Take a block of texts without null. hashes: None if unknown. counts: how often each occurs; None for once each, and
+        then one may be there several times.
+        """
+        if not any(map(read_dates, texts.slice(0, LOOKED_AT).to_pylist())):
+            self._skipped += len(texts) if counts is None else int(counts.sum())
+            return
+        if hashes is None:
+            hashes = xxhash64_of_texts(texts)
+        numbers: Numbers = (hashes >> np.uint64(64 - HASH_BITS)).view(np.int64)
+        indices: Numbers = np.arange(len(numbers))
+        if len(self._hashes) == KEPT:  # only lower ones come in
+            indices = np.flatnonzero(numbers <= self._hashes[-1])
+            if not len(indices):  # as in most blocks of many texts
+                return
+            numbers = numbers[indices]
+        occurrences: Numbers = np.ones(len(indices), np.int64)
+        if counts is not None:
+            occurrences = counts[indices]
+        all_numbers = np.concatenate((self._hashes, numbers))
+        all_counts = np.concatenate((self._counts, occurrences))
+        self._hashes, self._counts = _keep_lowest(all_numbers, all_counts)
+        # The texts of the new hashes
+        is_sampled = numbers <= self._hashes[-1]
+        sampled_texts = texts.take(pa.array(indices[is_sampled])).to_pylist()
+        self._text_by_hash.update(zip(numbers[is_sampled].tolist(), sampled_texts, strict=True))
+
+    def state(self) -> DateTexts:
+        """The sample of all texts so far."""
+        texts = [self._text_by_hash[number] for number in self._hashes.tolist()]
+        return DateTexts(self._hashes, self._counts, keep_dates(texts), self._skipped)
+
+
+def _keep_lowest(hashes: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
+    """The `KEPT` lowest different hashes, ascending, and the sum of the counts of each."""
+    if len(hashes) > 8 * KEPT:
+        # Most can be left out without sorting, unless few of the lowest differ
+        limit = np.partition(hashes, 4 * KEPT)[4 * KEPT]
+        is_low = hashes <= limit
+        lowest, _ = told_apart(hashes[is_low])
+        if len(lowest) >= KEPT:
+            hashes = hashes[is_low]
+            counts = counts[is_low]
+    different, index = told_apart(hashes)
+    sums = np.bincount(index, counts, minlength=len(different))
+    return different[:KEPT], sums[:KEPT].astype(np.int64)

@@ -1,0 +1,564 @@
+"""Columns of dates: a healthy next month, quarter or year is silent in every form, and what a person would see is found."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
+from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, recognise_dates
+from spark_model_monitor.statistics.date_forms import read_dates
+from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
+from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+
+from .comparisons import number_feature, text_feature
+
+MONITOR = DataQualityMonitor()
+SIZES = (200, 1_000, 5_000)
+FORMS = {
+    "YYYY-MM-DD": lambda time: f"{time:%Y-%m-%d}",
+    "YYYY/MM/DD": lambda time: f"{time:%Y/%m/%d}",
+    "DD/MM/YYYY": lambda time: f"{time:%d/%m/%Y}",
+    "MM/DD/YYYY": lambda time: f"{time:%m/%d/%Y}",
+    "MM/DD/YYYY without zeros": lambda time: f"{time.month}/{time.day}/{time.year}",
+    "DD.MM.YYYY": lambda time: f"{time:%d.%m.%Y}",
+    "MM-DD-YYYY": lambda time: f"{time:%m-%d-%Y}",
+    "YYYYMMDD": lambda time: f"{time:%Y%m%d}",
+    "DD/MM/YY": lambda time: f"{time:%d/%m/%y}",
+    "YY-MM-DD": lambda time: f"{time:%y-%m-%d}",
+    "MON DD, YYYY": lambda time: f"{time:%b %d, %Y}",
+    "MON DD, YYYY in full": lambda time: f"{time:%B} {time.day}, {time.year}",
+    "DD MON YYYY": lambda time: f"{time:%d %B %Y}",
+    "DD-MON-YYYY": lambda time: f"{time:%d-%b-%Y}",
+    "DD-MON-YY": lambda time: f"{time:%d-%b-%y}".upper(),
+    "YYYY-DDD": lambda time: f"{time:%Y-%j}",
+    "YYYY-Www": lambda time: f"{time:%G-W%V}",
+    "YYYY-Www-D": lambda time: f"{time:%G-W%V-%u}",
+    "YYYY-MM": lambda time: f"{time:%Y-%m}",
+    "YYYYMM": lambda time: f"{time:%Y%m}",
+    "MM/YYYY": lambda time: f"{time:%m/%Y}",
+    "MON-YY": lambda time: f"{time:%b-%y}",
+    "YYYY-Qn": lambda time: f"{time.year}-Q{(time.month + 2) // 3}",
+    "YYYYQn": lambda time: f"{time.year}Q{(time.month + 2) // 3}",
+    "YYYY-MM-DD hh:mm": lambda time: f"{time:%Y-%m-%d %H:%M}",
+    "YYYY-MM-DDThh:mm:ss": lambda time: time.isoformat(),
+    "YYYY-MM-DDThh:mm:ss±hh:mm": lambda time: f"{time:%Y-%m-%dT%H:%M:%S}+01:00",
+    "YYYYMMDDThhmmss±hh:mm": lambda time: f"{time:%Y%m%dT%H%M%SZ}",
+    "YYYYMMDDhhmmss": lambda time: f"{time:%Y%m%d%H%M%S}",
+    "MM/DD/YYYY hh:mm AM": lambda time: f"{time:%m/%d/%Y %I:%M %p}",
+    "Day, DD MON YYYY hh:mm:ss±hh:mm": lambda time: f"{time:%a, %d %b %Y %H:%M:%S} +0000",
+    "Day MON DD hh:mm:ss YYYY": lambda time: time.ctime(),
+}
+"""By the form's name, and what makes it another way of writing it."""
+
+COARSE = ("YYYY-Www", "YYYY-MM", "YYYYMM", "MM/YYYY", "MON-YY", "YYYY-Qn", "YYYYQn")
+every_form = pytest.mark.parametrize(("number", "form"), [*enumerate(FORMS)], ids=FORMS)
+
+JANUARY = date(2024, 1, 1), 31
+FEBRUARY = date(2024, 2, 1), 29
+PERIODS = {
+    "month": (JANUARY, FEBRUARY),
+    "quarter": ((date(2024, 1, 1), 91), (date(2024, 4, 1), 91)),
+    "year": ((date(2023, 1, 1), 365), (date(2024, 1, 1), 366)),
+    "year after a month": ((date(2023, 12, 1), 31), (date(2024, 1, 1), 366)),
+    "month after a year": ((date(2023, 1, 1), 365), (date(2024, 1, 1), 31)),
+}
+
+
+@lru_cache(64)
+def draw_times(rows, seed, start, days, *, is_sorted=False):
+    """Times of some days, in any order unless they are sorted."""
+    seconds = np.random.default_rng(seed).random(rows) * days * 86_400
+    if is_sorted:
+        seconds.sort()
+    midnight = datetime.combine(start, datetime.min.time())
+    return [midnight + timedelta(seconds=second) for second in seconds.tolist()]
+
+
+def make_table(cells, seed=0):
+    return pd.DataFrame({"d": cells, "x": np.random.default_rng(seed).normal(size=len(cells))})
+
+
+def make_baseline(cells):
+    return run_baseline(make_table(cells, 1), MONITOR, engine="local")
+
+
+@lru_cache(8)
+def make_january(form, rows):
+    return make_baseline([FORMS[form](time) for time in draw_times(rows, 1, *JANUARY)])
+
+
+def find_violations(baseline, cells):
+    """Violated checks with their descriptions."""
+    checks = run_monitoring(make_table(cells, 2), MONITOR, baseline, engine="local").results
+    return {check.check: check.description for check in checks if check.is_violation}
+
+
+def read_always_new(baseline):
+    return next(feature.always_new for feature in baseline.constraints.features if feature.name == "d")
+
+
+# Healthy windows
+
+
+@every_form
+@pytest.mark.parametrize("rows", SIZES)
+def test_a_healthy_next_month_quarter_or_year_is_silent(number, form, rows):
+    """Each form with each size, and two of the periods and orders of rows; other seeds of the whole cross were silent, too."""
+    names = [*PERIODS]
+    for period, is_sorted in ((number, False), (number + rows // 100 + 2, True)):
+        (start, days), (later, more_days) = PERIODS[names[period % len(names)]]
+        write = FORMS[form]
+        baseline = make_baseline([write(time) for time in draw_times(rows, 1, start, days, is_sorted=is_sorted)])
+        window = [write(time) for time in draw_times(rows, 2, later, more_days, is_sorted=is_sorted)]
+
+        assert find_violations(baseline, window) == {}
+        assert f"dates or times ({form.split(' without')[0].split(' in full')[0]})" in read_always_new(baseline)
+
+
+@pytest.mark.parametrize("rows", SIZES)
+@pytest.mark.parametrize("form", ["YYYY-MM-DD hh:mm", "YYYY-MM-DDThh:mm:ss", "YYYY-MM"])
+def test_the_times_of_one_day_are_silent_beside_a_month(form, rows):
+    window = [FORMS[form](time) for time in draw_times(rows, 2, date(2024, 2, 14), 1)]
+
+    assert find_violations(make_january(form, rows), window) == {}
+
+
+def test_one_day_is_silent_where_rows_come_by_day():
+    times = draw_times(5_000, 1, *JANUARY, is_sorted=True)
+    baseline = make_baseline([FORMS["YYYY-MM-DD"](time) for time in times])
+
+    assert find_violations(baseline, ["2024-02-14"] * 1_000) == {}
+
+
+# Faults
+
+
+def replace_third(cells, make_cell):
+    replaced = [*cells]
+    replaced[::3] = [make_cell(row) for row in range(0, len(cells), 3)]
+    return replaced
+
+
+def make_faults(form, rows):
+    """For each fault, the window and the check that finds it."""
+    write = FORMS[form]
+    times = draw_times(rows, 2, *FEBRUARY)
+    cells = [write(time) for time in times]
+    write_otherwise = FORMS["DD/MM/YYYY"]
+    if form == "DD/MM/YYYY":
+        write_otherwise = FORMS["YYYY-MM-DD"]
+
+    def add_years(years):
+        return lambda row: write(times[row].replace(year=times[row].year + years, day=min(times[row].day, 28)))
+
+    is_number = form.startswith("YYYY") and cells[0].isdigit()
+    no_date = "date_value_check"
+    in_other_form = "date_form_check"
+    if is_number:
+        no_date = in_other_form = "data_type_check"
+    yield "words", ["not-a-date"] * rows, no_date
+    yield "words in a third", replace_third(cells, lambda row: "soon"), "date_value_check"
+    yield "another form", [write_otherwise(time) for time in times], in_other_form
+    yield "another form in a third", replace_third(cells, lambda row: write_otherwise(times[row])), "date_form_check"
+    yield "impossible days", replace_third(cells, lambda row: "2024-13-45"), "date_value_check"
+    yield "far in the future", replace_third(cells, add_years(10)), "date_range_check"
+    yield "far in the past", replace_third(cells, add_years(-10)), "date_range_check"
+    # The week of 1970-01-01 began in 1969
+    of_1970 = "date_sentinel_check"
+    if form == "YYYY-Www":
+        of_1970 = "date_range_check"
+    yield "1970 in all rows", [write(datetime(1970, 1, 1))] * rows, of_1970
+    if "YY-" not in form and "/YY" not in form.replace("/YYYY", "") and "-YY" not in form.replace("-YYYY", ""):
+        yield "many of 9999", replace_third(cells, lambda row: write(datetime(9999, 12, 31))), "date_sentinel_check"
+    if form not in COARSE and (rows > 200 or "hh" in form):  # 200 days don't show in which order they come
+        yield "one date", [write(datetime(2024, 2, 14, 12))] * rows, "single_date_check"
+
+
+every_third_fault = pytest.mark.parametrize("first", range(3))
+
+
+@every_form
+@every_third_fault
+def test_each_fault_in_each_form_is_found(number, form, first):
+    rows = SIZES[number % 3]
+    baseline = make_january(form, rows)
+
+    for fault, window, check in islice(make_faults(form, rows), first, None, 3):
+        violations = find_violations(baseline, window)
+        assert check in violations, fault
+        assert len(violations) == 1, (fault, violations)
+
+
+@pytest.mark.parametrize("rows", SIZES)
+@every_third_fault
+def test_each_fault_is_found_at_each_size(rows, first):
+    for fault, window, check in islice(make_faults("YYYY-MM-DD", rows), first, None, 3):
+        assert [*find_violations(make_january("YYYY-MM-DD", rows), window)] == [check], fault
+
+
+def test_a_fault_that_may_be_chance_is_none():
+    """Three of 200 rows: if both sides had as many, all three would be here in one of eight cases."""
+    window = [f"{time:%Y-%m-%d}" for time in draw_times(200, 2, *FEBRUARY)]
+    window[:3] = ["soon"] * 3
+
+    assert find_violations(make_january("YYYY-MM-DD", 200), window) == {}
+
+
+def test_the_other_form_is_named_and_no_value_is():
+    window = [f"{time:%d/%m/%Y}" for time in draw_times(1_000, 2, *FEBRUARY)]
+    [description] = find_violations(make_january("YYYY-MM-DD", 1_000), window).values()
+
+    assert description.startswith("Share of dates that are not written as YYYY-MM-DD but as DD/MM/YYYY is not")
+    assert "2024" not in description
+
+
+def test_days_and_months_that_change_places_are_found():
+    window = [f"{time:%m/%d/%Y}" for time in draw_times(1_000, 2, *FEBRUARY)]
+    [description] = find_violations(make_january("DD/MM/YYYY", 1_000), window).values()
+
+    assert "but as MM/DD/YYYY" in description
+
+
+FEW_DAYS = date(2024, 1, 1), 12
+
+
+def test_a_baseline_whose_days_may_be_months_asks_and_accepts_either():
+    baseline = make_baseline([f"{time:%d/%m/%Y}" for time in draw_times(1_000, 1, *FEW_DAYS)])
+    [question] = [hint.description for hint in baseline.hints if hint.hint == "day_or_month"]
+    months_first = [f"{time:%m/%d/%Y}" for time in draw_times(1_000, 2, *FEBRUARY)]
+    days_first = [f"{time:%d/%m/%Y}" for time in draw_times(1_000, 3, *FEBRUARY)]
+    mixed = months_first[:500] + days_first[500:]
+
+    assert question.startswith("day first or month first? No date tells: 'd' (1,000 of 1,000)")
+    assert find_violations(baseline, days_first) == {}
+    assert find_violations(baseline, months_first) == {}
+    assert [*find_violations(baseline, mixed)] == ["date_form_check"]
+
+
+def test_the_form_that_was_recognised_is_said():
+    [hint] = make_january("DD.MM.YYYY", 1_000).hints
+
+    assert (hint.hint, hint.features) == ("dates_as_texts", ("d",))
+    assert hint.description.startswith("dates are texts here: 'd' (1,000 of 1,000) as DD.MM.YYYY")
+
+
+# Sentinels
+
+
+def with_sentinels(seed, start, days, share, rows=2_000):
+    random = np.random.default_rng(seed)
+    cells = [f"{time:%Y-%m-%d}" for time in draw_times(rows, seed, start, days)]
+    return np.where(random.random(rows) < share, "9999-12-31", cells).tolist()
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.02, 0.6])
+def test_sentinels_are_apart_and_keep_their_share(share):
+    baseline = make_baseline(with_sentinels(1, *JANUARY, share))
+
+    assert "(YYYY-MM-DD)" in read_always_new(baseline)
+    assert find_violations(baseline, with_sentinels(2, *FEBRUARY, share)) == {}
+
+
+@pytest.mark.parametrize(("before", "now"), [(0.0, 0.1), (0.0005, 0.1), (0.6, 0.2), (0.1, 0.3)])
+def test_another_share_of_sentinels_is_found_and_named(before, now):
+    baseline = make_baseline(with_sentinels(1, *JANUARY, before))
+    [description] = find_violations(baseline, with_sentinels(2, *FEBRUARY, now)).values()
+
+    assert description.startswith("Share of 9999-12-31 is not the baseline's.")
+
+
+# Cases of ../shared/cases, b
+
+
+def write_days(form, month, rows=2_000):
+    return [date(2024, month, row % 28 + 1).strftime(form) for row in range(rows)]
+
+
+def test_windows_of_the_shared_cases_are_found():
+    baseline = make_baseline(write_days("%Y-%m-%d", 1))
+    february = write_days("%Y-%m-%d", 2)
+
+    assert [*find_violations(baseline, write_days("not-a-date", 2))] == ["date_value_check"]
+    assert [*find_violations(baseline, write_days("%d/%m/%Y", 2))] == ["date_form_check"]
+    assert [*find_violations(baseline, write_days("1970-01-01", 2))] == ["date_sentinel_check"]
+    assert [*find_violations(baseline, write_days("2024-02-15", 2))] == ["single_date_check"]
+    assert [*find_violations(baseline, replace_third(february, lambda row: "2024-13-45"))] == ["date_value_check"]
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%d-%b-%Y", "%Y%m%d", "%G-W%V"])
+def test_healthy_months_of_the_shared_cases_are_silent(form):
+    assert find_violations(make_baseline(write_days(form, 1)), write_days(form, 2)) == {}
+
+
+def test_sentinels_of_the_shared_cases():
+    january = write_days("%Y-%m-%d", 1)
+    february = write_days("%Y-%m-%d", 2)
+    baseline = make_baseline([*january[:3], "9999-12-31", *january[4:]])
+    tenth = [*february]
+    tenth[::10] = ["9999-12-31"] * 200
+
+    assert find_violations(baseline, [*february[:3], "9999-12-31", *february[4:]]) == {}
+    [description] = find_violations(baseline, tenth).values()
+    assert "9999-12-31" in description
+
+
+# Typed columns, and whole numbers
+
+
+TYPES = {"timestamps": pd.to_datetime, "days": lambda times: [time.date() for time in times]}
+
+
+@pytest.mark.parametrize("convert", TYPES.values(), ids=TYPES)
+def test_typed_dates_stay_dates(convert):
+    baseline = make_baseline(convert(draw_times(1_000, 1, *JANUARY)))
+    later = draw_times(1_000, 2, *FEBRUARY)
+    windows = {
+        "words": ["soon"] * 1_000,
+        "a third is words": replace_third([time.isoformat() for time in later], lambda row: "n/a"),
+        "seconds": [int(time.timestamp()) for time in later],
+        "row numbers": [*range(1_000)],
+        "digits": [int(f"{time:%Y%m%d}") for time in later],
+    }
+
+    assert find_violations(baseline, convert(later)) == {}
+    assert find_violations(baseline, [time.isoformat() for time in later]) == {}
+    for name, window in windows.items():
+        [(check, description)] = find_violations(baseline, window).items()
+        assert (check, "Expected data type: date or time" in description) == ("data_type_check", True), name
+
+
+@pytest.mark.parametrize("rows", SIZES)
+def test_whole_numbers_that_are_days_are_dates(rows):
+    def write(seed, start, days):
+        return [int(f"{time:%Y%m%d}") for time in draw_times(rows, seed, start, days)]
+
+    baseline = make_baseline(write(1, *JANUARY))
+    window = write(2, *FEBRUARY)
+
+    assert "(YYYYMMDD)" in read_always_new(baseline)
+    assert find_violations(baseline, window) == {}
+    impossible = replace_third(window, lambda row: 20241345)
+    assert [*find_violations(baseline, impossible)] == ["date_value_check"]
+    assert [*find_violations(baseline, [1] * rows)] == ["date_value_check"]
+    assert [*find_violations(baseline, replace_third(window, lambda row: 99991231))] == ["date_sentinel_check"]
+
+
+def test_dates_that_became_whole_numbers_are_another_form():
+    window = [int(f"{time:%Y%m%d}") for time in draw_times(1_000, 2, *FEBRUARY)]
+    [(check, description)] = find_violations(make_january("YYYY-MM-DD", 1_000), window).items()
+
+    assert check == "date_form_check"
+    assert "YYYYMMDD" in description
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(np.random.default_rng(1).integers(19_000_000, 21_000_000, 1_000), id="eight digits"),
+        pytest.param(np.random.default_rng(1).integers(200_000, 205_000, 1_000), id="six digits"),
+        pytest.param(np.arange(2_000_000, 2_010_000, 10), id="seven digits"),
+        pytest.param(np.random.default_rng(1).integers(200, 205, 1_000) * 1_000, id="round incomes"),
+        pytest.param(np.random.default_rng(1).integers(1_950, 2_024, 1_000), id="years"),
+        pytest.param(np.random.default_rng(1).random(1_000) * 10 + 20_240_100, id="fractions"),
+    ],
+)
+def test_other_numbers_are_no_dates(values):
+    assert recognise_dates(number_feature("n", values.tolist(), integral=values.dtype.kind == "i")) is None
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param(["red", "green"] * 50, id="words"),
+        pytest.param([f"A{number:06d}" for number in range(100)], id="codes"),
+        pytest.param([f"{number}.{number % 7}.{number % 5}" for number in range(1, 100)], id="versions"),
+        pytest.param([f"10.12.13.{number}" for number in range(100)], id="addresses"),
+        pytest.param([f"{number:03d}-45-6789" for number in range(100)], id="numbers with hyphens"),
+        pytest.param(["2024-01-31", "never"] * 50, id="half of them are none"),
+        pytest.param([f"May {number}" for number in range(100, 200)], id="words like months"),
+    ],
+)
+def test_other_texts_are_no_dates(cells):
+    assert recognise_dates(text_feature("t", cells)) is None
+
+
+# Forms
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "day"),
+    [
+        ("2024-02-29", "YYYY-MM-DD", "2024-02-29"),
+        ("2024-02-29T23:59:60.5Z", "YYYY-MM-DDThh:mm:ss±hh:mm", "2024-02-29"),
+        ("2024-W01-1", "YYYY-Www-D", "2024-01-01"),  # ISO 8601: week 1 has the first Thursday
+        ("2020-W53", "YYYY-Www", "2020-12-28"),
+        ("2024-366", "YYYY-DDD", "2024-12-31"),
+        ("2024-Q4", "YYYY-Qn", "2024-10-01"),
+        ("Q1 2024", "Qn YYYY", "2024-01-01"),
+        ("31st January 2024", "DD MON YYYY", "2024-01-31"),
+        ("13/02/2024", "DD/MM/YYYY", "2024-02-13"),
+        ("2/13/2024 10:05 pm", "MM/DD/YYYY hh:mm AM", "2024-02-13"),
+        ("31Jan2024", "DDMONYYYY", "2024-01-31"),
+        ("20240131", "YYYYMMDD", "2024-01-31"),
+        ("31.12.69", "DD.MM.YY", "1969-12-31"),  # POSIX: 69 to 99 are years of the last century
+        ("99991231", "YYYYMMDD", "9999-12-31"),
+    ],
+)
+def test_a_text_is_read_in_its_form(text, form, day):
+    [reading] = read_dates(text)
+
+    assert (reading.form, date.fromordinal(reading.day).isoformat()) == (form, day)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2024-13-45", "2024-02-30", "2023-366", "2024-W60", "2021-W53", "2024-Q5", "30/30/2024", "2024-01-31 25:00"),
+        *(
+            "2024-01-31 10:61",
+            "31-Foo-2024",
+            "Foo, 31 Jan 2024",
+            "not-a-date",
+            "",
+            "0",
+            "2024",
+            "x" * 300,
+            "2024-01-31x",
+        ),
+    ],
+)
+def test_what_is_no_day_is_not_read(text):
+    assert read_dates(text) == ()
+
+
+def test_a_date_may_have_several_readings():
+    assert {reading.form for reading in read_dates("03/04/2024")} == {"DD/MM/YYYY", "MM/DD/YYYY"}
+    assert {reading.form for reading in read_dates("03.04.05")} == {"DD.MM.YY", "MM.DD.YY", "YY.MM.DD"}
+
+
+def test_two_digit_years_are_read_as_the_shortest_time():
+    column = DateColumn.of({f"24-01-{day}": 1 for day in range(13, 32)})
+
+    assert (column.form, column.is_ambiguous) == ("YY-MM-DD", False)
+
+
+def test_a_new_guard_of_dates_is_in_the_docs_of_this_one():
+    names = {name for name in GUARDS if name.startswith("date_") or name == "single_date_check"}
+
+    assert names == {
+        *("date_form_check", "date_value_check", "date_range_check", "date_sentinel_check", "single_date_check")
+    }
+
+
+# More texts than are counted
+
+
+ROWS_OF_SECONDS = 12_000
+
+
+@lru_cache(1)
+def make_january_of_seconds():
+    return make_january("YYYY-MM-DDThh:mm:ss", ROWS_OF_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("make_cell", "check"),
+    [
+        pytest.param(lambda time, row: time.isoformat(), None, id="healthy"),
+        pytest.param(lambda time, row: f"soon {row}", "date_value_check", id="words"),
+        pytest.param(lambda time, row: f"{time:%d/%m/%Y %H:%M:%S}", "date_form_check", id="another form"),
+        pytest.param(lambda time, row: (time + timedelta(days=7_000)).isoformat(), "date_range_check", id="future"),
+        pytest.param(lambda time, row: "9999-12-31T00:00:00", "date_sentinel_check", id="sentinel"),
+    ],
+)
+def test_times_that_all_differ_are_checked_by_a_sample(make_cell, check):
+    """In a tenth of the rows."""
+    times = draw_times(ROWS_OF_SECONDS, 2, *FEBRUARY)
+    window = [time.isoformat() for time in times]
+    window[::10] = [make_cell(time, row) for row, time in enumerate(times[::10])]
+
+    assert [*find_violations(make_january_of_seconds(), window)] == ([check] if check else [])
+
+
+def test_a_baseline_without_the_sample_is_used_as_it_is():
+    state = make_january_of_seconds().state.feature("d")
+    older = FeatureProfile.of(
+        "d", ColumnType.TEXT, [value for kind, value in state.states.items() if kind != "date_texts"]
+    )
+
+    assert recognise_dates(state) is not None
+    assert count_texts(older) is None
+    assert recognise_dates(older) is None
+
+
+def make_sample(texts):
+    """The sample of texts that come in blocks of 700."""
+    builder = DateTextsBuilder()
+    for first in range(0, len(texts), 700):
+        block = pa.array(texts[first : first + 700])
+        builder.update(block, xxhash64_of_texts(block), None)
+    return builder.state()
+
+
+def make_dates_with_words(rows):
+    """Every tenth text is a word."""
+    texts = [time.isoformat() for time in draw_times(rows, 4, *JANUARY)]
+    texts[::10] = [f"word {row}" for row in range(0, rows, 10)]
+    return texts
+
+
+def test_the_sample_of_all_texts_is_the_sum_of_those_of_its_parts():
+    texts = make_dates_with_words(5_000) * 2
+    parts = make_sample(texts[:300]) + make_sample(texts[300:7_000]) + make_sample(texts[7_000:])
+
+    assert parts == make_sample(texts) == make_sample(texts[::-1])
+    assert {*make_sample(texts).counts.tolist()} == {2}
+
+
+def test_the_sample_keeps_no_text_but_dates():
+    texts = make_sample(["2024-01-31", "2024-13-45", *(f"name {row}" for row in range(100))]).texts
+
+    assert {*texts} == {"", "2024-01-31", "2024-13-45"}
+
+
+def test_other_columns_are_not_sampled():
+    names = make_sample([f"name {row}" for row in range(2_000)])
+
+    assert (names.texts, names.skipped) == ((), 2_000)
+
+
+def test_a_share_is_known_from_the_sample():
+    counts = make_sample(make_dates_with_words(10_000)).count_by_text
+
+    assert counts[""] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)
+
+
+# Rows that belong together
+
+
+def draw_birth_dates(rows, seed, share):
+    """The birth dates of users of 1 to 40 rows each, some of them unknown."""
+    random = np.random.default_rng(seed)
+    cells = []
+    while len(cells) < rows:
+        born = date(2024, 1, 1) - timedelta(days=abs(random.normal(40, 12)) * 365)
+        cell = "9999-12-31" if random.random() < share else born.isoformat()
+        cells += [cell] * int(random.integers(1, 41))
+    return cells[:rows]
+
+
+@pytest.mark.parametrize(("rows", "share"), [(200, 0.0), (1_000, 0.1), (4_000, 0.02)])
+def test_other_users_are_no_fault(rows, share):
+    """Their ages are far from those of few other users, and a date such as 1969-12-31 may be theirs."""
+    baseline = make_baseline(draw_birth_dates(rows, 1, share))
+
+    for seed in range(2, 6):
+        assert find_violations(baseline, draw_birth_dates(rows, seed, share)) == {}

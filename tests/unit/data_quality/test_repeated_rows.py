@@ -1,0 +1,250 @@
+"""Surplus rows: a fifth of a window twice is found in tables of many kinds, and rows that repeat by nature are silent."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.monitors.protocol import Layout
+from spark_model_monitor.statistics.states import RepeatsBuilder, RowRepeats
+from spark_model_monitor.statistics.states.surplus import estimate_surplus_rows
+
+WORDS = np.array(["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "seven", "wizards"])
+CHECK = "repeated_rows_check"
+
+
+def draw_numbers(random, rows):
+    return pd.DataFrame(random.normal(0, 1, (rows, 5)), columns=[*"abcde"])
+
+
+def draw_measurements(random, rows):
+    columns = {"length": random.normal(5.8, 0.8, rows), "width": random.normal(3, 0.4, rows)}
+    return pd.DataFrame({**columns, "petal": random.normal(3.7, 1.7, rows)}).round(1)
+
+
+def draw_notes(random, rows):
+    texts = [" ".join(random.choice(WORDS, count)) for count in random.poisson(6, rows).clip(1)]
+    return pd.DataFrame({"note": texts, "city": random.choice(["Graz", "Linz", "Wien"], rows)})
+
+
+def draw_customers(random, rows):
+    """Four columns, whose values go together in some thousand ways."""
+    age = random.normal(45, 15, rows).clip(18, 90).astype(int)
+    plan = random.choice(["basic", "plus", "trial"], rows, p=[0.6, 0.3, 0.1])
+    return pd.DataFrame(
+        {"age": age, "sex": random.choice([*"fm"], rows), "plan": plan, "shop": random.choice(40, rows)}
+    )
+
+
+def draw_customers_with_id(random, rows):
+    return draw_customers(random, rows).assign(id=[f"{number:012x}" for number in random.integers(0, 2**48, rows)])
+
+
+def draw_orders(random, rows):
+    amount = random.lognormal(3, 1, rows).round()
+    return pd.DataFrame(
+        {"amount": amount, "count": random.poisson(2, rows), "shop": random.choice([*"abcdefgh"], rows)}
+    )
+
+
+def draw_indicators(random, rows):
+    data = pd.DataFrame((random.random((rows, 14)) < 0.05).astype(int)).add_prefix("flag")
+    return data.assign(hour=random.integers(0, 24, rows))
+
+
+def draw_gaps(random, rows):
+    data = draw_numbers(random, rows)
+    return data.mask(random.random(data.shape) < 0.5).assign(paid=random.random(rows) < 0.5)
+
+
+def draw_wide_rows(random, rows):
+    values = np.where(np.arange(20) % 3, random.normal(0, 1, (rows, 20)), random.integers(0, 5, (rows, 20)))
+    return pd.DataFrame(values).add_prefix("c")
+
+
+def draw_retries(random, rows):
+    """6 % of the requests come twice, in the baseline, too."""
+    return draw_numbers(random, rows).loc[np.repeat(np.arange(rows), 1 + (random.random(rows) < 0.06))[:rows]]
+
+
+TABLES = [
+    draw_numbers,
+    draw_measurements,
+    draw_notes,
+    draw_customers,
+    draw_customers_with_id,
+    draw_orders,
+    draw_indicators,
+    draw_gaps,
+    draw_wide_rows,
+    draw_retries,
+]
+
+
+def repeat_fifth(random, window):
+    """The window with a fifth of its rows replaced by copies of others, in any order."""
+    first = window.iloc[: len(window) * 4 // 5]
+    copies = first.iloc[random.choice(len(first), len(window) - len(first), replace=False)]
+    return pd.concat([first, copies]).sample(frac=1, random_state=1)
+
+
+def monitor(window, baseline):
+    findings = run_monitoring(window.reset_index(drop=True), DataQualityMonitor(), baseline, engine="local")
+    return findings, [finding for finding in findings.results if finding.check == CHECK]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_fifth_of_the_rows_twice_is_found_and_a_healthy_window_silent(table):
+    random = np.random.default_rng(65)
+    baseline = run_baseline(table(random, 6_000).reset_index(drop=True), DataQualityMonitor(), engine="local")
+    window = table(random, 1_500)
+
+    [healthy] = monitor(window, baseline)[1]
+    [repeated] = monitor(repeat_fifth(random, window), baseline)[1]
+
+    assert not healthy.is_violation
+    assert repeated.is_violation
+    assert repeated.observed == pytest.approx(0.2, abs=0.08)
+
+
+def hash_rows(rows):
+    return RowRepeats().and_of(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
+
+
+@pytest.mark.parametrize(
+    "table", [draw_numbers, draw_measurements, draw_customers, draw_orders, draw_indicators, draw_retries]
+)
+@pytest.mark.parametrize(("before", "rows"), [(3_000, 1_500), (12_000, 1_500)])
+def test_nine_of_ten_are_found_at_any_ratio_of_the_rows(table, before, rows):
+    detections = 0
+    alarms = 0
+    for seed in range(10):
+        random = np.random.default_rng([seed, 66])
+        baseline = hash_rows(table(random, before))
+        window = table(random, rows)
+        healthy = estimate_surplus_rows(baseline, hash_rows(window), (before, rows))
+        repeated = estimate_surplus_rows(baseline, hash_rows(repeat_fifth(random, window)), (before, rows))
+        alarms += healthy.deviations > 4 and healthy.is_large
+        detections += repeated.deviations > 4 and repeated.is_large
+
+    assert alarms == 0
+    assert detections >= 9
+
+
+OTHERS = np.uint64(1 << 20)  # added to hashes: those of other rows
+
+
+def test_rows_that_are_there_three_times_are_two_copies_each():
+    values = np.arange(1_000, dtype=np.uint64) << np.uint64(32)
+    thrice = np.concatenate((values[:400], values[:300], values[:300]))
+
+    surplus = estimate_surplus_rows(RowRepeats().and_of(values), RowRepeats().and_of(thrice + OTHERS), (1_000, 1_000))
+
+    assert (surplus.current, surplus.baseline, surplus.repeated) == (pytest.approx(0.6), 0.0, 300)
+
+
+def test_one_row_that_is_there_many_times_is_one_event():
+    values = np.arange(1_000, dtype=np.uint64) << np.uint64(32)
+    often = np.concatenate((values[:800] + OTHERS, np.full(200, OTHERS)))
+
+    surplus = estimate_surplus_rows(RowRepeats().and_of(values), RowRepeats().and_of(often), (1_000, 1_000))
+
+    assert surplus.deviations < 2
+
+
+@pytest.mark.parametrize("rows", [(0, 10), (10, 0)])
+def test_a_side_without_rows_is_not_compared(rows):
+    assert estimate_surplus_rows(RowRepeats(), RowRepeats(), rows) is None
+
+
+def test_other_shares_are_no_copies():
+    """Two of three customers are of one sex, one of two were: a drift, which makes more twins, too."""
+    random = np.random.default_rng(67)
+    baseline = run_baseline(draw_customers(random, 8_000), DataQualityMonitor(), engine="local")
+    window = draw_customers(random, 6_000)
+    window["sex"] = random.choice([*"fm"], 6_000, p=[0.67, 0.33])
+
+    findings, [repeats] = monitor(window, baseline)
+
+    assert "sex" in {violation.feature_name for violation in findings.violations.violations}
+    assert not repeats.is_violation
+
+
+def test_a_baseline_without_kept_rows_is_not_compared():
+    """As earlier releases stored it, if many rows repeated."""
+    assert estimate_surplus_rows(RowRepeats(54), RowRepeats().and_of(np.arange(9, dtype=np.uint64)), (9, 9)) is None
+
+
+# the same file twice
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A baseline, and six files of a window; the third came twice."""
+    root = tmp_path_factory.mktemp("repeated")
+    random = np.random.default_rng(68)
+    draw_numbers(random, 3_000).to_csv(root / "baseline.csv", index=False)
+    (root / "window").mkdir()
+    for number in range(5):
+        draw_numbers(random, 200 + 40 * number).to_csv(root / "window" / f"{number}.csv", index=False)
+    return root
+
+
+def read_hints(folder):
+    baseline = run_baseline(str(folder / "baseline.csv"), DataQualityMonitor(), engine="local")
+    findings = run_monitoring(str(folder / "window"), DataQualityMonitor(), baseline, engine="local")
+    return [hint.description for hint in findings.hints if hint.hint == "delivered_twice"]
+
+
+def test_the_file_that_was_delivered_twice_is_named(folder):
+    assert read_hints(folder) == []
+
+    shutil.copy(folder / "window" / "2.csv", folder / "window" / "2-again.csv")
+
+    [description] = read_hints(folder)
+    assert "% of the rows are surplus, as many as one file has (" in description
+    assert "/window/2-again.csv', " in description
+    assert "/window/2.csv'): was it delivered twice?" in description
+    assert "/3.csv" not in description
+
+
+def test_all_rows_twice_are_named():
+    random = np.random.default_rng(69)
+    baseline = run_baseline(draw_numbers(random, 2_000), DataQualityMonitor(), engine="local")
+    window = draw_numbers(random, 600)
+
+    findings, [repeats] = monitor(pd.concat([window, window]), baseline)
+
+    assert repeats.observed == 0.5
+    assert [hint.description for hint in findings.hints] == [
+        "50 % of the rows are surplus, as if all of them were there twice: was the data delivered twice? leave one copy out"
+    ]
+
+
+def test_files_of_one_size_come_before_others_and_none_is_named_without_files():
+    sizes = {"a": 100, "b": 108, "c": 100, "d": 200}
+
+    assert Layout(file_sizes=sizes).find_files(0.2) == ["a", "c"]
+    assert Layout(file_sizes=sizes).find_files(0.4) == ["d"]
+    assert Layout(file_sizes=sizes).find_files(0.3) == []
+    assert Layout().find_files(0.2) == []
+
+
+@pytest.mark.parametrize("kinds", [50, 3_000])
+def test_states_of_parts_are_those_of_the_whole_even_if_most_rows_repeat(kinds):
+    random = np.random.default_rng(70)
+    hashes = random.integers(0, 2**63, kinds).astype(np.uint64)[random.integers(0, kinds, 40_000)]
+
+    def build(part):
+        builder = RepeatsBuilder(RowRepeats)
+        for block in np.array_split(part, 9):
+            builder.update(block)
+        return builder.state()
+
+    parts = [build(part) for part in np.array_split(hashes, 3)]
+
+    assert parts[0] + parts[1] + parts[2] == build(hashes) == RowRepeats().and_of(hashes)

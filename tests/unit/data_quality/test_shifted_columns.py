@@ -1,0 +1,112 @@
+"""Columns that moved by one position are named with their direction; healthy and drifted windows get no such hint."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+
+from .comparisons import texts
+from .test_hints import hints_of
+
+ROWS = 300
+
+
+def draw_law(random):
+    """A column's law at random: a function of a generator and a number of rows."""
+    kind = random.choice(["normal", "lognormal", "uniform", "whole", "flag", "words"])
+    center = random.normal(0, 1000)
+    words = [f"{letter}{random.integers(1000)}" for letter in "abcd"[: random.integers(2, 5)]]
+    spread = abs(center) * random.uniform(0.02, 0.2)
+    share = random.uniform(0.1, 0.9)
+    return {
+        "normal": lambda draws, rows: draws.normal(center, spread, rows),
+        "lognormal": lambda draws, rows: draws.lognormal(center / 200, 0.5, rows),
+        "uniform": lambda draws, rows: draws.uniform(center, center + spread, rows),
+        "whole": lambda draws, rows: draws.poisson(abs(center), rows),
+        "flag": lambda draws, rows: (draws.random(rows) < share).astype(int),
+        "words": lambda draws, rows: draws.choice(words, rows),
+    }[kind]
+
+
+def draw_table(random, laws, rows=ROWS):
+    return texts(**{f"c{number}": [str(cell) for cell in law(random, rows)] for number, law in enumerate(laws)})
+
+
+def draw_laws(seed):
+    random = np.random.default_rng([seed, 65])
+    return random, [draw_law(random) for _ in range(random.integers(6, 21))]
+
+
+def find_hints(current, baseline):
+    return [hint for hint in hints_of(current, baseline, by_position=True) if hint.hint != "not_numbers"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("direction", ["right", "left"])
+def test_a_shift_by_one_is_named_with_its_direction(seed, direction):
+    random, laws = draw_laws(seed)
+    new = draw_law(random)
+    moved = [new, *laws[:-1]] if direction == "right" else [*laws[1:], new]
+
+    [hint] = find_hints(draw_table(random, moved), draw_table(random, laws, 2 * ROWS))
+
+    assert hint.hint == "shifted_columns"
+    assert hint.description.startswith(
+        f"the columns look shifted by one to the {direction}: {len(hint.features)} of them"
+    )
+    assert len(hint.features) >= 3
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_healthy_and_drifted_columns_are_not_shifted(seed):
+    random, laws = draw_laws(seed)
+    baseline = draw_table(random, laws, 2 * ROWS)
+    drifted = [draw_law(random) if random.random() < 0.5 else law for law in laws]
+
+    assert find_hints(draw_table(random, laws), baseline) == []
+    assert find_hints(draw_table(random, drifted), baseline) == []
+
+
+def test_columns_with_names_are_not_shifted():
+    random, laws = draw_laws(3)
+    current, baseline = draw_table(random, [draw_law(random), *laws[:-1]]), draw_table(random, laws)
+
+    assert [hint.hint for hint in hints_of(current, baseline) if hint.hint == "shifted_columns"] == []
+
+
+def test_captures_with_the_output_first_beside_a_baseline_with_the_label_last(tmp_path):
+    """Case g: https://github.com/aws/sagemaker-python-sdk/issues/3277"""
+    random = np.random.default_rng(27)
+
+    def draw_inputs():
+        numbers = random.normal([100, 1000, 0], [5, 30, 1])
+        return ",".join([*(f"{number:.2f}" for number in numbers), random.choice([*"abc"])])
+
+    def half(data, mode):
+        return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
+
+    # The baseline has the label last, the records have the output first
+    rows = [f"{draw_inputs()},{random.integers(2)}" for _ in range(400)]
+    (tmp_path / "baseline.csv").write_text("age,income,z,plan,label\n" + "\n".join(rows) + "\n")
+    with (tmp_path / "captures.jsonl").open("w") as file:
+        for number in range(400):
+            score = half(f"{random.random():.3f}", "OUTPUT")
+            data = {"endpointInput": half(draw_inputs(), "INPUT"), "endpointOutput": score}
+            metadata = {"eventId": f"event-{number}", "inferenceTime": "2024-03-04T20:00:00Z"}
+            file.write(json.dumps({"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}) + "\n")
+
+    monitor = DataQualityMonitor()
+    baseline = run_baseline(str(tmp_path / "baseline.csv"), monitor, engine="local")
+    captures = str(tmp_path / "captures.jsonl")
+    findings = run_monitoring(captures, monitor, baseline, engine="local", dataset_format="capture")
+
+    [hint] = findings.hints
+    assert (hint.hint, hint.features) == ("shifted_columns", ("income", "z", "plan", "label"))
+    assert hint.description == (
+        "the columns look shifted by one to the right: 4 of them hold the values of their neighbour ('income' those of "
+        "'age'); write the baseline's columns in the order of these records; captures have the output first, then the input"
+    )
