@@ -20,6 +20,7 @@ LARGE_SHARE = 0.25  # of a window: no group of rows is so large that it is an ac
 LARGE_SHARE_OF_FORM = 0.1  # a form belongs to a program, not to a group of rows
 FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
 SHORT_WINDOW = timedelta(days=2)
+BUSY_DAY = 3  # times as many rows as the baseline has for each date
 LEAST_MARGIN, WIDTHS, LARGEST_MARGIN = 300, 2, 730
 """Days by which dates may lie outside the baseline's and the window's usual ones: two widths of its range, but at least so
 many, for a window of a year beside a baseline of a month; at most so many where each row stands for itself."""
@@ -115,29 +116,36 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
 
 @GUARDS.register("single_date_check", same_as=("date_sentinel_check", "date_range_check", "date_value_check"))
 def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """Not all values are one date, where the baseline has many in any order, or hardly one twice. A window of a day or two has
-    one day by nature; and a form of months, weeks or quarters has few values.
+    """Not all values are one date, unless the window may be the rows of a single day. A form of months, weeks or quarters has
+    few values by nature.
 
     Source: D4.24.
     """
     if feature.dates is None:
         return None
     baseline, window = feature.dates
-    volume = feature.whole.volume
-    if volume is not None and volume.start is not None and volume.time - volume.start <= SHORT_WINDOW:
-        return None
     if not baseline.has_days or len(baseline.days) < FEWEST_DAYS:
-        return None
-    # Rows that come day by day make windows of one day
-    are_many = 2 * baseline.different > baseline.values
-    if not are_many and not feature.has_independent_rows:
         return None
     n = baseline.values
     m = window.values
     is_single = window.different == 1 and not window.not_dates
+    if is_single and _may_be_of_one_day(feature, baseline, window):
+        return None
     num_before = baseline.most_frequent if is_single else n
     evidence = of_share("share of the most frequent date", (num_before, n), (m, m))
     return None if evidence is None else replace(evidence, is_alien=n >= FEWEST_DATES, share=None)
+
+
+def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window: DateColumn) -> bool:
+    """Whether a window that has one date may have the rows of one day: if it is known to be so short; or if its date is later than
+    the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
+    """
+    volume = feature.whole.volume
+    if volume is not None and volume.start is not None:
+        return volume.time - volume.start <= SHORT_WINDOW
+    is_later = len(window.days) > 0 and window.days[0] > baseline.days[-1]
+    is_in_order = is_later or not feature.has_independent_rows
+    return is_in_order and window.values * len(baseline.days) <= BUSY_DAY * baseline.values
 
 
 def _judge_kind(
