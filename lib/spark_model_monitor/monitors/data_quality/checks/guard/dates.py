@@ -137,8 +137,8 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
 
 def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window: DateColumn) -> bool:
-    """Whether a window that has one date may have the rows of one day: if it is known to be so short; or if its date is later than
-    the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
+    """Whether a window that has one date may have the rows of one day: if it is known to be so short; or if its date is later
+    than the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
     """
     volume = feature.whole.volume
     if volume is not None and volume.start is not None:
