@@ -29,6 +29,7 @@ from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline,
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import moment
 from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.monitors.data_quality.design_effects import WindowDesignEffects
 from spark_model_monitor.monitors.data_quality.distributions import Past
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
@@ -214,11 +215,11 @@ def baseline_parts_alone(original: Function) -> Function:
 
 QUALITY = "monitors.data_quality"
 NUMBERS, TEXTS = f"{QUALITY}.calibration:of_numbers", f"{QUALITY}.calibration:of_categories"
-BASELINE = f"{QUALITY}.comparison:QualityBaseline"
+BASELINE = f"{QUALITY}.quality_baseline:QualityBaseline"
 HISTORY = "reports.history.variation:History"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
-    "design effects": {f"{BASELINE}.with_design_effects": returns_itself},
+    "design effects": {f"{QUALITY}.monitor:window_design_effects": returns(WindowDesignEffects())},
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
     "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
     "clock": {f"{HISTORY}.clock": returns(({}, {}))},

@@ -49,7 +49,7 @@ from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_re
 from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.monitors.protocol import TOLD
+from spark_model_monitor.monitors.protocol import TOLD, Sample
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -1351,7 +1351,11 @@ def run_on(baseline: Cells, columns: int = 1) -> Callable[[Cells], list[str]]:
 
     def violated_by(window: Cells) -> list[str]:
         now = Profile(len(window), (gathered(window), *others))
-        return [each.check for each in monitor.check(now, {}, known) if each.feature == "x" and each.is_violation]
+        return [
+            each.check
+            for each in monitor.judge(Sample(now, {}), known).results
+            if each.feature == "x" and each.is_violation
+        ]
 
     return violated_by
 
@@ -1394,7 +1398,8 @@ def speed(full: bool) -> Iterator[Mark]:
         write_history(replace(history, table=pa.concat_tables(tables)))
         began = time.process_time()
         found = read_history(f"{folder}/2026/02/01/00").before("2027")
-        monitor.check(after, {}, known.with_history({}, {"baseline": found.past("baseline")}))
+        judgement = monitor.judge(Sample(after, {}), known.with_history({}, {"baseline": found.past("baseline")}))
+        assert judgement.results
         took = time.process_time() - began
     yield Mark(f"processor seconds for verdicts of {columns:,} columns, {windows} windows", took, "<= 10", took <= 10)
 
@@ -1648,13 +1653,13 @@ def watched(
         beside = history.beside(known, ended, "b")
         hours = np.full(ROWS_AN_HOUR, lived(place))
         window = hour_of(random, hours, {})
-        results = monitor.check(window, {}, beside)
+        results = monitor.judge(Sample(window, {}), beside).results
         alarms = [each for each in results if each.is_violation]
         yield Watched(
             place,
             frozenset(each.feature or "" for each in alarms),
             bool(alarms) and all(map(is_recurring, alarms)),
-            any(each.hint == "follows_the_clock" for each in monitor.hints(window, TOLD, beside)),
+            any(each.hint == "follows_the_clock" for each in monitor.judge(Sample(window, {}, TOLD), beside).hints),
             lambda fault: judged(monitor, hour_of(random, hours, fault), beside),  # noqa: B023
         )
         Remembered.profiles_of[ended] = window
@@ -1849,7 +1854,7 @@ def growth(full: bool) -> Iterator[Mark]:
                         seen[0] += bool(judged(monitor, Profile(rows, (gathered(changed),)), beside))
                         seen[1] += 1
                 window = Profile(rows, (gathered(day),))
-                results = monitor.check(window, {}, beside)
+                results = monitor.judge(Sample(window, {}), beside).results
                 violated = any(each.is_violation for each in results)
                 alarms += violated
                 Remembered.profiles_of[ended] = window
@@ -1903,7 +1908,7 @@ def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
 
 
 def judged(monitor: DataQualityMonitor, window: Profile, beside: Any) -> set[str]:
-    return {each.feature or "" for each in monitor.check(window, {}, beside) if each.is_violation}
+    return {each.feature or "" for each in monitor.judge(Sample(window, {}), beside).results if each.is_violation}
 
 
 def wobbling(random: np.random.Generator, rows: int, _: object = None) -> Values:

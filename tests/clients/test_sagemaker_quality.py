@@ -12,6 +12,7 @@ import pytest
 
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
 
 PROGRAM = Path(__file__).with_name("sdk_quality.py")
@@ -34,7 +35,7 @@ def documents():
     """A baseline's statistics and constraints, and the violations of a worse window."""
     before, after = outcomes(0.9, 1), outcomes(0.6, 2)
     statistics, constraints, _ = MONITOR.documents(before, MONITOR.metrics(before))
-    checked = MONITOR.check(after, MONITOR.metrics(after), MONITOR.known(constraints, None, before))
+    checked = MONITOR.judge(Sample(after, MONITOR.metrics(after)), MONITOR.known(constraints, None, before)).results
     return {
         "statistics": statistics,
         "constraints": constraints,

@@ -12,6 +12,7 @@ from spark_model_monitor.monitors.bias.analysis import PERFORMANCE, analysis_of,
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from spark_model_monitor.monitors.bias.comparison import BiasBaseline, Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
 
 from ..unit.bias.counting import counted, rows_of
@@ -156,7 +157,7 @@ def test_the_violations_of_the_real_run_are_those_of_the_service(golden):
     analysis, _ = adult(golden, "monitor.csv")
     monitor = BiasMonitor(tolerances=Tolerances(with_intervals=False, neutral_di=False))
 
-    violations = monitor.violations(monitor.check(None, analysis, monitor.known(baseline, None, None)))
+    violations = monitor.violations(monitor.judge(Sample(None, analysis), monitor.known(baseline, None, None)).results)
 
     real = json.loads((folder / "aws_constraint_violations.json").read_text())["violations"]
     assert len(real) == 8

@@ -18,6 +18,7 @@ from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import violations_of
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import (
@@ -82,7 +83,7 @@ def churn(golden) -> Callable[..., Comparison]:
     current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
     def comparison(**options) -> Comparison:
-        return Comparison(constraints, current, from_profile(baseline), **options)
+        return Comparison(QualityBaseline(constraints, from_profile(baseline)), current, **options)
 
     return comparison
 
@@ -123,7 +124,9 @@ def test_the_published_traffic_breaks_churns_types_by_the_one_row_that_is_fracti
     features = constraints.model_copy(update={"features": constraints.features[1:]})
     names = [feature.name for feature in features.features]
 
-    found = as_set(violations_of(check_all(Comparison(features, profile_of(names, rows), exact_classes=True))))
+    found = as_set(
+        violations_of(check_all(Comparison(QualityBaseline(features, {}), profile_of(names, rows), exact_classes=True)))
+    )
 
     assert len(found) == 59
     share = messages.java_double(333 / 334 * 100)
@@ -140,7 +143,9 @@ def test_the_cookbook_run_has_the_two_violations_of_the_real_one(golden):
     names = [feature.name for feature in constraints.features]
     current = profile_of(names, captured_rows(folder / "run" / "capture.reconstructed.jsonl"))
 
-    outcomes = check_all(Comparison(constraints, current, from_statistics(statistics), **AS_THE_SERVICE))
+    outcomes = check_all(
+        Comparison(QualityBaseline(constraints, from_statistics(statistics)), current, **AS_THE_SERVICE)
+    )
 
     assert as_set(violations_of(outcomes)) == as_set(violations_in(folder / "run" / "constraint_violations.json"))
     drift = [outcome for outcome in outcomes if outcome.check == "baseline_drift_check"]

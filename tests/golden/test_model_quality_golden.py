@@ -16,6 +16,7 @@ import pytest
 
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, ProblemType
 
 CHURN, WEATHER, NO_PROBABILITY = "mq-churn-binary", "mq-weather-regression", "mq-binary-114rows-no-probability"
@@ -129,7 +130,9 @@ def test_the_churn_run_finds_the_violations_of_the_service_in_its_order_to_the_l
     baseline, state = baselines[CHURN]
     statistics, constraints, _ = baseline.documents(state, baseline.metrics(state))
     monitor, outcomes = window
-    checked = monitor.check(outcomes, monitor.metrics(outcomes), monitor.known(constraints, statistics, None))
+    checked = monitor.judge(
+        Sample(outcomes, monitor.metrics(outcomes)), monitor.known(constraints, statistics, None)
+    ).results
     found = monitor.violations(checked).plain()["violations"]
     path = golden / CHURN / "run1-goldmermaid" / "violations.as-displayed.json"
     displayed = json.loads(path.read_text())
@@ -187,7 +190,7 @@ def test_published_metrics_have_the_names_of_the_service(golden, baselines, case
     monitor, state = baselines[case]
     measurement = monitor.metrics(state)
     statistics, constraints, _ = monitor.documents(state, measurement)
-    checked = monitor.check(state, measurement, monitor.known(constraints, statistics, None))
+    checked = monitor.judge(Sample(state, measurement), monitor.known(constraints, statistics, None)).results
     published = {metric.name for metric in monitor.published(state, measurement, checked, constraints)}
     names = set((golden / FOLDERS[case] / "cloudwatch-metric-names.txt").read_text().split())
 

@@ -1,17 +1,17 @@
-"""What all kinds of monitoring share: the class `Monitor`, its baseline and its findings. Pure.
+"""What all kinds of monitoring share: the classes `Monitor` and `Judgement`, a monitor's baseline, and findings. Pure.
 
-Runs, results, baselines of the past and jobs use a monitor through this class alone. To add a kind, write a package
-with a subclass.
+Runs, results, baselines of the past and jobs use a monitor through these classes alone. To add a kind, write a package
+with a subclass of each.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
 from spark_model_monitor.documents.check_results import (
     BudgetLedger,
@@ -30,10 +30,21 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.documents.expectations import Expectations
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
     from spark_model_monitor.monitors.user_checks.suite import SuiteResults
+
+    # A caller that has any kind of monitor writes `Monitor`
+    StateT = TypeVar("StateT", default=Any)
+    MetricsT = TypeVar("MetricsT", default=Any)
+    BaselineT = TypeVar("BaselineT", default=Any)
+else:
+    from typing import TypeVar
+
+    StateT, MetricsT, BaselineT = map(TypeVar, ("StateT", "MetricsT", "BaselineT"))
 
 Violated: TypeAlias = "str | tuple[str, str]"
 """A feature with an alarm; for an alarm relative to one reference, the reference and the feature."""
@@ -146,11 +157,76 @@ class StoredBaseline:
         return None
 
 
-class Monitor(ABC):
-    """One kind of monitoring: states -> metrics -> documents, and the verdict against a baseline. All methods are pure.
+@dataclass(frozen=True, slots=True)
+class Sample(Generic[StateT, MetricsT]):
+    """The data of a window, or of a baseline, after the scan. metrics: of the state. layout: how its columns got their names.
 
-    `Any` stands for the monitor's own types: its state, its metrics, its documents, its `StoredBaseline`. A kind keeps
-    the defaults of methods that it doesn't need.
+    runs: of neighbouring rows; empty if they were not asked for. rules: the outcome of the user's own rules; None without
+    them. checks: the results of the user's own Deequ checks; None without them.
+    """
+
+    state: StateT
+    metrics: MetricsT
+    layout: Layout = TOLD
+    runs: Sequence[RowRuns] = ()
+    rules: Judged | None = None
+    checks: SuiteResults | None = None
+
+    def without_runs(self) -> Sample[StateT, MetricsT]:
+        """The same sample without runs of rows, which are large, and which nothing asks for once it is known what they show."""
+        return replace(self, runs=())
+
+
+class Judgement(ABC, Generic[BaselineT]):
+    """What a monitor says of a sample: all that a run knows of a window beside its baseline, or of a baseline alone.
+
+    A run makes one, by `Monitor.judge`. The methods that take results take its own ones, as far as they are done: people may
+    have accepted some in the meantime.
+    """
+
+    __slots__ = ()
+
+    baseline: BaselineT | None
+    """The baseline, adapted to the sample; None without one."""
+
+    @property
+    @abstractmethod
+    def results(self) -> tuple[CheckResult, ...]:
+        """The result of every check."""
+
+    @property
+    def budget(self) -> BudgetLedger | None:
+        """How the checks share the false-alarm budget; None if false positives are not controlled."""
+        return None
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What looks wrong with the data, besides the checks."""
+        return ()
+
+    def write_sentences(self, results: tuple[CheckResult, ...], /) -> tuple[CheckResult, ...]:
+        """The results; violations in words."""
+        return results
+
+    def find_causes(
+        self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None, /
+    ) -> tuple[CheckResult, ...]:
+        """The results; violations with the origin of their rows. dataset: the sample's, to be read again."""
+        return results
+
+    @abstractmethod
+    def page(self, results: tuple[CheckResult, ...], /) -> Page:
+        """The report of a run; its last section explains how to read it."""
+
+    @abstractmethod
+    def summary(self) -> Summary:
+        """A summary of every feature or metric."""
+
+
+class Monitor(ABC, Generic[StateT, MetricsT, BaselineT]):
+    """One kind of monitoring: states -> metrics -> documents, and the judgement beside a baseline. All methods are pure.
+
+    A kind keeps the defaults of methods that it doesn't need.
     """
 
     __slots__ = ()
@@ -175,7 +251,13 @@ class Monitor(ABC):
         """What the monitor's scan must compute."""
 
     def expecting(
-        self, measures: Any, expectations: Expectations | None, dataset: Dataset, known: Any, end: datetime | None, /
+        self,
+        measures: Any,
+        expectations: Expectations | None,
+        dataset: Dataset,
+        known: BaselineT | None,
+        end: datetime | None,
+        /,
     ) -> Any:
         """The measures with the user's own rules, including those of the baseline. end: of the window.
 
@@ -187,12 +269,6 @@ class Monitor(ABC):
             )
         return measures
 
-    def answered(
-        self, judged: Judged | None, checks: SuiteResults | None, /
-    ) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
-        """The results and hints of the user's own rules and Deequ checks."""
-        return (), ()
-
     def measures_of_baseline(self) -> Any:
         """What the scan of a baseline must compute."""
         return self.measures()
@@ -201,36 +277,32 @@ class Monitor(ABC):
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
-    def read(self, state: Any, /) -> Any:
+    def read(self, state: StateT, /) -> StateT:
         """A sum of stored states as a scan of all their rows would give it."""
         return state
 
-    def refusing(self, found: Scanned, dataset: Dataset, known: Any, /) -> Dataset | None:
+    def refusing(self, found: Scanned, dataset: Dataset, known: BaselineT | None, /) -> Dataset | None:
         """The data set with further records refused, if a scan has shown that they are unusable; otherwise None."""
         return None
 
     @abstractmethod
-    def metrics(self, state: Any, /) -> Any:
+    def metrics(self, state: StateT, /) -> MetricsT:
         """The metrics of a state."""
 
     @abstractmethod
-    def documents(self, state: Any, metrics: Any, /) -> tuple[Document, ...]:
+    def documents(self, state: StateT, metrics: MetricsT, /) -> tuple[Document, ...]:
         """The documents of a run without its verdicts: a description of the data, and constraints on later data."""
 
-    def files(self, metrics: Any, /) -> Mapping[str, bytes]:
+    def files(self, metrics: MetricsT, /) -> Mapping[str, bytes]:
         """Further files of a run: content by file name relative to the output path."""
         return {}
 
-    def variation(self, state: Any, runs: Sequence[RowRuns], /) -> Any:
+    def variation(self, state: StateT, runs: Sequence[RowRuns], /) -> Any:
         """How the parts of a baseline vary. runs: of its rows, for every feature. None if they show nothing."""
         return None
 
-    def grouped(self, known: Any, state: Any, runs: Sequence[RowRuns], /) -> Any:
-        """The baseline, adapted to a window whose rows may come in groups, as their runs show."""
-        return known
-
     @abstractmethod
-    def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> Any:
+    def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> BaselineT:
         """The `StoredBaseline`, from its documents (CONSTRAINTS; STATISTICS or None) and its state, if there is one.
 
         suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown.
@@ -238,26 +310,8 @@ class Monitor(ABC):
         """
 
     @abstractmethod
-    def check(self, state: Any, metrics: Any, known: Any, layout: Layout = TOLD, /) -> tuple[CheckResult, ...]:
-        """The result of every check of a window with this column layout, against a baseline."""
-
-    def in_words(self, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> tuple[CheckResult, ...]:
-        """The results of a window, with violations in words."""
-        return results
-
-    def pinned_down(
-        self, results: tuple[CheckResult, ...], state: Any, known: Any, dataset: Dataset, output_path: str | None, /
-    ) -> tuple[CheckResult, ...]:
-        """The results; violations with the origin of their rows. dataset: the window, to be read again."""
-        return results
-
-    def budget(self, state: Any, known: Any, /) -> BudgetLedger | None:
-        """How the checks share the false-alarm budget; None if false positives are not controlled."""
-        return None
-
-    def hints(self, state: Any, layout: Layout, known: Any, /) -> tuple[Hint, ...]:
-        """What looks wrong with a data set, besides the checks. known: its baseline; None without one."""
-        return ()
+    def judge(self, sample: Sample[StateT, MetricsT], baseline: BaselineT | None, /) -> Judgement[BaselineT]:
+        """What the monitor says of a sample beside a baseline, or without one of the sample alone."""
 
     @abstractmethod
     def violations(self, results: tuple[CheckResult, ...], /) -> Any:
@@ -265,19 +319,9 @@ class Monitor(ABC):
 
     @abstractmethod
     def published(
-        self, state: Any, metrics: Any, results: tuple[CheckResult, ...], constraints: Any, /
+        self, state: StateT, metrics: MetricsT, results: tuple[CheckResult, ...], constraints: Any, /
     ) -> tuple[PublishedMetric, ...]:
         """What a run publishes. constraints: the constraints that the window was compared with."""
-
-    @abstractmethod
-    def page(self, metrics: Any, results: tuple[CheckResult, ...], state: Any, known: Any, /) -> Page:
-        """The report of a run; its last section explains how to read it. results: the results of its checks. known: its
-        baseline. A baseline's own report has neither.
-        """
-
-    @abstractmethod
-    def summary(self, state: Any, metrics: Any, known: Any, /) -> Summary:
-        """A summary of every feature or metric. known: the baseline; None without one."""
 
     @abstractmethod
     def table(self, documents: Any, /) -> Table:

@@ -48,7 +48,7 @@ def test_both_engines_count_the_same_groups(spark, tmp_path, kind, named_by):
     groups = [
         run_monitoring(
             tmp_path, monitor, baseline, dataset_format=kind, spark=spark, engine=engine
-        ).known.design_effects.by_feature
+        ).judgement.comparison.design_effects.by_feature
         for engine in ("spark", "local")
     ]
 

@@ -14,6 +14,7 @@ from spark_model_monitor.documents.clarify import BiasReport
 from spark_model_monitor.monitors.bias.analysis import analysis_of
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.contingency import (
     CellKind,
     ColumnMetadata,
@@ -46,7 +47,7 @@ def checked(baseline, current, **tolerances):
     """The outcomes by metric, of the drift check and then of the range check."""
     monitor = BiasMonitor(tolerances=Tolerances(**{"with_intervals": False, "neutral_di": False, **tolerances}))
     report = monitor.documents(baseline, monitor.metrics(baseline))[0]
-    outcomes = monitor.check(current, monitor.metrics(current), monitor.known(report, None, None))
+    outcomes = monitor.judge(Sample(current, monitor.metrics(current)), monitor.known(report, None, None)).results
     return {outcome.metric: outcome for outcome in outcomes}, monitor.violations(outcomes)
 
 
@@ -99,7 +100,9 @@ def test_what_is_undefined_on_either_side_is_not_judged():
 
 def test_a_group_that_the_baseline_does_not_have_is_not_judged():
     monitor = BiasMonitor()
-    outcomes = monitor.check(WORSE, monitor.metrics(WORSE), monitor.known(BiasReport(version="1.0"), None, None))
+    outcomes = monitor.judge(
+        Sample(WORSE, monitor.metrics(WORSE)), monitor.known(BiasReport(version="1.0"), None, None)
+    ).results
 
     assert {outcome.status for outcome in outcomes} == {CheckStatus.NOT_JUDGED}
     assert outcomes[0].reason == "the baseline does not have this metric of this group"
@@ -191,7 +194,7 @@ def drawn(rng, outcomes, rows):
 def violated(baseline, window):
     monitor = BiasMonitor()
     report = monitor.documents(baseline, monitor.metrics(baseline))[0]
-    found = monitor.check(window, monitor.metrics(window), monitor.known(report, None, baseline))
+    found = monitor.judge(Sample(window, monitor.metrics(window)), monitor.known(report, None, baseline)).results
     return {each.metric for each in found if each.status is CheckStatus.VIOLATED}
 
 

@@ -7,6 +7,7 @@ from spark_model_monitor.documents.page import Mark, PageTable, PointChart
 from spark_model_monitor.monitors.bias.comparison import Tolerances
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.protocol import Sample
 
 from .test_checks import BASELINE, WORSE
 
@@ -15,7 +16,8 @@ def page(**tolerances):
     monitor = BiasMonitor(tolerances=Tolerances(**{"with_intervals": False, "neutral_di": False, **tolerances}))
     report = monitor.documents(BASELINE, monitor.metrics(BASELINE))[0]
     analysis = monitor.metrics(WORSE)
-    return monitor.page(analysis, monitor.check(WORSE, analysis, monitor.known(report, None, None)))
+    judgement = monitor.judge(Sample(WORSE, analysis), monitor.known(report, None, None))
+    return judgement.page(judgement.results)
 
 
 def section(page, heading, number=0):

@@ -20,6 +20,7 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.clarify import BiasReport
 from spark_model_monitor.monitors.bias.comparison import comparisons_of
+from spark_model_monitor.monitors.protocol import Sample
 
 from .test_checks import counts_of
 
@@ -44,7 +45,7 @@ def verdicts(window, state=BASELINE, with_states=True, copy=None, tolerances=Non
     baseline_of_run = monitor.known(create_report(state, monitor, **edits), None, state if with_states else None, copy)
     return {
         check_result.metric: check_result
-        for check_result in monitor.check(window, monitor.metrics(window), baseline_of_run)
+        for check_result in monitor.judge(Sample(window, monitor.metrics(window)), baseline_of_run).results
     }
 
 
@@ -104,8 +105,10 @@ def test_a_copy_of_the_run_tells_of_metrics_that_the_states_lack():
     )
 
     metrics = monitor.metrics(LESS)
-    [of_edited] = [check for check in monitor.check(LESS, metrics, edited) if check.metric == "DPPL"]
-    [of_written] = [check for check in monitor.check(LESS, metrics, as_written) if check.metric == "DPPL"]
+    [of_edited] = [check for check in monitor.judge(Sample(LESS, metrics), edited).results if check.metric == "DPPL"]
+    [of_written] = [
+        check for check in monitor.judge(Sample(LESS, metrics), as_written).results if check.metric == "DPPL"
+    ]
     assert of_edited.p is None
     assert of_written.p is not None
 
@@ -116,7 +119,7 @@ def test_a_copy_of_the_run_tells_of_metrics_that_the_states_lack():
 def test_a_range_decides_alone_whatever_the_interval(low, status):
     monitor = BiasMonitor(tolerances=Tolerances(ranges={"DPPL": (low, 1.0)}))
     reference = monitor.known(create_report(BASELINE, monitor), None, BASELINE)
-    check_results = monitor.check(LESS, monitor.metrics(LESS), reference)
+    check_results = monitor.judge(Sample(LESS, monitor.metrics(LESS)), reference).results
     [in_range] = [check_result for check_result in check_results if check_result.check == "bias_range_check"]
 
     assert in_range.interval[0] < low < in_range.interval[1]

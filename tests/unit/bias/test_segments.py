@@ -126,7 +126,7 @@ def test_the_service_judges_no_segments(baseline):
 
 def test_the_page_has_the_verdict_of_each_segment(baseline):
     findings = judged(baseline, people(4_000, 2, "plan 3"))
-    page = monitor_of().page(monitor_of().metrics(findings.current.state), findings.results)
+    page = findings.judgement.page(findings.results)
     tables = [block for section in page.sections for block in section.blocks if isinstance(block, PageTable)]
     [found] = [table for table in tables if table.caption.startswith("Segment plan 3 of plan")]
 

@@ -12,6 +12,7 @@ from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile
 from spark_model_monitor.monitors.data_quality.documents import suggest
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,
@@ -85,7 +86,13 @@ def compared(baseline, current, *, config=None, features=None, known=None, **opt
         for member in [member for member, value in feature.items() if value is None]:
             del feature[member]
     constraints = Constraints.model_validate(plain)
-    return Comparison(constraints, current, from_profile(baseline) if known is None else known, **options)
+    return compare(constraints, current, from_profile(baseline) if known is None else known, **options)
+
+
+def compare(constraints, current, distributions=None, *, suggested_limits=None, profile=None, **options):
+    """`current` beside a baseline of these constraints, distributions, limits that it suggested, and states."""
+    baseline = QualityBaseline(constraints, distributions or {}, suggested_limits or {}, profile)
+    return Comparison(baseline, current, **options)
 
 
 def outcomes_of(comparison):

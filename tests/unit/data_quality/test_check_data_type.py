@@ -6,6 +6,7 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
@@ -69,7 +70,9 @@ def test_integers_that_pandas_made_fractional_by_a_missing_one_are_no_alarm(numb
     constraints = monitor.constraints(before)
     after = profile_of(number_feature("f", numbers * 100))
 
-    results = monitor.check(after, monitor.metrics(after), monitor.known(constraints, None, before, constraints))
+    results = monitor.judge(
+        Sample(after, monitor.metrics(after)), monitor.known(constraints, None, before, constraints)
+    ).results
     [found] = [each for each in results if each.check == "data_type_check"]
     assert found.status is status
 

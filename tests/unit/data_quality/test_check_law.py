@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.documents import statistics_of, suggest
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
@@ -21,7 +20,7 @@ from spark_model_monitor.monitors.protocol import violations_of
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from spark_model_monitor.statistics.states.profile import metrics_of
 
-from .comparisons import number_feature, profile_of, text_feature
+from .comparisons import compare, number_feature, profile_of, text_feature
 
 LIMIT = 5  # of exact counts, so that generated columns go beyond it
 MAX_DOMAIN_SIZE = 4
@@ -87,7 +86,7 @@ def suggested(profile, policy):
 @given(data_sets(), POLICIES)
 def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
     profile = scanned(columns)
-    comparison = Comparison(suggested(profile, policy), profile, from_profile(profile))
+    comparison = compare(suggested(profile, policy), profile, from_profile(profile))
 
     assert violations_of(check_all(comparison)).violations == ()
 
@@ -99,7 +98,7 @@ def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
     written = statistics_of(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
     baseline = from_statistics(Statistics.from_json(written))
 
-    outcomes = check_all(Comparison(suggested(profile, policy), profile, baseline))
+    outcomes = check_all(compare(suggested(profile, policy), profile, baseline))
 
     assert violations_of(outcomes).violations == ()
 
@@ -112,7 +111,7 @@ def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(
     written = statistics_of(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
 
     for baseline in (from_profile(profile), from_statistics(Statistics.from_json(written))):
-        outcomes = check_all(Comparison(suggested(profile, policy), profile, baseline))
+        outcomes = check_all(compare(suggested(profile, policy), profile, baseline))
         assert violations_of(outcomes).violations == ()
 
 
@@ -123,7 +122,7 @@ def test_a_part_of_a_data_set_has_its_types_and_its_domains(columns, policy, dat
     kept = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
     whole = scanned(columns)
 
-    outcomes = check_all(Comparison(suggested(whole, policy), scanned(columns, kept), from_profile(whole)))
+    outcomes = check_all(compare(suggested(whole, policy), scanned(columns, kept), from_profile(whole)))
 
     violated = {violation.constraint_check_type for violation in violations_of(outcomes).violations}
     assert violated <= {"baseline_drift_check", "completeness_check"}
@@ -147,7 +146,7 @@ def test_merged_states_are_as_far_from_a_baseline_as_those_of_one_scan(columns, 
 
     constraints = suggested(side("baseline"), policy)
     of_whole, of_merged = (
-        check_all(Comparison(constraints, side("window", *parts), from_profile(side("baseline", *parts))))
+        check_all(compare(constraints, side("window", *parts), from_profile(side("baseline", *parts))))
         for parts in ((), (True, False))
     )
 
@@ -177,7 +176,7 @@ def test_merged_sketches_that_were_compacted_are_about_as_far_from_a_baseline(me
     merged = profile_of(number_feature("n", after[:7_000])) + profile_of(number_feature("n", after[7_000:]))
 
     one, other = (
-        next(o for o in check_all(Comparison(constraints, side, from_profile(baseline))) if o.formula and o.n)
+        next(o for o in check_all(compare(constraints, side, from_profile(baseline))) if o.formula and o.n)
         for side in (merged, whole)
     )
 
@@ -189,7 +188,7 @@ def test_merged_sketches_that_were_compacted_are_about_as_far_from_a_baseline(me
 def test_a_column_of_many_texts_passes_its_own_constraints(count):
     profile = profile_of(text_feature("id", [f"customer {number}" for number in range(count)]))
 
-    outcomes = check_all(Comparison(suggest(profile), profile, from_profile(profile)))
+    outcomes = check_all(compare(suggest(profile), profile, from_profile(profile)))
 
     assert violations_of(outcomes).violations == ()
 
@@ -198,6 +197,6 @@ def test_a_column_with_more_numbers_than_a_level_holds_passes_its_own_constraint
     profile = profile_of(number_feature("n", [float(number % 977) for number in range(20_000)]))
     exact = MonitoringSettings(comparison_threshold=0.0, comparison_method="Simple")
 
-    outcomes = check_all(Comparison(suggest(profile, exact), profile, from_profile(profile)))
+    outcomes = check_all(compare(suggest(profile, exact), profile, from_profile(profile)))
 
     assert violations_of(outcomes).violations == ()

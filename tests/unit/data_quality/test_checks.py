@@ -138,14 +138,13 @@ def test_windows_share_what_is_of_their_baseline_alone():
 
     def judged(window):
         found = run_monitoring(window, monitor, baseline, engine="local")
-        return found.known.beside[0].features, [(each.check, each.feature, each.status) for each in found.results]
+        return found.judgement.comparison.features, [(each.check, each.feature, each.status) for each in found.results]
 
     first, results = judged(frame)
     without, _ = judged(frame[["age"]])
     again, same = judged(frame)
 
     assert same == results
-    assert [each.kept is other.kept for each, other in zip(again, first, strict=True)] == [True, True]
-    assert "suggested_limits" in again[1].__dict__
-    assert (first[1].is_compared, without[1].is_compared) == (True, False)
-    assert without[0].kept is first[0].kept
+    assert [each.known is other.known for each, other in zip(again, first, strict=True)] == [True, True]
+    assert (first[1].known.is_compared, without[1].known.is_compared) == (True, False)
+    assert without[0].known is first[0].known

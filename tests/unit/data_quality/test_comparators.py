@@ -183,7 +183,7 @@ def test_without_control_data_there_is_no_violation():
 
 
 def test_control_data_without_the_feature_is_the_one_violation():
-    other = compared(texts(g=["a"]), texts(g=["a"])).baseline
+    other = compared(texts(g=["a"]), texts(g=["a"])).baseline.distributions
     [found] = of_comparators(cells(a=3), cells(b=3), asked((JS, 0.1), (L_INFTY, 0.1)), known=other)
 
     assert (found.check, found.status) == ("COMPARATOR_CONTROL_DATA_MISSING", CheckStatus.VIOLATED)

@@ -19,9 +19,10 @@ from spark_model_monitor.data.profiling.scan import scan
 from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE
 from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.verdicts.variation import FIELDS
 
 ROWS = (700, 1_000, 1_500, 4_097, 65_536, 100_000)
@@ -126,8 +127,8 @@ def check_window(monitor, baseline, window, earlier=()):
     if earlier:
         profiles = [select_columns(earlier_window, baseline).profile for earlier_window in earlier]
         reference = with_earlier_windows(reference, profiles)
-    reference = monitor.grouped(reference, window.profile, window.runs)
-    return monitor.check(window.profile, monitor.metrics(window.profile), reference)
+    sample = Sample(window.profile, monitor.metrics(window.profile), runs=window.runs)
+    return monitor.judge(sample, reference).results
 
 
 def with_earlier_windows(quality_baseline: QualityBaseline, profiles):

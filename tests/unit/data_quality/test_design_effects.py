@@ -51,7 +51,7 @@ def test_missing_values_at_random_are_found_in_any_order_of_rows(order):
     for rows, nulls in ((200, 0.4), (400, 0.15), (700, 0.4)):
         findings = run_window(baseline, make_table(order, random, rows, nulls))
         assert ("amount", "completeness_check") in find_violations(findings)
-        assert findings.known.design_effects.by_feature.keys() <= {"order"}
+        assert findings.judgement.comparison.design_effects.by_feature.keys() <= {"order"}
 
 
 @pytest.mark.parametrize("order", [order for order in ORDERS if order != "level that wanders"])
@@ -70,7 +70,7 @@ def test_missing_values_in_groups_count_by_these_and_their_columns_values_do_not
     rows["amount"] = np.where(np.repeat(random.random(30) < 0.3, 20), np.nan, rows["amount"])
     baseline = run_baseline(make_table("clock", random, 900, 0.3), MONITOR, engine="local")
 
-    effect = run_window(baseline, rows).known.design_effects.by_feature["amount"]
+    effect = run_window(baseline, rows).judgement.comparison.design_effects.by_feature["amount"]
     assert effect.of_missing > 8
     assert effect.of_values == 1
 
@@ -83,6 +83,6 @@ def test_numbers_beside_a_few_texts_are_scored_in_their_rows():
     mixed.loc[random.choice(600, 6, replace=False), "amount"] = "n/a"
     baseline = run_baseline(clean.sample(frac=1, random_state=1), MONITOR, engine="local")
 
-    effects = run_window(baseline, mixed).known.design_effects.by_feature
+    effects = run_window(baseline, mixed).judgement.comparison.design_effects.by_feature
     assert effects["amount"].of_values == pytest.approx(effects["level"].of_values, rel=0.2)
     assert effects["level"].of_values > 6

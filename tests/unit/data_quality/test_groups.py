@@ -9,7 +9,8 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import Outcome, feature_outcomes, run_outcome
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import RowRuns
 
 MONITOR = DataQualityMonitor()
@@ -67,7 +68,8 @@ def test_runs_of_a_window_are_not_kept_and_a_replay_has_none(baseline):
 
     assert found.current.runs == ()
     assert DataQualityMonitor(as_service=True).measures().run_rows == 0
-    assert MONITOR.grouped(found.known, found.current.state, [RowRuns()] * 4) is found.known
+    sample = Sample(found.current.state, found.current.metrics, runs=[RowRuns()] * 4)
+    assert MONITOR.judge(sample, found.known).baseline is found.known
 
 
 def named(random, users, **wrong):
@@ -112,7 +114,7 @@ def test_a_window_counts_the_groups_of_each_column_by_itself(of_names):
     found = run_monitoring(named(np.random.default_rng(5), 50), NAMED, of_names, engine="local")
 
     whole = pytest.approx(20 / (1 - 1 / 50))  # two rows of one group in fifty are no chance
-    effects = found.known.design_effects.by_feature
+    effects = found.judgement.comparison.design_effects.by_feature
     assert {name: effect.of_values for name, effect in effects.items()} == {
         "age": whole, "tenure": whole, "plan": whole, "user": whole, "income": 1.0,
     }  # fmt: skip
@@ -121,7 +123,7 @@ def test_a_window_counts_the_groups_of_each_column_by_itself(of_names):
 
 def test_few_groups_count_as_so_many_rows(of_names):
     found = run_monitoring(named(np.random.default_rng(6), 10), NAMED, of_names, engine="local")
-    assert set(found.known.design_effects.by_feature.values()) == {(20.0, 20.0)}
+    assert set(found.judgement.comparison.design_effects.by_feature.values()) == {(20.0, 20.0)}
 
 
 def test_the_column_that_names_the_groups_is_new_by_nature(of_names):
@@ -158,7 +160,7 @@ def test_without_a_name_a_healthy_window_of_scattered_users_cannot_tell_and_a_hi
         findings = run_monitoring(named(random, 50), MONITOR, unnamed, engine="local")
         outcomes = {feature.name: feature for feature in feature_outcomes(findings.results)}
 
-        assert findings.known.design_effects.group_column == "user"
+        assert findings.judgement.comparison.design_effects.group_column == "user"
         assert run_outcome(findings.results) is Outcome.CANNOT_TELL
         assert {name for name, feature in outcomes.items() if feature.outcome is Outcome.CANNOT_TELL} >= {"age", "plan"}
         assert outcomes["alone"].outcome is Outcome.UNCHANGED
@@ -173,7 +175,7 @@ def test_without_a_name_what_changed_for_all_users_is_found(unnamed):
 
 def test_users_whose_rows_follow_each_other_need_no_name(unnamed):
     rows = named(np.random.default_rng(23), 50).sort_values("user", ignore_index=True)
-    effects = run_monitoring(rows, MONITOR, unnamed, engine="local").known.design_effects
+    effects = run_monitoring(rows, MONITOR, unnamed, engine="local").judgement.comparison.design_effects
 
     assert effects.group_column is None
     assert effects.by_feature["age"].of_values > 10
@@ -200,7 +202,7 @@ def test_values_that_come_again_name_no_groups(kinds):
     shop_baseline = run_baseline(draw_shops(random, 3_000, kinds), MONITOR, engine="local")
     for _ in range(3):
         findings = run_monitoring(draw_shops(random, 500, kinds), MONITOR, shop_baseline, engine="local")
-        assert findings.known.design_effects.group_column is None
+        assert findings.judgement.comparison.design_effects.group_column is None
         assert not findings.violations.violations
 
 

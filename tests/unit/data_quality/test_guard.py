@@ -10,12 +10,12 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
+from spark_model_monitor.monitors.data_quality.budget import calibrate
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, of_means, of_share
 from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile
 from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
-from spark_model_monitor.monitors.data_quality.evaluation import check_all, ledger_of
+from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
@@ -23,7 +23,7 @@ from spark_model_monitor.statistics.states.hashing import xxhash64_of
 from spark_model_monitor.statistics.states.vectors import SEVERAL, TOO_LONG, VectorMoments, VectorMomentsBuilder
 from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 
-from .comparisons import number_feature, profile_of, text_feature
+from .comparisons import compare, number_feature, profile_of, text_feature
 
 INDEPENDENT = replace(DEFAULT_SETTINGS, rows=Rows.INDEPENDENT)
 BOTH = pytest.mark.parametrize("settings", [DEFAULT_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
@@ -93,7 +93,7 @@ def results(baseline, current, settings=DEFAULT_SETTINGS, *, before=True, **opti
     kept = baseline if before else None
     distributions = from_profile(baseline)
     options["suggested_limits"] = find_suggested_limits(constraints, distributions)
-    comparison = Comparison(constraints, current, distributions, before=kept, **options)
+    comparison = compare(constraints, current, distributions, profile=kept, **options)
     return {(found.feature, found.check): found for found in check_all(comparison) if found.check in GUARDS}
 
 
@@ -339,14 +339,14 @@ def test_its_tests_share_the_level_of_the_contents():
     constraints = suggest(baseline, DEFAULT_SETTINGS)
     distributions = from_profile(baseline)
     suggested_limits = find_suggested_limits(constraints, distributions)
-    sides = Comparison(constraints, baseline, distributions, suggested_limits=suggested_limits, before=baseline)
+    sides = compare(constraints, baseline, distributions, suggested_limits=suggested_limits, profile=baseline)
 
     asking = {check for _, check in results(baseline, baseline)}
     assert asking >= {"infinity_check", "sign_check", "range_check", "distinct_share_check"}
     of_the_type = 1
-    assert {family.family: family.tests for family in ledger_of(sides).families}["contents"] == of_the_type + len(
-        asking
-    )
+    assert {family.family: family.tests for family in calibrate(sides).ledger.families}[
+        "contents"
+    ] == of_the_type + len(asking)
 
 
 def test_a_few_rows_that_may_be_one_group_cant_be_told():

@@ -11,11 +11,11 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import hints
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.documents import suggest
 from spark_model_monitor.monitors.data_quality.hints import HINTS
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.protocol import Layout
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.protocol import Layout, Sample
 from spark_model_monitor.statistics.states.profile import metrics_of
 
 from .comparisons import number_feature, profile_of, texts
@@ -33,7 +33,7 @@ def known(profile, *, from_documents=False):
 
 def hints_of(current, baseline=None, *, header=(), by_position=False, **options):
     beside = known(baseline, **options) if baseline is not None else None
-    return MONITOR.hints(current, Layout(header, by_position), beside)
+    return MONITOR.judge(Sample(current, {}, Layout(header, by_position)), beside).hints
 
 
 def names_of(*arguments, **options):
@@ -77,7 +77,7 @@ def test_other_ways_to_write_numbers_are_told_once():
     assert hint.hint == "other_numbers"
     assert hint.features == ("share",)
     assert "'share' (20 of 20)" in hint.description
-    assert MONITOR.hints(points, Layout(), known(MONITOR.read(points))) == ()
+    assert MONITOR.judge(Sample(points, {}, Layout()), known(MONITOR.read(points))).hints == ()
     assert names_of(points, texts(share=["0.5", "0.25"] * 10)) == ["other_numbers"]
 
 
@@ -454,8 +454,8 @@ def test_where_the_service_is_replayed_nothing_is_said():
     baseline, current = drawn(rng, 2000, a="normal", b="plan"), drawn(rng, 200, a="plan", b="normal")
     as_service = DataQualityMonitor(as_service=True)
 
-    assert as_service.hints(current, Layout(by_position=True), known(baseline)) == ()
-    assert as_service.hints(texts(day=["2026-03-01"] * 10), Layout(), None) == ()
+    assert as_service.judge(Sample(current, {}, Layout(by_position=True)), known(baseline)).hints == ()
+    assert as_service.judge(Sample(texts(day=["2026-03-01"] * 10), {}), None).hints == ()
 
 
 def test_checks_json_has_hints_only_where_there_are_some():
@@ -477,10 +477,10 @@ def test_what_nothing_reads_of_hand_written_constraints_is_told_and_not_where_th
     plain["features"][0]["completness"] = plain["features"][0].pop("completeness")
     beside = QualityBaseline.made_of(type(beside.constraints).from_json(json.dumps(plain)), None, rows)
 
-    [hint] = MONITOR.hints(rows, Layout(), beside)
+    [hint] = MONITOR.judge(Sample(rows, {}, Layout()), beside).hints
 
     assert (hint.hint, hint.features) == ("unknown_members", ())
     assert hint.description == (
         "of constraints.json nothing reads: features[0].completness is unknown; did you mean completeness?"
     )
-    assert DataQualityMonitor(as_service=True).hints(rows, Layout(), beside) == ()
+    assert DataQualityMonitor(as_service=True).judge(Sample(rows, {}, Layout()), beside).hints == ()

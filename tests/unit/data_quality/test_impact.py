@@ -67,9 +67,7 @@ def test_a_large_drift_of_what_moves_nothing_ranks_below_a_smaller_one_that_move
 
 
 def _first_of_page(findings):
-    page = findings.current.monitor.page(
-        findings.current.metrics, findings.results, findings.current.state, findings.known
-    )
+    page = findings.judgement.page(findings.results)
     return page.sections[0].blocks[0].cards[0].name
 
 

@@ -21,7 +21,8 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.derivation import explain
 from spark_model_monitor.statistics.states import Profile
 
@@ -378,7 +379,9 @@ def test_a_stored_window_is_read_like_its_baseline():
     raw_statistics = quality_baseline.raw_statistics(stored)
     left = {name: raw for reference, name, raw in raw_statistics if reference == "baseline"}
     assert left["amount"]["rows"] == ROWS - 60
-    checks_of_amount = [check for check in monitor.check(stored, {}, quality_baseline) if check.feature == "amount"]
+    checks_of_amount = [
+        check for check in monitor.judge(Sample(stored, {}), quality_baseline).results if check.feature == "amount"
+    ]
     [drift] = [check for check in checks_of_amount if check.check == "baseline_drift_check"]
     assert drift.status is not CheckStatus.NOT_JUDGED
     assert drift.m == ROWS - 60

@@ -14,6 +14,7 @@ from spark_model_monitor.documents.constraints import ChangeThatMatters, Monitor
 from spark_model_monitor.documents.headline import headline_of, moved, once_in
 from spark_model_monitor.documents.page import MOST_CARDS, Cards, Mark, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.page.files import html_of, part_of
 from spark_model_monitor.statistics.states import ColumnType
 
@@ -28,8 +29,8 @@ def page(baseline, current):
     _, constraints = MONITOR.documents(baseline, MONITOR.metrics(baseline))
     known = MONITOR.known(constraints, None, baseline, constraints)
     metrics = MONITOR.metrics(current)
-    results = MONITOR.in_words(MONITOR.check(current, metrics, known), current, known)
-    return MONITOR.page(metrics, results, current, known)
+    judgement = MONITOR.judge(Sample(current, metrics), known)
+    return judgement.page(judgement.write_sentences(judgement.results))
 
 
 def rows(page):
@@ -76,7 +77,7 @@ def test_days_and_times_are_called_so_though_the_files_have_only_texts_for_them(
     typed = replace(text_feature("ordered_at", ["2026-03-04 05:00:00"] * 200), column_type=ColumnType.TIMESTAMP)
     profile = profile_of(texts, typed, text_feature("country", ["DE", "FR"] * 100))
 
-    assert [row["type"] for row in rows(MONITOR.page(MONITOR.metrics(profile), [], profile, None))] == [
+    assert [row["type"] for row in rows(MONITOR.judge(Sample(profile, MONITOR.metrics(profile)), None).page([]))] == [
         *("dates", "timestamp", "String"),
     ]
     assert {row["feature"]: row["type"] for row in rows(page(profile, profile))} == {
@@ -154,10 +155,10 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
     before, after = (profile_of(text_feature("country", ["DE", name] * 50)) for name in ("FR", "ES"))
     _, constraints = hidden.documents(before, hidden.metrics(before))
     known = hidden.known(constraints, None, before, constraints)
-    results = hidden.in_words(hidden.check(after, {}, known), after, known)
-    shown = hidden.page({}, results, after, known)
+    judgement = hidden.judge(Sample(after, {}), known)
+    shown = judgement.page(judgement.write_sentences(judgement.results))
     assert cards(shown)["country"].picture.names == ("value 1", "value 2", "new")
-    assert list(hidden.summary(after, {}, known).bins["country"]) == ["value 1", "value 2"]
+    assert list(judgement.summary().bins["country"]) == ["value 1", "value 2"]
     assert not {"DE", "FR", "ES"} & set(Elements(html_of(shown)).texts)
 
 
@@ -235,7 +236,7 @@ def test_values_that_statistics_does_not_list_are_not_on_the_page():
 
 def test_a_baseline_shows_each_feature_without_a_verdict():
     profile = profile_of(number_feature("charge", [1.0, 2.0, 3.0]), text_feature("plan", ["a", "b", "b"]))
-    charge, plan = rows(MONITOR.page(MONITOR.metrics(profile), (), profile, None))
+    charge, plan = rows(MONITOR.judge(Sample(profile, MONITOR.metrics(profile)), None).page(()))
 
     assert charge["mean"] == "2"
     assert charge["distribution"].current == ()
@@ -282,10 +283,12 @@ def test_the_page_is_small_and_fast(features, most_bytes, most_seconds):
     )
     _, constraints = MONITOR.documents(before, MONITOR.metrics(before))
     known = MONITOR.known(constraints, None, before, constraints)
-    metrics = MONITOR.metrics(after)
-    results = MONITOR.check(after, metrics, known)
+    judgement = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known)
+    results = judgement.results
+
+    # The page alone
     began = time.process_time()
-    size = len(html_of(MONITOR.page(metrics, results, after, known)).encode())
+    size = len(html_of(judgement.page(results)).encode())
 
     assert size <= most_bytes
     assert time.process_time() - began <= most_seconds
@@ -304,7 +307,8 @@ def test_another_unit_stands_in_the_sentence_as_well():
     values = [float(number) for number in range(1, 400)]
     before, now = profile_of(number_feature("x", values)), profile_of(number_feature("x", [v * 100 for v in values]))
     known = MONITOR.known(MONITOR.documents(before, MONITOR.metrics(before))[1], None, before, None)
-    results = MONITOR.in_words(MONITOR.check(now, MONITOR.metrics(now), known), now, known)
+    judgement = MONITOR.judge(Sample(now, MONITOR.metrics(now)), known)
+    results = judgement.write_sentences(judgement.results)
 
     assert headline_of(results).text == "1 of 1 feature changed: x is about 100 times what it was (another unit?)."
 
@@ -314,7 +318,7 @@ def test_a_key_is_not_counted_as_compared():
     values = number_feature("x", [float(number) for number in range(300)])
     state = profile_of(keys, values)
     known = MONITOR.known(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
-    found = headline_of(MONITOR.check(state, MONITOR.metrics(state), known))
+    found = headline_of(MONITOR.judge(Sample(state, MONITOR.metrics(state)), known).results)
 
     assert found.text == "No change seen in 1 feature."
     assert found.detail == "key is not compared."

@@ -13,6 +13,7 @@ from spark_model_monitor.documents.constraints import Comparator, DistributionCo
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.distributions import LOOKS_SORTED, of_parts
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import FeatureProfile, RowRuns, Run
 
 MONITOR = DataQualityMonitor()
@@ -42,7 +43,7 @@ def baseline_of(monitor=MONITOR, *, edited=lambda constraints: constraints, inte
 
 def drift(known, monitor=MONITOR, **columns):
     after = profile_of(*[number_feature(name, values.tolist()) for name, values in columns.items()])
-    results = monitor.check(after, monitor.metrics(after), known)
+    results = monitor.judge(Sample(after, monitor.metrics(after)), known).results
     return {(each.feature, each.against): each for each in results if each.check == "baseline_drift_check"}
 
 
@@ -88,7 +89,9 @@ def test_beside_what_was_seen_no_smallest_change_is_told(history):
 
 def violated(known, **columns):
     after = profile_of(*[number_feature(name, values.tolist(), integral=True) for name, values in columns.items()])
-    return [each.check for each in MONITOR.check(after, MONITOR.metrics(after), known) if each.is_violation]
+    return [
+        each.check for each in MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results if each.is_violation
+    ]
 
 
 def test_keys_that_rise_with_the_rows_go_on_in_silence_and_a_sorted_measure_that_moves_does_not():
@@ -134,7 +137,7 @@ def test_texts_vary_by_the_shares_of_their_values():
 
     def found(cells):
         after = profile_of(text_feature("t", cells))
-        results = MONITOR.check(after, MONITOR.metrics(after), known)
+        results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
         return next(each for each in results if each.check == "baseline_drift_check")
 
     assert found(cells[:900]).status is not CheckStatus.VIOLATED
@@ -163,7 +166,7 @@ def test_predictions_have_a_level_that_no_number_of_inputs_lowers():
     after = profile_of(
         *[number_feature(name, each.tolist()) for name, each in {"score": normal(7, 1000), **window}.items()]
     )
-    ledger = monitor.budget(after, known)
+    ledger = monitor.judge(Sample(after, {}), known).budget
     assert {each.family: each.tests for each in ledger.families if "drift" in each.family} == {
         "drift": 40,
         "prediction drift": 1,
@@ -199,14 +202,15 @@ def test_skew_against_training_and_drift_against_the_window_before_are_judged_in
     moved = profile_of(number_feature("x", (normal(5, 1000) + 9).tolist()))
 
     after = profile_of(number_feature("x", (normal(2, 1000) + 9).tolist()))
-    results = MONITOR.check(after, {}, known.with_history({"previous": moved}, {}))
+    results = MONITOR.judge(Sample(after, {}), known.with_history({"previous": moved}, {})).results
 
     told = [(each.against, each.status, each.description) for each in results if each.method == js]
     assert [each[:2] for each in told] == [("baseline", CheckStatus.VIOLATED), ("previous", CheckStatus.PASSED)]
     assert "between serving and training is" in told[0][2]
-    back = MONITOR.check(
-        profile_of(number_feature("x", normal(2, 1000).tolist())), {}, known.with_history({"previous": moved}, {})
-    )
+    back = MONITOR.judge(
+        Sample(profile_of(number_feature("x", normal(2, 1000).tolist())), {}),
+        known.with_history({"previous": moved}, {}),
+    ).results
     [text] = [each.description for each in back if each.status is CheckStatus.VIOLATED and each.against == "previous"]
     assert text.startswith("The approximate Jensen-Shannon divergence between previous and current is ")
 
@@ -215,7 +219,7 @@ def test_a_reference_without_earlier_windows_is_not_judged():
     known = baseline_of(edited=asked(("previous:3", "js_divergence", 0.3)), x=normal(1))
 
     after = profile_of(number_feature("x", normal(2, 1000).tolist()))
-    [found] = [each for each in MONITOR.check(after, {}, known) if each.against == "previous:3"]
+    [found] = [each for each in MONITOR.judge(Sample(after, {}), known).results if each.against == "previous:3"]
 
     assert (found.status, found.reason) == (CheckStatus.NOT_JUDGED, "there are no earlier windows for previous:3")
 
@@ -232,7 +236,11 @@ def test_what_another_check_says_in_plainer_words_is_one_violation():
     known = MONITOR.known(constraints, None, before, constraints).with_parts(of_parts(before, [runs_of(normal(1))]))
     after = profile_of(number_feature("x", [*normal(2, 900).tolist(), *[None] * 100]))
 
-    found = {each.check: each for each in MONITOR.check(after, MONITOR.metrics(after), known) if each.feature == "x"}
+    found = {
+        each.check: each
+        for each in MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
+        if each.feature == "x"
+    }
 
     assert found["completeness_check"].status is CheckStatus.VIOLATED
     assert (found["baseline_drift_check"].status, found["baseline_drift_check"].reason) == (

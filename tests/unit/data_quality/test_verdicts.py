@@ -10,16 +10,16 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
-from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile
 from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
 from spark_model_monitor.statistics.states.hashing import xxhash64_of
 
-from .comparisons import number_feature, profile_of, text_feature
+from .comparisons import compare, number_feature, profile_of, text_feature
 
 INDEPENDENT = replace(DEFAULT_SETTINGS, rows=Rows.INDEPENDENT)
 
@@ -42,7 +42,7 @@ def comparison(baseline, current, settings=DEFAULT_SETTINGS, *, edits=None):
     constraints = Constraints.model_validate(plain)
     distributions = from_profile(baseline)
     suggested_limits = find_suggested_limits(constraints, distributions)
-    return Comparison(constraints, current, distributions, suggested_limits=suggested_limits)
+    return compare(constraints, current, distributions, suggested_limits=suggested_limits)
 
 
 def results(*sides, **options):
@@ -201,7 +201,7 @@ def test_the_ledger_adds_up_to_the_budget_and_counts_only_families_that_run():
     constraints = monitor.constraints(baseline)
     known = monitor.known(constraints, None, baseline, constraints)
 
-    ledger = monitor.budget(current, known)
+    ledger = monitor.judge(Sample(current, {}), known).budget
     # contents: two types, a domain; of each number infinities, sign, range and distinct values; of the plan its distinct values,
     # numbers among them, empty ones, and those of another length
     assert {family.family: family.tests for family in ledger.families} == {
@@ -211,7 +211,7 @@ def test_the_ledger_adds_up_to_the_budget_and_counts_only_families_that_run():
     }
     assert math.fsum(family.level for family in ledger.families) == pytest.approx(1 / 720)
 
-    unknown = monitor.budget(current, replace(known, suggested_limits={}, profile=None))
+    unknown = monitor.judge(Sample(current, {}), replace(known, suggested_limits={}, profile=None)).budget
     assert {family.family: family.level for family in unknown.families} == {"drift": pytest.approx(1 / 720)}
 
 
@@ -222,7 +222,7 @@ def test_nobody_asks_for_a_budget_of_the_service():
     constraints = monitor.constraints(baseline)
 
     assert constraints == suggest(baseline, MonitoringSettings(verdicts="none"))
-    assert monitor.budget(baseline, monitor.known(constraints, None, baseline, constraints)) is None
+    assert monitor.judge(Sample(baseline, {}), monitor.known(constraints, None, baseline, constraints)).budget is None
 
 
 def test_without_earlier_windows_only_a_distance_beyond_the_threshold_would_be_seen():

@@ -9,7 +9,7 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.protocol import Layout
+from spark_model_monitor.monitors.protocol import Layout, Sample
 from spark_model_monitor.reports.history.variation import Entry, new_history
 
 from .comparisons import number_feature, profile_of
@@ -35,8 +35,9 @@ def known(windows):
 
 def check(rows, windows=16, monitor=MONITOR):
     current, before = table(rows), known(windows)
-    found = monitor.in_words(monitor.check(current, monitor.metrics(current), before), current, before)
-    return {result.check: result for result in found}, monitor.budget(current, before)
+    judgement = monitor.judge(Sample(current, monitor.metrics(current)), before)
+    results = judgement.write_sentences(judgement.results)
+    return {result.check: result for result in results}, judgement.budget
 
 
 def test_half_the_usual_rows_are_one_violation_in_words():
@@ -75,9 +76,9 @@ def check_age(age, windows=30):
     earlier = tuple((NOW - timedelta(days=day + 1), 1_000.0, float(gap)) for day, gap in enumerate(gaps))
     before = known(windows).with_volume(NOW, (), NOW - timedelta(days=1), earlier)
     layout = Layout(newest=None if age is None else NOW - timedelta(minutes=age))
-    found = MONITOR.check(BASELINE, MONITOR.metrics(BASELINE), before, layout)
-    told = {result.check: result for result in MONITOR.in_words(found, BASELINE, before)}
-    return told.get("freshness_check"), MONITOR.budget(BASELINE, before)
+    judgement = MONITOR.judge(Sample(BASELINE, MONITOR.metrics(BASELINE), layout), before)
+    by_check = {result.check: result for result in judgement.write_sentences(judgement.results)}
+    return by_check.get("freshness_check"), judgement.budget
 
 
 def test_a_newest_row_that_is_too_old_is_one_violation_in_words():

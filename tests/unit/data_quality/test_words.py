@@ -8,6 +8,7 @@ import pytest
 
 from spark_model_monitor.documents.constraints import Comparator, Rows
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 
 from .comparisons import number_feature, profile_of, text_feature
 
@@ -19,8 +20,9 @@ def told(before, after, *, monitor=MONITOR, **settings):
     monitor = replace(monitor, settings=replace(monitor.settings, **settings))
     _, constraints = monitor.documents(before, monitor.metrics(before))
     known = monitor.known(constraints, None, before, constraints)
-    results = monitor.check(after, monitor.metrics(after), known)
-    return {(each.feature, each.check): each for each in monitor.in_words(results, after, known) if each.words}
+    judgement = monitor.judge(Sample(after, monitor.metrics(after)), known)
+    results = judgement.write_sentences(judgement.results)
+    return {(each.feature, each.check): each for each in results if each.words}
 
 
 def one(before, after, **settings):

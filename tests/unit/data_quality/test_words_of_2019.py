@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 
 from .comparisons import compared, texts
 
@@ -17,7 +18,7 @@ OF_TODAY = {"perform_comparison": "Enabled", "comparison_threshold": 0}
 def said(drift, *, as_service=True):
     monitor = DataQualityMonitor(as_service=as_service)
     constraints = compared(BEFORE, LATER, config={"distribution_constraints": drift}).constraints
-    results = monitor.check(LATER, {}, monitor.known(constraints, None, BEFORE))
+    results = monitor.judge(Sample(LATER, {}), monitor.known(constraints, None, BEFORE)).results
     return {(each.feature, each.check): each.description for each in results if each.description}
 
 

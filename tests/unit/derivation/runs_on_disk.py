@@ -8,6 +8,7 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import path_of, to_parquet
 from spark_model_monitor.reports.outputs.files import publish
@@ -50,7 +51,7 @@ def publish_baseline(path, found, monitor=DataQualityMonitor()):  # noqa: B008
 
 def publish_window(path, found, known, *, baseline=None, monitor=DataQualityMonitor()):  # noqa: B008
     """Publish what a monitoring run leaves, as far as an explanation looks at it; gives the outcomes of its checks."""
-    outcomes = monitor.check(found, monitor.metrics(found), known)
+    outcomes = monitor.judge(Sample(found, monitor.metrics(found)), known).results
     files = {
         CheckResults.FILE_NAME: CheckResults(checks=outcomes).to_json().encode(),
         path_of(Profile): to_parquet(found),

@@ -14,6 +14,7 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.errors import BadConfiguration, BadState
 from spark_model_monitor.monitors.explainability.analysis import Tolerances, analysis_of, comparisons_of
 from spark_model_monitor.monitors.explainability.measures import plan_of
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import keys_by_group
 from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
@@ -44,7 +45,7 @@ def likeness(state, baseline):
 
 
 def checked(state, baseline, monitor=MONITOR):
-    return monitor.check(state, analysis_of(state), known_of(baseline))
+    return monitor.judge(Sample(state, analysis_of(state)), known_of(baseline)).results
 
 
 def test_the_standard_error_is_that_of_so_many_users():

@@ -17,6 +17,7 @@ from spark_model_monitor.errors import BadInput, BadState
 from spark_model_monitor.monitors.explainability.analysis import Dependent, Tolerances, analysis_of
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.explainability.partition import Grid
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.page.files import html_of
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
@@ -37,7 +38,7 @@ def state_of(scales, *, rows=2000, aggregation="mean_abs", baseline="a,b,c\r\n0,
 
 def judged(state, baseline, *, monitor=MONITOR, with_state=True):
     known = monitor.known(monitor.documents(baseline, analysis_of(baseline))[0], None, baseline if with_state else None)
-    return monitor.check(state, monitor.metrics(state), known)
+    return monitor.judge(Sample(state, monitor.metrics(state)), known).results
 
 
 @pytest.mark.parametrize(
@@ -155,10 +156,11 @@ def test_the_ledger_says_what_share_of_healthy_runs_may_blame_a_feature():
     state, _ = state_of([3.0, 1.0], outputs=("no", "yes"))
     known = MONITOR.known(MONITOR.documents(state, analysis_of(state))[0], None, state)
 
-    ledger = MONITOR.budget(state, known)
+    sample = Sample(state, analysis_of(state))
+    ledger = MONITOR.judge(sample, known).budget
 
     assert [family.plain() for family in ledger.families] == [{"family": "attributions", "level": 1 / 720, "tests": 4}]
-    assert ExplainabilityMonitor(tolerances=Tolerances(with_changes=False)).budget(state, known) is None
+    assert ExplainabilityMonitor(tolerances=Tolerances(with_changes=False)).judge(sample, known).budget is None
 
 
 def test_a_change_near_the_limit_passes_with_the_reason():
@@ -221,7 +223,7 @@ def test_the_page_names_the_largest_feature_first_and_how_large_a_change_may_be(
     state, _ = state_of([1.0, 3.0, 0.1])
     known = MONITOR.known(MONITOR.documents(state, analysis_of(state))[0], None, state)
 
-    page = MONITOR.page(analysis_of(state), judged(state, state), state, known)
+    page = MONITOR.judge(Sample(state, analysis_of(state)), known).page(judged(state, state))
 
     table = page.sections[0].blocks[1]
     assert [line.cells[0] for line in table.lines] == ["b", "a", "c"]
@@ -237,7 +239,7 @@ def test_partial_dependence_on_a_number_is_a_curve_from_the_least_to_the_largest
         Dependent("b", words, np.array([[0.1, 0.2]]), ("label0",)),
     )
 
-    page = MONITOR.page(replace(analysis_of(state), dependence=dependence), (), state, None)
+    page = MONITOR.judge(Sample(state, replace(analysis_of(state), dependence=dependence)), None).page(())
 
     of_number, of_words = (section.blocks for section in page.sections if "dependence" in section.heading)
     assert of_number[0].points == ((0.0, 0.5), (pytest.approx(1 / 3), 1.0), (1.0, 0.0))
@@ -266,7 +268,7 @@ def test_the_report_is_called_as_the_configuration_says():
     state, _ = state_of([1.0])
     monitor = ExplainabilityMonitor(AttributionMeasures.of(config, len))
 
-    page = monitor.page(analysis_of(state), (), state, None)
+    page = monitor.judge(Sample(state, analysis_of(state)), None).page(())
 
     assert (page.name, page.title) == ("churn", "Churn")
 

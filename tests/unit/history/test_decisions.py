@@ -35,8 +35,9 @@ def findings(shift, missing=0):
     known = MONITOR.known(MONITOR.constraints(before), None, before)
     metrics = MONITOR.metrics(after)
     current = Baseline(MONITOR, after, metrics, Ledger((), read=1000, kept=1000))
-    results = MONITOR.check(after, metrics, known)
-    return Findings(MONITOR.violations(results), results, current, known.constraints, known=known)
+    judgement = MONITOR.judge(current.sample(), known)
+    results = judgement.results
+    return Findings(MONITOR.violations(results), results, current, known.constraints, known=known, judgement=judgement)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from spark_model_monitor.documents.outcome import Outcome, run_outcome
 from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate, JackknifeEstimate, Side, p_apart
 from spark_model_monitor.monitors.model_quality.measurement import Tolerance
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 
 from .outcomes_made import BINARY, BY_THRESHOLD, REGRESSION, outcomes_of
 
@@ -41,9 +42,8 @@ def checked(before, window, monitor=None, edited=None, with_states=True):
         plain["binary_classification_constraints"][name]["threshold"] = threshold
     constraints = ModelQualityConstraints.model_validate(plain)
     known = monitor.known(constraints, None, before if with_states else None, suggested)
-    return {each.metric: each for each in monitor.check(window, monitor.metrics(window), known)}, monitor.budget(
-        window, known
-    )
+    judgement = monitor.judge(Sample(window, monitor.metrics(window)), known)
+    return {each.metric: each for each in judgement.results}, judgement.budget
 
 
 def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():

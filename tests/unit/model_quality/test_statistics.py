@@ -13,6 +13,7 @@ from spark_model_monitor.errors import BadConfiguration, BadState
 from spark_model_monitor.monitors.model_quality.evidence import evidence_of
 from spark_model_monitor.monitors.model_quality.measurement import measure, metrics_of, statistics_of
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 
@@ -246,7 +247,9 @@ def test_the_monitor_publishes_every_number_and_how_many_are_violated():
     statistics, constraints, _ = monitor.documents(outcomes, measurement)
     known = monitor.known(constraints, statistics, None)
 
-    published = monitor.published(outcomes, measurement, monitor.check(outcomes, measurement, known), constraints)
+    published = monitor.published(
+        outcomes, measurement, monitor.judge(Sample(outcomes, measurement), known).results, constraints
+    )
 
     values = {metric.name: metric.value for metric in published}
     assert values["recall"] == 0.5

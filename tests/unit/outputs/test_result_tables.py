@@ -15,6 +15,7 @@ from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.outputs.result_tables import (
     CHECKS,
     SUMMARY,
@@ -34,8 +35,8 @@ def rows_of(content):
 
 def compared(before, after):
     known = MONITOR.known(MONITOR.constraints(before), None, before)
-    results = MONITOR.check(after, MONITOR.metrics(after), known)
-    return summary_file(MONITOR.summary(after, None, known), results)[SUMMARY], results
+    results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
+    return summary_file(MONITOR.judge(Sample(after, None), known).summary(), results)[SUMMARY], results
 
 
 def test_shares_are_those_of_the_rows_in_the_baselines_bins():

@@ -45,9 +45,12 @@ def findings(values, rows=100, **context):
     before = run([float(number % 100) for number in range(rows)])
     known = MONITOR.known(before.constraints, None, before.state, before.constraints)
     current = run(values, dataclasses.replace(HOUR, **context))
-    results = MONITOR.in_words(MONITOR.check(current.state, current.metrics, known), current.state, known)
+    judgement = MONITOR.judge(current.sample(), known)
+    results = judgement.write_sentences(judgement.results)
     hints = (Hint(hint="h", features=(), description="a column looks odd"),)
-    return Findings(MONITOR.violations(results), results, current, before.constraints, hints=hints, known=known)
+    return Findings(
+        MONITOR.violations(results), results, current, before.constraints, hints, known, judgement=judgement
+    )
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,11 +59,11 @@ from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.metrics import SAME_AS
 from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
 from spark_model_monitor.monitors.protocol import (
-    TOLD,
     Finding,
-    Layout,
+    Judgement,
     Monitor,
     PublishedMetric,
+    Sample,
     Scanned,
     violated,
     violation_count,
@@ -70,7 +71,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.monitors.segments import hints_of_segments, told_in, with_segments
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.states import RowRuns, State
+from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
     LABEL,
@@ -152,8 +153,108 @@ def _part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
     return BiasPart(label=analysis.label, facets=facets, label_value_or_threshold=analysis.positives.shown)
 
 
+def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, BiasAnalysis]) -> BiasBaseline:
+    """The baseline with how many of the sample's rows count as one, by facet and metric."""
+    counts, runs = sample.state, sample.runs
+    if not runs:
+        return baseline
+    plan = ContingencyPlan.from_text(counts.plan)
+    likeness = {}
+    columns, chosen = [values_of(each.runs, numeric=True) for each in runs], chosen_of(counts, plan)
+    label, *prediction = columns[len(plan.facets) :]
+    answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
+    outcomes = [
+        _are_of(chosen.positives.keys, label[0], counts.tables[0], LABEL),
+        np.zeros(len(label[0]), np.int64),
+    ]
+    if chosen.predicted is not None:
+        outcomes[1] = _are_of(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
+    for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
+        looked_at = [values for values, _ in (column, label, *answers)]
+        if any(is_constant_in_runs(values) for values in looked_at):
+            continue
+        if neighbours_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
+            continue
+        table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
+        found: dict[str, float] = {}
+        for choice in choices:  # a value with few rows is in few groups, which have little evidence
+            side = _are_of(choice.keys, column[0], cells, FACET)
+            kinds = ((side * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
+            of_choice = likeness_of_runs(table.counts_of(choice), kinds, column[1])
+            found |= {name: max(rows, found.get(name, 1.0)) for name, rows in of_choice.items()}
+        likeness[facet.name] = found
+    return replace(baseline, likeness=likeness)
+
+
 @dataclass(frozen=True)
-class BiasMonitor(Monitor):
+class BiasJudgement(Judgement[BiasBaseline]):
+    """What a bias monitor says of a sample's groups."""
+
+    monitor: BiasMonitor
+    sample: Sample[Contingency, BiasAnalysis]
+    baseline: BiasBaseline | None
+
+    @cached_property
+    def results(self) -> tuple[CheckResult, ...]:
+        """The result of every check of every metric, in the order of analysis.json, post-training metrics first; then
+        the drift of each metric in each segment."""
+        if self.baseline is None:
+            return ()
+        compared = list(comparisons_of(self.sample.metrics, self.baseline, self.monitor.tolerances))
+        found = [
+            (check.name, metric, finding)
+            for metric in compared
+            for check in CHECKS.values()
+            if metric.segment is None and (finding := check(metric)) is not None
+        ]
+        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
+        if unjudged:
+            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
+        by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
+        for metric in compared:
+            if metric.segment is not None and (finding := drift(metric)) is not None:
+                cut, name = metric.segment
+                result = _result(DRIFT_CHECK, metric, finding)
+                told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
+                by_segment.setdefault(metric_of(result), {})[cut, name] = told
+        return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        before = rows_in_segments(self.baseline.groups) if self.baseline is not None else {}
+        return tuple(hints_of_segments(before, rows_in_segments(self.sample.metrics.groups))) if before else ()
+
+    def find_causes(
+        self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
+    ) -> tuple[CheckResult, ...]:
+        is_wanted = self.monitor.find_causes and any(each.is_violation for each in results)
+        measures = self.monitor.wanted if is_wanted else None
+        # A model is not called again
+        if self.baseline is None or measures is None or measures.as_service or measures.model is not None:
+            return results
+        from spark_model_monitor.monitors.bias.scan import find_causes
+
+        budget = self.monitor.tolerances.false_alarm_budget
+        return find_causes(results, self.sample.state, self.baseline, dataset, budget)
+
+    def page(self, results: tuple[CheckResult, ...]) -> Page:
+        page = page_of(self.sample.metrics, results)
+        methods = self.monitor.wanted.config.methods if self.monitor.wanted else None
+        report = methods.report if methods else None
+        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
+
+    def summary(self) -> Summary:
+        rows = []
+        for group in self.sample.metrics.groups:
+            whose = part_of(group.facet, group.choice.configured)
+            parts = {f"{whose} in {segment_label(each.segmentation, each.name)}": each for each in group.segments}
+            for part, metrics_of_part in {whose: group, **parts}.items():
+                rows += [SummaryRow(each.name, part, "bias", value=each.value) for each in metrics_of_part.metrics]
+        return Summary(tuple(rows))
+
+
+@dataclass(frozen=True)
+class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline]):
     """Monitors bias: how a model and its training data treat a sensitive group compared with the rest.
 
     Parameters
@@ -205,40 +306,6 @@ class BiasMonitor(Monitor):
         by_neighbours = self.tolerances.with_intervals and known.group_column is None
         return replace(asked, segments=tuple(cuts), group_column=known.group_column, with_runs=by_neighbours)
 
-    def grouped(self, known: BiasBaseline, counts: Contingency, runs: Sequence[RowRuns]) -> BiasBaseline:
-        if not runs:
-            return known
-        plan = ContingencyPlan.from_text(counts.plan)
-        likeness = {}
-        columns, chosen = [values_of(each.runs, numeric=True) for each in runs], chosen_of(counts, plan)
-        label, *prediction = columns[len(plan.facets) :]
-        answers = [(values * len(counts.tables[0]) + label[0], sizes) for values, sizes in prediction]
-        outcomes = [
-            _are_of(chosen.positives.keys, label[0], counts.tables[0], LABEL),
-            np.zeros(len(label[0]), np.int64),
-        ]
-        if chosen.predicted is not None:
-            outcomes[1] = _are_of(chosen.predicted.keys, prediction[0][0], counts.tables[0], PREDICTION)
-        for facet, column, choices, cells in zip(plan.facets, columns, chosen.groups, counts.tables, strict=False):
-            looked_at = [values for values, _ in (column, label, *answers)]
-            if any(is_constant_in_runs(values) for values in looked_at):
-                continue
-            if neighbours_design_effect([ScoredColumn.from_texts(values) for values in looked_at], column[1]) == 1:
-                continue
-            table, last = LabelTable.of(cells, chosen, plan), int(plan.group is None)
-            found: dict[str, float] = {}
-            for choice in choices:  # a value with few rows is in few groups, which have little evidence
-                side = _are_of(choice.keys, column[0], cells, FACET)
-                kinds = ((side * 2 + outcomes[0]) * 2 + outcomes[1]) * 2 + last
-                of_choice = likeness_of_runs(table.counts_of(choice), kinds, column[1])
-                found |= {name: max(rows, found.get(name, 1.0)) for name, rows in of_choice.items()}
-            likeness[facet.name] = found
-        return replace(known, likeness=likeness)
-
-    def hints(self, counts: Contingency, layout: Layout, known: BiasBaseline | None) -> tuple[Hint, ...]:
-        before = rows_in_segments(known.groups) if known is not None else {}
-        return tuple(hints_of_segments(before, rows_in_segments(self.metrics(counts).groups))) if before else ()
-
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.bias.scan import scanned
 
@@ -275,39 +342,10 @@ class BiasMonitor(Monitor):
         group_column = ContingencyPlan.from_text(state.plan).group_column
         return BiasBaseline(constraints, self.metrics(state).groups, copy, group_column)
 
-    def check(
-        self, counts: Contingency, analysis: BiasAnalysis, known: BiasBaseline, _: Layout = TOLD
-    ) -> tuple[CheckResult, ...]:
-        """The result of every check of every metric, in the order of analysis.json, post-training metrics first; then
-        the drift of each metric in each segment."""
-        compared = list(comparisons_of(analysis, known, self.tolerances))
-        found = [
-            (check.name, metric, finding)
-            for metric in compared
-            for check in CHECKS.values()
-            if metric.segment is None and (finding := check(metric)) is not None
-        ]
-        unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
-        if unjudged:
-            log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
-        by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
-        for metric in compared:
-            if metric.segment is not None and (finding := drift(metric)) is not None:
-                cut, name = metric.segment
-                result = _result(DRIFT_CHECK, metric, finding)
-                told = told_in(result, f"{IN_SEGMENT}{cut}", segment_label(cut, name))
-                by_segment.setdefault(metric_of(result), {})[cut, name] = told
-        return tuple(with_segments([_result(*each) for each in found], by_segment, metric_of))
-
-    def pinned_down(
-        self, results: tuple[CheckResult, ...], counts: Contingency, known: BiasBaseline, data: Dataset, *_: object
-    ) -> tuple[CheckResult, ...]:
-        asked = self.wanted if self.find_causes and any(each.is_violation for each in results) else None
-        if asked is None or asked.as_service or asked.model is not None:  # a model is not called again
-            return results
-        from spark_model_monitor.monitors.bias.scan import pinned_down
-
-        return pinned_down(results, counts, known, data, self.tolerances.false_alarm_budget)
+    def judge(self, sample: Sample[Contingency, BiasAnalysis], baseline: BiasBaseline | None) -> BiasJudgement:
+        if baseline is not None:
+            baseline = _with_design_effects(baseline, sample)
+        return BiasJudgement(self, sample.without_runs(), baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> BiasViolations:
         found = (
@@ -326,20 +364,6 @@ class BiasMonitor(Monitor):
         self, counts: Contingency, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(analysis, results))
-
-    def page(self, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object) -> Page:
-        page, asked = page_of(analysis, results), self.wanted.config.methods if self.wanted else None
-        report = asked.report if asked else None
-        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
-
-    def summary(self, counts: Contingency, analysis: BiasAnalysis, *_: object) -> Summary:
-        rows = []
-        for group in analysis.groups:
-            whose = part_of(group.facet, group.choice.configured)
-            parts = {f"{whose} in {segment_label(each.segmentation, each.name)}": each for each in group.segments}
-            for part, of in {whose: group, **parts}.items():
-                rows += [SummaryRow(each.name, part, "bias", value=each.value) for each in of.metrics]
-        return Summary(tuple(rows))
 
     def table(self, documents: tuple[BiasReport]) -> Table:
         """One row for each metric of each group, in the document's order."""

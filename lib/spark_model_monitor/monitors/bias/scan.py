@@ -208,7 +208,7 @@ OF_ERRORS = frozenset({"AD", "RD", "SD", "TE", "DAR", "DRR", "DCA", "DCR"})
 Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or the rest, of predictions, of errors
 
 
-def pinned_down(
+def find_causes(
     results: tuple[CheckResult, ...], state: Contingency, known: BiasBaseline, data: Dataset, level: float
 ) -> tuple[CheckResult, ...]:
     """The results; violations with the segment and the origin of the change, if it has one. Source: D4.19."""

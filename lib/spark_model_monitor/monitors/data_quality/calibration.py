@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,6 +59,9 @@ from spark_model_monitor.statistics.verdicts.variation import (
     unseen,
 )
 
+if TYPE_CHECKING:
+    from spark_model_monitor.monitors.data_quality.checks.guard import Evidence
+
 MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
@@ -104,10 +107,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name."""
+    """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the guards, by
+    feature name and check.
+    """
 
     ledger: BudgetLedger
     columns: Mapping[tuple[str, str], Column] = field(default_factory=dict)
+    evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:

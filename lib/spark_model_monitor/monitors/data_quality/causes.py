@@ -43,7 +43,7 @@ from spark_model_monitor.storage import join
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
-    from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+    from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
     from spark_model_monitor.statistics.states import Profile
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Examples:
         dataset.engine.storage(path).write(path, sink.getvalue().to_pybytes(), private=True)
 
 
-def pinned_down(
+def find_causes(
     results: tuple[CheckResult, ...],
     profile: Profile,
     known: QualityBaseline,

@@ -33,8 +33,9 @@ from spark_model_monitor.monitors.data_quality.checks.baseline_drift import (
     why_not_compared,
     why_type_forbids,
 )
-from spark_model_monitor.monitors.data_quality.comparison import NOT_IN_BASELINE, FeatureComparison
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE, FeatureDistribution
+from spark_model_monitor.monitors.data_quality.quality_baseline import NOT_IN_BASELINE
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift import DISTANCES
 from spark_model_monitor.statistics.drift.distributions import category_cells
@@ -83,7 +84,7 @@ def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
     order = list(_TFDV)
     for comparator in sorted(comparators, key=lambda each: (*order, each.distance).index(each.distance)):
         reference = comparator.against
-        before = feature.baseline if reference == BASELINE else feature.references.get(reference)
+        before = feature.baseline if reference == BASELINE else feature.known.references.get(reference)
         if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
             if reference not in missing:
                 text = messages.control_data_missing(reference)

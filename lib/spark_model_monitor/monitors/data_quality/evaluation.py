@@ -6,30 +6,24 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckStatus, Family, Hint, excess
-from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, excess
+from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
-from spark_model_monitor.monitors.data_quality.calibration import Calibration, ColumnRequest, columns_of, with_adjusted
+from spark_model_monitor.monitors.data_quality.budget import calibrate
+from spark_model_monitor.monitors.data_quality.calibration import Calibration
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
-from spark_model_monitor.monitors.data_quality.checks.baseline_drift import against, why_not_compared
-from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats, repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.baseline_drift import against
+from spark_model_monitor.monitors.data_quality.checks.guard.values import repeated_rows
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, GROWS
 from spark_model_monitor.monitors.data_quality.documents import (
-    BETWEEN,
-    COMPLETENESS,
-    CONTENTS,
-    DRIFT,
-    PREDICTIONS,
-    SEGMENTS,
     VOLUME,
 )
 from spark_model_monitor.monitors.data_quality.hints import HINTS, Seen
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, import_all
-from spark_model_monitor.statistics.verdicts.multiplicity import shared
 
 if TYPE_CHECKING:
+    from spark_model_monitor.statistics.verdicts.clock import Season
     from spark_model_monitor.statistics.verdicts.volume import Volume
 
 import_all(hints)
@@ -47,9 +41,6 @@ def all_hints(seen: Seen) -> tuple[Hint, ...]:
 
 import_all(checks)
 import_all(guard)
-
-LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
-"""The limits of each family, by their names in the settings."""
 
 SWITCHED_OFF = "evaluate_constraints is Disabled"
 
@@ -71,12 +62,12 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     verdict; where a column can't be identified, they have neither.
     Source: C11.4, C11.20.
     """
-    if not comparison.known:
-        comparison.known.append(_calibration_of(comparison))
-    of_whole = (*_of_volume(comparison, comparison.known[0]), *_of_repeats(comparison, comparison.known[0]))
+    if comparison.calibration is None:
+        comparison.calibration = calibrate(comparison)
+    of_whole = (*_of_volume(comparison), *_of_repeats(comparison))
     violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
-    of_features = [result for feature in comparison.features for result in _of(feature, violated, by_name)]
+    of_features = [result for feature in comparison.features for result in _check_feature(feature, violated, by_name)]
     return (*_of_data_set(comparison), *of_whole, *of_features, *_of_pairs(comparison, of_features))
 
 
@@ -102,81 +93,14 @@ def _size(result: CheckResult) -> float:
     return excess(result)
 
 
-def _calibration_of(comparison: Comparison) -> Calibration | None:
-    """How noise is allowed for in a run; None if it isn't."""
-    ledger = ledger_of(comparison)
-    if ledger is None:
-        return None
-    tested = comparison.monitoring.rows_are_independent
-    asked = {}
-    for feature in comparison.features:
-        name = feature.constraints.name
-        for reference in feature.judged_references:
-            before, now = feature.sides(reference)
-            moves = reference == BASELINE and feature.growth is not None
-            past = None if moves else feature.past(reference)
-            unfit = comparison.history[reference].unfit.get(name) if reference in comparison.history else None
-            asked[reference, name] = ColumnRequest(
-                *(before, now, feature.groups, feature.family, GROWS if moves else unfit),
-                tested=tested and not moves,
-                past=past,
-                others=comparison.others(reference) if past is not None else None,
-                known=None if reference == BASELINE else feature.baseline,
-                follows_values=reference == BASELINE,
-                group_column=feature.suspected_group_column,
-            )
-        for cut, label in ((cut, label) for cut, found in feature.segments.items() for label in found):
-            part = feature.in_segment(cut, label)
-            if not why_not_compared(part.baseline, part.now):
-                past, others = feature.past_in(label), comparison.others(BASELINE)
-                sides = part.baseline, part.now
-                asked[label, name] = ColumnRequest(
-                    *sides, feature.groups, SEGMENTS, tested=tested, past=past, others=others
-                )
-    found = zip(asked, columns_of([*asked.values()]), strict=True)
-    columns = {key: column for key, column in found if column is not None}
-    return Calibration(ledger, with_adjusted(columns))
-
-
-def ledger_of(comparison: Comparison) -> BudgetLedger | None:
-    """How the families of checks that run share the budget; None where noise is not allowed for.
-
-    A limit that a person wrote or edited is judged as written and takes no part.
-    Source: D4.6.
-    """
-    settings = comparison.monitoring
-    if not settings.is_calibrated or comparison.exact_classes:
-        return None
-    if comparison.known and (calibration := comparison.known[0]) is not None:
-        return calibration.ledger
-    features = comparison.features
-    tests = {
-        family: sum(len(each.judged_references) for each in features if each.family == family)
-        for family in (DRIFT, PREDICTIONS)
-    }
-    for family, limits in LIMITS.items():
-        tests[family] = sum(len(feature.suggested_limits.intersection(limits)) for feature in features)
-    tests[CONTENTS] += sum(len(guard.evidence_of(feature)) for feature in features)
-    tests[CONTENTS] += find_row_repeats(comparison) is not None
-    volume = comparison.volume
-    tests[SEGMENTS] = sum(len(found) for feature in features for found in feature.segments.values())
-    tests[BETWEEN] = len(comparison.pairs)
-    tests[VOLUME] = 0 if volume is None else (volume.usual is not None) + (volume.usual_gap is not None)
-    running = {family: count for family, count in tests.items() if count}
-    levels = shared(settings.false_alarm_budget, tuple(running))
-    families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
-    return BudgetLedger(
-        false_alarm_budget=settings.false_alarm_budget, rows=Rows(settings.rows).value, families=families
-    )
-
-
 def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         for called, finding in check(comparison):
             yield _if_switched_on(finding, comparison.monitoring).result(check.name, feature=called)
 
 
-def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
+def _of_volume(comparison: Comparison) -> Iterator[CheckResult]:
+    calibration = comparison.calibration
     if comparison.volume is None or calibration is None:
         return
     rows = float(comparison.current.item_count)
@@ -192,7 +116,7 @@ def _of_volume(comparison: Comparison, calibration: Calibration | None) -> Itera
 
 
 def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    if comparison.pairs and (calibration := comparison.known[0]) is not None:
+    if comparison.pairs and (calibration := comparison.calibration) is not None:
         from spark_model_monitor.monitors.data_quality.pairs import judged
 
         yield from judged(
@@ -200,7 +124,8 @@ def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Ite
         )
 
 
-def _of_repeats(comparison: Comparison, calibration: Calibration | None) -> Iterator[CheckResult]:
+def _of_repeats(comparison: Comparison) -> Iterator[CheckResult]:
+    calibration = comparison.calibration
     if calibration is not None and (evidence := repeated_rows(comparison)) is not None:
         finding = _if_switched_on(evidence.judged(calibration), comparison.monitoring)
         yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
@@ -227,75 +152,121 @@ def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     return finding, messages.stale(gap, expected)
 
 
-def _of(
-    feature: FeatureComparison, of_whole: Collection[str], checks_of_features: Sequence[Entry[FeatureCheck]]
+def _check_feature(
+    feature: FeatureComparison, violated_overall: Collection[str], checks_of_features: Sequence[Entry[FeatureCheck]]
 ) -> Iterator[CheckResult]:
-    """of_whole: violated checks of the whole data set."""
+    """All results of one feature: comparators, checks, other references, guards, segments.
+
+    One change is one violation: what an earlier step reports, a later one leaves to it.
+    violated_overall: violated checks of the whole data set.
+    """
+    yield from _check_comparators(feature)
+    findings = _find_by_check(feature, checks_of_features)
+    by_reference = _find_by_reference(feature)
+    is_usual_hour = False
+    if feature.season is not None and DRIFT_CHECK in findings:
+        is_usual_hour, findings, by_reference = _allow_for_clock(feature, feature.season, findings, by_reference)
+    if DRIFT_CHECK in findings:
+        findings[DRIFT_CHECK] = _unless_reported(findings[DRIFT_CHECK], findings)
+    for check, finding in findings.items():
+        yield _with_segments(finding.result(check, feature=feature.name), feature)
+    violated = {check for check, finding in findings.items() if finding.status is CheckStatus.VIOLATED}
+    for finding in by_reference.values():
+        if DRIFT_CHECK in violated and finding.status is CheckStatus.VIOLATED:
+            finding = finding.unjudged(DRIFT_SAYS_IT)
+        if finding.status is CheckStatus.VIOLATED:
+            violated.add(DRIFT_CHECK)
+        yield finding.result(DRIFT_CHECK, feature=feature.name)
+    if feature.calibration is None:
+        return
+    guarded = [*_run_guards(feature, feature.calibration, violated | {*violated_overall}, is_usual_hour=is_usual_hour)]
+    yield from guarded
     if feature.segments:
         from spark_model_monitor.monitors.data_quality import segments
 
-    if feature.settings.comparators:
-        from spark_model_monitor.monitors.data_quality.comparators import compared
+        violated |= {result.check for result in guarded if result.status is CheckStatus.VIOLATED}
+        first = min(violated - {*violated_overall}, default=None)
+        yield from segments.judged(feature, f"the feature's {first}" if first else None)
 
-        for name, finding in compared(feature):
-            if feature.unmatched:
-                finding = finding.unjudged(feature.unmatched).but(observed=None)
-            yield _if_switched_on(finding, feature.settings).result(name, feature=feature.constraints.name)
+
+def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
+    """The comparators that a person wrote, each by its own threshold."""
+    if not feature.settings.comparators:
+        return
+    from spark_model_monitor.monitors.data_quality.comparators import compared
+
+    for check, finding in compared(feature):
+        if feature.unmatched:
+            finding = finding.unjudged(feature.unmatched).but(observed=None)
+        yield _if_switched_on(finding, feature.settings).result(check, feature=feature.name)
+
+
+def _find_by_check(feature: FeatureComparison, checks_of_features: Sequence[Entry[FeatureCheck]]) -> dict[str, Finding]:
+    """The finding of every check that has a threshold for the feature."""
     findings: dict[str, Finding] = {}
     for check in checks_of_features:
         threshold = check.facts["threshold"](feature)
         if threshold is None:
             continue
         if feature.unmatched:
-            finding = Finding.not_judged(threshold, feature.unmatched)
+            findings[check.name] = Finding.not_judged(threshold, feature.unmatched)
         else:
-            finding = _if_switched_on(check.function(feature, threshold), feature.settings)
-        findings[check.name] = finding
-    references = feature.judged_references[1:] if feature.calibration is not None else ()
-    beside = {reference: against(feature, reference) for reference in references}
-    usual = False
-    season = feature.season
-    if season is not None and DRIFT_CHECK in findings:
-        from spark_model_monitor.monitors.data_quality.clock import SAID as OF_THE_HOUR
-        from spark_model_monitor.monitors.data_quality.clock import TOLD, beside_the_clock, excused, is_usual
-
-        usual, beside = is_usual(beside, season), beside_the_clock(beside, season)
-        if usual:
-            findings = excused(findings, feature, season)
-        elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
-            findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR, TOLD)
-    if DRIFT_CHECK in findings:
-        findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
-    for name, finding in findings.items():
-        result = finding.result(name, feature=feature.constraints.name)
-        yield result if not feature.segments else segments.with_parts(result, feature)
-    has_drifted = DRIFT_CHECK in findings and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED
-    for finding in beside.values():
-        if has_drifted and finding.status is CheckStatus.VIOLATED:  # one change is one violation
-            finding = finding.unjudged(DRIFT_SAYS_IT)
-        has_drifted |= finding.status is CheckStatus.VIOLATED
-        yield finding.result(DRIFT_CHECK, feature=feature.constraints.name)
-    if feature.calibration is not None:
-        violated = {name for name, each in findings.items() if each.status is CheckStatus.VIOLATED}
-        violated |= {DRIFT_CHECK} if has_drifted else set()
-        violated |= {*of_whole}
-        for name, evidence in sorted(guard.evidence_of(feature).items()):
-            finding = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
-            if usual and season is not None:
-                finding = excused({name: finding}, feature, season)[name]
-            said = next((each for each in guard.GUARDS.get(name).facts.get("same_as", ()) if each in violated), None)
-            if finding.status is CheckStatus.VIOLATED and said is not None:
-                finding = finding.unjudged(SAID.format(check=said))
-            elif finding.status is CheckStatus.VIOLATED:
-                violated.add(name)
-            yield finding.result(name, feature=feature.constraints.name)
-
-    if feature.calibration is not None and feature.segments:
-        own = sorted(violated - {*of_whole})
-        yield from segments.judged(feature, f"the feature's {own[0]}" if own else None)
+            findings[check.name] = _if_switched_on(check.function(feature, threshold), feature.settings)
+    return findings
 
 
-def _unless_said(drift: Finding, others: Mapping[str, Finding]) -> Finding:
+def _find_by_reference(feature: FeatureComparison) -> dict[str, Finding]:
+    """The drift from every reference other than the baseline."""
+    if feature.calibration is None:
+        return {}
+    return {reference: against(feature, reference) for reference in feature.known.judged_references[1:]}
+
+
+def _allow_for_clock(
+    feature: FeatureComparison, season: Season, findings: dict[str, Finding], by_reference: dict[str, Finding]
+) -> tuple[bool, dict[str, Finding], dict[str, Finding]]:
+    """Whether the window is as usual at its hour; and the findings, with what the hour explains excused."""
+    from spark_model_monitor.monitors.data_quality import clock
+
+    is_usual = clock.is_usual(by_reference, season)
+    by_reference = clock.beside_the_clock(by_reference, season)
+    if is_usual:
+        findings = clock.excused(findings, feature, season)
+    elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
+        findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(clock.SAID, clock.TOLD)
+    return is_usual, findings, by_reference
+
+
+def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> CheckResult:
+    """The result for all rows, with each segment's part of the distance."""
+    if not feature.segments:
+        return result_of_all
+    from spark_model_monitor.monitors.data_quality import segments
+
+    return segments.with_parts(result_of_all, feature)
+
+
+def _run_guards(
+    feature: FeatureComparison, calibration: Calibration, violated: set[str], *, is_usual_hour: bool
+) -> Iterator[CheckResult]:
+    """The verdicts of the guards. violated: checks that report a change already."""
+    for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items()):
+        finding = _if_switched_on(evidence.judged(calibration), feature.settings)
+        if is_usual_hour and feature.season is not None:
+            from spark_model_monitor.monitors.data_quality.clock import excused
+
+            finding = excused({name: finding}, feature, feature.season)[name]
+        if finding.status is CheckStatus.VIOLATED:
+            same_change = guard.GUARDS.get(name).facts.get("same_as", ())
+            reported = next((check for check in same_change if check in violated), None)
+            if reported is not None:
+                finding = finding.unjudged(SAID.format(check=reported))
+            else:
+                violated = violated | {name}
+        yield finding.result(name, feature=feature.name)
+
+
+def _unless_reported(drift: Finding, others: Mapping[str, Finding]) -> Finding:
     """The drift check's finding, unjudged if a violated check reports the same change, unless above the threshold."""
     check = SAME_CHANGE.get(drift.component or "", "")
     said = others.get(check)

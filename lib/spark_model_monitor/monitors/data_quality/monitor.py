@@ -7,7 +7,8 @@ import math
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import (
@@ -28,7 +29,8 @@ from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import Statistics, Table, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, no_group_column
-from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison, QualityBaseline
+from spark_model_monitor.monitors.data_quality.budget import calibrate
+from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison
 from spark_model_monitor.monitors.data_quality.design_effects import window_design_effects
 from spark_model_monitor.monitors.data_quality.distributions import (
     BASELINE,
@@ -44,17 +46,17 @@ from spark_model_monitor.monitors.data_quality.documents import (
     statistics_of,
     suggest,
 )
-from spark_model_monitor.monitors.data_quality.evaluation import all_hints, check_all, ledger_of, with_impact
+from spark_model_monitor.monitors.data_quality.evaluation import all_hints, check_all, with_impact
 from spark_model_monitor.monitors.data_quality.hints import Seen
 from spark_model_monitor.monitors.data_quality.page import page_of
 from spark_model_monitor.monitors.data_quality.pictures import BINS, Bins, bins_of
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.words import with_words
 from spark_model_monitor.monitors.protocol import (
-    TOLD,
-    Judged,
-    Layout,
+    Judgement,
     Monitor,
     PublishedMetric,
+    Sample,
     Scanned,
     Spread,
     violations_of,
@@ -69,7 +71,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
-    from spark_model_monitor.monitors.user_checks.suite import SuiteResults
 
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
 
@@ -198,8 +199,116 @@ def _listed(document: Any) -> Any:
     return listed_as_service(document)
 
 
+ProfileSample: TypeAlias = Sample[Profile, Mapping[str, FeatureMetrics]]
+
+
+@dataclass(frozen=True)
+class DataQualityJudgement(Judgement[QualityBaseline]):
+    """What a data-quality monitor says of a sample's features. comparison: with the baseline; None without one."""
+
+    monitor: DataQualityMonitor
+    sample: ProfileSample
+    baseline: QualityBaseline | None
+    comparison: Comparison | None
+
+    @classmethod
+    def of(
+        cls, monitor: DataQualityMonitor, sample: ProfileSample, baseline: QualityBaseline | None
+    ) -> DataQualityJudgement:
+        if baseline is None:
+            return cls(monitor, sample.without_runs(), None, None)
+        unfit_features = baseline.history[BASELINE].unfit if BASELINE in baseline.history else {}
+        effects = window_design_effects(sample.state, sample.runs, baseline.profile, unfit_features)
+        profile = sample.state if monitor.as_service else baseline.required_numbers.read(sample.state)
+        comparison = Comparison(
+            baseline,
+            profile,
+            is_matched=sample.layout.is_matched and not monitor.exact_columns,
+            ties=Ties.LOST if monitor.as_service else Ties.SUMMED,
+            exact_classes=monitor.as_service,
+            volume=baseline.volume and replace(baseline.volume, newest=sample.layout.newest),
+            design_effects=effects,
+        )
+        comparison.calibration = calibrate(comparison)
+        return cls(monitor, sample.without_runs(), baseline, comparison)
+
+    @cached_property
+    def results(self) -> tuple[CheckResult, ...]:
+        """The result of every check, then of the user's own rules and Deequ checks."""
+        own_results, _ = self._own_rules
+        if self.baseline is None or self.comparison is None:
+            return (*own_results,)
+        check_results = check_all(self.comparison)
+        if self.monitor.as_service and self.baseline.constraints.is_of_2019:
+            from spark_model_monitor.monitors.data_quality.as_service import in_words_of_2019
+
+            check_results = in_words_of_2019(check_results, self.baseline.constraints)
+        return (*with_impact(check_results, self.baseline.attributions), *own_results)
+
+    @cached_property
+    def _own_rules(self) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
+        """The results and hints of the user's own rules and Deequ checks."""
+        rules, checks = self.sample.rules, self.sample.checks
+        if self.monitor.as_service:
+            return (), ()
+        rule_results, rule_hints = (rules.results, rules.hints) if rules is not None else ((), ())
+        if checks is None:
+            return rule_results, rule_hints
+        from spark_model_monitor.monitors.user_checks.suite import answers_of
+
+        deequ_results, deequ_hints = answers_of(checks)
+        return (*rule_results, *deequ_results), (*rule_hints, *deequ_hints)
+
+    @property
+    def budget(self) -> BudgetLedger | None:
+        calibration = self.comparison.calibration if self.comparison is not None else None
+        return calibration.ledger if calibration is not None else None
+
+    @cached_property
+    def hints(self) -> tuple[Hint, ...]:
+        """What looks wrong with the data; no hints when replaying the service."""
+        if self.monitor.as_service:
+            return ()
+        layout = self.sample.layout
+        profile = self.monitor.read(self.sample.state)
+        if self.comparison is not None:
+            profile = self.comparison.current
+        _, own_hints = self._own_rules
+        return (*all_hints(Seen(profile, layout, self.comparison)), *own_hints)
+
+    def write_sentences(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+        if self.baseline is None:
+            return results
+        size, hide = self.monitor.max_domain_size, self.monitor.hide_values
+        return with_words(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
+
+    def find_causes(
+        self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
+    ) -> tuple[CheckResult, ...]:
+        monitor = self.monitor
+        is_wanted = monitor.find_causes and not monitor.as_service and any(each.is_violation for each in results)
+        if self.baseline is None or not is_wanted:
+            return results
+        from spark_model_monitor.monitors.data_quality.causes import Examples, find_causes
+
+        examples = None
+        if output_path is not None:
+            examples = Examples(output_path, monitor.keep_examples, monitor.id_column)
+        profile, time, hide = self.sample.state, monitor.time_column, monitor.hide_values
+        return find_causes(results, profile, self.baseline, dataset, examples, time, hide_values=hide)
+
+    def page(self, results: tuple[CheckResult, ...]) -> Page:
+        size, hide = self.monitor.max_domain_size, self.monitor.hide_values
+        return page_of(self.sample.state, results, self.baseline, max_domain_size=size, hide_values=hide)
+
+    def summary(self) -> Summary:
+        size = 0 if self.monitor.hide_values else self.monitor.max_domain_size
+        distributions = self.baseline.distributions if self.baseline is not None else None
+        return summary_of(self.sample.state, distributions, size)
+
+
 @dataclass(frozen=True, slots=True)
-class DataQualityMonitor(Monitor):
+class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityBaseline]):
     """Monitors data quality: types, completeness, domains, distributions.
 
     Parameters
@@ -333,19 +442,6 @@ class DataQualityMonitor(Monitor):
 
         return replace(measures, expected=planned(rules, dataset, known.names if known is not None else (), end))
 
-    def answered(
-        self, judged: Judged | None, checks: SuiteResults | None
-    ) -> tuple[Sequence[CheckResult], Sequence[Hint]]:
-        if self.as_service:
-            return (), ()
-        results, hints = (judged.results, judged.hints) if judged is not None else ((), ())
-        if checks is None:
-            return results, hints
-        from spark_model_monitor.monitors.user_checks.suite import answers_of
-
-        of_checks, hinted = answers_of(checks)
-        return (*results, *of_checks), (*hints, *hinted)
-
     def measures_of_baseline(self) -> Measures:
         """The same, plus runs of rows, which show how much the data varies, in the requested segments."""
         segments = () if self.as_service else self.settings.segments
@@ -360,10 +456,6 @@ class DataQualityMonitor(Monitor):
 
             profile = replace(profile, features=(*profile.features, *in_segments(profile.features)))
         return of_parts(profile, runs, are_by_time=self.time_column is not None)
-
-    def grouped(self, known: QualityBaseline, profile: Profile, runs: Sequence[RowRuns]) -> QualityBaseline:
-        unfit_features = known.history[BASELINE].unfit if BASELINE in known.history else {}
-        return known.with_design_effects(window_design_effects(profile, runs, known.profile, unfit_features))
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.data_quality.scan import scanned
@@ -404,81 +496,8 @@ class DataQualityMonitor(Monitor):
                 raise BadConfiguration.gathered(faults)
         return found
 
-    def check(
-        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline, layout: Layout = TOLD
-    ) -> tuple[CheckResult, ...]:
-        results = check_all(self._comparison(profile, known, layout))
-        if self.as_service and known.constraints.is_of_2019:
-            from spark_model_monitor.monitors.data_quality.as_service import in_words_of_2019
-
-            results = in_words_of_2019(results, known.constraints)
-        return with_impact(results, known.attributions)
-
-    def budget(self, profile: Profile, known: QualityBaseline) -> BudgetLedger | None:
-        return ledger_of(self._comparison(profile, known))
-
-    def hints(self, profile: Profile, layout: Layout, known: QualityBaseline | None) -> tuple[Hint, ...]:
-        """What looks wrong with the data; no hints when replaying the service."""
-        if self.as_service:
-            return ()
-        if known is None:
-            return all_hints(Seen(self.read(profile), layout))
-        comparison = self._comparison(profile, known, layout)
-        return all_hints(Seen(comparison.current, layout, comparison))
-
-    def _comparison(self, profile: Profile, known: QualityBaseline, layout: Layout = TOLD) -> Comparison:
-        """Window and baseline side by side; the checks, the budget and the hints of one window share it."""
-        if not self.as_service:
-            profile = known.required_numbers.read(profile)
-        is_matched, as_service = layout.is_matched and not self.exact_columns, self.as_service
-        volume = known.volume and replace(known.volume, newest=layout.newest)
-        for each in known.beside:
-            is_same = each.current is profile and (each.is_matched, each.exact_classes) == (is_matched, as_service)
-            if is_same and (each.volume == volume or layout is TOLD):
-                return each
-            each.__dict__.pop("features", None)  # break the reference cycle: the window can go
-        known.beside[:] = [
-            Comparison(
-                known.constraints,
-                profile,
-                known.distributions,
-                is_matched=is_matched,
-                ties=Ties.LOST if as_service else Ties.SUMMED,
-                exact_classes=as_service,
-                suggested_limits=known.suggested_limits,
-                before=known.profile,
-                references=known.references,
-                history=known.history,
-                volume=volume,
-                design_effects=known.design_effects,
-                seasons=known.seasons,
-                settings=known.settings,
-                kept=known.kept,
-            )
-        ]
-        known.beside[0].__dict__["monitoring"] = known.monitoring  # computed once for all windows
-        return known.beside[0]
-
-    def in_words(
-        self, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline
-    ) -> tuple[CheckResult, ...]:
-        size, hide = self.max_domain_size, self.hide_values
-        return with_words(results, profile, known, max_domain_size=size, hide_values=hide)
-
-    def pinned_down(
-        self,
-        results: tuple[CheckResult, ...],
-        profile: Profile,
-        known: QualityBaseline,
-        data: Dataset,
-        path: str | None,
-    ) -> tuple[CheckResult, ...]:
-        if self.as_service or not self.find_causes or not any(each.is_violation for each in results):
-            return results
-        from spark_model_monitor.monitors.data_quality.causes import Examples, pinned_down
-
-        examples = Examples(path, self.keep_examples, self.id_column) if path is not None else None
-        return pinned_down(results, profile, known, data, examples, self.time_column, hide_values=self.hide_values)
+    def judge(self, sample: ProfileSample, baseline: QualityBaseline | None) -> DataQualityJudgement:
+        return DataQualityJudgement.of(self, sample, baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
@@ -491,16 +510,6 @@ class DataQualityMonitor(Monitor):
         constraints: Constraints,
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(profile, results, constraints))
-
-    def page(
-        self, _: object, results: tuple[CheckResult, ...], profile: Profile, known: QualityBaseline | None
-    ) -> Page:
-        size, hide = self.max_domain_size, self.hide_values
-        return page_of(profile, results, known, max_domain_size=size, hide_values=hide)
-
-    def summary(self, profile: Profile, _: object, known: QualityBaseline | None) -> Summary:
-        size = 0 if self.hide_values else self.max_domain_size
-        return summary_of(profile, known.distributions if known is not None else None, size)
 
     def table(self, documents: tuple[Statistics, Constraints]) -> Table:
         return Table("features", "feature", tuple(as_rows(documents[0])))

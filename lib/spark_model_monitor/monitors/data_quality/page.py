@@ -37,9 +37,9 @@ from spark_model_monitor.documents.page import (
     percent,
 )
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, why_always_new
 from spark_model_monitor.monitors.data_quality.pictures import overlay_of
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.words import DOMAIN, Said, Side, said_of, sides
 from spark_model_monitor.monitors.protocol import violated
 from spark_model_monitor.statistics.states import FeatureProfile, Profile

@@ -330,7 +330,7 @@ def judged(comparison: Comparison, calibration: Calibration, violated: frozenset
 
     violated: features that other checks already report.
     """
-    history = comparison.history.get(BASELINE)
+    history = comparison.baseline.history.get(BASELINE)
     unfit = {} if history is None or calibration.rows_are_independent else history.unfit
     found = []
     for check, what, before, now in comparison.pairs:

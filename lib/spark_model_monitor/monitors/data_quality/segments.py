@@ -34,7 +34,7 @@ from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.segments import Segmented, fits, sides_of
 
 if TYPE_CHECKING:
-    from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+    from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
     from spark_model_monitor.statistics.states.profile import Measures
 
 Measure = Callable[[FeatureProfile], tuple[float, float]]
@@ -178,7 +178,7 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
         finding = baseline_drift(part, threshold_of(part) or 0.0)
         if finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None:  # then only the whole is judged
             finding = finding.unjudged(NO_HISTORY)
-        named = {"feature": feature.constraints.name, "segment": label}
+        named = {"feature": feature.name, "segment": label}
         results[cut, label] = finding.but(change=None).result(SEGMENT_DRIFT, **named)
     yield from told_once(results, said)
 

@@ -21,7 +21,6 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
 from spark_model_monitor.documents.page import number_text, percent
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
     as_counted,
@@ -35,6 +34,7 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.renamed_columns import find_renamed_columns
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile

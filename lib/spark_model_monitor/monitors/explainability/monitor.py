@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,16 +45,16 @@ from spark_model_monitor.monitors.explainability.checks import CHECKS
 from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.page import page_of
 from spark_model_monitor.monitors.protocol import (
-    TOLD,
-    Layout,
+    Judgement,
     Monitor,
     PublishedMetric,
+    Sample,
     Scanned,
     violated,
     violation_count,
 )
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
-from spark_model_monitor.statistics.states import RowRuns, State
+from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.statistics.states.rows import values_of
 from spark_model_monitor.statistics.verdicts.design_effect import (
@@ -90,8 +91,77 @@ def _dependence(found: Dependent) -> Dependence:
     )
 
 
+def _with_design_effects(
+    baseline: AttributionBaseline, sample: Sample[Attributions, AttributionAnalysis]
+) -> AttributionBaseline:
+    """The baseline with how many of the sample's rows count as one, by output and feature."""
+    amounts = [values_of(row_runs.runs, numeric=True)[0] for row_runs in sample.runs]
+    if not amounts or not len(amounts[0]):
+        return baseline
+    _, sizes = values_of(sample.runs[0].runs, numeric=True)
+    if neighbours_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
+        return baseline
+    by_row = np.array(amounts)
+    by_row -= by_row.mean(axis=1, keepdims=True)
+    rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(by_row)))])
+    return replace(baseline, likeness=np.maximum(MARGIN * rows_as_one, 1).reshape(len(sample.state.outputs), -1))
+
+
 @dataclass(frozen=True)
-class ExplainabilityMonitor(Monitor):
+class AttributionJudgement(Judgement[AttributionBaseline]):
+    """What an explainability monitor says of a sample's attributions."""
+
+    monitor: ExplainabilityMonitor
+    sample: Sample[Attributions, AttributionAnalysis]
+    baseline: AttributionBaseline | None
+
+    @cached_property
+    def results(self) -> tuple[CheckResult, ...]:
+        """The result of every check of every output."""
+        if self.baseline is None:
+            return ()
+        state, analysis = self.sample.state, self.sample.metrics
+        results = tuple(
+            finding.result(
+                check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name}
+            )
+            for output in comparisons_of(state, analysis, self.baseline, self.monitor.tolerances)
+            for check in CHECKS.values()
+            for feature, finding in check(output)
+        )
+        _warn_of_other_features(analysis, self.baseline)
+        alarming = [result for result in results if result.feature is None]
+        unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
+        if unsure:
+            log.warning("%d of %d rankings could not be judged; checks.json says why", unsure, len(alarming))
+        return results
+
+    @property
+    def budget(self) -> BudgetLedger | None:
+        """How the changes share the budget; None if they are not judged. Source: E6.2."""
+        tolerances = self.monitor.tolerances
+        if self.baseline is None or not tolerances.with_changes:
+            return None
+        state = self.sample.state
+        return BudgetLedger.of_one(ATTRIBUTIONS, tolerances.budget, len(state.outputs) * len(state.features))
+
+    def page(self, results: tuple[CheckResult, ...]) -> Page:
+        page = page_of(self.sample.metrics, results, self.baseline)
+        methods = self.monitor.wanted.config.methods if self.monitor.wanted else None
+        report = methods.report if methods else None
+        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
+
+    def summary(self) -> Summary:
+        rows = (
+            SummaryRow(name, output.name, "attribution", value=value)
+            for output in self.sample.metrics.outputs
+            for name, value in output.values.items()
+        )
+        return Summary(tuple(rows))
+
+
+@dataclass(frozen=True)
+class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, AttributionBaseline]):
     """Monitors explainability: which features move a model's output, by how much, and whether that changes.
 
     Parameters
@@ -136,18 +206,6 @@ class ExplainabilityMonitor(Monitor):
         group = known.state.group_column
         return replace(asked, group_column=group or None, with_runs=not group)
 
-    def grouped(self, known: AttributionBaseline, state: Attributions, runs: Sequence[RowRuns]) -> AttributionBaseline:
-        amounts = [values_of(row_runs.runs, numeric=True)[0] for row_runs in runs]
-        if not amounts or not len(amounts[0]):
-            return known
-        _, sizes = values_of(runs[0].runs, numeric=True)
-        if neighbours_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
-            return known
-        by_row = np.array(amounts)
-        by_row -= by_row.mean(axis=1, keepdims=True)
-        rows_as_one = np.array([effect.rows for effect in design_effects(by_row, sizes, range(len(by_row)))])
-        return replace(known, likeness=np.maximum(MARGIN * rows_as_one, 1).reshape(len(state.outputs), -1))
-
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.explainability.scan import scanned
 
@@ -183,30 +241,12 @@ class ExplainabilityMonitor(Monitor):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of explainability")
         return AttributionBaseline(constraints, state)
 
-    def check(
-        self, state: Attributions, analysis: AttributionAnalysis, known: AttributionBaseline, _: Layout = TOLD
-    ) -> tuple[CheckResult, ...]:
-        """The result of every check of every output."""
-        results = tuple(
-            finding.result(
-                check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name}
-            )
-            for output in comparisons_of(state, analysis, known, self.tolerances)
-            for check in CHECKS.values()
-            for feature, finding in check(output)
-        )
-        _warn_of_other_features(analysis, known)
-        alarming = [result for result in results if result.feature is None]
-        unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
-        if unsure:
-            log.warning("%d of %d rankings could not be judged; checks.json says why", unsure, len(alarming))
-        return results
-
-    def budget(self, state: Attributions, known: AttributionBaseline) -> BudgetLedger | None:
-        """How the changes share the budget; None if they are not judged. Source: E6.2."""
-        if not self.tolerances.with_changes:
-            return None
-        return BudgetLedger.of_one(ATTRIBUTIONS, self.tolerances.budget, len(state.outputs) * len(state.features))
+    def judge(
+        self, sample: Sample[Attributions, AttributionAnalysis], baseline: AttributionBaseline | None
+    ) -> AttributionJudgement:
+        if baseline is not None:
+            baseline = _with_design_effects(baseline, sample)
+        return AttributionJudgement(self, sample.without_runs(), baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> AttributionViolations:
         found = (
@@ -239,25 +279,6 @@ class ExplainabilityMonitor(Monitor):
             if each.metric is not None and each.observed is not None
         ]
         return (*found, violation_count(results))
-
-    def page(
-        self,
-        analysis: AttributionAnalysis,
-        results: tuple[CheckResult, ...],
-        _: object,
-        known: AttributionBaseline | None,
-    ) -> Page:
-        page, asked = page_of(analysis, results, known), self.wanted.config.methods if self.wanted else None
-        report = asked.report if asked else None
-        return page if report is None else replace(page, name=report.name, title=report.title or page.title)
-
-    def summary(self, state: Attributions, analysis: AttributionAnalysis, *_: object) -> Summary:
-        rows = (
-            SummaryRow(name, output.name, "attribution", value=value)
-            for output in analysis.outputs
-            for name, value in output.values.items()
-        )
-        return Summary(tuple(rows))
 
     def table(self, documents: tuple[AttributionReport]) -> Table:
         rows = tuple(

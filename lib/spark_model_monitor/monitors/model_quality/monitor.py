@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 from spark_model_monitor.data.profiling.outcomes import OutcomeTask, scan_outcomes
@@ -47,10 +47,10 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.page import page_of
-from spark_model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violation_count
+from spark_model_monitor.monitors.protocol import Judgement, Monitor, PublishedMetric, Sample, Scanned, violation_count
 from spark_model_monitor.monitors.segments import hints_of_segments
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
-from spark_model_monitor.statistics.states import RowRuns, State
+from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from spark_model_monitor.statistics.states.rows import values_of
 from spark_model_monitor.statistics.states.scores import UNLIMITED
@@ -79,8 +79,130 @@ LIMITS_ALONE = Hint(
 )
 
 
+@dataclass(frozen=True)
+class QualityJudgement(Judgement[ModelBaseline]):
+    """What a model-quality monitor says of a sample's predictions and labels."""
+
+    monitor: ModelQualityMonitor
+    sample: Sample[Outcomes, Measurement]
+    baseline: ModelBaseline | None
+
+    @cached_property
+    def results(self) -> tuple[CheckResult, ...]:
+        known = self.baseline
+        monitor = self.monitor
+        if known is None:
+            return ()
+        measurement = self.sample.metrics
+        judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
+        misses_names = known.misses_names(self.sample.state)
+        measurement = as_alike_as(measurement, known.likeness) if misses_names else measurement
+        results = check_all(
+            measurement,
+            known,
+            budget=monitor.false_alarm_budget,
+            beside=int(judges_drift),
+            min_samples=monitor.min_samples,
+            as_service=monitor.as_service,
+            hide_values=monitor.hide_values,
+        )
+        results = tuple(
+            check_segments(
+                measurement,
+                known,
+                results,
+                self.budget,
+                min_samples=monitor.min_samples,
+                hide_values=monitor.hide_values,
+            )
+        )
+        if not judges_drift:
+            return results
+        level = level_of(self.budget)
+        assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
+        assert isinstance(measurement.evidence, concept_drift.Scored)
+        sides = [measurement.evidence, *[known.evidence] * misses_names]
+        groups = known.groups if known.group_column is None else max(map(concept_drift.likeness_of, sides))
+        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, groups))
+
+    @cached_property
+    def budget(self) -> BudgetLedger | None:
+        if self.baseline is None:
+            return None
+        judges_drift = concept_drift.can_be_judged(self.baseline.evidence, evidence_of(self.sample.state))
+        problem_type = self.monitor.plan.problem_type
+        return ledger_of(self.baseline, problem_type, self.monitor.false_alarm_budget, int(judges_drift))
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        outcomes = self.sample.state
+        known = self.baseline
+        found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
+        if known is None:
+            of_names = outcomes.plan.group_column is not None
+            each_has_one = of_names and rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
+            told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
+            return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
+        # Segments, limits and groups that are not the baseline's
+        before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
+        hints = (
+            *hints_of_segments(before, found),
+            *(() if self.monitor.as_service else Hint.of_unread(known.constraints)),
+        )
+        if not self.monitor.as_service and not known.reported and not known.estimates:
+            hints += (LIMITS_ALONE,)
+        if known.has_fewer_names(outcomes):
+            now, of_known = map(percent, (outcomes.share_named, known.named))
+            hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)
+        elif known.misses_names(outcomes):
+            hints += (_of_groups(OWN_NAMES.format(name=known.group_column, how="as in the baseline, where it did")),)
+        return hints
+
+    def find_causes(
+        self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
+    ) -> tuple[CheckResult, ...]:
+        """The results; violations with the segment and the origin of the loss, if it has one: of wrong answers, or of
+        large errors. Source: D4.19."""
+        known = self.baseline
+        monitor = self.monitor
+        cuts: tuple[float, ...] = ()
+        asked = monitor.find_causes and not monitor.as_service and any(each.is_violation for each in results)
+        if not asked or known is None or known.source is None or known.evidence is None:
+            return results
+        source = known.source
+        evidence = known.evidence
+        if isinstance(evidence, RegressionEvidence):
+            rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
+            cuts = tuple(part * rmse for part in PARTS)
+
+        def marked(side: OutcomeDataset, rows: int) -> Marked:
+            if (where := side.source) is None:
+                raise BadInput("prepared outcomes are not read again")
+            mark = OutcomeMark(side.decoder, monitor.plan, where.columns, side.raw.schema, cuts)
+            names = where.dataset.names
+            return Marked(where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values()))
+
+        def opened(held: ExitStack) -> tuple[Marked, Marked]:
+            now = monitor.read_outcomes(dataset)
+            before = held.enter_context(source())
+            addresses: Any = now.source.addresses if now.source is not None else {}
+            return marked(now, self.sample.state.item_count), marked(
+                monitor.read_outcomes(before, **addresses), known.rows or 0
+            )
+
+        # Rows of both sides are read again, once for all metrics
+        level = monitor.false_alarm_budget
+        return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=monitor.hide_values)
+
+    def page(self, results: tuple[CheckResult, ...]) -> Page:
+        return page_of(self.sample.metrics, results, hide_values=self.monitor.hide_values)
+
+    def summary(self) -> Summary:
+        return summary_of(self.sample.metrics, hide_values=self.monitor.hide_values)
+
+
 @dataclass(frozen=True, slots=True)
-class ModelQualityMonitor(Monitor):
+class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline]):
     """Monitors model quality: compares predictions with their labels, once the labels are known.
 
     Parameters
@@ -163,20 +285,13 @@ class ModelQualityMonitor(Monitor):
         found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         return Scanned(found.outcomes, found.rows, runs=(found.runs,))
 
-    def grouped(self, known: ModelBaseline, outcomes: Outcomes, runs: Sequence[RowRuns]) -> ModelBaseline:
-        values, sizes = values_of([run for row_runs in runs for run in row_runs.runs], numeric=True)
-        if self.as_service or known.group_column or not len(values):
-            return replace(known, groups=1.0)
-        outcomes_in_order = ScoredColumn.from_numbers if self.plan.is_regression else ScoredColumn.from_texts
-        return replace(known, groups=neighbours_design_effect([outcomes_in_order(values)], sizes))
-
     def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
         """The data set without the records of a third class, in a binary problem."""
         classes = None if known is None else known.classes
         meant = None if self.as_service else classes_meant(found.state.confusion, self.plan, classes)
         if meant is None:
             return None
-        return self._outcomes(dataset).of_classes(meant)
+        return self.read_outcomes(dataset).of_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
         whole = measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
@@ -197,85 +312,22 @@ class ModelQualityMonitor(Monitor):
     ) -> ModelBaseline:
         return ModelBaseline.from_documents(constraints, statistics, state, copy, as_service=self.as_service)
 
-    def check(
-        self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
-    ) -> tuple[CheckResult, ...]:
-        judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
-        misses_names = known.misses_names(outcomes)
-        measurement = as_alike_as(measurement, known.likeness) if misses_names else measurement
-        results = check_all(
-            measurement,
-            known,
-            budget=self.false_alarm_budget,
-            beside=int(judges_drift),
-            min_samples=self.min_samples,
-            as_service=self.as_service,
-            hide_values=self.hide_values,
-        )
-        ledger = self.budget(outcomes, known)
-        least, hide = self.min_samples, self.hide_values
-        results = tuple(check_segments(measurement, known, results, ledger, min_samples=least, hide_values=hide))
-        if not judges_drift:
-            return results
-        level = level_of(ledger)
-        assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
-        assert isinstance(measurement.evidence, concept_drift.Scored)
-        sides = [measurement.evidence, *[known.evidence] * misses_names]
-        groups = known.groups if known.group_column is None else max(map(concept_drift.likeness_of, sides))
-        return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, groups))
+    def judge(self, sample: Sample[Outcomes, Measurement], baseline: ModelBaseline | None) -> QualityJudgement:
+        if baseline is not None:
+            baseline = replace(baseline, groups=self._count_rows_as_one(baseline, sample))
+        return QualityJudgement(self, sample.without_runs(), baseline)
 
-    def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
-        judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))
-        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget, int(judges_drift))
+    def _count_rows_as_one(self, baseline: ModelBaseline, sample: Sample[Outcomes, Measurement]) -> float:
+        """How many neighbouring rows of the sample count as one; 1 if groups of rows have names."""
+        if not sample.runs:
+            return baseline.groups
+        values, sizes = values_of([run for row_runs in sample.runs for run in row_runs.runs], numeric=True)
+        if self.as_service or baseline.group_column or not len(values):
+            return 1.0
+        outcomes_in_order = ScoredColumn.from_numbers if self.plan.is_regression else ScoredColumn.from_texts
+        return neighbours_design_effect([outcomes_in_order(values)], sizes)
 
-    def hints(self, outcomes: Outcomes, layout: Layout, known: ModelBaseline | None) -> tuple[Hint, ...]:
-        found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
-        if known is None:
-            of_names = outcomes.plan.group_column is not None
-            each_has_one = of_names and rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
-            told = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
-            return (*hints_of_segments(None, found), *([_of_groups(told)] if each_has_one else []))
-        before = {cut: {label: each.rows for label, each in of.items()} for cut, of in known.segments.items()}
-        hints = (*hints_of_segments(before, found), *(() if self.as_service else Hint.of_unread(known.constraints)))
-        if not self.as_service and not known.reported and not known.estimates:
-            hints += (LIMITS_ALONE,)
-        if known.has_fewer_names(outcomes):
-            now, of_known = map(percent, (outcomes.share_named, known.named))
-            hints += (_of_groups(MISSES_NAMES.format(name=known.group_column, now=now, before=of_known)),)
-        elif known.misses_names(outcomes):
-            hints += (_of_groups(OWN_NAMES.format(name=known.group_column, how="as in the baseline, where it did")),)
-        return hints
-
-    def pinned_down(
-        self, results: tuple[CheckResult, ...], state: Outcomes, known: ModelBaseline, data: Dataset, *_: object
-    ) -> tuple[CheckResult, ...]:
-        """The results; violations with the segment and the origin of the loss, if it has one: of wrong answers, or of
-        large errors. Source: D4.19."""
-        source, evidence, cuts = known.source, known.evidence, tuple[float, ...]()
-        asked = self.find_causes and not self.as_service and any(each.is_violation for each in results)
-        if not asked or source is None or evidence is None:
-            return results
-        if isinstance(evidence, RegressionEvidence):
-            rmse = METRICS[self.plan.problem_type].get("rmse")(evidence).value or 1.0
-            cuts = tuple(part * rmse for part in PARTS)
-
-        def marked(side: OutcomeDataset, rows: int) -> Marked:
-            if (where := side.source) is None:
-                raise BadInput("prepared outcomes are not read again")
-            mark = OutcomeMark(side.decoder, self.plan, where.columns, side.raw.schema, cuts)
-            names = where.dataset.names
-            return Marked(where.dataset, mark, rows, frozenset(names[at] for at, _ in (where.columns or {}).values()))
-
-        def opened(held: ExitStack) -> tuple[Marked, Marked]:
-            now = self._outcomes(data)
-            before = held.enter_context(source())
-            addresses: Any = now.source.addresses if now.source is not None else {}
-            return marked(now, state.item_count), marked(self._outcomes(before, **addresses), known.rows or 0)
-
-        level, hide = self.false_alarm_budget, self.hide_values
-        return with_causes(results, {LOSS: opened}, lambda _: (LOSS,), level, hide_values=hide)
-
-    def _outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
+    def read_outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
         """The outcomes of a data set. A data set that was not prepared must have the column names of `outcomes`."""
         return data if isinstance(data, OutcomeDataset) else outcomes(data, self.plan, **columns)
 
@@ -287,12 +339,6 @@ class ModelQualityMonitor(Monitor):
     ) -> tuple[PublishedMetric, ...]:
         """The defined metrics, by their names in statistics.json and metrics.json."""
         return (*published_of(measurement), violation_count(results))
-
-    def page(self, measurement: Measurement, results: tuple[CheckResult, ...], *_: object) -> Page:
-        return page_of(measurement, results, hide_values=self.hide_values)
-
-    def summary(self, outcomes: Outcomes, measurement: Measurement, *_: object) -> Summary:
-        return summary_of(measurement, hide_values=self.hide_values)
 
     def table(self, documents: Documents) -> Table:
         return table_of(documents[2].metrics, "value", "standard_deviation", "interval", "n")

@@ -60,7 +60,7 @@ from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.storage.files import Named, is_ours
 
 if TYPE_CHECKING:
-    from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+    from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 
 log = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ from spark_model_monitor.monitors.data_quality.documents import MAX_DOMAIN_SIZE,
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.pictures import overlay_of
 from spark_model_monitor.monitors.data_quality.segments import parts_of, told_of
-from spark_model_monitor.monitors.protocol import violated
+from spark_model_monitor.monitors.protocol import Sample, violated
 from spark_model_monitor.reports.history.archive import from_parquet, path_of
 from spark_model_monitor.reports.history.baselines import of_files, of_run, shares_at
 from spark_model_monitor.reports.history_page.past_run import PastRun, read_run
@@ -116,7 +116,8 @@ class Compared:
                 f"{after.path}: has no features, which constraints are held against; name a run of data quality"
             )
         profile = after.profile or profile_of(after.statistics)  # type: ignore[arg-type]  # one of them is there
-        results = monitor.check(profile, monitor.metrics(profile), _baseline(self.before.path))
+        sample = Sample(profile, monitor.metrics(profile))
+        results = monitor.judge(sample, _baseline(self.before.path)).results
         return results if after.profile is not None else tuple(map(_as_documents_tell, results))
 
     def plain(self) -> dict[str, Any]:

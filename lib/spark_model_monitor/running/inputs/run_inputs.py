@@ -25,8 +25,8 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import function_of

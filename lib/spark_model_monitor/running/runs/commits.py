@@ -26,9 +26,9 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.outcome import Outcome, worst_outcome
 from spark_model_monitor.documents.run_description import RunDescription, moment
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE, Past, together
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
@@ -300,11 +300,12 @@ class _Together:
 
     def has_odd(self, place: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
         """Whether this commit, or another one's rows, violates the constraints that the others suggest."""
-        known, rows = self.beside(place, aside), rows or self.commits[place]
-        if known is None:
+        baseline = self.beside(place, aside)
+        rows = rows or self.commits[place]
+        if baseline is None:
             return False
-        results = self.monitor.check(rows.state, rows.metrics, self.monitor.grouped(known, rows.state, rows.runs))
-        return any(each.status is CheckStatus.VIOLATED for each in results)
+        judgement = self.monitor.judge(rows.sample(), baseline)
+        return any(each.status is CheckStatus.VIOLATED for each in judgement.results)
 
     def _known(self, profile: Profile) -> QualityBaseline:
         constraints = self.monitor.constraints(profile)

@@ -20,7 +20,7 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.outcome import outcome_of_count
 from spark_model_monitor.documents.run_description import RunDescription, moment, time_of
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadState, NoData
-from spark_model_monitor.monitors.data_quality.comparison import QualityBaseline
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import holding_alerts, path_of
 from spark_model_monitor.reports.history.baselines import state_below

@@ -16,7 +16,7 @@ from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
-from spark_model_monitor.monitors.protocol import Monitor
+from spark_model_monitor.monitors.protocol import Monitor, Sample
 from spark_model_monitor.progress import counted
 from spark_model_monitor.reports.history.archive import (
     FOLDER,
@@ -78,7 +78,9 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     metrics = monitor.metrics(state)
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    files |= {path_of(type(state)): to_parquet(state), **summary_file(monitor.summary(state, metrics, None))}
+    files[path_of(type(state))] = to_parquet(state)
+    judgement = monitor.judge(Sample(state, metrics), None)
+    files |= summary_file(judgement.summary())
     requests = sum_of_requests(paths)
     if requests.count:
         files |= request_files(requests)

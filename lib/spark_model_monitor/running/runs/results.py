@@ -26,7 +26,16 @@ from spark_model_monitor.documents.outcome import (
 from spark_model_monitor.documents.page import NOTHING_AROUND, Around, Headline, Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, BaselineReference, RunContext, RunDescription
 from spark_model_monitor.errors import ViolationsFound
-from spark_model_monitor.monitors.protocol import Judged, Monitor, PublishedMetric, StoredBaseline
+from spark_model_monitor.monitors.protocol import (
+    TOLD,
+    Judged,
+    Judgement,
+    Layout,
+    Monitor,
+    PublishedMetric,
+    Sample,
+    StoredBaseline,
+)
 from spark_model_monitor.reports.history.archive import (
     parts_file,
     path_of,
@@ -122,6 +131,10 @@ class Baseline(AsTables):
         """How the parts of the data vary. None if it was not computed."""
         return self.monitor.variation(self.state, self.runs) if any(each.runs for each in self.runs) else None
 
+    def sample(self, layout: Layout = TOLD) -> Sample:
+        """What a monitor judges. layout: how the columns got their names."""
+        return Sample(self.state, self.metrics, layout, self.runs, self.judged, self.checks)
+
     @property
     def statistics(self) -> Any:
         """statistics.json, which describes the data, for monitors that have it."""
@@ -160,7 +173,7 @@ class Baseline(AsTables):
 
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
-        page = self.monitor.page(self.metrics, (), self.state, None)
+        page = self.monitor.judge(self.sample(), None).page(())
         described = self.described("baseline", self.constraints)
         with_account = page_of_run(page, described, self.ledger, hints=self.hints)
         return Report(with_account)
@@ -179,7 +192,7 @@ class Baseline(AsTables):
         suggested = getattr(self, "constraints", None)  # an estimate has no constraints
         files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
-        files |= summary_file(self.monitor.summary(self.state, self.metrics, None))
+        files |= summary_file(self.monitor.judge(self.sample(), None).summary())
         files |= self.monitor.files(self.metrics)
         if self.variation is not None:
             files |= parts_file(self.variation)
@@ -266,10 +279,10 @@ class Findings(AsTables):
         The constraints that the window was compared with.
     hints : tuple of Hint
         What looks wrong but breaks no constraint, such as two swapped columns.
-    budget : BudgetLedger, optional
-        How the checks share the false-alarm budget. None if chance is not allowed for.
     known : StoredBaseline, optional
-        The baseline that the window was compared with, for the report. None for the very first run.
+        The baseline that the window was compared with. None for the very first run.
+    judgement : Judgement
+        What the monitor says of the window: the source of the report, and of the budget.
 
     Examples
     --------
@@ -289,8 +302,13 @@ class Findings(AsTables):
     current: Baseline
     constraints: Any
     hints: tuple[Hint, ...] = ()
-    budget: BudgetLedger | None = None
     known: StoredBaseline | None = None
+    judgement: Judgement = field(kw_only=True)
+
+    @property
+    def budget(self) -> BudgetLedger | None:
+        """How the checks share the false-alarm budget. None if chance is not allowed for."""
+        return self.judgement.budget
 
     @cached_property
     def published(self) -> tuple[PublishedMetric, ...]:
@@ -377,8 +395,7 @@ class Findings(AsTables):
 
     @cached_property
     def _own_page(self) -> tuple[Page, Headline]:
-        current = self.current
-        return current.monitor.page(current.metrics, self.results, current.state, self.known), self.headline()
+        return self.judgement.page(self.results), self.headline()
 
     def headline(self, *, with_values: bool = True) -> Headline:
         """What changed, since when, by how much. with_values: whether to show values of records."""
@@ -415,9 +432,7 @@ class Findings(AsTables):
 
     def tables(self) -> dict[str, bytes]:
         """summary.parquet and checks.parquet by name."""
-        current = self.current
-        summary = current.monitor.summary(current.state, current.metrics, self.known)
-        return summary_file(summary, self.results) | checks_file(self.results)
+        return summary_file(self.judgement.summary(), self.results) | checks_file(self.results)
 
     def write(
         self,

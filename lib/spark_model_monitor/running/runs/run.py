@@ -30,7 +30,7 @@ from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, wr
 from spark_model_monitor.data.reading.listing import faulty_files_named, require_unchanged
 from spark_model_monitor.data.records.refusals import Refusal, remedy
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.check_results import CheckResult, Hint, in_alarms
+from spark_model_monitor.documents.check_results import Hint, in_alarms
 from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment
 from spark_model_monitor.errors import (
     NO_DATA,
@@ -142,9 +142,9 @@ def run_baseline(
         require_columns(dataset.names)  # in a window, an extra column is a violation
         baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
-        hints = _hinted(monitor, baseline, dataset, None)
-        baseline.hints.extend(hints)
-        for broken in (each for each in monitor.answered(baseline.judged, baseline.checks)[0] if each.is_violation):
+        judgement = monitor.judge(baseline.sample(_layout(dataset, baseline.ledger)), None)
+        baseline.hints.extend(_log_hints(judgement.hints))
+        for broken in (each for each in judgement.results if each.is_violation):
             log.warning("%s: %s", broken.feature, broken.reason)
         return baseline
 
@@ -244,36 +244,35 @@ def run_monitoring(
         return judged(current, dataset, as_read)
 
     def judged(current: Baseline, dataset: Dataset | None, as_read: Dataset | None) -> Findings:
-        results: tuple[CheckResult, ...] = ()
-        runs, current, beside = current.runs, replace(current, runs=()), known
-        if known is not None:
-            if matched_by := current.ledger.matched_by:
-                log.info(
-                    "%s records: columns matched with the baseline's by %s",
-                    f"{current.ledger.kept:,}",
-                    matched_by.value,
-                )
-            beside = monitor.grouped(known, current.state, runs)
-            results = monitor.check(current.state, current.metrics, beside, _layout(dataset, current.ledger))
-        results = (*results, *monitor.answered(current.judged, current.checks)[0])
+        if known is not None and (matched_by := current.ledger.matched_by):
+            log.info(
+                "%s records: columns matched with the baseline's by %s", f"{current.ledger.kept:,}", matched_by.value
+            )
+        judgement = monitor.judge(current.sample(_layout(dataset, current.ledger)), known)
+        current = replace(current, runs=())
+        results = judgement.results
         if decisions:
             from spark_model_monitor.documents.alerts import accepted
 
             results = accepted(results, decisions)
-        results = results if beside is None else monitor.in_words(results, current.state, beside)
-        results = in_alarms(results, since or {})
-        if beside is not None and as_read is not None:
-            results = monitor.pinned_down(results, current.state, beside, as_read, output_path)
-        over: tuple[Hint, ...] = ()
+        results = in_alarms(judgement.write_sentences(results), since or {})
+        if as_read is not None:
+            results = judgement.find_causes(results, as_read, output_path)
+        hints = judgement.hints
         if since:
             from spark_model_monitor.documents.alerts import ended
 
             began = window.start if window is not None else context.start if context is not None else None
-            over = ended(results, since, moment(began) if began is not None else None)
-        hints = _hinted(monitor, current, dataset, beside, over)
-        constraints = current.constraints if beside is None else beside.constraints
-        budget = None if beside is None else monitor.budget(current.state, beside)
-        return Findings(monitor.violations(results), results, current, constraints, hints, budget, beside)
+            hints = (*ended(results, since, moment(began) if began is not None else None), *hints)
+        return Findings(
+            violations=monitor.violations(results),
+            results=results,
+            current=current,
+            constraints=current.constraints if known is None else known.constraints,
+            hints=_log_hints(hints),
+            known=judgement.baseline,
+            judgement=judgement,
+        )
 
     if isinstance(data, Baseline):
         return judged(data, None, None)
@@ -467,15 +466,8 @@ def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunCon
     )
 
 
-def _hinted(
-    monitor: Monitor, current: Baseline, data: Dataset | None, known: StoredBaseline | None, over: tuple[Hint, ...] = ()
-) -> tuple[Hint, ...]:
-    """What looks wrong with the data, and which alarms are over; also logged."""
-    hints = (
-        *over,
-        *monitor.hints(current.state, _layout(data, current.ledger), known),
-        *monitor.answered(current.judged, current.checks)[1],
-    )
+def _log_hints(hints: tuple[Hint, ...]) -> tuple[Hint, ...]:
+    """The same hints, once they are logged."""
     for hint in hints:
         log.warning("%s", hint.description)
     return hints

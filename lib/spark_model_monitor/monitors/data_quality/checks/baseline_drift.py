@@ -67,9 +67,10 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     reason = why_type_forbids(feature)
     if reason is not None:
         return Finding.not_judged(threshold, reason)
-    if feature.growth and not feature.against and PREVIOUS in feature.judged_references:
+    in_baseline = feature.known
+    if in_baseline.growth and not feature.against and PREVIOUS in in_baseline.judged_references:
         return Finding.not_judged(threshold, GROWS)
-    if feature.calibration is not None and feature.rises and not feature.is_drift_requested:
+    if feature.calibration is not None and in_baseline.rises and not in_baseline.is_drift_requested:
         return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
@@ -78,7 +79,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     finding = judged(compared, threshold, baseline, current).but(direction=direction)
     if calibration is None:
         return finding
-    column = calibration.columns.get((feature.against or BASELINE, feature.constraints.name))
+    column = calibration.columns.get((feature.against or BASELINE, feature.name))
     if column is None:
         return finding
     finding = verdict(finding, threshold, column, calibration, settings.change_that_matters)
@@ -90,7 +91,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
 def _not_compared(feature: FeatureComparison, threshold: float, reason: str) -> Finding:
     """Where the distributions can't be compared: by nature, as of values that are too many, or so that nobody can tell."""
     finding = Finding.not_judged(threshold, reason)
-    if feature.calibration is None or feature.is_drift_requested:
+    if feature.calibration is None or feature.known.is_drift_requested:
         return finding
     if not (feature.baseline.is_never_compared or feature.now.is_never_compared):
         return finding.unsure(reason, MEND_BASELINE)

@@ -44,7 +44,11 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     present = feature.current.num_present
     if not present:
         return Finding.not_judged(threshold, NO_VALUES)
-    if feature.growth and feature.calibration is not None and "domain_content_threshold" in feature.suggested_limits:
+    if (
+        feature.known.growth
+        and feature.calibration is not None
+        and "domain_content_threshold" in feature.suggested_limits
+    ):
         return Finding.not_judged(threshold, GROWS)
     bounds = _in_domain(feature)
     if bounds is None:
@@ -73,7 +77,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
 
 def _in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
     """Bounds for the number of present values in the domain; None if unknown."""
-    domain, frequencies = feature.domain, feature.current.frequencies
+    domain, frequencies = feature.known.domain, feature.current.frequencies
     if frequencies is not None:
         return _bounds(frequencies, domain)
     if feature.current.is_numeric and not _has_number(domain):

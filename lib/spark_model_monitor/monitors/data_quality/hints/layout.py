@@ -83,7 +83,7 @@ def segments(seen: Seen) -> Said:
     Source: D4.13.
     """
     compared = seen.compared
-    first = compared.before if compared is not None else seen.profile
+    first = compared.baseline.profile if compared is not None else seen.profile
     if first is not None and first.features and "segments" in first.features[0].states:
         from spark_model_monitor.monitors.segments import hints_of_segments
 

@@ -38,8 +38,9 @@ def other_numbers(data: Seen) -> Said:
     Source: M16, C11.34.
     """
     baseline_counts = {}
-    if data.compared is not None and data.compared.before is not None:
-        baseline_counts = {feature.name: _count_other_numbers(feature) for feature in data.compared.before.features}
+    baseline = data.compared.baseline.profile if data.compared is not None else None
+    if baseline is not None:
+        baseline_counts = {feature.name: _count_other_numbers(feature) for feature in baseline.features}
     # Columns that are written so, and not in the baseline
     counts = {}
     for feature in data.profile.features:

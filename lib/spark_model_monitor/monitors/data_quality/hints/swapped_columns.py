@@ -171,7 +171,7 @@ def _columns(seen: Seen) -> Iterator[Column]:
         if feature.unmatched is None:
             sides = Values.of(feature.baseline), Values.of(feature.now)
             if sides[0] is not None and sides[1] is not None:
-                yield Column(number, feature.constraints.name, sides[0], sides[1])
+                yield Column(number, feature.name, sides[0], sides[1])
 
 
 def _gap(one: Column, other: Column) -> float | None:

@@ -75,12 +75,12 @@ def fewer_missing(seen: Seen) -> Said:
     for feature in seen.compared.features if seen.compared is not None else ():
         before = feature.baseline
         now = feature.now
-        if feature.is_drift_tested or not before.rows or not now.rows:
+        if feature.known.is_drift_tested or not before.rows or not now.rows:
             continue
         gap = now.present / now.rows - before.present / before.rows
         p = chance_of_more(before.present, before.rows, now.present, now.rows)
         if gap >= LEAST_EFFECT and p <= NEARLY_CERTAIN:
-            missing_by_feature[feature.constraints.name] = (now.rows - now.present, now.rows)
+            missing_by_feature[feature.name] = (now.rows - now.present, now.rows)
     if missing_by_feature:
         said = f"fewer values are missing than in the baseline: {listed(missing_by_feature)}"
         yield missing_by_feature, f"{said}; is there a default in their place?"
@@ -94,15 +94,15 @@ def follows_the_clock(seen: Seen) -> Said:
     """
     features = seen.compared.features if seen.compared is not None else ()
     found = [each for each in features if each.season and each.season.learnt and each.season.stands_out]
-    names = [each.constraints.name for each in found]
+    names = [each.name for each in found]
     if not names:
         return
     which = some_of([*map(repr, names)], NAMED)
     said = f"held against this hour of earlier days, which the baseline is unlike: {which}"
-    moved = [each.constraints.name for each in found if each.season is not None and each.season.like != CLOCK_DAY]
+    moved = [each.name for each in found if each.season is not None and each.season.like != CLOCK_DAY]
     if moved:
         said += f"; {', '.join(map(repr, moved[:NAMED]))} at another hour than before: clocks were put forward or back, it seems"
-    alone = [each.constraints.name for each in found if _has_one_value(each)]
+    alone = [each.name for each in found if _has_one_value(each)]
     if alone:
         said += f"; {', '.join(map(repr, alone[:NAMED]))} has one value at each hour: leave it out, it says nothing but the time"
     yield names, said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -62,11 +63,11 @@ from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.page import PARTS_OF_A_CLASS, page_of
 from spark_model_monitor.monitors.predictors.errors import NO_ERROR_MODEL
 from spark_model_monitor.monitors.protocol import (
-    TOLD,
     Finding,
-    Layout,
+    Judgement,
     Monitor,
     PublishedMetric,
+    Sample,
     Scanned,
     violation_count,
 )
@@ -117,8 +118,70 @@ class EstimatedMeasurement:
     reference_rows: int
 
 
+@dataclass(frozen=True)
+class EstimateJudgement(Judgement[ModelBaseline]):
+    """What a monitor of estimated quality says of a sample's predictions."""
+
+    monitor: EstimatedQualityMonitor
+    sample: Sample[EstimatedOutcomes, EstimatedMeasurement]
+    baseline: ModelBaseline | None
+
+    @cached_property
+    def results(self) -> tuple[CheckResult, ...]:
+        if self.baseline is None:
+            return ()
+        monitor, estimated_metrics = self.monitor, self.sample.metrics
+        if estimated_metrics.calibration.problem is not None:
+            reason = f"nothing is estimated: {estimated_metrics.calibration.problem}"
+            return tuple(
+                Finding.not_judged(entry.threshold, None)
+                .unsure(reason, "make the baseline again, with enough scores that are probabilities")
+                .result(entry.comparison_operator.value, metric=PREFIX + name)
+                for name, entry in self.baseline.limits(monitor.plan.problem_type).items()
+            )
+        measurement = estimated_metrics.measurement
+        plain = {name.removeprefix(PREFIX): measured for name, measured in measurement.metrics.items()}
+        results = check_all(
+            replace(measurement, metrics=plain),
+            self.baseline,
+            budget=monitor.false_alarm_budget,
+            min_samples=monitor.min_samples,
+            hide_values=monitor.hide_values,
+        )
+        return tuple(_as_estimate(result) for result in results)
+
+    @property
+    def budget(self) -> BudgetLedger | None:
+        if self.baseline is None:
+            return None
+        return ledger_of(self.baseline, self.monitor.plan.problem_type, self.monitor.false_alarm_budget)
+
+    def page(self, results: tuple[CheckResult, ...]) -> Page:
+        page = page_of(self.sample.metrics.measurement, results, hide_values=self.monitor.hide_values)
+        *sections, _reading = page.sections
+        check = self.sample.metrics.calibration
+        if check.problem is not None:
+            sections.insert(0, PageSection("No estimate", (f"Nothing is estimated: {check.problem}.",)))
+        if len(check.rows):
+            points = tuple(zip(check.scores.tolist(), check.shares.tolist(), strict=True))
+            words = (
+                f"positive labels of the baseline by tenths of its rows, on average {check.error:.3f} from the diagonal and "
+                f"{check.left:.3f} from the calibration that the estimate rests on"
+            )
+            chart = CurveChart(
+                "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
+            )
+            sections.append(PageSection("What a score is worth", (chart,)))
+        how = READING_NUMBERS if self.monitor.plan.is_regression else READING
+        reading = PageSection("How to read this", how, folded=True)
+        return replace(page, title="Estimated model quality", sections=(*sections, reading))
+
+    def summary(self) -> Summary:
+        return summary_of(self.sample.metrics.measurement)
+
+
 @dataclass(frozen=True, slots=True)
-class EstimatedQualityMonitor(Monitor):
+class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, ModelBaseline]):
     """Estimates model quality before labels arrive, from the scores or from a model of the errors.
 
     Parameters
@@ -302,32 +365,12 @@ class EstimatedQualityMonitor(Monitor):
         baseline = ModelBaseline.from_documents(constraints, statistics, state, copy)
         return replace(baseline, segments={})  # estimates are for all rows only
 
-    def check(
-        self, state: EstimatedOutcomes, found: EstimatedMeasurement, known: ModelBaseline, _: Layout = TOLD
-    ) -> tuple[CheckResult, ...]:
-        if self.plan.is_regression:
-            known = _of_errors_alone(known)
-        if found.calibration.problem is not None:
-            reason = f"nothing is estimated: {found.calibration.problem}"
-            return tuple(
-                Finding.not_judged(entry.threshold, None)
-                .unsure(reason, "make the baseline again, with enough scores that are probabilities")
-                .result(entry.comparison_operator.value, metric=PREFIX + name)
-                for name, entry in known.limits(self.plan.problem_type).items()
-            )
-        plain = {name.removeprefix(PREFIX): measured for name, measured in found.measurement.metrics.items()}
-        results = check_all(
-            replace(found.measurement, metrics=plain),
-            known,
-            budget=self.false_alarm_budget,
-            min_samples=self.min_samples,
-            hide_values=self.hide_values,
-        )
-        return tuple(_as_estimate(result) for result in results)
-
-    def budget(self, state: EstimatedOutcomes, known: ModelBaseline) -> BudgetLedger | None:
-        known = _of_errors_alone(known) if self.plan.is_regression else known
-        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget)
+    def judge(
+        self, sample: Sample[EstimatedOutcomes, EstimatedMeasurement], baseline: ModelBaseline | None
+    ) -> EstimateJudgement:
+        if baseline is not None and self.plan.is_regression:
+            baseline = _of_errors_alone(baseline)
+        return EstimateJudgement(self, sample, baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
@@ -337,29 +380,6 @@ class EstimatedQualityMonitor(Monitor):
     ) -> tuple[PublishedMetric, ...]:
         """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
         return (*published_of(found.measurement), violation_count(results))
-
-    def page(self, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object) -> Page:
-        page = page_of(found.measurement, results, hide_values=self.hide_values)
-        *sections, _reading = page.sections
-        check = found.calibration
-        if check.problem is not None:
-            sections.insert(0, PageSection("No estimate", (f"Nothing is estimated: {check.problem}.",)))
-        if len(check.rows):
-            points = tuple(zip(check.scores.tolist(), check.shares.tolist(), strict=True))
-            words = (
-                f"positive labels of the baseline by tenths of its rows, on average {check.error:.3f} from the diagonal and "
-                f"{check.left:.3f} from the calibration that the estimate rests on"
-            )
-            chart = CurveChart(
-                "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
-            )
-            sections.append(PageSection("What a score is worth", (chart,)))
-        how = READING_NUMBERS if self.plan.is_regression else READING
-        reading = PageSection("How to read this", how, folded=True)
-        return replace(page, title="Estimated model quality", sections=(*sections, reading))
-
-    def summary(self, state: EstimatedOutcomes, found: EstimatedMeasurement, *_: object) -> Summary:
-        return summary_of(found.measurement)
 
     def table(self, documents: tuple[EstimatedQuality]) -> Table:
         return table_of(documents[0].metrics, "value", "interval", "n")

@@ -15,7 +15,7 @@ Source: D4.9.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -42,21 +42,16 @@ GUARDS: Registry[Guard] = Registry("guard")
 
 def evidence_of(feature: FeatureComparison) -> Mapping[str, Evidence]:
     """The evidence of the guards on a feature, by check name; empty if the baseline's states are unavailable."""
-    if not feature.evidence:
-        feature.evidence.append(dict(_seen_by_guards(feature)))
-    return feature.evidence[0]
-
-
-def _seen_by_guards(feature: FeatureComparison) -> Iterator[tuple[str, Evidence]]:
     before = feature.before
-    if before is None or not feature.is_compared:
-        return
-    alone = feature.has_independent_rows
+    if before is None or not feature.known.is_compared:
+        return {}
+    evidence_by_check = {}
     for guard in _asked(before):
-        found = guard.function(feature, before)
-        if found is not None:
-            found.is_alien |= alone
-            yield guard.name, found
+        evidence = guard.function(feature, before)
+        if evidence is not None:
+            evidence.is_alien |= feature.has_independent_rows
+            evidence_by_check[guard.name] = evidence
+    return evidence_by_check
 
 
 @once

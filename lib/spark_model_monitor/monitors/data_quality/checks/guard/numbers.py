@@ -58,11 +58,11 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     Source: D4.9.
     """
     old, sketch = before.moments, before.kll
-    tested = feature.settings.rows_are_independent and feature.is_drift_calibrated
+    tested = feature.settings.rows_are_independent and feature.known.is_drift_calibrated
     if tested or not has_numbers(before, feature.current) or old is None or sketch is None:
         return None
     width = old.maximum - old.minimum
-    if not 0 < width < math.inf or why_always_new(before) or feature.rises:
+    if not 0 < width < math.inf or why_always_new(before) or feature.known.rises:
         return None
     first, last = sketch.quantile(0.1), sketch.quantile(0.9)
     tail, inner = max(old.maximum - last, first - old.minimum), last - first

@@ -37,7 +37,7 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     what = "mean length of the texts"
     if recognise_dates(before):  # a later month may have a longer name
         return None
-    if feature.growth:  # later names may be longer
+    if feature.known.growth:  # later names may be longer
         return None
     if shapes := _free_text_shapes(feature, before):
         return of_means(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
@@ -65,7 +65,7 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
     Source: D4.9.
     """
-    if feature.growth:
+    if feature.known.growth:
         return None
     shapes = _free_text_shapes(feature, before)
     if shapes is None:

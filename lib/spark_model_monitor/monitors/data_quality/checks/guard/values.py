@@ -144,9 +144,10 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
     Source: D4.9.
     """
     states = find_row_repeats(comparison)
-    if states is None or comparison.before is None:
+    before = comparison.baseline.profile
+    if states is None or before is None:
         return None
-    rows = comparison.before.item_count, comparison.current.item_count
+    rows = before.item_count, comparison.current.item_count
     surplus = estimate_surplus_rows(*states, rows, _squared_distances(comparison))
     if surplus is None:
         return None
@@ -163,7 +164,7 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
 
 def find_row_repeats(comparison: Comparison) -> tuple[RowRepeats, RowRepeats] | None:
     """The kinds of rows of the baseline and the window, if both are known and have the same columns."""
-    before, now = comparison.before, comparison.current
+    before, now = comparison.baseline.profile, comparison.current
     if before is None or [each.name for each in before.features] != [each.name for each in now.features]:
         return None
     states = [profile.features[0].state(RowRepeats) for profile in (before, now) if profile.features]
@@ -173,7 +174,7 @@ def find_row_repeats(comparison: Comparison) -> tuple[RowRepeats, RowRepeats] | 
 
 def _squared_distances(comparison: Comparison) -> float:
     """The sum of the squared distances from the baseline, beyond chance, of the columns whose drift is judged."""
-    calibration = comparison.known[0] if comparison.known else None
+    calibration = comparison.calibration
     squared = 0.0
     for (reference, _), column in calibration.columns.items() if calibration is not None else ():
         if reference == BASELINE and column.samples is not None and column.distance is not None:
@@ -201,15 +202,18 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
 
     Source: D4.20.
     """
-    counts, growth = exact_counts(feature.current), feature.growth
+    counts, growth = exact_counts(feature.current), feature.known.growth
     if growth is None or counts is None or not counts.total:
         return None
     if recognise_dates(before):
         return None
     of_parts, rows_of_parts = growth[0], np.full(len(growth[0]), before.num_present / 2 / len(growth[0]))
-    of_windows, rows_of_windows = growth_of(feature.whole.history.get(PREVIOUS), feature.constraints.name) or ((), ())
+    of_windows, rows_of_windows = growth_of(feature.whole.baseline.history.get(PREVIOUS), feature.name) or (
+        (),
+        (),
+    )
     new, rows = np.concatenate((of_parts, of_windows)), np.concatenate((rows_of_parts, rows_of_windows))
-    earlier = feature.references.get(PREVIOUS)
+    earlier = feature.known.references.get(PREVIOUS)
     new_ones = new_values(feature.now, feature.baseline, earlier)
     is_known = earlier is not None or 2 * sum(counts.counts[value] for value in new_ones) > counts.total
     found, since = len(new_ones), 0 if is_known else before.num_present

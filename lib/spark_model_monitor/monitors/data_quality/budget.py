@@ -1,0 +1,125 @@
+"""How a run's checks share its budget of false alarms, and how noise is allowed for in each of them. Pure.
+
+Source: D4.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spark_model_monitor.documents.check_results import BudgetLedger, Family
+from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.monitors.data_quality.calibration import Calibration, ColumnRequest, columns_of, with_adjusted
+from spark_model_monitor.monitors.data_quality.checks import guard
+from spark_model_monitor.monitors.data_quality.checks.baseline_drift import why_not_compared
+from spark_model_monitor.monitors.data_quality.checks.guard import Evidence
+from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats
+from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
+from spark_model_monitor.monitors.data_quality.distributions import BASELINE, GROWS
+from spark_model_monitor.monitors.data_quality.documents import (
+    BETWEEN,
+    COMPLETENESS,
+    CONTENTS,
+    DRIFT,
+    PREDICTIONS,
+    SEGMENTS,
+    VOLUME,
+)
+from spark_model_monitor.statistics.verdicts.multiplicity import shared
+
+LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
+"""The limits of each family, by their names in the settings."""
+
+
+def calibrate(comparison: Comparison) -> Calibration | None:
+    """How noise is allowed for in a run; None if it isn't."""
+    if not comparison.monitoring.is_calibrated or comparison.exact_classes:
+        return None
+    # Guards first: their number is part of the budget
+    evidence = {feature.name: guard.evidence_of(feature) for feature in comparison.features}
+    requests: dict[tuple[str, str], ColumnRequest] = {}
+    for feature in comparison.features:
+        requests |= _request_references(comparison, feature)
+        requests |= _request_segments(comparison, feature)
+    # All columns together, which is faster than one by one
+    columns = zip(requests, columns_of([*requests.values()]), strict=True)
+    by_reference = {key: column for key, column in columns if column is not None}
+    return Calibration(share_budget(comparison, evidence), with_adjusted(by_reference), evidence)
+
+
+def _request_references(comparison: Comparison, feature: FeatureComparison) -> dict[tuple[str, str], ColumnRequest]:
+    """The tests of a feature's drift from each of its references."""
+    known = feature.known
+    history = comparison.baseline.history
+    requests = {}
+    for reference in known.judged_references:
+        grows = reference == BASELINE and known.growth is not None
+        past = None if grows else known.past(reference)
+        unfit = history[reference].unfit.get(feature.name) if reference in history else None
+        requests[reference, feature.name] = ColumnRequest(
+            *feature.sides(reference),
+            feature.groups,
+            known.family,
+            GROWS if grows else unfit,
+            tested=comparison.monitoring.rows_are_independent and not grows,
+            past=past,
+            others=comparison.others(reference) if past is not None else None,
+            known=None if reference == BASELINE else feature.baseline,
+            follows_values=reference == BASELINE,
+            group_column=feature.suspected_group_column,
+        )
+    return requests
+
+
+def _request_segments(comparison: Comparison, feature: FeatureComparison) -> dict[tuple[str, str], ColumnRequest]:
+    """The tests of a feature's drift in each segment of the rows."""
+    requests = {}
+    for cut, labels in feature.segments.items():
+        for label in labels:
+            part = feature.in_segment(cut, label)
+            if why_not_compared(part.baseline, part.now):
+                continue
+            requests[label, feature.name] = ColumnRequest(
+                part.baseline,
+                part.now,
+                feature.groups,
+                SEGMENTS,
+                tested=comparison.monitoring.rows_are_independent,
+                past=feature.known.past_in(label),
+                others=comparison.others(BASELINE),
+            )
+    return requests
+
+
+def share_budget(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evidence]]) -> BudgetLedger:
+    """How the families of checks that run share the budget. evidence: of the guards, by feature.
+
+    A limit that a person wrote or edited is judged as written and takes no part.
+    """
+    settings = comparison.monitoring
+    num_tests = _count_tests(comparison, evidence)
+    running = {family: count for family, count in num_tests.items() if count}
+    levels = shared(settings.false_alarm_budget, tuple(running))
+    families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
+    return BudgetLedger(
+        false_alarm_budget=settings.false_alarm_budget, rows=Rows(settings.rows).value, families=families
+    )
+
+
+def _count_tests(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evidence]]) -> dict[str, int]:
+    """The number of tests in each family."""
+    features = comparison.features
+    num_tests = dict.fromkeys((DRIFT, PREDICTIONS), 0)
+    for feature in features:
+        num_tests[feature.known.family] += len(feature.known.judged_references)
+    for family, limits in LIMITS.items():
+        num_tests[family] = sum(len(feature.suggested_limits.intersection(limits)) for feature in features)
+    num_tests[CONTENTS] += sum(map(len, evidence.values()))
+    num_tests[CONTENTS] += find_row_repeats(comparison) is not None
+    num_tests[SEGMENTS] = sum(len(labels) for feature in features for labels in feature.segments.values())
+    num_tests[BETWEEN] = len(comparison.pairs)
+    volume = comparison.volume
+    num_tests[VOLUME] = 0
+    if volume is not None:
+        num_tests[VOLUME] = (volume.usual is not None) + (volume.usual_gap is not None)
+    return num_tests

@@ -1,0 +1,427 @@
+"""What later data is compared with: a baseline's documents and states, and what earlier windows left. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from spark_model_monitor.documents.constraints import (
+    Constraints,
+    FeatureConstraints,
+    MonitoringConfig,
+    MonitoringSettings,
+    Role,
+)
+from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.data_quality.distributions import (
+    BASELINE,
+    CANNOT_TELL,
+    CHANGED,
+    OUTCOME,
+    PREVIOUS,
+    UNCHANGED,
+    WINDOW,
+    FeatureDistribution,
+    Past,
+    Variation,
+    among,
+    as_counted,
+    from_profile,
+    from_statistics,
+    growth_of,
+    may_rise,
+    new_values,
+    of_window,
+    together,
+)
+from spark_model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS
+from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
+from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
+from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, USUAL_NUMBERS, RequiredNumbers
+from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
+from spark_model_monitor.statistics.verdicts.variation import (
+    FEWEST_WINDOWS,
+    Raw,
+    group_size,
+)
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.dataset import Dataset
+    from spark_model_monitor.statistics.verdicts.clock import Season
+    from spark_model_monitor.statistics.verdicts.volume import Earlier, Volume
+
+
+NO_LIMITS: frozenset[str] = frozenset()
+
+NO_BASELINE = "neither statistics nor states of it were given"
+NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
+
+
+@dataclass(frozen=True)
+class QualityBaseline(StoredBaseline):
+    """What later data is compared with. distributions: by feature; the drift of a feature without one is not judged.
+
+    suggested_limits: the names of the limits that the baseline suggested, by feature. profile: the baseline's states; None
+    if unavailable. references: the other distributions to compare with, by name. history: how earlier windows varied from
+    each reference. volume: their numbers of rows and their freshness. seasons: what earlier windows show of features that
+    may follow the clock. attributions: each feature's share of the model's attributions. exact_classes: whether all
+    cells of a column of numbers have to be numbers, as in the service. source: opens the baseline's rows again; None if unknown.
+    """
+
+    constraints: Constraints
+    distributions: Mapping[str, FeatureDistribution]
+    suggested_limits: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    profile: Profile | None = None
+    references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
+    history: Mapping[str, Variation] = field(default_factory=dict)
+    volume: Volume | None = None
+    seasons: Mapping[str, Season] = field(default_factory=dict)
+    attributions: Mapping[str, float] = field(default_factory=dict)
+    exact_classes: bool = False
+    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def settings(self) -> Mapping[str, MonitoringSettings]:
+        """The settings in force for each feature."""
+        return self.constraints.settings_by_feature()
+
+    @cached_property
+    def monitoring(self) -> MonitoringSettings:
+        """The settings of the whole file."""
+        return self.constraints.monitoring
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the features, in the order of the baseline's columns."""
+        return tuple(feature.name for feature in self.constraints.features)
+
+    @cached_property
+    def required_numbers(self) -> RequiredNumbers:
+        """Which text columns are columns of numbers: those that constraints.json calls so, if half of their cells are numbers, or
+        as few as the type check allows.
+        """
+        if self.exact_classes:
+            return RequiredNumbers()
+        by_feature = dict.fromkeys(self.names, NEVER)
+        for feature in self.constraints.features:
+            if feature.inferred_type.is_numeric:
+                threshold = self.settings[feature.name].datatype_check_threshold
+                by_feature[feature.name] = min(threshold, LEAST_NUMBERS)
+        return RequiredNumbers(by_feature, USUAL_NUMBERS)
+
+    @cached_property
+    def features(self) -> tuple[BaselineFeature, ...]:
+        """Every feature of constraints.json, in its order."""
+        states = {feature.name: feature for feature in self.profile.features} if self.profile is not None else {}
+        return tuple(
+            BaselineFeature(self, constraints, self.settings[constraints.name], states.get(constraints.name))
+            for constraints in self.constraints.features
+        )
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """The features that are model outputs."""
+        return frozenset(each.name for each in self.constraints.features if each.role is Role.PREDICTION)
+
+    def without(self, excluded: Collection[str]) -> QualityBaseline:
+        """The baseline without the `excluded` features."""
+        kept = tuple(feature for feature in self.constraints.features if feature.name not in excluded)
+        return replace(self, constraints=self.constraints.model_copy(update={"features": kept}))
+
+    @property
+    def wanted_references(self) -> Mapping[str, frozenset[str]]:
+        """The references that a window is compared with, in addition to the baseline, and the features compared with
+        each: those with such a comparator, and catalogues that grow.
+        """
+        features: dict[str, set[str]] = {}
+        for name, settings in self.settings.items():
+            for comparator in settings.comparators or ():
+                features.setdefault(comparator.against, set()).add(name)
+        growing = {name for name in self.names if self.grows(name)}
+        if growing and self.follows_the_clock:
+            features.setdefault(PREVIOUS, set()).update(growing)
+        return {reference: frozenset(names) for reference, names in features.items() if reference != BASELINE}
+
+    def grows(self, feature: str) -> bool:
+        """Whether a feature got new values throughout the baseline's rows."""
+        return growth_of(self.history.get(BASELINE), feature) is not None
+
+    @property
+    def follows_the_clock(self) -> bool:
+        """Whether earlier windows of the same hour are references, without being named."""
+        return self.monitoring.is_calibrated and self.monitoring.comparators is None
+
+    def with_history(
+        self,
+        references: Mapping[str, Profile],
+        past: Mapping[str, Past],
+        seasons: Mapping[str, Season] | None = None,
+    ) -> QualityBaseline:
+        """The same baseline with earlier windows. references: sums of their states. past: their raw statistics, by
+        reference. seasons: of features that may follow the clock.
+        """
+        history = dict(self.history)
+        for reference, found in past.items():
+            before = history.get(reference, Variation())
+            history[reference] = replace(before, past=together(before.past, found))
+        read = self.required_numbers.read
+        distributions = {name: from_profile(read(profile)) for name, profile in references.items()}
+        return replace(self, references=distributions, history=history, seasons=seasons or {})
+
+    def with_volume(
+        self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
+    ) -> QualityBaseline:
+        """The same baseline with the row counts and the freshness of earlier windows: the members of `Volume`."""
+        from spark_model_monitor.statistics.verdicts.volume import Volume
+
+        return replace(self, volume=Volume(time, earlier, start, fresh))
+
+    def raw_statistics(
+        self,
+        profile: Profile,
+        violated: Collection[Violated] | None = None,
+        age: timedelta | None = None,
+        unsure: Collection[str] = (),
+    ) -> LeftBehind:
+        """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
+        row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
+        """
+        now = from_profile(self.required_numbers.read(profile))
+
+        def verdict_on(feature: str, reference: str = BASELINE) -> dict[str, Any]:
+            if violated is None:
+                return {}
+            key = (reference, feature) if reference in CLOCK else feature
+            if key in violated:
+                return {"alarmed": True, OUTCOME: CHANGED}
+            return {"alarmed": False, OUTCOME: CANNOT_TELL if feature in unsure else UNCHANGED}
+
+        # The features relative to each reference whose windows have a past of their own
+        statistics: list[tuple[str, str, Mapping[str, Any]]] = []
+        for reference, distributions in {BASELINE: self.distributions, **self.references}.items():
+            for feature, before in distributions.items():
+                grows = reference == PREVIOUS and self.grows(feature)
+                if feature not in now or not (grows or reference == BASELINE or reference in CLOCK):
+                    continue
+                raw = (
+                    self._compare_growing_texts(feature, before, now[feature])
+                    if grows
+                    else of_window(before, now[feature])
+                )
+                if raw is not None:
+                    statistics.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
+
+        # The number of rows, and the newest one
+        rows = {"rows": float(profile.item_count)}
+        row_statistics = {NUMBER_OF_ROWS: rows}
+        if age is not None:
+            from spark_model_monitor.statistics.verdicts.volume import in_minutes
+
+            row_statistics[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
+        statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
+        return tuple(statistics)
+
+    def _compare_growing_texts(
+        self, feature: str, before: FeatureDistribution, now: FeatureDistribution
+    ) -> Mapping[str, float] | None:
+        """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""
+        baseline = self.distributions.get(feature)
+        statistics = of_window(before, now)
+        if statistics is None:
+            return None
+        raw = of_window(among(before, baseline), among(now, baseline)) or statistics
+        return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": statistics["rows"]}
+
+    def with_budget(self, share: float | None) -> QualityBaseline:
+        """The same baseline with at most this share of healthy runs that may alarm."""
+        if share is None or self.monitoring.false_alarm_budget <= share or not self.follows_the_clock:
+            return self
+        return self.of_budget(share)
+
+    def of_budget(self, share: float) -> QualityBaseline:
+        """The same baseline with this share of healthy runs that may alarm."""
+        config = self.constraints.monitoring_config or MonitoringConfig()
+        config = config.model_copy(update={"false_alarm_budget": share})
+        return replace(self, constraints=self.constraints.model_copy(update={"monitoring_config": config}))
+
+    def with_limits(self, constraints: Constraints) -> QualityBaseline:
+        """The same baseline with other limits, all of which are among the constraints' `requested_limits`."""
+        settings = constraints.settings_by_feature()
+        suggested_limits = {
+            name: limits.difference(settings[name].requested_limits)
+            for name, limits in self.suggested_limits.items()
+            if name in settings
+        }
+        return replace(self, constraints=constraints, suggested_limits=suggested_limits)
+
+    def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
+        """The same baseline with each feature's share of the model's attributions."""
+        return replace(self, attributions=shares)
+
+    def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
+        return replace(self, source=source)
+
+    def with_parts(self, variation: Variation | None) -> QualityBaseline:
+        """The same baseline with the variation among its parts."""
+        return self if variation is None else replace(self, history={**self.history, BASELINE: variation})
+
+    @classmethod
+    def made_of(
+        cls,
+        constraints: Constraints,
+        statistics: Statistics | None = None,
+        profile: Profile | None = None,
+        copy: Constraints | None = None,
+        *,
+        exact_classes: bool = False,
+    ) -> QualityBaseline:
+        """The baseline that documents and states describe together. copy: the constraints as the baseline's run wrote them.
+
+        A feature's distribution comes from statistics.json; where that file has none, it comes from the states.
+        """
+        baseline = cls(constraints, {}, exact_classes=exact_classes)
+        distributions = {}
+        if statistics is not None:
+            distributions = from_statistics(statistics)
+        if profile is not None:
+            profile = baseline.required_numbers.read(profile)
+            for name, distribution in from_profile(profile).items():
+                if name not in distributions or distributions[name].reason is not None:
+                    distributions[name] = distribution
+        suggested_limits = find_suggested_limits(constraints, distributions, copy)
+        return replace(baseline, distributions=distributions, suggested_limits=suggested_limits, profile=profile)
+
+
+@dataclass(frozen=True, eq=False)
+class BaselineFeature:
+    """One feature of a baseline: all that is the same for every window.
+
+    constraints: of constraints.json. settings: those in force for it. states: None if unavailable. is_matched: whether windows
+    have it.
+    """
+
+    baseline: QualityBaseline
+    constraints: FeatureConstraints
+    settings: MonitoringSettings
+    states: FeatureProfile | None
+    is_matched: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.constraints.name
+
+    @cached_property
+    def distribution(self) -> FeatureDistribution:
+        """The values from which drift is measured; without any, if unknown, and then with the reason."""
+        distributions = self.baseline.distributions
+        if self.name in distributions:
+            return distributions[self.name]
+        reason = NOT_IN_BASELINE if distributions else NO_BASELINE
+        return FeatureDistribution(self.constraints.inferred_type, reason=reason)
+
+    @cached_property
+    def references(self) -> Mapping[str, FeatureDistribution]:
+        """The other distributions that windows are compared with, by name, such as `previous:8`."""
+        references = self.baseline.references
+        return {reference: side[self.name] for reference, side in references.items() if self.name in side}
+
+    @cached_property
+    def judged_references(self) -> tuple[str, ...]:
+        """The references for drift that allows for noise: the baseline; the same hour for a column that follows the
+        clock; the windows before for a catalogue that grows, once their past is known.
+        """
+        if not self.is_drift_calibrated:
+            return ()
+        if self.season is not None:
+            return (BASELINE, *(name for name in self.references if name in CLOCK))
+        is_known = bool(self.growth) and PREVIOUS in self.references and self.past(PREVIOUS) is not None
+        return (BASELINE, PREVIOUS) if is_known else (BASELINE,)
+
+    @cached_property
+    def season(self) -> Season | None:
+        """What is known of the feature at this hour; None if it doesn't seem to follow the clock, or drift has its own limit."""
+        if self.growth or not self.is_drift_calibrated:
+            return None
+        return self.baseline.seasons.get(self.name)
+
+    @cached_property
+    def growth(self) -> tuple[Values, Values] | None:
+        """The number of new values in parts of the baseline, if it grew along the baseline's rows."""
+        return growth_of(self.baseline.history.get(BASELINE), self.name)
+
+    def past(self, reference: str) -> Raw | None:
+        """The raw statistics of enough earlier windows for a reference; None if there are fewer. The windows of one
+        hour stand for all hours.
+        """
+        variation = self.baseline.history.get(CLOCK_DAY if reference in CLOCK else reference)
+        found = variation.past.get(self.name) if variation is not None else None
+        return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
+
+    def past_in(self, label: str) -> Raw | None:
+        """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
+        variation = self.baseline.history.get(BASELINE)
+        of_all_rows = self.past(BASELINE)
+        name = f"{self.name} in {label}"
+        own = variation.past.get(name) if variation is not None else None
+        if own is None or of_all_rows is None:
+            return of_all_rows
+        return together({name: own}, {name: of_all_rows})[name]
+
+    @cached_property
+    def past_design_effect(self) -> float:
+        """How many rows count as one, by the baseline's parts and earlier windows; NaN if these don't show it."""
+        past = self.past(BASELINE)
+        return group_size(past) if past is not None else 1.0
+
+    @property
+    def family(self) -> str:
+        """The family of the feature's drift."""
+        return PREDICTIONS if self.constraints.role is Role.PREDICTION else DRIFT
+
+    @cached_property
+    def rises(self) -> bool:
+        """Whether the values are keys, which rise with the baseline's rows."""
+        variation = self.baseline.history.get(BASELINE)
+        is_sorted = variation is not None and self.name in variation.unfit
+        return is_sorted and self.states is not None and may_rise(self.states)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether drift can be judged and is switched on."""
+        return self.is_matched and self.settings.evaluate_constraints
+
+    @cached_property
+    def is_drift_calibrated(self) -> bool:
+        """Whether drift allows for noise. If a person requested how it is judged, the limit decides alone."""
+        new = self.is_drift_requested or self.rises
+        return self.is_compared and self.settings.perform_comparison and not new
+
+    @property
+    def is_drift_tested(self) -> bool:
+        """Whether independent rows, or earlier windows, allow tests of the feature's drift."""
+        settings = self.baseline.monitoring
+        if not settings.is_calibrated or not self.is_drift_calibrated:
+            return False
+        return settings.rows_are_independent or self.past(BASELINE) is not None
+
+    @cached_property
+    def is_drift_requested(self) -> bool:
+        """Whether a person requested how drift is judged, in the feature's own settings or in those of the file."""
+        is_overridden = any(config.distribution_constraints for config in self.constraints.overrides.values())
+        return is_overridden or self.settings.is_drift_requested(of_numbers=self.distribution.is_numeric)
+
+    @property
+    def suggested_limits(self) -> frozenset[str]:
+        """The limits, by their names in the settings, that the baseline suggested; they allow for noise."""
+        return self.baseline.suggested_limits.get(self.name, NO_LIMITS) if self.is_compared else NO_LIMITS
+
+    @cached_property
+    def domain(self) -> frozenset[str]:
+        """The allowed values, as they are counted."""
+        return as_counted(self.constraints.domains or ())
