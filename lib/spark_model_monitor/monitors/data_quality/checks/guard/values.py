@@ -22,7 +22,7 @@ from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.states.surplus import estimate_surplus_rows
+from spark_model_monitor.statistics.states.surplus import LARGEST_RATIO, MOST_BY_NATURE, estimate_surplus_rows
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
@@ -190,7 +190,11 @@ def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence
         return None
     repeated = old.repeated if larger <= 1 else min(old.different, math.ceil((old.repeated + 1) * larger))
     sides = (repeated, old.different), (new.repeated, new.different)
-    return of_share(what, *sides, alien=ALIEN, is_kind=True)
+    evidence = of_share(what, *sides, alien=ALIEN, is_kind=True)
+    if evidence is not None and old.repeated:
+        most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
+        evidence.is_large = evidence.observed >= max(most_by_nature, LEAST_RATIO * evidence.expected)
+    return evidence
 
 
 @GUARDS.register("new_values_check")
