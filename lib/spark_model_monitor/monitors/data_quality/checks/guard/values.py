@@ -48,7 +48,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
         return None
     share, after = min(old / n, 1.0), min(new / m, 1.0)
     if share < UNIQUE:
-        return _of_one_value(before, current) if old > 1 else None
+        return _of_one_value(feature, before) if old > 1 else None
     if m > LARGEST * n or m < FEWEST_OF_MEAN:
         return None
     error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
@@ -56,14 +56,16 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     return Evidence("share of different values", after, share, n, m, p, p, share - after >= LEAST_DROP)
 
 
-def _of_one_value(before: FeatureProfile, current: FeatureProfile) -> Evidence | None:
+def _of_one_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The rows of the most frequent value, if the window has no other."""
+    current = feature.current
     n, m = before.num_present, current.num_present
     often = _most_frequent(before) if _is_constant(current) else n
-    found = of_share("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
-    if found is not None:
-        found.share = None
-    return found  # a window with another value has no single value
+    evidence = of_share("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
+    if evidence is not None:
+        evidence.share = None
+        evidence.is_large |= feature.has_independent_rows  # the other values vanished, however few they were
+    return evidence  # a window with another value has no single value
 
 
 def _is_constant(feature: FeatureProfile) -> bool:
