@@ -321,7 +321,7 @@ def test_few_rows_of_a_flag_make_no_outlier(mean):
         outliers += has_outlier("value1", {"value1": scores, "effective": rows})
     assert outliers <= 10  # 5 %
 
-    scores[0] = 8.0
+    scores[0] = 20.0
     assert has_outlier("value1", {"value1": scores, "effective": rows})
 
 
