@@ -135,6 +135,43 @@ def test_nine_of_ten_are_found_at_any_ratio_of_the_rows(table, before, rows):
     assert detections >= 9
 
 
+def retry(random, rows, share):
+    """The rows, of which a share is there twice, side by side."""
+    times = 1 + (random.random(len(rows)) < share)
+    return rows.iloc[np.repeat(np.arange(len(rows)), times)[: len(rows)]]
+
+
+@pytest.mark.parametrize("table", [draw_numbers, draw_measurements, draw_customers, draw_indicators])
+def test_retries_are_silent_though_their_share_varies_and_a_fifth_twice_is_found(table):
+    alarms = 0
+    detections = 0
+    for seed in range(10):
+        random = np.random.default_rng([seed, 70])
+        shares = random.uniform(0.02, 0.1, 5)
+        *baseline, window = [retry(random, table(random, 1_500), share) for share in shares]
+        hashes = hash_rows(pd.concat(baseline))
+        healthy = estimate_surplus_rows(hashes, hash_rows(window), (6_000, 1_500))
+        repeated = estimate_surplus_rows(hashes, hash_rows(repeat_fifth(random, window)), (6_000, 1_500))
+        alarms += healthy.deviations > 4 and healthy.is_large
+        detections += repeated.deviations > 4 and repeated.is_large
+
+    assert alarms == 0
+    assert detections >= 9
+
+
+def test_texts_of_retries_repeat_as_often_as_the_retries():
+    random = np.random.default_rng(71)
+    data = retry(random, draw_notes(random, 2_000), 0.03)
+    baseline = run_baseline(data.reset_index(drop=True), DataQualityMonitor(), engine="local")
+
+    def find_violated(share):
+        findings, _ = monitor(retry(random, draw_notes(random, 2_000), share), baseline)
+        return {finding.check for finding in findings.results if finding.is_violation}
+
+    assert find_violated(0.08) == set()
+    assert find_violated(0.3) == {CHECK}
+
+
 OTHERS = np.uint64(1 << 20)  # added to hashes: those of other rows
 
 

@@ -310,6 +310,21 @@ def test_normal_windows_seldom_have_an_outlier(freedom, name):
     assert found <= 20  # 5 %
 
 
+@pytest.mark.parametrize("mean", [2, 6])
+def test_few_rows_of_a_flag_make_no_outlier(mean):
+    """Counts take few values, so that most scores are alike, and any other seems far out."""
+    outliers = 0
+    for seed in range(200):
+        counts = np.random.default_rng(seed).poisson(mean, 32).astype(float)
+        rows = np.full(32, 100.0 * mean)
+        scores = score_values(np.array([counts.sum()]), counts[:, None], rows, rows.sum())["value1"]
+        outliers += has_outlier("value1", {"value1": scores, "effective": rows})
+    assert outliers <= 10  # 5 %
+
+    scores[0] = 20.0
+    assert has_outlier("value1", {"value1": scores, "effective": rows})
+
+
 def test_a_value_is_tested_by_its_own_dispersion():
     """Of two frequent values the first varies by ten times what rows explain, the second by nothing more."""
     samples = Samples(16_000, 1_000)

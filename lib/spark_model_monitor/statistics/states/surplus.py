@@ -24,21 +24,23 @@ deviations is a gap of .4 s and a change of s² (8 would be .64 / .08)."""
 
 
 MARGIN = 1.5  # standard deviations below the estimate that surely are natural copies
-MOST_BY_NATURE = 0.12  # of the rows may repeat by nature, even where the baseline doesn't show how many do
+ONE_SIDED_90 = 1.28  # normal quantile
+MOST_BY_NATURE = 0.1  # of the rows may repeat by nature, if some of the baseline's may
+LARGEST_RATIO = 5  # of natural copies in two samples, such as retries of 2 and 10 % of the requests
 
 
 @dataclass(frozen=True, slots=True)
 class SurplusRows:
     """The fractions of surplus rows in a window and its baseline. excess: their difference.
 
-    error: the standard deviation of their difference if rows are independent. baseline_error: of the baseline's fraction.
-    repeated: how many kinds of rows the window has more than once.
+    error: the standard deviation of their difference if rows are independent. most_by_nature: the largest fraction that a
+    window may have by nature, as the baseline shows it. repeated: how many kinds of rows the window has more than once.
     """
 
     current: float
     baseline: float
     error: float
-    baseline_error: float
+    most_by_nature: float
     repeated: int
 
     @property
@@ -52,9 +54,8 @@ class SurplusRows:
 
     @property
     def is_large(self) -> bool:
-        """Whether the excess is more than what the baseline may have by nature; the most where it doesn't show that."""
-        minimum = min(2 * self.baseline_error, MOST_BY_NATURE)
-        return self.excess >= max(minimum, self.baseline)
+        """Whether the window has twice the baseline's fraction, and surely more than natural copies may make in a window."""
+        return self.excess >= self.baseline and self.current - ONE_SIDED_90 * self.error >= self.most_by_nature
 
 
 def estimate_surplus_rows(
@@ -94,7 +95,9 @@ def estimate_surplus_rows(
     natural = float(weights @ (pairs_before - before * now / ratio))
     natural_variance = 2 * pairs_before + now * before**2 / ratio**2
     natural_error = math.sqrt(float(weights**2 @ natural_variance)) / (2 * rows_before)
-    fraction_before = max(0.0, natural / (2 * rows_before) - MARGIN * natural_error)
+    natural_fraction = max(0.0, natural / (2 * rows_before))
+    fraction_before = max(0.0, natural_fraction - MARGIN * natural_error)
+    most_by_nature = max(natural_fraction + 2 * natural_error, LARGEST_RATIO * natural_fraction)
 
     # Pairs that drift makes, where rows repeat by nature
     twins = max(float(weights @ cross_pairs), float(weights @ expected_pairs)) / rows_now
@@ -107,7 +110,7 @@ def estimate_surplus_rows(
         current=max(0.0, min(fraction_now, fraction_of_copies(now))),
         baseline=min(fraction_before, fraction_of_copies(before)),
         error=error,
-        baseline_error=natural_error,
+        most_by_nature=min(MOST_BY_NATURE, most_by_nature),
         repeated=int((now > 1).sum()),
     )
 

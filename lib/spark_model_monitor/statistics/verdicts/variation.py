@@ -395,6 +395,9 @@ def has_outlier(name: str, past: Raw) -> bool:
     if not expected.all():  # a single cell can't vary
         return False
     ratios = _square_scores(name, past) / expected
+    error = 2 / 9 / _freedom_of_square(name, expected)
+    if (np.cbrt(ratios) <= 1 - error + CERTAIN * np.sqrt(error)).all():
+        return False  # so far out are independent rows, too, whose counts are few and make the others seem alike
     between = max(0.0, float((ratios - 1).sum() / past["effective"].sum()))  # variance per row
     ratios /= 1 + between * past["effective"]
     scores = np.cbrt(ratios)
@@ -645,7 +648,7 @@ def estimate_dispersion(name: str, effective: float, past: Raw) -> Dispersions:
     ratio = (loads * squares).sum(axis=-1) / scale
     # The degrees of freedom of one window: those of independent rows, or fewer if squares vary by more than chance
     usual = scale / loads.sum(axis=-1)
-    freedom = np.maximum({"chi2": usual, "cell": 2 * usual - 1}.get(name, usual), 1.0)
+    freedom = _freedom_of_square(name, usual)
     means = ratio[..., None] * expected
     variance = (weights * (growth * (squares - means)) ** 2).sum(axis=-1)
     variance /= np.maximum((weights * (growth * means) ** 2).sum(axis=-1), 1e-300)
@@ -653,6 +656,11 @@ def estimate_dispersion(name: str, effective: float, past: Raw) -> Dispersions:
     varying = 2 / np.maximum(variance * by_chance, 1e-9)
     freedom = np.maximum(np.minimum(freedom, varying), 1.0)
     return Dispersions(ratio, total_weight - 1, scale / total_weight, freedom)
+
+
+def _freedom_of_square(name: str, expected: Values) -> Values:
+    """The degrees of freedom of a squared score whose expected value is this, for independent rows."""
+    return np.maximum(2 * expected - 1 if name == "cell" else expected, 1.0)
 
 
 def _shrink(estimate: Dispersions, prior: tuple[float, float]) -> Dispersion:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
-from spark_model_monitor.statistics.states import FeatureProfile, Moments
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
+from spark_model_monitor.statistics.states.ends import KEPT
 
 ALIEN = 0.01  # of a window
 SHARP = 0.5  # of the distance from the first tenth to the middle: a lowest tenth below it is a sharp end
 FAR, NEAR = 2.0, 0.5  # in widths of the baseline's range; NEAR where surely no group of rows lies so near
+STEEPEST_TAIL = 4.0  # exponent of a tail that steps or a bound make look steeper
 SHORT_TAIL, LONGEST_TAIL = 0.15, 1.2
 """Of the inner eight tenths: ends are sharp if the wider outer tenth is below the first; tails exceed the second."""
 
@@ -42,17 +47,26 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
         return None
     if old.minimum < 0:
         return None
-    tenth, middle = sketch.quantile(0.1), sketch.quantile(0.5)
+    negative, is_end = beyond(feature.current, below=0.0), _is_sharp_end(before)
+    evidence = of_share("share of negative numbers", (0, old.count), negative, is_kind=is_end)
+    return _with_distances(evidence, feature, before, negative[0])
+
+
+def _is_sharp_end(before: FeatureProfile) -> bool:
+    """Whether numbers that are not negative end sharply, or far from 0, so that no tail leads below it."""
+    old, sketch = before.moments, before.kll
+    if old is None or sketch is None:
+        return False
+    tenth = sketch.quantile(0.1)
     tail = tenth - old.minimum
-    is_end = not old.minimum or 2 * old.minimum > tail or tail < SHARP * (middle - tenth)
-    return of_share("share of negative numbers", (0, old.count), beyond(feature.current, below=0.0), is_kind=is_end)
+    return not old.minimum or 2 * old.minimum > tail or tail < SHARP * (sketch.quantile(0.5) - tenth)
 
 
 @GUARDS.register("range_check", needs=Moments, same_as=("baseline_drift_check",))
 def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No numbers lie outside the baseline's range by two of its widths, or by half a width if the range has sharp ends or each
     row stands for itself; numbers that rise from row to row are not judged. Far numbers are a new kind unless tails are
-    long.
+    long. Negative ones count with them, if the range ends sharply above 0.
 
     If drift tests independent rows, its component `range` decides.
     Source: D4.9.
@@ -67,9 +81,51 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     first, last = sketch.quantile(0.1), sketch.quantile(0.9)
     tail, inner = max(old.maximum - last, first - old.minimum), last - first
     by = (NEAR if feature.has_independent_rows or tail < SHORT_TAIL * inner else FAR) * width
-    low = -math.inf if old.minimum >= 0 else old.minimum - by  # negative numbers are left to sign_check
-    current, is_kind = beyond(feature.current, below=low, above=old.maximum + by), tail <= LONGEST_TAIL * inner
-    return of_share("share of numbers far outside of the range", (0, old.count), current, is_kind=is_kind)
+    high = old.maximum + by
+    low = old.minimum - by
+    if old.minimum >= 0:  # negative numbers alone are left to sign_check
+        has_both = beyond(feature.current, above=high)[0] > 0 and _is_sharp_end(before)
+        low = 0.0 if has_both else -math.inf
+    outside, is_kind = beyond(feature.current, below=low, above=high), tail <= LONGEST_TAIL * inner
+    evidence = of_share("share of numbers far outside of the range", (0, old.count), outside, is_kind=is_kind)
+    return _with_distances(evidence, feature, before, outside[0])
+
+
+def _with_distances(
+    evidence: Evidence | None, feature: FeatureComparison, before: FeatureProfile, count: int
+) -> Evidence | None:
+    """The evidence of so many numbers, where each row stands for itself: how far they lie outside counts, too."""
+    if evidence is not None and count > 1 and feature.has_independent_rows:
+        evidence.p *= chance_of_distances(before, feature.current, count)
+    return evidence
+
+
+def chance_of_distances(before: FeatureProfile, current: FeatureProfile, count: int) -> float:
+    """The probability that the `count` furthest numbers of a window lie so far outside, if they lie outside at all.
+
+    Model: the distance from the median has a tail that falls at least as a power of it, as exponential tails and powers do. Its
+    exponent is Hill's estimate from the baseline's furthest numbers, less two standard errors.
+    Source: D4.9; Hill 1975, "A simple general approach to inference about the tail of a distribution".
+    """
+    sketch = before.kll
+    middle = sketch.quantile(0.5) if sketch is not None else 0.0
+    known = _furthest_distances(before, middle)
+    now = _furthest_distances(current, middle)[-count:]
+    if not len(known) or not len(now) or now[0] <= known[-1]:
+        return 1.0
+    mean_log = float(np.log(known / known[0]).mean())
+    exponent = (1 - 2 / math.sqrt(len(known))) / max(mean_log, 1 / STEEPEST_TAIL)
+    return math.pow(now[0] / known[-1], -exponent * len(now))
+
+
+def _furthest_distances(feature: FeatureProfile, middle: float) -> Values:
+    """The largest distances from a number, ascending; empty if the ends are unknown."""
+    ends = feature.state(Ends)
+    if ends is None:
+        return np.empty(0)
+    below = middle - ends.smallest[ends.smallest < middle]
+    above = ends.largest[ends.largest > middle] - middle
+    return np.sort(np.concatenate((below, above)))[-KEPT:]
 
 
 @GUARDS.register("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))

@@ -22,7 +22,7 @@ from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.states.surplus import estimate_surplus_rows
+from spark_model_monitor.statistics.states.surplus import LARGEST_RATIO, MOST_BY_NATURE, estimate_surplus_rows
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
@@ -48,7 +48,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
         return None
     share, after = min(old / n, 1.0), min(new / m, 1.0)
     if share < UNIQUE:
-        return _of_one_value(before, current) if old > 1 else None
+        return _of_one_value(feature, before) if old > 1 else None
     if m > LARGEST * n or m < FEWEST_OF_MEAN:
         return None
     error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
@@ -56,14 +56,16 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     return Evidence("share of different values", after, share, n, m, p, p, share - after >= LEAST_DROP)
 
 
-def _of_one_value(before: FeatureProfile, current: FeatureProfile) -> Evidence | None:
+def _of_one_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The rows of the most frequent value, if the window has no other."""
+    current = feature.current
     n, m = before.num_present, current.num_present
     often = _most_frequent(before) if _is_constant(current) else n
-    found = of_share("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
-    if found is not None:
-        found.share = None
-    return found  # a window with another value has no single value
+    evidence = of_share("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
+    if evidence is not None:
+        evidence.share = None
+        evidence.is_large |= feature.has_independent_rows  # the other values vanished, however few they were
+    return evidence  # a window with another value has no single value
 
 
 def _is_constant(feature: FeatureProfile) -> bool:
@@ -191,7 +193,11 @@ def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence
         return None
     repeated = old.repeated if larger <= 1 else min(old.different, math.ceil((old.repeated + 1) * larger))
     sides = (repeated, old.different), (new.repeated, new.different)
-    return of_share(what, *sides, alien=ALIEN, is_kind=True)
+    evidence = of_share(what, *sides, alien=ALIEN, is_kind=True)
+    if evidence is not None and old.repeated:
+        most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
+        evidence.is_large = evidence.observed >= max(most_by_nature, LEAST_RATIO * evidence.expected)
+    return evidence
 
 
 @GUARDS.register("new_values_check")
