@@ -259,10 +259,10 @@ def _of(
         from spark_model_monitor.monitors.data_quality.clock import SAID as OF_THE_HOUR
         from spark_model_monitor.monitors.data_quality.clock import TOLD, beside_the_clock, excused, is_usual
 
-        usual, beside = is_usual(beside, season), beside_the_clock(beside, season)
-        if usual:
-            findings = excused(findings, feature, season)
-        elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
+        usual = is_usual(beside, season)
+        beside = beside_the_clock(beside, season)
+        findings = excused(findings, feature, season, is_usual=usual)
+        if not usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
             findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(OF_THE_HOUR, TOLD)
     if DRIFT_CHECK in findings:
         findings[DRIFT_CHECK] = _unless_said(findings[DRIFT_CHECK], findings)
@@ -281,8 +281,8 @@ def _of(
         violated |= {*of_whole}
         for name, evidence in sorted(guard.evidence_of(feature).items()):
             finding = _if_switched_on(evidence.judged(feature.calibration), feature.settings)
-            if usual and season is not None:
-                finding = excused({name: finding}, feature, season)[name]
+            if season is not None:
+                finding = excused({name: finding}, feature, season, is_usual=usual)[name]
             said = next((each for each in guard.GUARDS.get(name).facts.get("same_as", ()) if each in violated), None)
             if finding.status is CheckStatus.VIOLATED and said is not None:
                 finding = finding.unjudged(SAID.format(check=said))
