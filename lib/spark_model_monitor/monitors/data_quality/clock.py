@@ -10,9 +10,9 @@ import numpy as np
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.data_quality.checks.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import new_values
+from spark_model_monitor.monitors.data_quality.distributions import BASELINE, new_values
 from spark_model_monitor.monitors.protocol import Finding, Violated
-from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, CLOCK_WEEK, Season
+from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, Season
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
 
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
@@ -27,7 +27,7 @@ NOT_KNOWN = "its hours are known for less than a week"
 SAID = "beside this hour of earlier days it is violated, and this is the same change"
 OTHERWISE = "another hour or weekday is like it"
 FIRST_DAYS = "the first days of a schedule: this may be so at this hour of every day"
-NAME_TIME = "name the baseline's time column (--time-column), or wait until a week of windows is known"
+NAME_TIME = "name the baseline's time column (--time-column), which shows what follows the clock; or wait for a week"
 USUAL, RECURRING, OPEN, TOLD, NEW = "usual", "recurring", "open", "said", "new"  # values of `hour` in a result
 LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
 ONE_HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
@@ -45,9 +45,12 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
     rows than in an hour that has all such rows of the baseline. Source: D4.18.
     """
     volume = feature.whole.volume
-    if volume is None or volume.start is None or volume.time - volume.start >= ONE_DAY:
-        return False
     baseline, now = feature.baseline, feature.now
+    if volume is None or volume.start is None or volume.time - volume.start >= ONE_DAY or not now.present:
+        return False
+    parts = feature.whole.history.get(BASELINE)
+    if parts is not None and parts.are_by_time and feature.past_design_effect == 1:  # it doesn't follow the clock
+        return False
     # The baseline's rows of such an hour
     all_rows = volume.rows_of_all(now.rows)
     usual_rows = float(np.mean([all_rows, *(rows for _, rows, _ in volume.earlier)]))
@@ -105,8 +108,6 @@ def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str,
     """The hour's finding: an alarm once the column is known for a week, if no other reference is like the window."""
 
     hour = season.like if CLOCK_DAY in season.unlike else CLOCK_DAY
-    if season.is_daily:
-        hour = CLOCK_WEEK
 
     def told(name: str, finding: Finding) -> Finding:
         if finding.status is not CheckStatus.VIOLATED:

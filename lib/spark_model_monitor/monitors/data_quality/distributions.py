@@ -384,10 +384,13 @@ Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by fea
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """The raw statistics of some windows, by feature. unfit: features without any, with the reason."""
+    """The raw statistics of some windows, by feature. unfit: features without any, with the reason. are_by_time: whether they
+    are of runs of neighbours in time.
+    """
 
     past: Past = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
+    are_by_time: bool = False
     _others: dict[Any, Others] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -423,7 +426,9 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
             _look_into(cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
     names = [feature.name for feature in profile.features]
     return Variation(
-        {name: past[name] for name in names if name in past}, {name: unfit[name] for name in names if name in unfit}
+        {name: past[name] for name in names if name in past},
+        {name: unfit[name] for name in names if name in unfit},
+        are_by_time,
     )
 
 

@@ -190,8 +190,7 @@ class History:
         hours, seasons = before.clock(baseline, time, known.names) if known.follows_the_clock else ({}, {})
         past[BASELINE] = before.past(BASELINE, baseline)
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
-        are_daily = any(season.is_daily for season in seasons.values())
-        past[CLOCK_DAY] = before.past(CLOCK_WEEK if are_daily else CLOCK_DAY, baseline, instead=moved)
+        past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
         return known.with_history({**references, **hours}, past, seasons)
 
     def clock(
@@ -222,10 +221,10 @@ class History:
             return {}, seasons
         told = {reference: self._read_past_hours(reference, baseline, back_of) for reference in CLOCK}
         if are_daily:
-            backs = {name: weekday_windows(past, told[CLOCK_WEEK].get(name)) for name, past in may.items()}
+            backs = {name: weekday_windows(past, told[CLOCK_DAY].get(name)) for name, past in may.items()}
             sums = self._add_windows(backs, windows)
-            season = Season(learnt=True, stands_out=True, is_daily=True)
-            seasons |= {feature.name: season for feature in sums.get(CLOCK_WEEK, ())}
+            season = Season(learnt=True, stands_out=True)
+            seasons |= {feature.name: season for feature in sums.get(CLOCK_DAY, ())}
             return {reference: Profile(0, tuple(features)) for reference, features in sums.items()}, seasons
         # The windows that each is compared with
         told[BASELINE] = beside_baseline
@@ -409,7 +408,7 @@ def weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[s
     both_weeks = (WEEK * DAY, LOOKED_BACK * DAY)
     weekday = tuple(back for back in both_weeks if back not in odd)
     free_days = tuple(back for back in past.free_days() if back not in odd)
-    return {CLOCK_WEEK: weekday or both_weeks, CLOCK_DAY: free_days}
+    return {CLOCK_DAY: weekday or both_weeks, CLOCK_WEEK: free_days}
 
 
 MOST_SEASONS = 14  # Source: D4.3

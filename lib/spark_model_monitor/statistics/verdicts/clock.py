@@ -48,9 +48,9 @@ CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BA
 class Season:
     """A column's pattern at this hour. days: the number of earlier days with an alarm that stood out. since: when the
     first began, `back` minutes before this window. learnt: whether the column has followed the clock for a week.
-    stands_out: whether this hour, or weekday, differs from the others. is_daily: whether all windows end at one hour. is_new:
-    whether too few days are known to tell an hour from a change. like: the closest reference of an hour, another one after
-    a clock change. unlike: the references that are certainly further away since then.
+    stands_out: whether this hour, or weekday, differs from the others. is_new: whether too few days are known to tell an
+    hour from a change. like: the closest reference of an hour, another one after a clock change. unlike: the references
+    that are certainly further away since then.
     """
 
     days: int = 0
@@ -58,7 +58,6 @@ class Season:
     learnt: bool = False
     stands_out: bool = False
     weekly: bool = False
-    is_daily: bool = False
     is_new: bool = False
     since: str | None = None
     like: str = CLOCK_DAY
@@ -92,10 +91,10 @@ class PastHours:
         """Whether too few days are known to tell an hour from a change: less than one, or less than a week, and about this
         hour of the last day was an alarm that stood out from that day.
         """
+        oldest = self.back.max()
         yesterday = self.alarmed & (np.abs(self.back - DAY) <= NEIGHBOURS)
-        has_whole_day = bool(self.back.max() >= DAY)
-        has_week = bool(self.back.max() >= WEEK * DAY)
-        return not has_whole_day or (not has_week and bool(yesterday.any()) and self._stands_out(yesterday, days=1))
+        is_first_week = DAY <= oldest < WEEK * DAY
+        return bool(oldest < DAY or (is_first_week and yesterday.any() and self._stands_out(yesterday, days=1)))
 
     def _recurs(self, cell: NDArray[np.bool_]) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
@@ -131,8 +130,8 @@ class PastHours:
         by_day[self._days - 1] = self.scores
         distances = np.abs(by_day - np.nanmedian(by_day, axis=0)).max(axis=1).reshape(-1, WEEK)
         in_both_weeks = np.nan_to_num(np.fmin(*distances))
-        weekdays = 1 + np.argsort(in_both_weeks)[-FREE_DAYS:]
-        return tuple((DAY * np.concatenate((weekdays, weekdays + WEEK))).tolist())
+        last_week = DAY * (1 + np.argsort(in_both_weeks)[-FREE_DAYS:])
+        return (*last_week.tolist(), *(last_week + WEEK * DAY).tolist())
 
     @cached_property
     def may_be_seasonal(self) -> bool:
