@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from itertools import combinations
 
 import numpy as np
 
@@ -31,7 +32,7 @@ NAME_TIME = "name the baseline's time column (--time-column), which shows what f
 USUAL, RECURRING, OPEN, TOLD, NEW = "usual", "recurring", "open", "said", "new"  # values of `hour` in a result
 LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
 ONE_HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
-PARTS_OF_WINDOW = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
+EIGHTHS = [number / 8 for number in range(1, 8)]
 
 
 def is_usual(beside: Mapping[str, Finding], season: Season) -> bool:
@@ -45,35 +46,37 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
     rows than in an hour that has all such rows of the baseline. Source: D4.18.
     """
     volume = feature.whole.volume
-    baseline, now = feature.baseline, feature.now
-    if volume is None or volume.start is None or volume.time - volume.start >= ONE_DAY or not now.present:
+    baseline = feature.baseline
+    now = feature.now
+    if volume is None or volume.start is None or not now.present:
         return False
+    window_length = volume.time - volume.start
     parts = feature.whole.history.get(BASELINE)
-    if parts is not None and parts.are_by_time and feature.past_design_effect == 1:  # it doesn't follow the clock
+    is_steady = parts is not None and parts.are_by_time and feature.past_design_effect == 1
+    if is_steady or window_length >= ONE_DAY:
         return False
     # The baseline's rows of such an hour
     all_rows = volume.rows_of_all(now.rows)
     usual_rows = float(np.mean([all_rows, *(rows for _, rows, _ in volume.earlier)]))
     traffic = min(1.0, all_rows / usual_rows)
-    part_of_day = max(volume.time - volume.start, ONE_HOUR) / ONE_DAY
+    part_of_day = max(window_length, ONE_HOUR) / ONE_DAY
     hour_rows = int(baseline.rows * part_of_day * traffic / LEAST_TRAFFIC)
-    # Rows of each kind: missing, of a frequent value, new, below and above quantiles, between them
+    # Rows of each kind on both sides: missing, of a frequent value, new, between two of the window's quantiles
     counts = [(baseline.rows - baseline.present, now.rows - now.present)]
     if not why_not_compared(baseline, now):
         values = now.frequent_values
         counts += zip(baseline.count_values(values), now.count_values(values), strict=True)
         counts += [(0, sum((now.categories or {})[value] for value in new_values(now, baseline)))]
     if baseline.numbers is not None and now.numbers is not None:
-        cdf = baseline.numbers.step_cdf()
-        cdf_now = now.numbers.step_cdf()
-        cuts = np.unique(np.array(cdf_now.quantiles(PARTS_OF_WINDOW)))
-        below, below_now = cdf.ranks_at(cuts), cdf_now.ranks_at(cuts)
-        counts += zip(below, below_now, strict=True)
-        counts += zip(cdf.total - below, cdf_now.total - below_now, strict=True)
-        counts += zip(np.diff(below), np.diff(below_now), strict=True)
+        before = baseline.numbers.step_cdf()
+        after = now.numbers.step_cdf()
+        cuts = np.array(after.quantiles(EIGHTHS))
+        ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
+        counts += [(high[0] - low[0], high[1] - low[1]) for low, high in combinations(ranks, 2)]
+    # Whether none is more frequent in the window than in an hour with all such rows
     level = feature.whole.monitoring.false_alarm_budget / len(counts)
-    for before, after in counts:
-        p = chance_of_more(min(int(before), hour_rows), hour_rows, int(after), now.rows)
+    for rows_before, rows_now in counts:
+        p = chance_of_more(min(int(rows_before), hour_rows), hour_rows, int(rows_now), now.rows)
         if p <= level:
             return False
     return True
