@@ -187,12 +187,17 @@ class Product:
 
 
 Function: TypeAlias = Callable[..., Any]  # of the product, with any signature
-Replacement: TypeAlias = Callable[[Function], Function]  # from what is there to what shall be there
-Nothing: TypeAlias = dict[str, float] | tuple[dict[str, float], ...] | None
+Replacement: TypeAlias = Callable[[Any], Any]  # from what is there to what shall be there
+Nothing: TypeAlias = dict[str, float] | tuple[dict[str, float], ...] | bool | None
 
 
 def returns(value: Nothing) -> Replacement:
     return lambda original: lambda *arguments, **named: value
+
+
+def becomes_negative(limit: float) -> float:
+    """A limit below which nothing is."""
+    return -limit
 
 
 def returns_itself(original: Function) -> Function:
@@ -217,12 +222,19 @@ QUALITY = "monitors.data_quality"
 NUMBERS, TEXTS = f"{QUALITY}.calibration:of_numbers", f"{QUALITY}.calibration:of_categories"
 BASELINE = f"{QUALITY}.quality_baseline:QualityBaseline"
 HISTORY = "reports.history.variation:History"
+CLOCK = f"{HISTORY}.clock"
+FIRST_DAYS = f"{QUALITY}.clock:may_be_an_hour"
+WEEKDAYS = "reports.history.variation:weekday_windows"
+ODD_PARTS = f"{QUALITY}.distributions:MOST_ODD"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{QUALITY}.monitor:window_design_effects": returns(WindowDesignEffects())},
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
     "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
-    "clock": {f"{HISTORY}.clock": returns(({}, {}))},
+    "clock": {CLOCK: returns(({}, {}))},
+    "first days of a schedule": {FIRST_DAYS: returns(False)},
+    "weekdays of daily windows": {WEEKDAYS: returns({})},
+    "odd parts of a baseline": {ODD_PARTS: becomes_negative},
     "volume": {f"{BASELINE}.with_volume": returns_itself},
     "shrunken variances": {f"{QUALITY}.comparison:Comparison.others": returns(None)},
     "location": {NUMBERS: leaves_out("location")},

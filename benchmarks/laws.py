@@ -6,7 +6,7 @@ Every law has a column x, in which faults are made; the other columns are ordina
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, TypeAlias
@@ -94,6 +94,11 @@ def changing(draw: Callable[[Random, int, int], Values], **settings: Any) -> Law
 
 def hourly(draw: Callable[[Random, int, int], Values], **settings: Any) -> Law:
     return changing(draw, hours=1, baseline=7 * 24, rows=300, warm_up=7 * 24, **settings)
+
+
+def first_week(law: Law) -> Law:
+    """The law in hourly windows, of which none was judged before."""
+    return replace(law, hours=1, baseline=7 * 24, rows=300)
 
 
 def odd_neighbour(name: str, draw: Callable[[Random, int, int], Values]) -> Law:
@@ -241,6 +246,32 @@ def is_weekend(number: int) -> bool:
     return number % 7 > 4
 
 
+def hours(random: Random, number: int, rows: int) -> Values:
+    mean = wave(number)
+    return random.normal(mean, 1, rows)
+
+
+def days_off(random: Random, number: int, rows: int) -> Values:
+    """A mean of 1 on weekends, and on holidays."""
+    mean = is_day_off(number)
+    return random.normal(mean, 1, rows)
+
+
+def pay_days(random: Random, number: int, rows: int) -> Values:
+    """A mean of 1 on every sixth day."""
+    is_pay_day = number % 6 == 0
+    return random.normal(is_pay_day, 1, rows)
+
+
+def is_day_off(number: int) -> bool:
+    """Weekends, and a holiday every 23 days."""
+    return is_weekend(number) or number % 23 == 9
+
+
+def hour_of_day(random: Random, number: int, rows: int) -> Values:
+    return np.full(rows, float(number % 24))
+
+
 def wide_table(random: Random, number: int, rows: int) -> Columns:
     numbers = random.normal(size=(480, rows))
     columns = {f"x{index}": numbers[index] for index in range(1, 480)}
@@ -302,7 +333,9 @@ LAWS: dict[str, Law] = {
     ),
     "campaigns": Law(partial(catalogue, comes=1, stays=30, stock=30), baseline=60, time_column="seen"),
     # Windows that follow the calendar
-    "hours": hourly(lambda random, number, rows: random.normal(wave(number), 1, rows)),
+    "hours": hourly(hours),
+    "first week of hours": first_week(changing(hours)),
+    "first week of hour of day": first_week(odd_neighbour("hour", hour_of_day)),
     "nulls at night": hourly(nulls_at_night),
     "traffic of hours": hourly(
         lambda random, number, rows: random.normal(size=rows), traffic=lambda number: 1 + 0.6 * wave(number)
@@ -312,6 +345,8 @@ LAWS: dict[str, Law] = {
         traffic=lambda number: 0.5 if is_weekend(number) else 1.0,
         baseline=56,
     ),
+    "weekends and holidays": changing(days_off, baseline=56, warm_up=28),
+    "pay days of 1 sd": changing(pay_days, baseline=30),
     "pay days": changing(
         lambda random, number, rows: random.lognormal(3.3 if number % 15 == 0 else 3.0, 1, rows), baseline=60
     ),

@@ -97,7 +97,8 @@ class CheckResult(Section):
 
     guess: for a violation, the most likely explanation. cause: what its rows have in common, the clearest first.
     hour: what earlier days say about drift at this hour: `usual`; `recurring`: an alarm that came at this hour before;
-    `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated.
+    `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated; `new`: a change
+    that this hour may explain, in the first days of a schedule.
     """
 
     feature: Name | None = None

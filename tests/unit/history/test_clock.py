@@ -66,17 +66,14 @@ def violated(jobs, place, name):
     return [each for each in checks(jobs, place, name) if each["status"] == "violated"]
 
 
-def test_a_season_is_told_for_a_week_and_is_usual_from_the_eighth_day_on(jobs):
-    first = [bool(violated(jobs, place, "load")) for place in range(WEEK)]
-    later = [violated(jobs, place, "load") for place in range(WEEK, 60)]
+def test_a_season_is_withheld_for_a_week_and_is_usual_from_the_eighth_day_on(jobs):
+    assert not any(violated(jobs, place, "load") for place in range(60))
 
-    assert all(first[1:4])
-    assert not any(later)
-    reasons = [each.get("reason", "") for each in checks(jobs, WEEK + 1, "load")]
+    withheld = [check for place in range(WEEK) for check in checks(jobs, place, "load") if check.get("hour") == "new"]
+    assert len(withheld) > WEEK / 2
+    assert {check["status"] for check in withheld} == {"cannot tell"}
+    reasons = [check.get("reason", "") for check in checks(jobs, WEEK + 1, "load")]
     assert any("as usual at this hour" in reason for reason in reasons), reasons
-    told = {each["since"] for place in range(5, 9) for each in violated(jobs, place, "load")}
-    assert told <= {"2026-06-01T00:00:00Z", "2026-06-01T06:00:00Z"}
-    assert "accept it or mend it" in "".join(str(each.get("reason")) for each in violated(jobs, 6, "load"))
 
 
 def test_a_nightly_fault_is_told_for_a_week_and_then_is_a_hint(jobs):

@@ -224,3 +224,38 @@ def test_a_column_of_which_each_day_is_unlike_those_before_it_has_a_reference_of
     assert like_this_hour(weekdays, JUNE, HOURS, weekly=True)[CLOCK_DAY] == tuple(DAY * day for day in range(1, 8))
     level = told(noise(24 * 14) + 20)  # after two weeks of an alarm only the baseline is left
     assert like_this_hour(level, JUNE, HOURS)[CLOCK_DAY] == ()
+
+
+def test_an_hour_is_unknown_for_a_day_and_for_a_week_if_yesterdays_hour_stood_out():
+    assert told(noise(20)).is_new
+    assert not told(noise(30)).is_new
+    assert told(sine(30)).is_new  # at six o'clock it is highest
+    assert told(sine(6 * 24 + 6)).is_new
+    assert not told(sine(7 * 24 + 6)).is_new
+
+
+def test_a_change_of_all_hours_of_a_day_is_no_unknown_hour():
+    changed = noise(60)
+    changed[30:] += 20
+
+    assert not told(changed[:40]).is_new  # yesterday at this hour it had not begun
+    assert not told(changed).is_new
+    assert not told(changed + sine(60, size=1)).is_new
+
+
+def daily(scores):
+    """Windows of whole days up to now, the last one last."""
+    days = len(scores)
+    back = DAY * (days - np.arange(days))
+    return PastHours(back, np.zeros(days, bool), np.column_stack((scores, noise(days, 6), noise(days, 7))))
+
+
+def test_free_days_are_those_that_differ_in_both_weeks():
+    scores = noise(14)
+    scores[[5, 6, 12, 13]] += 30  # the weekends, if the first day is a Monday
+    scores[8] += 90  # a fault on a Tuesday
+
+    free = daily(scores).free_days()
+
+    assert sorted(free) == [DAY * day for day in (1, 2, 8, 9)]
+    assert sorted(daily(scores[1:]).free_days()) == [DAY * day for day in (1, 2, 8, 9)]

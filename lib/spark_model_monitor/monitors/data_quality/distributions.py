@@ -47,6 +47,8 @@ from spark_model_monitor.statistics.verdicts.variation import (
     FEWEST_WINDOWS,
     FIELDS,
     MOST_FREQUENT,
+    NORMAL_MAD,
+    OUTLIER,
     VALUES,
     CellsTogether,
     OnDemand,
@@ -368,6 +370,8 @@ LOOKS_SORTED = "the rows look sorted by this column"
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
 
+FEWEST_BURSTS, MOST_ODD = 3, 0.25  # places where parts are odd, and the share of odd parts. Source: D4.8.
+
 VALUES_LOOKED_INTO = 2**16  # of columns together
 SURELY_WHOLE = 60  # characters of a text that is surely counted whole: up to four bytes each
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
@@ -380,10 +384,13 @@ Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by fea
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """The raw statistics of some windows, by feature. unfit: features without any, with the reason."""
+    """The raw statistics of some windows, by feature. unfit: features without any, with the reason. are_by_time: whether they
+    are of runs of neighbours in time.
+    """
 
     past: Past = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
+    are_by_time: bool = False
     _others: dict[Any, Others] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -419,7 +426,9 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
             _look_into(cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
     names = [feature.name for feature in profile.features]
     return Variation(
-        {name: past[name] for name in names if name in past}, {name: unfit[name] for name in names if name in unfit}
+        {name: past[name] for name in names if name in past},
+        {name: unfit[name] for name in names if name in unfit},
+        are_by_time,
     )
 
 
@@ -463,8 +472,10 @@ def _look_into(
             begun = beginnings(parts.counts(place)[order] > 0, may_end=are_by_time)
         if begun is None and share > MOST_BETWEEN:
             positions = np.array([run.place for run in cut.runs])[cut.filled]
-            unfit[cut.name] = _why_unfit(values, sizes[place], positions, is_numeric=is_numeric)
-            continue
+            reason = _why_unfit(values, sizes[place], positions, is_numeric=is_numeric)
+            if reason is not None:
+                unfit[cut.name] = reason
+                continue
         rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
         missing: Values = rows - sizes[place]
         found = {**of_missing(missing, rows, missing.sum(), rows.sum())} | {
@@ -575,12 +586,21 @@ def together(some: Past, others: Past) -> Past:
     return both
 
 
-def _why_unfit(values: Values, sizes: NDArray[np.int64], positions: Values, *, is_numeric: bool) -> str:
-    """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them.
-    positions: where each part begins among the rows.
+def _why_unfit(values: Values, sizes: NDArray[np.int64], positions: Values, *, is_numeric: bool) -> str | None:
+    """Why parts differ by their place more than as groups of rows do; None for odd parts here and there, such as pay days, of
+    which windows have as many. values: of all parts, as `Parts.between` has them. positions: where each part begins among
+    the rows.
 
     Sorted rows cross their mean once; a text has all its rows in one place. A column that does so more often goes up and down.
     """
     means = (np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes)[np.argsort(positions, kind="stable")]
     crossings = np.count_nonzero(np.diff(means > values.mean()))
-    return LOOKS_SORTED if crossings <= (1 if is_numeric else 2) else GOES_UP_AND_DOWN
+    if crossings <= (1 if is_numeric else 2):
+        return LOOKS_SORTED
+    distances = np.abs(means - np.median(means))
+    is_odd = distances > OUTLIER * NORMAL_MAD * np.median(distances)
+    bursts = np.count_nonzero(np.diff(is_odd, prepend=False) & is_odd)
+    others_are_alike = means[~is_odd].var() <= MOST_BETWEEN * values.var()
+    if bursts >= FEWEST_BURSTS and is_odd.mean() <= MOST_ODD and others_are_alike:
+        return None
+    return GOES_UP_AND_DOWN

@@ -230,9 +230,8 @@ def _allow_for_clock(
 
     is_usual = clock.is_usual(by_reference, season)
     by_reference = clock.beside_the_clock(by_reference, season)
-    if is_usual:
-        findings = clock.excused(findings, feature, season)
-    elif season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
+    findings = clock.excused(findings, feature, season, is_usual=is_usual)
+    if not is_usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
         findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(clock.SAID, clock.TOLD)
     return is_usual, findings, by_reference
 
@@ -252,10 +251,10 @@ def _run_guards(
     """The verdicts of the guards. violated: checks that report a change already."""
     for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items()):
         finding = _if_switched_on(evidence.judged(calibration), feature.settings)
-        if is_usual_hour and feature.season is not None:
+        if feature.season is not None:
             from spark_model_monitor.monitors.data_quality.clock import excused
 
-            finding = excused({name: finding}, feature, feature.season)[name]
+            finding = excused({name: finding}, feature, feature.season, is_usual=is_usual_hour)[name]
         if finding.status is CheckStatus.VIOLATED:
             same_change = guard.GUARDS.get(name).facts.get("same_as", ())
             reported = next((check for check in same_change if check in violated), None)

@@ -221,6 +221,8 @@ def parts_file(variation: Variation) -> dict[str, bytes]:
         for name in FIELDS:
             rows[name] += raw[name].tolist()
     told = {"unfit": json.dumps(dict(variation.unfit))}
+    if variation.are_by_time:
+        told["by_time"] = "true"
     return {PARTS: parts_to_parquet(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(told)))}
 
 
@@ -235,7 +237,7 @@ def parts_of(content: bytes, where: str) -> Variation:
         "".join(unfit.values()).encode()  # half a surrogate pair can't be encoded
     except MALFORMED as error:
         raise BadState(f"{where}: is no {PARTS} of ours ({type(error).__name__}); make the baseline again") from error
-    return Variation(by_feature(table), unfit)
+    return Variation(by_feature(table), unfit, b"by_time" in table.schema.metadata)
 
 
 def by_feature(table: pa.Table) -> Past:

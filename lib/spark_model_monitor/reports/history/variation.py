@@ -51,6 +51,7 @@ from spark_model_monitor.statistics.verdicts.clock import (
     DAY,
     LOOKED_BACK,
     SCORES,
+    WEEK,
     PastHours,
     Season,
     beside_its_hour,
@@ -186,51 +187,82 @@ class History:
         before = self.before(time)
         references = before.profiles(known.wanted_references, time)
         past = {name: before.past(name) for name in references}
-        hours, seasons = before.clock(baseline, time) if known.follows_the_clock else ({}, {})
+        hours, seasons = before.clock(baseline, time, known.names) if known.follows_the_clock else ({}, {})
         past[BASELINE] = before.past(BASELINE, baseline)
         moved = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = before.past(CLOCK_DAY, baseline, instead=moved)
         return known.with_history({**references, **hours}, past, seasons)
 
-    def clock(self, baseline: str, time: str) -> tuple[dict[str, Profile], dict[str, Season]]:
+    def clock(
+        self, baseline: str, time: str, names: Collection[str] = ()
+    ) -> tuple[dict[str, Profile], dict[str, Season]]:
         """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
-        states by reference, and what is known about each.
+        states by reference, and what is known about each. names: of all features.
         """
         ended = time_of(time)
-        entries = {(ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries}
-        entries = {back: entry for back, entry in entries.items() if back <= LOOKED_BACK * DAY + 60}
-        if len({back % DAY for back in entries}) < FEWEST_HOURS:
-            return {}, {}
-        back_of = {entry.window: back for back, entry in entries.items()}
-        told = {reference: self._read_past_hours(reference, baseline, back_of) for reference in (BASELINE, *CLOCK)}
-        may = {name: each for name, each in told[BASELINE].items() if each.may_be_seasonal}
-        wanted: dict[tuple[str, str], tuple[int, ...]] = {}
+        windows = {(ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries}
+        windows = {back: entry for back, entry in windows.items() if back <= LOOKED_BACK * DAY + 60}
+        back_of = {entry.window: back for back, entry in windows.items()}
+        beside_baseline = self._read_past_hours(BASELINE, baseline, back_of)
+        # Features of which too few days are known
+        new = {name for name in names if name not in beside_baseline or beside_baseline[name].is_new}
+        seasons = dict.fromkeys(new, Season(is_new=True))
+        hours_of_day = {back % DAY for back in windows}
+        are_daily = hours_of_day == {0}
+        if len(hours_of_day) < FEWEST_HOURS and not are_daily:
+            return {}, seasons
+        # Features that may follow the clock
+        may = {
+            name: past
+            for name, past in beside_baseline.items()
+            if (past.weekdays_differ if are_daily else past.may_be_seasonal)
+        }
+        if not may:
+            return {}, seasons
+        told = {reference: self._read_past_hours(reference, baseline, back_of) for reference in CLOCK}
+        if are_daily:
+            backs = {name: weekday_windows(past, told[CLOCK_DAY].get(name)) for name, past in may.items()}
+            sums = self._add_windows(backs, windows)
+            season = Season(learnt=True, stands_out=True)
+            seasons |= {feature.name: season for feature in sums.get(CLOCK_DAY, ())}
+            return {reference: Profile(0, tuple(features)) for reference, features in sums.items()}, seasons
+        # The windows that each is compared with
+        told[BASELINE] = beside_baseline
+        backs = {}
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
         for name in may:
-            hours = {of: each[name] for of, each in told.items() if name in each}
+            hours = {of: past[name] for of, past in told.items() if name in past}
             like[name], unlike[name], beside = beside_its_hour(hours, ended)
             weeks = told[CLOCK_WEEK].get(name)
-            odd = () if weeks is None else set(weeks.back[weeks.alarmed].tolist())
-            found_of = like_this_hour(beside, ended, entries, odd, weekly=may[name].weekdays_differ)
-            wanted |= {(of, name): back for of, back in found_of.items() if of == CLOCK_DAY or of not in unlike[name]}
-        backs = {each for found in wanted.values() for each in found}.intersection(entries)
-        read = {back: self._features(entries[back], may) for back in backs}
+            odd = () if weeks is None else weeks.alarmed_backs
+            found_of = like_this_hour(beside, ended, windows, odd, weekly=may[name].weekdays_differ)
+            backs[name] = {of: back for of, back in found_of.items() if of == CLOCK_DAY or of not in unlike[name]}
+        sums = self._add_windows(backs, windows)
+        began = {back: entry.window.partition("/")[0] for back, entry in windows.items()}
+        for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
+            season = may[name].season(ended)
+            seasons[name] = replace(season, since=began.get(season.back), is_new=name in new)
+            if like[name] in sums:
+                seasons[name] = replace(seasons[name], like=like[name], unlike=unlike[name])
+        return {name: Profile(0, tuple(features)) for name, features in sums.items()}, seasons
+
+    def _add_windows(
+        self, backs: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, Entry]
+    ) -> dict[str, list[FeatureProfile]]:
+        """The sums of features' states, by reference. backs: the windows of each feature and reference. windows: by minutes
+        back.
+        """
+        used = set().union(*(minutes for by_reference in backs.values() for minutes in by_reference.values()))
+        profiles = {back: self._features(windows[back], backs) for back in used.intersection(windows)}
         sums: dict[str, list[FeatureProfile]] = {}
-        for (reference, name), found in wanted.items():
-            parts = [read[back][name] for back in found if name in read.get(back, ())][:MOST_SEASONS]
-            whole = _sum(parts, reference)
-            if whole is not None:
-                sums.setdefault(reference, []).append(whole)
-        season_of = {feature.name: may[feature.name].season(ended) for feature in sums.get(CLOCK_DAY, ())}
-        began = {entry_back: entry.window.partition("/")[0] for entry_back, entry in entries.items()}
-        seasons = {
-            name: replace(each, since=began.get(each.back), like=like[name], unlike=unlike[name])
-            if like[name] in sums
-            else replace(each, since=began.get(each.back))
-            for name, each in season_of.items()
-        }
-        return {name: Profile(0, tuple(each)) for name, each in sums.items()}, seasons
+        for name, by_reference in backs.items():
+            for reference, minutes in by_reference.items():
+                parts = [profiles[back][name] for back in minutes if name in profiles.get(back, ())][:MOST_SEASONS]
+                total = _sum(parts, reference)
+                if total is not None:
+                    sums.setdefault(reference, []).append(total)
+        return sums
 
     def _read_past_hours(self, reference: str, baseline: str, back_of: Mapping[str, int]) -> dict[str, PastHours]:
         """The windows relative to a reference, by feature."""
@@ -365,6 +397,18 @@ def write_history(history: History) -> None:
     """
     path = join(history.folder, HISTORY)
     storage_of(path).write(path, parts_to_parquet(history.table))
+
+
+def weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[str, tuple[int, ...]]:
+    """The windows that a column whose weekdays differ is compared with, by reference, in minutes before this one, where all end
+    at one hour: the weekday in the last two weeks, and the days that a holiday may be like; without windows unlike their
+    weekday. past: the windows beside the baseline.
+    """
+    odd = set() if beside_weekday is None else beside_weekday.alarmed_backs
+    both_weeks = (WEEK * DAY, LOOKED_BACK * DAY)
+    weekday = tuple(back for back in both_weeks if back not in odd)
+    free_days = tuple(back for back in past.free_days() if back not in odd)
+    return {CLOCK_DAY: weekday or both_weeks, CLOCK_WEEK: free_days}
 
 
 MOST_SEASONS = 14  # Source: D4.3

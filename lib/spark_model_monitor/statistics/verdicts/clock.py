@@ -22,6 +22,7 @@ Scores: TypeAlias = NDArray[np.float64]  # shape (windows, scores)
 
 SCORES = ("location", "spread", "missing")  # the raw statistics of a window that show the direction of a change
 DAY, WEEK = 1440, 7  # minutes, days
+NEIGHBOURS = 60  # minutes between hours that are alike
 LOOKED_BACK = 14  # days
 FEWEST_DAYS, MOST_OF_THEM = 5, 0.7  # days with an alarm, and their share of days since the first one
 HOURS_DIFFER, WEEKDAYS_DIFFER = 5.0, 25.0
@@ -30,6 +31,7 @@ STANDS_OUT = 3.0  # normal scores from the level
 CLOSER, CERTAIN = 9.0, 18.0  # sums of squared scores by which windows are closer to one hour than to another
 FEW = (0.05, 0.95)
 FEWEST_GROUPS, ODD_GROUPS = 6, 2  # the fewest groups with several units for leaving out ODD_GROUPS of them
+FREE_DAYS = 2  # of a week
 CHOSEN = 5.0  # the factor by which the others then have to differ more, because they are the least variable
 
 CLOCK_DAY, CLOCK_WEEK = "clock:day", "clock:week"
@@ -46,8 +48,9 @@ CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BA
 class Season:
     """A column's pattern at this hour. days: the number of earlier days with an alarm that stood out. since: when the
     first began, `back` minutes before this window. learnt: whether the column has followed the clock for a week.
-    stands_out: whether this hour, or weekday, differs from the others. like: the closest reference of an hour, another
-    one after a clock change. unlike: the references that are certainly further away since then.
+    stands_out: whether this hour, or weekday, differs from the others. is_new: whether too few days are known to tell an
+    hour from a change. like: the closest reference of an hour, another one after a clock change. unlike: the references
+    that are certainly further away since then.
     """
 
     days: int = 0
@@ -55,6 +58,7 @@ class Season:
     learnt: bool = False
     stands_out: bool = False
     weekly: bool = False
+    is_new: bool = False
     since: str | None = None
     like: str = CLOCK_DAY
     unlike: frozenset[str] = frozenset()
@@ -75,17 +79,22 @@ class PastHours:
         """The number of days back; 1 for the last 24 hours."""
         return -(-self.back // DAY)
 
-    @cached_property
-    def _level(self) -> NDArray[np.float64]:
-        """The winsorized mean of each score over a week: a few extreme hours are clipped."""
-        week = self.scores[self._days <= WEEK]
-        found: NDArray[np.float64] = week.clip(*np.quantile(week, FEW, axis=0)).mean(axis=0)
-        return found
+    def _stands_out(self, windows: NDArray[np.bool_], days: int = WEEK) -> bool:
+        """Whether the windows' median differs from the winsorized mean of some days: a few extreme hours are clipped."""
+        scores = self.scores[self._days <= days]
+        level = scores.clip(*np.quantile(scores, FEW, axis=0)).mean(axis=0)
+        difference = np.abs(np.median(self.scores[windows], axis=0) - level)
+        return bool(np.any(difference > np.maximum(np.abs(level), STANDS_OUT)))
 
-    def _stands_out(self, those: NDArray[np.bool_]) -> bool:
-        level = np.abs(self._level)
-        apart = np.abs(np.median(self.scores[those], axis=0) - self._level)
-        return bool(np.any(apart > np.maximum(level, STANDS_OUT)))
+    @property
+    def is_new(self) -> bool:
+        """Whether too few days are known to tell an hour from a change: less than one, or less than a week, and about this
+        hour of the last day was an alarm that stood out from that day.
+        """
+        oldest = self.back.max()
+        yesterday = self.alarmed & (np.abs(self.back - DAY) <= NEIGHBOURS)
+        is_first_week = DAY <= oldest < WEEK * DAY
+        return bool(oldest < DAY or (is_first_week and yesterday.any() and self._stands_out(yesterday, days=1)))
 
     def _recurs(self, cell: NDArray[np.bool_]) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
@@ -108,6 +117,21 @@ class PastHours:
         whole = (self._days <= self.back.max() // DAY) & (windows >= MOST_OF_THEM * windows.max())
         days = self._days[whole]
         return bool(np.any(_by_variance(self.scores[whole], days % WEEK, days) > WEEKDAYS_DIFFER))
+
+    @property
+    def alarmed_backs(self) -> set[int]:
+        return set(self.back[self.alarmed].tolist())
+
+    def free_days(self) -> tuple[int, ...]:
+        """The windows of the two weekdays that differ most from the others, in both of the last two weeks, as weekends do:
+        what a holiday may be like. Of windows that all end at one hour.
+        """
+        by_day = np.full((LOOKED_BACK, len(SCORES)), np.nan)
+        by_day[self._days - 1] = self.scores
+        distances = np.abs(by_day - np.nanmedian(by_day, axis=0)).max(axis=1).reshape(-1, WEEK)
+        in_both_weeks = np.nan_to_num(np.fmin(*distances))
+        last_week = DAY * (1 + np.argsort(in_both_weeks)[-FREE_DAYS:])
+        return (*last_week.tolist(), *(last_week + WEEK * DAY).tolist())
 
     @cached_property
     def may_be_seasonal(self) -> bool:
@@ -185,7 +209,7 @@ def like_this_hour(
     window unlike the days before it is excluded, unless a week of them makes a new season. told: windows compared with
     `clock:day`. there: all windows. odd: windows unlike their weekday. weekly: whether weekdays are known to differ.
     """
-    off = set() if told is None else set(told.back[told.alarmed].tolist())
+    off = set() if told is None else told.alarmed_backs
     has_moved = told is not None and told.has_moved()
     week, examples = _weeks_ago(there, ended), tuple(_examples(off))
     if has_moved or (weekly and {*examples}.isdisjoint(there)):  # every weekday differs from the days before it

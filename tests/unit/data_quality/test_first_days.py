@@ -1,0 +1,112 @@
+"""The first days of an hourly schedule: what an hour of the baseline's days can be is not told from a change, all else is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
+from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.statistics.verdicts.clock import Season
+
+MONITOR = DataQualityMonitor(find_causes=False)
+END = datetime(2026, 1, 5, 7, tzinfo=timezone.utc)
+ROWS_OF_AN_HOUR = 300
+
+
+def draw_hour(random, hour, rows=ROWS_OF_AN_HOUR):
+    wave = np.sin(2 * np.pi * hour / 24)
+    share = 0.5 + 0.4 * wave
+    return {
+        "load": random.normal(wave, 1, rows),
+        "hour": np.full(rows, float(hour)),
+        "plan": np.where(random.random(rows) < share, "basic", "plus").astype(object),
+    }
+
+
+def as_table(columns):
+    return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory):
+    """Two days of hours, in any order."""
+    random = np.random.default_rng(1)
+    hours = [draw_hour(random, hour % 24) for hour in range(48)]
+    order = random.permutation(48 * ROWS_OF_AN_HOUR)
+    columns = {name: np.concatenate([hour[name] for hour in hours])[order] for name in hours[0]}
+    folder = str(tmp_path_factory.mktemp("baseline"))
+    run_baseline(as_table(columns), MONITOR, engine="local").write(folder)
+    return read_baseline(folder, MONITOR)
+
+
+def judge(baseline, columns, *, hours=1, is_new=True, earlier_rows=ROWS_OF_AN_HOUR):
+    """The window's findings. is_new: whether it is one of the first days."""
+    season = Season(is_new=is_new)
+    baseline = baseline.with_history({}, {}, dict.fromkeys(columns, season))
+    earlier = [(END - timedelta(hours=3), earlier_rows, 0.0)]
+    baseline = baseline.with_volume(END, earlier, END - timedelta(hours=hours))
+    return run_monitoring(as_table(columns), MONITOR, baseline, engine="local")
+
+
+def violated(findings):
+    return {check.feature for check in findings.results if check.is_violation}
+
+
+def test_what_may_be_an_hour_is_no_violation_in_the_first_days_and_one_later(baseline):
+    window = draw_hour(np.random.default_rng(2), 6)
+
+    first = judge(baseline, window)
+
+    assert not violated(first)
+    assert first.outcome is Outcome.CANNOT_TELL
+    withheld = {check.feature: check for check in first.results if check.hour == "new"}
+    assert {*withheld} == {*window}
+    assert "--time-column" in withheld["load"].advice
+    assert violated(judge(baseline, window, is_new=False)) == {*window}
+
+
+def test_a_window_of_a_whole_day_is_no_hour(baseline):
+    window = draw_hour(np.random.default_rng(2), 6)
+    assert violated(judge(baseline, window, hours=24)) == {*window}
+
+
+def test_an_hour_of_little_traffic_may_have_a_value_of_its_own(baseline):
+    window = draw_hour(np.random.default_rng(2), 6, rows=100)
+    assert not violated(judge(baseline, window, earlier_rows=300))
+
+
+def lose(random, values):
+    nothing = None if values.dtype == object else np.nan
+    return np.where(random.random(len(values)) < 0.7, nothing, values)
+
+
+def add_new_value(random, values):
+    new = "new" if values.dtype == object else -999.0
+    return np.where(random.random(len(values)) < 0.3, new, values)
+
+
+def add_many_new_values(random, values):
+    """A tenth of the rows has a text of its own each."""
+    names = np.array([f"plan {row}" for row in range(len(values))], dtype=object)
+    return np.where(random.random(len(values)) < 0.1, names, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        *((name, change) for name in ("load", "hour", "plan") for change in (lose, add_new_value)),
+        ("plan", add_many_new_values),
+        ("load", lambda random, values: values + 6),
+        ("load", lambda random, values: np.full(len(values), values[0])),
+        ("hour", lambda random, values: values + 0.5),
+    ],
+)
+def test_what_no_hour_of_the_baseline_can_be_is_found_in_the_first_days(baseline, name, change):
+    random = np.random.default_rng(3)
+    window = draw_hour(random, 6)
+    window[name] = change(random, window[name])
+    assert violated(judge(baseline, window)) == {name}
