@@ -141,6 +141,22 @@ def test_more_names_than_are_taken_are_a_sentence(monkeypatch):
         read([json.dumps({"o": {f"n{number}": 1}}) for number in range(11)], flatten=True)
 
 
+MANY_NAMES = {f"k{number}": 1 for number in range(20_001)}
+DEEP = json.loads('{"a":' * 900 + "1" + "}" * 900)
+
+
+@pytest.mark.parametrize("whole_files", [False, True])
+def test_a_record_with_an_excess_is_refused_and_the_others_are_read(whole_files):
+    excesses = [(MANY_NAMES, SHAPE), ({"a": MANY_NAMES}, SHAPE), (DEEP, Refusal.NOT_A_JSON_OBJECT)]
+    for odd, reason in excesses:
+        records = [{"a": 1}, odd, {"a": 2}]
+        texts = list(map(json.dumps, records))
+        if whole_files:
+            texts = [json.dumps(records)]
+        expected = ("a",), [(1,), (2,)], [0, reason, 0]
+        assert read(texts, whole_files=whole_files) == expected
+
+
 def test_layouts_beyond_those_that_are_told_apart_are_one(monkeypatch):
     monkeypatch.setattr(json_features, "MOST_LAYOUTS", 2)
     lines = [json.dumps({"a": 1, f"n{number}": [1]}) for number in range(6)]
@@ -175,6 +191,23 @@ def test_names_that_hardly_a_record_has_are_told():
 
     assert rare(0) == rare(2) == ("more",)
     assert rare(3) == ()
+
+
+@pytest.mark.parametrize("records", [4, 61, 99])
+def test_a_name_of_a_single_record_among_few_is_told(records):
+    ordinary_line = '{"o": {"p": 1}}'
+    odd = {
+        '{"o": {"p": 1}, "more": 1}': ("more",),
+        '{"o": {"p": 1, "more": 1}}': ("o.more",),
+        ordinary_line: (),
+    }
+    for line, rare in odd.items():
+        lines = [line] + [ordinary_line] * (records - 1)
+        batch = pa.RecordBatch.from_pydict({"line": lines})
+        layouts = list(infer(False, [batch]))
+        features = features_of(layouts, "data", flatten=True)
+        assert features.rare == rare
+        assert features.left_out == ()
 
 
 def test_names_of_odd_records_are_no_features_as_long_as_there_is_room_to_tell(monkeypatch):

@@ -214,7 +214,7 @@ WORDS_BY_SUFFIX = {
 }
 
 COMPRESSED = frozenset({".gz", ".bz2", ".zst"})
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 MAGIC_BYTES = 4
 
 

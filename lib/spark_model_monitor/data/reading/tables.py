@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -313,7 +313,14 @@ class _Iceberg:
 
 PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-_FOLDER_OF_VALUE = re.compile(r"([^/=]+)=([^/]*)/")
+
+
+def _values_in_path(path: str) -> Iterator[tuple[str, str]]:
+    """Names and texts of the values that folders such as `day=2026-01-01` give to the rows below them."""
+    for folder in path.split("/")[:-1]:
+        name, sign, text = folder.lstrip("=").partition("=")
+        if name and sign:
+            yield name, text
 
 
 @dataclass(frozen=True)
@@ -355,7 +362,7 @@ class _Files:
         values = {
             _resolved(file.path): {
                 name: None if text == NO_VALUE else unquote(text)
-                for name, text in _FOLDER_OF_VALUE.findall(_resolved(file.path)[top:])
+                for name, text in _values_in_path(_resolved(file.path)[top:])
             }
             for file in files
         }

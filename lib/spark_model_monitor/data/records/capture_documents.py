@@ -27,7 +27,7 @@ from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, in_one_piece, utf_8_flags
 from spark_model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, EncodedText, Reading, opened_half
 from spark_model_monitor.data.records.event_times import microseconds_of
-from spark_model_monitor.data.records.json_lines import alike_lines, table_of_json
+from spark_model_monitor.data.records.json_lines import alike_lines, many_names_flags, table_of_json
 from spark_model_monitor.data.records.refusals import Refusal, parts_of
 from spark_model_monitor.data.records.windows import Window, is_sampled
 
@@ -44,6 +44,7 @@ UNKNOWN_REQUESTS = np.array(
         Refusal.NOT_A_JSON_OBJECT,
         Refusal.SEVERAL_JSON_OBJECTS,
         Refusal.NOT_A_CAPTURE,
+        Refusal.ANOTHER_SHAPE,
         Refusal.UNREADABLE_TIME,
         Refusal.OUTSIDE_WINDOW,
         Refusal.SAMPLED_OUT,
@@ -252,6 +253,7 @@ def table_of(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 
 def _table_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
     looks_good = _look_like_objects(lines) & ~_are_deep(lines)
+    looks_good &= ~many_names_flags(lines)
     good = lines if looks_good.all() else lines.filter(pa.array(looks_good))
     stretches = list(_parsed(good, schema)) or [_unknown(schema, 0)]
     table = pa.concat_tables(stretches).combine_chunks()

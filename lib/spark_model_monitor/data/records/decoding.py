@@ -22,6 +22,7 @@ from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
+from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.json_lines import JsonObject, json_value
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal
@@ -141,6 +142,8 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
 
 def document_of(line: bytes) -> Any:
     """The JSON value of a line; of duplicate members, the last one counts."""
+    if has_many_names(line):
+        raise RecordRefused(Refusal.ANOTHER_SHAPE)
     try:
         return json_value(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -232,6 +235,8 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
     whose only member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` per
     line; an object with several equally long arrays is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
     """
+    if has_many_names(data):
+        raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
     is_array = LEADING_BRACKET.match(data) is not None
     text = data if is_array else f"[{BETWEEN_LINES.sub('},{', data)}]"
     try:

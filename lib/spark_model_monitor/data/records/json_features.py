@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.records.arrays import is_writable
+from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
+from spark_model_monitor.data.records.json_elements import find_excess, oversized_records, replace_records
 from spark_model_monitor.data.records.json_lines import columns_of, json_value
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import java_double
@@ -36,8 +37,6 @@ Path: TypeAlias = tuple[str, ...]
 DIGITS_TYPE = pa.decimal128(38, 0)  # integers of more than 64 bits
 ARROW = {LONG: pa.int64(), DIGITS: DIGITS_TYPE, DOUBLE: pa.float64(), TEXT: pa.string(), BOOLEAN: pa.bool_()}
 NUMBERS = (LONG, DIGITS, DOUBLE)  # from narrow to wide
-
-DEEPEST = 100  # maximum nesting of objects and arrays in a record
 
 FEW_RECORDS, RARE_SHARE, MOST_RARE = 3, 0.01, 100
 """Members of at most so many records, and at most such a share of them, are rare. They are features, but if there are
@@ -58,6 +57,11 @@ class Seen:
     kind: Kind = NOTHING
     element: Seen | None = None
     members: dict[str, Seen] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many records have the member."""
+        return self.plain + self.arrays + self.objects
 
     def take(self, value: Any) -> None:
         if isinstance(value, dict):
@@ -217,8 +221,8 @@ def features_of(
         if all(isinstance(kinds[name], dict if is_object else tuple) for name, is_object in layout)
     ]
     members = reduce(Seen.__add__, fitting, Seen()).members
-    counts = {name: seen.plain + seen.arrays + seen.objects for name, seen in members.items()}
-    rare = {name for name, count in counts.items() if count <= min(FEW_RECORDS, RARE_SHARE * root.objects)}
+    rare_count = min(FEW_RECORDS, RARE_SHARE * root.objects)
+    rare = {name for name, seen in members.items() if seen.count <= rare_count}
     if len(rare) > MOST_RARE:
         members = {name: seen for name, seen in members.items() if name not in rare}
     features = {name: kind for name, kind in kinds_of(members).items() if kind not in ({}, ({},))}
@@ -230,8 +234,18 @@ def features_of(
     columns: dict[str, tuple[Path, Kind]] = {}
     for path, kind in _leaves(features):
         columns.setdefault(".".join(path), (path, kind))  # a member `a.b` and a member b of a are the same feature
-    rare_names = tuple(name for name, (path, _) in columns.items() if path[0] in rare)
+    # Of few records, 1 % is less than one: a feature of a single record is rare even so
+    rare_count = max(rare_count, int(root.objects > FEW_RECORDS))
+    rare_names = tuple(name for name, (path, _) in columns.items() if find_member(members, path).count <= rare_count)
     return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names)
+
+
+def find_member(members: Mapping[str, Seen], path: Path) -> Seen:
+    """The values of the member at a path."""
+    member = members[path[0]]
+    for name in path[1:]:
+        member = member.members[name]
+    return member
 
 
 def _leaves(features: Mapping[str, Kind], path: Path = ()) -> Iterator[tuple[Path, Kind]]:
@@ -366,6 +380,9 @@ def _records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[dict[st
 
 
 def _of_line(line: bytes) -> tuple[dict[str, Any], int]:
+    excess = find_excess(line)
+    if excess is not None:
+        return {}, excess if is_utf_8(line) else Refusal.NOT_UTF_8
     try:
         text = line.decode()
         *values, _ = json_value(f"[{text},null]", too_long=float)
@@ -375,39 +392,34 @@ def _of_line(line: bytes) -> tuple[dict[str, Any], int]:
         return {}, Refusal.NOT_A_JSON_OBJECT
     if len(values) > 1 and all(isinstance(value, dict) for value in values):
         return {}, Refusal.SEVERAL_JSON_OBJECTS
-    return _of_value(values[0] if len(values) == 1 else None, text)
+    return _of_value(values[0] if len(values) == 1 else None, has_escapes="\\u" in text)
 
 
 def _of_document(content: bytes, file: str) -> Iterator[tuple[dict[str, Any], int]]:
+    oversized = oversized_records(content)
     try:
-        text = content.decode("utf-8-sig")
-        value = json_value(text, too_long=float)
+        text = replace_records(content, oversized).decode("utf-8-sig")
+        document = json_value(text, too_long=float)
     except (ValueError, RecursionError):
         raise BadInput(
             f"{file}: is not one JSON document (an object or an array of objects); is it JSON Lines?"
         ) from None
-    for each in value if isinstance(value, list) else [value]:
-        yield _of_value(each, text)
+    has_escapes = "\\u" in text
+    records = document if isinstance(document, list) else [document]
+    for index, record in enumerate(records):
+        if index in oversized:
+            yield {}, oversized[index].reason
+        else:
+            yield _of_value(record, has_escapes=has_escapes)
 
 
-def _of_value(value: Any, text: str) -> tuple[dict[str, Any], int]:
-    """text: the text that contains the value."""
-    may_be_deep = text.count("{") + text.count("[") > DEEPEST
-    if not isinstance(value, dict) or (may_be_deep and _is_deeper(value, DEEPEST)):
+def _of_value(value: Any, *, has_escapes: bool) -> tuple[dict[str, Any], int]:
+    """has_escapes: whether the text that contains the value has letters as numbers, such as half a surrogate pair."""
+    if not isinstance(value, dict):
         return {}, Refusal.NOT_A_JSON_OBJECT
-    if len(value) > MOST_COLUMNS:
-        return {}, Refusal.ANOTHER_SHAPE
-    if "\\u" in text and not all(map(is_writable, _names_in(value))):
+    if has_escapes and not all(map(is_writable, _names_in(value))):
         return {}, Refusal.NOT_UTF_8
     return value, 0
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether objects and arrays are nested deeper than `levels`; examines no deeper level."""
-    if not isinstance(value, NESTED):
-        return False
-    members = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(each, levels - 1) for each in members)
 
 
 def _names_in(value: Any) -> Iterator[str]:

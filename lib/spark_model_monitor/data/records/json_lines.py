@@ -30,6 +30,8 @@ from spark_model_monitor.data.records.arrays import (
     starts_of,
     utf_8_flags,
 )
+from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
+from spark_model_monitor.data.records.json_elements import COLON, LONGEST_UNCOUNTED, MEMBER_BYTES
 
 
 def json_value(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> Any:
@@ -79,7 +81,7 @@ READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and number
 ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # integers have no negative zero
 
 NAME = re.compile(rb'"([^"\\]*)"\s*:')
-MOST_CELLS, MEMBER_BYTES = 20_000_000, len('"a":1')
+MOST_CELLS = 20_000_000
 """The maximum cells of a table, including absent members: lines with few absent members have fewer."""
 LONGEST_LINES, LINES_OF_ALL = 16, 256
 
@@ -95,6 +97,8 @@ def columns_of(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | N
     if not len(lines) or (np.diff(ends) < len("{}")).any():
         return None
     if (letters[ends[:-1]] != OPENING).any() or (letters[ends[1:] - 1] != CLOSING).any():
+        return None
+    if many_names_flags(lines).any():
         return None
     texts, content = lines.view(pa.string()), letters.tobytes()
     if content.count(b"{") + content.count(b"[") > len(lines):
@@ -122,6 +126,17 @@ def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
     places = np.union1d(longest, np.linspace(0, len(lines) - 1, LINES_OF_ALL).astype(np.int64))
     some = lines.take(pa.array(places)).cast(pa.binary()).to_pylist()
     return len({name for line in some for name in NAME.findall(line)}) * len(lines) > MOST_CELLS
+
+
+def many_names_flags(lines: pa.Array) -> Flags:
+    """Flags of lines that may have more names than are accepted, which a parser would find out too late."""
+    letters = bytes_of(lines)
+    starts = starts_of(lines)
+    flags = np.zeros(len(lines), np.bool_)
+    for number in np.flatnonzero(np.diff(starts) > LONGEST_UNCOUNTED).tolist():
+        line = letters[starts[number] : starts[number + 1]]
+        flags[number] = np.count_nonzero(line == COLON) > MOST_COLUMNS
+    return flags
 
 
 class JsonObject(list[tuple[str, Any]]):
@@ -246,7 +261,7 @@ def _alike_of_chunk(lines: pa.StringArray, schema: pa.Schema) -> tuple[Flags, pa
         return None
     quotes = places_of(lines, b'"')
     counts = np.diff(np.searchsorted(quotes, starts))
-    alike = _are_usual(lines, content, starts)
+    alike = _are_usual(lines, content, starts) & ~many_names_flags(lines)
     if not alike.any():
         return None
     most = np.bincount(counts[alike]).argmax()

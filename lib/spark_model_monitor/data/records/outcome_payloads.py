@@ -21,6 +21,7 @@ from spark_model_monitor.data.records.decoding import (
     json_text,
     text_or_none,
 )
+from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.json_lines import python_literal
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import Refusal
@@ -250,6 +251,8 @@ def _of_documents(
 
 def documents_in(data: str) -> list[Any]:
     """The JSON values of a payload: one, or one per line."""
+    if has_many_names(data):
+        raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
     try:
         return [json.loads(data)]
     except (ValueError, RecursionError):

@@ -19,6 +19,7 @@ from spark_model_monitor.data.records.captured_lines import rows_of_halves
 from spark_model_monitor.data.records.csv_rows import Row, cell_of_rows, parsed_rows
 from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
 from spark_model_monitor.data.records.decoding import GROUND_TRUTH, RecordRefused, asked_of, found_in, half_in
+from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.outcome_payloads import (
     Outcome,
@@ -55,6 +56,8 @@ def outcomes_of_documents(lines: pa.Array, reading: OutcomeReading) -> OutcomeRo
 
 def document_of(line: bytes, reading: OutcomeReading) -> Decoded:
     """The requested content of one JSON document, before validation, or the reason for refusing it."""
+    if has_many_names(line):
+        return Decoded(Refusal.ANOTHER_SHAPE)
     try:
         document = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
@@ -36,7 +35,6 @@ from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 Segment = tuple[str, str]  # the cut, and the segment's name
 
 NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
-_ENDS = re.compile(r"\((.+), (.+)\]")
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,19 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
             return group
     threshold = number_of(choice.configured) if choice.kind is ValueKind.CONTINUOUS else None
     for group in groups:
-        ends = _ENDS.fullmatch(group.value_or_threshold)
-        if threshold is not None and ends is not None and threshold in map(number_of, ends.groups()):
+        if threshold is not None and threshold in map(number_of, _interval_ends(group.value_or_threshold)):
             return group
         if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
             return group  # the threshold was the maximum, so the interval is empty
     return None
+
+
+def _interval_ends(text: str) -> tuple[str, ...]:
+    """Both ends of an interval such as `(1.5, 7]`; none of another text."""
+    if not (text.startswith("(") and text.endswith("]")):
+        return ()
+    low, _, high = text[1:-1].rpartition(", ")
+    return low, high
 
 
 def segment_label(cut: str, name: str) -> str:

@@ -55,7 +55,7 @@ from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
 
-_AMOUNT = re.compile(r"(absolute):(\d*\.?\d+)|(relative):(\d*\.?\d+) ?%")
+_AMOUNT = re.compile(r"(absolute):(\d+(?:\.\d+)?|\.\d+)|(relative):(\d+(?:\.\d+)?|\.\d+) ?%")
 
 WORSE_SIDE = {ComparisonOperator.LESS_THAN: Side.LOW, ComparisonOperator.GREATER_THAN: Side.HIGH}
 """The side of the worse values of a metric, by its operator."""

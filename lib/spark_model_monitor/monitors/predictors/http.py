@@ -24,7 +24,7 @@ from spark_model_monitor.stopping import within
 CSV, JSON_LINES, JSON = "text/csv", "application/jsonlines", "application/json"
 FEATURES_TEMPLATE = '{"features":$features}'
 
-_NAMED = re.compile(r'"?\$\{([^}]+)\}"?')
+_NAMED = re.compile(r'"?\$\{([^{}]+)\}"?')
 
 
 class Request:

@@ -334,9 +334,11 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
         dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
         dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
-        if dataset.rare:
-            log.warning("%d features that almost no record has are not explained", len(dataset.rare))
-            dataset = dataset.of_features([name for name in dataset.names if name not in dataset.rare])
+        expected_names = analysis.headers or _features_of(baseline) or ()
+        rare_names = set(dataset.rare).difference(expected_names)
+        if rare_names:
+            log.warning("%d features that almost no record has are not explained", len(rare_names))
+            dataset = dataset.of_features([name for name in dataset.names if name not in rare_names])
     return without(dataset, config.exclude_features_attribute)
 
 

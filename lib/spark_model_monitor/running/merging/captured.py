@@ -29,6 +29,7 @@ from spark_model_monitor.data.records.arrays import is_writable, utf_8_flags
 from spark_model_monitor.data.records.capture_documents import member_of, table_of
 from spark_model_monitor.data.records.decoding import CSV, text_or_none
 from spark_model_monitor.data.records.event_times import microseconds_of
+from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, by_parts
 from spark_model_monitor.data.records.windows import parse_time
@@ -205,6 +206,8 @@ class CapturedRecord:
 
 def captured_record(line: bytes) -> CapturedRecord:
     """A captured line, parsed by Python's own parser."""
+    if has_many_names(line):
+        return CapturedRecord(Refusal.ANOTHER_SHAPE)
     try:
         document = json.loads(line.decode(), parse_float=str, parse_int=str)
     except UnicodeDecodeError:
@@ -259,7 +262,9 @@ _DECODER = json.JSONDecoder()
 MARKS = {mark: re.compile(rf"[ \t\r\n]*{re.escape(mark)}[ \t\r\n]*") for mark in "{:,}"}
 """The punctuation between names and values of JSON, with surrounding whitespace."""
 
-LAST_TWO_CELLS = re.compile(r'(.*?),\s*"?([^",]+)"?\s*,\s*"?([^",]+)"?\s*', re.ASCII)
+_CELL = r'\s*(?:"|(?=[^\s",]))([^",]+)(?:"\s*)?'
+"""One cell with or without quotes. A blank before it belongs to nothing else, so that there is one way to read it."""
+LAST_TWO_CELLS = re.compile(rf"(.*),{_CELL},{_CELL}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +316,8 @@ def csv_output(line: str) -> TransformOutput:
 
 def transform_output(text: str) -> TransformOutput:
     """An output (a line or a whole file), parsed."""
+    if has_many_names(text):
+        return TransformOutput(is_json=False)
     try:
         members = list(_members(text))
     except (ValueError, RecursionError):

@@ -19,6 +19,7 @@ from spark_model_monitor.data.reading.ledger import NUMBER
 from spark_model_monitor.data.records.arrays import Flags, at, is_utf_8, is_writable, joined, utf_8_flags
 from spark_model_monitor.data.records.capture_documents import member_of, table_of
 from spark_model_monitor.data.records.decoding import json_text
+from spark_model_monitor.data.records.json_elements import has_many_names, oversized_records, replace_records
 from spark_model_monitor.data.records.json_lines import json_value, python_literal
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, by_parts
@@ -60,6 +61,8 @@ class Label:
 
 def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of one line; a line with an unreadable record is one refused record."""
+    if has_many_names(line):
+        return [Label(reason=Refusal.ANOTHER_SHAPE, line=line)]
     text = line.decode("utf-8", "replace").strip()
     if "\ufffd" in text and not is_utf_8(line):
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]
@@ -75,12 +78,17 @@ def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
 
 def labels_of_file(content: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
-    text = content.decode("utf-8-sig", "replace").strip()
+    oversized = oversized_records(content)
+    text = replace_records(content, oversized).decode("utf-8-sig", "replace").strip()
     found, repair = _values(text, repairing=repairing)
     if found is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
         lines = [line for line in content.split(b"\n") if line.strip()]
         return [label for line in lines for label in labels_of_line(line.rstrip(b"\r"), repairing=repairing)]
-    return [replace(_label(value), repair=repair, content=_content(value)) for value in found]
+    labels = [replace(_label(value), repair=repair, content=_content(value)) for value in found]
+    for index, record in oversized.items():
+        original_text = content[record.start : record.end].decode().strip()
+        labels[index] = Label(reason=record.reason, content=original_text)
+    return labels
 
 
 def _values(text: str, *, repairing: bool) -> tuple[list[Any] | None, int]:

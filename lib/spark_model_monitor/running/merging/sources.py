@@ -25,6 +25,7 @@ from spark_model_monitor.data.reading.lines import long_lines_of
 from spark_model_monitor.data.reading.listing import Listing, folders_of_hours
 from spark_model_monitor.data.reading.paths import named_files
 from spark_model_monitor.data.records.decoding import CSV
+from spark_model_monitor.data.records.json_elements import has_many_names
 from spark_model_monitor.data.records.locations import keys_of, places_among, uri_of
 from spark_model_monitor.storage import StoredFile, join
 
@@ -32,7 +33,7 @@ SECONDS = 3600
 
 PARTS = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")  # namespace of the uuids in the names of merged files
 
-HOUR_PATH = re.compile(r"(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?", re.ASCII)
+HOUR_PATH = re.compile(r"(?!.*\n)(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?", re.ASCII)
 """A folder named for an hour, and the path above it."""
 
 
@@ -129,6 +130,8 @@ class Score:
         return cells[place].strip(" ") if place < len(cells) else None
 
     def _member_of(self, row: str) -> str | None:
+        if has_many_names(row):
+            return None
         try:
             found = json.loads(row, parse_float=str, parse_int=str)
         except (ValueError, RecursionError):

@@ -108,7 +108,7 @@ def _places_in(text: str) -> Iterator[str]:
 
 _FROM_WORKER = re.compile(r"^spark_model_monitor\.errors\.(\w+): (.*)$", re.MULTILINE)
 _SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.fs\.\w+\.(\w+)FileSystem not found')
-_RAISED = re.compile(r'File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
+_RAISED = re.compile(r'^(?! ).*\n *File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
 _JAVA = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error))", re.MULTILINE)
 _ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentException")
 """Spark's exceptions whose texts name columns, tables, settings and paths, but never a value of the data."""

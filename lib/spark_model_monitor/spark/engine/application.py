@@ -283,7 +283,7 @@ def slow_features(processors: str, numpy_major: int, chosen_at_run_time: Collect
 
 
 def _is_zen_4(processors: str) -> bool:
-    facts = dict(re.findall(r"^(\w[\w ]*?)\s*: (.*)$", processors.partition("\n\n")[0], re.MULTILINE))
+    facts = dict(re.findall(r"^(\w+(?: +\w+)*)[ \t]*: (.*)$", processors.partition("\n\n")[0], re.MULTILINE))
     return (
         facts.get("vendor_id") == "AuthenticAMD"
         and facts.get("cpu family") == _ZEN_3_AND_4

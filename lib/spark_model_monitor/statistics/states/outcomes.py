@@ -46,7 +46,7 @@ from spark_model_monitor.statistics.states.segments import added
 ClassKey: TypeAlias = float | str  # the value that all spellings of a class share: a number, or a text
 DEFAULT_POSITIVES = ("1", "true")  # the default positive class
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _TRUTHS = ("true", "false")
 
 

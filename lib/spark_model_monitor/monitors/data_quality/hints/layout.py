@@ -10,7 +10,7 @@ from spark_model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
-NO_COUNTER = re.compile(r"-.*|.*[.eE].*")  # a negative number or a fraction; others number columns, or are years
+NO_COUNTER = re.compile(r"-.*|[^.eE\n]*[.eE].*")  # a negative number or a fraction; others number columns, or are years
 FEWEST_NUMBERS = 3  # fewer numbers may be in order by chance
 
 MOST_CATEGORIES = 100

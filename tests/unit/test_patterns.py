@@ -1,0 +1,55 @@
+"""No text makes a regular expression of the package slow: a megabyte of its worst text takes a second of a core at most."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+from tests.fuzz.patterns import UsedPattern, require_linear, used_patterns
+
+from spark_model_monitor.running.runtime.failures import KNOWN
+from spark_model_monitor.storage.files import REFUSALS, Named
+
+GIVEN = {
+    "of.value": [kind.value for kind in Named],
+    "sign": [*KNOWN, *REFUSALS],
+    "f'\\\\b{re.escape(each.name)}\\\\b'": [r"\bmodel\-1\b"],
+}
+"""The patterns that are no constants where they are used, by the source of their expression."""
+
+PATTERNS = list(used_patterns(GIVEN))
+
+
+@pytest.mark.parametrize("used", PATTERNS, ids=lambda used: used.where)
+def test_the_time_of_a_pattern_grows_with_the_text_and_no_faster(used):
+    require_linear(used, random.Random(0))
+
+
+def test_patterns_of_the_package_are_found_by_reading_it():
+    sources = {used.pattern.pattern for used in PATTERNS}
+
+    assert len(PATTERNS) > 100
+    assert r"_c\d+" in sources, "a constant"
+    assert r"[^\w.-]" in sources, "an argument"
+    assert r"-\d+|[-+]?\d+\.\d+" in sources
+
+
+@pytest.mark.parametrize(
+    ("pattern", "method"),
+    [
+        pytest.param(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", "fullmatch", id="two repeats of digits"),
+        pytest.param(
+            r'(.*?),\s*"?([^",]+)"?\s*,\s*"?([^",]+)"?\s*', "fullmatch", id="blanks that three repeats accept"
+        ),
+        pytest.param(r'"?\$\{([^}]+)\}"?', "sub", id="a search that begins anew in what it has read"),
+        pytest.param(r"\d+x", "search", id="a search that begins anew at each digit"),
+        pytest.param(r"(\w+)+!", "match", id="exponential time"),
+        pytest.param(rb"x*\s*x*y", "match", id="bytes"),
+    ],
+)
+def test_a_slow_pattern_is_told(pattern, method):
+    used = UsedPattern("here", re.compile(pattern), (method,))
+
+    with pytest.raises(AssertionError, match="takes .* s for"):
+        require_linear(used, random.Random(0))
