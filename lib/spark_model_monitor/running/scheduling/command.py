@@ -39,7 +39,7 @@ from spark_model_monitor.running.scheduling.runs import (
 from spark_model_monitor.running.scheduling.schedules import run_windows
 from spark_model_monitor.running.scheduling.side_by_side import Turns, side_by_side, usual_at_once
 from spark_model_monitor.running.scheduling.watching import tell_and_show, watched_of
-from spark_model_monitor.stopping import shell_status
+from spark_model_monitor.stopping import require_going_on, shell_status
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +181,7 @@ def _of_entry(entry: Entry, calls: _Calls) -> _Done:
         log.error("%s", error)
         return _Done(replace(entry, fault=error), error.exit_status)
     except Exception as error:
+        require_going_on()
         if calls.request.page is None:
             raise
         failure = failure_of(error)
