@@ -2,8 +2,8 @@
 
 What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins a
 step, a record, a window, asks by `require_going_on` whether there is to be one. What is still under way after `GRACE_SECONDS` is
-left behind, and the same signal again waits for nothing. What others are asked for is left behind as well, when it takes too
-long as a whole (`within`). Standard library only.
+left behind, also when its time is over (`leave_after_grace`), and the same signal again waits for nothing. What others are
+asked for is left behind as well, when it takes too long as a whole (`within`). Standard library only.
 """
 
 from __future__ import annotations
@@ -77,6 +77,25 @@ def stop(told: BaseException) -> NoReturn:
 def take_back(kind: type[BaseException]) -> None:
     """What was told by such an exception counts no longer."""
     _told[:] = [told for told in _told if not isinstance(told, kind)]
+
+
+def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None:
+    """Tell this process to end; if that still holds then, it has ended with a status and a sentence after `GRACE_SECONDS`."""
+
+    def end_process() -> None:
+        if reason in _told:
+            _leave(status, sentence)
+
+    _told.append(reason)
+    seconds = GRACE_SECONDS - LAST_SECONDS
+    _start_timer(seconds, end_process)
+
+
+def reason_to_end() -> BaseException | None:
+    """What this process was told to end by; None if it was not."""
+    for reason in _told:
+        return reason
+    return None
 
 
 def require_going_on() -> None:
@@ -176,29 +195,38 @@ def _refused(status: int) -> NoReturn:
 
 def _receive(number: int, frame: FrameType | None) -> None:
     if number in _received:
-        _leave(number)
+        _leave_by_signal(number)
     is_first = not _received
     _received.append(number)
     if is_first:  # Ctrl-C reaches all processes of a terminal, and those tell each other as well
-        watch = threading.Timer(GRACE_SECONDS, _leave_if_told, [number])
-        watch.daemon = True
-        watch.start()
+        _start_timer(GRACE_SECONDS, lambda: _leave_if_received(number))
         stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + number))
 
 
-def _leave_if_told(number: int) -> None:
+def _start_timer(seconds: float, step: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, step)
+    timer.daemon = True
+    timer.start()
+
+
+def _leave_if_received(number: int) -> None:
     if number in _received:
-        _leave(number)
+        _leave_by_signal(number)
 
 
-def _leave(number: int) -> NoReturn:
+def _leave_by_signal(number: int) -> NoReturn:
+    sentence = f"ended by signal {number} in the midst of its work; start it again"
+    _leave(BY_SIGNAL + number, sentence)
+
+
+def _leave(status: int, sentence: str) -> NoReturn:
     """End here and now, but for what others wait for."""
     last = threading.Thread(target=_give_back, daemon=True)
     last.start()
     last.join(LAST_SECONDS)
-    sys.stderr.write(f"Error: ended by signal {number} in the midst of its work; start it again\n")
+    sys.stderr.write(f"Error: {sentence}\n")
     sys.stderr.flush()
-    _exit(BY_SIGNAL + number)
+    _exit(status)
 
 
 def _give_back() -> None:

@@ -137,7 +137,7 @@ def test_the_transform_of_the_bias_run_is_read_through_its_manifest(golden, tmp_
     manifest = json.loads((capture / "output-manifest.json").read_text())
     manifest[0]["prefix"] = f"{capture}/"  # the bucket of the run is not at hand
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    listing = listed_outputs(SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path)))
+    listing = listed_outputs(SparkEngine(spark), list_dataset(SparkEngine(spark), str(tmp_path)), "/")
     dataset = read_transform(SparkEngine(spark), listing, JsonFormat(lines=False))
     published = json.loads((capture / "test-dataset.json.out").read_text())
 

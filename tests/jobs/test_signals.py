@@ -112,6 +112,16 @@ def test_a_script_that_never_comes_back_is_left_behind_and_its_rerun_is_as_quiet
     assert not [path for path in (data / "out").rglob("*") if path.name.startswith((".", "_lease", "_unfinished"))]
 
 
+def test_a_script_that_never_comes_back_is_left_behind_when_its_time_is_over(data):
+    status, printed = ended(baseline(data, NEVER_BACK, "--max-runtime", "PT2S"), 20)
+
+    assert status == 143, printed
+    assert "as --max-runtime says; nothing was published; what went on regardless was left behind" in printed
+    left = {path.name for path in (data / "out").rglob("*")}
+    assert left == {"message"}, "nothing is held, nothing half-written"
+    assert "as --max-runtime says" in (data / "out" / "message").read_text()
+
+
 def test_a_second_signal_waits_for_nothing(data):
     found, said = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM, signal.SIGTERM, seconds=3)
 

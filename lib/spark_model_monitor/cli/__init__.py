@@ -18,7 +18,7 @@ from spark_model_monitor.cli.verbs import VERBS
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.progress import progress_shown
 from spark_model_monitor.registry import import_all
-from spark_model_monitor.stopping import Stopped, ended_by_signals
+from spark_model_monitor.stopping import Stopped, ended_by_signals, reason_to_end
 
 import_all(verbs)
 
@@ -49,9 +49,10 @@ def _run(words: Sequence[str]) -> int:
         from spark_model_monitor.reports.outputs.printable import printable_lines
         from spark_model_monitor.running.runtime.failures import failure_of, trace_of
 
-        failure = failure_of(error)
-        trace = "" if failure.is_expected else f"{trace_of(error)}\n"
-        sys.stderr.write(f"{trace}Error: {printable_lines(failure.reason)}\n")
+        failure = failure_of(reason_to_end() or error)
+        if not failure.is_expected:
+            sys.stderr.write(f"{trace_of(error)}\n")
+        sys.stderr.write(f"Error: {printable_lines(failure.reason)}\n")
         return failure.exit_status
 
 

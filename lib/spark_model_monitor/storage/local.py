@@ -34,7 +34,7 @@ class LocalStorage(Storage):
         return f"file:{local_path(path).absolute()}"
 
     def exists(self, path: str) -> bool:
-        return local_path(path).exists()
+        return os.path.exists(local_path(path))  # Path.exists raises for a name that is too long
 
     def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
         top = local_path(path)

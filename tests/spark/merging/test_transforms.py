@@ -87,7 +87,8 @@ def test_manifests_stand_for_their_files_and_say_the_hour(merge, tmp_path):
         manifest = json.dumps([{"prefix": f"{tmp_path}/out/"}, name])
         write_lines(tmp_path / "captures" / "output" / folder_of(hour) / "m.json", [manifest])
     write_lines(tmp_path / "labels" / "a.jsonl", [label(ID.format(number)) for number in (1, 2)])
-    merge(1, captures="captures/output")
-    merge(2, captures="captures/output")
+    root = str(tmp_path)
+    merge(1, captures="captures/output", manifest_root=root)
+    merge(2, captures="captures/output", manifest_root=root)
 
     assert [path.rpartition("/")[0] for path in merged_files(tmp_path / "merged")] == [folder_of(1), folder_of(2)]

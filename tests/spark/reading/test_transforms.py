@@ -22,7 +22,9 @@ WINDOW = Window(datetime(2022, 8, 30, tzinfo=timezone.utc), datetime(2022, 8, 30
 @pytest.fixture
 def read(spark, tmp_path):
     def reading(dataset_format, names=None, path=tmp_path, **options):
-        listing = listed_outputs(SparkEngine(spark), list_dataset(SparkEngine(spark), str(path)))
+        listing = list_dataset(SparkEngine(spark), str(path))
+        root = options.get("manifest_root")
+        listing = listed_outputs(SparkEngine(spark), listing, root)
         return read_transform(SparkEngine(spark), listing, dataset_format, ReadOptions(names, **options))
 
     return reading
@@ -100,7 +102,8 @@ def test_a_manifest_stands_for_the_files_that_it_names(read, tmp_path):
     hour.mkdir(parents=True)
     (hour / "x.json").write_text(json.dumps([{"prefix": f"{tmp_path}/out/"}, "a.csv.out"]))
     (hour / "y.json").write_text(json.dumps([{"prefix": f"{tmp_path}/out/b.csv.out"}, ""], indent=1))
-    dataset = read(CsvFormat(), path=tmp_path / "captured")
+    root = str(tmp_path / "out")
+    dataset = read(CsvFormat(), path=tmp_path / "captured", manifest_root=root)
     _, ledger, _ = account(dataset)
 
     assert rows(dataset) == [("1", "2"), ("3", "4")]
@@ -114,10 +117,11 @@ def test_a_manifest_stands_for_the_files_that_it_names(read, tmp_path):
         ('[{"prefix": ["/nowhere/"]}, ["a"]]', r"x\.json: is no manifest"),
         ('[{"prefix": "/nowhere/"}, 5]', r"x\.json: is no manifest"),
         ('[{"prefix": "/nowhere/"}', r"x\.json: is no manifest"),
+        ('[{"prefix": "/etc/"}, "hostname"]', r"x\.json: names a file that is not below --manifest-root /nowhere"),
     ],
 )
 def test_a_bad_manifest_is_named(read, tmp_path, manifest, sentence):
     (tmp_path / "x.json").write_text(manifest)
 
     with pytest.raises(BadInput, match=sentence):
-        read(CsvFormat())
+        read(CsvFormat(), manifest_root="/nowhere")

@@ -142,6 +142,7 @@ def test_a_batch_transform_is_read_below_its_prefix_in_its_own_format(moved):
 
     told = variables["churn-hourly.env"]
     assert told["dataset_source"] == "s3://bucket/transforms/output"
+    assert told["manifest_root"] == "s3://bucket"
     assert json.loads(told["dataset_format"]) == {"Csv": {"Header": True}}
     assert told["output_path"] == "s3://bucket/reports/churn-hourly"
 

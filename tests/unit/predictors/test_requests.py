@@ -6,6 +6,7 @@ import json
 from itertools import chain
 
 import pytest
+from tests.fuzz.model_requests import require_law
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors.http import Request
@@ -54,6 +55,31 @@ NAMES, ROWS = ("Age", "Town"), ((41.0, "Bonn"), (float("nan"), None))
 )
 def test_rows_are_sent_as_the_templates_say(members, body):
     assert Request(members).body(NAMES, ROWS).decode() == body
+
+
+@pytest.mark.parametrize("text", ["${Age}", "${nosuch}", "$features", "$features_kvp", '"${Age}"', "$records"])
+def test_a_text_that_looks_like_a_placeholder_is_sent_as_it_is(text):
+    members = {
+        "content_type": "application/json",
+        "content_template": '{"instances":$records}',
+        "record_template": '{"all":$features_kvp,"names":$feature_names,"town":"${Town}","row":$features}',
+    }
+    [sent] = json.loads(Request(members).body(NAMES, [(41.0, text)]))["instances"]
+
+    assert sent == {"all": {"Age": 41, "Town": text}, "names": [*NAMES], "town": text, "row": [41, text]}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_model_gets_the_values_of_its_records(seed):
+    require_law(seed)
+
+
+def test_a_placeholder_without_a_feature_is_a_sentence():
+    members = {"content_type": "application/json", "content_template": "$records", "record_template": '["${Towns}"]'}
+    with pytest.raises(
+        BadConfiguration, match=r"\$\{Towns\}, which is no feature of the model's input; did you mean Town"
+    ):
+        Request(members).body(NAMES, ROWS)
 
 
 def test_a_template_of_one_record_sends_one():
@@ -169,6 +195,15 @@ FAULTS = [
     ({"content_type": "application/json"}, "content_template is missing"),
     ({"content_type": "application/json", "content_template": "$records"}, "record_template is missing"),
     ({"content_type": "application/jsonlines", "content_template": "{}"}, r"\$features once"),
+    ({"content_type": "application/jsonlines", "content_template": "{$features"}, "content_template is no JSON"),
+    (
+        {"content_type": "application/json", "content_template": "{$records", "record_template": "$features"},
+        "content_template is no JSON",
+    ),
+    (
+        {"content_type": "application/json", "content_template": "$records", "record_template": '"age ${Age}'},
+        "record_template is no JSON",
+    ),
     ({"probability": "p"}, "probability is 'p'; of CSV write the index"),
     ({"label": "l", "probability": 1}, "label is 'l'; of CSV write the index"),
 ]

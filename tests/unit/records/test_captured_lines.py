@@ -47,6 +47,7 @@ def one_by_one(lines, reading):
 def test_lines_of_all_kinds_are_decoded_as_one_by_one(seed):
     is_json = seed % 3 == 2
     lines = some_json_lines(seed, 300) if is_json else some_lines(seed, 300)
+    models = {1: "1.tar.gz", 2: "-"}
     reading = Reading(
         BOTH,
         ("p", "a", "b"),
@@ -54,7 +55,7 @@ def test_lines_of_all_kinds_are_decoded_as_one_by_one(seed):
         encoding=None if seed % 8 == 7 else "JSON" if is_json else "CSV",
         window=WINDOW if seed % 4 else None,
         sample=0.4 if seed % 5 == 4 else None,
-        target_model="1.tar.gz" if seed % 7 == 1 else None,
+        target_model=models.get(seed % 7),
     )
 
     assert decoded(lines, reading) == one_by_one(lines, reading)

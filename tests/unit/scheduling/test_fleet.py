@@ -6,9 +6,11 @@ import io
 import json
 import re
 import threading
+from hashlib import sha256
 from html import unescape
 
 import pytest
+from tests.fuzz import fleets
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import Jobs, at, flags_of
 
@@ -20,6 +22,7 @@ from spark_model_monitor.reports.alerts import write_alerts
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling import side_by_side
+from spark_model_monitor.running.scheduling import target_models as target_models_module
 from spark_model_monitor.running.scheduling.command import Request, run_due
 from spark_model_monitor.running.scheduling.fleet import read_fleet
 from spark_model_monitor.running.scheduling.side_by_side import Turns
@@ -103,6 +106,24 @@ def test_a_file_of_yaml_says_the_same(watch):
     assert watch.fleet().entries[0].plan.entry.tags == ("eu", "cards")
 
 
+def capture(model=None, **metadata):
+    """A line of a capture file; model: its targetModel, None without one."""
+    named = {} if model is None else {"targetModel": model}
+    return json.dumps({"captureData": {}, "eventMetadata": {"eventId": "1", **named, **metadata}})
+
+
+def write_captures(watch, folder, lines):
+    folder = watch.folder / "captures" / folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "0.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+
+def target_models(watch):
+    """What each job that ran reads: entry -> targetModel."""
+    job_flags = [job.flags for job in watch.jobs.commands]
+    return {flags["--sagemaker-monitoring-schedule-name"]: flags.get("--target-model") for flags in job_flags}
+
+
 def test_models_of_a_multi_model_endpoint_are_entries_of_their_own(watch):
     lines = {
         "churn/blue/2024/03/04/18": ["a.tar.gz", "b/c.tar.gz"],
@@ -111,26 +132,101 @@ def test_models_of_a_multi_model_endpoint_are_entries_of_their_own(watch):
         "fraud/2024/03/04/19": ["b.tar.gz"],
     }
     for folder, models in lines.items():
-        place = watch.folder / "captures" / folder
-        place.mkdir(parents=True)
-        events = [{"eventMetadata": {"eventId": "1", **({"targetModel": each} if each else {})}} for each in models]
-        (place / "0.jsonl").write_text("".join(json.dumps(each) + "\n" for each in events))
+        write_captures(watch, folder, map(capture, models))
     own = {"target_model": "other.tar.gz"}
     watch.write(
         {"name": "churn"}, {"name": "fraud"}, {"name": "own", "variables": own | {"dataset_source": "captures/fraud"}}
     )
     watch.run(at(4, 20, 5))
+    watch.run(at(4, 20, 15))
 
+    escaped = f"b-c.tar.gz-{sha256(b'b/c.tar.gz').hexdigest()[:16]}"
     read = {job.flags["--sagemaker-monitoring-schedule-name"]: job.flags for job in watch.jobs.commands}
-    assert {name: flags.get("--target-model") for name, flags in read.items()} == {
+    assert target_models(watch) == {
         "churn": None,
         "churn-blue-a.tar.gz": "a.tar.gz",
-        "churn-blue-b-c.tar.gz": "b/c.tar.gz",
+        f"churn-blue-{escaped}": "b/c.tar.gz",
         "fraud-b.tar.gz": "b.tar.gz",
         "own": "other.tar.gz",
     }
-    assert read["churn-blue-b-c.tar.gz"]["--output-path"] == "reports/churn/blue/b-c.tar.gz/2024/03/04/20"
-    assert read["churn-blue-b-c.tar.gz"]["--dataset-source"] == "captures/churn/blue"
+    assert read[f"churn-blue-{escaped}"]["--output-path"] == f"reports/churn/blue/{escaped}/2024/03/04/20"
+    assert read[f"churn-blue-{escaped}"]["--dataset-source"] == "captures/churn/blue"
+
+
+def test_one_record_with_a_model_is_reported_and_the_others_are_monitored_as_before(watch):
+    write_captures(watch, "churn/2024/03/04/19", [*[capture()] * 120, capture("a.tar.gz")])
+    watch.write({"name": "churn"})
+    status, printed, page = watch.run(at(4, 20, 5))
+
+    assert (status, target_models(watch)) == (0, {"churn": "-"})
+    assert "churn-a.tar.gz: captures name this model for the first time; the next call monitors it" in printed
+    assert "captures name this model for the first time" in page
+
+    status, printed, _ = watch.run(at(4, 20, 15))
+    assert (status, target_models(watch)) == (0, {"churn": "-", "churn-a.tar.gz": "a.tar.gz"})
+    assert "for the first time" not in printed
+    assert watch.jobs.times == ["2024-03-04T20:00:00Z"] * 2  # no hour is left out
+
+
+def test_one_record_without_a_model_does_not_hide_those_with_one(watch):
+    write_captures(watch, "churn/2024/03/04/18", map(capture, ["a.tar.gz", "b.tar.gz"]))
+    watch.write({"name": "churn"})
+    watch.run(at(4, 19, 5))
+    write_captures(watch, "churn/2024/03/04/19", [capture()])
+    watch.run(at(4, 20, 5))
+
+    assert target_models(watch) == {"churn": "-", "churn-a.tar.gz": "a.tar.gz", "churn-b.tar.gz": "b.tar.gz"}
+
+
+def test_no_more_models_are_monitored_than_a_bound_and_new_ones_displace_none(watch, caplog):
+    names = [f"m{number:03}.tar.gz" for number in range(target_models_module.MOST_MODELS + 50)]
+    write_captures(watch, "churn/2024/03/04/19", map(capture, names[50:]))
+    watch.write({"name": "churn"})
+    watch.run(at(4, 20, 5))
+    assert "are monitored; write" not in caplog.text
+
+    write_captures(watch, "churn/2024/03/04/20", [capture(), *map(capture, names)])
+    status, printed, _ = watch.run(at(4, 21, 5))
+    assert status == 0
+    assert sorted(target_models(watch).values()) == ["-", *names[50:]]
+    assert "churn: captures name 150 models, and 100 of them are monitored; write entries with target_model" in printed
+
+
+def test_a_model_takes_neither_name_nor_output_of_an_entry(watch, caplog):
+    """A record names `blue.tar.gz` of `churn`, and entries of the user are called so, or write where it would."""
+    write_captures(watch, "churn/2024/03/04/19", [capture(), capture("blue.tar.gz"), capture("red.tar.gz")])
+    watch.write(
+        {"name": "churn"},
+        {"name": "churn-blue.tar.gz", "variables": {"dataset_source": "lake"}},
+        {"name": "red", "variables": {"output_path": "reports/churn/red.tar.gz"}},
+    )
+    for minute in (5, 15):
+        assert watch.run(at(4, 20, minute))[0] == 0
+
+    assert target_models(watch) == {"churn": "-", "churn-blue.tar.gz": None, "red": None}
+    assert not watch.faults()
+    assert (
+        "churn-red.tar.gz: is a model that captures name, and another entry has its name or its output_path"
+        in caplog.text
+    )
+
+
+@pytest.mark.parametrize("captured", [True, False], ids=["of other models", "of none"])
+def test_a_model_without_records_is_no_failure_while_its_endpoint_captures(watch, captured):
+    write_captures(watch, "churn/2024/03/04/18", map(capture, ["a.tar.gz", "b.tar.gz"]))
+    watch.write({"name": "churn"})
+    for hour in (19, 20):
+        watch.run(at(4, hour, 5))
+    if captured:
+        write_captures(watch, "churn/2024/03/04/20", [capture("b.tar.gz")])
+    watch.jobs.statuses = [3, 0]
+
+    assert watch.run(at(4, 21, 5))[0] == (0 if captured else 3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_record_steers_the_entries_of_a_fleet(watch, seed):
+    fleets.require_law(watch.folder, seed)
 
 
 def test_variants_of_an_endpoint_are_entries_of_their_own(watch):

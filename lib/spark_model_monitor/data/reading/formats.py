@@ -186,7 +186,9 @@ class ReadOptions:
     window: the times of captured records, and of a batch transform's outputs, to include; None for all.
     lenient_window: whether to take all records of the window's own hour folders, regardless of their times (C11.16).
     sample: the fraction of captured events to take, the same events in every run; None for all.
-    target_model: the model of a multi-model endpoint whose captured events to take; None for all.
+    target_model: the model of a multi-model endpoint whose captured events to take, `-` for those without; None for all.
+    manifest_root: the folder of the files that manifests among a batch transform's captures may name; None: no file is a
+    manifest.
     script: a preprocessor, run on every line, or on every captured record in the window and the sample.
     as_service: whether to read as the service does: one partition in file order, Spark's own escape character, BASE64
     by scripts only, and failure on the first script error.
@@ -203,6 +205,7 @@ class ReadOptions:
     lenient_window: bool = False
     sample: float | None = None
     target_model: str | None = None
+    manifest_root: str | None = None
     script: Script | None = None
     as_service: bool = False
     flatten_json: bool = False

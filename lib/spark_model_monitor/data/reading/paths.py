@@ -1,13 +1,16 @@
 """Reads the files at a path as a data set of features, on an engine configured for their size and width.
 
 Also reads the output of batch transforms: manifests that name files, and outputs with an inference id and a time
-appended. `listed_outputs` replaces manifests by the files they name; `read_transform` removes id and time from the
-features, and puts the output's own columns first if they are marked as such. Source: C3.2.
+appended. `listed_outputs` replaces manifests by the files they name, if the configuration says below which folder those
+may be; `read_transform` removes id and time from the features, and puts the output's own columns first if they are marked
+as such. Source: C3.2.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -43,6 +46,7 @@ from spark_model_monitor.data.records.windows import Window, hour_of_path, parse
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.storage.files import standing_in
+from spark_model_monitor.storage.local import local_path
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script
@@ -89,7 +93,7 @@ def read_path(
     listing = list_dataset(engine, path)
     is_text = isinstance(dataset_format, (CsvFormat, JsonFormat))
     if options.names is not None and options.script is None and is_text:
-        listing = listed_outputs(engine, listing)  # if the files are a batch transform's
+        listing = listed_outputs(engine, listing, options.manifest_root)  # if the files are a batch transform's
         return read_transform(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
     return read_dataset(engine, listing, dataset_format, options, engine.partition_by_size(listing.size_bytes))
 
@@ -125,20 +129,24 @@ def _line_bytes(dataset: Dataset) -> int:
     return longest_line(dataset.engine.storage(first.path), first)
 
 
+log = logging.getLogger(__name__)
+
 INFERENCE_ID, INFERENCE_TIME, OUTPUT = "SageMakerInferenceId", "SageMakerInferenceTime", "SageMakerOutput"
 MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
 
 MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
 
+OBJECT_SCHEMES = ("s3", "s3a", "s3n")  # of the same objects
+
 INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def listed_outputs(engine: Engine, listing: Listing) -> Listing:
+def listed_outputs(engine: Engine, listing: Listing, manifest_root: str | None) -> Listing:
     """The files that the listed manifests name, and the listed files that are not manifests.
 
-    Raises BadInput for a manifest that can't be read or that names an absent file.
+    manifest_root: the folder of what manifests may name; None: no file is a manifest. Raises BadInput as `named_files`.
     """
-    named = named_files(engine, listing.files)
+    named = named_files(engine, listing.files, manifest_root)
     if not named:
         return listing
     others = [file for file in listing.files if file not in named]
@@ -146,12 +154,19 @@ def listed_outputs(engine: Engine, listing: Listing) -> Listing:
     return Listing(listing.path, tuple(files), tuple(file.path for file in files))
 
 
-def named_files(engine: Engine, files: Iterable[StoredFile]) -> dict[StoredFile, list[StoredFile]]:
-    """The files that each manifest among `files` names.
+def named_files(
+    engine: Engine, files: Sequence[StoredFile], manifest_root: str | None
+) -> dict[StoredFile, list[StoredFile]]:
+    """The files that each manifest among `files` names; none without a `manifest_root`, and a warning.
 
-    Raises BadInput for a manifest that can't be read or that names an absent file.
+    Whoever may write a file there may write a manifest. So nothing outside the root is read, nor asked for.
+    Raises BadInput for a manifest that can't be read, or that names an absent file or one outside the root.
     """
-    return {file: list(_named_by(engine, file)) for file in files if _is_manifest(engine, file)}
+    if manifest_root is None:
+        if files and _is_manifest(engine, files[0]):
+            log.warning("%s: looks like a manifest and is read as data; write --manifest-root FOLDER", files[0].path)
+        return {}
+    return {file: list(_named_by(engine, file, manifest_root)) for file in files if _is_manifest(engine, file)}
 
 
 def read_transform(
@@ -185,7 +200,7 @@ def _is_manifest(engine: Engine, file: StoredFile) -> bool:
     return MANIFEST_BEGINNING.match(head) is not None
 
 
-def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
+def _named_by(engine: Engine, manifest: StoredFile, root: str) -> Iterator[StoredFile]:
     try:
         first, *keys = json.loads(engine.storage(manifest.path).read(manifest.path))
         paths = [standing_in("".join((first["prefix"], key))) for key in keys]
@@ -195,10 +210,41 @@ def _named_by(engine: Engine, manifest: StoredFile) -> Iterator[StoredFile]:
             "and keys behind it"
         ) from fault
     for path in paths:
+        _require_below(path, root, manifest)
         storage = engine.storage(path)
         if not storage.exists(path):
             raise BadInput(f"{manifest.path}: names {path}, which is absent; copy it there, or leave the manifest out")
-        yield from (file for file in storage.list_files(path) if file.size_bytes)
+        for file in storage.list_files(path):
+            _require_below(file.path, root, manifest)
+            if file.size_bytes:
+                yield file
+
+
+def _require_below(path: str, root: str, manifest: StoredFile) -> None:
+    if not is_below(path, standing_in(root)):
+        raise BadInput(
+            f"{manifest.path}: names a file that is not below --manifest-root {root}; leave the manifest out, or write the "
+            "folder of the outputs"
+        )
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path leads to something at or below a folder: of the same store, without a way up, also by links."""
+    if not path.isprintable() or "\\" in path or ".." in path.split("/"):
+        return False
+    folder_names = _split_path(folder)
+    return _split_path(path)[: len(folder_names)] == folder_names
+
+
+def _split_path(path: str) -> list[str]:
+    """The scheme of a path, its bucket or host, and the names of its folders; of a local one without links."""
+    scheme = path.partition("/")[0] if "://" in path else ""
+    if scheme in ("", "file:"):
+        path = f"file:{os.path.realpath(local_path(path))}"
+    names = [name for name in path.split("/") if name]
+    if scheme.rstrip(":") in OBJECT_SCHEMES:
+        names[0] = "s3:"
+    return names
 
 
 def _outputs_first(dataset: Dataset, listing: Listing) -> Dataset:

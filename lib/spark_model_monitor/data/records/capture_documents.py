@@ -25,7 +25,16 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import Flags, buffer_of, counts_of, holding, in_one_piece, utf_8_flags
-from spark_model_monitor.data.records.decoding import BASE64, CSV, GROUND_TRUTH, EncodedText, Reading, opened_half
+from spark_model_monitor.data.records.decoding import (
+    BASE64,
+    CSV,
+    GROUND_TRUTH,
+    WITHOUT_MODEL,
+    EncodedText,
+    Reading,
+    model_named,
+    opened_half,
+)
 from spark_model_monitor.data.records.event_times import microseconds_of
 from spark_model_monitor.data.records.json_lines import alike_lines, many_names_flags, table_of_json
 from spark_model_monitor.data.records.refusals import Refusal, parts_of
@@ -201,9 +210,17 @@ class Documents:
             sampled = np.array([event_id is None or is_sampled(event_id, reading.sample) for event_id in ids], np.bool_)
             left_out[are_known & ~sampled & (left_out == 0)] = Refusal.SAMPLED_OUT
         if reading.target_model is not None:
-            are_others = ~np.asarray(pc.fill_null(pc.equal(self.models, reading.target_model), False))
-            left_out[are_known & are_others] = Refusal.SAMPLED_OUT
+            left_out[are_known & ~self._are_of_model(reading.target_model)] = Refusal.SAMPLED_OUT
         return are_known, left_out * are_known
+
+    def _are_of_model(self, model: str) -> Flags:
+        """Whether each line names this model, or none for `WITHOUT_MODEL`. Each distinct name is compared once."""
+        names = self.models.dictionary_encode()
+        matches = [model_named(name) == model for name in names.dictionary.to_pylist()]
+        without_name = len(matches)
+        matches.append(model == WITHOUT_MODEL)
+        flags: Flags = np.array(matches)[np.asarray(pc.fill_null(names.indices, without_name))]
+        return flags
 
 
 def documents_of(lines: pa.StringArray, reading: Reading, *, with_truth: bool = False) -> Documents:

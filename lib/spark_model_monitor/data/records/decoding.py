@@ -38,6 +38,9 @@ ENCODING_MISMATCH = (
 
 GROUND_TRUTH = "groundTruthData"  # the member of a merged record with the observed label
 
+WITHOUT_MODEL = "-"  # stands for the `targetModel` of records that name no model
+LONGEST_MODEL_NAME = 1024  # Source: botocore's model of sagemaker-runtime, `TargetModelHeader`
+
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 """The halves in the order of their columns: output first (G13)."""
 
@@ -63,7 +66,7 @@ class Reading:
     exact_keys: whether a JSON object that lacks a feature has fewer cells, instead of a missing value, JSON arrays are
     not rows, and a row of scores is not one score per row. escape: the character before a quote within quotes in CSV.
     opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
-    endpoint; records of other models are left out.
+    endpoint, or `WITHOUT_MODEL`; other records are left out.
     """
 
     halves: tuple[str, ...]
@@ -297,7 +300,7 @@ def _require_time_and_sample(document: Any, reading: Reading, path: str, line: b
     if reading.window is None and reading.sample is None and reading.target_model is None:
         return
     metadata = _object_in(document, "eventMetadata") or {}
-    if reading.target_model is not None and metadata.get("targetModel") != reading.target_model:
+    if reading.target_model is not None and model_named(metadata.get("targetModel")) != reading.target_model:
         raise RecordRefused(Refusal.SAMPLED_OUT)
     if reading.window is not None:
         text = metadata.get("inferenceTime")
@@ -312,6 +315,15 @@ def _require_time_and_sample(document: Any, reading: Reading, path: str, line: b
             raise RecordRefused(Refusal.NOT_UTF_8)
         if not is_sampled(line if event_id is None else event_id.encode(), reading.sample):
             raise RecordRefused(Refusal.SAMPLED_OUT)
+
+
+def model_named(name: str | None) -> str:
+    """A record's `targetModel`, or `WITHOUT_MODEL` if that can't be the name of a model: it is no text, empty, longer than the
+    API allows, not printable, has blanks around it, or is a path through a parent folder."""
+    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_MODEL_NAME:
+        return WITHOUT_MODEL
+    is_valid = name.isprintable() and name == name.strip() and ".." not in name.split("/")
+    return name if is_valid else WITHOUT_MODEL
 
 
 def _require_data(document: Any, halves: Mapping[str, EncodedText]) -> None:

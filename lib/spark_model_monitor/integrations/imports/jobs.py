@@ -80,6 +80,7 @@ def jobs_of(
     missing: dict[str, str] = {}
     if source.transform_prefix:
         read, dataset_format = f"{source.transform_prefix.rstrip('/')}/output", json.dumps(source.transform_format)
+        common["manifest_root"] = _folder_of_outputs(source.transform_prefix)
     else:
         read, dataset_format = "", json.dumps({"sagemakerCaptureJson": {}})
         if captures and source.endpoint:
@@ -117,6 +118,14 @@ def jobs_of(
     if not definition.ground_truth:
         of_captures["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
     return (JobVariables("merge", _given(merging), of_captures), _job("monitor", monitoring, missing, definition))
+
+
+def _folder_of_outputs(captures: str) -> str:
+    """Where a transform whose captures are there may have its outputs: the bucket, or the parent of a folder."""
+    scheme, separator, path = captures.partition("://")
+    if separator and scheme != "file":
+        return f"{scheme}://{path.partition('/')[0]}"
+    return captures.rstrip("/").rpartition("/")[0] or "/"
 
 
 def _job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:

@@ -11,20 +11,83 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict
 from spark_model_monitor.stopping import within
 
 CSV, JSON_LINES, JSON = "text/csv", "application/jsonlines", "application/json"
 FEATURES_TEMPLATE = '{"features":$features}'
 
-_NAMED = re.compile(r'"?\$\{([^{}]+)\}"?')
+_PLACEHOLDER = re.compile(r'("?)\$(features_kvp|feature_names|features|\{[^}]{1,256}\})\1')
+"""In quotes or without them. A longer name of a feature would make the search quadratic."""
+
+_RECORDS = re.compile(r"\$records?")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTemplate:
+    """A template of a record, cut at its placeholders once, so that no value is ever searched for them.
+
+    texts: what stands between the placeholders, one more than those. placeholders: `features`, `{NAME}`, ….
+    """
+
+    texts: tuple[str, ...]
+    placeholders: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, template: str) -> RecordTemplate:
+        texts, placeholders = [], []
+        end = 0
+        for placeholder in _PLACEHOLDER.finditer(template):
+            texts.append(template[end : placeholder.start()])
+            placeholders.append(placeholder[2])
+            end = placeholder.end()
+        return cls((*texts, template[end:]), tuple(placeholders))
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it is JSON with a value in each placeholder."""
+        return _is_json("0".join(self.texts))
+
+    def fill(self, names: Sequence[str], row: Sequence[Any]) -> str:
+        """The document of one record. Raises BadConfiguration for a placeholder without a feature."""
+        by_name = dict(zip(names, row, strict=True))
+        parts = [self.texts[0]]
+        for placeholder, text in zip(self.placeholders, self.texts[1:], strict=True):
+            if placeholder == "features":
+                parts.append(_json(list(row)))
+            elif placeholder == "feature_names":
+                parts.append(_json(list(names)))
+            elif placeholder == "features_kvp":
+                parts.append(_json(by_name))
+            else:
+                parts.append(_json(by_name[_require_feature(placeholder[1:-1], names)]))
+            parts.append(text)
+        return "".join(parts)
+
+
+def _require_feature(name: str, names: Sequence[str]) -> str:
+    if name not in names:
+        hint = did_you_mean(name, names, "the model gets other features", shown=str)
+        raise BadConfiguration(
+            f"predictor: a template has ${{{name}}}, which is no feature of the model's input; {hint}"
+        )
+    return name
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class Request:
@@ -37,7 +100,9 @@ class Request:
         self.content_type = members.get("content_type") or CSV
         self.accept_type = members.get("accept_type") or self.content_type
         self._content = _text(members.get("content_template"))
-        self._record = _text(members.get("record_template"))
+        self._record_template = _text(members.get("record_template"))
+        self._line = RecordTemplate.parse(self._content or FEATURES_TEMPLATE)
+        self._record = RecordTemplate.parse(self._record_template)
         self._label, self._probability = members.get("label"), members.get("probability")
         self._scores = self._label if self._probability is None else self._probability
         errors = list(self._errors())
@@ -59,9 +124,8 @@ class Request:
             )
             return text.getvalue().encode()
         if self.content_type == JSON_LINES:
-            template = self._content or FEATURES_TEMPLATE
-            return "\n".join(_filled(template, names, row) for row in plain).encode()
-        records = [_filled(self._record, names, row) for row in plain]
+            return "\n".join(self._line.fill(names, row) for row in plain).encode()
+        records = [self._record.fill(names, row) for row in plain]
         if self.one_at_a_time:
             return self._content.replace("$record", records[0]).encode()
         return self._content.replace("$records", f"[{','.join(records)}]").encode()
@@ -105,10 +169,16 @@ class Request:
                 yield f"{member} is {kind!r}; write one of {', '.join(known)}"
         if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
             yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
+        elif self.content_type == JSON_LINES and not self._line.is_json:
+            yield f"content_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         if self.content_type == JSON and "$record" not in self._content:
             yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
-        if self.content_type == JSON and "$" not in self._record:
+        elif self.content_type == JSON and not _is_json(_RECORDS.sub("0", self._content)):
+            yield 'content_template is no JSON with records in its place; write one such as {"instances":$records}'
+        if self.content_type == JSON and "$" not in self._record_template:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
+        elif self.content_type == JSON and not self._record.is_json:
+            yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         for member, place in (("label", self._label), ("probability", self._probability)):
             if self.accept_type == CSV and isinstance(place, str):
                 yield f"{member} is {place!r}; of CSV write the index of its column"
@@ -134,13 +204,6 @@ def _best(labels: Any, scores: Any) -> Any:
     return labels[scores.index(max(scores))]
 
 
-def _filled(template: str, names: Sequence[str], row: Sequence[Any]) -> str:
-    by_name = dict(zip(names, row, strict=True))
-    text = template.replace("$features_kvp", _json(by_name)).replace("$feature_names", _json(list(names)))
-    text = text.replace("$features", _json(list(row)))
-    return _NAMED.sub(lambda named: _json(by_name[named.group(1)]), text)
-
-
 def _plain(cell: Any) -> Any:
     """A cell as JSON: integers without a decimal point, null for a missing cell."""
     if not isinstance(cell, float):
@@ -155,10 +218,11 @@ def _json(value: Any) -> str:
 
 
 def _text(template: Any) -> str:
-    """A template as text; if given as JSON, its placeholders are in quotes."""
-    if template is None or isinstance(template, str):
-        return template or ""
-    return _json(template).replace('"$records"', "$records").replace('"$record"', "$record")
+    """A template as text. In JSON its placeholders are in quotes, which are not sent."""
+    text = template if isinstance(template, str) else _json(template)
+    if template is None:
+        text = ""
+    return text.replace('"$records"', "$records").replace('"$record"', "$record")
 
 
 TRIES = 5

@@ -221,7 +221,10 @@ class JobConfig(BaseModel):
     """Share of the captured events to read, the same ones in every run."""
 
     target_model: str | None = _of_analysis("NAME", default="all")
-    """For captures of a multi-model endpoint: read only those of this targetModel."""
+    """For captures of a multi-model endpoint: read only those of this targetModel; - for those without."""
+
+    manifest_root: str | None = _of_window("PATH", default="no file is a manifest")
+    """For a batch transform's captures: folder or bucket of the files that manifests may name."""
 
     allow_mixed_encodings: kinds.Switch = _of_monitoring(initial=False, opposite="one_encoding")
     """Allow a capture's input and output to have different encodings; otherwise the job fails, like the service's."""

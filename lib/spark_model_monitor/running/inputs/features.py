@@ -58,6 +58,7 @@ def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadO
         config.lenient_window,
         config.sample,
         target_model=config.target_model,
+        manifest_root=config.manifest_root,
         as_service=config.replays_service,
         flatten_json=config.flatten_json,
         allow_mixed_encodings=config.allow_mixed_encodings,

@@ -32,7 +32,7 @@ class MergeRequest:
     which ages are counted; None for the hour after the window. late_hours: how far a label may be from its capture,
     and how long to wait for it; None: labels of the window count for its captures, without waiting. absent_label,
     after_hours: the label of captures without one after this many hours. to_label: captures to list for people.
-    repairing: whether to read labels that are almost JSON.
+    repairing: whether to read labels that are almost JSON. manifest_root: as in `ReadOptions`.
     """
 
     captures: str
@@ -48,6 +48,7 @@ class MergeRequest:
     to_label: ToLabel | None = None
     repairing: bool = True
     max_quarantined_share: float = MAX_QUARANTINED_SHARE
+    manifest_root: str | None = None
 
     @property
     def hours(self) -> Collection[int] | None:
@@ -125,6 +126,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
         else None,
         repairing=not config.replays_service,
         max_quarantined_share=config.max_quarantined_share,
+        manifest_root=config.manifest_root,
     )
 
 

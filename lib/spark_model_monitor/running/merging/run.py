@@ -112,7 +112,7 @@ def merge(
 
 
 def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
-    return outputs_of_manifests(engine, list_hours(engine, request.captures, hours))
+    return outputs_of_manifests(engine, list_hours(engine, request.captures, hours), request.manifest_root)
 
 
 class _Hours:

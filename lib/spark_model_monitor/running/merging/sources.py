@@ -298,12 +298,12 @@ def _placed(file: StoredFile, root: str) -> HourlyFile:
     return HourlyFile(file, branch, hour)
 
 
-def outputs_of_manifests(engine: Engine, source: HourlySource) -> HourlySource:
+def outputs_of_manifests(engine: Engine, source: HourlySource, manifest_root: str | None) -> HourlySource:
     """The files named by the listed manifests, in the manifests' hours, and the listed files that are not manifests.
 
-    Raises BadInput for a manifest that can't be read or that names an absent file.
+    manifest_root: as in `ReadOptions`. Raises BadInput as `named_files`.
     """
-    named = named_files(engine, [file.file for file in source.files])
+    named = named_files(engine, [file.file for file in source.files], manifest_root)
     if not named:
         return source
     files = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from spark_model_monitor import errors
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.running.runtime.status import ExitStatus, OutOfTime
+from spark_model_monitor.stopping import Stopped
 from spark_model_monitor.storage.files import place_in, refusal_in, sentence_about
 
 _KILLED = 137
@@ -184,13 +185,14 @@ def is_interruption(error: BaseException) -> bool:
 
 def failure_of(error: BaseException) -> Failure:
     """What to report about `error`, and the exit status of a job that it ended."""
-    if isinstance(error, KeyboardInterrupt):
-        return Failure("interrupted", ExitStatus.INTERRUPTED, is_expected=True)
+    for cause in _causes(error):  # cleaning up the interrupted step may have raised another exception
+        if isinstance(cause, KeyboardInterrupt):
+            return Failure("interrupted", ExitStatus.INTERRUPTED, is_expected=True)
+        if isinstance(cause, (OutOfTime, Stopped)):
+            return _of_exit(cause)
     if isinstance(error, SystemExit):
         return _of_exit(error)
     for cause in _causes(error):
-        if isinstance(cause, OutOfTime):  # cleaning up the interrupted step may have raised another exception
-            return _of_exit(cause)
         if isinstance(cause, MonitorError):
             return Failure(str(cause), cause.exit_status, is_expected=True)
     text = "\n".join(str(cause) for cause in _causes(error))

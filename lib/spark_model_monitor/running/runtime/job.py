@@ -64,7 +64,7 @@ from spark_model_monitor.running.runtime.status import (
     start_logging,
     write_message,
 )
-from spark_model_monitor.stopping import ended_by_signals, require_going_on
+from spark_model_monitor.stopping import ended_by_signals, given_back, reason_to_end, require_going_on
 from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, storage_of
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class Job:
         if config.doubtful:
             log.warning("unknown names, not used: %s", ", ".join(config.doubtful))
         if config.max_runtime is not None:
-            self._time_limit = TimeLimit(config.max_runtime, self._began, self._cancel)
+            may_leave = self._host is None
+            self._time_limit = TimeLimit(config.max_runtime, self._began, self._cancel, may_leave=may_leave)
         return config
 
     @cached_property
@@ -232,12 +233,16 @@ class Job:
         if self._host is None:
             start_logging()
             self._around.enter_context(ended_by_signals())
+            self._around.enter_context(given_back(self._leave_last_message))
         self._forget_message()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        reason = reason_to_end()
+        if isinstance(error, Exception) and reason is not None:
+            error = reason  # what it raised may have met a step of Python's own that raises something else then
         self._lift_time_limit()
         # The driver's connection to the JVM still waits for the interrupted call; another thread has its own.
         interrupted = error is not None and is_interruption(error)
@@ -279,6 +284,15 @@ class Job:
             path = message_path(self._container_root, self._sources.text("output_path"))
             if path is not None and (has_engine or is_local(path)):
                 storage_of(path, self._session).delete(path)
+
+    def _leave_last_message(self) -> None:
+        """For a run that is left behind: its message, without what it still holds."""
+        reason = reason_to_end()
+        if reason is not None and self._message is None:
+            message = failed(failure_of(reason).reason)
+            path = message_path(self._container_root, self._sources.text("output_path"))
+            if path is not None:
+                write_message(message, path, self._session)
 
     def _leave_message(self) -> None:
         message = self._message or ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED
 from spark_model_monitor.reports.outputs.printable import printable, printable_lines
-from spark_model_monitor.stopping import stop, take_back
+from spark_model_monitor.stopping import leave_after_grace, stop, take_back
 from spark_model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
@@ -56,11 +56,13 @@ class OutOfTime(SystemExit):
 class TimeLimit:
     """An alarm that fires `limit` after `began`, a time of `time.monotonic()`. In the driver's main thread.
 
-    cancel: stops what the driver waits for elsewhere, so that it can clean up.
+    cancel: stops what the driver waits for elsewhere, so that it can clean up. may_leave: whether the process is the run's
+    own, and ends if a script goes on regardless.
     """
 
-    def __init__(self, limit: timedelta, began: float, cancel: Callable[[], None]) -> None:
+    def __init__(self, limit: timedelta, began: float, cancel: Callable[[], None], *, may_leave: bool = True) -> None:
         self._limit = limit
+        self._may_leave = may_leave
         self._cancel = cancel
         self._handler: Any = signal.signal(signal.SIGALRM, self._end)
         left = limit.total_seconds() - (time.monotonic() - began)
@@ -73,8 +75,11 @@ class TimeLimit:
         signal.signal(signal.SIGALRM, self._handler)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
+        error = OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published")
+        if self._may_leave:
+            leave_after_grace(error, ExitStatus.TERMINATED, f"{error}; what went on regardless was left behind")
         self._cancel()
-        stop(OutOfTime(f"stopped after {self._limit}, as --max-runtime says; nothing was published"))
+        stop(error)
 
 
 class ExitStatus(IntEnum):

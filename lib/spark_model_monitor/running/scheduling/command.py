@@ -39,7 +39,7 @@ from spark_model_monitor.running.scheduling.runs import (
 from spark_model_monitor.running.scheduling.schedules import run_windows
 from spark_model_monitor.running.scheduling.side_by_side import Turns, side_by_side, usual_at_once
 from spark_model_monitor.running.scheduling.watching import tell_and_show, watched_of
-from spark_model_monitor.stopping import shell_status
+from spark_model_monitor.stopping import require_going_on, shell_status
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def run_due(
     not have to run; else 0. Raises as `read_fleet`.
     """
     surroundings = environment or Environment()
-    fleet = fleet or read_fleet(request.files, request.alarms_per_month)
+    fleet = fleet or read_fleet(request.files, request.alarms_per_month, request.state)
     calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
     step = partial(_of_entry, calls=calls)
     try:
@@ -169,16 +169,36 @@ def _of_entry(entry: Entry, calls: _Calls) -> _Done:
             raise entry.fault or BadConfiguration(f"{entry.name}: is no schedule")
         for destination in plan.destinations:
             destination.require_ready(calls.environment)
-        return _Done(entry, *_of_schedule(plan, calls.request.state or plan.folder, calls))
+        folder = calls.request.state or plan.folder
+        runs = calls.request.does is Doing.RUN
+        if runs and entry.is_discovered and not Record.exists(folder, entry.name):
+            new_model = _announce(entry, folder, calls.now)
+            return _Done(new_model, int(ExitStatus.COMPLETED))
+        if entry.notice:
+            log.warning("%s: %s", entry.name, entry.notice)
+        return _Done(entry, *_of_schedule(plan, folder, calls))
     except MonitorError as error:
         log.error("%s", error)
         return _Done(replace(entry, fault=error), error.exit_status)
     except Exception as error:
+        require_going_on()
         if calls.request.page is None:
             raise
         failure = failure_of(error)
         log.error("%s: %s\n%s", entry.name, failure.reason, trace_of(error))
         return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
+
+
+def _announce(new_model: Entry, folder: Path, now: Now) -> Entry:
+    """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
+    with held(folder, new_model.name) as is_ours:
+        if is_ours:
+            Record.read(folder, new_model.name, now).settle()
+    notice = "captures name this model for the first time; the next call monitors it"
+    if new_model.notice:
+        notice += f"; {new_model.notice}"
+    log.warning("%s: %s", new_model.name, notice)
+    return replace(new_model, notice=notice)
 
 
 def main(request: Request, out: TextIO) -> int:

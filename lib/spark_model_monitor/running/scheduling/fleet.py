@@ -7,21 +7,28 @@ running. Variants of an endpoint are entries of their own.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from spark_model_monitor.data.records.decoding import WITHOUT_MODEL
 from spark_model_monitor.documents.document import no_member
 from spark_model_monitor.documents.expectations import json_of_yaml
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.documents.schedule import Schedule
+from spark_model_monitor.documents.schedule import Executions, Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import Destination, read_destinations
-from spark_model_monitor.reports.history.baselines import hours_from_the_latest
 from spark_model_monitor.running.scheduling.plan import ENTRIES, MODEL, Plan, plan_of, read_plan
+from spark_model_monitor.running.scheduling.target_models import (
+    ModelSplit,
+    PastEntries,
+    escape_model_name,
+    model_entry_name,
+    split_by_model,
+)
 from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from spark_model_monitor.storage.files import Named, is_ours
@@ -31,18 +38,22 @@ HOURLY_FOLDER = "%Y/%m/%d/%H"
 
 MEMBERS = ("defaults", "entries", "sinks", "alarms_per_month")
 
-HOURS_LOOKED_AT, FILES_LOOKED_AT, BYTES_LOOKED_AT = 24, 4, 2**18  # for the models of a multi-model endpoint
-_TARGET_MODEL = re.compile(rb'"targetModel"\s*:\s*("[^"\\]+")')
 _YEAR = re.compile(r"\d{4}")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of a fleet. plan: None if it can't be run; fault: the reason."""
+    """An entry of a fleet. plan: None if it can't be run; fault: the reason. is_discovered: whether records of captures
+    name its model, and no user does. notice: what to report about it besides its runs.
+    """
 
     name: str
     plan: Plan | None = None
     fault: MonitorError | None = None
+    is_discovered: bool = False
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +82,14 @@ class Fleet:
         return self if share is None else replace(self, entries=tuple(entries))
 
 
-def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None) -> Fleet:
-    """The entries of files and folders, in their order. alarms_per_month: overrides that of the files.
+def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, state: Path | None = None) -> Fleet:
+    """The entries of files and folders, in their order, then those of the models that captures name.
+
+    alarms_per_month: overrides that of the files. state: folder of the entries' records, None for that of their file.
 
     Raises BadInput if a path can't be read, BadDocument or BadConfiguration for a fleet's file without entries.
     """
-    found: list[Entry] = []
+    fleet_entries: list[Entry] = []
     sinks: tuple[Destination, ...] = ()
     allowed: list[float] = []
     for path in paths:
@@ -84,17 +97,31 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None) -> 
             files = sorted(path.glob(ENTRIES))
             if not files:
                 raise BadInput(f"{path}: has no schedule entries; they are called {ENTRIES}")
-            found += _together([_entry_of(file) for file in files])
+            fleet_entries += _together([_entry_of(file) for file in files])
         elif says_entries(path):
-            entries, own, most = _of_file(path)
-            found += _together(entries)
-            sinks += own
+            file_entries, file_sinks, most = _of_file(path, _past_entries(state or path.parent))
+            fleet_entries += _together(file_entries)
+            sinks += file_sinks
             allowed += [] if most is None else [most]
         else:
-            found.append(_entry_of(path))
-    known = tuple(_without_conflicts(_each_once(found)))
+            fleet_entries.append(_entry_of(path))
+
+    # Entries of the user come first: no record may take a name or a path from them
+    user_entries = [fleet_entry for fleet_entry in fleet_entries if not fleet_entry.is_discovered]
+    discovered_entries = [fleet_entry for fleet_entry in fleet_entries if fleet_entry.is_discovered]
+    runnable_entries = list(_without_conflicts(_each_once(user_entries)))
+    runnable_entries += _leave_out_taken(discovered_entries, runnable_entries)
+
+    # What all of them share
     most = min(allowed, default=None) if alarms_per_month is None else alarms_per_month
-    return Fleet(paths[0].absolute().name.partition(".")[0], known, tuple(dict.fromkeys(sinks)), most).shared()
+    name = paths[0].absolute().name.partition(".")[0]
+    return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), most).shared()
+
+
+def _past_entries(folder: Path) -> PastEntries:
+    """The entries that have records in a folder."""
+    ending = f".{Executions.FILE_NAME}"
+    return PastEntries.of(path.name.removesuffix(ending) for path in folder.glob(f"*{ending}"))
 
 
 def _together(entries: Sequence[Entry]) -> list[Entry]:
@@ -117,7 +144,7 @@ def _entry_of(file: Path) -> Entry:
     return Entry(plan.name, plan)
 
 
-def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...], float | None]:
+def _of_file(path: Path, past: PastEntries) -> tuple[list[Entry], tuple[Destination, ...], float | None]:
     content: bytes | str = LocalStorage().read(str(path))
     if path.suffix != ".json":
         content = json_of_yaml(content, str(path))
@@ -146,8 +173,12 @@ def _of_file(path: Path) -> tuple[list[Entry], tuple[Destination, ...], float | 
     most = said.get("alarms_per_month")
     if most is not None:
         require_alarms(most, f"{path}: alarms_per_month")
-    made = (each for place, entry in enumerate(entries) for each in _of_entry(path, place, entry, defaults or {}))
-    return list(made), sinks, most
+
+    # The entries, of which each may stand for several
+    file_entries: list[Entry] = []
+    for position, members in enumerate(entries):
+        file_entries += _of_entry(path, position, members, defaults or {}, past)
+    return file_entries, sinks, most
 
 
 def require_alarms(most: object, where: str) -> None:
@@ -156,8 +187,8 @@ def require_alarms(most: object, where: str) -> None:
         raise BadConfiguration(f"{where} is {most!r}; write how many false alarms a month may bring, such as 1 or 0.5")
 
 
-def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) -> Iterator[Entry]:
-    """The entries that one item of the file means: one for each variant."""
+def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any], past: PastEntries) -> Iterator[Entry]:
+    """The entries that one item of the file means: one for each variant and each model that its captures name."""
     name = f"entry {place + 1}"
     try:
         if not isinstance(said, dict) or not isinstance(said.get("name"), str):
@@ -179,15 +210,44 @@ def _of_entry(path: Path, place: int, said: Any, defaults: Mapping[str, Any]) ->
         other = f"{path}: entries[{place}] has a member of another kind than docs/schedules.md#a-fleet shows"
         yield Entry(name, fault=BadDocument(other))
         return
-    for variant, model in _split(variants or [""], jobs[0]["variables"], path.parent):
-        parts = (name, variant if variant != USUAL_VARIANT else "", re.sub(r"[^\w.-]", "-", model))
-        own = "-".join(filter(None, parts))
-        told = [{**job, "variables": _of_variant(job["variables"], variant, own, model)} for job in jobs]
-        try:
-            text, where = json.dumps(whole | {"name": own, "jobs": told}), f"{path}: {own}"
-            yield Entry(own, plan_of(Schedule.from_json(text, where), path, where))
-        except MonitorError as fault:
-            yield Entry(own, fault=fault)
+    for variant in variants or [""]:
+        variant_name = name if variant in ("", USUAL_VARIANT) else f"{name}-{variant}"
+        split = _split_variant(variant, variant_name, jobs[0]["variables"], path.parent, past)
+        for model in split.models:
+            # The same jobs, with a name and folders of their own
+            full_name = model_entry_name(variant_name, model)
+            model_jobs = [
+                {**job, "variables": _of_variant(job["variables"], variant, full_name, model)} for job in jobs
+            ]
+            if split.is_split:
+                for job in model_jobs:
+                    job["variables"]["target_model"] = model or WITHOUT_MODEL
+
+            # The entry, which knows where its model is from
+            schedule = json.dumps(whole | {"name": full_name, "jobs": model_jobs})
+            notice = split.notice if model == split.models[0] else ""
+            fleet_entry = Entry(full_name, is_discovered=bool(model), notice=notice)
+            yield _add_plan(fleet_entry, schedule, path, reads_one_model=split.is_split)
+
+
+def _split_variant(
+    variant: str, name: str, variables: Mapping[str, str], folder: Path, past: PastEntries
+) -> ModelSplit:
+    """How the records of a variant are split by model. name: of its entry."""
+    captures = _top_of_captures(variables, folder)
+    if captures is None or "target_model" in variables:
+        return ModelSplit()
+    return split_by_model(name, join(captures, variant) if variant else captures, past)
+
+
+def _add_plan(fleet_entry: Entry, schedule: str, path: Path, *, reads_one_model: bool) -> Entry:
+    """The entry with its plan, or with the fault that keeps it from being run. schedule: as JSON."""
+    where = f"{path}: {fleet_entry.name}"
+    try:
+        plan = plan_of(Schedule.from_json(schedule, where), path, where)
+    except MonitorError as fault:
+        return replace(fleet_entry, fault=fault)
+    return replace(fleet_entry, plan=replace(plan, reads_one_model=reads_one_model))
 
 
 def _texts(variables: Mapping[str, Any], name: str) -> dict[str, str]:
@@ -207,7 +267,7 @@ def _of_variant(variables: Mapping[str, str], variant: str, own: str, model: str
     if variant not in ("", USUAL_VARIANT):
         texts["output_path"] = join(texts["output_path"], variant)
     if model:
-        texts |= {"target_model": model, "output_path": join(texts["output_path"], re.sub(r"[^\w.-]", "-", model))}
+        texts["output_path"] = join(texts["output_path"], escape_model_name(model))
     return {MODEL: own, **texts}
 
 
@@ -223,14 +283,6 @@ def _variants(variables: Mapping[str, str], folder: Path) -> list[str]:
     return [each for each in names if not _YEAR.fullmatch(each) and is_ours(each, Named.WORD)]
 
 
-def _split(variants: Sequence[str], variables: Mapping[str, str], folder: Path) -> Iterator[tuple[str, str]]:
-    """Each variant, with each model of a multi-model endpoint called in recent hours; "" without such models."""
-    top = _top_of_captures(variables, folder) if "target_model" not in variables else None
-    for variant in variants:
-        models = _target_models(join(top, variant) if variant else top) if top is not None else []
-        yield from ((variant, model) for model in models or [""])
-
-
 def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
     """The folder of captures, possibly of several variants; None if an entry has none, or it can't be listed here."""
     source = variables.get("dataset_source", "")
@@ -239,19 +291,22 @@ def _top_of_captures(variables: Mapping[str, str], folder: Path) -> str | None:
     return top if is_split else None
 
 
-def _target_models(top: str) -> list[str]:
-    """The `targetModel` of the events at the beginning of the latest captures."""
-    storage, found = storage_of(top), set[str]()
-    try:
-        for hour in islice(hours_from_the_latest(storage, top), HOURS_LOOKED_AT):
-            for file in storage.list_files(f"{top}{hour}")[:FILES_LOOKED_AT]:
-                lines = storage.read(file.path, BYTES_LOOKED_AT).splitlines()
-                found |= {json.loads(name) for line in lines for name in _TARGET_MODEL.findall(line)}
-            if not found:
-                return []
-    except MonitorError:
-        return []  # left to the job to report
-    return sorted(found)
+def _leave_out_taken(discovered_entries: Sequence[Entry], user_entries: Sequence[Entry]) -> list[Entry]:
+    """The discovered entries whose names and outputs no other entry has: no record takes them from an entry of the user."""
+    taken_names: set[str] = set()
+    taken_paths: set[str] = set()
+    accepted_entries = []
+    for fleet_entry in (*user_entries, *discovered_entries):
+        output_paths = _paths(fleet_entry.plan, "output_path")
+        is_taken = fleet_entry.name in taken_names or not taken_paths.isdisjoint(output_paths)
+        taken_names.add(fleet_entry.name)
+        taken_paths |= output_paths
+        if fleet_entry.is_discovered and is_taken:
+            text = "%s: is a model that captures name, and another entry has its name or its output_path"
+            log.warning(text, fleet_entry.name)
+        elif fleet_entry.is_discovered:
+            accepted_entries.append(fleet_entry)
+    return accepted_entries
 
 
 def _each_once(entries: Sequence[Entry]) -> Iterator[Entry]:

@@ -71,6 +71,7 @@ class Plan:
 
     folder: the entry's own; env files and relative paths start there. beside: the explainability schedules of the same
     fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
+    reads_one_model: whether it reads only the records of one model of an endpoint, or those without a model.
     read: the contents of its jobs' entries and env files, as far as they were read.
     """
 
@@ -83,6 +84,7 @@ class Plan:
     destinations: tuple[Destination, ...]
     beside: tuple[Plan, ...] | None = None
     budget: float | None = None
+    reads_one_model: bool = False
     read: dict[int, Sources] = field(default_factory=dict, compare=False, repr=False)
 
     @property

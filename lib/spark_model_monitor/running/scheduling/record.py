@@ -46,12 +46,21 @@ class Record:
         self.executions = executions
 
     @classmethod
+    def exists(cls, folder: Path, name: str) -> bool:
+        """Whether the schedule called `name` was ever due."""
+        return cls._file(folder, name).exists()
+
+    @staticmethod
+    def _file(folder: Path, name: str) -> Path:
+        return folder / f"{name}.{Executions.FILE_NAME}"
+
+    @classmethod
     def read(cls, folder: Path, name: str, now: Now = utc_now) -> Record:
         """The record of the schedule called `name`; an empty one if none of its runs was ever due.
 
         Raises BadDocument if the file can't be parsed; taking it for an empty one would repeat its runs.
         """
-        path = folder / f"{name}.{Executions.FILE_NAME}"
+        path = cls._file(folder, name)
         if not path.exists():
             return cls(path, Executions(since=moment(now())), now)
         executions = Executions.from_json(LocalStorage().read(str(path)), str(path))
@@ -67,7 +76,7 @@ class Record:
     @classmethod
     def begin_anew(cls, folder: Path, name: str, now: Now = utc_now) -> None:
         """Move a record that can't be parsed to NAME.executions.json.damaged, and write an empty one."""
-        path = folder / f"{name}.{Executions.FILE_NAME}"
+        path = cls._file(folder, name)
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
         cls.read(folder, name, now).write()

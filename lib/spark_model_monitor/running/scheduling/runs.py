@@ -23,8 +23,8 @@ from urllib.parse import urlparse
 
 from spark_model_monitor.data.reading.data import EngineName
 from spark_model_monitor.data.records.windows import parse_time
-from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
-from spark_model_monitor.errors import BadDocument, MissingDependency, MonitorError
+from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus, ScheduledJob
+from spark_model_monitor.errors import BadDocument, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.outputs.printable import error_lines
 from spark_model_monitor.running.configuration.command_line import require_places
@@ -352,7 +352,8 @@ def _variables(command: JobCommand) -> dict[str, str]:
 def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) -> tuple[Execution, int]:
     """Run the jobs of one time until the last, or until one does not complete; returns the run and that job's exit status.
 
-    A run without data, before any data has arrived, doesn't count as a run.
+    A run without data, before any data has arrived, doesn't count as a run. One that found only records of other models
+    of its endpoint is complete.
     """
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
@@ -367,6 +368,8 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             outcome = _OUTCOMES.get(status, ExecutionStatus.FAILED)
             violated |= outcome is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             execution = record.put(execution, exit_message=_message(command, status))
+            if status == ExitStatus.NO_DATA and plan.reads_one_model and _has_captures(plan, job, scheduled):
+                outcome = ExecutionStatus.COMPLETED
             if not outcome.is_of_a_whole_run:
                 break
         if outcome.is_of_a_whole_run:
@@ -385,6 +388,17 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
         raise
     log.info("%s: the run of %s is %s", plan.name, execution.scheduled_time, execution.status.value)
     return execution, status
+
+
+def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
+    """Whether the endpoint captured something in the window of a run, whatever its model."""
+    captures = plan.path(plan.sources(job).text("dataset_source") or "")
+    storage = storage_of(captures)
+    for hour in plan.window(scheduled).hours():
+        with suppress(BadInput):  # there is no such folder
+            if storage.list_files(join(captures, f"{hour:%Y/%m/%d/%H}")):
+                return True
+    return False
 
 
 def _forget_message(command: JobCommand) -> None:

@@ -46,7 +46,10 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
         source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
     )
     if record is None:
-        return replace(known, fault=fault)
+        state = State.WAITING
+        if fault:
+            state = State.FAILED
+        return replace(known, state=state, fault=fault, note=entry.notice)
     alerts, fault = _alerts(plan)
     seen = alerts.windows[-WINDOWS:]
     windows = tuple(
@@ -67,7 +70,9 @@ def watched_of(entry: Entry, record: Record | None, now: datetime, folder: Path)
     else:
         state = State.OK if windows else State.WAITING
     page, fault = _page(plan, last, folder), fault or failure
-    note = _in_a_line(last.exit_message or "") if last and plan.looks_at_commits and not fault else ""
+    note = entry.notice
+    if last and plan.looks_at_commits and not fault:
+        note = _in_a_line(last.exit_message or "")
     return replace(known, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
 
 

@@ -1,0 +1,174 @@
+"""The models that the captures of a multi-model endpoint name, and what their entries and folders are called.
+
+Whoever sends a request chooses its `targetModel`. So a name is as untrusted as any other value of a record: it is read by
+the decoder of records, has to look like the name of a model, and is escaped wherever it becomes part of a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+
+from spark_model_monitor.data.records import INDEX_NAMES
+from spark_model_monitor.data.records.decoding import WITHOUT_MODEL, Reading, model_named, opened
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.reports.history.baselines import hours_from_the_latest
+from spark_model_monitor.storage import storage_of
+
+MOST_MODELS = 100  # of one variant of an endpoint: each has a job in every run
+
+MOST_HOURS, MOST_FILES, MOST_BYTES = 24, 4, 2**18  # read for the names: hours, files of each, bytes of each
+
+_RECORDS = Reading(INDEX_NAMES)
+_MEMBER = b"targetModel"
+_PLAIN_MEMBER = re.compile(rb'"targetModel"\s*:\s*"([^"\\]*)"')
+_ESCAPE_SEQUENCE = b"\\u"
+
+# An archive's name is kept. Any other could be a year, or a file that we write beside the models' folders.
+_ARCHIVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,56}\.tar\.gz")
+_ESCAPED = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.-]*-)?[0-9a-f]{16}")
+_LONGEST_ESCAPED, _LONGEST_ENTRY_NAME = 64, 128
+_DIGEST_LENGTH = 16
+
+
+@dataclass(slots=True)
+class CalledModels:
+    """What the latest captures say. names: valid names of models. has_unnamed_records: whether a record has none.
+    invalid_names: how many records have something else instead.
+    """
+
+    names: set[str] = field(default_factory=set)
+    has_unnamed_records: bool = False
+    invalid_names: int = 0
+
+
+def read_called_models(top: str, *, was_split: bool) -> CalledModels:
+    """The models that the beginning of the latest captures below a folder names.
+
+    was_split: whether the endpoint had models before. If not, one hour without names is enough to tell that it has none.
+    """
+    called = CalledModels()
+    storage, read_names = storage_of(top), set[bytes]()
+    try:
+        for hour in islice(hours_from_the_latest(storage, top), MOST_HOURS):
+            for file in storage.list_files(f"{top}{hour}")[:MOST_FILES]:
+                _add_records(called, storage.read(file.path, MOST_BYTES), read_names)
+            if not was_split and not called.names:
+                break
+    except MonitorError:
+        return CalledModels()  # left to the job to report
+    return called
+
+
+def _add_records(called: CalledModels, content: bytes, read_names: set[bytes]) -> None:
+    """Adds what the beginning of a file says."""
+    has_no_name = _MEMBER not in content and _ESCAPE_SEQUENCE not in content
+    if has_no_name and called.has_unnamed_records:
+        return
+    for line in content.splitlines():
+        _add_record(called, line, read_names)
+
+
+def _add_record(called: CalledModels, line: bytes, read_names: set[bytes]) -> None:
+    """Adds what a line says. read_names: the names that earlier lines had, as written; they needn't be read again."""
+    written_names = _PLAIN_MEMBER.findall(line) if _MEMBER in line else []
+    if _ESCAPE_SEQUENCE not in line:
+        is_known = called.has_unnamed_records if _MEMBER not in line else bool(written_names)
+        if is_known and read_names.issuperset(written_names):
+            return
+    record = opened(line, _RECORDS)
+    if isinstance(record, Refusal):
+        return
+    metadata = record.get("eventMetadata") or {}
+    if not isinstance(metadata, dict):
+        return
+    name = model_named(metadata.get("targetModel"))
+    read_names.update(written_names)
+    if name != WITHOUT_MODEL:
+        called.names.add(name)
+        return
+    called.has_unnamed_records = True
+    called.invalid_names += metadata.get("targetModel") is not None
+
+
+def escape_model_name(name: str) -> str:
+    """A name as one part of a path, different for each name: `b.tar.gz` stays, `b/c.tar.gz` is `b-c.tar.gz-` and a digest."""
+    if _ARCHIVE.fullmatch(name):
+        return name
+    letters = re.sub(r"[^A-Za-z0-9_.-]", "-", name).lstrip("_.-")[: _LONGEST_ESCAPED - _DIGEST_LENGTH - 1]
+    return "-".join(filter(None, (letters, _digest(name))))
+
+
+def model_entry_name(endpoint: str, model: str) -> str:
+    """The name of the entry of a model, or of the records without one, shortened if it is too long for a file."""
+    if not model:
+        return endpoint
+    name = f"{endpoint}-{escape_model_name(model)}"
+    if len(name) <= _LONGEST_ENTRY_NAME:
+        return name
+    return f"{name[: _LONGEST_ENTRY_NAME - _DIGEST_LENGTH - 1]}-{_digest(name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PastEntries:
+    """The entries that were run before. names: of their records. split: names of entries that may have had models."""
+
+    names: frozenset[str] = frozenset()
+    split: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> PastEntries:
+        past_names = frozenset(names)
+        split = set[str]()
+        for name in past_names:
+            for hyphen in re.finditer("-", name):
+                model = name[hyphen.end() :]
+                if _ARCHIVE.fullmatch(model) or _ESCAPED.fullmatch(model):
+                    split.add(name[: hyphen.start()])
+        return cls(past_names, frozenset(split))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSplit:
+    """How the records of an entry are split by model. models: each has an entry of its own; "" stands for the records
+    without a model. notice: what to report about the others.
+    """
+
+    models: tuple[str, ...] = ("",)
+    notice: str = ""
+
+    @property
+    def is_split(self) -> bool:
+        return self.models != ("",)
+
+
+def split_by_model(endpoint: str, captures: str, past: PastEntries) -> ModelSplit:
+    """How the captures of an entry are split. endpoint: its name.
+
+    At most `MOST_MODELS` have entries, those first that had one before: no new name displaces one.
+    """
+    called = read_called_models(captures, was_split=endpoint in past.split)
+    is_new = {name: model_entry_name(endpoint, name) not in past.names for name in called.names}
+    models = sorted(sorted(called.names, key=lambda name: (is_new[name], name))[:MOST_MODELS])
+    notices = []
+    if len(called.names) > len(models):
+        notices.append(
+            f"captures name {len(called.names):,} models, and {MOST_MODELS} of them are monitored; write entries with "
+            "target_model for those that matter"
+        )
+    if called.invalid_names:
+        notices.append(
+            f"{called.invalid_names:,} captured records have a targetModel that is no name of a model; they are "
+            "monitored with those that have none"
+        )
+    if called.has_unnamed_records or not models:
+        models.insert(0, "")
+    return ModelSplit(tuple(models), "; ".join(notices))
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
