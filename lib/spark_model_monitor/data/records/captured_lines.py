@@ -216,14 +216,16 @@ class CapturedPart(_Document):
 
 
 class EventMetadata(_Document):
-    """Request metadata. event_time: the text of `inferenceTime`; custom_attribute: list of `customAttributes`."""
+    """Request metadata. event_time: the text of `inferenceTime`; custom_attribute: list of `customAttributes`, None if
+    there are none, since published scripts ask `is not None` before they take the first.
+    """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         super().__init__(document)
         self.event_id: str | None = document.get("eventId")
         self.event_time: str | None = document.get("inferenceTime")
         self.inference_id: str | None = document.get("inferenceId")
-        self.custom_attribute: list[str] = list(document.get("customAttributes") or ())
+        self.custom_attribute: list[str] | None = list(document.get("customAttributes") or ()) or None
 
 
 class InferenceRecord(_Document):
