@@ -113,6 +113,14 @@ def test_a_file_with_its_columns_in_another_order_fails_by_name(read, tmp_path):
         account(read(CSV))
 
 
+def test_a_file_with_other_columns_fails_by_their_names(read, tmp_path):
+    (tmp_path / "one.csv").write_text("age,plan\n1,a\n")
+    (tmp_path / "two.csv").write_text("AGE,plan\n2,b\n")
+
+    with pytest.raises(BadInput, match=r"two\.csv: its header line has 'AGE' where .*one\.csv has 'age'"):
+        account(read(CSV))
+
+
 def test_ragged_lines_are_refused(read, tmp_path):
     (tmp_path / "data.csv").write_text("age,plan\n1,a\n2\n3,b,extra\n4,c\n")
     profile, ledger = account(read(CSV))

@@ -45,6 +45,7 @@ OF_ROWS = frozenset(
         Refusal.PAYLOAD_NOT_JSON,
         Refusal.NESTED_JSON,
         Refusal.TWO_VALUES,
+        Refusal.CAPTURED_HEADER,
     }
 )
 """Reasons that only occur if the halves and their encoding are correct."""

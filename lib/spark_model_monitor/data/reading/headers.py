@@ -7,6 +7,8 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from itertools import islice, pairwise
 from pathlib import PurePosixPath
@@ -16,7 +18,7 @@ from spark_model_monitor.data.engine.local_files import WHOLE
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.formats import CsvFormat, csv_text
 from spark_model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
-from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, DECIMAL_COMMA, cells_of
+from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, DECIMAL_COMMA, cells_of, is_header
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from spark_model_monitor.storage import Storage, StoredFile, join
 
@@ -202,6 +204,55 @@ def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
             )
         places[name] = position
     return names
+
+
+HEADERS_READ_AT_ONCE = 8
+
+
+def require_one_header(storage: Storage, files: Sequence[StoredFile], separator: str) -> None:
+    """Check that no file begins with other column names than the first file. Files without a header line are fine.
+
+    Reads the beginning of all files.
+    Raises BadInput for the first file with other names, in which cells belong to other features, or are written so.
+    """
+    first = files[0]
+    names = _first_rows(storage, separator, first)[0]
+    read_rows = partial(_first_rows, storage, separator)
+    with ThreadPoolExecutor(HEADERS_READ_AT_ONCE) as threads:
+        for file, rows in zip(files, threads.map(read_rows, files), strict=True):
+            if not rows or rows[0] == names or not is_header(rows, names):
+                continue
+            difference = _difference(rows[0], names, first)
+            raise BadInput(f"{file.path}: its header line {difference}; write all files with the same names of columns")
+
+
+def _difference(written: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
+    """How a header line differs from the names in the first file."""
+    only_there = _quoted([name for name in written if name not in names])
+    only_here = _quoted([name for name in names if name not in written])
+    if only_there and only_here:
+        return f"has {only_there} where {first.path} has {only_here}"
+    if only_there:
+        return f"has {only_there}, which {first.path} lacks"
+    return f"lacks {only_here}, which {first.path} has" if only_here else f"repeats names that {first.path} has once"
+
+
+NAMES_QUOTED = 10
+
+
+def _quoted(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_QUOTED} more" if len(names) > NAMES_QUOTED else ""
+    return ", ".join(map(repr, names[:NAMES_QUOTED])) + more
+
+
+def _first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:
+    """The cells of a file's first lines that aren't blank, as many as tell a header from data."""
+    text = head_of(storage, file, refuse_nul=False).decode("utf-8", "replace")
+    lines = (line for line in _lines(text) if line.strip())
+    return [_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
+
+
+HEADER_LINES_LOOKED_AT = 20
 
 
 WORDS_BY_SUFFIX = {

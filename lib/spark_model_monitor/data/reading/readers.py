@@ -117,10 +117,11 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
     escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
     marks = (dataset_format.separator, dataset_format.decimal)
     decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape, *marks))
-    header_lines = len(listing.files) if dataset_format.header else 0
-    return Dataset(
-        decoded, names, refusable=True, header_lines=header_lines, header=names if dataset_format.header else ()
-    )
+    dataset = Dataset(decoded, names, refusable=True)
+    if not dataset_format.header:
+        return dataset
+    header_lines = len(listing.files)
+    return replace(dataset, header_lines=header_lines, separator=dataset_format.separator, header=names)
 
 
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:

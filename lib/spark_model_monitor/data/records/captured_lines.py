@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records import INDEX_NAMES
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, buffer_of, chunks, holding, places_of, where
 from spark_model_monitor.data.records.capture_documents import Documents, documents_of
-from spark_model_monitor.data.records.csv_rows import parsed_rows
+from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parsed_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
@@ -41,9 +41,25 @@ def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Itera
         return
     for payload in payloads:
         is_odd |= holding(payload, b'\r"')
+        if not reading.exact_keys:
+            is_odd |= _may_begin_with_header(payload, has_several & ~is_odd)
     several = ~is_odd & has_several
     if several.any():
         yield _of_several_rows(_chosen(payloads, several), np.flatnonzero(several), reading)
+
+
+_NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
+
+
+def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags:
+    """Which payloads of several rows have a number in their second row and none in their first, as below a header."""
+    indices = np.flatnonzero(has_several)
+    for pattern, is_wanted in ((f"^{_NUMBER_IN_ROW}", False), (rf"^[^\n]*\n{_NUMBER_IN_ROW}", True)):
+        matches = pc.match_substring_regex(payload.take(pa.array(indices)), pattern)
+        indices = indices[np.asarray(pc.fill_null(matches, not is_wanted)) == is_wanted]
+    flags = np.zeros(len(has_several), dtype=np.bool_)
+    flags[indices] = True
+    return flags
 
 
 def _chosen(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:

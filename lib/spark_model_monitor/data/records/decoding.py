@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
-from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
+from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of, is_header
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
 from spark_model_monitor.data.records.json_lines import JsonObject, json_value
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
@@ -353,9 +353,23 @@ def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
 def _from_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     sides = [csv_rows(half.data) for half in halves.values()]
     if not reading.exact_keys:
+        for half_rows in sides:
+            _require_no_header(half_rows, reading)
         sides = _with_an_answer_each(halves, sides, lambda row: row.split(","))
     rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped(sides)]
     return _decoded(rows, [len(row) for row in rows], reading)
+
+
+def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
+    """Refuses a record of which a half begins with names of columns: its rows would be one too many, or text."""
+    if len(rows) < HEADER_ROWS:
+        return
+    first_rows = [cells_of(row, reading.escape) for row in rows[:HEADER_ROWS]]
+    if is_header(first_rows):
+        raise RecordRefused(Refusal.CAPTURED_HEADER)
+
+
+HEADER_ROWS = 2  # the first row, and the one below it
 
 
 def _with_an_answer_each(

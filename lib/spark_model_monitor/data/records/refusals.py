@@ -78,6 +78,7 @@ class Refusal(IntEnum):
     STRAY = 47, "a cell of another kind than nearly all others of its column"
     NOT_EXPLAINED = 48, "the model gives no finite answer for it"
     TWO_VALUES = 49, "a member with two values"
+    CAPTURED_HEADER = 50, "captured CSV that begins with a header line"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
@@ -113,6 +114,7 @@ _IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a
 REMEDIES = {
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {_read_by_spark({'multiLine': True})}",
+    Refusal.CAPTURED_HEADER: "if requests need their header line take it off by a --record-preprocessor-script",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
     "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
     Refusal.TWO_VALUES: "if input and output have members of one name choose a half by captureIndexNames (docs/data.md), or name "
