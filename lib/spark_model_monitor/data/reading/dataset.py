@@ -71,7 +71,8 @@ class Dataset:
     listing: the files that were read.
     refusable: whether the columns of `refusals` and `locations` follow the features.
     partitions_at_most: an upper bound on the number of partitions, None if unknown.
-    header_lines: expected number of header lines in the files. separator: character between the cells of these lines.
+    header_lines: expected number of header lines in the files. header_number: number of that line in the first file, from 1.
+    separator: character between the cells of these lines.
     dropped_by_script: number of records that a script dropped.
     persisted: resources to release.
     record_cells: number of cells of a captured record, in the column `cells`; the scan counts records by it.
@@ -96,6 +97,7 @@ class Dataset:
     refusable: bool = False
     partitions_at_most: int | None = None
     header_lines: int = 0
+    header_number: int = 1
     separator: str = ","
     dropped_by_script: int = 0
     persisted: Partitions | None = field(default=None, repr=False)
@@ -317,6 +319,7 @@ class Dataset:
                 self.header_lines - headers,
                 self.header_lines,
             )
+        headers += refused.get(Refusal.SEPARATOR_LINE, 0)
         read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
         return self._account(rows, read, rows.kept, refused)
 

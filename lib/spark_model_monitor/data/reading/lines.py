@@ -37,7 +37,8 @@ class CsvLines:
     """The decoder of CSV files.
 
     names: the feature names, one for each cell. header: whether lines that repeat the names are refused.
-    escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`.
+    escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`. separator_line: the line in
+    which Excel names the separator; None if there is none.
     """
 
     names: tuple[str, ...]
@@ -45,6 +46,7 @@ class CsvLines:
     escape: str = RFC_4180_ESCAPE
     separator: str = ","
     decimal: str = "."
+    separator_line: str | None = None
 
     inputs = (LINE,)
     counts_cells = False
@@ -84,6 +86,9 @@ class CsvLines:
             for number in self._rows_of_names(cells):
                 if not reasons[number]:
                     reasons[number] = self._refusal_of_names([column[number].as_py() or "" for column in cells.columns])
+        if self.separator_line is not None:
+            is_separator_line = np.asarray(pc.equal(lines, self.separator_line))
+            reasons[is_separator_line] = Refusal.SEPARATOR_LINE
         return reasons
 
     def _rows_of_names(self, cells: Cells) -> list[int]:

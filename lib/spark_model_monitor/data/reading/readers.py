@@ -24,8 +24,18 @@ from spark_model_monitor.data.reading.formats import (
     ReadOptions,
     SparkFormat,
     TableFormat,
+    csv_text,
 )
-from spark_model_monitor.data.reading.headers import first_cells, first_with_a_line, head_of, names_of
+from spark_model_monitor.data.reading.headers import (
+    escapes_by_backslash,
+    first_cells,
+    first_with_a_line,
+    head_of,
+    line_of_separator,
+    names_of,
+    number_of_header,
+    require_records,
+)
 from spark_model_monitor.data.reading.lines import CsvLines, long_lines_of
 from spark_model_monitor.data.reading.listing import Listing, faulty_files_named
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -113,19 +123,29 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
         names = names_of(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
+    # How to decode the lines
+    escape = SPARK_ESCAPE if as_service else dataset_format.escape
+    if escape == RFC_4180_ESCAPE and escapes_by_backslash(head, dataset_format.separator):
+        instead = csv_text(replace(dataset_format, escape=SPARK_ESCAPE))
+        raise BadInput(f"{first.path}: quotes within quotes follow a backslash; write --dataset-format '{instead}'")
+    marks = dataset_format.separator, dataset_format.decimal
+    decoder = CsvLines(names, dataset_format.header, escape, *marks, line_of_separator(head))
     lines = engine.lines(listing.places, in_order=as_service)
-    escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
-    marks = (dataset_format.separator, dataset_format.decimal)
-    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape, *marks))
-    dataset = Dataset(decoded, names, refusable=True)
+    dataset = Dataset(DecodedLines.of(lines, decoder), names, refusable=True)
     if not dataset_format.header:
         return dataset
-    header_lines = len(listing.files)
-    return replace(dataset, header_lines=header_lines, separator=dataset_format.separator, header=names)
+    return replace(
+        dataset,
+        header_lines=len(listing.files),
+        header_number=number_of_header(head),
+        separator=dataset_format.separator,
+        header=names,
+    )
 
 
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
-    head_of(engine.storage(listing.path), listing.files[0])
+    head = head_of(engine.storage(listing.path), listing.files[0])
+    require_records(listing.files[0], head)
     whole_files = not dataset_format.lines
     largest = max(listing.files, key=lambda file: file.size_bytes)
     if whole_files and largest.size_bytes > engine.max_line_bytes:
