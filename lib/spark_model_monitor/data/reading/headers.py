@@ -312,8 +312,8 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
     Reads the beginning of all files.
     Raises BadInput for the first file with other names, in which cells belong to other features, or are written so.
     """
-    first = files[0]
-    names = _first_rows(storage, separator, first)[0]
+    first, head = first_with_a_line(storage, files)
+    names = _cells(first_line(_below_separator_line(head.decode("utf-8", "replace"))) or "", separator)
     read_rows = partial(_first_rows, storage, separator)
     with ThreadPoolExecutor(HEADERS_READ_AT_ONCE) as threads:
         for file, rows in zip(files, threads.map(read_rows, files), strict=True):
