@@ -103,9 +103,9 @@ def read_captures(
     Raises NoData if a script dropped every record.
     """
     names, script, as_service = options.names, options.script, options.as_service
-    reading = replace(
-        records_of(capture_format.index_names, options), names=tuple(names or ()), flatten_json=options.flatten_json
-    )
+    reading = records_of(capture_format.index_names, options)
+    reading = replace(reading, names=tuple(names or ()), flatten_json=options.flatten_json)
+    reading = replace(reading, missing_values=options.missing_values)
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:
         with faulty_files_named(engine, source):

@@ -199,6 +199,7 @@ class ReadOptions:
     as_of: the version of a table to read, by default the newest.
     since: read only the rows appended to a table after this version.
     left_out: Parquet columns that need not be readable, by name or 0-based index; they are removed afterwards.
+    missing_values: texts of CSV, JSON and captures that stand for a missing value.
     """
 
     names: tuple[str, ...] | None = None
@@ -214,6 +215,7 @@ class ReadOptions:
     as_of: Version | None = None
     since: Version | None = None
     left_out: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] = ()
 
 
 DEFAULT_OPTIONS = ReadOptions()

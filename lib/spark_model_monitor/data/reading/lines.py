@@ -25,6 +25,7 @@ from spark_model_monitor.data.records.arrays import starts_of, utf_8_flags
 from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, marked_rows, parsed_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.missing_values import without_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import Storage, StoredFile
@@ -38,7 +39,7 @@ class CsvLines:
 
     names: the feature names, one for each cell. header: whether lines that repeat the names are refused.
     escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`. separator_line: the line in
-    which Excel names the separator; None if there is none.
+    which Excel names the separator; None if there is none. missing_values: texts that stand for a missing value.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class CsvLines:
     separator: str = ","
     decimal: str = "."
     separator_line: str | None = None
+    missing_values: tuple[str, ...] = ()
 
     inputs = (LINE,)
     counts_cells = False
@@ -71,7 +73,8 @@ class CsvLines:
             marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
             cells = marked_rows(lines, len(self.names), **marks)
         reasons = self._reasons(lines, is_text, cells)
-        return DecodedRows(cells.columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
+        columns = tuple(without_missing_values(column, self.missing_values) for column in cells.columns)
+        return DecodedRows(columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
 
     def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)

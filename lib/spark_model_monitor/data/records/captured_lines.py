@@ -20,6 +20,7 @@ from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parsed_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
+from spark_model_monitor.data.records.missing_values import without_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 
 LONG_PAYLOAD = 2**20  # bytes of a half above which a record's rows are decoded in pieces
@@ -181,7 +182,11 @@ class CapturedLines:
         """The rows of each line: one for each row of a payload, or one for a refused record."""
         lines, paths = batch.column(LINE), self.files.behind(batch)
         parts = chunks(lines, self.chunk_bytes)
-        return DecodedRows.by_parts(parts, lambda part: _rows(lines[part], paths[part], self.reading), self.features)
+        rows = DecodedRows.by_parts(parts, lambda part: _rows(lines[part], paths[part], self.reading), self.features)
+        if not self.reading.missing_values:
+            return rows
+        columns = [without_missing_values(column, self.reading.missing_values) for column in rows.columns]
+        return replace(rows, columns=tuple(columns))
 
 
 def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:

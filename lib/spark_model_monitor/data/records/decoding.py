@@ -62,7 +62,7 @@ class Reading:
     exact_keys: whether a JSON object that lacks a feature has fewer cells, instead of a missing value, JSON arrays are
     not rows, and a row of scores is not one score per row. escape: the character before a quote within quotes in CSV.
     opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
-    endpoint; records of other models are left out.
+    endpoint; records of other models are left out. missing_values: texts that stand for a missing value.
     """
 
     halves: tuple[str, ...]
@@ -76,6 +76,7 @@ class Reading:
     escape: str = RFC_4180_ESCAPE
     opens_base64: bool = True
     target_model: str | None = None
+    missing_values: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:

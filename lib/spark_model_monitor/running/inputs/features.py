@@ -65,6 +65,7 @@ def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadO
         as_of=config.as_of,
         since=config.since,
         left_out=config.exclude_features_attribute,
+        missing_values=config.missing_values,
     )
 
 
