@@ -121,7 +121,7 @@ REMEDIES = {
     Refusal.TWO_VALUES: "if input and output have members of one name choose a half by captureIndexNames (docs/data.md), or name "
     "them apart by a --record-preprocessor-script",
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
-    Refusal.NESTED_JSON: "if nested members are meant write --flatten-json",
+    Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
     Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
     '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',
