@@ -8,6 +8,7 @@ from datetime import datetime
 
 from spark_model_monitor.documents.check_results import (
     BESIDE,
+    EXPECTATION,
     LABEL,
     OF_THE_WINDOW,
     ONE_SEGMENT,
@@ -28,6 +29,8 @@ from spark_model_monitor.documents.run_description import RunWindow, time_of
 
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """The names that violations of the data set itself have in place of a feature."""
+
+CHECKS_OF_COLUMNS = ("missing_column_check", "extra_column_check", EXPECTATION)
 
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
@@ -69,7 +72,7 @@ def headline_of(
     bad, compared, unit = tally(results)
     fewer = _fewer_missing(results, bad, hints)
     alarms = alarms_of(results) or [Alarm((each,)) for each in results if each.is_violation]
-    of_window = [alarm for alarm in alarms if _subject(alarm.results[0]) in OF_ALL]
+    of_window = [alarm for alarm in alarms if _is_of_all(alarm.results[0])]
     also = [f"{_capital(alarm.sentence(with_values=with_values))}." for alarm in of_window]
     if not bad and not also:
         return _without_a_change(results, compared, unit, fewer)
@@ -117,7 +120,7 @@ def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
     unit = _unit(results)
     found = _beside(results) if unit == "attribution" else []
     found = found or [each for alike in by_cause(results) for each in alike if each.is_violation]
-    bad = _one_each(each for each in found if _subject(each) not in OF_ALL)
+    bad = _one_each(each for each in found if not _is_of_all(each))
     keys = {_key(each) for each in (*_judged(results, unit), *bad) if each.check not in BETWEEN_COLUMNS}
     return bad, len(keys.difference(map(_key, not_compared(results, bad)))), unit
 
@@ -203,7 +206,7 @@ def _closest_to_violation(check_results: Sequence[CheckResult]) -> CheckResult |
 
 def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
     """The results that count as checked; for attributions, those of features."""
-    found = [each for each in results if each.status is not CheckStatus.NOT_JUDGED and _key(each) not in OF_ALL]
+    found = [each for each in results if each.status is not CheckStatus.NOT_JUDGED and not _is_of_all(each)]
     return [each for each in found if unit != "attribution" or not each.metric] or found
 
 
@@ -371,6 +374,12 @@ def _one_each(results: Iterable[CheckResult]) -> list[CheckResult]:
     for each in results:
         found.setdefault(_key(each), each)
     return list(found.values())
+
+
+def _is_of_all(check_result: CheckResult) -> bool:
+    """Whether a result is about the data set or the window, unless a feature has the name of such a result."""
+    subject = _subject(check_result)
+    return subject in OF_ALL and (subject not in DATA_SET or check_result.check in CHECKS_OF_COLUMNS)
 
 
 def _key(result: CheckResult) -> str:

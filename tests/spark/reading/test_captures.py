@@ -93,6 +93,24 @@ def test_json_payloads_are_matched_by_name_where_they_carry_names(read):
     assert rows(read([by_name, by_position])) == [("5", "1", "2"), ("5", "[INST]", None), ("6", "3", None)]
 
 
+@pytest.mark.parametrize("flatten_json", [False, True])
+@pytest.mark.parametrize(
+    "request_json",
+    [
+        {"dataframe_split": {"columns": ["a", "b"], "data": [[1, 2]]}},
+        {"instances": [{"a": 1, "b": 2}], "parameters": {"k": 1}},
+    ],
+)
+def test_payloads_of_model_servers_are_columns(read, request_json, flatten_json):
+    data = json.dumps(request_json)
+    answer = '{"predictions": [5]}'
+    record = captured(data, answer, encoding="JSON")
+    dataset = read([record], names=None, flatten_json=flatten_json)
+
+    assert dataset.names == ("_c0", "a", "b")
+    assert rows(dataset) == [("5", "1", "2")]
+
+
 @pytest.mark.parametrize(
     ("record", "names", "values"),
     [
@@ -129,13 +147,13 @@ def test_without_a_baseline_csv_columns_are_called_by_their_position(read):
 
 
 def test_nested_json_is_refused_unless_it_may_be_flattened(read):
-    record = captured('{"who": {"age": 7, "home": {"city": "Bern"}}}', '{"p": [1, 2]}', encoding="JSON")
+    record = captured('{"who": {"age": 7, "home": {"city": "Bern"}}, "x": [1, 2]}', '{"p": 3}', encoding="JSON")
     _, ledger, _ = account(read([record]))
     flat = read([record], names=None, flatten_json=True)
 
     assert ledger.refused == {"nested JSON in captured data": 1}
-    assert flat.names == ("p", "who.age", "who.home.city")
-    assert rows(flat) == [("[1,2]", "7", "Bern")]
+    assert flat.names == ("p", "who.age", "who.home.city", "x.0", "x.1")
+    assert rows(flat) == [("3", "7", "Bern", "1", "2")]
 
 
 def test_one_half_can_be_asked_for(read):

@@ -34,6 +34,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.run import run_baseline
 from spark_model_monitor.running.runtime.failures import failure_of
+from spark_model_monitor.spark.engine.rows import refused_lines
 from spark_model_monitor.spark.engine.spark import SparkEngine, SparkPartitions
 from spark_model_monitor.spark.session import beside
 
@@ -111,6 +112,32 @@ def test_a_file_with_its_columns_in_another_order_fails_by_name(read, tmp_path):
 
     with pytest.raises(BadInput, match=r"two\.csv: its header line has the columns in another order than .*one\.csv"):
         account(read(CSV))
+
+
+def test_a_file_with_other_columns_fails_by_their_names(read, tmp_path):
+    (tmp_path / "one.csv").write_text("age,plan\n1,a\n")
+    (tmp_path / "two.csv").write_text("AGE,plan\n2,b\n")
+
+    with pytest.raises(BadInput, match=r"two\.csv: its header line has 'AGE' where .*one\.csv has 'age'"):
+        account(read(CSV))
+
+
+@pytest.mark.parametrize(
+    ("csv_format", "content"),
+    [
+        (CsvFormat(header=True, separator=";", decimal=","), "sep=;\nage;plan\n1,5;a\n2,5;b\n"),
+        (CsvFormat(header=True, escape="\\"), 'age,plan\n1.5,"a \\"b\\", c"\n2.5,b\n'),
+        (CSV, "\n\nage,plan\n1.5,a\n2.5,b\n"),
+    ],
+)
+def test_dialects_are_read(read, tmp_path, csv_format, content):
+    (tmp_path / "data.csv").write_text(content)
+    dataset = read(csv_format)
+    profile, ledger = account(dataset)
+
+    assert profile.feature("age").moments.sum == 4
+    assert (ledger.read, ledger.kept, ledger.refused) == (2, 2, {})
+    assert not [*refused_lines(dataset)]
 
 
 def test_ragged_lines_are_refused(read, tmp_path):

@@ -55,6 +55,25 @@ def test_each_row_that_must_never_be_is_found(baseline, value, rows):
     assert f"{rows} of 2,000 values not from 0 to 120" in findings.report().html
 
 
+@pytest.mark.parametrize("pair", ["True False", "true false", "TRUE FALSE", "t f", "Yes No", "y n", "1 0", "1.0 0.0"])
+def test_booleans_are_known_however_they_are_written(pair):
+    words = pair.split()
+    frame = pd.DataFrame({"a": [*words, None] * 50})
+    unclear = frame.replace(words[0], "maybe")
+    rules = {"a": {"type": "Boolean"}}
+
+    assert offending(frame, features=rules) == [0]
+    assert offending(unclear, features=rules) == [50]
+
+
+@pytest.mark.parametrize("word", ["True", "true", "TRUE"])
+def test_true_in_a_rule_is_the_text_however_it_is_written(word):
+    frame = pd.DataFrame({"a": [word, "no"] * 50})
+
+    assert offending(frame, features={"a": {"in": [True]}}) == [50]
+    assert offending(frame, row_rules=["a == True"]) == [50]
+
+
 def test_a_rule_needs_no_baseline_and_takes_no_part_in_the_budget(baseline):
     window = people(2).assign(age=-1.0)
     rules = {"features": {"age": {"min": 0}}}

@@ -66,7 +66,7 @@ def test_cells_that_are_no_numbers_are_counted_by_column():
     assert hint.features == ("a", "c")
     assert hint.description == (
         "some cells are no numbers, and left out: 'a' (2 of 200), 'c' (1 of 200); "
-        "leave cells empty where a number is missing"
+        "leave cells empty where a number is missing, or name what stands there by --missing-values"
     )
 
 
@@ -81,12 +81,56 @@ def test_other_ways_to_write_numbers_are_told_once():
     assert names_of(points, texts(share=["0.5", "0.25"] * 10)) == ["other_numbers"]
 
 
-@pytest.mark.parametrize("word", ["NA", "n/a", "NaN", "None", "#N/A"])
+@pytest.mark.parametrize("word", ["NA", "n/a", "NaN", "None", "#N/A", "?", "-", "NULL", "(blank)", "#DIV/0!"])
 def test_words_for_missing_numbers_are_named_where_they_make_texts(word):
     [hint] = hints_of(texts(age=[word, "31", "45", "8"] * 10, plan=[word, "a", "b", "c"] * 10))
 
     assert (hint.hint, hint.features) == ("missing_in_words", ("age",))
     assert "'age' (10 of 40)" in hint.description
+    assert f"--missing-values '{word}'" in hint.description
+
+
+@pytest.mark.parametrize(
+    ("cell", "form"),
+    [
+        ("12.50%", "a percent sign"),
+        ("7 %", "a percent sign"),
+        ("1,234,567", "commas for thousands"),
+        ("1.234,56", "points for thousands"),
+        ("€13.5", "a sign of currency"),
+        ("99 USD", "a sign of currency"),
+    ],
+)
+@pytest.mark.parametrize("other_cells", [[], ["8", "9.5", "NA"]])
+def test_other_forms_of_numbers_are_named_with_what_to_write(cell, form, other_cells):
+    hints = hints_of(texts(price=[cell, *other_cells] * 10, plan=["a", "b", "c", "d"][: 1 + len(other_cells)] * 10))
+    [hint] = [hint for hint in hints if hint.hint == "number_forms"]
+
+    assert f"written with {form}: 'price' (10 of {10 + 10 * len(other_cells)}); write " in hint.description
+    assert cell not in hint.description
+
+
+def test_a_stray_of_another_form_is_named_and_not_shown():
+    hints = hints_of(texts(price=[*map(str, range(99)), "1.234,56"]))
+
+    assert [hint.hint for hint in hints] == ["not_numbers", "number_forms"]
+    assert not any("234,56" in hint.description for hint in hints)
+
+
+@pytest.mark.parametrize("word", ["Total", "SUM", "Summe"])
+def test_a_line_of_totals_is_named(word):
+    hints = hints_of(texts(id=[*map(str, range(99)), word]))
+
+    assert [hint.hint for hint in hints] == ["line_of_totals", "not_numbers"]
+    assert f"a line of 'id' has '{word}'" in hints[0].description
+
+
+def test_texts_among_numbers_are_counted_and_not_shown():
+    [hint] = hints_of(texts(age=[*map(str, range(90)), *["secret"] * 5]))
+
+    assert (hint.hint, hint.features) == ("nearly_numbers", ("age",))
+    assert "'age' (5 of 95)" in hint.description
+    assert "secret" not in hint.description
 
 
 @pytest.mark.parametrize(
@@ -128,7 +172,6 @@ def test_decimal_commas_are_named_with_their_counts_and_no_value():
     "cells",
     [
         pytest.param(["1.5", "2.5"] * 10, id="points"),
-        pytest.param(["1,234", "12,500"] * 10, id="may be thousands"),
         pytest.param(["1,5", "2,5", "a,b"] * 10, id="one is no number"),
         pytest.param(["1,5,3", "2,5,7"] * 10, id="lists"),
         pytest.param(["1,5"] * 4, id="too few to tell"),

@@ -230,8 +230,6 @@ def _failing(batches):
     "needs_spark",
     [
         pytest.param(lambda folder: (folder / "day=1").mkdir(), id="folders that are columns"),
-        pytest.param(lambda folder: write(folder, x=pa.array([1], pa.time64("us"))), id="times of a day"),
-        pytest.param(lambda folder: write(folder, x=pa.array([1]), X=pa.array([1])), id="names that differ by case"),
         pytest.param(lambda folder: write(folder, "0.parquet", y=pa.array([1])), id="files of other columns"),
     ],
 )

@@ -108,6 +108,14 @@ def _halves(rng: random.Random) -> bytes:
     return line_of(captured(rng.choice(data), rng.choice([None, "", "0.5", "0.5\n", "0.5\n0.6"])))
 
 
+def _header(rng: random.Random) -> bytes:
+    """A request that begins with names, and an answer with or without one."""
+    request = f"a,b\n{_rows(rng, 2, 2)}"
+    answer = rng.choice(["0.5\n0.6", "p\n0.5\n0.6"])
+    event_id = str(rng.random())
+    return line_of(captured(request, answer, eventId=event_id))
+
+
 def _without_data(rng: random.Random) -> bytes:
     """Captured for its metadata alone, or nearly so."""
     metadata = rng.choice([{"latencyMs": 1.5, "status": 503}, {}, {"status": "200"}, None, "requestMetadata", [1]])
@@ -128,6 +136,7 @@ MAKERS = {
     "wrong counts": lambda rng: line_of(captured(_rows(rng, rng.randint(1, 4), rng.randint(1, 3)), "0.5\n0.5")),
     "base64": _closed,
     "halves": _halves,
+    "header line": _header,
     "times": _time,
     "shapes": _shape,
     "encodings": _encodings,

@@ -222,7 +222,7 @@ def test_one_row_of_scores_answers_all_rows():
 @pytest.mark.parametrize(
     ("data", "output", "reason"),
     [
-        ('{"a": {"inner": 1}, "b": 2}', '{"p": 1}', Refusal.NESTED_JSON),
+        ('{"a": {"inner": [1]}, "b": 2}', '{"p": 1}', Refusal.NESTED_JSON),
         ('{"a": 1, "b": 2}', '{"predictions": [3.5], "scores": [0.5, 0.1]}', Refusal.NESTED_JSON),
         ('{"a": 1, "b": 2}', '{"predictions": [3.5], "scores": [[0.5]]}', Refusal.NESTED_JSON),
         ('{"a": 1, "b": 2}', '{"predictions": [[3.5, [1]]]}', Refusal.NESTED_JSON),
@@ -244,11 +244,12 @@ def test_a_text_that_looks_like_an_array_is_a_text():
     assert of(captured('{"a": "[INST] hi", "b": "{"}', '{"p": 1}', encoding="JSON"), JSON_READING).reason is None
 
 
-def test_nested_objects_are_flattened_when_asked_for():
-    reading = Reading(BOTH, ("p", "who.age", "who.home.city"), 3, encoding="JSON", flatten_json=True)
-    record = captured('{"who": {"age": 7, "home": {"city": "Bern"}}}', '{"p": [1, 2]}', encoding="JSON")
+@pytest.mark.parametrize("flatten_json", [False, True])
+def test_nested_objects_are_flattened(flatten_json):
+    reading = Reading(BOTH, ("p", "who.age", "who.home.city"), 3, encoding="JSON", flatten_json=flatten_json)
+    record = captured('{"who": {"age": 7, "home": {"city": "Bern"}}}', '{"p": 3}', encoding="JSON")
 
-    assert of(record, reading).rows == (("[1,2]", "7", "Bern"),)
+    assert of(record, reading).rows == (("3", "7", "Bern"),)
 
 
 def test_a_record_of_two_encodings_is_read_when_that_is_allowed():
@@ -360,6 +361,7 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     found |= {decode(line, JSON_READING).reason for line in lines}
     of_files = {
         Refusal.REPEATED_HEADER,
+        Refusal.SEPARATOR_LINE,
         Refusal.COLUMNS_IN_ANOTHER_ORDER,
         Refusal.SEVERAL_JSON_OBJECTS,
         Refusal.SCRIPT_ERROR,

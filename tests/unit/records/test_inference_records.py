@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.unit.records.captured_lines import captured
 
 from spark_model_monitor.data.records.captured_lines import InferenceRecord
@@ -44,3 +45,11 @@ def test_what_was_not_captured_is_none():
     assert record.endpoint_output is None
     assert record.ground_truth is None
     assert record.event_metadata.event_id is None
+
+
+@pytest.mark.parametrize("metadata", [{}, {"customAttributes": None}, {"customAttributes": []}])
+def test_a_record_without_custom_attributes_has_none_for_published_scripts(metadata):
+    record = InferenceRecord(captured("1,2", "0.5", **metadata))
+    attributes = record.event_metadata.custom_attribute
+
+    assert (json.loads(attributes[0]) if attributes is not None else None) is None

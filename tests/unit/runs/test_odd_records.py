@@ -240,8 +240,8 @@ def test_the_first_captured_record_does_not_decide_how_all_are_read(at, tmp_path
         ),
         pytest.param(
             "capture",
-            '{"captureData": {"endpointInput": {"data": "{\\"a\\": {\\"b\\": 1}}", "encoding": "JSON"}}}\n' * 9,
-            "if nested members are meant write --flatten-json",
+            '{"captureData": {"endpointInput": {"data": "{\\"a\\": [1, 2], \\"b\\": 1}", "encoding": "JSON"}}}\n' * 9,
+            "to read arrays within a row write --flatten-json",
             id="nested JSON",
         ),
     ],

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import PLAIN_BELOW, PLAIN_FROM, scientific
-from spark_model_monitor.errors import NeedsSpark
+from spark_model_monitor.errors import BadInput, NeedsSpark
 
 FRACTION_OF_ZEROS = r"\.?0+$"
 
@@ -127,7 +127,45 @@ def type_of_spark(data_type: pa.DataType, where: str) -> pa.DataType:
         return pa.timestamp("us", data_type.tz)
     if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
         return pa.list_(type_of_spark(data_type.value_type, where))
+    if types.is_time(data_type):
+        instead = "write it as text or as seconds, or leave it out by --exclude-features-attribute"
+        raise BadInput(f"{where}: is a time of day ({data_type}), which neither engine reads; {instead}")
     raise NeedsSpark(f"{where}: a column of {data_type}")
+
+
+MOST_DIGITS = 38  # of a decimal
+DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)
+
+
+def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
+    """The type that holds the values of both Spark types, rounded to doubles where one has fractions; None if none does."""
+    types = pa.types
+    if first == second or types.is_null(second):
+        return first
+    if types.is_null(first):
+        return second
+    if types.is_list(first) and types.is_list(second):
+        values = common_type(first.value_type, second.value_type)
+        return None if values is None else pa.list_(values)
+    if not is_number(first) or not is_number(second):
+        return None
+    if types.is_floating(first) or types.is_floating(second):
+        return pa.float64()
+    if types.is_integer(first) and types.is_integer(second):
+        return max(first, second, key=_bit_width)
+    return _common_decimal(first, second)
+
+
+def _bit_width(data_type: pa.DataType) -> int:
+    width: int = data_type.bit_width
+    return width
+
+
+def _common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
+    decimals = [data_type if pa.types.is_decimal(data_type) else DECIMAL_OF_INTEGERS for data_type in (first, second)]
+    scale = max(decimal.scale for decimal in decimals)
+    digits = scale + max(decimal.precision - decimal.scale for decimal in decimals)
+    return pa.decimal128(digits, scale) if digits <= MOST_DIGITS else None
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

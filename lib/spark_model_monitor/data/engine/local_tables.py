@@ -5,7 +5,7 @@ Imports Arrow's readers only when needed: a process that reads lines doesn't nee
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import type_of_spark, typed
+from spark_model_monitor.data.engine.casts import common_type, type_of_spark, typed
 from spark_model_monitor.data.engine.local_files import File, Piece, in_pieces, source_of
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
@@ -21,25 +21,64 @@ Table = tuple[tuple[str, ...], pa.Schema]  # column names, and column types by p
 
 
 def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
-    """The column names and types of the first file by path, as in Spark; type null for columns left out.
+    """The column names of the first file by path, as in Spark, and the types that hold the values of all files; type null
+    for columns left out.
 
-    Raises BadInput if the file can't be read in this format, NeedsSpark if names differ only by case.
+    Raises BadInput if a file can't be read in this format, or no type holds the values of a column, NeedsSpark if files
+    have other columns.
     """
     first = min(files, key=lambda file: file.path)
     schema = schema_of(first.path, reader)
     names = tuple(schema.names)
-    if len({name.lower() for name in names}) < len(names):
-        raise NeedsSpark(f"{first.path}: a table with columns of one name, or of names that differ by case only,")
+    # Types of the first file, widened by those of the others
+    _require_different_names(first, names)
+    left_out_indices = {index for index, name in enumerate(names) if {name, str(index)} & {*left_out}}
+    types = _read_types(schema, first, left_out_indices)
     for file in files:
-        if file is not first and not schema_of(file.path, reader).equals(schema):
-            raise NeedsSpark(f"{file.path}: a table of other columns, or types, than {first.path}")
-    types = [
-        pa.null()
-        if {field.name, str(place)} & {*left_out}
-        else type_of_spark(field.type, f"{first.path}: {field.name!r}")
-        for place, field in enumerate(schema)
-    ]
-    return names, pa.schema([(f"c{place}", data_type) for place, data_type in enumerate(types)])
+        if file is first:
+            continue
+        other_schema = schema_of(file.path, reader)
+        if other_schema.equals(schema):
+            continue
+        if other_schema.names != schema.names:
+            raise NeedsSpark(f"{file.path}: a table of other columns than {first.path}")
+        for index, other_type in enumerate(_read_types(other_schema, file, left_out_indices)):
+            data_type = common_type(types[index], other_type)
+            if data_type is None:
+                column = (
+                    f"column {names[index]!r} is {other_schema.types[index]}, and {schema.types[index]} in {first.path}"
+                )
+                raise BadInput(f"{file.path}: {column}; write all files with the same types")
+            types[index] = data_type
+    # Columns without any value
+    for index, data_type in enumerate(types):
+        if pa.types.is_null(data_type) and index not in left_out_indices:
+            types[index] = type_of_spark(data_type, names[index])
+    return names, pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
+
+
+def _read_types(schema: pa.Schema, file: File, left_out_indices: Collection[int]) -> list[pa.DataType]:
+    """Spark's types of a file's columns; null for those without values, and for those left out."""
+    types = []
+    for index, column in enumerate(schema):
+        if index in left_out_indices or pa.types.is_null(column.type):
+            types.append(pa.null())
+        else:
+            types.append(type_of_spark(column.type, f"{file.path}: {column.name!r}"))
+    return types
+
+
+def _require_different_names(file: File, names: Sequence[str]) -> None:
+    """Raises BadInput for two columns of one name, as Spark does, whose names have no case."""
+    name_by_lower_case: dict[str, str] = {}
+    for name in names:
+        earlier_name = name_by_lower_case.get(name.lower())
+        if earlier_name == name:
+            raise BadInput(f"{file.path}: two columns are called {name!r}; rename one of them")
+        if earlier_name is not None:
+            instead = "rename one of them, or write --engine spark and --conf spark.sql.caseSensitive=true"
+            raise BadInput(f"{file.path}: columns {earlier_name!r} and {name!r} differ by case only; {instead}")
+        name_by_lower_case[name.lower()] = name
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from spark_model_monitor.data.engine.casts import numbers_of
 from spark_model_monitor.data.profiling.plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.event_times import microseconds_of
 from spark_model_monitor.registry import Registry
-from spark_model_monitor.statistics.states.data_types import DataType, classify, parse_numbers
+from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
 
 Flags: TypeAlias = NDArray[np.bool_]
@@ -129,6 +129,9 @@ OfColumn: TypeAlias = Callable[[Cells, Any], Flags | None]
 RULES: Registry[OfColumn] = Registry("rule")
 """A rule returns flags of the offending rows, or None if there are none; missing cells don't offend."""
 
+BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
+"""How booleans are written, in lower case; the last two by pandas, beside missing ones."""
+
 OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "newer_than"})
 
 
@@ -183,11 +186,19 @@ def _type(cells: Cells, name: str) -> Flags | None:
         return _unlike_numbers(cells, lambda numbers: numbers == np.floor(numbers))
     if name == "Fractional":
         return _unlike_numbers(cells, lambda numbers: ~np.isnan(numbers))
+    if name == "Boolean":
+        return _unlike_booleans(cells)
     if not cells.is_text:
         return ~cells.missing
-    if name == "Boolean":
-        return cells.unlike(cells.kinds == DataType.BOOLEAN)
     return cells.unlike(_times(cells.texts).is_valid().to_numpy(zero_copy_only=False))
+
+
+def _unlike_booleans(cells: Cells) -> Flags | None:
+    if not cells.is_text:
+        return _unlike_numbers(cells, lambda numbers: np.isin(numbers, (0, 1)))
+    words = pc.utf8_lower(cells.texts)
+    are_booleans = pc.is_in(words, pa.array(BOOLEAN_WORDS))
+    return cells.unlike(are_booleans.to_numpy(zero_copy_only=False))
 
 
 def _times(texts: pa.Array) -> pa.Array:
@@ -226,6 +237,7 @@ class _Value:
     numbers: Numbers
     missing: Flags
     strings: pa.Array | None = None
+    is_boolean: bool = False  # true or false in the rule itself, which stands for True and TRUE, too
 
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
@@ -270,7 +282,13 @@ class RowRule:
         found: Flags = of_numbers(left.numbers, right.numbers)
         not_numbers = np.isnan(left.numbers) | np.isnan(right.numbers)
         if left.strings is not None and right.strings is not None and not_numbers.any():
-            texts = pc.fill_null(of_texts(left.strings, right.strings), False).to_numpy(zero_copy_only=False)
+            left_texts = left.strings
+            right_texts = right.strings
+            if left.is_boolean or right.is_boolean:
+                left_texts = pc.utf8_lower(left_texts)
+                right_texts = pc.utf8_lower(right_texts)
+            compared = pc.fill_null(of_texts(left_texts, right_texts), False)
+            texts = compared.to_numpy(zero_copy_only=False)
             return np.where(not_numbers, texts, found)
         return found if operation == "!=" else found & ~not_numbers
 
@@ -289,7 +307,8 @@ class RowRule:
             none = np.zeros(self._rows, bool)
             if isinstance(parts[0], str | bool):
                 text = parts[0] if isinstance(parts[0], str) else str(parts[0]).lower()
-                return _Value(np.full(self._rows, np.nan), none, pa.repeat(text, self._rows))
+                is_boolean = isinstance(parts[0], bool)
+                return _Value(np.full(self._rows, np.nan), none, pa.repeat(text, self._rows), is_boolean)
             return _Value(np.full(self._rows, float(parts[0])), none)
         left, right = map(self._value, parts)
         with np.errstate(all="ignore"):

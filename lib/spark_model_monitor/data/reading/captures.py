@@ -7,6 +7,7 @@ the first files determines the encoding of payloads (CSV or JSON).
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,6 +46,7 @@ OF_ROWS = frozenset(
         Refusal.PAYLOAD_NOT_JSON,
         Refusal.NESTED_JSON,
         Refusal.TWO_VALUES,
+        Refusal.CAPTURED_HEADER,
     }
 )
 """Reasons that only occur if the halves and their encoding are correct."""
@@ -102,9 +104,11 @@ def read_captures(
     Raises NoData if a script dropped every record.
     """
     names, script, as_service = options.names, options.script, options.as_service
-    reading = replace(
-        records_of(capture_format.index_names, options), names=tuple(names or ()), flatten_json=options.flatten_json
-    )
+    reading = records_of(capture_format.index_names, options)
+    reading = replace(reading, names=tuple(names or ()), flatten_json=options.flatten_json)
+    reading = replace(reading, missing_values=options.missing_values)
+    if options.flatten_json and not as_service:
+        reading = replace(reading, opens_arrays=_has_arrays_of_one_length(engine.storage(source.path), source, reading))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:
         with faulty_files_named(engine, source):
@@ -130,6 +134,25 @@ def read_captures(
         tells_times=tells_times,
         long_lines=long_lines_of(engine, source.files),
     )
+
+
+def _has_arrays_of_one_length(storage: Storage, source: Listing, reading: Reading) -> bool:
+    """Whether arrays of numbers within rows are columns: as in the baseline, whose features are then called `outer.0`; without
+    one, if they are equally long in the first records, as lists of words aren't.
+    """
+    if reading.names:
+        return any(POSITION_OF_ARRAY.search(name) for name in reading.names)
+    anything = replace(reading, encoding=JSON, opens_arrays=True)
+    for file in source.files[:FILES_LOOKED_AT]:
+        lines = head_of(storage, file, refuse_nul=False).splitlines()[:RECORDS_LOOKED_AT]
+        records = [decode(line, replace(anything, window=None, sample=None)) for line in lines]
+        widths = {record.cells for record in records if record.reason is None}
+        if widths:
+            return len(widths) == 1
+    return False
+
+
+POSITION_OF_ARRAY = re.compile(r"\.\d+$")
 
 
 def _matching(names: Sequence[str], encoding: str | None) -> Matching:

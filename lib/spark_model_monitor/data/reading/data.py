@@ -41,7 +41,7 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.reading.frames import ArrowStream, Rows, rows_of, stored
 from spark_model_monitor.data.reading.listing import Listing, Places, folders_of, list_dataset, places_of
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import opens_here
 from spark_model_monitor.storage.files import TemporaryFolder
@@ -302,6 +302,8 @@ def why_spark(
     if spark is not None or session_at_hand() is not None or GATEWAY in os.environ:
         return "a session is at hand"
     is_table_here = _keeps_versions_here(dataset_format)
+    if not is_table_here:
+        require_own_library(dataset_format)
     if isinstance(dataset_format, TableFormat):
         return None if is_table_here else "tables are Spark's"
     if is_table_here:
@@ -310,6 +312,7 @@ def why_spark(
         return f"the reader {dataset_format.reader!r} is Spark's"
     if path is not None:
         if elsewhere := [place for place in places_of(path) if not opens_here(place)]:
+            require_opener(elsewhere[0])
             return f"{elsewhere[0]} is opened by it"
         by_hours = window if isinstance(dataset_format, (CaptureFormat, MergedFormat, NoneType)) else None
         listing = _listing(path, by_hours)
@@ -325,6 +328,28 @@ def why_spark(
                 dataset_format = format_named(format_word_of(LocalEngine(), path))
     largest = LARGEST_OF.get(type(dataset_format), LARGEST_BYTES)
     return f"there are {size_bytes:,} bytes, more than {largest:,}" if size_bytes > largest else None
+
+
+def require_opener(path: str) -> None:
+    """Raises BadInput for a web address, which nothing opens, and MissingDependency for S3 if neither boto3 nor PySpark is
+    installed. path: one that can't be opened without Spark.
+    """
+    scheme = path.partition("://")[0].lower()
+    if scheme in ("http", "https"):
+        raise BadInput(f"{path}: web addresses are not read; download the file, and name the copy")
+    if scheme in ("s3", "s3a", "s3n") and find_spec("pyspark") is None:
+        raise MissingDependency(f"{path} needs boto3: pip install 'spark-model-monitor[s3]'")
+
+
+def require_own_library(dataset_format: DatasetFormat | None) -> None:
+    """Raises MissingDependency for a table of Delta or Iceberg if neither its library nor PySpark is installed."""
+    if find_spec("pyspark") is not None:
+        return
+    kind = "delta" if dataset_format == DELTA else None
+    if isinstance(dataset_format, TableFormat):
+        kind, _ = keeper_at(dataset_format.name) or ("iceberg", "")
+    if kind in ("delta", "iceberg") and find_spec(LIBRARIES[kind]) is None:
+        raise MissingDependency(f"a table of {kind} needs {LIBRARIES[kind]}: pip install 'spark-model-monitor[{kind}]'")
 
 
 def _keeps_versions_here(dataset_format: DatasetFormat | None) -> bool:

@@ -71,7 +71,8 @@ class Dataset:
     listing: the files that were read.
     refusable: whether the columns of `refusals` and `locations` follow the features.
     partitions_at_most: an upper bound on the number of partitions, None if unknown.
-    header_lines: expected number of header lines in the files.
+    header_lines: expected number of header lines in the files. header_number: number of that line in the first file, from 1.
+    separator: character between the cells of these lines.
     dropped_by_script: number of records that a script dropped.
     persisted: resources to release.
     record_cells: number of cells of a captured record, in the column `cells`; the scan counts records by it.
@@ -96,6 +97,8 @@ class Dataset:
     refusable: bool = False
     partitions_at_most: int | None = None
     header_lines: int = 0
+    header_number: int = 1
+    separator: str = ","
     dropped_by_script: int = 0
     persisted: Partitions | None = field(default=None, repr=False)
     record_cells: int | None = None
@@ -266,10 +269,10 @@ class Dataset:
         return frame.toDF(*self.names, *frame.columns[len(self.names) :])
 
     def require_one_layout(self, rows: RowCounts) -> None:
-        """Check that all files have one order of columns, and that the input and output of each record have one encoding.
+        """Check that all files have one header, and that the input and output of each record have one encoding.
 
-        Raises BadInput for the first file with a different order, whose cells belong to other features, and for the first
-        record with two encodings. The check is one Spark job.
+        Raises BadInput for the first file with other names or another order of columns, whose cells belong to other features,
+        and for the first record with two encodings. The check is one Spark job; names are read from the files' beginnings.
         """
         mismatched = _refused(rows, Refusal.ENCODING_MISMATCH)
         if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
@@ -284,6 +287,11 @@ class Dataset:
                 f"{file or 'a file'}: {what} in another order than {first}; write all files with the same order of columns, "
                 "or --dataset-format csv-without-header if they have no header line"
             )
+
+        if _refused(rows, Refusal.REPEATED_HEADER) < self.header_lines:
+            from spark_model_monitor.data.reading.headers import require_one_header  # rarely needed
+
+            require_one_header(self.engine.storage(self.listing.path), self.files, self.separator)
 
     def _first_refused(self, reason: Refusal, column: str) -> str:
         schema = pa.schema([(PARTITION, pa.int32()), (column, pa.string())])
@@ -311,6 +319,7 @@ class Dataset:
                 self.header_lines - headers,
                 self.header_lines,
             )
+        headers += refused.get(Refusal.SEPARATOR_LINE, 0)
         read = rows.total - headers + self.dropped_by_script + len(self.long_lines)
         return self._account(rows, read, rows.kept, refused)
 

@@ -47,6 +47,8 @@ class CsvFormat:
         Character before the fraction of a number.
     output_columns_position : {"START", "END"}
         Position of a capture's output columns: before or after the input columns.
+    escape : {'"', "\\\\"}
+        Character before a quote within quotes: another quote, or a backslash, as Spark writes it.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class CsvFormat:
     output_columns_position: Literal["START", "END"] = "START"
     separator: str = ","
     decimal: str = "."
+    escape: str = '"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,7 @@ class ReadOptions:
     as_of: the version of a table to read, by default the newest.
     since: read only the rows appended to a table after this version.
     left_out: Parquet columns that need not be readable, by name or 0-based index; they are removed afterwards.
+    missing_values: texts of CSV, JSON and captures that stand for a missing value.
     """
 
     names: tuple[str, ...] | None = None
@@ -214,6 +218,7 @@ class ReadOptions:
     as_of: Version | None = None
     since: Version | None = None
     left_out: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] = ()
 
 
 DEFAULT_OPTIONS = ReadOptions()
@@ -266,15 +271,24 @@ def _csv(members: Mapping[str, Any]) -> DatasetFormat:
     return CsvFormat(header, "END" if position == "END" else "START", **marks)
 
 
-CSV_MARKS: Mapping[str, tuple[str, ...]] = {"separator": (",", ";", "\t", "|"), "decimal": (".", ",")}
+CSV_MARKS: Mapping[str, tuple[str, ...]] = {
+    "separator": (",", ";", "\t", "|"),
+    "decimal": (".", ","),
+    "escape": ('"', "\\"),
+}
 
 
 def csv_text(csv_format: CsvFormat) -> str:
     """The `--dataset-format` value for a CSV format, as a short word if there is one."""
-    marks = {name: getattr(csv_format, name) for name in CSV_MARKS}
-    if all(marks[name] == known[0] for name, known in CSV_MARKS.items()):
+    default_format = CsvFormat(header=csv_format.header)
+    if csv_format == default_format:
         return "csv" if csv_format.header else "csv-without-header"
-    return json.dumps({"csv": {"header": csv_format.header, **marks}})
+    members: dict[str, str | bool] = {"header": csv_format.header}
+    if (csv_format.separator, csv_format.decimal) != (default_format.separator, default_format.decimal):
+        members.update(separator=csv_format.separator, decimal=csv_format.decimal)
+    if csv_format.escape != default_format.escape:
+        members["escape"] = csv_format.escape
+    return json.dumps({"csv": members})
 
 
 def _json(members: Mapping[str, Any]) -> DatasetFormat:

@@ -7,16 +7,29 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import Any, cast
 
+import pyarrow as pa
+
 from spark_model_monitor.data.engine.local_files import WHOLE
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.formats import CsvFormat, csv_text
 from spark_model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
-from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, DECIMAL_COMMA, cells_of
+from spark_model_monitor.data.records.csv_rows import (
+    BYTE_ORDER_MARK,
+    DECIMAL_COMMA,
+    RFC_4180_ESCAPE,
+    SPARK_ESCAPE,
+    cells_of,
+    is_header,
+    marked_rows,
+)
+from spark_model_monitor.data.records.refusals import read_by_spark
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from spark_model_monitor.storage import Storage, StoredFile, join
 
@@ -33,7 +46,19 @@ FOREIGN_BEGINNINGS = (
 )
 OTHER_SEPARATORS = (";", "\t", "|")
 COMPRESSED_BEGINNINGS = ((b"\x1f\x8b", "gzip", ".gz"), (b"BZh", "bzip2", ".bz2"), (b"\x28\xb5\x2f\xfd", "zstd", ".zst"))
-NOT_READ = ((b"PK\x03\x04", "zip"), (b"\xfd7zXZ\x00", "xz"))
+COMPRESSED_AS_ZIP = b"PK\x03\x04"
+COMPRESSED_AS_XZ = b"\xfd7zXZ\x00"
+WORKBOOK_PARTS = (b"xl/", b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet")
+NOT_READ = (
+    (b"ARROW1", "an Arrow or Feather file", "write Parquet, as pandas.read_feather(…).to_parquet(…) does"),
+    (b"FEA1", "a Feather file", "write Parquet, as pandas.read_feather(…).to_parquet(…) does"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save its sheet as CSV"),
+    (b"\x89HDF", "an HDF5 file", "write Parquet, as pandas.read_hdf(…).to_parquet(…) does"),
+    (b"SQLite format 3", "an SQLite database", "write the table as CSV or Parquet"),
+    (b"\x80\x04\x95", "a pickle", "write Parquet, as pandas.read_pickle(…).to_parquet(…) does"),
+    (b"\x80\x05\x95", "a pickle", "write Parquet, as pandas.read_pickle(…).to_parquet(…) does"),
+)
+"""Beginnings of other files, what they are, and what to write instead."""
 
 
 def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
@@ -56,12 +81,21 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
             raise BadInput(
                 f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz, .bz2 and .zst are read)"
             )
-    for beginning, kind in NOT_READ:
-        if head.startswith(beginning):
-            raise BadInput(f"{file.path}: is compressed with {kind}, which is not read; compress it with gzip or bzip2")
+    _require_a_kind_that_is_read(file, head)
     if refuse_nul and b"\x00" in head.lstrip(b"\xff\xfe\r\n").partition(b"\n")[0][:1024]:
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
     return head.removeprefix(BYTE_ORDER_MARK)
+
+
+def _require_a_kind_that_is_read(file: StoredFile, head: bytes) -> None:
+    for beginning, kind, instead in NOT_READ:
+        if head.startswith(beginning):
+            raise BadInput(f"{file.path}: is {kind}, which is not read; {instead}")
+    if head.startswith(COMPRESSED_AS_ZIP) and any(part in head[:4096] for part in WORKBOOK_PARTS):
+        raise BadInput(f"{file.path}: is an Excel workbook, which is not read; save its sheet as CSV")
+    for beginning, kind in ((COMPRESSED_AS_ZIP, "zip"), (COMPRESSED_AS_XZ, "xz")):
+        if head.startswith(beginning):
+            raise BadInput(f"{file.path}: is compressed with {kind}, which is not read; compress it with gzip or bzip2")
 
 
 def first_with_a_line(storage: Storage, files: Sequence[StoredFile]) -> tuple[StoredFile, bytes]:
@@ -113,9 +147,10 @@ def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str
         if "\n" not in text and not just_ends_there:
             problem = f"line 1 is not UTF-8 (byte {fault.start}); convert the file to UTF-8"
             raise BadInput(f"{file.path}: {problem}") from fault
-    line = first_line(text)
+    line = first_line(_below_separator_line(text))
     if line is None:
         raise BadInput(f"{file.path}: has no line that isn't blank")
+    _require_no_comment(file, text, separator)
     if len(head) >= HEAD_BYTES and text.endswith(line):
         raise BadInput(f"{file.path}: line 1 is longer than 4 MiB; is this a CSV file, with a line for each record?")
     if line.lstrip().startswith(("{", "[{")):
@@ -134,6 +169,49 @@ def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str
     return cells
 
 
+SEPARATOR_LINE = re.compile(r'"?sep=([;,|\t])"?', re.IGNORECASE)
+"""Excel's own first line, which names the character between cells."""
+
+
+def line_of_separator(head: bytes) -> str | None:
+    """The first line that isn't blank, if it names the separator and does nothing else."""
+    line = first_line(head.decode("utf-8", "replace"))
+    if line is None or SEPARATOR_LINE.fullmatch(line) is None:
+        return None
+    return line
+
+
+def number_of_header(head: bytes) -> int:
+    """The number of the line with the names of columns, from 1: blank lines and Excel's own line may be above it."""
+    text = head.decode("utf-8", "replace")
+    header = first_line(_below_separator_line(text))
+    if header is None:
+        return 1
+    numbered = enumerate(_lines(text), start=1)
+    return next(number for number, line in numbered if line == header)
+
+
+def _below_separator_line(text: str) -> str:
+    line = first_line(text)
+    if line is None or SEPARATOR_LINE.fullmatch(line) is None:
+        return text
+    return text.partition(line)[2]
+
+
+def _require_no_comment(file: StoredFile, text: str, separator: str) -> None:
+    """Raises BadInput if the file begins with comments: `#` before lines with other cells, or before a header."""
+    lines = (line for line in _lines(text) if line.strip())
+    rows = [_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
+    comments = [row for row in rows if row[0].lstrip().startswith("#")]
+    if not comments or comments[0] is not rows[0] or len(rows) == 1:
+        return
+    below = rows[len(comments) :] or comments
+    is_wide_enough = len(comments) == 1 and len(rows[0]) == len(below[0])
+    if not is_wide_enough or is_header(below):
+        reader = read_by_spark({"comment": "#"})
+        raise BadInput(f"{file.path}: line 1 is a comment; take off the lines that begin with #, or write {reader}")
+
+
 LINES_LOOKED_AT = 1_000
 
 
@@ -143,9 +221,7 @@ def _marked(head: bytes, separator: str) -> CsvFormat | None:
 
     Numbers have a decimal comma if some have one and none has a point.
     """
-    text = head.decode("utf-8", "replace")
-    whole = text if len(head) < HEAD_BYTES else text.rpartition("\n")[0]
-    lines = [*islice((line for line in _lines(whole) if line.strip()), LINES_LOOKED_AT)]
+    lines = _first_lines(head)
     rows = [_cells(line, separator) for line in lines]
     if len(rows) < 2 or len(_cells(lines[0])) > 1 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
         return None
@@ -154,6 +230,29 @@ def _marked(head: bytes, separator: str) -> CsvFormat | None:
     decimal = "," if not has_points and any(re.fullmatch(DECIMAL_COMMA, cell) for cell in cells) else "."
     first, second = ([cell.replace(decimal, ".") for cell in row] for row in rows[:2])
     return CsvFormat(header=_names_columns(first, second), separator=separator, decimal=decimal)
+
+
+def _first_lines(head: bytes) -> list[str]:
+    """The whole lines at the beginning of a file that aren't blank, up to `LINES_LOOKED_AT`, without Excel's own."""
+    text = head.decode("utf-8", "replace")
+    whole = text if len(head) < HEAD_BYTES else text.rpartition("\n")[0]
+    lines = (line for line in _lines(_below_separator_line(whole)) if line.strip())
+    return [*islice(lines, LINES_LOOKED_AT)]
+
+
+def escapes_by_backslash(head: bytes, separator: str) -> bool:
+    """Whether quotes within quotes follow a backslash, as Spark writes them: some lines can't be read otherwise, and all
+    lines have equally many cells if read so.
+    """
+    if b'\\"' not in head:
+        return False
+    lines = _first_lines(head)
+    columns = len(_cells(lines[0], separator))
+    texts = pa.array(lines, pa.string())
+    by_quotes = marked_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator, decimal=".")
+    by_backslashes = marked_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator, decimal=".")
+    are_odd = any('\\"' in lines[index] for index in by_quotes.odd.tolist())
+    return are_odd and bool((by_backslashes.widths == columns).all())
 
 
 def first_line(text: str) -> str | None:
@@ -202,6 +301,55 @@ def names_of(cells: Sequence[str], where: str) -> tuple[str, ...]:
             )
         places[name] = position
     return names
+
+
+HEADERS_READ_AT_ONCE = 8
+
+
+def require_one_header(storage: Storage, files: Sequence[StoredFile], separator: str) -> None:
+    """Check that no file begins with other column names than the first file. Files without a header line are fine.
+
+    Reads the beginning of all files.
+    Raises BadInput for the first file with other names, in which cells belong to other features, or are written so.
+    """
+    first, head = first_with_a_line(storage, files)
+    names = _cells(first_line(_below_separator_line(head.decode("utf-8", "replace"))) or "", separator)
+    read_rows = partial(_first_rows, storage, separator)
+    with ThreadPoolExecutor(HEADERS_READ_AT_ONCE) as threads:
+        for file, rows in zip(files, threads.map(read_rows, files), strict=True):
+            if not rows or rows[0] == names or not is_header(rows, names):
+                continue
+            difference = _difference(rows[0], names, first)
+            raise BadInput(f"{file.path}: its header line {difference}; write all files with the same names of columns")
+
+
+def _difference(written: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
+    """How a header line differs from the names in the first file."""
+    only_there = _quoted([name for name in written if name not in names])
+    only_here = _quoted([name for name in names if name not in written])
+    if only_there and only_here:
+        return f"has {only_there} where {first.path} has {only_here}"
+    if only_there:
+        return f"has {only_there}, which {first.path} lacks"
+    return f"lacks {only_here}, which {first.path} has" if only_here else f"repeats names that {first.path} has once"
+
+
+NAMES_QUOTED = 10
+
+
+def _quoted(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_QUOTED} more" if len(names) > NAMES_QUOTED else ""
+    return ", ".join(map(repr, names[:NAMES_QUOTED])) + more
+
+
+def _first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:
+    """The cells of a file's first lines that aren't blank, as many as tell a header from data."""
+    text = head_of(storage, file, refuse_nul=False).decode("utf-8", "replace")
+    lines = (line for line in _lines(_below_separator_line(text)) if line.strip())
+    return [_cells(line, separator) for line in islice(lines, HEADER_LINES_LOOKED_AT)]
+
+
+HEADER_LINES_LOOKED_AT = 20
 
 
 WORDS_BY_SUFFIX = {
@@ -257,15 +405,42 @@ def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: s
         if magic.startswith(beginning):
             return written
     file, head = first_with_a_line(storage, files)
-    lines = (line for line in _lines(head.decode("utf-8", "replace")) if line.strip())
-    first, second = [*islice(lines, 2), "", ""][:2]
+    first, second = [*_first_lines(head)[:2], "", ""][:2]
     if by_name != "csv" and (by_name or first.lstrip().startswith(("{", "["))):
         return _word_of_json(first, by_name)
     if not by_name and "," not in first:
         return None
-    if by_name and (found := _marked(head, ";")):  # Excel's CSV in locales with a decimal comma
-        return csv_text(found)
-    return "csv" if _names_columns(first_cells(file, head), cells_of(second)) else "csv-without-header"
+    # Excel's CSV in locales with a decimal comma, or as its own first line says
+    excel_line = SEPARATOR_LINE.fullmatch(line_of_separator(head) or "")
+    separator = excel_line[1] if excel_line else ";"
+    if separator != "," and by_name:
+        csv_format = _marked(head, separator)
+        if csv_format is not None:
+            return csv_text(csv_format)
+    header = _names_columns(first_cells(file, head), cells_of(second))
+    escape = SPARK_ESCAPE if escapes_by_backslash(head, ",") else RFC_4180_ESCAPE
+    return csv_text(CsvFormat(header=header, escape=escape))
+
+
+ORIENTS_OF_PANDAS = (
+    ("split", re.compile(r'\s*\{\s*"(columns|index)"\s*:\s*\[.*?\]\s*,\s*"(columns|index|data)"\s*:\s*\[', re.DOTALL)),
+    ("table", re.compile(r'\s*\{\s*"schema"\s*:\s*\{\s*"fields"\s*:')),
+    ("index", re.compile(r'\s*\{\s*"0"\s*:\s*\{')),
+    ("columns", re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{\s*"0"\s*:')),
+    ("values", re.compile(r"\s*\[\s*\[")),
+)
+
+
+def require_records(file: StoredFile, head: bytes) -> None:
+    """Raises BadInput for a document in which pandas wrote a table in another way than a record for each row."""
+    text = head.decode("utf-8", "replace")
+    records = (line for line in _lines(text) if line.startswith("{"))
+    if len([*islice(records, 2)]) > 1:  # one on each line
+        return
+    for orient, beginning in ORIENTS_OF_PANDAS:
+        if beginning.match(text):
+            instead = 'to_json(…, orient="records", lines=True), and --dataset-format jsonl'
+            raise BadInput(f'{file.path}: is a table as pandas writes it with orient="{orient}"; write {instead}')
 
 
 def _word_of_json(line: str, by_name: str) -> str:

@@ -196,7 +196,7 @@ def refused_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[
     others = [{**row, LINE: row[LINE].encode()} for row in _rows(also.batches())] if also is not None else []
     for row in sorted([*found, *others], key=lambda row: (row[FILE], row[NUMBER])):
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
-            if reason != Refusal.REPEATED_HEADER or row[NUMBER] != 1:
+            if reason != Refusal.REPEATED_HEADER or row[NUMBER] > dataset.header_number:
                 yield _as_kept(row, reason)
 
 

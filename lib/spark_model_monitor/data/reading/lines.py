@@ -25,6 +25,7 @@ from spark_model_monitor.data.records.arrays import starts_of, utf_8_flags
 from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, Cells, marked_rows, parsed_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.missing_values import without_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import Storage, StoredFile
@@ -37,7 +38,8 @@ class CsvLines:
     """The decoder of CSV files.
 
     names: the feature names, one for each cell. header: whether lines that repeat the names are refused.
-    escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`.
+    escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`. separator_line: the line in
+    which Excel names the separator; None if there is none. missing_values: texts that stand for a missing value.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,8 @@ class CsvLines:
     escape: str = RFC_4180_ESCAPE
     separator: str = ","
     decimal: str = "."
+    separator_line: str | None = None
+    missing_values: tuple[str, ...] = ()
 
     inputs = (LINE,)
     counts_cells = False
@@ -69,7 +73,8 @@ class CsvLines:
             marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
             cells = marked_rows(lines, len(self.names), **marks)
         reasons = self._reasons(lines, is_text, cells)
-        return DecodedRows(cells.columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
+        columns = tuple(without_missing_values(column, self.missing_values) for column in cells.columns)
+        return DecodedRows(columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))
 
     def _reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: Cells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
@@ -84,6 +89,9 @@ class CsvLines:
             for number in self._rows_of_names(cells):
                 if not reasons[number]:
                     reasons[number] = self._refusal_of_names([column[number].as_py() or "" for column in cells.columns])
+        if self.separator_line is not None:
+            is_separator_line = np.asarray(pc.equal(lines, self.separator_line))
+            reasons[is_separator_line] = Refusal.SEPARATOR_LINE
         return reasons
 
     def _rows_of_names(self, cells: Cells) -> list[int]:

@@ -24,12 +24,23 @@ from spark_model_monitor.data.reading.formats import (
     ReadOptions,
     SparkFormat,
     TableFormat,
+    csv_text,
 )
-from spark_model_monitor.data.reading.headers import first_cells, first_with_a_line, head_of, names_of
+from spark_model_monitor.data.reading.headers import (
+    escapes_by_backslash,
+    first_cells,
+    first_with_a_line,
+    head_of,
+    line_of_separator,
+    names_of,
+    number_of_header,
+    require_records,
+)
 from spark_model_monitor.data.reading.lines import CsvLines, long_lines_of
 from spark_model_monitor.data.reading.listing import Listing, faulty_files_named
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.locations import PLACE_FIELDS, PLACES
+from spark_model_monitor.data.records.missing_values import batches_without_missing_values
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
@@ -67,7 +78,7 @@ def read_dataset(
 
 def _read_as(engine: Engine, listing: Listing, dataset_format: DatasetFormat, options: ReadOptions) -> Dataset:
     if isinstance(dataset_format, CsvFormat):
-        return _read_csv(engine, listing, dataset_format, as_service=options.as_service)
+        return _read_csv(engine, listing, dataset_format, options)
     if isinstance(dataset_format, JsonFormat):
         return _read_json(engine, listing, dataset_format, options)
     if isinstance(dataset_format, ParquetFormat):
@@ -103,7 +114,7 @@ def rows_of_reader(engine: Engine, reader: str, options: Mapping[str, str], *, i
     raise NeedsSpark(f"the reader {reader!r}")
 
 
-def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as_service: bool) -> Dataset:
+def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, options: ReadOptions) -> Dataset:
     first, head = first_with_a_line(engine.storage(listing.path), listing.files)
     cells = first_cells(first, head, dataset_format.separator)
     if dataset_format.separator != ",":
@@ -113,18 +124,29 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, *, as
         names = names_of(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
-    lines = engine.lines(listing.places, in_order=as_service)
-    escape = SPARK_ESCAPE if as_service else RFC_4180_ESCAPE
-    marks = (dataset_format.separator, dataset_format.decimal)
-    decoded = DecodedLines.of(lines, CsvLines(names, dataset_format.header, escape, *marks))
-    header_lines = len(listing.files) if dataset_format.header else 0
-    return Dataset(
-        decoded, names, refusable=True, header_lines=header_lines, header=names if dataset_format.header else ()
+    # How to decode the lines
+    escape = SPARK_ESCAPE if options.as_service else dataset_format.escape
+    if escape == RFC_4180_ESCAPE and escapes_by_backslash(head, dataset_format.separator):
+        instead = csv_text(replace(dataset_format, escape=SPARK_ESCAPE))
+        raise BadInput(f"{first.path}: quotes within quotes follow a backslash; write --dataset-format '{instead}'")
+    marks = dataset_format.separator, dataset_format.decimal
+    decoder = CsvLines(names, dataset_format.header, escape, *marks, line_of_separator(head), options.missing_values)
+    lines = engine.lines(listing.places, in_order=options.as_service)
+    dataset = Dataset(DecodedLines.of(lines, decoder), names, refusable=True)
+    if not dataset_format.header:
+        return dataset
+    return replace(
+        dataset,
+        header_lines=len(listing.files),
+        header_number=number_of_header(head),
+        separator=dataset_format.separator,
+        header=names,
     )
 
 
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
-    head_of(engine.storage(listing.path), listing.files[0])
+    head = head_of(engine.storage(listing.path), listing.files[0])
+    require_records(listing.files[0], head)
     whole_files = not dataset_format.lines
     largest = max(listing.files, key=lambda file: file.size_bytes)
     if whole_files and largest.size_bytes > engine.max_line_bytes:
@@ -141,6 +163,9 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     features = features_of(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *(() if whole_files else PLACE_FIELDS)])
     rows = source.mapped(partial(rows_of, features, schema, whole_files), schema)
+    if options.missing_values:
+        replace_missing = partial(batches_without_missing_values, options.missing_values, len(features.names))
+        rows = rows.mapped(replace_missing, schema)
     return Dataset(rows, features.names, refusable=True, rare=features.rare)
 
 

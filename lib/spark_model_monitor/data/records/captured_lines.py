@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records import INDEX_NAMES
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, buffer_of, chunks, holding, places_of, where
 from spark_model_monitor.data.records.capture_documents import Documents, documents_of
-from spark_model_monitor.data.records.csv_rows import parsed_rows
+from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parsed_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
+from spark_model_monitor.data.records.missing_values import without_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 
 LONG_PAYLOAD = 2**20  # bytes of a half above which a record's rows are decoded in pieces
@@ -41,9 +42,25 @@ def rows_of_csv(documents: Documents, are_csv: Flags, reading: Reading) -> Itera
         return
     for payload in payloads:
         is_odd |= holding(payload, b'\r"')
+        if not reading.exact_keys:
+            is_odd |= _may_begin_with_header(payload, has_several & ~is_odd)
     several = ~is_odd & has_several
     if several.any():
         yield _of_several_rows(_chosen(payloads, several), np.flatnonzero(several), reading)
+
+
+_NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
+
+
+def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags:
+    """Which payloads of several rows have a number in their second row and none in their first, as below a header."""
+    indices = np.flatnonzero(has_several)
+    for pattern, is_wanted in ((f"^{_NUMBER_IN_ROW}", False), (rf"^[^\n]*\n{_NUMBER_IN_ROW}", True)):
+        matches = pc.match_substring_regex(payload.take(pa.array(indices)), pattern)
+        indices = indices[np.asarray(pc.fill_null(matches, not is_wanted)) == is_wanted]
+    flags = np.zeros(len(has_several), dtype=np.bool_)
+    flags[indices] = True
+    return flags
 
 
 def _chosen(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.Array]:
@@ -165,7 +182,11 @@ class CapturedLines:
         """The rows of each line: one for each row of a payload, or one for a refused record."""
         lines, paths = batch.column(LINE), self.files.behind(batch)
         parts = chunks(lines, self.chunk_bytes)
-        return DecodedRows.by_parts(parts, lambda part: _rows(lines[part], paths[part], self.reading), self.features)
+        rows = DecodedRows.by_parts(parts, lambda part: _rows(lines[part], paths[part], self.reading), self.features)
+        if not self.reading.missing_values:
+            return rows
+        columns = [without_missing_values(column, self.reading.missing_values) for column in rows.columns]
+        return replace(rows, columns=tuple(columns))
 
 
 def _rows(lines: pa.StringArray, paths: pa.StringArray, reading: Reading) -> DecodedRows:
@@ -216,14 +237,16 @@ class CapturedPart(_Document):
 
 
 class EventMetadata(_Document):
-    """Request metadata. event_time: the text of `inferenceTime`; custom_attribute: list of `customAttributes`."""
+    """Request metadata. event_time: the text of `inferenceTime`; custom_attribute: list of `customAttributes`, None if
+    there are none, since published scripts ask `is not None` before they take the first.
+    """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         super().__init__(document)
         self.event_id: str | None = document.get("eventId")
         self.event_time: str | None = document.get("inferenceTime")
         self.inference_id: str | None = document.get("inferenceId")
-        self.custom_attribute: list[str] = list(document.get("customAttributes") or ())
+        self.custom_attribute: list[str] | None = list(document.get("customAttributes") or ()) or None
 
 
 class InferenceRecord(_Document):

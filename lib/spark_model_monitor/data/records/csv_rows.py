@@ -7,6 +7,7 @@ usually few, are parsed one by one by `cells_of`, which gives the results of Spa
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import buffer_of, bytes_of, holding, in_one_piece, places_of, starts_of
+from spark_model_monitor.data.records.missing_values import is_missing_word
 
 Row: TypeAlias = tuple["str | None", ...]
 
@@ -28,6 +30,8 @@ _SPECIAL = {RFC_4180_ESCAPE: re.compile('"'), SPARK_ESCAPE: re.compile(r'["\\]')
 """Characters that may end, or escape, something within quotes."""
 
 DECIMAL_COMMA = r"[-+]?\d+,\d+([eE][-+]?\d+)?"  # a number without thousands separators
+
+NUMBER_CELL = r"[ \t]*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?[ \t]*"  # a cell that is a number
 
 QUOTE, COMMA, LINE_END = b'",\n'
 
@@ -235,3 +239,35 @@ def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]
     bad = (counts & 1).astype(np.bool_)
     bad[np.repeat(np.arange(len(lines)), counts)[~fine]] = True
     return np.flatnonzero(bad)
+
+
+def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ()) -> bool:
+    """Whether the first of these rows has the names of columns: its cells are different texts, and one of them is among
+    `names`, in whatever case, or stands above a number.
+
+    A row with a missing value above numbers is data: a usual word for it is no name, and other cells are numbers.
+    """
+    header = rows[0]
+    texts = [(cell or "").strip().lower() for cell in header]
+    written = [text for text in texts if text]
+    if not written or len(set(written)) < len(written):
+        return False
+    if any(map(_is_number, header)):
+        return False
+    if any(map(is_missing_word, written)):
+        return False
+    known_names = {name.strip().lower() for name in names}
+    if not known_names.isdisjoint(written):
+        return True
+    for row in rows[1:]:
+        if len(row) != len(header):
+            continue
+        if any(text and _is_number(cell) for text, cell in zip(texts, row, strict=True)):
+            return True
+    return False
+
+
+def _is_number(cell: str | None) -> bool:
+    if cell is None:
+        return False
+    return re.fullmatch(NUMBER_CELL, cell) is not None

@@ -20,12 +20,13 @@ from typing import Any, TypeVar
 
 from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
-from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of
+from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, cells_of, is_header
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
 from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.json_lines import JsonObject, json_value
+from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue, json_value
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.serving_protocols import rows_of_protocol
 from spark_model_monitor.data.records.windows import Window, hour_of_path, is_sampled, parse_time
 
 CSV, JSON, BASE64 = "CSV", "JSON", "BASE64"
@@ -66,7 +67,9 @@ class Reading:
     exact_keys: whether a JSON object that lacks a feature has fewer cells, instead of a missing value, JSON arrays are
     not rows, and a row of scores is not one score per row. escape: the character before a quote within quotes in CSV.
     opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
-    endpoint, or `WITHOUT_MODEL`; other records are left out.
+    endpoint, or `WITHOUT_MODEL`; other records are left out. missing_values: texts that stand for a missing value.
+    opens_arrays: with flatten_json, whether arrays of numbers within a row are columns, `outer.0`, `outer.1`, …; else they
+    are texts.
     """
 
     halves: tuple[str, ...]
@@ -80,6 +83,8 @@ class Reading:
     escape: str = RFC_4180_ESCAPE
     opens_base64: bool = True
     target_model: str | None = None
+    missing_values: tuple[str, ...] = ()
+    opens_arrays: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -256,8 +261,17 @@ def json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> l
 
 
 def _opened_rows(item: Any) -> list[Any]:
-    """The rows of a row whose only member is an array of values, arrays or objects, or whose members are columns; else
-    the row itself."""
+    """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
+    members are columns; else the row itself."""
+    if isinstance(item, JsonObject):
+        try:
+            rows = rows_of_protocol(item)
+        except ValueError:
+            raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
+        if rows is not None and rows and all(isinstance(row, JsonObject) for row in rows):
+            return [inner_row for row in rows for inner_row in _opened_rows(row)]
+        if rows is not None:
+            return _nameless(rows)
     if not isinstance(item, JsonObject) or not item or not all(type(value) is list and value for _, value in item):
         return [item]
     if len(item) > 1:
@@ -281,12 +295,20 @@ LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
 BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
 
 
-def _flat(item: JsonObject, outer: str = "") -> Iterator[tuple[str, str | None]]:
+def _flat(item: JsonObject, outer: str = "", *, opens_arrays: bool) -> Iterator[tuple[str, str | None]]:
     for key, value in item:
         if isinstance(value, JsonObject):
-            yield from _flat(value, f"{outer}{key}.")
+            yield from _flat(value, f"{outer}{key}.", opens_arrays=opens_arrays)
+        elif opens_arrays and key and _are_numbers(value):
+            for position, number in enumerate(value):
+                yield f"{outer}{key}.{position}", text_or_none(number)
         else:
             yield outer + key, None if value is None else json_text(_plain(value) if type(value) is list else value)
+
+
+def _are_numbers(value: JsonValue) -> bool:
+    """Whether a value is an array of numbers, booleans and null."""
+    return type(value) is list and bool(value) and all(isinstance(number, (int, float, type(None))) for number in value)
 
 
 def _plain(value: Any) -> Any:
@@ -370,9 +392,23 @@ def _side_by_side(document: Mapping[str, Any], reading: Reading) -> Decoded:
 def _from_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     sides = [csv_rows(half.data) for half in halves.values()]
     if not reading.exact_keys:
+        for half_rows in sides:
+            _require_no_header(half_rows, reading)
         sides = _with_an_answer_each(halves, sides, lambda row: row.split(","))
     rows = [cells_of(",".join(parts), reading.escape) for parts in _zipped(sides)]
     return _decoded(rows, [len(row) for row in rows], reading)
+
+
+def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
+    """Refuses a record of which a half begins with names of columns: its rows would be one too many, or text."""
+    if len(rows) < HEADER_ROWS:
+        return
+    first_rows = [cells_of(row, reading.escape) for row in rows[:HEADER_ROWS]]
+    if is_header(first_rows):
+        raise RecordRefused(Refusal.CAPTURED_HEADER)
+
+
+HEADER_ROWS = 2  # the first row, and the one below it
 
 
 def _with_an_answer_each(
@@ -387,15 +423,15 @@ def _with_an_answer_each(
 
 def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     present = [*halves.values()]
-    opens = {"with_arrays": not reading.exact_keys, "opens_members": not (reading.exact_keys or reading.flatten_json)}
+    opens = {"with_arrays": not reading.exact_keys, "opens_members": not reading.exact_keys}
     objects = [json_rows(half.data, **opens) if half.encoding == JSON else None for half in present]
     members = [value for side in objects for item in side or () for _, value in item]
-    if not reading.flatten_json and any(isinstance(value, list) for value in members):
+    if not reading.flatten_json and any(_is_nested(value, reading) for value in members):
         raise RecordRefused(Refusal.NESTED_JSON)
     sides: list[list[Entries]] = [
         [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]
         if side is None
-        else [list(_flat(item)) for item in side]
+        else [list(_flat(row, opens_arrays=reading.opens_arrays)) for row in side]
         for half, side in zip(present, objects, strict=True)
     ]
     if not reading.exact_keys:
@@ -404,6 +440,13 @@ def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decode
     first = [key for part in sides for key, _ in part[0]]
     keys = tuple(dict.fromkeys(key or f"_c{place}" for place, key in enumerate(first))) if any(first) else ()
     return _decoded([cells for cells, _ in found], [width for _, width in found], reading, keys)
+
+
+def _is_nested(value: JsonValue, reading: Reading) -> bool:
+    """Whether a member needs `flatten_json`: it is an array, or has one; where the service is replayed, objects do, too."""
+    if isinstance(value, JsonObject) and not reading.exact_keys:
+        return any(_is_nested(inner, reading) for _, inner in value)
+    return isinstance(value, list)
 
 
 def _zipped(sides: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:

@@ -143,6 +143,9 @@ class JsonObject(list[tuple[str, Any]]):
     """The members of a JSON object in order, including duplicates."""
 
 
+JsonValue: TypeAlias = Any  # what `json.loads` makes of a text, with `JsonObject` for objects
+
+
 def python_literal(text: str) -> Any:
     """The value of a literal. Raises ValueError if the text is not a literal.
 

@@ -78,6 +78,8 @@ class Refusal(IntEnum):
     STRAY = 47, "a cell of another kind than nearly all others of its column"
     NOT_EXPLAINED = 48, "the model gives no finite answer for it"
     TWO_VALUES = 49, "a member with two values"
+    CAPTURED_HEADER = 50, "captured CSV that begins with a header line"
+    SEPARATOR_LINE = 51, "the line in which Excel names the separator"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
@@ -92,7 +94,7 @@ class Refusal(IntEnum):
         return self not in LEFT_OUT
 
 
-LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA})
+LEFT_OUT = frozenset({Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA, Refusal.SEPARATOR_LINE})
 
 _UNREADABLE = "unreadable ("
 
@@ -102,7 +104,7 @@ UNFORESEEN = {
 """Reasons by exception name, for exceptions with a number of their own; the most specific class counts."""
 
 
-def _read_by_spark(options: Mapping[str, object]) -> str:
+def read_by_spark(options: Mapping[str, object]) -> str:
     """The flag to read CSV by Spark with these options; quotes inside quotes are doubled, as pandas writes them."""
     reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}
     return f"--dataset-format '{json.dumps({'spark': reader})}'"
@@ -112,13 +114,14 @@ _IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a
 
 REMEDIES = {
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
-    Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {_read_by_spark({'multiLine': True})}",
+    Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
+    Refusal.CAPTURED_HEADER: "if requests need their header line take it off by a --record-preprocessor-script",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
     "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
     Refusal.TWO_VALUES: "if input and output have members of one name choose a half by captureIndexNames (docs/data.md), or name "
     "them apart by a --record-preprocessor-script",
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
-    Refusal.NESTED_JSON: "if nested members are meant write --flatten-json",
+    Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
     Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
     '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',

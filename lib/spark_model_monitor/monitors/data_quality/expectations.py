@@ -211,8 +211,11 @@ def _moment(text: str, end: datetime | None) -> datetime | None:
 
 def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Values as texts, and numbers, or texts of numbers, as numbers."""
-    words = (value for value in values if isinstance(value, str | bool))
-    texts = tuple(str(value).lower() if isinstance(value, bool) else value for value in words)
+    texts = tuple(value for value in values if isinstance(value, str))
+    for value in values:
+        if isinstance(value, bool):
+            word = str(value)
+            texts += (word.lower(), word, word.upper())
     written = parse_numbers(pa.array(texts, pa.string())).tolist()
     numbers = [float(value) for value in values if not isinstance(value, str | bool)]
     return texts, (*numbers, *(number for number in written if not math.isnan(number)))

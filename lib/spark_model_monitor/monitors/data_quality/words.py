@@ -140,9 +140,12 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     if result.check in BETWEEN_COLUMNS:
         return _together(result)
     before, now = sides(result, current, known)
-    told = _OF_COLUMNS if name in (MISSING_COLUMNS, EXTRA_COLUMNS) else _PLAIN.get(result.check)
-    if told is not None:
-        words = told.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
+    template = _PLAIN.get(result.check)
+    # A feature may be called so, too
+    if name in (MISSING_COLUMNS, EXTRA_COLUMNS) and result.check in ("missing_column_check", "extra_column_check"):
+        template = _OF_COLUMNS
+    if template is not None:
+        words = template.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
         change = words.removeprefix(f"{name} ") if name and words.startswith(name) else None
         return Said(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:

@@ -478,8 +478,11 @@ class JobConfig(BaseModel):
     )
     """Treat text such as 1e-5 as a number."""
 
+    missing_values: kinds.Names = _of_analysis("TEXTS", initial=(), remembered=True)
+    """Texts of CSV, JSON and captures that stand for a missing value, such as NA,?; comma-separated."""
+
     flatten_json: kinds.Switch = _of_analysis(initial=False, opposite="no_flatten_json", remembered=True)
-    """Turn nested JSON objects into features named outer.inner; otherwise they are refused."""
+    """Turn nested JSON objects, and arrays within captured rows, into features named outer.inner; otherwise they are refused."""
 
     max_runtime: kinds.Period | None = _option(default="no limit")
     """Maximum time until the job publishes, such as PT1H; after that, the job is stopped and publishes nothing."""

@@ -57,7 +57,14 @@ GROUPS = {
     "window": ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset"),
     "baseline": ("baseline_constraints", "baseline_statistics", "threshold", "thresholds", "columns"),
     "data": (
-        *("exclude_features_attribute", "record_preprocessor_script", "flatten_json", "accept_exponents", "sample"),
+        *(
+            "exclude_features_attribute",
+            "record_preprocessor_script",
+            "flatten_json",
+            "missing_values",
+            "accept_exponents",
+            "sample",
+        ),
         *("as_of", "since", "lenient_window", "max_quarantined_share", "features_attribute", "inference_attribute"),
         *("probability_attribute", "ground_truth_attribute", "probability_threshold_attribute"),
     ),

@@ -265,8 +265,20 @@ def _costs(text: str) -> dict[str, float]:
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The words between commas."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    """The words between commas; a name with a comma is in double quotes, as in `"amount, EUR",age`."""
+    if '"' not in text:
+        return tuple(word.strip() for word in text.split(",") if word.strip())
+    words = (word.strip() for word in _BETWEEN_COMMAS.findall(text))
+    return tuple(_QUOTED_NAME.sub(r"\1", word) for word in words if word)
+
+
+def quoted(name: str) -> str:
+    """A name as `listed` reads it."""
+    return f'"{name}"' if "," in name else name
+
+
+_BETWEEN_COMMAS = re.compile(r'(?:"[^"]*"|[^,"]|")+')
+_QUOTED_NAME = re.compile(r'^"([^"]*)"(?=$|\s*=)')
 
 
 def _column_metrics(text: str) -> tuple[str, ...]:

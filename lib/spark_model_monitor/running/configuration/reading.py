@@ -28,7 +28,14 @@ from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.command_line import OF_A_BASELINE, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
-from spark_model_monitor.running.configuration.options import PREFIX, Compatibility, flag_of, read_switch, variable_of
+from spark_model_monitor.running.configuration.options import (
+    PREFIX,
+    Compatibility,
+    flag_of,
+    listed,
+    read_switch,
+    variable_of,
+)
 from spark_model_monitor.storage import is_local, local_path, opens_here
 
 if TYPE_CHECKING:
@@ -320,7 +327,7 @@ def with_what_the_baseline_read(job: str, sources: Sources) -> Sources:
 
 
 def _listed(text: str) -> list[str]:
-    return sorted(word.strip() for word in text.split(","))
+    return sorted(listed(text))
 
 
 def _read_by_baseline(sources: Sources) -> Mapping[str, str]:

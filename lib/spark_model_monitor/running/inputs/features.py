@@ -13,6 +13,7 @@ from spark_model_monitor.data.reading.readers import within
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.options import quoted
 from spark_model_monitor.running.inputs.run_inputs import unused_window, window_of
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def options_of(config: JobConfig, names: tuple[str, ...] | None = None) -> ReadO
         as_of=config.as_of,
         since=config.since,
         left_out=config.exclude_features_attribute,
+        missing_values=config.missing_values,
     )
 
 
@@ -75,9 +77,12 @@ def without(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
     """
     unknown = [name for name in excluded if name not in dataset.names and not _is_index(name, dataset)]
     if unknown:
+        listed_names = ", ".join(map(quoted, dataset.names[:20]))
+        if len(dataset.names) > 20:
+            listed_names += " …"
         raise BadConfiguration(
             f"exclude_features_attribute: {unknown[0]!r} is neither a feature of the data nor an index below "
-            f"{len(dataset.names)}; the features are {', '.join(dataset.names[:20])}{' …' if len(dataset.names) > 20 else ''}"
+            f"{len(dataset.names)}; the features are {listed_names}"
         )
     dropped = {name if name in dataset.names else dataset.names[int(name)] for name in excluded}
     return dataset.of_features([name for name in dataset.names if name not in dropped]) if dropped else dataset

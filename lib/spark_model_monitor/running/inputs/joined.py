@@ -71,7 +71,8 @@ def _rows_of(dataset: Dataset, what: str) -> pa.Table:
     rows = pa.Table.from_batches(dataset.table.batches(), dataset.table.schema)
     if dataset.refusable:
         rows = rows.take(pc.sort_indices(rows, [(FILE, "ascending"), (BLOCK_START, "ascending")]))  # a stable order
-        rows = rows.filter(pc.not_equal(rows[REASON], int(Refusal.REPEATED_HEADER)))
+        for no_row in (Refusal.REPEATED_HEADER, Refusal.SEPARATOR_LINE):
+            rows = rows.filter(pc.not_equal(rows[REASON], int(no_row)))
         if bad := pc.sum(pc.not_equal(rows[REASON], 0)).as_py():
             mend = "joined rows need all of them; mend or drop these"
             raise BadInput(f"{what}: {bad:,} of its lines can't be read, and {mend}")

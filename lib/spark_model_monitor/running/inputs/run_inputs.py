@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.data.reading.data import why_spark
+from spark_model_monitor.data.reading.data import require_opener, why_spark
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
     CaptureFormat,
@@ -161,6 +161,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     for name in (*paths, "expectations"):
         path = getattr(config, name)
         if path and not opens_here(path):
+            require_opener(path)
             return f"{path} is opened by it"
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
     return why_spark(host, read or None, config.dataset_format, window=window_of(config))

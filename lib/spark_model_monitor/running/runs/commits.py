@@ -34,6 +34,7 @@ from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
 from spark_model_monitor.reports.outputs.files import document_of, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.options import listed, quoted
 from spark_model_monitor.running.inputs.run_inputs import (
     context_of,
     decisions_for,
@@ -110,7 +111,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     known: StoredBaseline | None = None
     learnt = _learnt(config)
     named = ((learnt and learnt.read_by) or {}).get(LEFT_OUT, "")
-    left_out = tuple(filter(None, named.split(","))) or config.exclude_features_attribute
+    left_out = listed(named) or config.exclude_features_attribute
     new = [each for each in commits if moment(each.time) > last]
     for window in _scanned(new, commits, engine, config.model_copy(update={LEFT_OUT: left_out}), monitor):
         known = known or read_baseline(window.config, monitor)
@@ -190,7 +191,7 @@ def _learn(
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _names_of_commits([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
-        left_out = ",".join([*config.exclude_features_attribute, *names])
+        left_out = ",".join(map(quoted, [*config.exclude_features_attribute, *names]))
         context = replace(context, read_by={**(context.read_by or {}), LEFT_OUT: left_out})
         windows = [replace(window, rows=_without(window.rows, names)) for window in windows]
     together = _alike({place: window.rows for place, window in enumerate(windows)}, monitor)

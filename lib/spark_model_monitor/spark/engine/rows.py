@@ -80,7 +80,7 @@ def refused_records(dataset: Dataset) -> DataFrame:
     found = lines.join(numbered(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
         {NUMBER: 1, BLOCK_START: 0}
     )
-    is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) == 1)
+    is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) <= dataset.header_number)
     return refused_texts(found.where(~is_header))
 
 

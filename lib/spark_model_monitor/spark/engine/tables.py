@@ -185,7 +185,8 @@ def table_of_files(
     except Exception as fault:
         if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
             raise BadInput(
-                f"{places[0]}: the files have columns of one name and several types; write all files with the same types"
+                f"{places[0]}: the files have columns of one name and several types; write all files with the same types "
+                "(--engine local also reads whole numbers beside fractions, and columns without values)"
             ) from fault
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
@@ -197,11 +198,28 @@ def table_of_files(
                 f"{places[0]}: has a column of {unknown[1] or unknown[2]}, which Spark doesn't read; write it as another type, "
                 "or leave it out by --exclude-features-attribute"
             ) from fault
+        if isinstance(fault, BadInput):
+            raise
+        if reader == "parquet":
+            _require_no_half_floats(spark, paths, places[0])
         raise BadInput(
             f"{places[0]}: can't be read as {reader}{sentence_of(fault)}; "
             "write the --dataset-format that the files have, and --packages for a format that Spark does not bring"
         ) from fault
     return in_one_partition(frame) if in_order else frame
+
+
+def _require_no_half_floats(spark: SparkSession, paths: Sequence[str], source: str) -> None:
+    """Raises BadInput for a Parquet column of half precision, on which Spark fails with a sentence that names no column."""
+    try:
+        schemas = _schemas(spark, paths)
+    except (pa.ArrowException, OSError, MonitorError):
+        return
+    for schema in schemas:
+        for column in schema:
+            if pa.types.is_float16(column.type):
+                problem = f"column {column.name!r} has half precision (float16), which Spark doesn't read"
+                raise BadInput(f"{source}: {problem}; write float32, or read the files by --engine local")
 
 
 def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], left_out: Sequence[str]) -> DataFrame:

@@ -1,0 +1,141 @@
+"""The rows of a JSON payload of a model server whose protocol says where they are, and mostly how columns are called.
+
+Known are MLflow (`dataframe_split`, `dataframe_records`), TensorFlow Serving, Vertex AI and KServe v1 (`instances`,
+`predictions`, beside settings of the request), KServe v2 and Triton (tensors with names and shapes) and Seldon (`ndarray`
+with names). Pure; runs on executors.
+
+Sources: the documents of these servers' REST interfaces; the Open Inference Protocol, version 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
+
+MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data")
+
+SETTINGS = frozenset(
+    {"signature_name", "parameters", "params", "id", "model_name", "model_version", "metadata", "meta"}
+    | {"deployedModelId", "model", "modelDisplayName", "modelVersionId", "model_version_id"}
+)
+"""Members beside the rows, about the request or the model: they are no features."""
+
+NESTED_PAYLOADS = (
+    "dataframe_split",
+    "inputs",
+    "input",
+    "input_data",
+    "data",
+)  # members that may be a payload themselves
+
+
+def rows_of_protocol(payload: JsonObject) -> list[JsonValue] | None:
+    """The rows, which are objects, arrays or values; None for a payload of no known protocol.
+
+    Raises ValueError if it contradicts itself, such as names beside rows of another length.
+    """
+    members = dict(payload)
+    names_of_rows = members.keys() - SETTINGS
+    if names_of_rows - {"index"} == {"columns", "data"} and type(members["columns"]) is type(members["data"]) is list:
+        return _named_rows(members["columns"], members["data"])
+    if names_of_rows in ({"names", "ndarray"}, {"ndarray"}) and type(members["ndarray"]) is list:
+        return _named_rows(members.get("names"), members["ndarray"])
+    if names_of_rows in ({"names", "tensor"}, {"tensor"}) and isinstance(members["tensor"], JsonObject):
+        tensor = dict(members["tensor"])
+        return _named_rows(members.get("names"), _reshaped(tensor.get("values"), tensor.get("shape")))
+    if names_of_rows == {"inputs", "outputs"} and not _are_tensors(members["outputs"]):
+        names_of_rows = {"inputs"}  # the other one names what is asked for
+    if len(names_of_rows) != 1:
+        return None
+    [name] = names_of_rows
+    value = members[name]
+    if isinstance(value, JsonObject):
+        return _nested_rows(name, value)
+    if name not in MEMBERS_OF_ROWS or not isinstance(value, list):
+        return None
+    if _are_tensors(value):
+        return _rows_of_tensors([dict(item) for item in value])
+    return value
+
+
+def _nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
+    if name not in NESTED_PAYLOADS:
+        return None
+    rows = rows_of_protocol(payload)
+    if rows is None and name == "inputs":
+        # Columns by name, as TensorFlow Serving takes them
+        columns = {column: value for column, value in payload if type(value) is list}
+        if columns and len(columns) == len(payload):
+            return _rows_of_columns(columns)
+    return rows
+
+
+def _named_rows(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
+    """Arrays as objects with these names; as they are without names."""
+    if type(rows) is not list:
+        raise ValueError("rows are no array")
+    if names is None:
+        return rows
+    if type(names) is not list or not all(isinstance(name, str) for name in names):
+        raise ValueError("names are no array of texts")
+    if not all(type(row) is list and len(row) == len(names) for row in rows):
+        raise ValueError("a row has another number of cells than there are names")
+    return [JsonObject(zip(names, row, strict=True)) for row in rows]
+
+
+def _are_tensors(values: JsonValue) -> bool:
+    """Whether these are named tensors of the Open Inference Protocol."""
+    if type(values) is not list or not values:
+        return False
+    for value in values:
+        members = dict(value) if isinstance(value, JsonObject) else {}
+        if not isinstance(members.get("name"), str) or type(members.get("data")) is not list or "shape" not in members:
+            return False
+    return True
+
+
+def _rows_of_tensors(tensors: Sequence[dict[str, JsonValue]]) -> list[JsonValue]:
+    columns = {tensor["name"]: _reshaped(tensor["data"], tensor["shape"]) for tensor in tensors}
+    if len(columns) < len(tensors):
+        raise ValueError("two tensors have one name")
+    return _rows_of_columns(columns)
+
+
+def _reshaped(data: JsonValue, shape: JsonValue) -> list[JsonValue]:
+    """Values of a tensor, flat or nested, by its first dimension: one value each, or an array of them."""
+    if type(data) is not list or type(shape) is not list or not shape:
+        raise ValueError("a tensor has no values, or no shape")
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError("a shape has other values than sizes")
+    values = _flattened(data)
+    width = math.prod(shape[1:])
+    if len(values) != shape[0] * width:
+        raise ValueError("a tensor has another number of values than its shape says")
+    if width == 1:
+        return values
+    return [values[start : start + width] for start in range(0, len(values), width)] if width else []
+
+
+def _flattened(values: list[JsonValue]) -> list[JsonValue]:
+    if not any(type(value) is list for value in values):
+        return values
+    inner_values = (_flattened(value) if type(value) is list else [value] for value in values)
+    return [value for inner in inner_values for value in inner]
+
+
+def _rows_of_columns(columns: dict[str, list[JsonValue]]) -> list[JsonValue]:
+    """Rows of columns by name: a column of arrays has a name for each position, `x.0`, `x.1`, …."""
+    if len({len(values) for values in columns.values()}) > 1:
+        raise ValueError("columns have different numbers of rows")
+    rows: list[JsonValue] = [JsonObject() for _ in next(iter(columns.values()))]
+    for name, values in columns.items():
+        for row, value in zip(rows, values, strict=True):
+            if type(value) is list and len(value) == 1:
+                row.append((name, value[0]))
+            elif type(value) is list:
+                row.extend((f"{name}.{position}", inner) for position, inner in enumerate(value))
+            else:
+                row.append((name, value))
+    return rows

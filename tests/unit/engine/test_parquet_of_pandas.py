@@ -1,0 +1,126 @@
+"""Pandas' everyday Parquet: files of several types are read as one type that holds both, or refused by a true sentence."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spark_model_monitor import run_baseline
+from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.errors import BadInput, MissingDependency
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+
+# Columns of 60 rows, as pandas writes them on one day or another
+NUMBERS = pa.array(range(60))
+SHORT_NUMBERS = NUMBERS.cast(pa.int16())
+UNSIGNED = NUMBERS.cast(pa.uint64())
+FRACTIONS = pa.array([0.5, None] * 30)
+HALF_FRACTIONS = FRACTIONS.cast(pa.float16())
+TEXTS = pa.array(["a"] * 60)
+CATEGORIES = TEXTS.dictionary_encode()
+BOOLEANS = pa.array([True] * 60)
+NOTHING = pa.nulls(60)
+SHORT_DECIMALS = FRACTIONS.cast(pa.decimal128(9, 1))
+LONG_DECIMALS = FRACTIONS.cast(pa.decimal128(12, 3))
+DATES = NUMBERS.cast(pa.int32()).cast(pa.date32())
+TIMES = NUMBERS.cast(pa.timestamp("us"))
+HOURS = NUMBERS.cast(pa.time64("us"))
+
+
+def write_file(folder, name, **columns):
+    table = pa.table(columns)
+    pq.write_table(table, folder / name)
+
+
+def run_local(folder):
+    monitor = DataQualityMonitor()
+    return run_baseline(str(folder), monitor, engine="local")
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+@pytest.mark.parametrize(
+    ("first", "second", "inferred_type"),
+    [
+        pytest.param(NUMBERS, FRACTIONS, "Fractional", id="a day with a gap"),
+        pytest.param(NUMBERS, NOTHING, "Integral", id="a day without values"),
+        pytest.param(TEXTS, NOTHING, "String", id="texts, and none"),
+        pytest.param(SHORT_NUMBERS, NUMBERS, "Integral", id="widths"),
+        pytest.param(UNSIGNED, NUMBERS, "Integral", id="signs"),
+        pytest.param(HALF_FRACTIONS, FRACTIONS, "Fractional", id="half precision"),
+        pytest.param(SHORT_DECIMALS, LONG_DECIMALS, "Fractional", id="scales"),
+        pytest.param(CATEGORIES, TEXTS, "String", id="categories"),
+    ],
+)
+def test_one_type_that_holds_both_is_read(tmp_path, first, second, inferred_type, is_reversed):
+    columns = [first, second]
+    if is_reversed:
+        columns.reverse()
+    write_file(tmp_path, "0.parquet", x=columns[0], n=NUMBERS)
+    write_file(tmp_path, "1.parquet", x=columns[1], n=NUMBERS)
+    run = run_local(tmp_path)
+    feature = run.statistics.features[0]
+    statistics = feature.numerical_statistics or feature.string_statistics
+
+    assert run.ledger.kept == 120
+    assert feature.inferred_type.value == inferred_type
+    assert statistics.common.num_missing == first.null_count + second.null_count
+
+
+def test_the_values_are_those_of_both_files(tmp_path):
+    write_file(tmp_path, "0.parquet", x=NUMBERS)
+    write_file(tmp_path, "1.parquet", x=FRACTIONS)
+    feature = run_local(tmp_path).statistics.features[0]
+
+    assert feature.numerical_statistics.sum == sum(range(60)) + 15
+
+
+@pytest.mark.parametrize("second", [TEXTS, BOOLEANS, DATES])
+@pytest.mark.parametrize("first", [FRACTIONS, TIMES])
+def test_types_that_none_holds_are_named(tmp_path, first, second):
+    write_file(tmp_path, "0.parquet", x=first)
+    write_file(tmp_path, "1.parquet", x=second)
+    sentence = r"1\.parquet: column 'x' is .*, and .* in .*0\.parquet; write all files with the same types"
+
+    with pytest.raises(BadInput, match=sentence):
+        run_local(tmp_path)
+
+
+def test_times_of_day_are_read_by_no_engine(tmp_path):
+    write_file(tmp_path, "0.parquet", x=HOURS)
+
+    with pytest.raises(BadInput, match="'x': is a time of day .*, which neither engine reads; write it as text"):
+        run_local(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["x", "x"], "two columns are called 'x'; rename one of them|are both called 'x'; rename one of them"),
+        (["x", "X"], "columns 'x' and 'X' differ by case only; rename one of them, or"),
+    ],
+)
+def test_equal_names_are_named(tmp_path, names, sentence):
+    table = pa.table([NUMBERS, NUMBERS], names=names)
+    pq.write_table(table, tmp_path / "data.parquet")
+
+    with pytest.raises(BadInput, match=sentence):
+        run_local(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "dataset_format", "sentence"),
+    [
+        ("s3://bucket/a.csv", None, r"needs boto3: pip install 'spark-model-monitor\[s3\]'"),
+        ("/data/orders", "delta", r"needs deltalake: pip install 'spark-model-monitor\[delta\]'"),
+        ("https://host/a.csv", None, "web addresses are not read; download the file"),
+    ],
+)
+def test_a_path_names_its_own_extra(monkeypatch, path, dataset_format, sentence):
+    module = "spark_model_monitor.data.reading.data"
+    monkeypatch.setattr(f"{module}.find_spec", lambda name: None)
+    monkeypatch.setattr(f"{module}.opens_here", lambda path: path.startswith("/"))
+    monkeypatch.setattr(f"{module}.session_at_hand", lambda: None)
+
+    with pytest.raises((BadInput, MissingDependency), match=sentence):
+        read_data(path, dataset_format)

@@ -1,0 +1,147 @@
+"""CSV as Spark and Excel write it is read as it is meant; other forms and files are refused with what to write instead."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pytest
+
+from spark_model_monitor import run_baseline
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.configuration.options import listed, quoted
+
+FRAME = pd.DataFrame({"a": [1.5, 2.5] * 9, "b": [3, 4] * 9})
+
+
+def read(folder, name, content, dataset_format=None):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return run_baseline(str(path), DataQualityMonitor(), dataset_format=dataset_format, engine="local")
+
+
+def inferred_types(run):
+    return {feature.name: feature.inferred_type.value for feature in run.statistics.features}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "rows"),
+    [
+        pytest.param("sep=;\nid;price\n" + "1;2,5\n" * 9, {"id": "Integral", "price": "Fractional"}, 9, id="Excel"),
+        pytest.param(
+            "sep=,\r\nid,price\r\n" + "1,2.5\r\n" * 9, {"id": "Integral", "price": "Fractional"}, 9, id="commas"
+        ),
+        pytest.param('"sep=|"\nid|x\n' + "1|y\n" * 9, {"id": "Integral", "x": "String"}, 9, id="bars, quoted"),
+        pytest.param("SEP=\t\nid\tx\n" + "1\ty\n" * 9, {"id": "Integral", "x": "String"}, 9, id="tabs"),
+        pytest.param("\n\nid,x\n" + "1,y\n" * 9, {"id": "Integral", "x": "String"}, 9, id="blank lines above"),
+        pytest.param("#id,x\n" + "1,y\n" * 9, {"#id": "Integral", "x": "String"}, 9, id="a name with #"),
+        pytest.param('id,x\n1,"a \\"b\\", c"\n' + "1,y\n" * 9, {"id": "Integral", "x": "String"}, 10, id="Spark"),
+        pytest.param('id,x\n1,"a\\"b"\n' + "1,y\n" * 9, {"id": "Integral", "x": "String"}, 10, id="Spark, no comma"),
+    ],
+)
+def test_dialects_are_read(tmp_path, content, expected, rows):
+    run = read(tmp_path, "data.csv", content)
+
+    assert inferred_types(run) == expected
+    assert (run.ledger.read, run.ledger.kept, run.ledger.refused) == (rows, rows, {})
+
+
+def test_a_quote_behind_a_backslash_is_part_of_the_text(tmp_path):
+    run = read(tmp_path, "data.csv", 'id,x\n1,"a \\"b\\", c"\n2,plain\n')
+    distribution = run.statistics.features[1].string_statistics.distribution.categorical
+
+    assert {bucket.value for bucket in distribution.buckets} == {'a "b", c', "plain"}
+
+
+def test_a_path_of_windows_is_no_escape(tmp_path):
+    run = read(tmp_path, "data.csv", 'id,x\n1,"C:\\"\n2,"a ""b"" c"\n')
+
+    assert run.ledger.kept == 2
+
+
+def test_named_csv_with_backslashes_is_refused_with_the_format_to_write(tmp_path):
+    content = 'id,x\n1,"a \\"b\\", c"\n'
+    with pytest.raises(BadInput, match=r'write --dataset-format \'\{"csv": \{"header": true, "escape": "\\\\"\}\}\''):
+        read(tmp_path, "data.csv", content, "csv")
+
+    written = '{"csv": {"header": true, "escape": "\\\\"}}'
+    assert read(tmp_path, "data.csv", content, written).ledger.kept == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["# made on Monday\nid,x\n1,2\n", "# a, b\nid,x\n1,2\n", "#one\n#two\nid\n1\n", "\n# made\nid,x\n1,2\n"],
+)
+def test_comments_are_refused_with_what_to_write(tmp_path, content):
+    with pytest.raises(BadInput, match=r'line 1 is a comment; take off .* or write .*"comment": "#"'):
+        read(tmp_path, "data.csv", content, "csv")
+
+
+def write_workbook():
+    # The parts by which a workbook is known
+    with io.BytesIO() as content:
+        with zipfile.ZipFile(content, "w") as file:
+            file.writestr("[Content_Types].xml", "<Types/>")
+            file.writestr("xl/workbook.xml", "<workbook/>")
+        return content.getvalue()
+
+
+def write_feather():
+    with io.BytesIO() as content:
+        pyarrow.feather.write_feather(pa.Table.from_pandas(FRAME), content)
+        return content.getvalue()
+
+
+@pytest.mark.parametrize("dataset_format", [None, "csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        pytest.param("data.xlsx", write_workbook(), "is an Excel workbook, .* save its sheet as CSV", id="xlsx"),
+        pytest.param("data.feather", write_feather(), "Feather file, .* write Parquet", id="feather"),
+        pytest.param("data.arrow", write_feather(), "Feather file, .* write Parquet", id="arrow"),
+        pytest.param("data.xls", b"\xd0\xcf\x11\xe0\xa1\xb1" * 99, "old Excel workbook, .* as CSV", id="xls"),
+    ],
+)
+def test_other_files_are_refused_by_what_they_are(tmp_path, name, content, words, dataset_format):
+    with pytest.raises(BadInput, match=words):
+        read(tmp_path, name, content, dataset_format)
+
+
+@pytest.mark.parametrize("dataset_format", [None, "json"])
+@pytest.mark.parametrize("options", [{}, {"indent": 2}])
+@pytest.mark.parametrize("orient", ["split", "columns", "index", "table", "values"])
+def test_tables_of_pandas_are_refused_with_the_orient_to_write(tmp_path, orient, options, dataset_format):
+    content = FRAME.to_json(orient=orient, **options)
+
+    with pytest.raises(BadInput, match=rf'pandas writes it with orient="{orient}"; write to_json.*orient="records"'):
+        read(tmp_path, "data.json", content, dataset_format)
+
+
+def test_records_of_pandas_are_read(tmp_path):
+    assert read(tmp_path, "data.json", FRAME.to_json(orient="records")).ledger.kept == len(FRAME)
+    lines = FRAME.to_json(orient="records", lines=True)
+    assert read(tmp_path, "data.jsonl", lines).ledger.kept == len(FRAME)
+
+    # Nested members like those of a table
+    nested = "\n".join(json.dumps({"a": {"0": 1}}) for _ in range(3))
+    with pytest.raises(BadInput, match="flatten-json"):
+        read(tmp_path, "nested.jsonl", nested)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("age, plan", ("age", "plan")),
+        ('"amount, EUR",age', ("amount, EUR", "age")),
+        ('"amount, EUR"=0.5,age=0.1', ("amount, EUR=0.5", "age=0.1")),
+        ('5" pipe', ('5" pipe',)),
+        (",".join(map(quoted, ["a, b", "c"])), ("a, b", "c")),
+    ],
+)
+def test_a_name_with_a_comma_is_written_in_quotes(text, words):
+    assert listed(text) == words

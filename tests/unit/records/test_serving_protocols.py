@@ -1,0 +1,149 @@
+"""Payloads of model servers: one table of their forms, each of which gives the same columns with and without a flag."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.unit.records.captured_lines import captured, line_of
+
+from spark_model_monitor.data.records.decoding import Reading, decode
+from spark_model_monitor.data.records.refusals import Refusal
+
+NAMED = [["1", "2"], ["3", "4"]]
+
+TENSOR_A = {"name": "a", "shape": [2], "datatype": "FP32", "data": [1, 3]}
+TENSOR_B = {"name": "b", "shape": [2, 1], "datatype": "FP32", "data": [[2], [4]]}
+SPLIT = {"columns": ["a", "b"], "index": [0, 1], "data": [[1, 2], [3, 4]]}
+RECORDS = [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+
+FORMS_WITH_NAMES = {
+    "MLflow split": {"dataframe_split": SPLIT},
+    "MLflow split with params": {"dataframe_split": SPLIT, "params": {"k": 1}},
+    "MLflow split within inputs": {"inputs": {"dataframe_split": SPLIT}},
+    "pandas split": SPLIT,
+    "Azure": {"input_data": SPLIT},
+    "MLflow records": {"dataframe_records": RECORDS},
+    "TensorFlow": {"signature_name": "serving_default", "instances": RECORDS},
+    "TensorFlow columns": {"signature_name": "serving_default", "inputs": {"a": [1, 3], "b": [[2], [4]]}},
+    "Vertex": {"instances": RECORDS, "parameters": {"k": 1}},
+    "KServe v2": {"id": "7", "inputs": [TENSOR_A, TENSOR_B], "outputs": [{"name": "y"}]},
+    "KServe v2 answer": {"model_name": "m", "model_version": "1", "outputs": [TENSOR_A, TENSOR_B]},
+    "Seldon": {"data": {"names": ["a", "b"], "ndarray": [[1, 2], [3, 4]]}, "meta": {}},
+    "Seldon tensor": {"data": {"names": ["a", "b"], "tensor": {"shape": [2, 2], "values": [1, 2, 3, 4]}}},
+    "columns": {"a": [1, 3], "b": [2, 4]},
+    "records": RECORDS,
+}
+
+FORMS_WITHOUT_NAMES = {
+    "TensorFlow": {"signature_name": "serving_default", "instances": [[1, 2], [3, 4]]},
+    "KServe v1": {"instances": [[1, 2], [3, 4]]},
+    "Vertex": {"instances": [[1, 2], [3, 4]], "parameters": {"k": 1}},
+    "Vertex answer": {"predictions": [[1, 2], [3, 4]], "deployedModelId": "5", "modelVersionId": "1"},
+    "MLflow tensor": {"inputs": [[1, 2], [3, 4]]},
+    "Seldon": {"data": {"ndarray": [[1, 2], [3, 4]]}},
+    "features": {"instances": [{"features": [1, 2]}, {"features": [3, 4]}]},
+}
+
+
+def decode_request(payload, **options):
+    text = json.dumps(payload)
+    line = line_of(captured(text, None, encoding="JSON"))
+    reading = Reading(("endpointInput",), encoding="JSON", **options)
+    return decode(line, reading)
+
+
+@pytest.mark.parametrize("flatten_json", [False, True])
+@pytest.mark.parametrize("form", FORMS_WITH_NAMES)
+def test_named_columns_are_read(form, flatten_json):
+    payload = FORMS_WITH_NAMES[form]
+    record = decode_request(payload, flatten_json=flatten_json)
+    cells = [list(row) for row in record.rows]
+
+    assert record.reason is None
+    assert cells == NAMED
+    assert record.keys == ("a", "b")
+
+
+@pytest.mark.parametrize("flatten_json", [False, True])
+@pytest.mark.parametrize("form", FORMS_WITHOUT_NAMES)
+def test_arrays_of_rows_are_columns(form, flatten_json):
+    payload = FORMS_WITHOUT_NAMES[form]
+    record = decode_request(payload, flatten_json=flatten_json)
+    cells = [list(row) for row in record.rows]
+
+    assert record.reason is None
+    assert cells == NAMED
+
+
+def test_a_wide_tensor_has_a_column_for_each_position():
+    tensor = {"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}
+    record = decode_request({"inputs": [tensor, TENSOR_A]})
+
+    assert record.keys == ("x.0", "x.1", "x.2", "a")
+    assert [list(row) for row in record.rows] == [["1", "2", "3", "1"], ["4", "5", "6", "3"]]
+
+
+def test_plain_nested_objects_need_no_flag():
+    record = decode_request({"person": {"age": 41, "home": {"city": "Ulm"}}, "amount": 2.5})
+
+    assert record.keys == ("person.age", "person.home.city", "amount")
+    assert record.rows == (("41", "Ulm", "2.5"),)
+
+
+def test_the_service_reads_flat_objects_alone():
+    assert decode_request({"a": {"b": 1}}, exact_keys=True).reason is Refusal.NESTED_JSON
+    assert decode_request({"dataframe_split": SPLIT}, exact_keys=True).reason is Refusal.NESTED_JSON
+
+
+@pytest.mark.parametrize(
+    ("opens_arrays", "keys", "cells"),
+    [
+        (True, ("id", "x.0", "x.1", "tags"), ("7", "1.5", None, '["u"]')),
+        (False, ("id", "x", "tags"), ("7", "[1.5,null]", '["u"]')),
+    ],
+)
+def test_arrays_within_a_row_are_columns_or_texts(opens_arrays, keys, cells):
+    payload = {"id": 7, "x": [1.5, None], "tags": ["u"]}
+    record = decode_request(payload, flatten_json=True, opens_arrays=opens_arrays)
+
+    assert decode_request(payload).reason is Refusal.NESTED_JSON
+    assert record.keys == keys
+    assert record.rows == (cells,)
+
+
+def shaped(*sizes):
+    tensor = dict(TENSOR_A)
+    tensor["shape"] = list(sizes)
+    return tensor
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param({"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}, id="more cells than names"),
+        pytest.param({"dataframe_split": {"columns": [1, 2], "data": [[1, 2]]}}, id="names are numbers"),
+        pytest.param({"inputs": [shaped(3)]}, id="another shape"),
+        pytest.param({"inputs": [shaped(10**30, 10**30)]}, id="a huge shape"),
+        pytest.param({"inputs": [shaped("2")]}, id="a shape of texts"),
+        pytest.param({"inputs": [TENSOR_A, TENSOR_A]}, id="one name twice"),
+        pytest.param({"inputs": [shaped(1, 2), TENSOR_B]}, id="different numbers of rows"),
+        pytest.param({"inputs": {"a": [1, 2], "b": [3]}}, id="columns of different lengths"),
+    ],
+)
+@pytest.mark.parametrize("flatten_json", [False, True])
+def test_a_payload_that_contradicts_itself_is_refused(payload, flatten_json):
+    assert decode_request(payload, flatten_json=flatten_json).reason is Refusal.PAYLOAD_NOT_JSON
+
+
+@pytest.mark.parametrize(
+    ("payload", "keys"),
+    [
+        ({"inputs": "a text", "parameters": {"k": 1}}, ("inputs", "parameters.k")),
+        ({"data": {"a": 1}, "id": 5}, ("data.a", "id")),
+        ({"columns": 3, "data": 4}, ("columns", "data")),
+        ({"model": "m", "metadata": {"a": 1}}, ("model", "metadata.a")),
+    ],
+)
+def test_members_that_are_only_called_so_are_features(payload, keys):
+    assert decode_request(payload).keys == keys
