@@ -192,12 +192,6 @@ MOST_FEATURES_WITH_SKETCHES = 300
 """With more features, statistics.json leaves out the sketches unless requested: 200 of them are 42 MB of text (P19)."""
 
 
-def _listed(document: Any) -> Any:
-    from spark_model_monitor.monitors.data_quality.as_service import listed_as_service
-
-    return listed_as_service(document)
-
-
 @dataclass(frozen=True, slots=True)
 class DataQualityMonitor(Monitor):
     """Monitors data quality: types, completeness, domains, distributions.
@@ -286,6 +280,7 @@ class DataQualityMonitor(Monitor):
             column_metrics=chosen(self.column_metrics),
             run_rows=0 if self.as_service else ROWS_OF_A_WINDOW,
             time_column=self.time_column,
+            value_by_value=self.as_service,
         )
 
     @property
@@ -380,12 +375,20 @@ class DataQualityMonitor(Monitor):
         few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
         with_sketches = few if self.with_sketches is None else self.with_sketches
         found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
-        return _listed(found) if self.as_service else found
+        if not self.as_service:
+            return found
+        from spark_model_monitor.monitors.data_quality.as_service import close_buckets_as_service, listed_as_service
+
+        return close_buckets_as_service(listed_as_service(found), profile)
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
         constraints = suggest(profile, settings, max_domain_size=self.max_domain_size, predictions=self.predictions)
-        return _listed(constraints) if self.as_service else constraints
+        if not self.as_service:
+            return constraints
+        from spark_model_monitor.monitors.data_quality.as_service import listed_as_service
+
+        return listed_as_service(constraints)
 
     def known(
         self,
@@ -408,10 +411,10 @@ class DataQualityMonitor(Monitor):
         self, profile: Profile, metrics: Mapping[str, FeatureMetrics], known: QualityBaseline, layout: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
         results = check_all(self._comparison(profile, known, layout))
-        if self.as_service and known.constraints.is_of_2019:
-            from spark_model_monitor.monitors.data_quality.as_service import in_words_of_2019
+        if self.as_service:
+            from spark_model_monitor.monitors.data_quality.as_service import use_words_of_service
 
-            results = in_words_of_2019(results, known.constraints)
+            results = use_words_of_service(results, known.constraints)
         return with_impact(results, known.attributions)
 
     def budget(self, profile: Profile, known: QualityBaseline) -> BudgetLedger | None:

@@ -15,7 +15,7 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, percent
-from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.run_description import AnalysisType, RunContext, moment
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import Marked, with_causes
@@ -186,7 +186,25 @@ class ModelQualityMonitor(Monitor):
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
         constraints = suggest(measurement, tolerance)
         constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
-        return statistics_of(measurement), constraints, metrics_of(measurement, hide_values=self.hide_values)
+        statistics = statistics_of(measurement, as_service=self.as_service)
+        return statistics, constraints, metrics_of(measurement, hide_values=self.hide_values)
+
+    def add_times(self, documents: tuple[Document, ...], context: RunContext) -> tuple[Document, ...]:
+        """statistics.json with the times of the service's file, under `--compat service`."""
+        statistics = documents[0]
+        if not self.as_service or not isinstance(statistics, ModelQualityStatistics) or statistics.dataset is None:
+            return documents
+        times = {}
+        if context.start is not None:
+            times["start_time"] = moment(context.start)
+        if context.end is not None:
+            times["end_time"] = moment(context.end)
+        evaluated = context.evaluation_time or context.end
+        if evaluated is not None:
+            times["evaluation_time"] = moment(evaluated)
+        dataset = statistics.dataset.model_copy(update=times)
+        statistics = statistics.model_copy(update={"dataset": dataset})
+        return (statistics, *documents[1:])
 
     def known(
         self,
