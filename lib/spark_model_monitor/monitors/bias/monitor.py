@@ -54,6 +54,7 @@ from spark_model_monitor.monitors.bias.comparison import (
     segment_label,
 )
 from spark_model_monitor.monitors.bias.intervals import likeness_of_runs
+from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.metrics import SAME_AS
 from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
@@ -281,6 +282,7 @@ class BiasMonitor(Monitor):
         """The result of every check of every metric, in the order of analysis.json, post-training metrics first; then
         the drift of each metric in each segment."""
         compared = list(comparisons_of(analysis, known, self.tolerances))
+        compared.extend(compare_lost_groups(analysis, known, self.tolerances))
         found = [
             (check.name, metric, finding)
             for metric in compared
