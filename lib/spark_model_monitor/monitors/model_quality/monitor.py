@@ -19,6 +19,7 @@ from spark_model_monitor.documents.run_description import AnalysisType, RunConte
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.model_quality import mean_error
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import (
     check_all,
@@ -28,7 +29,12 @@ from spark_model_monitor.monitors.model_quality.checks import (
     violations_of,
 )
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
-from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, classes_meant, evidence_of
+from spark_model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    RegressionEvidence,
+    classes_meant,
+    evidence_of,
+)
 from spark_model_monitor.monitors.model_quality.measurement import (
     BARE,
     INTERVAL,
@@ -47,6 +53,7 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.page import page_of
+from spark_model_monitor.monitors.model_quality.score_direction import require_scores_of_positive_class
 from spark_model_monitor.monitors.protocol import TOLD, Layout, Monitor, PublishedMetric, Scanned, violation_count
 from spark_model_monitor.monitors.segments import hints_of_segments
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
@@ -179,7 +186,11 @@ class ModelQualityMonitor(Monitor):
         return self._outcomes(dataset).of_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
-        whole = measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+        evidence = evidence_of(outcomes, as_service=self.as_service)
+        has_both = self.plan.with_scores and self.plan.with_predictions
+        if has_both and not self.as_service and isinstance(evidence, BinaryEvidence):
+            require_scores_of_positive_class(evidence)
+        whole = measure(evidence, seed=self.seed)
         return replace(whole, segments=measured_by_segment(outcomes)) if outcomes.segments else whole
 
     def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
@@ -219,13 +230,14 @@ class ModelQualityMonitor(Monitor):
         self, outcomes: Outcomes, measurement: Measurement, known: ModelBaseline, _: Layout = TOLD
     ) -> tuple[CheckResult, ...]:
         judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
+        judges_mean_error = mean_error.can_be_judged(known, measurement.evidence)
         misses_names = known.misses_names(outcomes)
         measurement = as_alike_as(measurement, known.likeness) if misses_names else measurement
         results = check_all(
             measurement,
             known,
             budget=self.false_alarm_budget,
-            beside=int(judges_drift),
+            beside=int(judges_drift or judges_mean_error),
             min_samples=self.min_samples,
             as_service=self.as_service,
             hide_values=self.hide_values,
@@ -233,9 +245,14 @@ class ModelQualityMonitor(Monitor):
         ledger = self.budget(outcomes, known)
         least, hide = self.min_samples, self.hide_values
         results = tuple(check_segments(measurement, known, results, ledger, min_samples=least, hide_values=hide))
+        level = level_of(ledger)
+        if judges_mean_error:
+            assert isinstance(known.evidence, RegressionEvidence)  # as `can_be_judged` says
+            assert isinstance(measurement.evidence, RegressionEvidence)
+            mean_result = mean_error.judge(known.evidence, measurement.evidence, level, known.groups)
+            return (*results, mean_result)
         if not judges_drift:
             return results
-        level = level_of(ledger)
         assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
         sides = [measurement.evidence, *[known.evidence] * misses_names]
@@ -243,8 +260,10 @@ class ModelQualityMonitor(Monitor):
         return (*results, concept_drift.judged(known.evidence, measurement.evidence, level, groups))
 
     def budget(self, outcomes: Outcomes, known: ModelBaseline) -> BudgetLedger | None:
-        judges_drift = concept_drift.can_be_judged(known.evidence, evidence_of(outcomes))
-        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget, int(judges_drift))
+        evidence = evidence_of(outcomes)
+        is_judged_beside = concept_drift.can_be_judged(known.evidence, evidence)
+        is_judged_beside |= mean_error.can_be_judged(known, evidence)
+        return ledger_of(known, self.plan.problem_type, self.false_alarm_budget, int(is_judged_beside))
 
     def hints(self, outcomes: Outcomes, layout: Layout, known: ModelBaseline | None) -> tuple[Hint, ...]:
         found = {cut: {label: each.item_count for label, each in of.items()} for cut, of in outcomes.segments.items()}
