@@ -19,6 +19,7 @@ from spark_model_monitor.documents.check_results import (
     alarms_of,
     by_cause,
     cause,
+    check_in_words,
     plain_words,
     some_of,
     whose,
@@ -131,7 +132,7 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
         return _cannot_tell(unsure, compared, unit)
     judged = _judged(results, unit)
     if not judged:
-        reasons = {each.reason for each in results if unit == "metric"}
+        reasons = {check_result.reason for check_result in results}
         why = reasons.pop() if len(reasons) == 1 else None
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
@@ -283,7 +284,9 @@ def change_of(result: CheckResult, *, with_values: bool = True) -> str:
         return f"{changed}, {where}" if where else changed
     said = result.words or plain_words(result)
     name = whose(result)[0]
-    return said.removeprefix(name).removeprefix(f" of {whose(result)[1]}").lstrip(": ")
+    change = said.removeprefix(name).removeprefix(f" of {whose(result)[1]}").lstrip(": ")
+    # the words of a limit have no verb: `completeness, 0.9 where the baseline asks for 1`
+    return f"violates {change}" if change.startswith(check_in_words(result)) else change
 
 
 def since_text(since: str | None, window: RunWindow | None) -> str:

@@ -83,6 +83,15 @@ ConfusionMatrix = Mapping[str, Mapping[str, Count]]
 """Rows by label, then by prediction; both have every class, including zero counts."""
 
 
+class EvaluatedDataset(Dataset):
+    """What was evaluated, and when, as the service writes it; the times only under `--compat service`, start_time and
+    end_time only of a window."""
+
+    start_time: Name | None = None
+    end_time: Name | None = None
+    evaluation_time: Name | None = None
+
+
 class Metric(Section):
     """A metric. value: None if undefined. standard_deviation: over five samples of 80 %; None below 200 rows."""
 
@@ -165,7 +174,7 @@ class ModelQualityStatistics(Document, file="statistics.json", meant="statistics
     FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
 
     version: Number = 0.0
-    dataset: Dataset | None = None  # absent in files of model cards
+    dataset: EvaluatedDataset | None = None  # absent in files of model cards
     regression_metrics: RegressionMetrics | None = None
     binary_classification_metrics: BinaryMetrics | None = None
     multiclass_classification_metrics: MulticlassMetrics | None = None

@@ -31,7 +31,8 @@ class BaselineReference(Document, file="baseline.json", meant="baseline.json of 
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
-    options for reading its data, which a later job may reuse."""
+    options for reading its data, which a later job may reuse. evaluation_time: when it ran, for documents that have
+    this time; by default the end of the window, so that a rerun writes the same bytes."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -39,6 +40,7 @@ class RunContext:
     schedule: str | None = None
     report: bool = True
     read_by: Mapping[str, str] | None = None
+    evaluation_time: datetime | None = None
 
     @property
     def window(self) -> RunWindow | None:

@@ -24,7 +24,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.run_description import AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
@@ -292,6 +292,10 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT]):
     @abstractmethod
     def documents(self, state: StateT, metrics: MetricsT, /) -> tuple[Document, ...]:
         """The documents of a run without its verdicts: a description of the data, and constraints on later data."""
+
+    def add_times(self, documents: tuple[Document, ...], context: RunContext, /) -> tuple[Document, ...]:
+        """The documents with the times of the run, for monitors whose documents have them."""
+        return documents
 
     def files(self, metrics: MetricsT, /) -> Mapping[str, bytes]:
         """Further files of a run: content by file name relative to the output path."""

@@ -1,4 +1,4 @@
-"""`--compat service` of a baseline of 2019: texts as a blog post and the test data of the service's SDK had them then."""
+"""The words of the containers, by the layout of constraints.json: as published files have them."""
 
 from __future__ import annotations
 
@@ -37,3 +37,29 @@ def test_other_runs_say_what_the_service_says_today(drift, as_service):
 
     assert found["code", "data_type_check"].startswith("Data type match requirement is not met.")
     assert found["fare", "baseline_drift_check"] == "Baseline drift distance: 1.0 exceeds threshold: 0.0"
+
+
+MISSING = texts(fare=["1", None, "3", "4", "5", "6", "7"])
+PRESENT = texts(fare=["1", "2", "3", "4", "5", "6", "7"])
+
+
+@pytest.mark.parametrize(
+    ("drift", "as_service", "text"),
+    [
+        pytest.param(
+            OF_TODAY,
+            True,
+            # the form of 13 published files; 6 of 7 cells, as Java prints the double
+            "Data completeness requirement is not met. Expected: 100.0%. Observed: Only 85.71428571428571%.",
+            id="containers since 2020",
+        ),
+        pytest.param(OF_2019, True, f"Value: {6 / 7} does not meet the constraint requirement! ", id="2019"),
+        pytest.param(OF_TODAY, False, f"Value: {6 / 7} does not meet the constraint requirement! ", id="ours"),
+    ],
+)
+def test_missing_values_are_reported_in_the_words_of_the_container(drift, as_service, text):
+    monitor = DataQualityMonitor(as_service=as_service)
+    constraints = compared(PRESENT, MISSING, config={"distribution_constraints": drift}).constraints
+    checks = monitor.judge(Sample(MISSING, {}), monitor.known(constraints, None, PRESENT)).results
+
+    assert [check.description for check in checks if check.check == "completeness_check"] == [text]

@@ -36,7 +36,7 @@ def report(given: argparse.Namespace) -> int:
 def _compare_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     for name in ("before", "after"):
-        add(name, metavar=name.upper(), help="output path of a run, folder of the service, or statistics.json")
+        add(name, metavar=name.upper(), help="output path of a run, folder of the service, or one of their JSON files")
     add("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
     add("--json", action="store_true", help="print a JSON object")
     add("--output", metavar="FILE", help="also write the comparison as a page")
@@ -45,7 +45,7 @@ def _compare_flags(parser: argparse.ArgumentParser) -> None:
 
 @VERBS.register("compare", group="look", flags=_compare_flags)
 def compare(given: argparse.Namespace) -> int:
-    """Report what changed between two runs, baselines or statistics.json files, largest change first. Needs no data, no JVM."""
+    """Report what changed between two runs, baselines or files of them, largest change first. Needs no data, no JVM."""
     from spark_model_monitor.reports.history_page.compare import main
 
     told = {"as_json": given.json, "judge": given.judge, "output": given.output, "attributions": given.attributions}

@@ -136,7 +136,8 @@ class NumberGatherer:
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
         self.column, self.distinct = column, DistinctBuilder()
-        self._moments, self._ends = MomentsBuilder(), Ends()
+        self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
+        self._ends = Ends()
         self._of_finite = _of_finite(plan)
         self._repeats = RepeatsBuilder() if column.column_type is ColumnType.INTEGRAL else None
         self._frequencies = FrequenciesBuilder(plan.frequency_limit) if column.counted else None
@@ -198,7 +199,8 @@ class TextGatherer:
         self._frequencies, self._limit = FrequenciesBuilder(plan.frequency_limit), plan.frequency_limit
         self._keep_frequencies = column.counted
         self._mostly_different = False
-        self._moments, self._ends = MomentsBuilder(), Ends()
+        self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
+        self._ends = Ends()
         self._of_finite = _of_finite(plan)
         self._distinct = DistinctBuilder()
         self._date_texts = DateTextsBuilder() if column.column_type is not ColumnType.BOOLEAN else None

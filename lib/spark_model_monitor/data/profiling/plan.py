@@ -94,7 +94,7 @@ class ScanPlan:
     times_of: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
     rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
     segments (`segments.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
-    columns, and their positions (`pairs.pairs_of`).
+    columns, and their positions (`pairs.pairs_of`). value_by_value: how moments are computed (`MomentsBuilder`).
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -115,6 +115,7 @@ class ScanPlan:
     rules: Any = None
     cuts: tuple[Any, ...] = ()
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    value_by_value: bool = False
 
     @property
     def whole_texts(self) -> frozenset[int]:

@@ -101,6 +101,7 @@ def scan(
     rules: Rules | None = None,
     cuts: Sequence[Cut] = (),
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = (),
+    value_by_value: bool = False,
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass: one Spark job (two if executors add the
     states).
@@ -118,12 +119,15 @@ def scan(
     time_column: the column that orders the rows; None for the order in the data.
     group_column: the column that names groups of rows, of which some are kept instead of runs.
     rules, cuts, pairs: as in `ScanPlan`; any of these needs all columns together, so they are read in one group.
-    accept_exponents, metadata, column_metrics, run_rows, newest, times_of: as in `ScanPlan`.
+    accept_exponents, metadata, column_metrics, run_rows, newest, times_of, value_by_value: as in `ScanPlan`.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
     started = time.monotonic()
     predicates = predicates or {}
+    positions_by_name = {name: position for position, name in enumerate(names)}
+    time_position = None if time_column is None else positions_by_name[time_column]
+    group_position = None if group_column is None else positions_by_name[group_column]
     plan = partial(
         ScanPlan,
         frequency_limit=frequency_limit(len(names)),
@@ -134,14 +138,15 @@ def scan(
         metadata=metadata,
         column_metrics=column_metrics,
         run_rows=run_rows,
-        time_position=None if time_column is None else list(names).index(time_column),
-        group_position=None if group_column is None else list(names).index(group_column),
+        time_position=time_position,
+        group_position=group_position,
         all_columns=len(names),
         newest=newest,
         times_of=times_of,
         rules=rules,
         cuts=tuple(cuts),
         pairs=pairs,
+        value_by_value=value_by_value,
     )
     if decode is None:
         plans_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)

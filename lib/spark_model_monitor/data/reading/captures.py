@@ -37,6 +37,7 @@ from spark_model_monitor.storage import Storage, join
 log = logging.getLogger(__name__)
 
 RECORDS_LOOKED_AT = 31  # first readable records, whose majority determines the format of all
+MESSAGE = "message"  # the job's last words, which are all that a failed merge leaves in its output
 FILES_LOOKED_AT = 10  # number of files in which a first readable record is searched
 
 OF_ROWS = frozenset(
@@ -63,7 +64,9 @@ def list_captures(engine: Engine, path: str, window: Window | None = None, *, le
         folders = record_folders(storage, path)
     else:
         folders = folders_of(storage, path, window, later=0 if lenient_window else 1)
-    files = sorted({file for folder in folders for file in storage.list_files(folder) if file.size_bytes})
+    listed = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
+    messages = {join(path, MESSAGE), join(storage.resolved(path), MESSAGE)}
+    files = sorted(file for file in listed if file.path not in messages)
     if not files:
         hours = "" if window is None else f" for {window.start.isoformat()} to {window.end.isoformat()}"
         raise NoData(f"{NO_DATA}: {path} has no file{hours} that is neither hidden nor empty")

@@ -26,6 +26,7 @@ IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 MUCH_FARTHER = "it is much farther from 0 than in the baseline, which may be chance"
 TOO_WIDE = "its interval reaches farther than {size:g} to either side"
 LONGER_WINDOWS = "take longer windows, with more rows of each group"
+CHECK_VALUES = "check whether the facet's values were renamed, and write them as the data has them"
 MAY_BE_CHANCE = "it is farther from 0 than in the baseline by no more than chance allows"
 
 UNBOUNDED = frozenset({"DI", "DCA", "TE"})
@@ -98,7 +99,15 @@ def within_range(metric: MetricComparison) -> Finding | None:
 
 def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:
     """The verdict on a metric without a value, or from too few rows; None if it can be judged."""
-    if metric.current.value is None:
+    is_undefined = metric.current.value is None
+    reason_empty = metric.reason_empty
+    if is_undefined and reason_empty is not None:
+        # The group itself is gone, which no longer window mends
+        unjudged = Finding.not_judged(threshold, reason_empty)
+        if metric.baseline is None:
+            return unjudged
+        return unjudged.unsure(reason_empty, CHECK_VALUES)
+    if is_undefined:
         unjudged = Finding.not_judged(threshold, metric.current.error)
         is_defined_before = metric.tolerances.with_intervals and metric.baseline is not None
         return unjudged.unsure(metric.current.error or NO_INTERVAL, LONGER_WINDOWS) if is_defined_before else unjudged

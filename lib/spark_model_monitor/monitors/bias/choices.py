@@ -133,6 +133,7 @@ class Choice:
 
     shown: as in analysis.json, `F,X` or `(40, 75]`. configured: the configured values, by which later runs are matched;
     their interval may have another end. kind: the kind of the column. error: why nothing can be chosen, None if it can.
+    reason_empty: why a scan found no row with the configured values; None if it found one, or did not look.
     """
 
     shown: str
@@ -140,6 +141,7 @@ class Choice:
     keys: frozenset[Key]
     kind: ValueKind
     error: str | None = None
+    reason_empty: str | None = None
 
 
 def positives_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:

@@ -181,6 +181,7 @@ class MetricComparison:
     how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
     flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
     all rows. likeness: how many rows of the window count as one. groups: of the smaller side, of window or baseline.
+    reason_empty: why the window has no row of the group; None if it has one.
     """
 
     stage: str
@@ -200,6 +201,7 @@ class MetricComparison:
     likeness: float = 1.0
     groups: float = math.inf
     is_requested: bool = False
+    reason_empty: str | None = None
 
     @property
     def allows_for_chance(self) -> bool:
@@ -271,7 +273,9 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
         facet, configured, segment = place
         if segment is not None and not with_intervals:
             continue
-        neighbours, past, likeness = known.likeness.get(facet), before.get(place), dict[str, float]()
+        neighbours = known.likeness.get(facet)
+        past = before.get(place)
+        likeness = dict[str, float]()
         own_values = {} if past is None else {metric.name: metric.value for metric in past.metrics}
         if with_intervals:
             likeness = likeness_of(_named(of, past).counts, _defined(of), neighbours)
@@ -280,11 +284,12 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
         if past is not None:
             of_baseline = spreads_of(past.counts, likeness_of(past.counts, _defined(past), neighbours))
         rows = int(of.counts.d.rows), int(of.counts.a.rows)
+        choice = choices[facet, configured]
+        reason_empty = choice.reason_empty
         groups = min(fewest_groups(side.counts) for side in (of, past) if side is not None)
         for stage in STAGES:
             part = getattr(known.constraints, f"{stage}_bias_metrics")
             part_of_copy = getattr(known.copy, f"{stage}_bias_metrics", None)
-            choice = choices[facet, configured]
             limits = known.values(part, facet, choice, segment) or {}
             copied_values = known.values(part_of_copy, facet, choice, segment) or {}
             requested = known.requested_metrics(limits, own_values, copied_values)
@@ -303,6 +308,7 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
                     segment=segment,
                     likeness=likeness.get(metric.name, 1.0),
                     groups=min(groups, min(rows) / max((neighbours or {}).values(), default=1.0)),
+                    reason_empty=reason_empty,
                 )
                 for metric in getattr(of, stage) or ()
             ]

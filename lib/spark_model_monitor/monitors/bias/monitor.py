@@ -55,6 +55,7 @@ from spark_model_monitor.monitors.bias.comparison import (
     segment_label,
 )
 from spark_model_monitor.monitors.bias.intervals import likeness_of_runs
+from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.metrics import SAME_AS
 from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
@@ -201,6 +202,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         if self.baseline is None:
             return ()
         compared = list(comparisons_of(self.sample.metrics, self.baseline, self.monitor.tolerances))
+        compared.extend(compare_lost_groups(self.sample.metrics, self.baseline, self.monitor.tolerances))
         found = [
             (check.name, metric, finding)
             for metric in compared

@@ -19,6 +19,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcomes import PREDICTION_COLUMN
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
+from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.analysis import (
     BiasAnalysis,
     Chosen,
@@ -32,12 +33,20 @@ from spark_model_monitor.monitors.bias.comparison import BiasBaseline
 from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys, SensitiveGroup, flip_test
 from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
 from spark_model_monitor.monitors.bias.metrics import PRE_TRAINING, FlipTest
+from spark_model_monitor.monitors.bias.unmatched_values import UnmatchedValue, find_unmatched
 from spark_model_monitor.monitors.causes import Marked, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.protocol import Scanned, violated
 from spark_model_monitor.statistics.states import RowCounts
-from spark_model_monitor.statistics.states.contingency import FACET, Cell, Contingency, ContingencyPlan, ValuedColumn
+from spark_model_monitor.statistics.states.contingency import (
+    FACET,
+    Cell,
+    Contingency,
+    ContingencyPlan,
+    ValuedColumn,
+    ValueKind,
+)
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
@@ -124,12 +133,51 @@ def _analysed(
 ) -> BiasAnalysis:
     """The analysis of counted rows, with the flip test. No Spark job, or two. held: resources, released at the end."""
     with held:
-        chosen = chosen_of(state, plan)
+        chosen = _explain_empty_groups(dataset, plan, chosen_of(state, plan))
         _log_choices(plan, chosen)
         asked = plan.with_flip_test and tests_flips(methods, chosen)
         tests = _flip_tests(dataset, plan, state, chosen) if asked else None
     flips = None if tests is None else lambda facet, group: tests.get((facet, group), "")
     return analysis_of(state, plan, methods, flips, chosen=chosen)
+
+
+def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chosen) -> Chosen:
+    """The choices with the reason why a configured group has no row. Configured values without a row are logged.
+
+    One Spark job for each facet without a row, or with several values.
+    """
+    groups = []
+    for facet, choices in zip(plan.facets, chosen.groups, strict=True):
+        if not facet.values or choices[0].error is not None:
+            groups.append(choices)
+            continue
+        choice = choices[0]
+        reasons: list[str] = []
+        if choice.kind is ValueKind.CONTINUOUS:
+            if not choice.keys:
+                reasons = [f"no number is above the configured threshold {choice.configured}"]
+        elif not choice.keys or len(facet.values) > 1:
+            reasons = [str(value) for value in _unmatched_values(dataset, plan, facet)]
+        for reason in reasons:
+            log.warning("facet %r: %s", facet.name, reason)
+        if not choice.keys:
+            nothing_known = f"no row has the configured value {choice.configured!r}"
+            choice = replace(choice, reason_empty="; ".join(reasons) or nothing_known)
+        groups.append((choice,))
+    return replace(chosen, groups=tuple(groups))
+
+
+def _unmatched_values(dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn) -> tuple[UnmatchedValue, ...]:
+    """The configured values that no row has; empty if the facet has too many values to look at."""
+    every_value = replace(facet, values=(), taken_as=ValueKind.CATEGORICAL)
+    values_alone = ContingencyPlan((every_value,), plan.label, untyped_texts=plan.untyped_texts)
+    columns = _counted(dataset, values_alone)
+    try:
+        counts, _ = count_rows(columns.table, columns.names, values_alone, reason=columns.reason)
+    except BadInput:
+        return ()
+    texts = {str(cell[FACET]) for cell in counts.tables[0] if cell[FACET] is not None}
+    return tuple(find_unmatched(facet, texts))
 
 
 def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:

@@ -1,4 +1,4 @@
-"""Features of the service's own files: their order of categories, and the words of the container of 2019. Pure.
+"""Features of the service's own files: the order of categories, the last bucket, and the words of violations. Pure.
 
 The order is that of Scala's maps: Deequ's ColumnProfiler counts pairs of column and value in one map, and converts it
 to a map of each column's values. A map of Scala 2.12 with more than four keys iterates in the order of a trie of their
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import COMPLETENESS, CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
 from spark_model_monitor.documents.statistics import (
     Categorical,
@@ -21,6 +21,7 @@ from spark_model_monitor.documents.statistics import (
 )
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.evaluation import DRIFT_CHECK
+from spark_model_monitor.statistics.states.profile import FeatureProfile, Profile
 
 LARGEST_IN_ORDER = 4  # keys of a map that keeps insertion order
 _ALL = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
@@ -91,21 +92,61 @@ def _place(found: int) -> tuple[int, ...]:
     return tuple(found >> bits & 31 for bits in range(0, 32, 5))
 
 
-def in_words_of_2019(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
-    """The same results, violations in the words of the container of 2019; its words for drift of texts are not known.
-
-    Source: C4.4a.
-    """
+def use_words_of_service(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
+    """The same results, violations in the words of the container that wrote `constraints`. Source: C4.4, C4.4a."""
+    describe = _describe_as_in_2019 if constraints.is_of_2019 else _describe_as_since_2020
     texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
 
-    def put(result: CheckResult) -> CheckResult:
+    def describe_violation(result: CheckResult) -> CheckResult:
         observed, threshold = result.observed, result.threshold
         if result.status is not CheckStatus.VIOLATED or observed is None or threshold is None:
             return result
-        if result.check == "data_type_check":
-            return result.model_copy(update={"description": messages.requirement_not_met(observed)})
-        if result.check == DRIFT_CHECK and result.feature not in texts:
-            return result.model_copy(update={"description": messages.numbers_drift_2019(observed, threshold)})
-        return result
+        description = describe(result.check, observed, threshold, is_text=result.feature in texts)
+        if description is None:
+            return result
+        return result.model_copy(update={"description": description})
 
-    return tuple(put(result) for result in results)
+    return tuple(describe_violation(result) for result in results)
+
+
+def _describe_as_in_2019(check: str, observed: float, threshold: float, *, is_text: bool) -> str | None:
+    """The container of 2019; None where it has today's words. Its words for drift of texts are not known."""
+    if check == "data_type_check":
+        return messages.requirement_not_met(observed)
+    if check == DRIFT_CHECK and not is_text:
+        return messages.numbers_drift_2019(observed, threshold)
+    return None
+
+
+def _describe_as_since_2020(check: str, observed: float, threshold: float, *, is_text: bool) -> str | None:
+    if check == COMPLETENESS:
+        return messages.completeness(threshold, observed)
+    return None
+
+
+def close_buckets_as_service(statistics: Statistics, profile: Profile) -> Statistics:
+    """The same with the last bucket of numbers as the service counts it: without the maximum where the bound, min +
+    (max - min)·10/10, rounds below it. Source: G4."""
+    sketches = {feature.name: feature for feature in profile.features}
+    features = [_close_last_bucket(feature, sketches[feature.name]) for feature in statistics.features]
+    return statistics.model_copy(update={"features": tuple(features)})
+
+
+def _close_last_bucket(feature: FeatureStatistics, profile: FeatureProfile) -> FeatureStatistics:
+    numbers = feature.numerical_statistics
+    if numbers is None or profile.kll is None or profile.moments is None:
+        return feature
+    distribution = numbers.distribution
+    if distribution is None or distribution.kll is None:
+        return feature
+    moments = profile.moments
+    buckets = distribution.kll.buckets
+    last = buckets[-1]
+    if last.upper_bound >= moments.maximum:
+        return feature
+    buckets_of_deequ = profile.kll.buckets(moments.minimum, moments.maximum, as_deequ=True)
+    last = last.model_copy(update={"count": buckets_of_deequ[-1].count})
+    kll = distribution.kll.model_copy(update={"buckets": (*buckets[:-1], last)})
+    distribution = distribution.model_copy(update={"kll": kll})
+    numbers = numbers.model_copy(update={"distribution": distribution})
+    return feature.model_copy(update={"numerical_statistics": numbers})

@@ -32,6 +32,8 @@ drift_p_value = Message("Baseline drift p-value: {} is below threshold: {}")
 requirement_not_met = Message("Value: {} does not meet the constraint requirement! ")  # the blank at the end is real
 """A share is below the required one: of present values, or of values in the domain."""
 
+_COMPLETENESS = Message("Data completeness requirement is not met. Expected: {}%. Observed: Only {}%.")
+
 negative = Message("Non-negative requirement is not met. Observed minimum: {}")
 """A feature without negative numbers now has some; ours, the service has no such check."""
 
@@ -74,6 +76,13 @@ def together(names: Sequence[str]) -> str:
 def data_type(expected: str, threshold: float, share: float) -> str:
     """Too few values are of the expected type. threshold, share: printed as percentages."""
     return _DATA_TYPE(expected, threshold * 100, share * 100)
+
+
+def completeness(threshold: float, share: float) -> str:
+    """Too few values are present, in the service's words since 2020. threshold, share: printed as percentages."""
+    expected = threshold * 100
+    observed = share * 100
+    return _COMPLETENESS(expected, observed)
 
 
 def numbers_drift_2019(distance: float, threshold: float) -> str:

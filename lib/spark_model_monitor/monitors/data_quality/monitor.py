@@ -193,12 +193,6 @@ MOST_FEATURES_WITH_SKETCHES = 300
 """With more features, statistics.json leaves out the sketches unless requested: 200 of them are 42 MB of text (P19)."""
 
 
-def _listed(document: Any) -> Any:
-    from spark_model_monitor.monitors.data_quality.as_service import listed_as_service
-
-    return listed_as_service(document)
-
-
 ProfileSample: TypeAlias = Sample[Profile, Mapping[str, FeatureMetrics]]
 
 
@@ -239,10 +233,10 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if self.baseline is None or self.comparison is None:
             return (*own_results,)
         check_results = check_all(self.comparison)
-        if self.monitor.as_service and self.baseline.constraints.is_of_2019:
-            from spark_model_monitor.monitors.data_quality.as_service import in_words_of_2019
+        if self.monitor.as_service:
+            from spark_model_monitor.monitors.data_quality.as_service import use_words_of_service
 
-            check_results = in_words_of_2019(check_results, self.baseline.constraints)
+            check_results = use_words_of_service(check_results, self.baseline.constraints)
         return (*with_impact(check_results, self.baseline.attributions), *own_results)
 
     @cached_property
@@ -395,6 +389,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             column_metrics=chosen(self.column_metrics),
             run_rows=0 if self.as_service else ROWS_OF_A_WINDOW,
             time_column=self.time_column,
+            value_by_value=self.as_service,
         )
 
     @property
@@ -472,12 +467,20 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
         with_sketches = few if self.with_sketches is None else self.with_sketches
         found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
-        return _listed(found) if self.as_service else found
+        if not self.as_service:
+            return found
+        from spark_model_monitor.monitors.data_quality.as_service import close_buckets_as_service, listed_as_service
+
+        return close_buckets_as_service(listed_as_service(found), profile)
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, verdicts=Verdicts.NONE) if self.as_service else self.settings
         constraints = suggest(profile, settings, max_domain_size=self.max_domain_size, predictions=self.predictions)
-        return _listed(constraints) if self.as_service else constraints
+        if not self.as_service:
+            return constraints
+        from spark_model_monitor.monitors.data_quality.as_service import listed_as_service
+
+        return listed_as_service(constraints)
 
     def known(
         self,

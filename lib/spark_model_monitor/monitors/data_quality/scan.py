@@ -39,6 +39,8 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     predicates: dict[str, Any] = {}
     if asked:
         rows, predicates = engine.way(with_conditions)(dataset, asked)
+    cuts = _cuts(measures, dataset.names) if measures.segments else ()
+    pairs = _pairs(measures, dataset.names) if measures.pairs else ()
     scan_result = scan(
         rows,
         dataset.names,
@@ -59,8 +61,9 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
         times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
         rules=measures.expected.rules if measures.expected else None,
-        cuts=_cuts(measures, dataset.names) if measures.segments else (),
-        pairs=_pairs(measures, dataset.names) if measures.pairs else (),
+        cuts=cuts,
+        pairs=pairs,
+        value_by_value=measures.value_by_value,
     )
     # A person's Deequ checks see the columns' types as Deequ does
     profile_of_deequ = scan_result.profile

@@ -26,6 +26,7 @@ from spark_model_monitor.monitors.model_quality.evidence import RegressionEviden
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.suggested_thresholds import level_of_one_metric
+from spark_model_monitor.monitors.model_quality.window_size import growth_needed
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segments import told_in, with_segments
 from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
@@ -87,6 +88,8 @@ NO_ROWS = "the window has no rows in this segment from which it could be told"
 UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"
 NOTHING_SEEN = "of {counted} any change for the worse may go unseen"
 MUCH_WORSE = "of {counted} it is much worse than in the baseline, which may be chance"
+WINDOW_NEEDED = "; windows of about {rows:,.0f} rows show a change by {change:.2g}"
+BASELINE_TOO_SMALL = "; no window shows a change by {change:.2g} beside so small a baseline"
 LONGER_WINDOWS = "take longer windows, with more labels"
 UNSEEN = "not in the baseline: {classes}"
 
@@ -287,17 +290,30 @@ class _Judge:
         if finding.p is None or self.as_service or measured.value is None:
             return finding
         baseline, side = self.tested[name], WORSE_SIDE[operator]
-        smallest = smallest_change(baseline, measured.estimate.of_groups(self.known.groups), side, self.level)
+        window = measured.estimate.of_groups(self.known.groups)
+        smallest = smallest_change(baseline, window, side, self.level)
         if math.isfinite(smallest):
             finding = finding.but(smallest_change=smallest)
         counted = measured.counted.rstrip(",")
-        if self._is_much_worse(measured, operator, baseline.value):
+        change = self._change_that_matters(measured, operator, baseline.value)
+        is_change_seen = self._is_much_worse(measured, operator, baseline.value)
+        if is_change_seen:
             reason = finding.reason or MUCH_WORSE.format(counted=counted)
-            return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
-        if smallest > self._change_that_matters(measured, operator, baseline.value):
+        elif smallest > change:
             unseen = UNSEEN_CHANGE if math.isfinite(smallest) else NOTHING_SEEN
-            return finding.unsure(unseen.format(counted=counted, change=smallest), LONGER_WINDOWS)
-        return finding
+            reason = unseen.format(counted=counted, change=smallest)
+        else:
+            return finding
+        growth = growth_needed(baseline, window, side, self.level, change)
+        reason += self._window_needed(growth, change)
+        return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
+
+    def _window_needed(self, growth: float | None, change: float) -> str:
+        """How many rows a window needs to show a change that matters, for the end of a sentence."""
+        if growth is None:
+            return BASELINE_TOO_SMALL.format(change=change)
+        rows = float(f"{self.measurement.rows * growth:.2g}")
+        return WINDOW_NEEDED.format(rows=rows, change=change)
 
     def _is_much_worse(self, measured: Measured, operator: ComparisonOperator, reference: float) -> bool:
         """Whether the metric is worse than the reference by more than a change that matters."""

@@ -16,6 +16,7 @@ from spark_model_monitor.documents.check_results import Summary, SummaryRow
 from spark_model_monitor.documents.model_quality import (
     BinaryMetrics,
     ComparisonOperator,
+    EvaluatedDataset,
     MeasuredMetric,
     MetricConstraint,
     Metrics,
@@ -28,7 +29,7 @@ from spark_model_monitor.documents.model_quality import (
     SegmentQuality,
 )
 from spark_model_monitor.documents.model_quality import Metric as DocumentMetric
-from spark_model_monitor.documents.statistics import Dataset, Table
+from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.estimates import (
     CONFIDENCE,
@@ -269,12 +270,12 @@ def _estimate_user_metrics(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
 CURVE_POINTS = 1000  # approximate number of points on a curve with many scores. Source: G20; MLlib's default.
 
 
-def statistics_of(measurement: Measurement) -> ModelQualityStatistics:
+def statistics_of(measurement: Measurement, *, as_service: bool = False) -> ModelQualityStatistics:
     """The statistics of a measurement: the contract's metrics only.
 
     Source: C5.1, G20.
     """
-    dataset = Dataset(item_count=measurement.rows)
+    dataset = EvaluatedDataset(item_count=measurement.rows)
     evidence = measurement.evidence
     members: dict[str, Any] = {
         name: DocumentMetric(value=measured.value, standard_deviation=measured.standard_deviation)
@@ -282,10 +283,10 @@ def statistics_of(measurement: Measurement) -> ModelQualityStatistics:
         if not measured.ours
     }
     if isinstance(evidence, BinaryEvidence):
-        members |= {"confusion_matrix": _confusion_matrix(evidence), **_curves(evidence)}
+        members |= {"confusion_matrix": _confusion_matrix(evidence, labels_first=as_service), **_curves(evidence)}
         return ModelQualityStatistics(dataset=dataset, binary_classification_metrics=BinaryMetrics(**members))
     if isinstance(evidence, MulticlassEvidence):
-        members["confusion_matrix"] = _confusion_matrix(evidence)
+        members["confusion_matrix"] = _confusion_matrix(evidence, labels_first=as_service)
         return ModelQualityStatistics(dataset=dataset, multiclass_classification_metrics=MulticlassMetrics(**members))
     return ModelQualityStatistics(dataset=dataset, regression_metrics=RegressionMetrics(**members))
 
@@ -348,14 +349,23 @@ def _measured(measured: Measured) -> MeasuredMetric:
     )
 
 
-def _confusion_matrix(evidence: BinaryEvidence | MulticlassEvidence) -> dict[str, dict[str, int]]:
-    """Rows by label, then by prediction, classes in sort order, zeros written."""
-    places = in_order(evidence.classes)
-    names = [evidence.classes[place] for place in places]
-    return {
-        evidence.classes[place]: dict(zip(names, evidence.matrix[place, places].tolist(), strict=True))
-        for place in places
-    }
+def _confusion_matrix(
+    evidence: BinaryEvidence | MulticlassEvidence, *, labels_first: bool
+) -> dict[str, dict[str, int]]:
+    """Rows by label, then by prediction, classes in sort order, zeros written.
+
+    labels_first: classes that are only predicted come after those among the labels, as in the service's files.
+    """
+    indexes = in_order(evidence.classes)
+    if labels_first:
+        label_rows = evidence.matrix.sum(axis=1)
+        indexes.sort(key=lambda index: not label_rows[index])  # stable: each part stays in sort order
+    names = [evidence.classes[index] for index in indexes]
+    counts_by_label = {}
+    for index, label in zip(indexes, names, strict=True):
+        counts = evidence.matrix[index, indexes].tolist()
+        counts_by_label[label] = dict(zip(names, counts, strict=True))
+    return counts_by_label
 
 
 def _curves(evidence: BinaryEvidence) -> dict[str, RocCurve | PrecisionRecallCurve]:

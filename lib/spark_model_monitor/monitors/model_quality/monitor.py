@@ -15,10 +15,11 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, percent
-from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.run_description import AnalysisType, RunContext, moment
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import Marked, with_causes
+from spark_model_monitor.monitors.model_quality import mean_error
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import (
     check_all,
@@ -28,7 +29,12 @@ from spark_model_monitor.monitors.model_quality.checks import (
     violations_of,
 )
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
-from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, classes_meant, evidence_of
+from spark_model_monitor.monitors.model_quality.evidence import (
+    BinaryEvidence,
+    RegressionEvidence,
+    classes_meant,
+    evidence_of,
+)
 from spark_model_monitor.monitors.model_quality.measurement import (
     BARE,
     INTERVAL,
@@ -47,6 +53,7 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.page import page_of
+from spark_model_monitor.monitors.model_quality.score_direction import require_scores_of_positive_class
 from spark_model_monitor.monitors.protocol import Judgement, Monitor, PublishedMetric, Sample, Scanned, violation_count
 from spark_model_monitor.monitors.segments import hints_of_segments
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
@@ -95,13 +102,14 @@ class QualityJudgement(Judgement[ModelBaseline]):
             return ()
         measurement = self.sample.metrics
         judges_drift = concept_drift.can_be_judged(known.evidence, measurement.evidence)
+        judges_mean_error = mean_error.can_be_judged(known, measurement.evidence)
         misses_names = known.misses_names(self.sample.state)
         measurement = as_alike_as(measurement, known.likeness) if misses_names else measurement
         results = check_all(
             measurement,
             known,
             budget=monitor.false_alarm_budget,
-            beside=int(judges_drift),
+            beside=int(judges_drift or judges_mean_error),
             min_samples=monitor.min_samples,
             as_service=monitor.as_service,
             hide_values=monitor.hide_values,
@@ -116,9 +124,14 @@ class QualityJudgement(Judgement[ModelBaseline]):
                 hide_values=monitor.hide_values,
             )
         )
+        level = level_of(self.budget)
+        if judges_mean_error:
+            assert isinstance(known.evidence, RegressionEvidence)  # as `can_be_judged` says
+            assert isinstance(measurement.evidence, RegressionEvidence)
+            mean_result = mean_error.judge(known.evidence, measurement.evidence, level, known.groups)
+            return (*results, mean_result)
         if not judges_drift:
             return results
-        level = level_of(self.budget)
         assert isinstance(known.evidence, concept_drift.Scored)  # as `can_be_judged` says
         assert isinstance(measurement.evidence, concept_drift.Scored)
         sides = [measurement.evidence, *[known.evidence] * misses_names]
@@ -129,9 +142,11 @@ class QualityJudgement(Judgement[ModelBaseline]):
     def budget(self) -> BudgetLedger | None:
         if self.baseline is None:
             return None
-        judges_drift = concept_drift.can_be_judged(self.baseline.evidence, evidence_of(self.sample.state))
+        evidence = evidence_of(self.sample.state)
+        is_judged_beside = concept_drift.can_be_judged(self.baseline.evidence, evidence)
+        is_judged_beside |= mean_error.can_be_judged(self.baseline, evidence)
         problem_type = self.monitor.plan.problem_type
-        return ledger_of(self.baseline, problem_type, self.monitor.false_alarm_budget, int(judges_drift))
+        return ledger_of(self.baseline, problem_type, self.monitor.false_alarm_budget, int(is_judged_beside))
 
     @property
     def hints(self) -> tuple[Hint, ...]:
@@ -294,14 +309,36 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline]):
         return self.read_outcomes(dataset).of_classes(meant)
 
     def metrics(self, outcomes: Outcomes) -> Measurement:
-        whole = measure(evidence_of(outcomes, as_service=self.as_service), seed=self.seed)
+        evidence = evidence_of(outcomes, as_service=self.as_service)
+        has_both = self.plan.with_scores and self.plan.with_predictions
+        if has_both and not self.as_service and isinstance(evidence, BinaryEvidence):
+            require_scores_of_positive_class(evidence)
+        whole = measure(evidence, seed=self.seed)
         return replace(whole, segments=measured_by_segment(outcomes)) if outcomes.segments else whole
 
     def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
         constraints = suggest(measurement, tolerance)
         constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
-        return statistics_of(measurement), constraints, metrics_of(measurement, hide_values=self.hide_values)
+        statistics = statistics_of(measurement, as_service=self.as_service)
+        return statistics, constraints, metrics_of(measurement, hide_values=self.hide_values)
+
+    def add_times(self, documents: tuple[Document, ...], context: RunContext) -> tuple[Document, ...]:
+        """statistics.json with the times of the service's file, under `--compat service`."""
+        statistics = documents[0]
+        if not self.as_service or not isinstance(statistics, ModelQualityStatistics) or statistics.dataset is None:
+            return documents
+        times = {}
+        if context.start is not None:
+            times["start_time"] = moment(context.start)
+        if context.end is not None:
+            times["end_time"] = moment(context.end)
+        evaluated = context.evaluation_time or context.end
+        if evaluated is not None:
+            times["evaluation_time"] = moment(evaluated)
+        dataset = statistics.dataset.model_copy(update=times)
+        statistics = statistics.model_copy(update={"dataset": dataset})
+        return (statistics, *documents[1:])
 
     def known(
         self,

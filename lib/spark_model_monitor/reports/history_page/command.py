@@ -16,7 +16,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import CheckResults, whose
+from spark_model_monitor.documents.check_results import CheckResults, name_of, whose
 from spark_model_monitor.documents.constraints import Constraints, Role
 from spark_model_monitor.documents.document import DocumentType
 from spark_model_monitor.documents.outcome import Outcome
@@ -177,6 +177,10 @@ def _only(series: Series, patterns: Sequence[str]) -> Series:
 def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
     kept = [place for place, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, each) for each in patterns)]
     names = tuple(run.names[place] for place in kept)
+    violation_results = []
+    for violation in run.violation_results:
+        if name_of(violation) in names:
+            violation_results.append(violation)
     return replace(
         run,
         names=names,
@@ -187,6 +191,7 @@ def _narrowed(run: PastRun, patterns: Sequence[str]) -> PastRun:
         violations=sum(len(checks) for name, checks in run.violated.items() if name in names),
         shares=None if run.shares is None else run.shares[kept],
         outcome=run.outcome if run.outcome is None else _outcome_of_statuses(run.statuses[kept]),
+        violation_results=tuple(violation_results),
     )
 
 

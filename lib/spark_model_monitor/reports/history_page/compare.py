@@ -9,8 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, TextIO
 
+from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import DRIFT, moved, place_of
+from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.documents.outcome import FeatureOutcome, unsure_features
 from spark_model_monitor.documents.page import (
     Card,
@@ -25,6 +29,7 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
+    counted,
     number_text,
     short_name,
 )
@@ -34,11 +39,20 @@ from spark_model_monitor.monitors.data_quality.distributions import FeatureDistr
 from spark_model_monitor.monitors.data_quality.documents import MAX_DOMAIN_SIZE, profile_of
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.pictures import overlay_of
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.segments import parts_of, told_of
+from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
 from spark_model_monitor.monitors.protocol import Sample, violated
 from spark_model_monitor.reports.history.archive import from_parquet, path_of
 from spark_model_monitor.reports.history.baselines import of_files, of_run, shares_at
-from spark_model_monitor.reports.history_page.past_run import PastRun, read_run
+from spark_model_monitor.reports.history_page.past_run import (
+    PastRun,
+    Rows,
+    is_run,
+    read_run,
+    rows_of_analysis,
+    rows_of_statistics,
+)
 from spark_model_monitor.reports.outputs.files import current_run
 from spark_model_monitor.reports.outputs.printable import printable, text_table
 from spark_model_monitor.reports.page.files import Report
@@ -51,13 +65,19 @@ VIOLATED_STATUS = 4  # exit status, as for a job with --fail-on-violations. Sour
 
 SHOWN = ("inferred_type", "completeness", "mean", "std_dev", "min", *QUARTILES, "max", "distinct", "value")
 HEADINGS = {"inferred_type": "type", "std_dev": "sd"}
+LONGEST_NAME = 60  # characters of a name that are always shown
+SETTINGS = "monitoring_config"  # the name of a file's settings among its constraints
+DOMAIN = "domain"
 
 Number = Any
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two. rows: numbers and words by name. distributions: the known ones. profile: of a run with states."""
+    """One of the two. rows: numbers and words by name. distributions: the known ones. profile: of a run with states.
+
+    constraints: the constraints of a constraints.json, whose rows have their own members.
+    """
 
     path: str
     item_count: int | None
@@ -65,6 +85,7 @@ class Side:
     distributions: Mapping[str, FeatureDistribution]
     profile: Profile | None = None
     statistics: Statistics | None = None
+    constraints: Document | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,9 @@ class Compared:
         before, after = self.before.rows.get(name), self.after.rows.get(name)
         if before is None or after is None:
             return Change(name, "added" if before is None else "removed")
-        pairs = {key: (before.get(key), after.get(key)) for key in SHOWN}
+        is_of_constraints = self.before.constraints is not None and self.after.constraints is not None
+        keys = dict.fromkeys((*before, *after)) if is_of_constraints else SHOWN
+        pairs = {key: (before.get(key), after.get(key)) for key in keys}
         different = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
         distance = _distance(self.before.distributions.get(name), self.after.distributions.get(name))
         impact = (distance or 0.0) * self.shares.get(name, 0.0) if self.shares else None
@@ -117,7 +140,7 @@ class Compared:
             )
         profile = after.profile or profile_of(after.statistics)  # type: ignore[arg-type]  # one of them is there
         sample = Sample(profile, monitor.metrics(profile))
-        results = monitor.judge(sample, _baseline(self.before.path)).results
+        results = monitor.judge(sample, _read_baseline(self.before)).results
         return results if after.profile is not None else tuple(map(_as_documents_tell, results))
 
     def plain(self) -> dict[str, Any]:
@@ -134,12 +157,19 @@ class Compared:
 
 
 def compare(before: str, after: str, attributions: str | None = None) -> Compared:
-    """before, after: output paths of runs of one kind, folders of the service, or statistics.json files. attributions:
-    of the model, to sort by what moves it.
+    """before, after: output paths of runs of one kind, folders of the service, or two statistics.json, analysis.json or
+    constraints.json. attributions: of the model, to sort by what moves it.
 
     Raises BadInput if there is nothing to compare, BadDocument if a file is damaged.
     """
-    return Compared(_side(before), _side(after), shares_at(attributions) if attributions else {})
+    first, second = _side(before), _side(after)
+    if (first.constraints is None) != (second.constraints is None):
+        is_judgeable = isinstance(first.constraints, Constraints) and second.statistics is not None
+        if not is_judgeable:
+            raise BadInput(f"one of {before} and {after} is a constraints.json; name two files or two runs of one kind")
+        features = {name: row for name, row in first.rows.items() if name != SETTINGS}
+        first = replace(first, rows=features)
+    return Compared(first, second, shares_at(attributions) if attributions else {})
 
 
 def main(
@@ -234,14 +264,14 @@ def _first(change: Change) -> tuple[str, str]:
     """The first number that differs, and the difference in readable form."""
     for key, (before, after) in change.changes.items():
         by = moved(before, after)[1] if isinstance(before, (int, float)) and isinstance(after, (int, float)) else ""
-        return f"{HEADINGS.get(key, key)} {_shown(before)} → {_shown(after)}", by
+        return f"{HEADINGS.get(key, key)} {_pair(before, after)}", by
     return change.kind, ""
 
 
 def _side(path: str) -> Side:
     path = path.rstrip("/") or path
     if path.endswith(".json"):
-        return _of_statistics(path, path, None)
+        return _read_file(path)
     run = current_run(path)
     place = run.folder if run else path
     statistics, states = join(place, Statistics.FILE_NAME), join(place, path_of(Profile))
@@ -249,10 +279,71 @@ def _side(path: str) -> Side:
     if storage.exists(states):
         profile = from_parquet(storage.read(states), states)
         return _of_statistics(path, statistics, profile if isinstance(profile, Profile) else None)
+    constraints = join(place, Constraints.FILE_NAME)
+    if run is None and not is_run(path) and storage.exists(constraints):
+        return replace(_read_file(constraints), path=constraints)
     past = read_run(path)
     if past.is_metric.any() or not storage.exists(statistics):
         return _of_metrics(path, past)
     return _of_statistics(path, statistics, None)
+
+
+def _read_file(path: str) -> Side:
+    """One document of any monitor, known by its members."""
+    content = storage_of(path).read(path)
+    members = json_text.load(content, path)
+    if not isinstance(members, dict):
+        members = {}
+    if any(name in members for name in MEMBERS.values()):
+        return _read_limits(path, ModelQualityConstraints.from_json(content, path))
+    if "monitoring_config" in members or ("features" in members and "dataset" not in members):
+        return _read_constraints(path, Constraints.from_json(content, path))
+    if any(name.endswith("_metrics") for name in members):
+        rows, dataset = rows_of_statistics(content, path)
+        analysed, _ = rows_of_analysis(content, path)
+        return Side(path, dataset.item_count, _values(rows | analysed), {})
+    if "explanations" in members:
+        return Side(path, None, _values(rows_of_analysis(content, path)[0]), {})
+    return _of_statistics(path, path, None)
+
+
+def _values(rows: Rows) -> dict[str, dict[str, Number]]:
+    """The values of metrics, None where one is undefined."""
+    values = {name: row.get("value") for name, row in rows.items()}
+    return {name: {"value": None if value is None or math.isnan(value) else value} for name, value in values.items()}
+
+
+def _read_limits(path: str, constraints: ModelQualityConstraints) -> Side:
+    """The thresholds of a model-quality baseline."""
+    rows: dict[str, dict[str, Number]] = {}
+    for section in MEMBERS.values():
+        for metric, limit in (getattr(constraints, section) or {}).items():
+            rows[metric] = {"threshold": limit.threshold, "comparison_operator": limit.comparison_operator.value}
+    return Side(path, None, rows, {}, constraints=constraints)
+
+
+def _read_constraints(path: str, constraints: Constraints) -> Side:
+    """The constraints of each feature, with the settings that only it has, and the settings of the file, in any layout."""
+    settings = _settings_in_words(constraints.monitoring)
+    rows: dict[str, dict[str, Number]] = {SETTINGS: settings}
+    of_features = constraints.settings_by_feature()
+    for feature in constraints.features:
+        feature_settings = _settings_in_words(of_features[feature.name])
+        numbers = feature.num_constraints
+        rows[feature.name] = {
+            "inferred_type": feature.inferred_type.value,
+            "completeness": feature.completeness,
+            "is_non_negative": None if numbers is None else numbers.is_non_negative,
+            DOMAIN: None if feature.domains is None else tuple(feature.domains),
+            **{name: value for name, value in feature_settings.items() if value != settings[name]},
+        }
+    return Side(path, None, rows, {}, constraints=constraints)
+
+
+def _settings_in_words(settings: MonitoringSettings) -> dict[str, Number]:
+    plain = settings.as_config().plain()
+    drift: dict[str, Number] = plain.pop("distribution_constraints", {})
+    return drift | plain
 
 
 def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
@@ -271,14 +362,21 @@ def _of_metrics(path: str, run: PastRun) -> Side:
     if not run.names:
         raise BadInput(f"{path}: there is neither a run nor a statistics.json to compare")
     values = run.numbers["value"].tolist()
-    rows = {name: {"value": None if math.isnan(values[place]) else values[place]} for name, place in run.places.items()}
-    return Side(path, run.rows, rows, {})
+    rows: Rows = {name: {"value": values[index]} for name, index in run.places.items()}
+    return Side(path, run.rows, _values(rows), {})
 
 
-def _baseline(path: str) -> Any:
+def _read_baseline(before: Side) -> QualityBaseline:
+    path = before.path
+    baseline: QualityBaseline
     if not path.endswith(".json"):
-        return of_run(path)
-    return of_files(join(path.rpartition("/")[0] or ".", "constraints.json"), path)
+        baseline = of_run(path)
+    elif before.constraints is not None:
+        baseline = of_files(path, None)
+    else:
+        folder = path.rpartition("/")[0] or "."
+        baseline = of_files(join(folder, Constraints.FILE_NAME), path)
+    return baseline
 
 
 def _distance(before: FeatureDistribution | None, after: FeatureDistribution | None) -> float | None:
@@ -306,8 +404,11 @@ def _text(
     judge: bool,
 ) -> str:
     different = [change for change in found.changes if change.kind != "same"]
-    counts = f"{found.before.item_count or 0:,} rows before, {found.after.item_count or 0:,} after"
-    text = f"{counts}; {len(different):,} of {len(found.changes):,} features or metrics differ\n"
+    differ = f"{len(different):,} of {len(found.changes):,} features or metrics differ"
+    counts = (found.before.item_count, found.after.item_count)
+    text = f"{differ}\n"
+    if counts != (None, None):
+        text = f"{counts[0] or 0:,} rows before, {counts[1] or 0:,} after; {text}"
     if different:
         rows = [
             [
@@ -318,7 +419,8 @@ def _text(
             ]
             for change in different
         ]
-        text += "\n" + text_table(["name", "change", "distance", "what"], rows, width=160)
+        header = ["name", "change", "distance", "what"]
+        text += "\n" + text_table(header, rows, width=160, shortest_name=LONGEST_NAME)
     if judge:
         told = [f"  {printable(f'{each.feature}: {each.description}')}\n" for each in violations]
         text += f"\n{len(violations):,} violations of the constraints of {printable(found.before.path)}\n" + "".join(
@@ -327,6 +429,8 @@ def _text(
     if unsure:
         lines = (f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure)
         text += f"\n{len(unsure):,} of which nobody can tell\n" + "".join(f"  {printable(line)}\n" for line in lines)
+    if judge and found.before.constraints is not None:
+        text += f"\nstatistics.json of {printable(found.before.path)} is missing, so no distribution is compared\n"
     if judge and found.after.profile is None:
         told = [f"  {printable(f'{each.feature}: {each.check}: {each.reason}')}\n" for each in unjudged]
         text += f"\n{len(unjudged):,} checks not judged; those of the guard need a run's states\n" + "".join(told)
@@ -344,15 +448,24 @@ def _as_documents_tell(result: CheckResult) -> CheckResult:
 
 
 def _words(change: Change) -> str:
-    told = [
-        f"{HEADINGS.get(key, key)} {_shown(before)} → {_shown(after)}"
-        for key, (before, after) in change.changes.items()
-    ]
-    return "; ".join(told)
+    return "; ".join(f"{HEADINGS.get(key, key)} {_pair(*pair)}" for key, pair in change.changes.items())
+
+
+def _pair(before: Number, after: Number) -> str:
+    """Both values; of lists, which may be long, how many items are new and how many are gone."""
+    if not isinstance(before, (list, tuple)) or not isinstance(after, (list, tuple)):
+        return f"{_shown(before)} → {_shown(after)}"
+    added = len(set(after).difference(before))
+    removed = len(set(before).difference(after))
+    return f"{_shown(before)} → {_shown(after)}, {added:,} added, {removed:,} removed"
 
 
 def _shown(value: Number) -> str:
-    return value if isinstance(value, str) else number_text(value)
+    if isinstance(value, (list, tuple)):
+        return counted(len(value), "value")
+    if isinstance(value, (str, bool, dict)):
+        return str(value)
+    return number_text(value)
 
 
 def _rounded(distance: float | None) -> float | None:

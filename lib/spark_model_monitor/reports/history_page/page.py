@@ -102,8 +102,8 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     for series, results in zip(history.series, judged, strict=True):
         by_name: dict[str, list[CheckResult]] = {}
         checks = results.current_checks
-        for each in checks:
-            by_name.setdefault(name_of(each), []).append(each)
+        for check_result in checks or series.last[1].violation_results:
+            by_name.setdefault(name_of(check_result), []).append(check_result)
         found = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
         bad = [row for row in found if series.is_violated[row, series.last[0]]]
         bad.sort(key=lambda row: _rank(series.names[row] in known.outputs, found[row]))

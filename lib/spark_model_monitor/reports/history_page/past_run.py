@@ -7,20 +7,19 @@ Our runs are read from `run.json` and `summary.parquet`. Older runs, and folders
 from __future__ import annotations
 
 import json
-import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.windows import hour_of_path
+from spark_model_monitor.data.records.windows import HOUR, hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import (
     QUANTILES,
     WORST_FIRST,
@@ -39,6 +38,7 @@ from spark_model_monitor.documents.run_description import AnalysisType, RunDescr
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.reports.history.archive import read_table
+from spark_model_monitor.reports.history_page.service_violations import read_check_results
 from spark_model_monitor.reports.outputs.files import CURRENT, VIOLATIONS, current_run, document_of
 from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, bins_of
 from spark_model_monitor.statistics.states.encoding import MALFORMED
@@ -55,7 +55,7 @@ PASSED = WORST_FIRST.index(CheckStatus.PASSED)
 
 COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "value", "low", "high")
 
-_DISTANCE = re.compile(r"distance: (\S+) exceeds (\S+?) threshold")  # in a violation's text. Source: C8.
+UNCONSTRAINED = "_best_constant_classifier", "au_prc"  # how metrics end that the service never judges. Source: C5.2.
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class PastRun:
     names: features, metrics, `metric (facet=value)` for bias. is_metric: which of them are metrics. numbers: COLUMNS,
     with NaN for missing numbers. statuses: indexes into WORST_FIRST, NONE without a check. violated: violated checks by
     name. shares: shares of the values in the baseline's bins, NaN if unknown. bins: the baseline's bins, by name. outcome:
-    None if nothing was judged.
+    None if nothing was judged. violation_results: the violations of the service, with the numbers of their texts.
     """
 
     folder: str
@@ -86,6 +86,7 @@ class PastRun:
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     outcome: Outcome | None = None
+    violation_results: tuple[CheckResult, ...] = ()
 
     @property
     def unsure(self) -> tuple[str, ...]:
@@ -117,7 +118,14 @@ class PastRun:
         return found
 
     def results(self) -> list[CheckResult]:
-        """What is known about its checks without a checks.json: the worst status of each name."""
+        """What is known about its checks without a checks.json: the service's violations, of other names the worst status."""
+        described = {name_of(violation) for violation in self.violation_results}
+        return [
+            *self.violation_results,
+            *self._worst_results(described),
+        ]
+
+    def _worst_results(self, described: Collection[str]) -> list[CheckResult]:
         return [
             CheckResult(
                 feature=None if self.is_metric[place] else name,
@@ -128,7 +136,7 @@ class PastRun:
                 threshold=self.number("threshold", name),
             )
             for name, place in self.places.items()
-            if self.statuses[place] < NONE
+            if self.statuses[place] < NONE and name not in described
         ]
 
 
@@ -232,15 +240,17 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         path = join(place, document.FILE_NAME)
         return (of or document.from_json)(storage.read(path), path) if storage.exists(path) else None
 
-    rows, item_count = read(Statistics, _of_statistics) or ({}, None)
-    analysed, explains = read(BiasReport, _of_analysis) or ({}, False)
+    rows, dataset = read(Statistics, rows_of_statistics) or ({}, DatasetOfRun())
+    analysed, explains = read(BiasReport, rows_of_analysis) or ({}, False)
     checks, violations = read(CheckResults), read(Violations)
     rows |= analysed
     check_results: tuple[CheckResult, ...] = ()
     if checks is not None:
         check_results = checks.current_checks
     elif violations is not None:
-        check_results = tuple(_results(violations))
+        check_results = tuple(
+            read_check_results(violations, [name for name in rows if not name.endswith(UNCONSTRAINED)])
+        )
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
     for check_result in check_results:
@@ -250,10 +260,12 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         if check_result.status is CheckStatus.VIOLATED:
             violated[name] = (*violated.get(name, ()), check_result.check)
         if check_result.metric is not None:
-            row |= {"value": check_result.observed, "threshold": check_result.threshold}
+            row["threshold"] = check_result.threshold
+            if check_result.observed is not None or "value" not in row:
+                row["value"] = check_result.observed
         elif "drift" in check_result.check and check_result.observed is not None:
             row |= {"distance": check_result.observed, "threshold": check_result.threshold}
-    start, end = _hour(folder)
+    start, end = _window(folder, dataset, is_of_service=run_id is None)
     return PastRun(
         folder,
         _analysis_type(rows, analysed, explains=explains),
@@ -265,20 +277,37 @@ def _of_documents(folder: str, place: str, run_id: str | None) -> PastRun:
         sum(map(len, violated.values())),
         start,
         end,
-        item_count,
+        dataset.item_count,
         run_id=run_id,
         outcome=run_outcome(check_results),
+        violation_results=tuple(filter(_is_violation, check_results)) if checks is None else (),
     )
 
 
-def _of_statistics(content: bytes, where: str) -> tuple[Rows, int | None]:
+class DatasetOfRun(NamedTuple):
+    """What statistics.json says of the data set; None where it doesn't."""
+
+    item_count: int | None = None
+    start_time: str | None = None
+    end_time: str | None = None
+
+
+def rows_of_statistics(content: bytes, where: str) -> tuple[Rows, DatasetOfRun]:
     """The needed parts of statistics.json: with classes, a month of runs with 1,000 features would take minutes."""
     try:
         found = json.loads(content)
         rows = _features(found) | _metrics(found)
-        return rows, int(found["dataset"]["item_count"]) if "dataset" in found else None
+        if "dataset" not in found:
+            return rows, DatasetOfRun()
+        dataset = found["dataset"]
+        item_count = int(dataset["item_count"])
+        return rows, DatasetOfRun(item_count, dataset.get("start_time"), dataset.get("end_time"))
     except MALFORMED as fault:
         raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
+
+
+def _is_violation(check_result: CheckResult) -> bool:
+    return check_result.is_violation
 
 
 def _features(statistics: Mapping[str, Any]) -> Rows:
@@ -305,7 +334,7 @@ def _metrics(statistics: Mapping[str, Any]) -> Rows:
     }
 
 
-def _of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
+def rows_of_analysis(content: bytes, where: str) -> tuple[Rows, bool]:
     """The needed parts of Clarify's analysis.json: bias, attributions or both; and whether it has attributions."""
     try:
         found = json.loads(content)
@@ -339,25 +368,6 @@ def _analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
     return str(found.value)
 
 
-def _results(violations: Violations) -> list[CheckResult]:
-    """The violations of the service as results, with the distance from their texts."""
-    found = []
-    for violation in violations.violations:
-        told = _DISTANCE.search(violation.description)
-        observed, threshold = (_float(told[1]), _float(told[2])) if told else (None, None)
-        name = violation.feature_name or violation.metric_name
-        found.append(
-            CheckResult(
-                feature=name,
-                check=violation.constraint_check_type,
-                status=CheckStatus.VIOLATED,
-                observed=observed,
-                threshold=threshold,
-            )
-        )
-    return found
-
-
 def _shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
@@ -378,18 +388,26 @@ _DRAWN = pa.schema(
 _STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
 
 
+def _window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple[datetime | None, datetime | None]:
+    """The window of a run without run.json: of its statistics, or of the folder's name.
+
+    The service names a folder by the hour in which the window ends. Source: C1.5.
+    """
+    start = parse_time(str(dataset.start_time))
+    end = parse_time(str(dataset.end_time))
+    if start is not None and end is not None and start < end:
+        return start, end
+    start, end = _hour(folder)
+    if start is None or not is_of_service:
+        return start, end
+    return start - HOUR, start
+
+
 def _hour(folder: str) -> tuple[datetime | None, datetime | None]:
     """The hour in the folder's name."""
     start = hour_of_path(join(folder, ""))
-    return (None, None) if start is None else (start, start + timedelta(hours=1))
+    return (None, None) if start is None else (start, start + HOUR)
 
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, (int, float)) else np.nan
-
-
-def _float(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

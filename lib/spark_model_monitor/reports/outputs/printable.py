@@ -48,18 +48,22 @@ GAP = "  "
 SHORTEST_NAME = 8  # characters that remain of the first column when the table is too wide
 
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: int = 100) -> str:
+def text_table(
+    header: Sequence[str], rows: Sequence[Sequence[Cell]], *, width: int = 100, shortest_name: int = SHORTEST_NAME
+) -> str:
     """The table's lines, each ending in a newline: the header, a rule, one line per row.
 
     Columns with numbers are right-aligned. If the lines were longer than `width` characters, the texts of the first
-    column are shortened, down to `SHORTEST_NAME`; other columns are never cut.
+    column are shortened, down to `shortest_name`; other columns are never cut.
     """
     numeric = [any(isinstance(row[column], (int, float)) for row in rows) for column in range(len(header))]
+    # What every column needs, and by how much the lines are too long
     cells = [list(header), *([_shown(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
     too_long = sum(widths) + len(GAP) * (len(widths) - 1) - width
     if too_long > 0:
-        widths[0] = min(widths[0], max(SHORTEST_NAME, widths[0] - too_long))
+        shortest = max(shortest_name, widths[0] - too_long)
+        widths[0] = min(widths[0], shortest)
     cells.insert(1, ["-" * column_width for column_width in widths])
     lines = [
         GAP.join(

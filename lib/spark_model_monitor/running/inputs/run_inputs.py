@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,11 @@ def context_of(config: JobConfig) -> RunContext:
     window = window_of(config)
     start, end = (window.start, window.end) if window is not None else (None, None)
     names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
-    return RunContext(start, end, *names, config.report, config.remembered or None)
+    context = RunContext(start, end, *names, config.report, config.remembered or None)
+    if config.replays_service and window is None:
+        # The service's files say when they were made; the end of a window says it the same in every rerun
+        return replace(context, evaluation_time=config.metric_time or datetime.now(timezone.utc))
+    return context
 
 
 def _scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
@@ -176,6 +181,12 @@ def compared_with(baseline: StoredBaseline | None, config: JobConfig) -> StoredB
     return baseline.without({each if each in names else by_index.get(each, each) for each in given})
 
 
+WITHOUT_STATISTICS = (
+    "statistics.json of the baseline is missing, so no distribution is compared, and most violations don't show; "
+    "put it beside constraints.json, or name it in baseline_statistics"
+)
+
+
 def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
@@ -192,6 +203,8 @@ def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
         log.warning("there is no earlier run at %s; this one is the first, and nothing is checked", config.output_path)
     if not isinstance(known, QualityBaseline):
         return known
+    if known.profile is None and not known.distributions:
+        log.warning(WITHOUT_STATISTICS)
     shares = shares_at(config.attributions) if config.attributions else {}
     return _with_thresholds(known, config).with_budget(config.run_budget).with_attributions(shares)
 

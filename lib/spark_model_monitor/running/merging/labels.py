@@ -137,7 +137,12 @@ def _label(value: Any) -> Label:
     truth, metadata = _member(value, "groundTruthData"), _member(value, "eventMetadata")
     if truth is None:
         return Label(reason=Refusal.NOT_GROUND_TRUTH)
-    event_id = None if metadata is None else metadata.get("eventId")
+    if metadata is None:
+        return Label(reason=Refusal.NO_ID)
+    event_id = metadata.get("eventId")
+    if event_id is None or event_id == "":
+        # Some write the id under the name that it has in the capture
+        event_id = metadata.get("inferenceId")
     if event_id is None or event_id == "":
         return Label(reason=Refusal.NO_ID)
     data = truth.get("data")

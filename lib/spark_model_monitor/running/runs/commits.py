@@ -213,7 +213,8 @@ def _names_of_commits(profiles: Sequence[Profile]) -> list[str]:
     """
     by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
     found = []
-    for name in by_name[-1]:
+    names = dict.fromkeys(name for features in reversed(by_name) for name in features)
+    for name in names:
         features = [each[name] for each in by_name if name in each and each[name].num_present]
         single = all(each.distinct is not None and round(each.distinct.estimate()) == 1 for each in features)
         means = [each.moments.average for each in features if each.moments and each.moments.count]
@@ -234,8 +235,7 @@ def _alike(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _Tog
     """The commits that don't stand out: first compared with the others without the most distant ones, since one outlier
     hides another, then again with all that remain, so that no healthy commit is lost.
     """
-    last = commits[max(commits)].state
-    fitting = _Together({place: each for place, each in commits.items() if _adds(each.state, last)}, monitor)
+    fitting = _Together(_most_common_schema(commits), monitor)
     suspects = [place for place in fitting.commits if fitting.has_odd(place, aside=SET_ASIDE)]
     left = {place: each for place, each in fitting.commits.items() if place not in suspects}
     if len(left) < len(suspects):
@@ -243,6 +243,21 @@ def _alike(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _Tog
     once_more = _Together(left, monitor)
     back = {place: commits[place] for place in suspects if not once_more.has_odd(place, rows=commits[place])}
     return _Together(dict(sorted({**left, **back}.items())), monitor) if back else once_more
+
+
+def _most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
+    """The commits with the columns that most commits have; of schemas as common, the older one's. A new schema in a few
+    commits is a change for people to look at, however new it is."""
+    schemas: list[dict[int, Baseline]] = []
+    for index, commit in commits.items():
+        for schema in schemas:
+            first = next(iter(schema.values()))
+            if _adds(commit.state, first.state):
+                schema[index] = commit
+                break
+        else:
+            schemas.append({index: commit})
+    return max(schemas, key=len)
 
 
 def _adds(profile: Profile, other: Profile) -> bool:

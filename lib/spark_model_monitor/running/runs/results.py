@@ -124,7 +124,7 @@ class Baseline(AsTables):
     @cached_property
     def documents(self) -> tuple[Document, ...]:
         """A description of the data, and constraints on later data; not available for a window."""
-        return self.monitor.documents(self.state, self.metrics)
+        return self.monitor.add_times(self.monitor.documents(self.state, self.metrics), self.context)
 
     @cached_property
     def variation(self) -> Any:

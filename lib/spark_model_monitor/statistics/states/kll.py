@@ -114,11 +114,12 @@ class KllSketch(State):
             self._quantiles[share] = float(values[min(place, len(values) - 1)]) if len(values) else math.nan
         return self._quantiles[share]
 
-    def buckets(self, minimum: float, maximum: float) -> list[Bucket]:
+    def buckets(self, minimum: float, maximum: float, *, as_deequ: bool = False) -> list[Bucket]:
         """Ten buckets of equal width from `minimum` to `maximum` (of the data, exact); none for an empty sketch.
 
         Counts are differences of the sketch's ranks and add up to `count`: the last bucket has the maximum, also where
-        rounding puts its bound below it (Deequ then loses it). A constant feature has all its mass in the last bucket.
+        rounding puts its bound below it. as_deequ: lose the maximum there, as Deequ does. A constant feature has all
+        its mass in the last bucket.
         Source: C4.1, G4 and G5.
         """
         cdf = self.step_cdf()
@@ -126,7 +127,8 @@ class KllSketch(State):
             return []
         bounds = _bounds(minimum, maximum)
         below = _ranks(cdf, bounds, "left")
-        below[-1] = _ranks(cdf, [max(bounds[-1], maximum)], "right")[0]  # the last bucket is closed
+        end = bounds[-1] if as_deequ else max(bounds[-1], maximum)
+        below[-1] = _ranks(cdf, [end], "right")[0]  # the last bucket is closed
         counts = np.diff(below)
         return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 

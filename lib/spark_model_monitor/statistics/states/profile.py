@@ -77,6 +77,7 @@ class Measures:
     expected: the plan of a person's own rules; None without any.
     segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
     finds_pairs: whether columns that have to do with each other are looked for, as of a baseline. pairs: those to count.
+    value_by_value: whether deviations are summed value by value, as the service does (`MomentsBuilder`).
     """
 
     accept_exponents: bool = True
@@ -91,6 +92,7 @@ class Measures:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     finds_pairs: bool = False
     pairs: tuple[str, ...] = ()
+    value_by_value: bool = False
 
 
 S = TypeVar("S", bound=State)

@@ -6,6 +6,8 @@ ours: the service has none of them.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from spark_model_monitor.monitors.model_quality.estimates import (
@@ -156,3 +158,22 @@ def mape(evidence: RegressionEvidence) -> JackknifeEstimate:
 def wape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Sum of |label - prediction| over the sum of |label|; a share, 0.05 is 5 %. Not defined if all labels are 0."""
     return quotient(evidence.sums.absolute, evidence.sums.absolute_label, rows=evidence.sums.rows, kept=evidence.kept)
+
+
+def has_residuals(evidence: RegressionEvidence) -> bool:
+    """Whether the distribution of the errors of all rows is known."""
+    return evidence.residuals is not None and evidence.residuals.count > 0
+
+
+@REGRESSION.register("mean_error", operator=GREATER, family="mean_error", ours=True, given=has_residuals)
+def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
+    """Mean of prediction - label: above 0 if predictions are too high on average, judged to both sides of 0."""
+    assert evidence.residuals is not None  # `given` says so
+    rows = evidence.residuals.count
+    # Exact up to 2,050 rows, and then within the error of the sketch; fsum, so that the order of rows doesn't matter
+    sums = [math.fsum(level) * 2**height for height, level in enumerate(evidence.residuals.levels)]
+    mean = -math.fsum(sums) / rows
+    mean_square = math.fsum(evidence.sums.squared) / rows
+    variance = max(mean_square - mean * mean, 0.0)
+    error = math.sqrt(variance / rows)
+    return JackknifeEstimate(mean, rows, error, rows - 1, method="standard error of the mean")

@@ -1,0 +1,56 @@
+"""Configured values that no row has, and whether a value of the data is nearly one of them. Pure.
+
+A facet that lists `f` where the data has `F` has an empty sensitive group, of which every metric is undefined. The
+data's own values are never part of a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from spark_model_monitor.statistics.states.contingency import Scalar, ValuedColumn, number_of
+
+BY_BLANKS = "by blanks alone"
+BY_CASE = "by case alone"
+BY_BOTH = "by case and blanks alone"
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedValue:
+    """A configured value that no row has. differs: how the nearest value of the data differs; None if none is near."""
+
+    value: Scalar
+    differs: str | None = None
+
+    def __str__(self) -> str:
+        sentence = f"no row has the configured value {self.value!r}"
+        if self.differs is None:
+            return sentence
+        return f"{sentence}; a value of the data differs from it {self.differs}: write the value as the data has it"
+
+
+def find_unmatched(column: ValuedColumn, texts: Iterable[str]) -> Iterator[UnmatchedValue]:
+    """The configured values of a column that are none of `texts`, the distinct values of the data."""
+    texts = frozenset(texts)
+    numbers = {number_of(text) for text in texts}
+    truths = set(ValuedColumn(column.name, tuple(texts)).truths)
+    for value in column.values:
+        number = number_of(value)
+        is_matched = str(value) in texts or (number is not None and number in numbers)
+        is_matched = is_matched or not truths.isdisjoint(ValuedColumn(column.name, (value,)).truths)
+        if not is_matched:
+            yield UnmatchedValue(value, _nearest(str(value), texts))
+
+
+def _nearest(value: str, texts: Iterable[str]) -> str | None:
+    """How the text that differs least differs from `value`; None if all differ by more than case and blanks."""
+    differences = set()
+    for text in texts:
+        if text.strip() == value.strip():
+            differences.add(BY_BLANKS)
+        elif text.casefold() == value.casefold():
+            differences.add(BY_CASE)
+        elif text.strip().casefold() == value.strip().casefold():
+            differences.add(BY_BOTH)
+    return next((difference for difference in (BY_BLANKS, BY_CASE, BY_BOTH) if difference in differences), None)

@@ -1,0 +1,73 @@
+"""Whether predictions became too high or too low on average, which no size of errors shows. Pure.
+
+If all predictions are off by a third of the errors' standard deviation, the mean squared error grows by a tenth, which
+is within its noise for thousands of rows. The signed mean error shows it in a hundred. Model: errors of different rows
+are independent, or as much alike as `groups` says, and their mean is normal. Source: D4.12.
+"""
+
+from __future__ import annotations
+
+import math
+
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.page import number_text
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.estimates import Side, p_apart, smallest_change
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
+from spark_model_monitor.monitors.model_quality.metrics.errors import has_residuals, mean_error
+from spark_model_monitor.monitors.protocol import Finding
+
+MEAN_ERROR_CHECK = "mean_error_check"
+METRIC = "mean_error"
+CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.22)
+FEWEST_ROWS = 30  # of the baseline and of the window, so that their means are nearly normal
+
+OFF = "Mean error is not the baseline's. Observed: {now}, in the baseline: {before}"
+CHANGED = "says that predictions are {too} by {size} on average: it is {now}, it was {before}"
+MAY_BE_UNSEEN = "of {rows:,} rows a change of the mean error by less than {change:.2g} may go unseen"
+LONGER_WINDOWS = "take longer windows, with more labels"
+
+
+def can_be_judged(baseline: ModelBaseline, window: Evidence) -> bool:
+    """Whether both sides have the distribution of their errors. Where a column names groups, how alike errors are within
+    one is unknown."""
+    if baseline.group_column is not None:
+        return False
+    return _has_enough(baseline.evidence) and _has_enough(window)
+
+
+def _has_enough(evidence: Evidence | None) -> bool:
+    return isinstance(evidence, RegressionEvidence) and has_residuals(evidence) and evidence.rows >= FEWEST_ROWS
+
+
+def judge(baseline: RegressionEvidence, window: RegressionEvidence, level: float, groups: float) -> CheckResult:
+    """The check of the mean error, which is violated if it moved away from 0 by more than chance allows.
+
+    groups: how many rows count as one.
+    """
+    # How far the mean moved, to either side, and how far it could have moved unseen
+    before = mean_error(baseline)
+    now = mean_error(window).of_groups(groups)
+    p = min(1.0, 2 * min(p_apart(before, now, direction) for direction in Side))
+    smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)
+    low, high = (now.end(direction, 0.025) for direction in Side)
+    finding = Finding(
+        CheckStatus.PASSED,
+        before.value,
+        now.value,
+        interval=None if low is None or high is None else (low, high),
+        n=before.n,
+        m=now.n,
+        smallest_change=smallest if math.isfinite(smallest) else None,
+    )
+    # A change for the worse is one away from 0; changes are measured in standard deviations of the errors
+    spread = math.sqrt(before.unit_variance)
+    if p <= level and abs(now.value) > abs(before.value):
+        words = {"now": number_text(now.value), "before": number_text(before.value)}
+        too = "too high" if now.value > 0 else "too low"
+        change = CHANGED.format(too=too, size=number_text(abs(now.value)), **words)
+        finding = finding.but(status=CheckStatus.VIOLATED, p=p, description=OFF.format(**words), change=change)
+    elif smallest > CHANGE_THAT_MATTERS * spread:
+        reason = MAY_BE_UNSEEN.format(rows=now.n, change=smallest)
+        finding = finding.unsure(reason, LONGER_WINDOWS)
+    return finding.result(MEAN_ERROR_CHECK, metric=METRIC)

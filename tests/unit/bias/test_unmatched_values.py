@@ -1,0 +1,108 @@
+"""A facet's configured values that no row has: at the baseline, and in a window of which the group is gone."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+import pytest
+
+from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
+from spark_model_monitor.monitors.bias.unmatched_values import (
+    BY_BLANKS,
+    BY_BOTH,
+    BY_CASE,
+    UnmatchedValue,
+    find_unmatched,
+)
+from spark_model_monitor.statistics.states.contingency import ValuedColumn
+
+
+@pytest.mark.parametrize(
+    ("configured", "texts", "unmatched"),
+    [
+        (("F",), ["F", "M"], []),
+        (("F",), ["Female", "M"], [UnmatchedValue("F")]),
+        (("f",), ["F", "M"], [UnmatchedValue("f", BY_CASE)]),
+        (("F",), [" F", " M"], [UnmatchedValue("F", BY_BLANKS)]),
+        (("F",), ["f ", "M"], [UnmatchedValue("F", BY_BOTH)]),
+        (("F",), ["f", "F ", "M"], [UnmatchedValue("F", BY_BLANKS)]),
+        (("F", "X"), ["F", "M"], [UnmatchedValue("X")]),
+        ((1,), ["1.0", "0.0"], []),
+        ((1,), ["0", "2"], [UnmatchedValue(1)]),
+        ((True,), ["true", "false"], []),
+    ],
+)
+def test_a_value_matches_as_text_number_or_truth_and_its_nearest_is_described(configured, texts, unmatched):
+    assert list(find_unmatched(ValuedColumn("sex", configured), texts)) == unmatched
+
+
+TWO_GROUPS = {"F": 60, "M": 60}
+
+
+def make_monitor(values: str) -> BiasMonitor:
+    """A bias monitor of one facet. values: its configured values as JSON, empty for every value."""
+    configured = f', "value_or_threshold": {values}' if values else ""
+    facet = f'{{"name_or_index": "sex"{configured}}}'
+    text = f'{{"label": "hired", "label_values_or_threshold": [1], "facet": [{facet}]}}'
+    return BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(text)))
+
+
+def people(groups: dict[str | float, int]) -> pd.DataFrame:
+    """Half of each group is hired."""
+    names = [name for name, rows in groups.items() for _ in range(rows)]
+    return pd.DataFrame({"sex": names, "hired": [row % 2 for row in range(len(names))]})
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "expected"),
+    [
+        pytest.param(
+            '["f"]', TWO_GROUPS, "no row has the configured value 'f'; a value of the data differs", id="case"
+        ),
+        pytest.param('["F"]', {" F": 60, " M": 60}, "differs from it by blanks alone", id="blanks"),
+        pytest.param('["F", "X"]', TWO_GROUPS, "no row has the configured value 'X'", id="one of two"),
+        pytest.param("[70.5]", {30.5: 60, 60.5: 60}, "no number is above the configured threshold 70.5", id="number"),
+        pytest.param('["F"]', TWO_GROUPS, None, id="it is there"),
+    ],
+)
+def test_the_baseline_warns_of_values_that_no_row_has(caplog, values, groups, expected):
+    with caplog.at_level(logging.WARNING):
+        run_baseline(people(groups), make_monitor(values)).files_of_data()
+
+    messages = [record.getMessage() for record in caplog.records]
+    warnings = [message for message in messages if "facet" in message]
+    assert bool(warnings) == (expected is not None)
+    if expected is not None:
+        assert expected in warnings[0]
+    assert not any("' F'" in warning or "'F'; a value of the data is" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("values", ['["F"]', ""], ids=["configured", "every value is a group"])
+@pytest.mark.parametrize(
+    ("groups", "outcome"),
+    [
+        pytest.param({"Female": 60, "M": 60}, "cannot tell", id="renamed"),
+        pytest.param({"M": 120}, "cannot tell", id="gone"),
+        pytest.param(TWO_GROUPS, "unchanged", id="there"),
+    ],
+)
+def test_a_window_without_the_group_is_never_unchanged(values, groups, outcome):
+    monitor = make_monitor(values)
+    baseline = run_baseline(people({"F": 4000, "M": 4000}), monitor)
+
+    window = {name: 50 * rows for name, rows in groups.items()}
+    findings = run_monitoring(people(window), monitor, baseline)
+
+    assert findings.outcome.value == outcome
+    if outcome == "cannot tell":
+        assert any("no row has the" in feature.reason for feature in findings.unsure)
+
+
+def test_a_rare_group_may_be_missing_by_chance():
+    monitor = make_monitor("")
+    baseline = run_baseline(people({"F": 4000, "M": 4000, "X": 2}), monitor)
+
+    findings = run_monitoring(people({"F": 3000, "M": 3000}), monitor, baseline)
+
+    assert not any("X" in feature.name for feature in findings.unsure)

@@ -1,0 +1,68 @@
+"""Scores of the other class: refused if they contradict the predictions, whatever the classes are called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+
+from .outcomes_made import SCORED, outcomes_of
+
+
+def score_rows(classes: tuple[str, str], rows: int = 400, threshold: float = 0.5, strength: float = 2.0):
+    """Labels, predictions and the score of the second class, of a model of this strength."""
+    random = np.random.default_rng(4)
+    is_second = random.random(rows) < 0.4
+    score = 1 / (1 + np.exp(-(strength * (is_second - 0.5) + random.normal(0, 1, rows))))
+    labels = [classes[int(second)] for second in is_second]
+    predictions = [classes[int(second)] for second in score > threshold]
+    return labels, predictions, score
+
+
+def area(plan, labels, predictions, scores, *, as_service=False):
+    monitor = ModelQualityMonitor(plan, as_service=as_service)
+    return monitor.metrics(outcomes_of(plan, labels, predictions, scores)).metrics["auc"].value
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.7])
+@pytest.mark.parametrize(
+    ("classes", "positive_label"),
+    [pytest.param(("1", "2"), None, id="1 is positive by default"), pytest.param(("no", "yes"), "no", id="words")],
+)
+def test_the_score_of_the_other_class_is_refused_with_the_flag(classes, positive_label, threshold):
+    rows = score_rows(classes, threshold=threshold)
+
+    with pytest.raises(BadInput, match="contradict each other in nearly all rows.*--positive-label"):
+        area(replace(SCORED, positive_label=positive_label), *rows)
+    assert area(replace(SCORED, positive_label=classes[1]), *rows) > 0.8
+
+
+def test_the_score_of_class_0_is_refused():
+    labels, predictions, scores = score_rows(("0", "1"))
+
+    with pytest.raises(BadInput, match="score of the other class"):
+        area(SCORED, labels, predictions, 1 - scores)
+
+
+def test_the_service_computes_the_area_all_the_same():
+    labels, predictions, scores = score_rows(("0", "1"))
+
+    assert area(SCORED, labels, predictions, 1 - scores, as_service=True) < 0.2
+
+
+@pytest.mark.parametrize("strength", [-2.0, 0.0, 0.3], ids=["a wrong model", "no model", "a weak model"])
+@pytest.mark.parametrize("rows", [30, 100, 2000])
+def test_a_bad_model_whose_predictions_follow_its_scores_is_measured(strength, rows):
+    assert 0 <= area(SCORED, *score_rows(("0", "1"), rows=rows, strength=strength)) <= 1
+
+
+@pytest.mark.parametrize("rows", [40, 100, 2000])
+def test_predictions_that_have_nothing_to_do_with_the_scores_are_measured(rows):
+    random = np.random.default_rng(rows)
+    for _ in range(20):
+        labels, predictions = random.integers(0, 2, (2, rows)).astype(str)
+        assert 0 <= area(SCORED, labels, predictions, random.random(rows)) <= 1
