@@ -25,10 +25,9 @@ def judge(rows: int, offset: float, seed: int):
     baseline = outcomes_of(REGRESSION, *rows_off(5000, 0.0, 0))
     constraints = monitor.documents(baseline, monitor.metrics(baseline))[1]
     window = outcomes_of(REGRESSION, *rows_off(rows, offset, seed))
-    checks = monitor.judge(
-        Sample(window, monitor.metrics(window)), monitor.known(constraints, None, baseline, constraints)
-    ).results
-    return next(check_result for check_result in checks if check_result.metric == "mean_error")
+    reference = monitor.known(constraints, None, baseline, constraints)
+    judgement = monitor.judge(Sample(window, monitor.metrics(window)), reference)
+    return next(check_result for check_result in judgement.results if check_result.metric == "mean_error")
 
 
 def test_the_metric_is_signed():

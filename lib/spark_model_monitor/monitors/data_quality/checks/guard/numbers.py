@@ -109,13 +109,14 @@ def chance_of_distances(before: FeatureProfile, current: FeatureProfile, count: 
     """
     sketch = before.kll
     middle = sketch.quantile(0.5) if sketch is not None else 0.0
-    known = _furthest_distances(before, middle)
+    expected = _furthest_distances(before, middle)
     now = _furthest_distances(current, middle)[-count:]
-    if not len(known) or not len(now) or now[0] <= known[-1]:
+    if not len(expected) or not len(now) or now[0] <= expected[-1]:
         return 1.0
-    mean_log = float(np.log(known / known[0]).mean())
-    exponent = (1 - 2 / math.sqrt(len(known))) / max(mean_log, 1 / STEEPEST_TAIL)
-    return math.pow(now[0] / known[-1], -exponent * len(now))
+    # The tail's exponent, at least
+    mean_log = float(np.log(expected / expected[0]).mean())
+    exponent = (1 - 2 / math.sqrt(len(expected))) / max(mean_log, 1 / STEEPEST_TAIL)
+    return math.pow(now[0] / expected[-1], -exponent * len(now))
 
 
 def _furthest_distances(feature: FeatureProfile, middle: float) -> Values:
