@@ -240,7 +240,7 @@ def test_a_change_of_all_hours_of_a_day_is_no_unknown_hour():
 
     assert not told(changed[:40]).is_new  # yesterday at this hour it had not begun
     assert not told(changed).is_new
-    assert not told(changed + sine(60, size=1)).is_new
+    assert not told(noise(60)).is_new
 
 
 def daily(scores):

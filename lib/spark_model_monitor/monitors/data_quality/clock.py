@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from itertools import combinations
-
-import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.monitors.data_quality.checks.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, new_values
+from spark_model_monitor.monitors.data_quality.first_days import may_be_an_hour
 from spark_model_monitor.monitors.protocol import Finding, Violated
 from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, Season
-from spark_model_monitor.statistics.verdicts.components import chance_of_more
 
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
 EXCUSED = ("baseline_drift_check", "range_check", "sign_check", "empty_text_check", "distinct_share_check", *SUGGESTED)
@@ -23,63 +17,20 @@ EXCUSED = ("baseline_drift_check", "range_check", "sign_check", "empty_text_chec
 AS_USUAL = "as usual at this hour: so {how}"
 NOT_ACCEPTED = "so at this hour {how}; accept it or mend it"
 ON_DAYS = "on {days} earlier days since {since}"
-A_WEEK_AGO, ON_EARLIER_DAYS = "a week ago", "on earlier days"
+A_WEEK_AGO = "a week ago"
+ON_EARLIER_DAYS = "on earlier days"
 NOT_KNOWN = "its hours are known for less than a week"
 SAID = "beside this hour of earlier days it is violated, and this is the same change"
 OTHERWISE = "another hour or weekday is like it"
 FIRST_DAYS = "the first days of a schedule: this may be so at this hour of every day"
 NAME_TIME = "name the baseline's time column (--time-column), which shows what follows the clock; or wait for a week"
 USUAL, RECURRING, OPEN, TOLD, NEW = "usual", "recurring", "open", "said", "new"  # values of `hour` in a result
-LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
-ONE_HOUR, ONE_DAY = timedelta(hours=1), timedelta(days=1)
-EIGHTHS = [number / 8 for number in range(1, 8)]
 
 
 def is_usual(beside: Mapping[str, Finding], season: Season) -> bool:
     """Whether a window is like its hour on earlier days or a week ago, or the next hour after clocks changed."""
     of_the_hour = set(CLOCK) - season.unlike
     return any(name in of_the_hour and found.status is not CheckStatus.VIOLATED for name, found in beside.items())
-
-
-def may_be_an_hour(feature: FeatureComparison) -> bool:
-    """Whether a window shorter than a day may be an hour of the baseline's days: no value, and no range of values, has more
-    rows than in an hour that has all such rows of the baseline. Source: D4.18.
-    """
-    volume = feature.whole.volume
-    baseline = feature.baseline
-    now = feature.now
-    if volume is None or volume.start is None or not now.present:
-        return False
-    window_length = volume.time - volume.start
-    parts = feature.whole.baseline.history.get(BASELINE)
-    is_steady = parts is not None and parts.are_by_time and feature.known.past_design_effect == 1
-    if is_steady or window_length >= ONE_DAY:
-        return False
-    # The baseline's rows of such an hour
-    all_rows = volume.rows_of_all(now.rows)
-    usual_rows = float(np.mean([all_rows, *(rows for _, rows, _ in volume.earlier)]))
-    traffic = min(1.0, all_rows / usual_rows)
-    part_of_day = max(window_length, ONE_HOUR) / ONE_DAY
-    hour_rows = int(baseline.rows * part_of_day * traffic / LEAST_TRAFFIC)
-    # Rows of each kind on both sides: missing, of a frequent value, new, between two of the window's quantiles
-    counts = [(baseline.rows - baseline.present, now.rows - now.present)]
-    if not why_not_compared(baseline, now):
-        values = now.frequent_values
-        counts += zip(baseline.count_values(values), now.count_values(values), strict=True)
-        counts += [(0, sum((now.categories or {})[value] for value in new_values(now, baseline)))]
-    if baseline.numbers is not None and now.numbers is not None:
-        before = baseline.numbers.step_cdf()
-        after = now.numbers.step_cdf()
-        cuts = np.array(after.quantiles(EIGHTHS))
-        ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
-        counts += [(high[0] - low[0], high[1] - low[1]) for low, high in combinations(ranks, 2)]
-    # Whether none is more frequent in the window than in an hour with all such rows
-    level = feature.whole.monitoring.false_alarm_budget / len(counts)
-    for rows_before, rows_now in counts:
-        p = chance_of_more(min(int(rows_before), hour_rows), hour_rows, int(rows_now), now.rows)
-        if p <= level:
-            return False
-    return True
 
 
 def excused(

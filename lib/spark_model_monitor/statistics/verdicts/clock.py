@@ -88,13 +88,14 @@ class PastHours:
 
     @property
     def is_new(self) -> bool:
-        """Whether too few days are known to tell an hour from a change: less than one, or less than a week, and about this
-        hour of the last day was an alarm that stood out from that day.
+        """Whether too few days are known to tell an hour from a change: less than one, or less than a week, and there were
+        alarms, and the last day stood out about this hour.
         """
         oldest = self.back.max()
-        yesterday = self.alarmed & (np.abs(self.back - DAY) <= NEIGHBOURS)
-        is_first_week = DAY <= oldest < WEEK * DAY
-        return bool(oldest < DAY or (is_first_week and yesterday.any() and self._stands_out(yesterday, days=1)))
+        is_far = np.abs(self.scores).max(axis=1) > STANDS_OUT
+        yesterday = is_far & (np.abs(self.back - DAY) <= NEIGHBOURS)
+        may_differ = self.alarmed.any() and yesterday.any() and self._stands_out(yesterday, days=1)
+        return bool(oldest < DAY or (oldest < WEEK * DAY and may_differ))
 
     def _recurs(self, cell: NDArray[np.bool_]) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
