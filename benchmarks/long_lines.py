@@ -1,5 +1,6 @@
 """What does one long line cost, beside a short one? Every decoder of lines gets 50 short records and one long one, of one row
-with a long cell first, then of very many short rows.
+with a long cell first, then of very many short rows. Then every reader of documents gets few and many records in one: it
+fails if a record of many costs more.
 
 python benchmarks/long_lines.py [--quick]
 
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +25,14 @@ from side_by_side import quick_asked
 
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoding import Reading
-from spark_model_monitor.data.records.locations import LINE
+from spark_model_monitor.data.records.json_features import features_of, infer, rows_of
+from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
+from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.running.merging.captured import CapturedLines as Captures
-from spark_model_monitor.running.merging.labels import plain_labels
+from spark_model_monitor.running.merging.captured import transform_output
+from spark_model_monitor.running.merging.labels import labels_of_file, plain_labels
 from spark_model_monitor.spark.engine.application import ALLOCATION
 
 MEBIBYTE = 2**20
@@ -40,6 +44,11 @@ LINES_OF_MEMORY_AT_MOST = 6
 ROUNDS = 5
 ROWS, QUICK_ROWS = (1_000_000, 4_000_000), (100_000,)
 """Of the record of very many rows; a merge looks at no row of it."""
+
+RECORDS_OF_DOCUMENT = (24_000, 96_000)
+"""Of one JSON document, or of one JSON payload."""
+COST_RATIO_AT_MOST = 2.0
+"""How much more a record of the larger document may cost than one of the smaller, in seconds of a core."""
 
 HALVES = ("endpointInput", "endpointOutput")
 ALL_HALVES = (*HALVES, "batchTransformOutput")
@@ -118,6 +127,86 @@ def measured_rows(name: str, rows: int) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "bytes": size, "lines": (_peak() - before) / size}
 
 
+Decoding: TypeAlias = Callable[[], object]
+Preparation: TypeAlias = Callable[[int], Decoding]  # of a document of so many records
+
+
+def prepare_features(records: int) -> Decoding:
+    content = json.dumps([{"a": number, "b": 1.5, "c": f"text {number}"} for number in range(records)])
+    batch = pa.RecordBatch.from_pydict({LINE: [content], FILE: ["records.json"]})
+
+    def decode() -> None:
+        features = features_of(list(infer(True, [batch])), "records.json", flatten=False)
+        schema = pa.schema([*features.fields, (REASON, pa.int32())])
+        list(rows_of(features, schema, True, [batch]))
+
+    return decode
+
+
+def prepare_labels(records: int) -> Decoding:
+    content = b"[" + b",".join(record(f"{number},x") for number in range(records)) + b"]"
+    return lambda: labels_of_file(content)
+
+
+def prepare_outcomes(records: int) -> Decoding:
+    document = {"label": [1] * records, "features": [[number, 0.5] for number in range(records)]}
+    batch = pa.RecordBatch.from_pydict({LINE: [json.dumps(document)]})
+    features = FeatureReading("features", columns=2)
+    reading = OutcomeReading("label", None, None, features=features)
+    return lambda: LabelledRecords(reading, documents=True).rows(batch)
+
+
+def prepare_payload(records: int) -> Decoding:
+    data = json.dumps([{"a": number, "b": 0.5} for number in range(records)])
+    half = {"observedContentType": "application/json", "data": data, "encoding": "JSON"}
+    line = json.dumps({"captureData": {HALVES[0]: half}})
+    batch = pa.RecordBatch.from_pydict({LINE: [line]})
+    reading = Reading(HALVES[:1], columns=2, encoding=None)
+    return lambda: CapturedLines(reading).rows(batch)
+
+
+def prepare_transform_output(records: int) -> Decoding:
+    document = json.dumps({"SageMakerInferenceId": "1", "predictions": [{"score": 0.5}] * records})
+    return lambda: transform_output(document)
+
+
+DOCUMENTS: dict[str, Preparation] = {
+    "features": prepare_features,
+    "labels of a merge": prepare_labels,
+    "labelled": prepare_outcomes,
+    "a payload of JSON": prepare_payload,
+    "a transform's output": prepare_transform_output,
+}
+
+
+def report_documents(rounds: int) -> bool:
+    """Print what a record of few and of many costs each reader of documents. Whether none costs more among many."""
+    smaller, larger = RECORDS_OF_DOCUMENT
+    print(f"\nOne document, the fastest of {rounds}; microseconds of a core for each record\n")
+    print(f"| {'':20} | {smaller:>9,} records | {larger:>9,} records | ratio |         |")
+    print(f"| {'-' * 20} | ----------------: | ----------------: | ----: | ------- |")
+    is_reached = True
+    for name, prepare in DOCUMENTS.items():
+        costs = [measure_cost(prepare, records, rounds) for records in RECORDS_OF_DOCUMENT]
+        ratio = costs[1] / costs[0]
+        verdict = "reached" if ratio <= COST_RATIO_AT_MOST else "missed"
+        is_reached &= ratio <= COST_RATIO_AT_MOST
+        print(f"| {name:20} | {costs[0] * 1e6:17.2f} | {costs[1] * 1e6:17.2f} | {ratio:5.2f} | {verdict} |", flush=True)
+    return is_reached
+
+
+def measure_cost(prepare: Preparation, records: int, rounds: int) -> float:
+    decode = prepare(records)
+    repetitions = RECORDS_OF_DOCUMENT[-1] // records  # so that both sizes are timed for as long
+    seconds = []
+    for _ in range(rounds):
+        begin = time.process_time()
+        for _ in range(repetitions):
+            decode()
+        seconds.append(time.process_time() - begin)
+    return min(seconds) / (repetitions * records)
+
+
 def _peak() -> int:
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
@@ -128,7 +217,7 @@ def _resident() -> int:
         return int(statm.read().split()[1]) * resource.getpagesize()
 
 
-def main() -> None:
+def main() -> int:
     rounds = 1 if quick_asked(__doc__) else ROUNDS
     print(f"{SHORT_LINES} short lines and one long one, the fastest of {rounds}\n")
     sizes = " | ".join(f"{size} MiB, s" for size in SIZES)
@@ -150,6 +239,7 @@ def main() -> None:
         print(f"\n{worst:.1f} times {what}: at most {at_most} wanted: {verdict}")
     for rows in QUICK_ROWS if rounds == 1 else ROWS:
         _of_many_rows(rows)
+    return 0 if report_documents(rounds) else 1
 
 
 def _of_many_rows(rows: int) -> None:
@@ -180,4 +270,4 @@ def _in_a_process(name: str, size: int, function: str = "measured") -> dict[str,
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

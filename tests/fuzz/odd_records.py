@@ -66,6 +66,13 @@ def _many(rng: random.Random, row: Row) -> Row:
     return {**row, **{f"k{number}": number for number in range(rng.choice((300, 3_000, 10_000)))}}
 
 
+def _too_many(rng: random.Random, row: Row) -> Row:
+    """More names than are accepted, in the record, in an object of it or in an array."""
+    begin = rng.choice(("k", 'k"', "\\", "é"))
+    names = {f"{begin}{number}": number for number in range(rng.choice((20_100, 60_000)))}
+    return rng.choice(({**row, **names}, {**row, "n": names}, {**row, "n": [row["n"], names]}))
+
+
 def _twice(rng: random.Random, row: Row) -> Row:
     name = rng.choice(NAMES)
     return {**row, name: Twice([(name, row[name]), (name, odd_value(rng))])}
@@ -87,6 +94,7 @@ CLASSES: Mapping[str, Odd] = {
     "lone surrogates": lambda rng, row: {**row, rng.choice((*NAMES, "\ud800")): rng.choice(("\ud800", "a\udfff"))},
     "long texts": _cell(lambda rng: rng.choice("a9é ,") * rng.choice((300, 33_000, 300_000))),
     "many keys": _many,
+    "more keys than are accepted": _too_many,
 }
 """What is odd about a record: the row that it is made of. Formats write it as they can."""
 
@@ -144,14 +152,22 @@ def _odd_json_line(rng: random.Random, row: Row) -> bytes:
 
 
 def _odd_element(rng: random.Random, row: Row) -> bytes:
-    """Of an array that is JSON as a whole: what is none is a whole file's fault."""
+    """Of an array that is JSON as a whole, however deep: what is none is a whole file's fault."""
     while True:
         text = json_of(rng.choice((_odd_object(rng, row), odd_value(rng))), ascii_only=True)
         try:
             json.loads(f"[{text}]", parse_int=str)
-        except (ValueError, RecursionError):
+        except ValueError:
             continue
+        except RecursionError:
+            if not _is_balanced(text):
+                continue
         return text.encode()
+
+
+def _is_balanced(text: str) -> bool:
+    """Whether a text that is too deep for a parser closes what it opens."""
+    return text.count("[") == text.count("]") and text.count("{") == text.count("}")
 
 
 def _array(elements: Sequence[bytes]) -> Made:
