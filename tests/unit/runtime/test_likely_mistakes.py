@@ -12,7 +12,7 @@ from spark_model_monitor.reports.page.files import Report
 from spark_model_monitor.running.runtime.job import Job
 
 
-def message_of(tmp_path, *flags: str) -> str:
+def run_job(tmp_path, *flags: str) -> str:
     with Job("baseline", [*flags, "--container-root", str(tmp_path / "root")], {}) as job:
         job.finish(str(job.config and job.engine))
     return str(job._message)
@@ -26,11 +26,11 @@ def message_of(tmp_path, *flags: str) -> str:
     ],
 )
 def test_the_error_names_the_mistake_first(tmp_path, flags, sentence):
-    assert message_of(tmp_path, *flags).removeprefix("Error: ").startswith(sentence)
+    assert run_job(tmp_path, *flags).removeprefix("Error: ").startswith(sentence)
 
 
 def test_without_data_nothing_else_is_missing(tmp_path):
-    message = message_of(tmp_path)
+    message = run_job(tmp_path)
 
     assert "dataset_format" not in message
     assert "output_path" not in message
@@ -40,7 +40,7 @@ def test_a_file_is_no_output_path(tmp_path):
     data = tmp_path / "orders.csv"
     data.write_text("a\n1\n2\n")
 
-    message = message_of(tmp_path, "--dataset-source", str(data), "--output-path", str(data))
+    message = run_job(tmp_path, "--dataset-source", str(data), "--output-path", str(data))
 
     assert f"{data} is a file; name a folder as the output path" in message
 
