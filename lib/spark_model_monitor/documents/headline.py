@@ -41,6 +41,8 @@ DRIFT = "baseline_drift_check"
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
+COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
+NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
 FINE = {
     "feature": "look{s} as {they} did",
@@ -77,6 +79,9 @@ def headline_of(
     also = [f"{_capital(alarm.sentence(with_values=with_values))}." for alarm in of_window]
     if not bad and not also:
         return _without_a_change(results, compared, unit, fewer)
+    if _has_no_common_column(results):
+        names = some_of([short_name(_subject(violation)) for violation in bad])
+        return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Mark.BAD)
     unsure = _unsure(results)
     if not bad:
         detail = [*also[1:], *_unsure_details(unsure)]
@@ -114,6 +119,17 @@ def headline_of(
     has_violations = any(check_result.is_violation for check_result in results)
     mark = Mark.BAD if has_violations else Mark.NONE
     return Headline(text, " ".join(detail), mark)
+
+
+def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
+    """Whether every column is only in the data or only in the baseline."""
+    judged = [
+        check_result
+        for check_result in check_results
+        if check_result.status is not CheckStatus.NOT_JUDGED and _subject(check_result) not in OF_ALL
+    ]
+    violated = {check_result.check for check_result in judged if check_result.is_violation}
+    return {check_result.check for check_result in judged} == violated == COLUMN_CHECKS
 
 
 def tally(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:

@@ -145,12 +145,25 @@ def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
         yield draft
         draft.replace(target)
     except OSError as error:
+        file = _file_in_the_way(target)
+        if file is not None:
+            raise OutputFailed(
+                f"{path}: can't be written: {file} is a file; name a folder as the output path"
+            ) from error
         raise OutputFailed(
             f"{path}: can't be written ({error.strerror}); name an output path that this user can write to{room}"
         ) from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def _file_in_the_way(target: Path) -> Path | None:
+    """The file that stands where a folder of the target's path should be; None if there is none."""
+    for folder in target.parents:
+        if folder.is_file():
+            return folder
+    return None
 
 
 def _holds_just(place: Path, parts: Sequence[Path]) -> bool:

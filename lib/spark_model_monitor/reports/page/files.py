@@ -38,6 +38,7 @@ from spark_model_monitor.documents.page import (
     percent,
     short_name,
 )
+from spark_model_monitor.errors import BadInput, MissingDependency
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.page import svg
 from spark_model_monitor.storage import storage_of
@@ -178,6 +179,10 @@ def report_files(page: Page) -> dict[str, bytes]:
     return files
 
 
+OTHER_ENDINGS = (".ipynb", ".json", ".md", ".txt", ".docx", ".xlsx", ".png")
+"""Endings of formats that a page is not saved in."""
+
+
 @dataclass(frozen=True, repr=False)
 class Report:
     """A run's report, which a notebook can show. Created by `Findings.report` and `Baseline.report`."""
@@ -195,8 +200,26 @@ class Report:
         return len(self.html.encode())
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the HTML file. Raises OutputFailed if it can't be written; an existing file then stays unchanged."""
-        storage_of(os.fspath(path)).write(os.fspath(path), self.html.encode())
+        """Write the page: as PDF if the path ends in .pdf, otherwise as HTML.
+
+        Raises OutputFailed if it can't be written; an existing file then stays unchanged. Raises MissingDependency for a
+        PDF without its libraries, and BadInput for the ending of another format.
+        """
+        location = os.fspath(path)
+        ending = os.path.splitext(location)[1].lower()
+        if ending in OTHER_ENDINGS:
+            raise BadInput(f"{location}: a page is written as HTML or PDF; write a name that ends in .html or .pdf")
+        content = self._pdf() if ending == ".pdf" else self.html.encode()
+        storage_of(location).write(location, content)
+
+    def _pdf(self) -> bytes:
+        from spark_model_monitor.reports.page import pdf
+
+        if self.page.html_only:
+            raise BadInput("this page is written as HTML only; write a name that ends in .html")
+        if not pdf.is_available():
+            raise MissingDependency("a page as PDF needs its libraries: pip install 'spark-model-monitor[report]'")
+        return pdf.pdf_of(self.page)
 
     def __repr__(self) -> str:
         return f"<Report: {self.page.title}, {self.size:,} bytes>"

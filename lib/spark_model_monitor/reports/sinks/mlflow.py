@@ -69,6 +69,12 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
             client.log_artifact(run_id, page)
         if given is None:
             client.set_terminated(run_id)
+    except ModuleNotFoundError as error:
+        # The client alone stores runs in folders or at a server; a database needs the whole of MLflow
+        raise SinkFailed(
+            f"MLflow needs the module {error.name} for this MLFLOW_TRACKING_URI, which mlflow-skinny comes without; install it: "
+            "pip install mlflow"
+        ) from error
     except MlflowException as error:
         raise SinkFailed(f"MLflow didn't take it ({error.error_code}); check MLFLOW_TRACKING_URI and {RUN}") from error
 

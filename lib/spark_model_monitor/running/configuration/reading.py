@@ -133,9 +133,15 @@ def _of_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[s
     return given
 
 
+PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
+"""What people write to get a page."""
+
+
 def _unknown(flag: str, near: Sequence[str]) -> str:
     if not flag.startswith("--"):
         return f"{flag!r} belongs to no flag; write --FLAG VALUE, and quote values with blanks"
+    if flag in PAGE_FLAGS:
+        return f"{flag} is no flag of this job: report.html is written by default, and --no-report leaves it out"
     return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
 
 
@@ -343,6 +349,16 @@ def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
         return {}
     read_by = (description.read_by if description else None) or {}
     return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
+
+
+def without_consequences(error: BadConfiguration) -> BadConfiguration:
+    """The same error; if no data is named, without the two lines on what would follow from it, the format and the
+    output path."""
+    lines = str(error).splitlines()
+    if _missing("dataset_source") not in lines:
+        return error
+    consequences = _missing("dataset_format"), _missing("output_path")
+    return BadConfiguration.gathered([line for line in lines if line not in consequences])
 
 
 def config_of(job: str, sources: Sources, *, in_container: bool) -> JobConfig:

@@ -34,6 +34,7 @@ from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
 from spark_model_monitor.data.reading.data import EngineName, session_at_hand
 from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.progress import progress_shown
 from spark_model_monitor.reports.outputs.sql_tables import catalog_settings
@@ -49,6 +50,7 @@ from spark_model_monitor.running.configuration.reading import (
     with_default_output,
     with_recognised_format,
     with_what_the_baseline_read,
+    without_consequences,
 )
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
 from spark_model_monitor.running.runtime.failures import Failure, failure_of, is_interruption, trace_of
@@ -129,7 +131,10 @@ class Job:
         Raises BadConfiguration with all its errors.
         """
         sources = with_recognised_format(self.name, with_what_the_baseline_read(self.name, self._sources))
-        config = config_of(self.name, sources, in_container=is_container(self._container_root))
+        try:
+            config = config_of(self.name, sources, in_container=is_container(self._container_root))
+        except BadConfiguration as error:
+            raise without_consequences(error) from error
         if not config.leaves_no_trace:
             _WITH_TRACES.append(self.name)
         for sentence in sources.chosen:

@@ -1,0 +1,71 @@
+"""Mistakes that many make, each with a sentence on what to write instead."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.page import Page
+from spark_model_monitor.errors import BadInput
+from spark_model_monitor.reports.page.files import Report
+from spark_model_monitor.running.runtime.job import Job
+
+
+def run_job(tmp_path, *flags: str) -> str:
+    with Job("baseline", [*flags, "--container-root", str(tmp_path / "root")], {}) as job:
+        job.finish(str(job.config and job.engine))
+    return str(job._message)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ([], "dataset_source is missing; write --dataset-source PATH, or set the variable dataset_source"),
+        (["--html"], "--html is no flag of this job: report.html is written by default"),
+    ],
+)
+def test_the_error_names_the_mistake_first(tmp_path, flags, sentence):
+    assert run_job(tmp_path, *flags).removeprefix("Error: ").startswith(sentence)
+
+
+def test_without_data_nothing_else_is_missing(tmp_path):
+    message = run_job(tmp_path)
+
+    assert "dataset_format" not in message
+    assert "output_path" not in message
+
+
+def test_a_file_is_no_output_path(tmp_path):
+    data = tmp_path / "orders.csv"
+    data.write_text("a\n1\n2\n")
+
+    message = run_job(tmp_path, "--dataset-source", str(data), "--output-path", str(data))
+
+    assert f"{data} is a file; name a folder as the output path" in message
+
+
+@pytest.mark.parametrize("ending", ["ipynb", "xlsx", "md"])
+def test_a_page_is_not_saved_under_the_ending_of_another_format(tmp_path, ending):
+    page = Report(Page("run", "title", (), ()))
+
+    with pytest.raises(BadInput, match=r"ends in \.html or \.pdf"):
+        page.save(tmp_path / f"page.{ending}")
+
+
+def test_a_page_that_ends_in_pdf_is_a_pdf(tmp_path):
+    pytest.importorskip("reportlab")
+
+    Report(Page("run", "title", (), ())).save(tmp_path / "page.pdf")
+
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_baseline_of_another_data_set_is_suspected():
+    numbers = [float(number) for number in range(50)]
+    monitor = DataQualityMonitor()
+    baseline = run_baseline(pd.DataFrame({"age": numbers, "income": numbers}), monitor)
+
+    findings = run_monitoring(pd.DataFrame({"fare": numbers, "tip": numbers}), monitor, baseline)
+
+    assert findings.headline().text == "The data has no column in common with the baseline: is this its baseline?"
