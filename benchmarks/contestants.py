@@ -187,7 +187,7 @@ class Product:
 
 Function: TypeAlias = Callable[..., Any]  # of the product, with any signature
 Replacement: TypeAlias = Callable[[Function], Function]  # from what is there to what shall be there
-Nothing: TypeAlias = dict[str, float] | tuple[dict[str, float], ...] | None
+Nothing: TypeAlias = dict[str, float] | tuple[dict[str, float], ...] | float | None
 
 
 def returns(value: Nothing) -> Replacement:
@@ -215,11 +215,14 @@ def baseline_parts_alone(original: Function) -> Function:
 QUALITY = "monitors.data_quality"
 NUMBERS, TEXTS = f"{QUALITY}.calibration:of_numbers", f"{QUALITY}.calibration:of_categories"
 BASELINE = f"{QUALITY}.comparison:QualityBaseline"
+GUARD = f"{QUALITY}.checks.guard"
 HISTORY = "reports.history.variation:History"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{BASELINE}.with_design_effects": returns_itself},
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
+    "distances of far numbers": {f"{GUARD}.numbers:chance_of_distances": returns(1.0)},
+    "largest share of a catalogue": {f"{GUARD}.values:compare_largest_shares": returns(None)},
     "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
     "clock": {f"{HISTORY}.clock": returns(({}, {}))},
     "volume": {f"{BASELINE}.with_volume": returns_itself},

@@ -14,7 +14,6 @@ from spark_model_monitor.monitors.data_quality.comparison import FeatureComparis
 from spark_model_monitor.monitors.data_quality.distributions import (
     BASELINE,
     GROWS,
-    PREVIOUS,
     RISING,
     FeatureDistribution,
     direction_of,
@@ -67,7 +66,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     reason = why_type_forbids(feature)
     if reason is not None:
         return Finding.not_judged(threshold, reason)
-    if feature.growth and not feature.against and PREVIOUS in feature.judged_references:
+    if feature.growth and not feature.against and feature.is_drift_calibrated:
         return Finding.not_judged(threshold, GROWS)
     if feature.calibration is not None and feature.rises and not feature.is_drift_requested:
         return Finding.not_judged(threshold, RISING)
