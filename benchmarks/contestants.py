@@ -216,13 +216,15 @@ QUALITY = "monitors.data_quality"
 NUMBERS, TEXTS = f"{QUALITY}.calibration:of_numbers", f"{QUALITY}.calibration:of_categories"
 BASELINE = f"{QUALITY}.comparison:QualityBaseline"
 GUARD = f"{QUALITY}.checks.guard"
+FAR_NUMBERS = f"{GUARD}.numbers:chance_of_distances"
+LARGEST_SHARE = f"{GUARD}.values:compare_largest_shares"
 HISTORY = "reports.history.variation:History"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{BASELINE}.with_design_effects": returns_itself},
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
-    "distances of far numbers": {f"{GUARD}.numbers:chance_of_distances": returns(1.0)},
-    "largest share of a catalogue": {f"{GUARD}.values:compare_largest_shares": returns(None)},
+    "distances of far numbers": {FAR_NUMBERS: returns(1.0)},
+    "largest share of a catalogue": {LARGEST_SHARE: returns(None)},
     "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
     "clock": {f"{HISTORY}.clock": returns(({}, {}))},
     "volume": {f"{BASELINE}.with_volume": returns_itself},

@@ -150,20 +150,25 @@ CAMPAIGNS = [f"c{number:04d}" for number in range(400)]
 
 def draw_campaigns(random, days, at_once=30):
     """Rows of campaigns that last twenty days, with shares that jump from day to day."""
-    first = np.array(days)[:, None] * at_once // 20
-    shares = [random.dirichlet(np.full(at_once, 8.0)) for _ in days]
-    indices = [random.choice(at_once, ROWS, p=share) for share in shares]
-    campaigns = np.array(CAMPAIGNS)[first + np.array(indices)]
+    numbers = []
+    for day in days:
+        share = random.dirichlet(np.full(at_once, 8.0))
+        first = day * at_once // 20
+        numbers.append(first + random.choice(at_once, ROWS, p=share))
+    names = np.array(CAMPAIGNS)
+    campaigns = names[np.array(numbers)]
     amounts = random.normal(size=campaigns.size)
     return pd.DataFrame({"product": campaigns.ravel(), "amount": amounts})
 
 
 def test_campaigns_come_and_go_and_one_with_a_third_of_the_rows_is_found():
     random = np.random.default_rng(8)
-    baseline = run_baseline(draw_campaigns(random, range(60)), DataQualityMonitor(), engine="local")
+    data = draw_campaigns(random, range(60))
+    baseline = run_baseline(data, DataQualityMonitor(), engine="local")
     window = draw_campaigns(random, [61])
     is_replaced = random.random(ROWS) < 0.33
-    too_frequent = window.assign(product=window["product"].mask(is_replaced, "c9999"))
+    too_frequent = window.copy()
+    too_frequent.loc[is_replaced, "product"] = "c9999"
 
     healthy = results(window, baseline)
     changed = results(too_frequent, baseline)
