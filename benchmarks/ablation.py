@@ -1,6 +1,7 @@
 """What does each part of the verdict earn? The product with one part off at a time, beside a z-test of thirty lines.
 
 python benchmarks/ablation.py [--laws NAME ...] [--parts NAME ...|none] [--seeds 1 2 ...] [--windows N | --months N] [--json FILE]
+python benchmarks/ablation.py --small-changes [--seeds 1 2 ...]    # how late small lasting changes are found
 python benchmarks/ablation.py --marks [--against FILE] [...]    # the whole product alone; exits 1 if a mark is missed
 
 A law (laws.py) draws the windows of a table in the order of time. The engine without Spark judges and remembers them, as
@@ -28,6 +29,7 @@ import numpy as np
 import pyarrow as pa
 from contestants import MONITOR, MONTH, PARTS, Product, ZTest, as_table, calibrate_z_test, concatenate
 from laws import (
+    A_FIFTH_TWICE,
     HALF_OF_THE_ROWS,
     LAWS,
     LONG_FAULTS,
@@ -35,17 +37,24 @@ from laws import (
     Columns,
     Draw,
     Law,
+    Random,
+    Values,
     estimate_unit,
     make_fault,
     select_faults,
+    stateless,
 )
 from scipy import stats
 
 from spark_model_monitor import run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
+from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS, REPEATED_ROWS
 
 WARM, TRIES = 16, 2  # windows before the first fault, and how often each fault is tried
 Z_TEST, WHOLE = "z-test", "whole"
+TARGETS = {
+    HALF_OF_THE_ROWS: NUMBER_OF_ROWS,
+    A_FIFTH_TWICE: REPEATED_ROWS,
+}  # features named by faults of the whole table
 
 
 # A run: all contestants see the same windows
@@ -103,7 +112,8 @@ def run_law(name: str, seed: int, parts: list[str], count: int) -> dict[str, Tal
     tried = np.linspace(min(WARM, count - 1), count - 1, tries).astype(int) + first
     for number in range(law.baseline, first + count):
         # Faults that begin with this window
-        for fault in (*select_faults(windows[number]["x"]), HALF_OF_THE_ROWS) if number in tried else ():
+        faults = (*select_faults(windows[number]["x"]), HALF_OF_THE_ROWS, *law.faults)
+        for fault in faults if number in tried else ():
             change = partial(change_window, windows, law, fault, unit, seed)
             for contestant, monitor in contestants.items():
                 delay = measure_delay(monitor.fork(), fault, change, number)
@@ -130,7 +140,7 @@ def change_window(windows: list[Columns], law: Law, fault: str, unit: float, see
 
 
 def measure_delay(monitor: Product | ZTest, fault: str, change: Callable[[int], Columns], first: int) -> Delay:
-    target = NUMBER_OF_ROWS if fault == HALF_OF_THE_ROWS else "x"
+    target = TARGETS.get(fault, "x")
     for number in range(first, first + LONG_FAULTS.get(fault, USUAL_FAULT)):
         if target in monitor.judge(change(number), number):
             return number - first + 1
@@ -262,6 +272,69 @@ def check_hundred_columns(seed: int) -> Iterator[bool]:
         yield print_mark(mark, alarms, "<= 3", alarms <= 3)
 
 
+STEPS, RAMPS = (0.1, 0.15, 0.25), (0.01, 0.03)  # standard deviations, in all and a window
+QUIET, LONGEST_DELAY, ROWS_OF_SMALL_CHANGES = 24, 60, 500
+
+
+def list_small_changes() -> dict[str, Values]:
+    """By how many standard deviations the windows since the beginning of a change are shifted."""
+    since = np.arange(1, LONGEST_DELAY + 1)
+    changes = {f"a step of {size} sd": np.full(LONGEST_DELAY, size) for size in STEPS}
+    for size in RAMPS:
+        changes[f"a ramp of {size} sd a window"] = size * since
+    return changes
+
+
+def print_small_changes(seeds: list[int]) -> None:
+    """How late small lasting changes of a column are found, after quiet windows."""
+    rows: dict[str, list[str]] = {}
+    for columns in (4, 12):
+        delays: dict[str, list[Delay]] = {}
+        for seed in seeds:
+            for change, delay in measure_small_changes(columns, seed).items():
+                delays.setdefault(change, []).append(delay)
+        for change, delays_of_change in delays.items():
+            count = sum(delay is not None for delay in delays_of_change)
+            *_, middle = describe_delays(delays_of_change)
+            rows.setdefault(change, []).extend((f"{count} of {len(delays_of_change)}", middle))
+    headings = ("found, 4 columns", "median delay", "found, 12 columns", "median delay")
+    print(f"| change | {' | '.join(headings)} |\n|{'---|' * 5}")
+    for change, cells in rows.items():
+        print(f"| {change} | {' | '.join(cells)} |")
+
+
+def measure_small_changes(columns: int, seed: int) -> dict[str, Delay]:
+    """The delay of each change, all of which begin at the same time in the first of so many columns."""
+    names = ["x", *(f"x{index}" for index in range(1, columns))]
+
+    def draw(random: Random, number: int, rows: int) -> Columns:
+        return {name: random.normal(size=rows) for name in names}
+
+    law = stateless(draw, rows=ROWS_OF_SMALL_CHANGES)
+    # Quiet windows
+    windows = law.windows(np.random.default_rng([seed, columns]))
+    product = Product(law, [*islice(windows, law.baseline)])
+    first = law.baseline + QUIET
+    for number in range(law.baseline, first):
+        product.judge(next(windows), number)
+        product.remember()
+    # Each change, in the same later windows
+    later = [*islice(windows, LONGEST_DELAY)]
+    delays = {}
+    for change, shifts in list_small_changes().items():
+        changed = [{**window, "x": window["x"] + shift} for window, shift in zip(later, shifts, strict=True)]
+        delays[change] = find_delay(product.fork(), changed, first)
+    return delays
+
+
+def find_delay(product: Product, windows: list[Columns], first: int) -> Delay:
+    for since, columns in enumerate(windows):
+        if "x" in product.judge(columns, first + since):
+            return since + 1
+        product.remember()
+    return None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--laws", nargs="+", choices=LAWS, default=[*LAWS], metavar="NAME", help="; ".join(LAWS))
@@ -271,10 +344,14 @@ def main() -> int:
     parser.add_argument("--windows", type=int, default=48, help="healthy windows of each law and seed")
     parser.add_argument("--months", type=float, help=f"their number in months of {MONTH}")
     parser.add_argument("--json", help="a file that gets all tallies, law by law")
+    parser.add_argument("--small-changes", action="store_true", help="print how late small lasting changes are found")
     parser.add_argument("--marks", action="store_true", help="judge the whole product by its marks")
     parser.add_argument("--against", metavar="FILE", help="with --marks: tallies of earlier, whose power is kept")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    if arguments.small_changes:
+        print_small_changes(arguments.seeds)
+        return 0
     parts = [] if arguments.marks else [part for part in arguments.parts if part != "none"]
     count = round(arguments.months * MONTH) if arguments.months else arguments.windows
     tallies: Tallies = {}

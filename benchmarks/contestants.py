@@ -188,7 +188,7 @@ class Product:
 
 Function: TypeAlias = Callable[..., Any]  # of the product, with any signature
 Replacement: TypeAlias = Callable[[Any], Any]  # from what is there to what shall be there
-Nothing: TypeAlias = dict[str, float] | tuple[dict[str, float], ...] | bool | None
+Nothing: TypeAlias = dict[str, float] | tuple[dict[str, float], ...] | float | bool | WindowDesignEffects | None
 
 
 def returns(value: Nothing) -> Replacement:
@@ -221,6 +221,9 @@ def baseline_parts_alone(original: Function) -> Function:
 QUALITY = "monitors.data_quality"
 NUMBERS, TEXTS = f"{QUALITY}.calibration:of_numbers", f"{QUALITY}.calibration:of_categories"
 BASELINE = f"{QUALITY}.quality_baseline:QualityBaseline"
+GUARD = f"{QUALITY}.checks.guard"
+FAR_NUMBERS = f"{GUARD}.numbers:chance_of_distances"
+LARGEST_SHARE = f"{GUARD}.values:compare_largest_shares"
 HISTORY = "reports.history.variation:History"
 CLOCK = f"{HISTORY}.clock"
 FIRST_DAYS = f"{QUALITY}.clock:may_be_an_hour"
@@ -230,6 +233,8 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{QUALITY}.monitor:window_design_effects": returns(WindowDesignEffects())},
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
+    "distances of far numbers": {FAR_NUMBERS: returns(1.0)},
+    "largest share of a catalogue": {LARGEST_SHARE: returns(None)},
     "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
     "clock": {CLOCK: returns(({}, {}))},
     "first days of a schedule": {FIRST_DAYS: returns(False)},

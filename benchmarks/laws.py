@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,7 +28,7 @@ class Law:
     """start: makes the function that draws windows. rows: the mean number of rows. traffic: its factor by a window's number.
     hours: from window to window. baseline: how many windows the baseline has. finish: what is done to a window after a fault.
     is_independent: whether rows are. time_column: of the rows. warm_up: windows that are judged before the first that counts.
-    effort: the share of the usual windows that is tried, for wide tables.
+    effort: the share of the usual windows that is tried, for wide tables. faults: names of more faults.
     """
 
     start: Callable[[Random], Draw]
@@ -40,6 +41,7 @@ class Law:
     time_column: str | None = None
     warm_up: int = 0
     effort: float = 1.0
+    faults: tuple[str, ...] = ()
 
     def windows(self, random: Random) -> Iterator[Columns]:
         """The windows without end, not yet finished."""
@@ -206,6 +208,31 @@ def catalogue(random: Random, comes: float, stays: float, stock: int) -> Draw:
     return window
 
 
+def campaigns(random: Random, at_once: int, jumps: float, *, has_times: bool) -> Draw:
+    """Campaigns that last twenty days, with shares that jump from day to day."""
+    begins = np.append(random.uniform(-20, 0, at_once), random.uniform(0, 2_000, 100 * at_once))
+    weights = random.lognormal(0, 0.5, len(begins))
+
+    def window(number: int, rows: int) -> Columns:
+        present = np.flatnonzero((begins <= number) & (begins > number - 20))
+        weights_of_day = weights[present] * random.lognormal(0, jumps, len(present))
+        campaign = random.choice(present, rows, p=weights_of_day / weights_of_day.sum())
+        names = np.array([f"c{index:05d}" for index in campaign], dtype=object)
+        columns = {"x": names, "amount": random.lognormal(size=rows)}
+        return {**columns, "seen": seconds(random, number, rows)} if has_times else columns
+
+    return window
+
+
+def retries(random: Random, number: int, rows: int) -> Columns:
+    """Rows of few columns, 2 to 10 % of which were sent twice."""
+    times = 1 + (random.random(rows) < random.uniform(0.02, 0.1))
+    row = np.repeat(np.arange(rows), times)[:rows]
+    columns = {"x": random.poisson(3, rows).astype(float), "shop": choose(random, CODES[:8], rows)}
+    columns |= {"age": random.normal(45, 15, rows).clip(18, 90).round(), "paid": random.random(rows) < 0.1}
+    return {name: values[row] for name, values in columns.items()}
+
+
 def wandering_mean(random: Random) -> Draw:
     """A mean that keeps nine tenths of its distance from window to window."""
     levels = [0.0]
@@ -283,7 +310,9 @@ LAWS: dict[str, Law] = {
     # Independent rows
     "normal": independent(lambda random, rows: random.normal(50, 10, rows)),
     "normal, 50 rows": independent(lambda random, rows: random.normal(50, 10, rows), rows=50, baseline=60),
-    "normal, 200 rows": independent(lambda random, rows: random.normal(50, 10, rows), rows=200, baseline=40),
+    "normal, 200 rows": independent(
+        lambda random, rows: random.normal(50, 10, rows), rows=200, baseline=40, faults=("two of -9,999",)
+    ),
     "normal, 5,000 rows": independent(lambda random, rows: random.normal(50, 10, rows), rows=5_000),
     "t(5)": independent(lambda random, rows: random.standard_t(5, rows)),
     "t(3)": independent(lambda random, rows: random.standard_t(3, rows)),
@@ -294,7 +323,13 @@ LAWS: dict[str, Law] = {
     "counts": independent(lambda random, rows: random.poisson(3, rows).astype(float)),
     "overdispersed counts": independent(lambda random, rows: random.negative_binomial(0.5, 0.1, rows).astype(float)),
     "zeros and amounts": independent(lambda random, rows: random.lognormal(3, 1, rows) * (random.random(rows) < 0.2)),
-    "flag": independent(lambda random, rows: (random.random(rows) < 0.1).astype(float)),
+    "flag": independent(lambda random, rows: (random.random(rows) < 0.1).astype(float), faults=("became 0",)),
+    "ages": independent(
+        lambda random, rows: random.normal(42, 15, rows).clip(0, 89).round(),
+        rows=2_000,
+        faults=("five of 900", "five of -1", "three of 900, two of -1", "five infinities"),
+    ),
+    "Pareto .8": independent(lambda random, rows: random.pareto(0.8, rows)),
     "1 % nulls": independent(lambda random, rows: lose(random, random.normal(size=rows), 0.01)),
     "30 % nulls, 200 rows": independent(lambda random, rows: lose(random, random.normal(size=rows), 0.3), rows=200),
     "rounding": independent(lambda random, rows: random.choice([0.3, 0.1 + 0.2], rows)),
@@ -332,6 +367,7 @@ LAWS: dict[str, Law] = {
         partial(catalogue, comes=11, stays=30, stock=330), rows=2_000, baseline=60, time_column="seen"
     ),
     "campaigns": Law(partial(catalogue, comes=1, stays=30, stock=30), baseline=60, time_column="seen"),
+    "retries": stateless(retries, rows=2_000, baseline=5, faults=("a fifth twice",)),
     # Windows that follow the calendar
     "hours": hourly(hours),
     "first week of hours": first_week(changing(hours)),
@@ -355,6 +391,12 @@ LAWS: dict[str, Law] = {
     ),
 }
 
+for at_once, (how, jumps), has_times in product((10, 30, 100), {"stay": 0.0, "jump": 0.5}.items(), (True, False)):
+    name = f"{at_once} campaigns, shares {how}{'' if has_times else ', no times'}"
+    draw_campaigns = partial(campaigns, at_once=at_once, jumps=jumps, has_times=has_times)
+    time_column = "seen" if has_times else None
+    LAWS[name] = Law(draw_campaigns, baseline=60, time_column=time_column, faults=("one campaign with 30 %",))
+
 
 # Faults: what becomes of the values of x. unit: the standard deviation of a normal distribution with the same quartiles.
 
@@ -362,6 +404,7 @@ LAWS: dict[str, Law] = {
 Fault: TypeAlias = Callable[[Random, Values, float], Values]
 NEW_NUMBER, NEW_TEXT = -999.0, "new"
 HALF_OF_THE_ROWS = "half of the rows"  # a fault of the whole table
+A_FIFTH_TWICE = "a fifth twice"  # another one
 LONG_FAULTS = {"step of .15 sd": 16}  # windows until a fault ends that isn't found
 USUAL_FAULT = 4
 
@@ -418,6 +461,33 @@ FAULTS_OF_TEXTS: dict[str, Fault] = {
 }
 
 
+def put_some(random: Random, values: Values, placed: Sequence[float]) -> Values:
+    """The values with these in place of others."""
+    changed = values.copy()
+    rows = random.choice(len(values), len(placed), replace=False)
+    changed[rows] = placed
+    return changed
+
+
+IMPOSSIBLE_VALUES = {
+    "five of 900": [900.0] * 5,
+    "five of -1": [-1.0] * 5,
+    "three of 900, two of -1": [900.0, 900.0, 900.0, -1.0, -1.0],
+    "five infinities": [np.inf] * 5,
+    "two of -9,999": [-9_999.0] * 2,
+}
+NEW_CAMPAIGN = "c99999"
+
+
+def repeat_fifth(random: Random, columns: Columns) -> Columns:
+    """The columns with copies of other rows in place of a fifth of the rows."""
+    rows = len(columns["x"])
+    first = rows * 4 // 5
+    copies = random.choice(first, rows - first, replace=False)
+    row = np.append(np.arange(first), copies)
+    return {name: values[row] for name, values in columns.items()}
+
+
 def select_faults(values: Values) -> dict[str, Fault]:
     return FAULTS_OF_TEXTS if values.dtype == object else FAULTS_OF_NUMBERS
 
@@ -433,4 +503,15 @@ def make_fault(random: Random, columns: Columns, fault: str, unit: float) -> Col
     if fault == HALF_OF_THE_ROWS:
         rows = random.random(len(columns["x"])) < 0.5
         return {name: values[rows] for name, values in columns.items()}
-    return {**columns, "x": select_faults(columns["x"])[fault](random, columns["x"], unit)}
+    if fault == A_FIFTH_TWICE:
+        return repeat_fifth(random, columns)
+    x = columns["x"]
+    if fault in IMPOSSIBLE_VALUES:
+        x = put_some(random, x, IMPOSSIBLE_VALUES[fault])
+    elif fault == "became 0":
+        x = np.zeros(len(x))
+    elif fault == "one campaign with 30 %":
+        x = replace_some(random, x, 0.3, NEW_CAMPAIGN)
+    else:
+        x = select_faults(x)[fault](random, x, unit)
+    return {**columns, "x": x}

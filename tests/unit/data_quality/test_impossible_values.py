@@ -18,7 +18,7 @@ def find_violated(random, baseline_values, values):
     window = draw_table(random, len(values), values)
     monitored = run_baseline(baseline, DataQualityMonitor(find_causes=False), engine="local")
     findings = run_monitoring(window, DataQualityMonitor(find_causes=False), monitored, engine="local")
-    return {result.feature for result in findings.results if result.is_violation}
+    return {finding.feature for finding in findings.results if finding.is_violation}
 
 
 def draw_ages(random, rows):

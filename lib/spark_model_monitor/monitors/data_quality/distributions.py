@@ -365,7 +365,9 @@ OUTCOME = "outcome"  # the member of what a window leaves
 CHANGED, CANNOT_TELL, UNCHANGED, ACCEPTED = "changed", "cannot tell", "unchanged", "accepted"
 """What became of a feature in a window; accepted: a person said that the change was fine."""
 
-GROWS = "its values grew in number along the baseline's rows, so that earlier windows are what it is compared with"
+GROWS = (
+    "its values came and went, or grew in number, along the baseline's rows: their numbers and largest share are judged"
+)
 LOOKS_SORTED = "the rows look sorted by this column"
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
@@ -484,6 +486,7 @@ def _look_into(
         found |= cut.score_frequent_values()
         if begun is not None:
             found["beyond"] = begun[np.argsort(order)]
+            found["far"] = parts.counts(place).max(axis=1) / sizes[place]
         past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
 
 

@@ -363,7 +363,8 @@ def _relation(what: Mapping[str, Any], before: Sequence[int], now: Sequence[int]
     evidence = of_share("share of rows that break it", (b, n), (w, m), is_kind=True)
     if evidence is None:
         return Finding.not_judged(None, "no row is about it")
-    finding = evidence.judged(calibration, BETWEEN)
+    evidence.family = BETWEEN
+    finding = evidence.judged(calibration)
     held = SIGNS[what["kind"]].format(*what["columns"])
     return finding.but(change=held if finding.status is CheckStatus.VIOLATED else None)
 

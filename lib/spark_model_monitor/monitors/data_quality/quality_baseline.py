@@ -215,6 +215,9 @@ class QualityBaseline(StoredBaseline):
                     else of_window(before, now[feature])
                 )
                 if raw is not None:
+                    counts = now[feature].categories
+                    if reference == BASELINE and counts and self.grows(feature):
+                        raw = {**raw, "far": max(counts.values()) / now[feature].present}
                     statistics.append((reference, feature, {**raw, **verdict_on(feature, reference)}))
 
         # The number of rows, and the newest one

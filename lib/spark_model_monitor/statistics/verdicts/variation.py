@@ -706,14 +706,18 @@ def group_size(past: Raw) -> float:
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
 FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts in which values begin that rarely do in random order
+FEWEST_LASTING = (
+    2  # values that come and go, before, in and after every part; rows sorted by a column have none at some part
+)
 
 
 def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     """The number of values that first occur in each part, NaN in the first half of the parts; None if the parts may be
     in random order, so that a new value is just one not seen before.
 
-    there: whether each part has each value, shape (parts, values), parts in order. may_end: whether values may
-    disappear as others appear; if not, they have to begin late by more than they end early.
+    there: whether each part has each value, shape (parts, values), parts in order. may_end: whether values surely may
+    disappear as others appear. Else they may if they overlap all along the parts, as they don't where rows are sorted by them;
+    or they have to begin late by more than they end early.
     Source: D4.20.
     """
     parts = len(there)
@@ -724,6 +728,10 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     if not variance:
         return None
     begin, end = (float((scores[at, counts] - means[counts]).sum()) / math.sqrt(variance) for at in (first, last))
+    comes_and_goes = tails[first + last, counts] <= RARELY  # the chance that all its parts are so close together
+    inner = np.arange(1, parts - 1)[:, None]
+    lasting = ((first < inner) & (inner < parts - 1 - last) & comes_and_goes).sum(axis=1)
+    may_end = may_end or lasting.min() >= FEWEST_LASTING
     begun = np.bincount(first, minlength=parts).astype(float)
     late = np.unique(first[tails[first, counts] <= RARELY])
     if begin - (0.0 if may_end else max(end, 0.0)) < GROWS or len(late) < FEWEST_BEGINNINGS:

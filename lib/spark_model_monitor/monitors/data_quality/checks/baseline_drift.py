@@ -14,7 +14,6 @@ from spark_model_monitor.monitors.data_quality.comparison import FeatureComparis
 from spark_model_monitor.monitors.data_quality.distributions import (
     BASELINE,
     GROWS,
-    PREVIOUS,
     RISING,
     FeatureDistribution,
     direction_of,
@@ -68,7 +67,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     if reason is not None:
         return Finding.not_judged(threshold, reason)
     in_baseline = feature.known
-    if in_baseline.growth and not feature.against and PREVIOUS in in_baseline.judged_references:
+    if in_baseline.growth and not feature.against and in_baseline.is_drift_calibrated:
         return Finding.not_judged(threshold, GROWS)
     if feature.calibration is not None and in_baseline.rises and not in_baseline.is_drift_requested:
         return Finding.not_judged(threshold, RISING)

@@ -84,7 +84,7 @@ class Evidence:
 
     p: for independent rows. grouped_p: for groups of rows. is_large: whether the change is relevant. is_alien: whether no group
     of healthy rows would look so, and rows count singly. share: for a share, the baseline's count, and the alien part of a
-    window; None for a mean. reason: why there is no verdict; None if there is one.
+    window; None for a mean. reason: why there is no verdict; None if there is one. family: whose level it has.
     """
 
     what: str
@@ -98,12 +98,13 @@ class Evidence:
     is_alien: bool = False
     share: tuple[int, float] | None = None
     reason: str | None = None
+    family: str = CONTENTS
 
-    def judged(self, calibration: Calibration, family: str = CONTENTS) -> Finding:
+    def judged(self, calibration: Calibration) -> Finding:
         """The verdict at the level of the family's tests."""
         if self.reason is not None:
             return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.what, reason=self.reason)
-        level, tests = calibration.share_of(family)
+        level, tests = calibration.share_of(self.family)
         counts_as_is = calibration.rows_are_independent or self.is_alien
         p = self.p if counts_as_is else max(self.p, self.grouped_p)
         found = None

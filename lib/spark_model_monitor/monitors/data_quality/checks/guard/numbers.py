@@ -109,14 +109,13 @@ def chance_of_distances(before: FeatureProfile, current: FeatureProfile, count: 
     """
     sketch = before.kll
     middle = sketch.quantile(0.5) if sketch is not None else 0.0
-    expected = _furthest_distances(before, middle)
-    now = _furthest_distances(current, middle)[-count:]
-    if not len(expected) or not len(now) or now[0] <= expected[-1]:
+    baseline = _furthest_distances(before, middle)
+    furthest = _furthest_distances(current, middle)[-count:]
+    if not len(baseline) or not len(furthest) or furthest[0] <= baseline[-1]:
         return 1.0
-    # The tail's exponent, at least
-    mean_log = float(np.log(expected / expected[0]).mean())
-    exponent = (1 - 2 / math.sqrt(len(expected))) / max(mean_log, 1 / STEEPEST_TAIL)
-    return math.pow(now[0] / expected[-1], -exponent * len(now))
+    mean_log = float(np.log(baseline / baseline[0]).mean())
+    exponent = max(0.0, 1 - 2 / math.sqrt(len(baseline))) / max(mean_log, 1 / STEEPEST_TAIL)
+    return math.pow(furthest[0] / baseline[-1], -exponent * len(furthest))
 
 
 def _furthest_distances(feature: FeatureProfile, middle: float) -> Values:

@@ -18,12 +18,15 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
 )
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE, PREVIOUS, growth_of, new_values
+from spark_model_monitor.monitors.data_quality.documents import DRIFT
 from spark_model_monitor.statistics.date_columns import recognise_dates
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.profile import once
 from spark_model_monitor.statistics.states.surplus import LARGEST_RATIO, MOST_BY_NATURE, estimate_surplus_rows
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
+from spark_model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
 UNIQUE, LEAST_DROP = 0.9, 0.2
@@ -31,6 +34,7 @@ ESTIMATED = 0.05  # relative standard deviation of an estimated number of distin
 ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
 MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
 CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
+EULER = 0.5772  # the mean of the standard law of the largest of many
 SELDOM = 0.05  # the probability that counts of independent new values vary so much
 
 
@@ -98,7 +102,8 @@ def _most_frequent(feature: FeatureProfile) -> int:
 
 @GUARDS.register("frequent_value_check", needs=Frequencies)
 def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """No single text has a larger share than in the baseline; for columns whose drift is not judged.
+    """No single text has a larger share than in the baseline; for columns whose drift is not judged. Of a text that gets new
+    values, the largest share of a value is as in the baseline's parts and earlier windows.
 
     Above 4,096 values, only bounds are known: the window's share is at least the observed share, the baseline's at most.
     Source: D4.9.
@@ -108,6 +113,9 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
         return None
     if old is None or new is None or not old.total or not new.counts:
         return None
+    if feature.known.growth and new.exact:
+        past = feature.known.past(BASELINE)
+        return None if past is None else compare_largest_shares(feature, past["far"], new)
     if old.exact and new.exact and feature.settings.perform_comparison:
         return None
     most = max(new.counts, key=lambda value: new.counts[value] - _at_most(old, value) * new.total / old.total)
@@ -119,6 +127,36 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     tried = 1 / LEAST_EFFECT  # texts that may have so large a share
     is_large = found.observed - found.expected >= LEAST_EFFECT
     return replace(found, p=found.p * tried, grouped_p=found.grouped_p * tried, is_large=is_large, share=None)
+
+
+def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> Evidence | None:
+    """The largest share of a value in the window, compared with those in parts of the baseline and in earlier windows,
+    whichever values these were. In place of the column's drift, whose level it has.
+
+    Model: its logit is normal, or has the law of the largest of many where the value is none of the few new ones.
+    Source: D4.20; Gumbel 1958, "Statistics of extremes".
+    """
+    largest = largest[~np.isnan(largest)]
+    windows = len(largest)
+    if windows < FEWEST_WINDOWS:
+        return None
+    value = max(new.counts, key=new.counts.__getitem__)
+    share = new.counts[value] / new.total
+    half_a_row = 0.5 / new.total
+    shares = np.append(largest, share).clip(half_a_row, 1 - half_a_row)
+    logits = np.log(shares / (1 - shares))
+    deviation = max(float(logits[:-1].std(ddof=1)) * math.sqrt(1 + 1 / windows), half_a_row)
+    score = float(logits[-1] - logits[:-1].mean()) / deviation
+    p = student_above(score, windows - 1)
+    new_ones = new_values(feature.now, feature.baseline, feature.known.references.get(PREVIOUS))
+    if value in new_ones:  # which is the largest one as seldom as new ones are
+        p *= len(new_ones) / len(new.counts)
+    else:
+        p = max(p, -math.expm1(-math.exp(-math.pi / math.sqrt(6) * score - EULER)))
+    expected = float(largest.mean())
+    is_large = share - expected >= LEAST_EFFECT
+    n = feature.baseline.present
+    return Evidence("share of one text", share, expected, n, new.total, p, p, is_large, True, family=DRIFT)
 
 
 def _at_most(frequencies: Frequencies, value: str) -> int:
@@ -221,7 +259,11 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
     new, rows = np.concatenate((of_parts, of_windows)), np.concatenate((rows_of_parts, rows_of_windows))
     earlier = feature.known.references.get(PREVIOUS)
     new_ones = new_values(feature.now, feature.baseline, earlier)
-    is_known = earlier is not None or 2 * sum(counts.counts[value] for value in new_ones) > counts.total
+    values_now, values_before = len(counts.counts), _different(before)
+    are_most_new = 2 * sum(counts.counts[value] for value in new_ones) > counts.total and 2 * values_now > values_before
+    is_known = (
+        earlier is not None or are_most_new
+    )  # unless values come and go, so that a window has few of the baseline's
     found, since = len(new_ones), 0 if is_known else before.num_present
     expected = rows * (new.sum() / rows.sum())
     squares = float(((new - expected) ** 2 / expected).sum()) if new.any() else 0.0
