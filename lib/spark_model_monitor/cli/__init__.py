@@ -8,6 +8,7 @@ import argparse
 import inspect
 import os
 import re
+import resource
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,15 @@ from spark_model_monitor.stopping import Stopped, ended_by_signals, reason_to_en
 
 import_all(verbs)
 
+FAILED = 255  # the exit status of what has none of its own
+
+LEAST_MEMORY_BYTES = 450_000_000  # of addresses; with fewer, the libraries can't be loaded, or never come back
+
+OUT_OF_MEMORY = (
+    "Error: memory: this process may not take what it needs; raise its limit (ulimit -v, or the container's) to at least "
+    "500 MB\n"
+)
+
 HEADINGS = ("run", "look", "decide", "keep", "move over", "begin")  # the groups of commands, as --help lists them
 
 
@@ -34,8 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None and "pydantic" not in sys.modules:
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    with ended_by_signals():
-        return _run(words)
+    try:
+        _require_memory(words)
+        with ended_by_signals():
+            return _run(words)
+    except MemoryError:  # also where there is not even enough to report it
+        sys.stderr.write(OUT_OF_MEMORY)
+        return FAILED
+
+
+def _require_memory(words: Sequence[str]) -> None:
+    """Raises MemoryError if the process's limit leaves too little for any command."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    needs_libraries = not {"--version", "--help", "-h"} & set(words)
+    if needs_libraries and limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY_BYTES:
+        raise MemoryError
 
 
 def _run(words: Sequence[str]) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,9 @@ from pydantic import BeforeValidator, Field, Strict, TypeAdapter, create_model
 from spark_model_monitor.documents.document import Count, Document, Expected, Flag, Name, Number, Share, StrictSection
 from spark_model_monitor.documents.row_rules import BadRule, rule_of
 from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+
+if TYPE_CHECKING:
+    from yaml import Node
 
 
 class Severity(Enum):
@@ -263,6 +267,25 @@ def expectations_of(content: bytes | str, where: str) -> Expectations:
     return Expectations.from_json(content, where)
 
 
+MOST_YAML_CHARACTERS = 2**24
+
+
+def _expanded_size(node: Node, sizes: dict[int, float]) -> float:
+    """The characters of a YAML node with its aliases replaced; infinite for one that contains itself.
+
+    sizes: of nodes that were counted, by identity. Each is counted once, however many aliases it has.
+    """
+    if id(node) not in sizes:
+        sizes[id(node)] = math.inf  # until it is known: only a node within itself is asked for meanwhile
+        children = node.value
+        if isinstance(children, str):
+            sizes[id(node)] = len(children) + 1
+        else:
+            pairs = [child if isinstance(child, tuple) else (child,) for child in children]
+            sizes[id(node)] = 1 + sum(_expanded_size(child, sizes) for pair in pairs for child in pair)
+    return sizes[id(node)]
+
+
 def json_of_yaml(content: bytes | str, where: str) -> str:
     """The content as JSON. Raises BadDocument for a repeated member or bad YAML, MissingDependency without PyYAML."""
     how = "pip install 'spark-model-monitor[yaml]', or write it as JSON"
@@ -273,20 +296,33 @@ def json_of_yaml(content: bytes | str, where: str) -> str:
         """Refuses repeated names, which YAML's own loader accepts."""
 
     def members(loader: Any, node: Any) -> dict[str, Any]:
-        names = [loader.construct_object(name) for name, _ in node.value]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise BadDocument(f"{where}: the member {json.dumps(str(twice))} stands twice; keep one of them")
-        values = [loader.construct_object(value, deep=True) for _, value in node.value]
-        return dict(zip(map(str, names), values, strict=True))
+        by_name: dict[str, Any] = {}
+        for name_node, value_node in node.value:
+            name = str(loader.construct_object(name_node, deep=True))
+            if name in by_name:
+                raise BadDocument(f"{where}: the member {json.dumps(name)} stands twice; keep one of them")
+            by_name[name] = loader.construct_object(value_node, deep=True)
+        return by_name
 
     Loader.add_constructor("tag:yaml.org,2002:map", members)
     try:
+        loader = Loader(content)
+        node = loader.get_single_node()
+        if node is not None and _expanded_size(node, {}) > MOST_YAML_CHARACTERS:
+            raise BadDocument(
+                f"{where}: has more than {MOST_YAML_CHARACTERS:,} characters once its aliases are replaced; write what they "
+                "stand for fewer times"
+            )
         return json.dumps(
-            yaml.load(content, Loader),
+            None if node is None else loader.construct_document(node),
             default=lambda value: value.isoformat() if isinstance(value, date) else repr(value),
         )
-    except (yaml.YAMLError, RecursionError) as fault:
+    except (
+        yaml.YAMLError,
+        RecursionError,
+        ValueError,
+        OverflowError,
+    ) as fault:  # also from impossible dates and numbers
         mark = getattr(fault, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise BadDocument(f"{where}: {place}is no YAML; correct it there, or write JSON") from None

@@ -149,6 +149,24 @@ def test_an_interrupted_job_never_ends_with_success(error, status):
     assert failure_of(error).exit_status == status
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(12, "Cannot allocate memory"),
+        ImportError("lib.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+    ],
+)
+def test_too_little_memory_is_a_sentence_whoever_notices(error):
+    wrapped = BadInput("can't be read")
+    wrapped.__cause__ = error
+    for fault in (error, wrapped):
+        failure = failure_of(fault)
+        assert (failure.exit_status, failure.is_expected) == (255, True)
+        assert failure.reason.startswith("this process ran out of memory; raise its limit (ulimit -v")
+
+
 @pytest.mark.parametrize(("interruption", "status"), [(Stopped(143), 143), (KeyboardInterrupt(), 130)])
 def test_a_signal_that_comes_while_python_joins_a_thread_is_still_one(interruption, status):
     """`Thread.join` of Python 3.10 to 3.12 lets go of a lock that isn't its own then, and may raise AssertionError."""

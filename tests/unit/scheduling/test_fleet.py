@@ -106,6 +106,28 @@ def test_a_file_of_yaml_says_the_same(watch):
     assert watch.fleet().entries[0].plan.entry.tags == ("eu", "cards")
 
 
+ALIASES = "\n".join(f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 10)}]" for number in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param(
+            f"a0: &a0 [lol]\n{ALIASES}", "has more than 16,777,216 characters once its aliases", id="of aliases"
+        ),
+        pytest.param("entries: &a [*a]", "has more than 16,777,216 characters once its aliases", id="of itself"),
+        pytest.param("entries: 2024-13-45", "is no YAML; correct it there", id="impossible date"),
+        pytest.param(f"entries: {'9' * 5000}", "is no YAML; correct it there", id="impossible number"),
+    ],
+)
+def test_yaml_that_is_much_larger_than_it_looks_is_a_sentence(watch, text, sentence):
+    pytest.importorskip("yaml")
+    watch.file = watch.folder / "fleet.yaml"
+    watch.file.write_text(text)
+    with pytest.raises(BadDocument, match=sentence):
+        watch.fleet()
+
+
 def capture(model=None, **metadata):
     """A line of a capture file; model: its targetModel, None without one."""
     named = {} if model is None else {"targetModel": model}

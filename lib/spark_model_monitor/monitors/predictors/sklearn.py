@@ -10,6 +10,7 @@ import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors.model_files import require_small_archive
 from spark_model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
 
 SKOPS, PICKLES = (".skops",), (".pkl", ".pickle", ".joblib")
@@ -104,6 +105,7 @@ def _tree(estimator: Any, scale: float, classes: int = 0) -> Tree:
 def opened(model: Model) -> Any:
     from skops import io as skops
 
+    require_small_archive(model.name, model.content)
     unknown = set(skops.get_untrusted_types(data=model.content)) - TRUSTED - set(model.trusted)
     if unknown:
         names = sorted(unknown)

@@ -12,6 +12,7 @@ import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors.model_files import require_shallow_json, require_small_member
 from spark_model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
 
 MEMBER = "xgboost-model"  # the model's name in the archive of the service's container
@@ -34,6 +35,7 @@ def of_xgboost(model: Model) -> Predict:
     booster, content = xgboost.Booster(), _unpacked(model)
     if not content:  # on which xgboost 3 ends the process
         raise BadConfiguration(f"the model {model.name} is empty; save it again")
+    require_shallow_json(model.name, content)
     try:
         booster.load_model(bytearray(content))
     except xgboost.core.XGBoostError as error:
@@ -83,5 +85,7 @@ def _unpacked(model: Model) -> bytes:
         for member in archive:
             file = archive.extractfile(member)
             if file is not None and member.name.rpartition("/")[2].startswith(MEMBER):
+                packed_bytes = len(model.content)
+                require_small_member(model.name, member.size, packed_bytes)
                 return file.read()
     raise BadConfiguration(f"{model.name}: the archive has no file {MEMBER}; write the model's own file")

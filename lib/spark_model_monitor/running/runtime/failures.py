@@ -5,6 +5,7 @@ Exception texts may repeat values of the data. Failures between a driver and its
 
 from __future__ import annotations
 
+import errno
 import re
 import traceback
 from collections.abc import Iterator, Mapping
@@ -192,6 +193,8 @@ def failure_of(error: BaseException) -> Failure:
             return _of_exit(cause)
     if isinstance(error, SystemExit):
         return _of_exit(error)
+    if any(map(_is_out_of_memory, _causes(error))):
+        return Failure(OUT_OF_MEMORY, ExitStatus.FAILED, is_expected=True)
     for cause in _causes(error):
         if isinstance(cause, MonitorError):
             return Failure(str(cause), cause.exit_status, is_expected=True)
@@ -204,6 +207,22 @@ def failure_of(error: BaseException) -> Failure:
     if known is not None:
         return Failure(known, ExitStatus.FAILED, is_expected=True)
     return Failure(_unknown(error, text), ExitStatus.FAILED, is_expected=False)
+
+
+OUT_OF_MEMORY = (
+    "this process ran out of memory; raise its limit (ulimit -v, or the container's), or refuse long lines with a smaller "
+    "--max-record-size"
+)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether the system refused memory: to Python, to a library that was loaded, or to a new thread."""
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    text = str(error)
+    if isinstance(error, ImportError):
+        return "Cannot allocate memory" in text or "failed to map segment" in text
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and text == "can't start new thread")
 
 
 def _of_exit(error: SystemExit) -> Failure:

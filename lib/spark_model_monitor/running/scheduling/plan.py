@@ -31,6 +31,7 @@ MIDNIGHT = Clock("0 0 * * *")  # for an entry without times: the service then pi
 
 DEFAULT_PERIOD = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)
+YEARS_OF_RUNS = range(1970, 3000)  # so that offsets from a run's time are times as well
 
 A_MONTH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a start date for counting the runs of a month
 BUDGET_OF_A_RUN = "run_budget"
@@ -292,8 +293,8 @@ def _offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta,
 
 def _time(text: str | None, where: str) -> datetime | None:
     time = None if text is None else parse_time(text)
-    if text is not None and time is None:
-        raise BadConfiguration(f"{where} is {text!r}; it has to be a time, such as 2026-01-31T22:00:00Z")
+    if text is not None and (time is None or time.year not in YEARS_OF_RUNS):
+        raise BadConfiguration(f"{where} is {text!r}; it has to be a time since 1970, such as 2026-01-31T22:00:00Z")
     return time
 
 
