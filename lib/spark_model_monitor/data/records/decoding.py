@@ -292,15 +292,24 @@ def _flat(item: JsonObject, outer: str = "", *, opens_arrays: bool) -> Iterator[
         if isinstance(value, JsonObject):
             yield from _flat(value, f"{outer}{key}.", opens_arrays=opens_arrays)
         elif opens_arrays and key and _are_numbers(value):
-            for position, number in enumerate(value):
-                yield f"{outer}{key}.{position}", text_or_none(number)
+            yield from _number_cells(value, f"{outer}{key}")
         else:
             yield outer + key, None if value is None else json_text(_plain(value) if type(value) is list else value)
 
 
 def _are_numbers(value: JsonValue) -> bool:
-    """Whether a value is an array of numbers, booleans and null."""
-    return type(value) is list and bool(value) and all(isinstance(number, (int, float, type(None))) for number in value)
+    """Whether a value is an array of numbers, booleans and null, or of such arrays."""
+    if type(value) is not list or not value:
+        return False
+    return all(isinstance(inner, (int, float, type(None))) or _are_numbers(inner) for inner in value)
+
+
+def _number_cells(values: Sequence[JsonValue], name: str) -> Iterator[tuple[str, str | None]]:
+    for position, value in enumerate(values):
+        if type(value) is list:
+            yield from _number_cells(value, f"{name}.{position}")
+        else:
+            yield f"{name}.{position}", text_or_none(value)
 
 
 def _plain(value: Any) -> Any:
