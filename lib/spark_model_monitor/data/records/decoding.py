@@ -256,6 +256,8 @@ def _opened_rows(item: Any) -> list[Any]:
     """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
     members are columns; else the row itself."""
     if isinstance(item, JsonObject):
+        if not any(isinstance(value, list) for _, value in item):
+            return [item]  # a flat object, as most are
         try:
             rows = rows_of_protocol(item)
         except ValueError:
@@ -418,7 +420,7 @@ def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decode
     opens = {"with_arrays": not reading.exact_keys, "opens_members": not reading.exact_keys}
     objects = [json_rows(half.data, **opens) if half.encoding == JSON else None for half in present]
     members = [value for side in objects for item in side or () for _, value in item]
-    if not reading.flatten_json and any(_is_nested(value, reading) for value in members):
+    if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
         raise RecordRefused(Refusal.NESTED_JSON)
     sides: list[list[Entries]] = [
         [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]
