@@ -111,7 +111,7 @@ def test_many_json_records_whose_answers_are_a_table_by_its_columns(read, golden
 def test_merged_records_of_endpoint_and_transform(read, golden, tmp_path, spark):
     for name, half, columns in (
         ("endpoint-csv", "endpointInput", 59),
-        ("batch-transform-jsonlines", "batchTransformOutput", 3),
+        ("batch-transform-jsonlines", "batchTransformOutput", 16),
     ):
         record = json.loads((golden / "schema-examples" / f"merged-record.{name}.json").read_text())
         folder = tmp_path / name

@@ -147,7 +147,9 @@ def test_without_a_baseline_csv_columns_are_called_by_their_position(read):
 
 
 def test_nested_json_is_refused_unless_it_may_be_flattened(read):
-    record = captured('{"who": {"age": 7, "home": {"city": "Bern"}}, "x": [1, 2]}', '{"p": 3}', encoding="JSON")
+    request_json = '{"who": {"age": 7, "home": {"city": "Bern"}}, "x": [1, 2]}'
+    answer = '{"p": 3}'
+    record = captured(request_json, answer, encoding="JSON")
     _, ledger, _ = account(read([record]))
     flat = read([record], names=None, flatten_json=True)
 

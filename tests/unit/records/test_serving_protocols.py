@@ -103,8 +103,15 @@ def test_the_service_reads_flat_objects_alone():
         (False, ("id", "x", "tags"), ("7", "[1.5,null]", '["u"]')),
     ],
 )
-def test_arrays_within_a_row_are_columns_or_texts(opens_arrays, keys, cells):
-    payload = {"id": 7, "x": [1.5, None], "tags": ["u"]}
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_arrays_within_a_row_are_columns_or_texts(opens_arrays, keys, cells, depth):
+    array = [1.5, None]
+    for _ in range(depth):
+        array = [array]
+    payload = {"id": 7, "x": array, "tags": ["u"]}
+    keys = tuple(key.replace("x.", "x." + "0." * depth) for key in keys)
+    brackets = "[" * depth
+    cells = tuple(cell and cell.replace("[1.5,null]", f"{brackets}[1.5,null]" + "]" * depth) for cell in cells)
     record = decode_request(payload, flatten_json=True, opens_arrays=opens_arrays)
 
     assert decode_request(payload).reason is Refusal.NESTED_JSON

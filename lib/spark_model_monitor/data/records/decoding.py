@@ -264,6 +264,8 @@ def _opened_rows(item: Any) -> list[Any]:
     """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
     members are columns; else the row itself."""
     if isinstance(item, JsonObject):
+        if not any(isinstance(value, list) for _, value in item):
+            return [item]  # a flat object, as most are
         try:
             rows = rows_of_protocol(item)
         except ValueError:
@@ -300,15 +302,24 @@ def _flat(item: JsonObject, outer: str = "", *, opens_arrays: bool) -> Iterator[
         if isinstance(value, JsonObject):
             yield from _flat(value, f"{outer}{key}.", opens_arrays=opens_arrays)
         elif opens_arrays and key and _are_numbers(value):
-            for position, number in enumerate(value):
-                yield f"{outer}{key}.{position}", text_or_none(number)
+            yield from _number_cells(value, f"{outer}{key}")
         else:
             yield outer + key, None if value is None else json_text(_plain(value) if type(value) is list else value)
 
 
 def _are_numbers(value: JsonValue) -> bool:
-    """Whether a value is an array of numbers, booleans and null."""
-    return type(value) is list and bool(value) and all(isinstance(number, (int, float, type(None))) for number in value)
+    """Whether a value is an array of numbers, booleans and null, or of such arrays."""
+    if type(value) is not list or not value:
+        return False
+    return all(isinstance(inner, (int, float, type(None))) or _are_numbers(inner) for inner in value)
+
+
+def _number_cells(values: Sequence[JsonValue], name: str) -> Iterator[tuple[str, str | None]]:
+    for position, value in enumerate(values):
+        if type(value) is list:
+            yield from _number_cells(value, f"{name}.{position}")
+        else:
+            yield f"{name}.{position}", text_or_none(value)
 
 
 def _plain(value: Any) -> Any:
@@ -426,7 +437,7 @@ def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decode
     opens = {"with_arrays": not reading.exact_keys, "opens_members": not reading.exact_keys}
     objects = [json_rows(half.data, **opens) if half.encoding == JSON else None for half in present]
     members = [value for side in objects for item in side or () for _, value in item]
-    if not reading.flatten_json and any(_is_nested(value, reading) for value in members):
+    if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
         raise RecordRefused(Refusal.NESTED_JSON)
     sides: list[list[Entries]] = [
         [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]

@@ -478,7 +478,7 @@ class JobConfig(BaseModel):
     )
     """Treat text such as 1e-5 as a number."""
 
-    missing_values: kinds.Names = _of_analysis("TEXTS", initial=(), remembered=True)
+    missing_values: kinds.Names = _of_columns("TEXTS", initial=(), remembered=True)
     """Texts of CSV, JSON and captures that stand for a missing value, such as NA,?; comma-separated."""
 
     flatten_json: kinds.Switch = _of_analysis(initial=False, opposite="no_flatten_json", remembered=True)
