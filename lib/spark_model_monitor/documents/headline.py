@@ -106,6 +106,8 @@ def headline_of(
     followed = [each for each in rest if _subject(each) in outputs and name not in outputs]
     others = [_subject(each) for each in rest if each not in followed]
     detail = list(also)
+    if began.guess and with_values:
+        detail.append(f"{name}: {began.guess}" + "." * (not began.guess.endswith("?")))
     if followed:
         moved = "; ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
         detail.append(f"The model's outputs followed: {moved}.")

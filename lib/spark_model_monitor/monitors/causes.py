@@ -49,6 +49,10 @@ QUARTILES = (0.25, 0.5, 0.75)
 LEARNT_FROM = 10_000  # rows from which the possible divisions are learnt
 FEWEST = 10  # rows of a part that may be named
 BEYOND, BEYOND_IN_ORDER = 0.25, 0.1  # by how much a named part's share of the change exceeds its share of the rows
+MOST_LEFT = 0.25  # of a change that follows from the shares of another column: what these don't explain
+UNKNOWN = 0.02  # rows whose value of that column the baseline has hardly
+FEWER = 0.8  # the largest part of the rows of a single value that a pair named in its place may have
+LESS = 0.15  # of a change: a cause that explains so much less than another one is not the cause
 ORDER = 0.05  # handicap of an ordered key: a change from one time on may also come from some files, which says more
 STRETCHES = 200  # into which ordered rows are divided
 FEW_PARTS = 5  # with fewer, the variation between parts can't be estimated anyway
@@ -64,7 +68,8 @@ TIME, ID, FOLDER, FILE, POSITION = "time", "id", "folder", "file", "position"
 @dataclass(frozen=True, slots=True)
 class Named:
     """Parts of a key that contribute most of a change. share: of the change. rows: their share of the rows. z: by how
-    many standard errors they changed more than the others. p: adjusted.
+    many standard errors they changed more than the others. p: adjusted. proportional: the share of the change that they
+    would have if it was the same everywhere.
     """
 
     places: Sequence[int]
@@ -72,11 +77,12 @@ class Named:
     rows: float
     z: float
     p: float
+    proportional: float = 0.0
 
     @property
     def beyond(self) -> float:
-        """By how much their share of the change exceeds their share of the rows."""
-        return self.share - self.rows
+        """By how much their share of the change exceeds their share of the rows, or of a change that is the same everywhere."""
+        return self.share - max(self.rows, self.proportional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,8 @@ class Key:
     """A way to divide rows. codes: the part of each row. before: those of the baseline's rows; None if they have none.
 
     labels: names of parts that are values of the data. told: names of other parts, in words. is_ordered: whether
-    neighbouring parts are named together. may_be_several: whether any parts are.
+    neighbouring parts are named together. may_be_several: whether any parts are. columns: that divide the rows.
+    have_ranges: whether one of these is cut into ranges.
     """
 
     name: str
@@ -95,6 +102,8 @@ class Key:
     before: Codes | None = None
     is_ordered: bool = False
     may_be_several: bool = False
+    columns: tuple[str, ...] = ()
+    have_ranges: bool = False
 
     def label(self, named: Named) -> str:
         """The name of the first named part."""
@@ -104,13 +113,15 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class Change:
     """A violated feature in the sample. bins: the bin of each row. before: of the baseline's rows, if they were read.
-    was: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests).
+    was: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests). are_categories:
+    whether bins are values without an order.
     """
 
     bins: NDArray[np.int16]
     was: Numbers
     tests: NDArray[np.bool_]
     before: NDArray[np.int16] | None = None
+    are_categories: bool = False
 
     def gaps(self) -> tuple[Numbers, Numbers, int]:
         """The baseline's value of each test, its change, and the clearest test, which in a tail isn't the largest."""
@@ -145,6 +156,7 @@ class Change:
         weights, gaps = rows / total, gaps * np.sign(gaps[place])
         allowed = max(gaps[place] / 2, CHANCE * math.sqrt(sampled))
         noise = _spread(rows, hits[:, place], known, expected[:, place])
+        proportional = self._proportional_change(key, weights)
 
         def named(chosen: NDArray[np.bool_]) -> Named:
             left = float(np.abs(gaps - added[chosen].sum(axis=0)).max())
@@ -152,7 +164,10 @@ class Change:
             share = min(1.0, float(added[chosen, place].sum() / gaps[place])) if left <= allowed else 0.0
             z = errors_of(chosen)
             p = min(1.0, math.erfc(z / math.sqrt(2)) / 2 * _ways(key, int(chosen.sum())) * tests)
-            return Named(np.flatnonzero(chosen).tolist(), share, float(weights[chosen].sum()), z, p)
+            # numbers that changed for one value alone may be the only ones of their size
+            is_alone = share >= ALONE and not self.are_categories and not key.have_ranges
+            everywhere = 0.0 if is_alone else float(proportional[chosen].sum())
+            return Named(np.flatnonzero(chosen).tolist(), share, float(weights[chosen].sum()), z, p, everywhere)
 
         def errors_of(chosen: NDArray[np.bool_]) -> float:
             """By how many standard errors parts that were chosen before changed more than the others."""
@@ -170,10 +185,59 @@ class Change:
         # a part that is clearer alone, but leaves much of the change to others, is not the whole cause
         return max(map(named, _chosen(key, worth)), key=lambda each: (each.share >= ALONE, each.share >= MOST, each.z))
 
+    def _proportional_change(self, key: Key, weights: Numbers) -> Numbers:
+        """The share of the change in each part if every value that became rarer lost the same fraction of its rows everywhere.
+
+        A value that is gone is gone where it was: that says nothing of these rows. weights: the parts' shares of the rows.
+        """
+        if self.before is None or key.before is None:
+            return weights
+        losses = np.maximum(self.was - shares_of(self.bins, len(self.was)), 0.0)
+        losses[losses < losses.max() / 10] = 0.0
+        fractions_lost = np.divide(losses, self.was, out=np.zeros(len(losses)), where=losses > 0)
+        table = self._table(key.before, self.before, key.parts)
+        lost = weights * (table @ fractions_lost) / np.maximum(table.sum(axis=1), 1)
+        total = float(lost.sum())
+        return lost / total if total else weights
+
+    def follows_from(self, column: Change) -> bool:
+        """Whether the feature is as before for each value of a column whose shares changed."""
+        if self.before is None or column.before is None:
+            return False
+        table = self._table(column.before.astype(np.int64), self.before, len(column.was))
+        rows_before = table.sum(axis=1)
+        shares_now = shares_of(column.bins, len(column.was))
+        if shares_now[rows_before < FEWEST].sum() > UNKNOWN:
+            return False
+        expected = shares_now @ (table / np.maximum(rows_before, 1)[:, None])
+        now = shares_of(self.bins, len(self.was))
+        change = np.abs((now - self.was) @ self.tests).max()
+        left = np.abs((now - expected) @ self.tests).max()
+        return bool(left <= MOST_LEFT * change)
+
     def _counted(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> tuple[Numbers, Numbers]:
-        size = len(self.was)
-        table = np.bincount(codes * size + bins, minlength=parts * size).reshape(parts, size).astype(float)
+        table = self._table(codes, bins, parts)
         return table.sum(axis=1), table @ self.tests
+
+    def _table(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> Numbers:
+        """The rows of each part in each bin."""
+        size = len(self.was)
+        counts = np.bincount(codes * size + bins, minlength=parts * size)
+        return counts.reshape(parts, size).astype(float)
+
+
+def find_root(name: str, changes: Mapping[str, Change]) -> str | None:
+    """The violated column of categories from whose shares the change of this feature follows; None if there is none.
+
+    Of two columns of categories, the one with the larger alarm comes first.
+    """
+    change = changes[name]
+    for column, shares in changes.items():
+        if column == name and change.are_categories:
+            return None
+        if column != name and shares.are_categories and change.follows_from(shares):
+            return column
+    return None
 
 
 def _variance(expected: Numbers, known: Numbers, weights: Numbers) -> float:
@@ -242,6 +306,10 @@ class Candidate:
     binned: Binned
     labels: tuple[str, ...]
 
+    @property
+    def has_ranges(self) -> bool:
+        return bool(self.binned.cuts)
+
     @classmethod
     def of_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
         below = tuple(math.nextafter(cut, -math.inf) for cut in cuts)
@@ -257,14 +325,33 @@ class Candidate:
 
 def of_columns(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
     """Each column, then each pair of the first ones. now, before: the bins of the rows, in the candidates' order."""
-    sides = [side.astype(np.int64).T for side in (now, before)]
-    for place, each in enumerate(candidates):
-        yield Key(each.name, sides[0][place], len(each.labels), labels=each.labels, before=sides[1][place])
-    for place, other in itertools.combinations(range(min(len(candidates), MOST_PAIRED)), 2):
-        first, second = candidates[place], candidates[other]
-        codes = [side[place] * len(second.labels) + side[other] for side in sides]
+    codes = now.astype(np.int64).T
+    codes_before = before.astype(np.int64).T
+    for index, column in enumerate(candidates):
+        yield Key(
+            column.name,
+            codes[index],
+            len(column.labels),
+            column.labels,
+            before=codes_before[index],
+            columns=(column.name,),
+            have_ranges=column.has_ranges,
+        )
+    for index, index_of_second in itertools.combinations(range(min(len(candidates), MOST_PAIRED)), 2):
+        first = candidates[index]
+        second = candidates[index_of_second]
+        size = len(second.labels)
         labels = tuple(f"{one}{AND}{two}" for one in first.labels for two in second.labels)
-        yield Key(f"{first.name}*{second.name}", codes[0], len(labels), labels=labels, before=codes[1])
+        names = first.name, second.name
+        yield Key(
+            "*".join(names),
+            codes[index] * size + codes[index_of_second],
+            len(labels),
+            labels,
+            before=codes_before[index] * size + codes_before[index_of_second],
+            columns=names,
+            have_ranges=first.has_ranges or second.has_ranges,
+        )
 
 
 def of_origins(sample: RowSample) -> Iterator[Key]:
@@ -345,7 +432,10 @@ CauseMembers = dict[str, tuple[Cause, ...] | str | None]
 
 def members_of(segments: Sequence[tuple[Key, Named]], origins: Sequence[tuple[Key, Named]]) -> CauseMembers:
     """The causes as members of checks.json."""
-    causes = sorted(origins, key=lambda of: -of[1].beyond - ORDER * of[0].is_ordered)
+    largest = max((named.share for _, named in (*segments, *origins)), default=0.0)
+    segments = [(key, named) for key, named in segments if named.share >= largest - LESS]
+    origins = [(key, named) for key, named in origins if named.share >= largest - LESS]
+    causes = sorted(origins, key=lambda of: -of[1].beyond - ORDER * of[0].is_ordered - 2 * ORDER * bool(of[0].labels))
     found: CauseMembers = {"cause": tuple(_cause(*each) for each in causes) or None, "where": None, "segment": None}
     if (best := _clearest(segments)) is not None:
         key, named = best
@@ -360,11 +450,17 @@ def _clearest(segments: Sequence[tuple[Key, Named]]) -> tuple[Key, Named] | None
     sides: tuple[list[tuple[Key, Named]], ...] = ([], [])
     for each in segments:
         sides[AND in each[0].labels[0]].append(each)
-    one, two = (max(side, key=lambda of: of[1].beyond, default=None) for side in sides)
+    one, two = (max(side, key=rank_segment, default=None) for side in sides)
     if one is None or two is None:
         return one or two
     share, rows = two[1].share / one[1].share, two[1].rows / one[1].rows
-    return two if rows < 1 and share >= (1 + rows) / 2 else one
+    return two if rows <= FEWER and share >= (1 + rows) / 2 else one
+
+
+def rank_segment(segment: tuple[Key, Named]) -> float:
+    """How far its share of the change is beyond its rows. A range of numbers may only follow from a value that is as clear."""
+    key, named = segment
+    return named.beyond - ORDER * key.have_ranges
 
 
 def _cause(key: Key, named: Named) -> Cause:

@@ -97,19 +97,24 @@ class Layout:
     inputs_fit: bool = False
     file_sizes: Mapping[str, int] = field(default_factory=dict)
 
-    def find_files(self, share: float) -> list[str]:
-        """The files that each hold about this share of the data; if some of them have one size, those."""
+    def find_files(self, share: float, error: float = 0.0) -> list[str]:
+        """The files that each hold about this share of the data; if some of them have one size, those.
+
+        error: by how much the share may be wrong, as a fraction of it; it counts for files of one size alone.
+        """
         size_of_share = share * sum(self.file_sizes.values())
+        tolerance = NEAR * size_of_share
+        tolerance_of_same_size = max(NEAR, error) * size_of_share
         paths_by_size: dict[int, list[str]] = {}
         for path, size in sorted(self.file_sizes.items()):
-            difference = abs(size - size_of_share)
-            if difference <= NEAR * size_of_share:
-                paths_by_size.setdefault(size, []).append(path)
+            paths_by_size.setdefault(size, []).append(path)
         paths = []
         same_size = []
-        for group in paths_by_size.values():
-            paths += group
-            if len(group) > 1:
+        for size, group in paths_by_size.items():
+            distance = abs(size - size_of_share)
+            if distance <= tolerance:
+                paths += group
+            if len(group) > 1 and distance <= tolerance_of_same_size:
                 same_size += group
         return same_size or paths
 

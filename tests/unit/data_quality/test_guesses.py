@@ -172,6 +172,36 @@ def test_a_thousand_and_the_sign_are_named(law):
     assert guess_numbers(before, -now) == "all of them have the other sign?"
 
 
+def test_lost_signs_are_named_and_a_bound_at_zero_is_not():
+    random = np.random.default_rng(69)
+    before = random.normal(10, 20, 2_000)
+    now = random.normal(10, 20, 1_000)
+
+    assert guess_numbers(before, abs(now)) == "none is below zero any more, as if they lost their sign?"
+    assert "clipped" in guess_numbers(before, now.clip(min=0))
+    assert guess_numbers(before, now[now >= 0]) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("factor", [0.4, 2.0])
+def test_another_factor_in_some_rows_is_no_conversion_of_temperatures(factor, seed):
+    random = np.random.default_rng([seed, 70])
+    before = random.gamma(4, 33, 4_000)
+    now = random.gamma(4, 33, 2_000)
+
+    assert guess_numbers(before, np.where(random.random(2_000) < 0.3, factor * now, now)) is None
+
+
+def test_whole_hours_that_can_not_be_told_from_others_are_no_time_zone():
+    random = np.random.default_rng(71)
+    before = random.normal(500_000, 20_000, 1_000)
+    now = random.normal(500_000, 20_000, 1_000)
+
+    assert guess_numbers(before, now + 5 * 3600 - 1200) is None
+    exact = random.normal(500_000, 1_000, 1_000)
+    assert guess_numbers(exact, random.permutation(exact) + 5 * 3600).startswith("all of them are about 5 hours later")
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("size", [0.0, 0.4, 0.9, -1.7, 3.1, 6.2])

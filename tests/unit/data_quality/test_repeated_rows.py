@@ -264,10 +264,13 @@ def test_all_rows_twice_are_named():
 
 def test_files_of_one_size_come_before_others_and_none_is_named_without_files():
     sizes = {"a": 100, "b": 108, "c": 100, "d": 200}
+    layout = Layout(file_sizes=sizes)
 
-    assert Layout(file_sizes=sizes).find_files(0.2) == ["a", "c"]
-    assert Layout(file_sizes=sizes).find_files(0.4) == ["d"]
-    assert Layout(file_sizes=sizes).find_files(0.3) == []
+    assert layout.find_files(0.2) == ["a", "c"]
+    assert layout.find_files(0.4) == ["d"]
+    assert layout.find_files(0.3) == []
+    assert layout.find_files(0.25, error=0.3) == ["a", "c"]
+    assert layout.find_files(0.3, error=0.2) == []
     assert Layout().find_files(0.2) == []
 
 

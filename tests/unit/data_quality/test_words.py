@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from spark_model_monitor.documents.constraints import Comparator, Rows
+from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 
@@ -74,6 +76,32 @@ def test_new_categories_are_named_the_most_frequent_first():
 
     assert domain.words == "c: 20 % are values that are not in the baseline"
     assert domain.values == ("ES", "IT")
+
+
+def draw_codes(random, prefix, rows):
+    return [f"{prefix}-{number:03d}" for number in random.integers(0, 200, rows)]
+
+
+@pytest.mark.parametrize("new_rows", [60, 400])
+def test_many_new_codes_are_said_together(new_rows):
+    random = np.random.default_rng(72)
+    monitor = replace(MONITOR, max_domain_size=50)
+    baseline = profile_of(text_feature("code", draw_codes(random, "AK", 8_000)))
+    codes = draw_codes(random, "AK", 1_000 - new_rows) + draw_codes(random, "DZ", new_rows)
+    window = profile_of(text_feature("code", codes))
+    violation = told(baseline, window, monitor=monitor, rows=Rows.INDEPENDENT)["code", DRIFT]
+
+    assert violation.change == f"has {new_rows / 10:g} % of values that were not there before"
+    assert violation.values is None
+
+
+def test_codes_that_are_new_as_often_as_before_are_said_by_the_value_that_moved():
+    random = np.random.default_rng(73)
+    before, now = ([f"C{code}" for code in random.integers(0, 900, 1_000)] for _ in range(2))
+    now[:300] = ["C5"] * 300
+    violation = told(profile_of(text_feature("code", before)), profile_of(text_feature("code", now)))["code", DRIFT]
+
+    assert violation.change.startswith("has one value in 30")
 
 
 def test_categories_that_statistics_do_not_list_are_not_named_either():

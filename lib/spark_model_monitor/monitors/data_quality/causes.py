@@ -30,6 +30,7 @@ from spark_model_monitor.monitors.causes import (
     Key,
     Numbers,
     clear_ones,
+    find_root,
     in_order,
     members_of,
     of_columns,
@@ -136,7 +137,12 @@ def find_causes(
             changes, of_columns, origins = _read(looked_at, alarms, profile, known, dataset, time)
             level, tests = known.monitoring.false_alarm_budget, len(changes) * (len(of_columns) + len(origins))
             for name, change in changes.items():
-                found[name] = members_of(*(clear_ones(change, keys, tests, level) for keys in (of_columns, origins)))
+                root = find_root(name, changes)
+                keys = [key for key in of_columns if root is None and name not in key.columns]
+                segments = clear_ones(change, keys, tests, level)
+                found[name] = members_of(segments, clear_ones(change, origins, tests, level))
+                if root is not None:
+                    found[name]["guess"] = f"for each value of {root!r} it is as before: does it follow from {root!r}?"
             log.info("searched for the origin of the changed rows, %.1f s", monotonic() - began)
         if examples is not None and examples.most:
             examples.write(looked_at, changes, dataset)
@@ -166,7 +172,8 @@ def _read(
     time: str | None,
 ) -> tuple[dict[str, Change], list[Key], list[Key]]:
     """The violated features in the sample, and the keys of its rows: columns, and origins."""
-    candidates = list(itertools.islice(candidates_of(profile, known.distributions, alarms), MOST_CANDIDATES))
+    numbers = {name: None for name in alarms if known.distributions[name].is_numeric}
+    candidates = list(itertools.islice(candidates_of(profile, known.distributions, numbers), MOST_CANDIDATES))
     columns = [*looked_at.values(), *(each.binned for each in candidates)]
     position = dataset.names.index(time) if time in dataset.names else None
     now = sample_of(dataset, columns, profile.item_count, position)
@@ -179,7 +186,8 @@ def _read(
         if before is not None and np.abs(shares_of(before.bins[:, place], binned.bins) - was).sum() > OTHER_ROWS:
             before = None  # the baseline's rows have changed since
         missing = any(each.check == COMPLETENESS for each in alarms[name])
-        changes[name] = Change(now.bins[:, place], was, _tests(binned, missing=missing))
+        tests = _tests(binned, missing=missing)
+        changes[name] = Change(now.bins[:, place], was, tests, are_categories=not binned.cuts)
     if before is None:
         return changes, [], list(of_origins(now))
     for place, (name, change) in enumerate(changes.items()):

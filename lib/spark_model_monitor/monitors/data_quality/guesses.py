@@ -30,6 +30,8 @@ from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
 """Factors between units that people confuse."""
 
+THOUSANDS = (1e3, 1024.0, 1 / 1e3, 1 / 1024.0)
+
 PART_UNITS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0)  # factors that tell even a part of the values from the others
 CONVERSIONS = {
     "as if turned from °C to °F": (1.8, 32.0),
@@ -38,6 +40,14 @@ CONVERSIONS = {
     "as if turned from K to °C": (1.0, -273.15),
 }
 """Factors and offsets, by what the numbers then are."""
+
+TEMPERATURES = {
+    "as if turned from °C to °F": (-60.0, 60.0),
+    "as if turned from °F to °C": (-76.0, 140.0),
+    "as if turned from °C to K": (-60.0, 60.0),
+    "as if turned from K to °C": (213.15, 333.15),
+}
+"""Between which the mean of temperatures lies; otherwise a factor or a shift may look like a conversion."""
 
 for _unit in PART_UNITS:
     CONVERSIONS[f"about {_unit:,.0f} times a usual one"] = (_unit, 0.0)
@@ -229,7 +239,10 @@ def clock(suspect: Suspect) -> str | None:
         move = ends_moved[0]
     elif not _explains(before.values + move, sides):
         return None
-    count = next(round(move / unit) for unit in reversed(HOURS) if abs(move) >= unit)
+    unit = next(unit for unit in reversed(HOURS) if abs(move) >= unit)
+    if not ends_moved and any(_looks(before.values + move + half, sides) for half in (-unit / 2, unit / 2)):
+        return None  # whole hours can't be told from others
+    count = round(move / unit)
     return f"all of them are about {_hours(abs(count))} {'later' if count > 0 else 'earlier'}: another time zone?"
 
 
@@ -247,17 +260,30 @@ def _hours_older(before: Ages, now: Ages) -> int | None:
 
 @GUESSES.register("sign", of=("numbers",))
 def sign(suspect: Suspect, sides: Sides) -> str | None:
-    """All numbers have the opposite sign."""
-    return "all of them have the other sign?" if _explains(-sides[0].values, sides, SWAPPED) else None
+    """All numbers have the opposite sign, or those below zero lost it."""
+    before, now = sides
+    if _explains(-before.values, sides, SWAPPED):
+        return "all of them have the other sign?"
+    if before.values[0] < 0 <= now.values[0] and _explains(np.abs(before.values), sides):
+        return "none is below zero any more, as if they lost their sign?"
+    return None
 
 
 @GUESSES.register("factor", of=("numbers",))
 def factor(suspect: Suspect, sides: Sides) -> str | None:
     """All numbers are multiplied by one factor, as in another unit."""
-    if (found := unit_of(*sides)) is None:
+    unit = unit_of(*sides)
+    if unit is None:
         return None
-    usual = f"{number_text(found, 4)} times" if found > 1 else f"1/{number_text(1 / found, 4)} of"
-    return f"all of them are about {usual} a usual one: another unit?"
+    factors = [unit]
+    if unit in THOUSANDS:
+        # A broad distribution can't tell them apart
+        factors = [factor for factor in THOUSANDS if _explains(factor * sides[0].values, sides)]
+    if unit > 1:
+        multiple = " or ".join(number_text(factor, 4) for factor in factors) + " times"
+    else:
+        multiple = " or ".join(f"1/{number_text(1 / factor, 4)}" for factor in factors) + " of"
+    return f"all of them are about {multiple} a usual one: another unit?"
 
 
 @GUESSES.register("converted", of=("numbers",))
@@ -270,23 +296,34 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
     change = now.shares_at(points) - shares_before
     largest = float(np.abs(change).max())
 
-    # The part of the window that each conversion explains best, and the gap that is left
-    fits = []
-    for name, (factor, offset) in CONVERSIONS.items():
+    def fit_part(factor: float, offset: float) -> tuple[float, float]:
+        """The gap that such a conversion leaves, and the part of the window that it explains best."""
         after = StepCdf(factor * before.values + offset, before.cumulative)
         moved = after.shares_at(points) - shares_before
         squares = float(moved @ moved)
         part = float(moved @ change) / squares if squares else 0.0
-        gap = float(np.abs(change - part * moved).max())
-        fits.append((gap, part, name))
-    gap, part, name = min(fits)
+        return float(np.abs(change - part * moved).max()), part
 
+    # The conversion that explains most; of temperatures only where the baseline has such
+    mean = float(np.average(before.values, weights=np.diff(before.cumulative, prepend=0)))
+    fits = []
+    for name, conversion in CONVERSIONS.items():
+        lowest, highest = TEMPERATURES.get(name, (-math.inf, math.inf))
+        if lowest <= mean <= highest:
+            fits.append((*fit_part(*conversion), name))
+    gap, part, name = min(fits)
     noise = _noise(before.total, now.total)
     if largest <= noise or part < LEAST_PART:
         return None
     if gap > min(noise, EXPLAINED_BY_PART * largest):
         return None
     factor, offset = CONVERSIONS[name]
+    if offset and mean:
+        # A factor, or a shift, that moves the mean about as far must not explain more
+        shift = (factor - 1) * mean + offset
+        alternatives = [(1 + shift / mean, 0.0), (1.0, 0.9 * shift), (1.0, 1.1 * shift)]
+        if any(fit_part(*alternative)[0] < gap for alternative in alternatives):
+            return None
     if _explains(factor * before.values + offset, numbers):
         return f"all of them are {name}: another unit?"
     return f"about {100 * part:.0f} % of them are {name}: another unit in some rows?"

@@ -25,6 +25,7 @@ from spark_model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
     as_counted,
     from_feature_profile,
+    seen_once,
 )
 from spark_model_monitor.monitors.data_quality.documents import domain_of
 from spark_model_monitor.monitors.data_quality.messages import (
@@ -41,6 +42,7 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 MOST_VALUES, LONGEST = 5, 60
+SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
 MOST_NAMED_NUMBERS = 20  # distinct numbers of a feature whose values are named, as categories are
 
 DOMAIN = "categorical_values_check"
@@ -157,7 +159,10 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
         listed = as_counted(domains.get(name, ()))
         new = [value for value in domain_of(current, max_domain_size) or () if value not in listed]
         share = percent(1 - result.observed)
-        change = f"has {share} of values that were not there before"
+        if len(new) == 1:
+            change = f"has {ONE_VALUE} that was not there before in {share} of the records"
+        else:
+            change = f"has {share} of values that were not there before"
         return Said(f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}")
     if result.check == "data_type_check":
         what = f"{percent(1 - result.observed)} are not {before.inferred_type.value} any more"
@@ -203,9 +208,26 @@ def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistrib
         return Said("")
     b, c = category_cells(before.categories, now.categories)
     names = sorted({*before.categories, *now.categories})
-    place = _largest(b / b.sum(), c / c.sum())
+    shares_before = b / b.sum()
+    shares_now = c / c.sum()
+    place = _largest(shares_before, shares_now)
     is_listed = len(before.categories if b[place] else now.categories) <= max_domain_size
-    return _of_one(float(b[place] / b.sum()), float(c[place] / c.sum()), [names[place]] if is_listed else [])
+
+    # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
+    new_share = float(shares_now[b == 0].sum()) - seen_once(before.categories) / b.sum()
+    if new_share >= SEVERAL * abs(shares_now - shares_before)[place]:
+        new_values = [names[index] for index in np.flatnonzero(b == 0)]
+        return _describe_new_values(shares_now[b == 0], new_values, len(now.categories) <= max_domain_size)
+    return _of_one(float(shares_before[place]), float(shares_now[place]), [names[place]] if is_listed else [])
+
+
+def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> Said:
+    """Values that the baseline never had. shares: of each."""
+    share = percent(float(shares.sum()))
+    most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
+    change = f"has {share} of values that were not there before"
+    words = f"{share} are {len(values):,} values that are not in the baseline"
+    return Said(words, most_frequent if is_listed else [], change, f"new values: {share}")
 
 
 def _largest(before: Values, now: Values) -> int:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from spark_model_monitor.documents.check_results import some_of
 from spark_model_monitor.documents.page import percent
 from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats, repeated_rows
@@ -10,6 +14,7 @@ from spark_model_monitor.statistics.states.surplus import fraction_of_copies
 
 NEARLY_CERTAIN = 1e-6  # the probability of so many surplus rows by chance
 LEAST_COPIES = 0.01  # the share of rows that are copies below which no file is looked for
+DEVIATIONS = 2  # of the share of surplus rows, which a sample of kinds of rows estimates
 HALF = 0.45  # about the share of surplus rows if all rows are there twice
 
 
@@ -25,8 +30,14 @@ def delivered_twice(data: Seen) -> Said:
     evidence = repeated_rows(data.compared)
     if evidence is None or not evidence.is_large or evidence.p > NEARLY_CERTAIN:
         return
+    baseline, current = (state.counts for state in states)
     share = evidence.observed - evidence.expected
-    files = data.layout.find_files(share)
+    error = 0.0
+    if fraction_of_copies(baseline) < LEAST_COPIES:
+        # No row repeats by nature, so all of the window's kinds count, not only those that the baseline kept
+        share = fraction_of_copies(current)
+        error = DEVIATIONS / math.sqrt(np.count_nonzero(current > 1))
+    files = data.layout.find_files(share, error)
     surplus = f"{percent(share)} of the rows are surplus"
     if files:
         names = some_of([*map(repr, files)], NAMED)
