@@ -212,6 +212,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
         unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in found)
         if unjudged:
             log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(found))
+        # A segment's own result tells where the change is
         by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
         for metric in compared:
             if metric.segment is not None and (finding := drift(metric)) is not None:
