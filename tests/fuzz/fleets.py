@@ -134,10 +134,10 @@ def require_law(folder: Path, seed: int) -> None:
 
 def _require_entries(monitors: tuple[Entry, ...], odd_lines: list[bytes], folder: Path) -> None:
     user_monitors = [monitor for monitor in monitors if not monitor.is_discovered]
-    model_monitors = [monitor for monitor in monitors if monitor.is_discovered]
+    discovered = [monitor for monitor in monitors if monitor.is_discovered]
     assert [monitor.name for monitor in user_monitors] == list(USER_ENTRIES)
     assert not [monitor.fault for monitor in monitors if monitor.fault]
-    assert len(model_monitors) <= MOST_MODELS
+    assert len(discovered) <= MOST_MODELS
     assert len({monitor.name for monitor in monitors}) == len(monitors)
 
     paths = [_variables(monitor)["output_path"] for monitor in monitors]
@@ -146,13 +146,13 @@ def _require_entries(monitors: tuple[Entry, ...], odd_lines: list[bytes], folder
     for path in paths[len(USER_ENTRIES) :]:
         assert (folder / path).resolve().parent == folder / "reports" / "shop", path
         assert not path.rpartition("/")[2].isdecimal(), path
-    for monitor in model_monitors:
+    for monitor in discovered:
         model = _variables(monitor)["target_model"]
         written = json.dumps(model, ensure_ascii=False)[1:-1].encode()
         assert model not in NEVER_MODELS
         assert any(written in line or b"\\u" in line for line in odd_lines), model
     reads = _variables(user_monitors[0]).get("target_model")
-    assert reads == "-" or (reads is None and not model_monitors)
+    assert reads == "-" or (reads is None and not discovered)
 
 
 def _variables(monitor: Entry) -> dict[str, str]:

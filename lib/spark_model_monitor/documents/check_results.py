@@ -410,7 +410,7 @@ def by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
     """The violations by cause, the largest first."""
     found: dict[str, list[CheckResult]] = {}
     violated = (each for each in results if each.status is CheckStatus.VIOLATED)
-    for each in sorted(violated, key=lambda each: (each.alarm or float("inf"), -excess(each))):
+    for each in sorted(violated, key=lambda each: (each.alarm or float("inf"), *_worst_first(each))):
         found.setdefault(cause(each), []).append(each)
     return list(found.values())
 
@@ -456,7 +456,12 @@ _OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"
 def _first_said_first(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
     """The results with what several features have in common first, else the largest first."""
     common = len({*map(cause, alarm)}) > 1
-    return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, -excess(each))))
+    return tuple(sorted(alarm, key=lambda each: (common and each.check != COMPLETENESS, *_worst_first(each))))
+
+
+def _worst_first(violation: CheckResult) -> tuple[float, bool]:
+    """By severity; of two that are as bad, a person's own rule comes first."""
+    return -excess(violation), violation.check != EXPECTATION
 
 
 def _values(result: CheckResult) -> str:

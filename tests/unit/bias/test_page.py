@@ -31,8 +31,9 @@ def test_the_page_says_first_what_was_looked_at():
 
 def test_every_violation_is_listed_before_anything_else():
     assert page().sections[0].heading == "Changed"
-    baseline = BiasMonitor()
-    assert baseline.page(baseline.metrics(BASELINE), ()).sections[0].heading == "Groups"
+    monitor = BiasMonitor()
+    judgement = monitor.judge(Sample(BASELINE, monitor.metrics(BASELINE)), None)
+    assert judgement.page(()).sections[0].heading == "Groups"
 
 
 def test_sizes_of_the_groups_are_told():
@@ -83,6 +84,7 @@ def test_name_and_title_are_the_configurations():
     config = AnalysisConfig.from_json(
         '{"methods": {"report": {"name": "fairness", "title": "Loans"}, "pre_training_bias": {"methods": "all"}}}'
     )
-    found = BiasMonitor(BiasMeasures(config, "y")).page(BiasMonitor().metrics(BASELINE), ())
+    sample = Sample(BASELINE, BiasMonitor().metrics(BASELINE))
+    found = BiasMonitor(BiasMeasures(config, "y")).judge(sample, None).page(())
 
     assert (found.name, found.title) == ("fairness", "Loans")

@@ -423,11 +423,14 @@ def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: s
 
 
 ORIENTS_OF_PANDAS = (
-    ("split", re.compile(r'\s*\{\s*"(columns|index)"\s*:\s*\[.*?\]\s*,\s*"(columns|index|data)"\s*:\s*\[', re.DOTALL)),
-    ("table", re.compile(r'\s*\{\s*"schema"\s*:\s*\{\s*"fields"\s*:')),
-    ("index", re.compile(r'\s*\{\s*"0"\s*:\s*\{')),
-    ("columns", re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{\s*"0"\s*:')),
-    ("values", re.compile(r"\s*\[\s*\[")),
+    (
+        "split",
+        re.compile(r'\A\s*\{\s*"(columns|index)"\s*:\s*\[.*?\]\s*,\s*"(columns|index|data)"\s*:\s*\[', re.DOTALL),
+    ),
+    ("table", re.compile(r'\A\s*\{\s*"schema"\s*:\s*\{\s*"fields"\s*:')),
+    ("index", re.compile(r'\A\s*\{\s*"0"\s*:\s*\{')),
+    ("columns", re.compile(r'\A\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{\s*"0"\s*:')),
+    ("values", re.compile(r"\A\s*\[\s*\[")),
 )
 
 

@@ -19,7 +19,7 @@ from spark_model_monitor.monitors.protocol import Finding
 
 MEAN_ERROR_CHECK = "mean_error_check"
 METRIC = "mean_error"
-CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.22)
+CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.7)
 FEWEST_ROWS = 30  # of the baseline and of the window, so that their means are nearly normal
 
 OFF = "Mean error is not the baseline's. Observed: {now}, in the baseline: {before}"

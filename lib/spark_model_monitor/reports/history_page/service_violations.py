@@ -39,11 +39,11 @@ class Text(NamedTuple):
     scale: float = 1.0
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _pattern(form: str) -> re.Pattern[str]:
     """A regular expression in which OBSERVED and THRESHOLD stand for numbers."""
     for name in ("observed", "threshold"):
-        text = text.replace(name.upper(), f"(?P<{name}>{_NUMBER})")
-    return re.compile(text)
+        form = form.replace(name.upper(), f"(?P<{name}>{_NUMBER})")
+    return re.compile(form)
 
 
 TEXTS = (

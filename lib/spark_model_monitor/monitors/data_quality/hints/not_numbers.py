@@ -12,10 +12,10 @@ from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
 
 NUMBER_FORMS = (
-    ("a percent sign", re.compile(r"\s*[-+]?[\d.,]+\s*%\s*"), "0.125 or 12.5 for 12.5%"),
+    ("a percent sign", re.compile(r"\A\s*[-+]?[\d.,]+\s*%\s*"), "0.125 or 12.5 for 12.5%"),
     ("commas for thousands", re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), "1234.5 for 1,234.5"),
     ("points for thousands", re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}"), "1234.5 for 1.234,5"),
-    ("a sign of currency", re.compile(r"[-+]?\s*[$€£¥]\s*[\d.,]+|[\d.,]+\s*([$€£¥]|EUR|USD)"), "12.5 for €12.5"),
+    ("a sign of currency", re.compile(r"\A(?:[-+]?\s*[$€£¥]\s*[\d.,]+|[\d.,]+\s*([$€£¥]|EUR|USD))"), "12.5 for €12.5"),
 )
 """How people write numbers that no program takes for one: what it is, its form, and what to write instead."""
 
@@ -92,7 +92,7 @@ def _count_by_form(feature: FeatureProfile) -> Counter[str]:
     return cells
 
 
-PLAIN_NUMBER = re.compile(r"\s*[-+]? ?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
+PLAIN_NUMBER = re.compile(r"\A\s*[-+]? ?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
 
 
 @HINTS.register("other_numbers")
