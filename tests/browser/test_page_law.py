@@ -30,6 +30,7 @@ from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
 from spark_model_monitor.monitors.model_quality.page import page_of as page_of_quality
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import page_of as page_of_comparison
 from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
@@ -167,8 +168,9 @@ def pages(tmp_path_factory):
     bias = BiasMonitor(tolerances=Tolerances(with_intervals=True, neutral_di=False))
     known = bias.known(bias.documents(BIAS_BASELINE, bias.metrics(BIAS_BASELINE))[0], None, None)
     for name, state in (("healthy", BIAS_BASELINE), ("changed", BIAS_WORSE)):
-        results = in_alarms(bias.check(state, bias.metrics(state), known), {})
-        page = replace(bias.page(bias.metrics(state), results), headline=headline_of(results))
+        judgement = bias.judge(Sample(state, bias.metrics(state)), known)
+        results = in_alarms(judgement.results, {})
+        page = replace(judgement.page(results), headline=headline_of(results))
         (top / f"bias-{name}.html").write_text(html_of(page))
     return top
 
