@@ -110,3 +110,17 @@ def test_what_no_hour_of_the_baseline_can_be_is_found_in_the_first_days(baseline
     window = draw_hour(random, 6)
     window[name] = change(random, window[name])
     assert violated(judge(baseline, window)) == {name}
+
+
+@pytest.mark.parametrize(
+    ("values", "new"),
+    [pytest.param(["basic"] * 500, "elite", id="text"), pytest.param([1.0, 2.0] * 250, -999.0, id="number")],
+)
+def test_a_value_that_a_small_baseline_never_had_is_found_in_the_first_hour(values, new):
+    """Some twenty rows of the baseline are of such an hour: too few to tell of any other kind of row."""
+    stored = run_baseline(pa.table({"plan": values}), MONITOR, engine="local")
+    constraints = stored.constraints
+    baseline = MONITOR.known(constraints, None, stored.state, constraints).with_parts(stored.variation)
+    window = [*values[:360], *[new] * 40]
+
+    assert violated(judge(baseline, {"plan": window})) == {"plan"}

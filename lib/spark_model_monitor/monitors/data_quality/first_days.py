@@ -22,7 +22,7 @@ EIGHTHS = [number / 8 for number in range(1, 8)]
 
 def may_be_an_hour(feature: FeatureComparison) -> bool:
     """Whether a window shorter than a day may be an hour of the baseline's days: no value, and no range of values, has more
-    rows than in an hour that has all such rows of the baseline. Source: D4.18.
+    rows than in an hour that has all such rows of the baseline; and no value is new to the baseline. Source: D4.18.
     """
     volume = feature.whole.volume
     baseline = feature.baseline
@@ -40,12 +40,18 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
     traffic = min(1.0, all_rows / usual_rows)
     part_of_day = max(window_length, ONE_HOUR) / ONE_DAY
     hour_rows = int(baseline.rows * part_of_day * traffic / LEAST_TRAFFIC)
-    # Rows of each kind on both sides: missing, of a frequent value, new, between two of the window's quantiles
+    level = feature.whole.monitoring.false_alarm_budget
+    # Rows of each kind on both sides: missing, of a frequent value, between two of the window's quantiles
     counts = [(baseline.rows - baseline.present, now.rows - now.present)]
     if not why_not_compared(baseline, now):
         values = now.frequent_values
-        counts += zip(baseline.count_values(values), now.count_values(values), strict=True)
-        counts += [(0, sum((now.categories or {})[value] for value in new_values(now, baseline)))]
+        of_values = [*zip(baseline.count_values(values), now.count_values(values), strict=True)]
+        # A value that the baseline never had is no hour's
+        new_rows = sum((now.categories or {})[value] for value in new_values(now, baseline))
+        most_new = max([new_rows, *(rows_now for rows_before, rows_now in of_values if not rows_before)])
+        if chance_of_more(0, baseline.rows, int(most_new), now.rows) <= level:
+            return False
+        counts += of_values
     if baseline.numbers is not None and now.numbers is not None:
         before = baseline.numbers.step_cdf()
         after = now.numbers.step_cdf()
@@ -53,9 +59,8 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
         ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
         counts += [(high[0] - low[0], high[1] - low[1]) for low, high in combinations(ranks, 2)]
     # Whether none is more frequent in the window than in an hour with all such rows
-    level = feature.whole.monitoring.false_alarm_budget / len(counts)
     for rows_before, rows_now in counts:
         p = chance_of_more(min(int(rows_before), hour_rows), hour_rows, int(rows_now), now.rows)
-        if p <= level:
+        if p <= level / len(counts):
             return False
     return True
