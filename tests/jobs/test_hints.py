@@ -153,8 +153,8 @@ def test_decimal_commas_and_dates_are_said_by_the_baselining_job(jobs, people):
     finished = jobs(*baseline_flags("texts.csv"), "--output-path", "texts")
 
     assert warnings_in(finished.said) == [
-        "WARNING dates are texts here, and later ones will be new values: 'day' (400 of 400); write "
-        "numbers, such as the weekday, to have them watched",
+        "WARNING dates are texts here: 'day' (400 of 400) as YYYY-MM-DD; windows are checked for that form and for odd days; "
+        "write numbers, such as the weekday, to have drift judged",
         "WARNING decimal commas make texts of numbers: 'charge' (400 of 400); write 1.5 for 1,5 "
         "(pandas: read_csv with decimal=',', then to_csv)",
     ]

@@ -258,7 +258,7 @@ def test_all_rows_twice_are_named():
 
     assert repeats.observed == 0.5
     assert [hint.description for hint in findings.hints] == [
-        "50 % of the rows are surplus, as if all of them were there twice: was the data delivered twice? leave one copy out"
+        "50 % of the rows are surplus, as if all of them were there twice: was the data delivered twice? keep one copy"
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from spark_model_monitor.monitors.data_quality.checks.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import BASELINE, new_values
+from spark_model_monitor.monitors.data_quality.documents import PREDICTIONS
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
 
 LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
@@ -28,6 +29,9 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
     baseline = feature.baseline
     now = feature.now
     if volume is None or volume.start is None or not now.present:
+        return False
+    # A change of a model's output is said at once: it is what people act on
+    if feature.known.family == PREDICTIONS:
         return False
     window_length = volume.time - volume.start
     parts = feature.whole.baseline.history.get(BASELINE)

@@ -1,4 +1,4 @@
-"""delivered_twice: rows are surplus because the whole data, or one of its files, came twice. By counts and sizes of files."""
+"""delivered_twice: rows are surplus because all data, or one of its files, came several times. By counts and sizes of files."""
 
 from __future__ import annotations
 
@@ -43,4 +43,6 @@ def delivered_twice(data: Seen) -> Said:
         names = some_of([*map(repr, files)], NAMED)
         yield (), f"{surplus}, as many as one file has ({names}): was it delivered twice? leave one copy out"
     elif share >= HALF:
-        yield (), f"{surplus}, as if all of them were there twice: was the data delivered twice? leave one copy out"
+        times = round(1 / (1 - min(share, 0.99)))
+        often = "twice" if times == 2 else f"about {times} times"
+        yield (), f"{surplus}, as if all of them were there {often}: was the data delivered {often}? keep one copy"
