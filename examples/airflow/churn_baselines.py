@@ -21,6 +21,7 @@ with DAG("churn_baselines", schedule=None, default_args={"retries": 1}):
         dataset_source=f"{HOME}/baseline.csv",
         dataset_format="csv",
         output_path=f"{HOME}/runs/data_quality",
+        flags={"predictions": "churned,churn_probability"},
     )
     of_model = BaselineOperator(
         task_id="model_quality",

@@ -402,7 +402,10 @@ def json_object(line: bytes) -> Any:
         found = json.loads(line.decode())
     except (ValueError, RecursionError):
         return REFUSED
-    return [(found,)] if isinstance(found, dict) and levels_of(line.decode()) <= MOST_LEVELS else REFUSED
+    if not isinstance(found, dict) or levels_of(line.decode()) > MOST_LEVELS:
+        return REFUSED
+    # Most records have a number or a text there, so this one is of another shape
+    return UNCLAIMED if any(isinstance(value, list) for value in found.values()) else [(found,)]
 
 
 def levels_of(line: str) -> int:

@@ -196,7 +196,7 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
     path.write_text(json.dumps(constraints))
     fewer_families, insisted = statuses()
 
-    guards = sum(check in GUARDS for _, check in suggested)
+    guards = sum(check in {*GUARDS, "repeated_rows_check"} for _, check in suggested)
     assert families == {"drift": 3, "completeness": 3, "contents": 3 + guards}
     assert fewer_families == {"drift": 3, "contents": 3 + guards}
     assert suggested["age", "baseline_drift_check"]["reason"].endswith("rows assumed independent")

@@ -233,7 +233,7 @@ def test_the_example_in_docs_files_reads_the_states(of_march, clone):
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()][:2] == [
         "data_types",
-        "distinct",
+        "date_texts",
     ]
 
 

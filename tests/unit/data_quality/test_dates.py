@@ -569,3 +569,12 @@ def test_other_users_are_no_fault(rows, share):
 
     for seed in range(2, 6):
         assert find_violations(baseline, draw_birth_dates(rows, seed, share)) == {}
+
+
+def test_bytes_that_are_not_utf_8_are_no_dates():
+    builder = DateTextsBuilder()
+    buffers = [None, pa.array([0, 2, 12], pa.int32()).buffers()[1], pa.py_buffer(b"\xff\xfe2024-01-31")]
+    texts = pa.Array.from_buffers(pa.string(), 2, buffers)
+    builder.update(texts, None, None)
+
+    assert {*builder.state().texts} == {"", "2024-01-31"}

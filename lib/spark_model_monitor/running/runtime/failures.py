@@ -146,7 +146,7 @@ KNOWN: Mapping[str, str] = {
     ),
     r"Connection refused": "the cluster or the file system does not answer; check --master and the paths",
     (
-        r"Parquet column cannot be converted in file (?P<file>\S+)\. Column: \[(?P<column>[^\]\n]*)\], "
+        r"Parquet column cannot be converted in file (?P<file>\S{1,4096})\. Column: \[(?P<column>[^\]\n]*)\], "
         r"Expected: (?P<expected>\w+), Found: (?P<found>\w+)"
     ): "{file}: column {column} is {found}, and {expected} in the first file; write all files with the same types",
     r"Class (?P<codec>[\w.]+Codec) was not found": (

@@ -109,7 +109,7 @@ class DateTextsBuilder:
         """Take a block of texts without null. hashes: None if unknown. counts: how often each occurs; None for once each, and
         then one may be there several times.
         """
-        if not any(map(read_dates, texts.slice(0, LOOKED_AT).to_pylist())):
+        if not any(map(read_dates, _decode(texts.slice(0, LOOKED_AT)))):
             self._skipped += len(texts) if counts is None else int(counts.sum())
             return
         if hashes is None:
@@ -129,13 +129,18 @@ class DateTextsBuilder:
         self._hashes, self._counts = _keep_lowest(all_numbers, all_counts)
         # The texts of the new hashes
         is_sampled = numbers <= self._hashes[-1]
-        sampled_texts = texts.take(pa.array(indices[is_sampled])).to_pylist()
+        sampled_texts = _decode(texts.take(pa.array(indices[is_sampled])))
         self._text_by_hash.update(zip(numbers[is_sampled].tolist(), sampled_texts, strict=True))
 
     def state(self) -> DateTexts:
         """The sample of all texts so far."""
         texts = [self._text_by_hash[number] for number in self._hashes.tolist()]
         return DateTexts(self._hashes, self._counts, keep_dates(texts), self._skipped)
+
+
+def _decode(texts: pa.Array) -> list[str]:
+    """The texts, with a sign in the place of bytes that are not UTF-8, as Parquet files may have."""
+    return [content.decode("utf-8", "replace") for content in texts.cast(pa.large_binary()).to_pylist()]
 
 
 def _keep_lowest(hashes: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
