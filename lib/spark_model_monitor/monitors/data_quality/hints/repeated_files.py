@@ -44,5 +44,7 @@ def delivered_twice(data: Seen) -> Said:
         yield (), f"{surplus}, as many as one file has ({names}): was it delivered twice? leave one copy out"
     elif share >= HALF:
         times = round(1 / (1 - min(share, 0.99)))
-        often = "twice" if times == 2 else f"about {times} times"
+        often = f"about {times} times"
+        if times == 2:
+            often = "twice"
         yield (), f"{surplus}, as if all of them were there {often}: was the data delivered {often}? keep one copy"
