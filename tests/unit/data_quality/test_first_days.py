@@ -124,3 +124,16 @@ def test_a_value_that_a_small_baseline_never_had_is_found_in_the_first_hour(valu
     window = [*values[:360], *[new] * 40]
 
     assert violated(judge(baseline, {"plan": window})) == {"plan"}
+
+
+def test_a_rounded_number_that_a_few_rows_share_is_none_of_an_hour_that_changed():
+    """Numbers of two digits repeat: some three of 150 rows have one that the baseline's sketch lacks."""
+    random = np.random.default_rng(4)
+    waves = [10 * np.sin(2 * np.pi * (hour % 24) / 24) for hour in range(7 * 24)]
+    values = np.concatenate([np.round(random.normal(50 + wave, 5, 150), 2) for wave in waves])
+    stored = run_baseline(pa.table({"load": random.permutation(values)}), MONITOR, engine="local")
+    baseline = MONITOR.known(stored.constraints, None, stored.state, stored.constraints).with_parts(stored.variation)
+
+    for wave in waves[:24]:
+        window = np.round(random.normal(50 + wave, 5, 150), 2)
+        assert not violated(judge(baseline, {"load": window}, earlier_rows=150))

@@ -4,6 +4,7 @@ days, or whether no hour of them can be like it. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import combinations
 
@@ -18,6 +19,7 @@ from spark_model_monitor.statistics.verdicts.components import chance_of_more
 LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
 ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
+LARGE_SHARE = 0.1  # of a window's rows, in which rounded numbers have no value by chance
 EIGHTHS = [number / 8 for number in range(1, 8)]
 
 
@@ -50,10 +52,7 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
     if not why_not_compared(baseline, now):
         values = now.frequent_values
         of_values = [*zip(baseline.count_values(values), now.count_values(values), strict=True)]
-        # A value that the baseline never had is no hour's
-        new_rows = sum((now.categories or {})[value] for value in new_values(now, baseline))
-        most_new = max([new_rows, *(rows_now for rows_before, rows_now in of_values if not rows_before)])
-        if chance_of_more(0, baseline.rows, int(most_new), now.rows) <= level:
+        if _has_value_of_its_own(feature, of_values):
             return False
         counts += of_values
     if baseline.numbers is not None and now.numbers is not None:
@@ -68,3 +67,17 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
         if p <= level / len(counts):
             return False
     return True
+
+
+def _has_value_of_its_own(feature: FeatureComparison, of_values: Iterable[tuple[float, float]]) -> bool:
+    """Whether a value that the baseline never had is too frequent for any hour: a tenth of the rows, or more new texts than the
+    baseline lacks by nature. of_values: the counts of the window's frequent values in the baseline and the window.
+    """
+    baseline = feature.baseline
+    now = feature.now
+    if any(not rows_before and rows_now >= LARGE_SHARE * now.rows for rows_before, rows_now in of_values):
+        return True
+    new_rows = sum((now.categories or {})[value] for value in new_values(now, baseline))
+    seen_once = sum(count == 1 for count in (baseline.categories or {}).values())  # Good 1953
+    p = chance_of_more(seen_once, baseline.rows, new_rows, now.rows)
+    return p <= feature.whole.monitoring.false_alarm_budget
