@@ -57,7 +57,7 @@ CLUSTER_FAULTS: Mapping[str, str] = {
     r"(reading the port number from|Bad data in) \S+(daemon|\.worker)\b": (
         "the executors' Python ended before it began to work; run it on a node to see why, or send one along by --environment"
     ),
-    r'Cannot run program "(?P<program>[^"]+)".*error=2\b': (
+    r'Cannot run program "(?P<program>[^"]{1,512})".{0,512}error=2\b': (
         "the executors have no Python at {program}; name theirs in PYSPARK_PYTHON. If it is that of an --environment: its "
         "Python is a link, which has to lead to one on each node (make package NODE_PREFIX=/usr)"
     ),
@@ -146,7 +146,7 @@ KNOWN: Mapping[str, str] = {
     ),
     r"Connection refused": "the cluster or the file system does not answer; check --master and the paths",
     (
-        r"Parquet column cannot be converted in file (?P<file>\S{1,4096})\. Column: \[(?P<column>[^\]\n]*)\], "
+        r"Parquet column cannot be converted in file (?P<file>\S{1,4096})\. Column: \[(?P<column>[^\[\]\n]{1,512})\], "
         r"Expected: (?P<expected>\w+), Found: (?P<found>\w+)"
     ): "{file}: column {column} is {found}, and {expected} in the first file; write all files with the same types",
     r"Class (?P<codec>[\w.]+Codec) was not found": (
