@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.monitors.data_quality.budget import calibrate
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distributions import from_profile
 from spark_model_monitor.monitors.data_quality.documents import suggest
@@ -92,7 +93,9 @@ def compared(baseline, current, *, config=None, features=None, known=None, **opt
 def compare(constraints, current, distributions=None, *, suggested_limits=None, profile=None, **options):
     """`current` beside a baseline of these constraints, distributions, limits that it suggested, and states."""
     baseline = QualityBaseline(constraints, distributions or {}, suggested_limits or {}, profile)
-    return Comparison(baseline, current, **options)
+    comparison = Comparison(baseline, current, **options)
+    comparison.calibration = calibrate(comparison)
+    return comparison
 
 
 def outcomes_of(comparison):

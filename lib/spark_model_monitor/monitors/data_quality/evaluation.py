@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, excess
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
-from spark_model_monitor.monitors.data_quality.budget import calibrate
 from spark_model_monitor.monitors.data_quality.calibration import Calibration
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
 from spark_model_monitor.monitors.data_quality.checks.baseline_drift import against
@@ -58,12 +57,12 @@ SAME_CHANGE = {
 def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     """The result of every check of the data set, then of every feature in the order of constraints.json, by check type.
 
+    comparison: with its calibration, if noise is allowed for (`budget.calibrate`).
+
     A check without a limit or a threshold is left out. Where constraints are switched off, results have numbers but no
     verdict; where a column can't be identified, they have neither.
     Source: C11.4, C11.20.
     """
-    if comparison.calibration is None:
-        comparison.calibration = calibrate(comparison)
     of_whole = (*_of_volume(comparison), *_of_repeats(comparison))
     violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))

@@ -4,7 +4,6 @@ days, or whether no hour of them can be like it. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from itertools import combinations
 
@@ -25,7 +24,7 @@ EIGHTHS = [number / 8 for number in range(1, 8)]
 
 def may_be_an_hour(feature: FeatureComparison) -> bool:
     """Whether a window shorter than a day may be an hour of the baseline's days: no value, and no range of values, has more
-    rows than in an hour that has all such rows of the baseline; and no value is new to the baseline. Source: D4.18.
+    rows than in an hour that has all such rows of the baseline; and it has no value of its own. Source: D4.18.
     """
     volume = feature.whole.volume
     baseline = feature.baseline
@@ -46,37 +45,52 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
     traffic = min(1.0, all_rows / usual_rows)
     part_of_day = max(window_length, ONE_HOUR) / ONE_DAY
     hour_rows = int(baseline.rows * part_of_day * traffic / LEAST_TRAFFIC)
-    level = feature.whole.monitoring.false_alarm_budget
-    # Rows of each kind on both sides: missing, of a frequent value, between two of the window's quantiles
-    counts = [(baseline.rows - baseline.present, now.rows - now.present)]
-    if not why_not_compared(baseline, now):
-        values = now.frequent_values
-        of_values = [*zip(baseline.count_values(values), now.count_values(values), strict=True)]
-        if _has_value_of_its_own(feature, of_values):
+    if _has_value_of_its_own(feature):
+        return False
+    # Whether no kind of row is more frequent in the window than in an hour with all such rows
+    counts = _count_kinds(feature)
+    level = feature.whole.monitoring.false_alarm_budget / len(counts)
+    for rows_before, rows_now in counts:
+        p = chance_of_more(min(rows_before, hour_rows), hour_rows, rows_now, now.rows)
+        if p <= level:
             return False
-        counts += of_values
+    return True
+
+
+def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
+    """The rows of each kind in baseline and window: missing, of a frequent value, between two of the window's quantiles."""
+    baseline = feature.baseline
+    now = feature.now
+    counts = [(baseline.rows - baseline.present, now.rows - now.present), *_count_frequent_values(feature)]
     if baseline.numbers is not None and now.numbers is not None:
         before = baseline.numbers.step_cdf()
         after = now.numbers.step_cdf()
         cuts = np.array(after.quantiles(EIGHTHS))
         ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
-        counts += [(high[0] - low[0], high[1] - low[1]) for low, high in combinations(ranks, 2)]
-    # Whether none is more frequent in the window than in an hour with all such rows
-    for rows_before, rows_now in counts:
-        p = chance_of_more(min(int(rows_before), hour_rows), hour_rows, int(rows_now), now.rows)
-        if p <= level / len(counts):
-            return False
-    return True
+        counts += [(int(high[0] - low[0]), int(high[1] - low[1])) for low, high in combinations(ranks, 2)]
+    return counts
 
 
-def _has_value_of_its_own(feature: FeatureComparison, of_values: Iterable[tuple[float, float]]) -> bool:
+def _count_frequent_values(feature: FeatureComparison) -> list[tuple[int, int]]:
+    """How often the window's frequent values occur in baseline and window; none where the two can't be compared."""
+    if why_not_compared(feature.baseline, feature.now):
+        return []
+    values = feature.now.frequent_values
+    counts = zip(feature.baseline.count_values(values), feature.now.count_values(values), strict=True)
+    return [(int(rows_before), int(rows_now)) for rows_before, rows_now in counts]
+
+
+def _has_value_of_its_own(feature: FeatureComparison) -> bool:
     """Whether a value that the baseline never had is too frequent for any hour: a tenth of the rows, or more new texts than the
-    baseline lacks by nature. of_values: the counts of the window's frequent values in the baseline and the window.
+    baseline lacks by nature.
     """
     baseline = feature.baseline
     now = feature.now
-    if any(not rows_before and rows_now >= LARGE_SHARE * now.rows for rows_before, rows_now in of_values):
-        return True
+    if why_not_compared(baseline, now):
+        return False
+    for rows_before, rows_now in _count_frequent_values(feature):
+        if not rows_before and rows_now >= LARGE_SHARE * now.rows:
+            return True
     new_rows = sum((now.categories or {})[value] for value in new_values(now, baseline))
     seen_once = sum(count == 1 for count in (baseline.categories or {}).values())  # Good 1953
     p = chance_of_more(seen_once, baseline.rows, new_rows, now.rows)
