@@ -527,3 +527,12 @@ def test_what_nothing_reads_of_hand_written_constraints_is_told_and_not_where_th
         "of constraints.json nothing reads: features[0].completness is unknown; did you mean completeness?"
     )
     assert DataQualityMonitor(as_service=True).judge(Sample(rows, {}, Layout()), beside).hints == ()
+
+
+def test_beside_a_baseline_of_numbers_a_comma_is_left_to_the_guess():
+    """12,345 may be twelve thousands, or twelve and a third of one."""
+    numbers = np.random.default_rng(3).uniform(10, 99, 400).round(3)
+    commas = texts(usage=[f"{number:.3f}".replace(".", ",") for number in numbers])
+
+    assert "number_forms" in names_of(commas)
+    assert "number_forms" not in names_of(commas, profile_of(number_feature("usage", list(numbers))))

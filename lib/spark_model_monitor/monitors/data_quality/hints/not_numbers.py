@@ -11,9 +11,10 @@ from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
 
+COMMAS = "commas for thousands"
 NUMBER_FORMS = (
     ("a percent sign", re.compile(r"\A\s*[-+]?[\d.,]+\s*%\s*"), "0.125 or 12.5 for 12.5%"),
-    ("commas for thousands", re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), "1234.5 for 1,234.5"),
+    (COMMAS, re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), "1234.5 for 1,234.5"),
     ("points for thousands", re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}"), "1234.5 for 1.234,5"),
     ("a sign of currency", re.compile(r"\A(?:[-+]?\s*[$€£¥]\s*[\d.,]+|[\d.,]+\s*([$€£¥]|EUR|USD))"), "12.5 for €12.5"),
 )
@@ -64,7 +65,11 @@ def number_forms(data: Seen) -> Said:
     for form, _, instead in NUMBER_FORMS:
         counts = {}
         for feature in data.profile.features:
-            if expected.get(feature.name) is InferredType.STRING:
+            expected_type = expected.get(feature.name)
+            if expected_type is InferredType.STRING:
+                continue
+            # Beside a baseline of numbers the guess tells whether the comma is one of decimals
+            if form == COMMAS and expected_type is not None:
                 continue
             cells = _count_by_form(feature)
             if cells[form]:
