@@ -131,7 +131,9 @@ def test_a_first_record_longer_than_the_beginning_of_a_file_is_refused_as_any(se
     record = line_of(capture('{"a": 1}', '{"p": 2}', encoding="JSON"))
     write(tmp_path / "in", name, [padded(record, HEAD_BYTES + 9), *[record] * 20])
     with read_path(makes_engine(session), str(tmp_path / "in"), CaptureFormat()) as data:
-        baseline = run_baseline(data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out"))
+        baseline = run_baseline(
+            data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out")
+        )
 
     assert data.names == ("p", "a")
     assert (baseline.ledger.read, baseline.ledger.kept) == (21, 20)

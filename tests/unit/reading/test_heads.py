@@ -12,7 +12,14 @@ from tests.unit.records.captured_lines import captured, line_of
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat
-from spark_model_monitor.data.reading.headers import HEAD_BYTES, first_line, first_lines, format_word_of, head_of, names_of
+from spark_model_monitor.data.reading.headers import (
+    HEAD_BYTES,
+    first_line,
+    first_lines,
+    format_word_of,
+    head_of,
+    names_of,
+)
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.errors import BadInput
