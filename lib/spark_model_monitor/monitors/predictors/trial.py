@@ -22,7 +22,7 @@ from spark_model_monitor.stopping import run_to_its_end
 
 LEAST_MEMORY_BYTES = 2 * 2**30  # of addresses, of which the libraries take up to a third
 MEMORY_FACTOR = 20  # times the file: parsed JSON takes up to ten times its text, and skops files are packed
-LEAST_SECONDS = 60.0  # of which importing the libraries takes a few
+LEAST_SECONDS = 120.0  # of which importing the libraries takes a few, and ten on a busy machine
 BYTES_A_SECOND = 2**20
 
 PROGRAM = "from spark_model_monitor.monitors.predictors.trial import answer_trial; answer_trial()"
