@@ -386,7 +386,9 @@ def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str
 
 @GUESSES.register("renamed", of=("categories",))
 def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
-    """Each new value is as frequent as one value that disappeared."""
+    """Each new value is as frequent as one value that disappeared; later dates are new by nature."""
+    if suspect.before.times:
+        return None
     before, now = sides
     n, m = before.total(), now.total()
     gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})

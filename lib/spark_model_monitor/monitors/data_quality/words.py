@@ -21,6 +21,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
 from spark_model_monitor.documents.page import number_text, percent
+from spark_model_monitor.monitors.data_quality.checks.guard.values import SURPLUS
 from spark_model_monitor.monitors.data_quality.distributions import (
     FeatureDistribution,
     as_counted,
@@ -51,7 +52,6 @@ _PLAIN = {
     "extra_column_check": "{name} is in the data but not in the baseline",
     "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
     "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
-    "repeated_rows_check": "{observed:.1%} of the rows are surplus copies of other rows, {threshold:.1%} were",
     "new_values_check": "{name} has {observed:,.0f} new values, about {threshold:,.2g} are usual",
     "non_negative_check": "{name} has negative numbers, it had none",
 }
@@ -141,6 +141,9 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
         return Said(plain_words(result), change=result.change, short=result.reason or "")
     if result.check in BETWEEN_COLUMNS:
         return _together(result)
+    if result.check == "repeated_rows_check":
+        words = _describe_surplus(result)
+        return Said(words, (), None, words)
     before, now = sides(result, current, known)
     template = _PLAIN.get(result.check)
     # A feature may be called so, too
@@ -165,7 +168,8 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
             change = f"has {share} of values that were not there before"
         return Said(f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}")
     if result.check == "data_type_check":
-        what = f"{percent(1 - result.observed)} are not {before.inferred_type.value} any more"
+        type_before = "no dates or times" if before.times else f"not {before.inferred_type.value}"
+        what = f"{percent(1 - result.observed)} are {type_before} any more"
         return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
         found = _moved(result, before, now, max_domain_size)
@@ -177,6 +181,16 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     was, is_now = shown(result.threshold), shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
     return Said(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+
+
+def _describe_surplus(result: CheckResult) -> str:
+    """How many rows are surplus, and were; `about` so many if it is an estimate."""
+    observed = result.observed or 0.0
+    share = percent(observed)
+    if result.formula != SURPLUS:
+        share = f"about {percent(float(f'{observed:.2g}'))}"
+    were = f"{percent(float(f'{result.threshold:.2g}'))} were" if result.threshold else "none were"
+    return f"{share} of the rows are surplus copies of other rows, {were}"
 
 
 def _together(result: CheckResult) -> Said:
