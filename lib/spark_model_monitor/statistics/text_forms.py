@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"[-+]?[\d.,]*(?:[eE][-+]?\d+)?")
 _PADDED_NUMBERS = re.compile(r"(?<![09])0[09]+")
 _NUMBERS = re.compile(r"[09]+")
 _LETTERS = re.compile(r"([Aa])\1+")
-_KINDS = re.compile(r"[Aa09]")
+_KINDS = re.compile(rf"[Aa09{MARK}]")
 
 
 class _KindsOfCharacters(dict[int, str]):
@@ -45,11 +45,11 @@ def write_form(text: str) -> str:
 
 
 def coarsen_form(form: str) -> str:
-    """The kinds of characters that occur in a form, whether padded or not, and its other characters in their order."""
+    """The kinds of characters that occur in a form, padded or not, and its other characters in their order; without the mark."""
     kinds = "".join(kind for kind in "Aa9" if kind in form.replace(PADDED, "9"))
     return kinds + _KINDS.sub("", form)
 
 
-def looks_like_number(text: str) -> bool:
+def is_like_number(text: str) -> bool:
     """Whether a text is empty or has the shape of a number."""
     return _NUMBER.fullmatch(text) is not None

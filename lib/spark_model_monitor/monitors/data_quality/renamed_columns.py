@@ -23,12 +23,13 @@ def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile
     """The guess for each missing or extra column that has a partner, by name."""
     missing = find_columns("missing_column_check", check_results, baseline)
     extra = find_columns("extra_column_check", check_results, current)
-    positions = [{feature.name: index for index, feature in enumerate(side.features)} for side in (baseline, current)]
+    position_before = {feature.name: index for index, feature in enumerate(baseline.features)}
+    position_now = {feature.name: index for index, feature in enumerate(current.features)}
     pairs = []
     for old_index, old in enumerate(missing):
         for new_index, new in enumerate(extra):
             # Any two columns of dates have alike values, so that only one in the same position has a partner
-            is_in_place = positions[0][old.name] == positions[1][new.name]
+            is_in_place = position_before[old.name] == position_now[new.name]
             gap = measure_gap(old, new)
             if gap <= FIT and (is_in_place or recognise_dates(old) is None):
                 # Of columns that are as near, the nearest in order comes first

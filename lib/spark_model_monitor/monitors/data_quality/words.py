@@ -99,6 +99,7 @@ def with_words(
             if guess := guess_of(replace(suspect, with_values=not hide_values)):
                 guesses[suspect.name] = guess[1]
 
+    # Of renamed columns the log speaks, too: such a guess names columns, and no value
     renamed: dict[str, str] = {}
     if known.profile is not None:
         renamed = find_renamed_columns(results, known.profile, profile)
@@ -187,14 +188,14 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
         what = f"{percent(1 - result.observed)} are {type_before} any more"
         return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
-        found = _moved(result, before, now, max_domain_size)
+        drift = _moved(result, before, now, max_domain_size)
         is_of_baseline = result.check == DRIFT and result.against in (None, "baseline")
         if is_of_baseline and _are_unusual(result, before, now):
-            found = _describe_unusual(before, current) or found
-        words = f"{name} {_drifted(result)}{found.words and f': {found.words}'}"
-        return replace(found, words=words, change=found.change or "has another distribution")
-    if result.check in UNUSUAL_CHECKS and (found := _describe_unusual(before, current)) is not None:
-        return replace(found, words=found.words.replace(" values ", f" values of {name} ", 1))
+            drift = _describe_unusual(before, current) or drift
+        words = f"{name} {_drifted(result)}{drift.words and f': {drift.words}'}"
+        return replace(drift, words=words, change=drift.change or "has another distribution")
+    if result.check in UNUSUAL_CHECKS and (unusual := _describe_unusual(before, current)) is not None:
+        return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
         return Said(plain_words(result))
     shown = percent if result.formula.startswith("share") else number_text
@@ -203,13 +204,13 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     return Said(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
 
 
-def _describe_surplus(result: CheckResult) -> str:
+def _describe_surplus(surplus: CheckResult) -> str:
     """How many rows are surplus, and were; `about` so many if it is an estimate."""
-    observed = result.observed or 0.0
+    observed = surplus.observed or 0.0
     share = percent(observed)
-    if result.formula != SURPLUS:
+    if surplus.formula != SURPLUS:
         share = f"about {percent(float(f'{observed:.2g}'))}"
-    were = f"{percent(float(f'{result.threshold:.2g}'))} were" if result.threshold else "none were"
+    were = f"{percent(float(f'{surplus.threshold:.2g}'))} were" if surplus.threshold else "none were"
     return f"{share} of the rows are surplus copies of other rows, {were}"
 
 
@@ -319,15 +320,17 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> S
     # The states know exactly how many numbers are outside, unless these are many in a large window
     num_above = beyond(current, above=numbers.maximum)[0] if moments.count else 0
     num_below = beyond(current, below=numbers.minimum)[0] if moments.count else 0
-    for count, side in ((num_above, "above"), (num_below, "below")):
+    for count, direction in ((num_above, "above"), (num_below, "below")):
         if count:
             verb = "lies" if count == 1 else "lie"
-            clauses.append((f"{'at least ' * (count >= KEPT and sketch.error > 0)}{count:,}", f"{verb} {side}"))
+            at_least = "at least " * (count >= KEPT and sketch.error > 0)
+            clauses.append((f"{at_least}{count:,}", f"{verb} {direction}"))
     if not clauses:
         return None
-    (first, verb), *others = clauses
-    words = f"{first} of {moments.present:,} values {verb}"
-    words += "".join(f", {count} {verb}" for count, verb in others)
+    # The first count is of all values
+    words = f"{clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
+    for number, verb in clauses[1:]:
+        words += f", {number} {verb}"
     ends = ""
     if num_above or num_below:
         words += " the baseline's range"
@@ -336,12 +339,13 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> S
     return Said(words + ends, (), f"has {change}{ends}", words, "", ends)
 
 
-def _are_unusual(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
+def _are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
     """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
     if before.numbers is None or now.numbers is None or _is_flag(before, now):
         return False
-    if result.component == "range":
+    if drift.component == "range":
         return True
+    # The numbers inside the range, beside all finite ones
     low, high = before.numbers.ends
     cdf = now.numbers.step_cdf()
     weights = np.diff(cdf.cumulative, prepend=0)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
-from spark_model_monitor.statistics.text_forms import looks_like_number
+from spark_model_monitor.statistics.text_forms import is_like_number
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
 from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
@@ -112,7 +112,7 @@ class DateTextsBuilder:
         then one may be there several times.
         """
         first_texts = _decode(texts.slice(0, LOOKED_AT))
-        if all(looks_like_number(text) and not read_dates(text) for text in first_texts):
+        if all(is_like_number(text) and not read_dates(text) for text in first_texts):
             self._skipped += len(texts) if counts is None else int(counts.sum())
             return
         if hashes is None:

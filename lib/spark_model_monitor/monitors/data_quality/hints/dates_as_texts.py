@@ -39,6 +39,7 @@ def find_date_columns(observed: Seen) -> Iterator[tuple[FeatureProfile, DateColu
     expected = observed.expected_types()
     for feature in observed.profile.features:
         has_same_type = expected.get(feature.name) is InferredType(feature.inferred_type)
+        # Fewer values show no form
         if has_same_type or feature.num_present < FEWEST_VALUES:
             continue
         column = recognise_dates(feature)

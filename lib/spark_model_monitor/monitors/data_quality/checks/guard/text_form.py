@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, exact_counts, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import FEWEST_SEEN, GUARDS, Evidence, exact_counts, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distributions import ONCE, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths
@@ -17,6 +17,8 @@ from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
 NUMBERS = re.compile(r"[0-9]+")
+LARGE_SHARE = 0.05  # of a window
+MOST_BY_CHANCE = 0.01  # of a baseline: forms that occur once
 LONGEST_SHOWN = 24  # characters
 SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
 """A fine form and a coarse one: each sees what is chance in the other."""
@@ -44,13 +46,16 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         # As many are new by chance as occur once in the baseline
         by_chance = sum(count == 1 for count in counts_before.values()), counts_before.total()
         quantity = "share of texts in a form that was not there"
-        most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").removeprefix(MARK)
+        most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
         if 0 < len(most_frequent) <= LONGEST_SHOWN:
             quantity += f" ({most_frequent})"
         evidence = of_share(quantity, by_chance, (sum(unseen.values()), counts_now.total()), is_kind=True)
         if evidence is not None:
-            is_large = evidence.observed - evidence.expected >= LEAST_EFFECT
-            evidences.append(replace(evidence, is_large=is_large, share=None))
+            evidence.is_large = evidence.observed - evidence.expected >= LEAST_EFFECT
+            # A form belongs to a program, not to a group of rows
+            is_other_program = evidence.observed >= LARGE_SHARE and evidence.expected <= MOST_BY_CHANCE
+            evidence.is_alien |= is_other_program and evidence.n >= FEWEST_SEEN
+            evidences.append(replace(evidence, share=None))
     clearest = min(evidences, key=lambda evidence: (not evidence.is_large, evidence.p))
     tests = len(evidences)
     return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)

@@ -200,14 +200,14 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
     if surplus is None:
         return None
     p = widened_tail(surplus.deviations, surplus.repeated)
-    what = ESTIMATED_SURPLUS
+    quantity = ESTIMATED_SURPLUS
     observed = surplus.current
     baseline, current = states
     if fraction_of_copies(baseline.counts) < LEAST_COPIES:
         # No row repeats by nature, so all kinds of the window's rows count, not only those that the baseline kept
         observed = fraction_of_copies(current.counts)
-        what = ESTIMATED_SURPLUS if current.level else SURPLUS
-    evidence = Evidence(what, observed, surplus.baseline, *rows, p, p, surplus.is_large)
+        quantity = ESTIMATED_SURPLUS if current.level else SURPLUS
+    evidence = Evidence(quantity, observed, surplus.baseline, *rows, p, p, surplus.is_large)
 
     # A few copies, where hardly any row repeats, show in the number of kinds of rows that do
     by_kind = _of_repeats(evidence.what, *states)
