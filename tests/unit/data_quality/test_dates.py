@@ -259,7 +259,7 @@ def test_the_form_that_was_recognised_is_said():
 
 
 @pytest.mark.parametrize(
-    ("convert", "said"),
+    ("convert", "sentence"),
     [
         pytest.param(pd.to_datetime, "dates are of a type here: 'd' (1,000 of 1,000) as timestamp;", id="timestamps"),
         pytest.param(
@@ -269,11 +269,11 @@ def test_the_form_that_was_recognised_is_said():
         ),
     ],
 )
-def test_the_form_of_types_and_numbers_is_said_by_the_baseline_alone(convert, said):
+def test_the_form_of_types_and_numbers_is_said_by_the_baseline_alone(convert, sentence):
     baseline = make_baseline(convert(draw_times(1_000, 1, *JANUARY)))
     window = make_table(convert(draw_times(1_000, 2, *FEBRUARY)), 2)
 
-    assert [hint.description.startswith(said) for hint in baseline.hints] == [True]
+    assert [hint.description.startswith(sentence) for hint in baseline.hints] == [True]
     assert run_monitoring(window, MONITOR, baseline, engine="local").hints == ()
 
 
@@ -292,17 +292,17 @@ def test_a_whole_window_of_the_far_future_is_found(number, form):
 def test_dates_that_are_checked_are_among_the_compared_features():
     baseline = make_january("YYYY-MM-DD", 1_000)
     window = make_table([f"{time:%Y-%m-%d}" for time in draw_times(1_000, 2, *FEBRUARY)], 2)
-    results = run_monitoring(window, MONITOR, baseline, engine="local").results
+    check_results = run_monitoring(window, MONITOR, baseline, engine="local").results
 
-    assert str(headline_of(results)) == "No change seen in 2 features."
+    assert str(headline_of(check_results)) == "No change seen in 2 features."
 
 
 def test_later_dates_in_another_form_have_no_other_name():
     """As many new days as before, each about as frequent."""
     window = make_table([f"{time:%d/%m/%Y}" for time in draw_times(1_000, 2, *JANUARY)], 2)
-    results = run_monitoring(window, MONITOR, make_january("YYYY-MM-DD", 1_000), engine="local").results
+    check_results = run_monitoring(window, MONITOR, make_january("YYYY-MM-DD", 1_000), engine="local").results
 
-    assert [(result.check, result.guess) for result in results if result.is_violation] == [("date_form_check", None)]
+    assert [(check_result.check, check_result.guess) for check_result in check_results if check_result.is_violation] == [("date_form_check", None)]
 
 
 @pytest.mark.parametrize("day", ["2024-01-15", "1970-01-01"])
@@ -316,10 +316,10 @@ def test_one_date_explains_that_rows_repeat(day):
 
     baseline = run_baseline(draw_sales(1, 20_000), MONITOR, engine="local")
     window = draw_sales(2, 2_000).assign(d=day)
-    results = run_monitoring(window, MONITOR, baseline, engine="local").results
-    [repeats] = [result for result in results if result.check == "repeated_rows_check"]
+    check_results = run_monitoring(window, MONITOR, baseline, engine="local").results
+    [repeats] = [check_result for check_result in check_results if check_result.check == "repeated_rows_check"]
 
-    assert [result.feature for result in results if result.is_violation] == ["d"]
+    assert [check_result.feature for check_result in check_results if check_result.is_violation] == ["d"]
     assert repeats.reason.endswith("_check of d is violated, and this is the same change")
 
 
@@ -407,8 +407,9 @@ def test_typed_dates_stay_dates(convert):
         [(check, description)] = find_violations(baseline, window).items()
         assert (check, "Expected data type: date or time" in description) == ("data_type_check", True), name
 
-    results = run_monitoring(make_table(windows["words"], 2), MONITOR, baseline, engine="local").results
-    [violation] = [result for result in results if result.is_violation]
+    # No type of texts is named
+    findings = run_monitoring(make_table(windows["words"], 2), MONITOR, baseline, engine="local")
+    [violation] = [finding for finding in findings.results if finding.is_violation]
     assert violation.words == "d: 100 % are no dates or times any more"
 
 
