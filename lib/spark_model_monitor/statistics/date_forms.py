@@ -125,9 +125,7 @@ def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
     if len(shapes) != len(texts):
         return tuple(text if read_dates(text) else write_form(text) for text in texts)
     are_dates = {shape: _has_date_shape(shape) for shape in set(shapes)}
-    return tuple(
-        text if are_dates[shape] else write_form(text) for text, shape in zip(texts, shapes, strict=True)
-    )
+    return tuple(text if are_dates[shape] else write_form(text) for text, shape in zip(texts, shapes, strict=True))
 
 
 def read_dates(text: str) -> tuple[DateReading, ...]:

@@ -302,7 +302,9 @@ def test_later_dates_in_another_form_have_no_other_name():
     window = make_table([f"{time:%d/%m/%Y}" for time in draw_times(1_000, 2, *JANUARY)], 2)
     check_results = run_monitoring(window, MONITOR, make_january("YYYY-MM-DD", 1_000), engine="local").results
 
-    assert [(check_result.check, check_result.guess) for check_result in check_results if check_result.is_violation] == [("date_form_check", None)]
+    assert [
+        (check_result.check, check_result.guess) for check_result in check_results if check_result.is_violation
+    ] == [("date_form_check", None)]
 
 
 @pytest.mark.parametrize("day", ["2024-01-15", "1970-01-01"])
@@ -312,7 +314,9 @@ def test_one_date_explains_that_rows_repeat(day):
     def draw_sales(seed, rows):
         random = np.random.default_rng(seed)
         days = [f"{time:%Y-%m-%d}" for time in draw_times(rows, seed, *JANUARY)]
-        return pd.DataFrame({"d": days, "shop": random.choice([*"abcdef"], rows), "sold": random.integers(0, 250, rows)})
+        return pd.DataFrame(
+            {"d": days, "shop": random.choice([*"abcdef"], rows), "sold": random.integers(0, 250, rows)}
+        )
 
     baseline = run_baseline(draw_sales(1, 20_000), MONITOR, engine="local")
     window = draw_sales(2, 2_000).assign(d=day)

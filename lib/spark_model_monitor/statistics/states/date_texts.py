@@ -16,10 +16,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
-from spark_model_monitor.statistics.text_forms import is_like_number
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
 from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from spark_model_monitor.statistics.text_forms import is_like_number
 
 KEPT = 512  # texts; a share of them is known to about 2 %
 LOOKED_AT = 8  # texts of a block

@@ -43,4 +43,7 @@ def delivered_twice(data: Seen) -> Said:
         often = f"about {times} times"
         if times == 2:
             often = "twice"
-        yield (), f"surplus rows are as many as if all were there {often}: was the data delivered {often}? keep one copy"
+        yield (
+            (),
+            f"surplus rows are as many as if all were there {often}: was the data delivered {often}? keep one copy",
+        )

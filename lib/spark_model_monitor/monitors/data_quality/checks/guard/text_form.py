@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from spark_model_monitor.monitors.data_quality.checks.guard import FEWEST_SEEN, GUARDS, Evidence, exact_counts, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import ONCE, why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths
 from spark_model_monitor.statistics.states.profile import once
 from spark_model_monitor.statistics.text_forms import MARK, PADDED, coarsen_form, write_form
