@@ -334,6 +334,7 @@ def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
     if outside.total < FEWEST_OUTSIDE or len(before.values) < FEW_HOURS:
         return None
 
+    # Both sides have numbers outside, the baseline as soon as it is converted
     def fit_outside(factor: float, offset: float) -> tuple[float, float]:
         """The gap to the numbers that such a conversion takes outside, and the part of the window that it is of then."""
         converted = choose_outside(factor * before.values + offset, before)

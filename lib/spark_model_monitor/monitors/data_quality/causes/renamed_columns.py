@@ -25,6 +25,7 @@ def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile
     extra = find_columns("extra_column_check", check_results, current)
     position_before = {feature.name: index for index, feature in enumerate(baseline.features)}
     position_now = {feature.name: index for index, feature in enumerate(current.features)}
+    # Every two columns with alike values
     pairs = []
     for old_index, old in enumerate(missing):
         for new_index, new in enumerate(extra):
@@ -78,6 +79,7 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
         most_texts = MOST_DIFFERENT * before.present
         if len(before.categories) <= most_texts:
             return l_infinity_categorical(*category_cells(before.categories, now.categories))
+    # Keys and free texts
     old_lengths = old.state(TextLengths)
     new_lengths = new.state(TextLengths)
     if old_lengths is None or new_lengths is None:
