@@ -18,6 +18,7 @@ from spark_model_monitor.statistics.date_columns import DateColumn, count_texts,
 from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
 from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.text_forms import MARK
 
 from .comparisons import number_feature, text_feature
 
@@ -605,22 +606,22 @@ def test_the_sample_of_all_texts_is_the_sum_of_those_of_its_parts():
     assert {*make_sample(texts).counts.tolist()} == {2}
 
 
-def test_the_sample_keeps_no_text_but_dates():
+def test_the_sample_keeps_no_text_but_dates_and_the_forms_of_others():
     texts = make_sample(["2024-01-31", "2024-13-45", *(f"name {row}" for row in range(100))]).texts
 
-    assert {*texts} == {"", "2024-01-31", "2024-13-45"}
+    assert {*texts} == {MARK + "a 9", "2024-01-31", "2024-13-45"}
 
 
-def test_other_columns_are_not_sampled():
-    names = make_sample([f"name {row}" for row in range(2_000)])
+def test_numbers_are_not_sampled():
+    numbers = make_sample([f"{row / 7:.5f}" for row in range(2_000)])
 
-    assert (names.texts, names.skipped) == ((), 2_000)
+    assert (numbers.texts, numbers.skipped) == ((), 2_000)
 
 
 def test_a_share_is_known_from_the_sample():
     counts = make_sample(make_dates_with_words(10_000)).count_by_text
 
-    assert counts[""] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)
+    assert counts[MARK + "a 9"] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)
 
 
 # Rows that belong together
@@ -652,4 +653,4 @@ def test_bytes_that_are_not_utf_8_are_no_dates():
     texts = pa.Array.from_buffers(pa.string(), 2, buffers)
     builder.update(texts, None, None)
 
-    assert {*builder.state().texts} == {"", "2024-01-31"}
+    assert {*builder.state().texts} == {MARK + "\ufffd\ufffd", "2024-01-31"}

@@ -45,7 +45,8 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
         # As many are new by chance as occur once in the baseline
         by_chance = sum(count == 1 for count in counts_before.values()), counts_before.total()
-        quantity = "share of texts in a form that was not there"
+        texts = "sampled texts" if exact_counts(feature.current) is None else "texts"
+        quantity = f"share of {texts} in a form that was not there"
         most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
         if 0 < len(most_frequent) <= LONGEST_SHOWN:
             quantity += f" ({most_frequent})"
