@@ -10,7 +10,7 @@ from dataclasses import replace
 from spark_model_monitor.monitors.data_quality.checks.guard import FEWEST_SEEN, GUARDS, Evidence, exact_counts, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
-from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths
+from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.profile import once
 from spark_model_monitor.statistics.text_forms import MARK, PADDED, coarsen_form, write_form
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -19,6 +19,7 @@ FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many w
 NUMBERS = re.compile(r"[0-9]+")
 LARGE_SHARE = 0.05  # of a window
 MOST_BY_CHANCE = 0.01  # of a baseline: forms that occur once
+MOST_WORDS = 2  # of a code, on average
 LONGEST_SHOWN = 24  # characters
 SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
 """A fine form and a coarse one: each sees what is chance in the other."""
@@ -33,6 +34,9 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
     if before.is_numeric or not feature.are_texts or why_always_new(before) != ONCE:
+        return None
+    shapes = before.state(TextShapes)
+    if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
         return None
     forms_before = count_forms(before)
     forms_now = count_forms(feature.current)
