@@ -38,6 +38,7 @@ ONE_VALUE = "one value"  # in the words of a change; the value is named where va
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
 OF_OUTPUTS = "what moves the predictions"
 DRIFT = "baseline_drift_check"
+DATE_VALUE = "date_value_check"  # each column of dates has it
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
@@ -230,10 +231,17 @@ def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
 
 
 def not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
-    """Results of features whose distributions were not compared, such as keys, except changed features."""
-    changed = set(map(_key, bad))
-    found = (each for each in results if each.check == DRIFT and each.status is CheckStatus.NOT_JUDGED)
-    return [each for each in found if _key(each) not in changed]
+    """Drift results of features whose values were not compared, such as keys, except changed features and columns of dates,
+    which have checks of their own."""
+    unjudged = []
+    compared = set(map(_key, bad))
+    for check_result in results:
+        is_judged = check_result.status is not CheckStatus.NOT_JUDGED
+        if check_result.check == DATE_VALUE and is_judged:
+            compared.add(_key(check_result))
+        elif check_result.check == DRIFT and not is_judged:
+            unjudged.append(check_result)
+    return [check_result for check_result in unjudged if _key(check_result) not in compared]
 
 
 def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], hints: Iterable[Hint]) -> list[str]:

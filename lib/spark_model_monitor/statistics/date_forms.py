@@ -3,7 +3,7 @@
 Knows the forms of ISO 8601 (days, times, weeks, ordinal days), and those that pandas reads: other orders and separators,
 two-digit years, English names of months, quarters. A form is named by what stands in it, as `DD/MM/YYYY` or
 `YYYY-MM-DDThh:mm`; leading zeros, fractions of a second and the zone's name make no other form. A text may have several
-readings: 03/04/2024 is a day in March or in April. Runs on executors and on the driver; stdlib only.
+readings: 03/04/2024 is a day in March or in April. Runs on executors and on the driver.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
+
+from spark_model_monitor.statistics.text_forms import write_form
 
 ZERO_DATE = 0  # the day of 0000-00-00, which databases write where there is none
 FIRST_DAY = date.min.toordinal()
@@ -117,13 +119,13 @@ _SHAPE = str.maketrans("123456789", "0" * 9)
 
 
 def keep_dates(texts: Sequence[str]) -> tuple[str, ...]:
-    """The texts that have the shape of a date, be it a possible one or not; empty texts in place of the others."""
+    """The texts that have the shape of a date, be it a possible one or not; in place of the others their forms."""
     # All shapes at once, unless a text has several lines
     shapes = "\n".join(texts).translate(_SHAPE).split("\n")
     if len(shapes) != len(texts):
-        return tuple(text if read_dates(text) else "" for text in texts)
+        return tuple(text if read_dates(text) else write_form(text) for text in texts)
     are_dates = {shape: _has_date_shape(shape) for shape in set(shapes)}
-    return tuple(text if are_dates[shape] else "" for text, shape in zip(texts, shapes, strict=True))
+    return tuple(text if are_dates[shape] else write_form(text) for text, shape in zip(texts, shapes, strict=True))
 
 
 def read_dates(text: str) -> tuple[DateReading, ...]:

@@ -12,11 +12,13 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.headline import headline_of
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
 from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, recognise_dates
 from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
 from spark_model_monitor.statistics.states.hashing import xxhash64_of_texts
+from spark_model_monitor.statistics.text_forms import MARK
 
 from .comparisons import number_feature, text_feature
 
@@ -257,6 +259,75 @@ def test_the_form_that_was_recognised_is_said():
     assert hint.description.startswith("dates are texts here: 'd' (1,000 of 1,000) as DD.MM.YYYY")
 
 
+@pytest.mark.parametrize(
+    ("convert", "sentence"),
+    [
+        pytest.param(pd.to_datetime, "dates are of a type here: 'd' (1,000 of 1,000) as timestamp;", id="timestamps"),
+        pytest.param(
+            lambda times: [int(f"{time:%Y%m%d}") for time in times],
+            "dates are numbers here: 'd' (1,000 of 1,000) as YYYYMMDD;",
+            id="numbers",
+        ),
+    ],
+)
+def test_the_form_of_types_and_numbers_is_said_by_the_baseline_alone(convert, sentence):
+    baseline = make_baseline(convert(draw_times(1_000, 1, *JANUARY)))
+    window = make_table(convert(draw_times(1_000, 2, *FEBRUARY)), 2)
+
+    assert [hint.description.startswith(sentence) for hint in baseline.hints] == [True]
+    assert run_monitoring(window, MONITOR, baseline, engine="local").hints == ()
+
+
+@every_form
+def test_a_whole_window_of_the_far_future_is_found(number, form):
+    """In a random order of years; the second year after the baseline may be a window's."""
+    years = np.random.default_rng([number, 65]).integers(4, 40)
+    times = [time.replace(year=time.year + int(years), day=min(time.day, 28)) for time in draw_times(200, 2, *FEBRUARY)]
+    second_year = draw_times(200, 3, date(2025, 12, 1), 31)
+    write = FORMS[form]
+
+    assert [*find_violations(make_january(form, 200), [*map(write, times)])] == ["date_range_check"]
+    assert find_violations(make_january(form, 200), [*map(write, second_year)]) == {}
+
+
+def test_dates_that_are_checked_are_among_the_compared_features():
+    baseline = make_january("YYYY-MM-DD", 1_000)
+    window = make_table([f"{time:%Y-%m-%d}" for time in draw_times(1_000, 2, *FEBRUARY)], 2)
+    check_results = run_monitoring(window, MONITOR, baseline, engine="local").results
+
+    assert str(headline_of(check_results)) == "No change seen in 2 features."
+
+
+def test_later_dates_in_another_form_have_no_other_name():
+    """As many new days as before, each about as frequent."""
+    window = make_table([f"{time:%d/%m/%Y}" for time in draw_times(1_000, 2, *JANUARY)], 2)
+    check_results = run_monitoring(window, MONITOR, make_january("YYYY-MM-DD", 1_000), engine="local").results
+
+    assert [
+        (check_result.check, check_result.guess) for check_result in check_results if check_result.is_violation
+    ] == [("date_form_check", None)]
+
+
+@pytest.mark.parametrize("day", ["2024-01-15", "1970-01-01"])
+def test_one_date_explains_that_rows_repeat(day):
+    """30 kinds of rows for each day, of which a window of 2,000 rows on a single day has each often."""
+
+    def draw_sales(seed, rows):
+        random = np.random.default_rng(seed)
+        days = [f"{time:%Y-%m-%d}" for time in draw_times(rows, seed, *JANUARY)]
+        return pd.DataFrame(
+            {"d": days, "shop": random.choice([*"abcdef"], rows), "sold": random.integers(0, 250, rows)}
+        )
+
+    baseline = run_baseline(draw_sales(1, 20_000), MONITOR, engine="local")
+    window = draw_sales(2, 2_000).assign(d=day)
+    check_results = run_monitoring(window, MONITOR, baseline, engine="local").results
+    [repeats] = [check_result for check_result in check_results if check_result.check == "repeated_rows_check"]
+
+    assert [check_result.feature for check_result in check_results if check_result.is_violation] == ["d"]
+    assert repeats.reason.endswith("_check of d is violated, and this is the same change")
+
+
 # Sentinels
 
 
@@ -340,6 +411,11 @@ def test_typed_dates_stay_dates(convert):
     for name, window in windows.items():
         [(check, description)] = find_violations(baseline, window).items()
         assert (check, "Expected data type: date or time" in description) == ("data_type_check", True), name
+
+    # No type of texts is named
+    findings = run_monitoring(make_table(windows["words"], 2), MONITOR, baseline, engine="local")
+    [violation] = [finding for finding in findings.results if finding.is_violation]
+    assert violation.words == "d: 100 % are no dates or times any more"
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -530,22 +606,22 @@ def test_the_sample_of_all_texts_is_the_sum_of_those_of_its_parts():
     assert {*make_sample(texts).counts.tolist()} == {2}
 
 
-def test_the_sample_keeps_no_text_but_dates():
+def test_the_sample_keeps_no_text_but_dates_and_the_forms_of_others():
     texts = make_sample(["2024-01-31", "2024-13-45", *(f"name {row}" for row in range(100))]).texts
 
-    assert {*texts} == {"", "2024-01-31", "2024-13-45"}
+    assert {*texts} == {MARK + "a 9", "2024-01-31", "2024-13-45"}
 
 
-def test_other_columns_are_not_sampled():
-    names = make_sample([f"name {row}" for row in range(2_000)])
+def test_numbers_are_not_sampled():
+    numbers = make_sample([f"{row / 7:.5f}" for row in range(2_000)])
 
-    assert (names.texts, names.skipped) == ((), 2_000)
+    assert (numbers.texts, numbers.skipped) == ((), 2_000)
 
 
 def test_a_share_is_known_from_the_sample():
     counts = make_sample(make_dates_with_words(10_000)).count_by_text
 
-    assert counts[""] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)
+    assert counts[MARK + "a 9"] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)
 
 
 # Rows that belong together
@@ -577,4 +653,4 @@ def test_bytes_that_are_not_utf_8_are_no_dates():
     texts = pa.Array.from_buffers(pa.string(), 2, buffers)
     builder.update(texts, None, None)
 
-    assert {*builder.state().texts} == {"", "2024-01-31"}
+    assert {*builder.state().texts} == {MARK + "\ufffd\ufffd", "2024-01-31"}

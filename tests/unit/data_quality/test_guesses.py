@@ -192,6 +192,28 @@ def test_another_factor_in_some_rows_is_no_conversion_of_temperatures(factor, se
     assert guess_numbers(before, np.where(random.random(2_000) < 0.3, factor * now, now)) is None
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("mean", "deviation"), [(18, 6), (22, 2), (37, 0.5)])
+def test_a_few_rows_in_another_unit_of_temperature_are_recognised(mean, deviation, seed):
+    random = np.random.default_rng([seed, 65])
+    before = random.normal(mean, deviation, 20_000)
+    now = random.normal(mean, deviation, 3_000)
+    is_converted = random.random(3_000) < random.uniform(0.05, 0.3)
+    in_fahrenheit = np.where(is_converted, now * 1.8 + 32, now)
+    # A shift and a factor that move the mean as far
+    shift = 0.8 * mean + 32
+    shifted = np.where(is_converted, now + shift, now)
+    scaled = np.where(is_converted, now * (1 + shift / mean), now)
+    share = 100 * is_converted.mean()
+
+    guess = guess_numbers(before, in_fahrenheit)
+
+    assert " are as if turned from °C to °F: another unit in some rows?" in guess
+    assert float(guess.split()[1]) == pytest.approx(share, abs=3)
+    assert "°" not in str(guess_numbers(before, shifted))
+    assert "°" not in str(guess_numbers(before, scaled))
+
+
 def test_whole_hours_that_can_not_be_told_from_others_are_no_time_zone():
     random = np.random.default_rng(71)
     before = random.normal(500_000, 20_000, 1_000)

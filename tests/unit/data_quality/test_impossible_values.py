@@ -14,11 +14,16 @@ def draw_table(random, rows, values):
 
 
 def find_violated(random, baseline_values, values):
+    return {finding.feature for finding in find_violations(random, baseline_values, values)}
+
+
+def find_violations(random, baseline_values, values, **options):
     baseline = draw_table(random, len(baseline_values), baseline_values)
     window = draw_table(random, len(values), values)
-    monitored = run_baseline(baseline, DataQualityMonitor(find_causes=False), engine="local")
-    findings = run_monitoring(window, DataQualityMonitor(find_causes=False), monitored, engine="local")
-    return {finding.feature for finding in findings.results if finding.is_violation}
+    monitor = DataQualityMonitor(find_causes=False, **options)
+    monitored = run_baseline(baseline, monitor, engine="local")
+    findings = run_monitoring(window, monitor, monitored, engine="local")
+    return [finding for finding in findings.results if finding.is_violation]
 
 
 def draw_ages(random, rows):
@@ -54,6 +59,60 @@ def test_impossible_values_are_found(draw, rows, impossible):
 
     assert find_violated(random, baseline, values) == set()
     assert find_violated(random, baseline, changed) == {"x"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("draw", [draw_ages, draw_amounts])
+@pytest.mark.parametrize("factor", [-1, 10, 1_000])
+def test_the_values_outside_the_range_are_counted(draw, factor, seed):
+    random = np.random.default_rng([seed, 65])
+    baseline = draw(random, 20_000)
+    low, high = baseline.min(), baseline.max()
+    count = random.integers(5, 30)
+    values = draw(random, 2_000).clip(low, high)
+    # No other value lies outside
+    values[:count] = factor * (1 + random.random(count)) * high
+    direction = "above" if factor > 0 else "below"
+
+    violations = find_violations(random, baseline, values)
+
+    sentence = f"{count} of 2,000 values {direction} the baseline's range {low:,.4g} to {high:,.4g}"
+    assert {violation.change for violation in violations} == {f"has {sentence}"}
+    assert f"lie {direction} the baseline's range" in violations[0].words
+
+
+def test_infinities_are_named_first_and_no_ends_where_values_are_hidden():
+    random = np.random.default_rng(11)
+    baseline = draw_amounts(random, 20_000)
+    values = draw_amounts(random, 2_000).clip(baseline.min(), baseline.max())
+    values[:10] = [np.inf] * 4 + [1e7, 2e7, 3e7, 4e7, 5e7, 6e7]
+
+    [violation] = find_violations(random, baseline, values, hide_values=True)
+
+    assert violation.change == "has 4 of 2,000 values that are infinite, 6 above the baseline's range"
+    assert violation.words.endswith(": 4 of 2,000 values are infinite, 6 lie above the baseline's range")
+
+
+def test_a_flag_is_said_by_its_share_and_is_no_temperature():
+    random = np.random.default_rng(12)
+    values = np.ones(2_000)
+    values[:20] = 0
+
+    [some] = find_violations(random, np.ones(20_000), values)
+    [all_of_them] = find_violations(random, np.ones(20_000), np.zeros(2_000))
+
+    assert (some.change, some.values) == ("has one value in 1 % of the records, in none before", ("0",))
+    assert all_of_them.change == "has one value in 100 % of the records, in none before"
+    assert all_of_them.guess is None
+
+
+def test_a_shift_of_all_values_is_said_by_the_mean_though_some_are_outside():
+    random = np.random.default_rng(13)
+    baseline = random.normal(50, 5, 20_000)
+
+    [violation] = find_violations(random, baseline, random.normal(60, 5, 2_000))
+
+    assert violation.change == "is 20 % higher"
 
 
 def test_far_values_of_a_heavy_tail_are_silent():

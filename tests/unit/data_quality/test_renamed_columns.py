@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import alarms_of
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while"]
 
@@ -78,6 +79,29 @@ def test_columns_of_other_values_are_not_renamed(baseline, values):
     window = draw_customers(4, 500).drop(columns=COLUMNS[:8]).assign(new=values(np.random.default_rng(5), 500))
 
     assert set(read_guesses(baseline, window).values()) == {None}
+
+
+def test_another_column_of_dates_in_another_position_is_not_renamed(baseline):
+    """Two columns of dates always have alike values, as later ones are new."""
+    customers = draw_customers(7, 500)
+    window = customers.drop(columns="day").assign(delivered=customers["day"])
+    in_another_form = customers.rename(columns={"day": "new"})
+    in_another_form["new"] = customers["seen"].dt.strftime("%d/%m/%Y")
+
+    assert set(read_guesses(baseline, window).values()) == {None}
+    assert set(read_guesses(baseline, in_another_form).values()) == {None}
+
+
+def test_the_log_says_renamed(baseline):
+    """Alarms without values are what is logged."""
+    window = draw_customers(8, 500).rename(columns={"age": "years"})
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+    sentences = [alarm.sentence(with_values=False) for alarm in alarms_of(findings.results)]
+
+    assert sorted(sentences) == [
+        "age is not in the data any more; 'years' has its values: renamed?",
+        "years is in the data but not in the baseline; it has the values of 'age': renamed?",
+    ]
 
 
 def test_a_missing_column_alone_has_no_guess(baseline):

@@ -111,6 +111,28 @@ def test_a_fifth_of_the_rows_twice_is_found_and_a_healthy_window_silent(table):
     assert repeated.observed == pytest.approx(0.2, abs=0.08)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_share_is_said_once_and_as_an_estimate_only_if_it_is_one(seed):
+    random = np.random.default_rng([seed, 65])
+    share = random.integers(12, 40) / 100
+    sentence = f"{100 * share:.0f} % of the rows are surplus copies of other rows, none were"
+
+    def find_violated(window_rows):
+        baseline = run_baseline(draw_numbers(random, 20_000), DataQualityMonitor(), engine="local")
+        window = draw_numbers(random, window_rows)
+        copies = round(share * window_rows)
+        window.iloc[window_rows - copies :] = window.iloc[:copies].to_numpy()
+        findings, _ = monitor(window, baseline)
+        violations = [finding for finding in findings.results if finding.is_violation]
+        return [violation.words for violation in violations if violation.check != "baseline_drift_check"]
+
+    # Of few rows each is counted, of many a sample of the kinds of rows
+    assert find_violated(1_000) == [sentence]
+    [estimate] = find_violated(20_000)
+    assert estimate.startswith("about ")
+    assert float(estimate.split()[1]) == pytest.approx(100 * share, abs=2)
+
+
 def hash_rows(rows):
     return RowRepeats().and_of(pd.util.hash_pandas_object(rows, index=False).to_numpy(np.uint64))
 
@@ -243,7 +265,7 @@ def test_the_file_that_was_delivered_twice_is_named(folder):
     shutil.copy(folder / "window" / "2.csv", folder / "window" / "2-again.csv")
 
     [description] = read_hints(folder)
-    assert "% of the rows are surplus, as many as one file has (" in description
+    assert description.startswith("surplus rows are as many as one file has (")
     assert "/window/2-again.csv', " in description
     assert "/window/2.csv'): was it delivered twice?" in description
     assert "/3.csv" not in description
@@ -258,7 +280,7 @@ def test_all_rows_twice_are_named():
 
     assert repeats.observed == 0.5
     assert [hint.description for hint in findings.hints] == [
-        "50 % of the rows are surplus, as if all of them were there twice: was the data delivered twice? keep one copy"
+        "surplus rows are as many as if all were there twice: was the data delivered twice? keep one copy"
     ]
 
 

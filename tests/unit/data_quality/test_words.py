@@ -126,8 +126,9 @@ def test_missing_values_columns_and_types_say_what_was():
 
     assert found["n", "completeness_check"].words == "n: 50 % are missing, 0 % were"
     assert found["t", "data_type_check"].words == "t: 100 % are not Integral any more"
-    assert found["gone", "missing_column_check"].words == "gone is not in the data any more"
-    assert found["new", "extra_column_check"].words == "new is in the data but not in the baseline"
+    renamed = found["gone", "missing_column_check"], found["new", "extra_column_check"]
+    assert renamed[0].words == "gone is not in the data any more; 'new' has its values: renamed?"
+    assert renamed[1].words == "new is in the data but not in the baseline; it has the values of 'gone': renamed?"
 
 
 @pytest.mark.parametrize(("columns", "called"), [(("n",), "Missing columns"), (("n", "t", "u"), "Extra columns")])
@@ -146,7 +147,7 @@ def test_a_guard_says_from_what_to_what():
     before, after = [float(x) for x in range(1_000)], [float(x) for x in range(980)] + [float("inf")] * 20
     found = told(profile_of(number_feature("x", before)), profile_of(number_feature("x", after)))
 
-    assert found["x", "infinity_check"].words == "x: its share of infinities went from 0 % to 2 %"
+    assert found["x", "infinity_check"].words == "20 of 1,000 values of x are infinite"
 
 
 @pytest.mark.parametrize("hide", [False, True])

@@ -43,6 +43,8 @@ SWITCHED_OFF = "evaluate_constraints is Disabled"
 
 DRIFT_CHECK, ROW_COUNT, FRESHNESS = "baseline_drift_check", "row_count_check", "freshness_check"
 NO_TIME = "no row tells when it came"
+SINGLE_VALUE_CHECKS = ("date_sentinel_check", "distinct_share_check", "single_date_check")
+MOSTLY = 0.5  # of a window's rows
 SAID = "{check} is violated, and this is the same change"
 DRIFT_SAYS_IT = SAID.format(check=DRIFT_CHECK)
 SAME_CHANGE = {
@@ -123,9 +125,25 @@ def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Ite
 
 def _of_repeats(comparison: Comparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
-    if calibration is not None and (evidence := repeated_rows(comparison)) is not None:
-        finding = _if_switched_on(evidence.judged(calibration), comparison.monitoring)
-        yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
+    evidence = repeated_rows(comparison) if calibration is not None else None
+    if calibration is None or evidence is None:
+        return
+    finding = _if_switched_on(evidence.judged(calibration), comparison.monitoring)
+    if finding.status is CheckStatus.VIOLATED and (violated := _find_single_value(calibration)) is not None:
+        finding = finding.unjudged(SAID.format(check=violated))
+    yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
+
+
+def _find_single_value(calibration: Calibration) -> str | None:
+    """The violated check of a column that has one value in most rows now, whose rows repeat for that; None if there is none."""
+    for name, evidence_by_check in calibration.evidence.items():
+        for check in SINGLE_VALUE_CHECKS:
+            evidence = evidence_by_check.get(check)
+            if evidence is None or evidence.observed <= max(evidence.expected, MOSTLY):
+                continue
+            if evidence.judged(calibration).status is CheckStatus.VIOLATED:
+                return f"{check} of {name}"
+    return None
 
 
 def _of_rows(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:

@@ -1,7 +1,7 @@
-"""A sample of the texts of a column of dates, which may have too many different ones to be counted one by one.
+"""A sample of the texts of a column of dates or codes, which may have too many different ones to be counted one by one.
 
-Texts are chosen by their hash, the same ones everywhere. A block of rows whose first texts are no dates is not sampled, so
-that other columns cost nothing.
+Texts are chosen by their hash, the same ones everywhere. A block of rows whose first texts are numbers, but no dates, is not
+sampled, so that columns of numbers cost nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.encoding import Parameters, State, registered
 from spark_model_monitor.statistics.states.hashing import Hashes, xxhash64_of_texts
+from spark_model_monitor.statistics.text_forms import is_like_number
 
 KEPT = 512  # texts; a share of them is known to about 2 %
 LOOKED_AT = 8  # texts of a block
@@ -30,8 +31,9 @@ Numbers = NDArray[np.int64]
 @registered
 @dataclass(frozen=True, slots=True, eq=False)
 class DateTexts(State):
-    """The `KEPT` different texts with the lowest hashes, and how often each occurs; a text that doesn't look like a date is
-    empty here. skipped: number of values in blocks that were not sampled.
+    """The `KEPT` different texts with the lowest hashes, and how often each occurs; in place of a text that doesn't look like a
+    date there is its form (`write_form`), or none from earlier releases. skipped: number of values in blocks that were not
+    sampled.
 
     Which texts are kept depends only on the texts, so states add in any order. Source: Beyer et al. 2007, "On synopses for
     distinct-value estimation under multiset operations".
@@ -59,7 +61,7 @@ class DateTexts(State):
 
     @property
     def count_by_text(self) -> Mapping[str, int]:
-        """The kept texts with their counts; all that are no dates as an empty one."""
+        """The kept texts with their counts; all that are no dates by their forms."""
         counts: dict[str, int] = {}
         for text, count in zip(self.texts, self.counts.tolist(), strict=True):
             counts[text] = counts.get(text, 0) + count
@@ -109,7 +111,8 @@ class DateTextsBuilder:
         """Take a block of texts without null. hashes: None if unknown. counts: how often each occurs; None for once each, and
         then one may be there several times.
         """
-        if not any(map(read_dates, _decode(texts.slice(0, LOOKED_AT)))):
+        first_texts = _decode(texts.slice(0, LOOKED_AT))
+        if all(is_like_number(text) and not read_dates(text) for text in first_texts):
             self._skipped += len(texts) if counts is None else int(counts.sum())
             return
         if hashes is None:

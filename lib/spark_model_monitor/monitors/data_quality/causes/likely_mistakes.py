@@ -12,9 +12,9 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -54,6 +54,8 @@ for _unit in PART_UNITS:
     CONVERSIONS[f"about 1/{_unit:,.0f} of a usual one"] = (1 / _unit, 0.0)
 
 LEAST_PART = 0.05  # of the values, in another unit
+FEWEST_OUTSIDE = 30  # numbers outside the baseline's range that show their unit
+IN_SOME_ROWS = "about {share} of them are {name}: another unit in some rows?"
 
 FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
 FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
@@ -290,6 +292,8 @@ def factor(suspect: Suspect, sides: Sides) -> str | None:
 def converted(suspect: Suspect, numbers: Sides) -> str | None:
     """Numbers are on another scale of temperature, or some of them are in another unit and the others as before."""
     before, now = numbers
+    if len(before.values) < FEW_HOURS:  # a few numbers fit any conversion
+        return None
     points = np.concatenate((before.values, now.values))
     points += 1e-9 * np.abs(points)  # the rounding error of products
     shares_before = before.shares_at(points)
@@ -304,29 +308,76 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
         part = float(moved @ change) / squares if squares else 0.0
         return float(np.abs(change - part * moved).max()), part
 
-    # The conversion that explains most; of temperatures only where the baseline has such
+    conversion = _find_conversion(before, CONVERSIONS, fit_part)
+    noise = _noise(before.total, now.total)
+    if conversion is None or largest <= noise or conversion.part < LEAST_PART:
+        return None
+    if conversion.gap > min(noise, EXPLAINED_BY_PART * largest):
+        return None
+    factor, offset = CONVERSIONS[conversion.name]
+    if _explains(factor * before.values + offset, numbers):
+        return f"all of them are {conversion.name}: another unit?"
+    return IN_SOME_ROWS.format(share=percent(round(conversion.part, 2)), name=conversion.name)
+
+
+@GUESSES.register("converted_in_few_rows", of=("numbers",))
+def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
+    """The numbers outside the baseline's range are on another scale of temperature."""
+    before, now = numbers
+    low, high = before.values[[0, -1]].tolist()
+
+    def choose_outside(values: Values, cdf: StepCdf) -> StepCdf:
+        is_outside = (values < low) | (values > high)
+        return StepCdf(values[is_outside], np.diff(cdf.cumulative, prepend=0)[is_outside].cumsum())
+
+    outside = choose_outside(now.values, now)
+    if outside.total < FEWEST_OUTSIDE or len(before.values) < FEW_HOURS:
+        return None
+
+    # Both sides have numbers outside, the baseline as soon as it is converted
+    def fit_outside(factor: float, offset: float) -> tuple[float, float]:
+        """The gap to the numbers that such a conversion takes outside, and the part of the window that it is of then."""
+        converted = choose_outside(factor * before.values + offset, before)
+        if converted.total < FEWEST_OUTSIDE:
+            return math.inf, 0.0
+        part = outside.total / now.total / (converted.total / before.total)
+        return _gap(converted.values, (converted, outside)), part
+
+    conversion = _find_conversion(before, TEMPERATURES, fit_outside)
+    if conversion is None or conversion.gap > _noise(before.total, outside.total):
+        return None
+    return IN_SOME_ROWS.format(share=percent(round(conversion.part, 2)), name=conversion.name)
+
+
+class Conversion(NamedTuple):
+    """A conversion by its name; the gap that it leaves, and the part of the numbers that are converted."""
+
+    gap: float
+    part: float
+    name: str
+
+
+def _find_conversion(
+    before: StepCdf, names: Iterable[str], fit: Callable[[float, float], tuple[float, float]]
+) -> Conversion | None:
+    """The conversion that explains most; of temperatures only where the baseline has such, and if no factor explains more."""
     mean = float(np.average(before.values, weights=np.diff(before.cumulative, prepend=0)))
     fits = []
-    for name, conversion in CONVERSIONS.items():
+    for name in names:
         lowest, highest = TEMPERATURES.get(name, (-math.inf, math.inf))
         if lowest <= mean <= highest:
-            fits.append((*fit_part(*conversion), name))
-    gap, part, name = min(fits)
-    noise = _noise(before.total, now.total)
-    if largest <= noise or part < LEAST_PART:
+            fits.append(Conversion(*fit(*CONVERSIONS[name]), name))
+    if not fits:
         return None
-    if gap > min(noise, EXPLAINED_BY_PART * largest):
-        return None
-    factor, offset = CONVERSIONS[name]
+    closest = min(fits)
+    factor, offset = CONVERSIONS[closest.name]
     if offset and mean:
         # A factor, or a shift, that moves the mean about as far must not explain more
         shift = (factor - 1) * mean + offset
         alternatives = [(1 + shift / mean, 0.0), (1.0, 0.9 * shift), (1.0, 1.1 * shift)]
-        if any(fit_part(*alternative)[0] < gap for alternative in alternatives):
+        if any(fit(*alternative)[0] < closest.gap for alternative in alternatives):
             return None
-    if _explains(factor * before.values + offset, numbers):
-        return f"all of them are {name}: another unit?"
-    return f"about {100 * part:.0f} % of them are {name}: another unit in some rows?"
+    return closest
 
 
 @GUESSES.register("clipped", of=("numbers",))
@@ -386,7 +437,9 @@ def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str
 
 @GUESSES.register("renamed", of=("categories",))
 def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str | None:
-    """Each new value is as frequent as one value that disappeared."""
+    """Each new value is as frequent as one value that disappeared; later dates are new by nature."""
+    if suspect.before.times:
+        return None
     before, now = sides
     n, m = before.total(), now.total()
     gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})

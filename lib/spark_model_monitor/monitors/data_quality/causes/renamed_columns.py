@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FEWEST_PRESENT, FIT
+from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, TextLengths
@@ -22,11 +23,16 @@ def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile
     """The guess for each missing or extra column that has a partner, by name."""
     missing = find_columns("missing_column_check", check_results, baseline)
     extra = find_columns("extra_column_check", check_results, current)
+    position_before = {feature.name: index for index, feature in enumerate(baseline.features)}
+    position_now = {feature.name: index for index, feature in enumerate(current.features)}
+    # Every two columns with alike values
     pairs = []
     for old_index, old in enumerate(missing):
         for new_index, new in enumerate(extra):
+            # Any two columns of dates have alike values, so that only one in the same position has a partner
+            is_in_place = position_before[old.name] == position_now[new.name]
             gap = measure_gap(old, new)
-            if gap <= FIT:
+            if gap <= FIT and (is_in_place or recognise_dates(old) is None):
                 # Of columns that are as near, the nearest in order comes first
                 rank = round(gap, 1), abs(old_index - new_index), gap
                 pairs.append((rank, old.name, new.name))
@@ -53,7 +59,7 @@ def find_columns(check: str, check_results: Sequence[CheckResult], profile: Prof
 def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
     """How far the values of two columns are apart, from 0 (alike) to 1 (different, of other kinds, or unknown).
 
-    Days and times of one kind are alike: a window's are later ones. Texts that hardly ever repeat are compared by length.
+    Days and times in one form are alike: a window's are later ones. Texts that hardly ever repeat are compared by length.
     """
     before = from_feature_profile(old)
     now = from_feature_profile(new)
@@ -61,8 +67,11 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
         return 1.0
     if before.is_numeric != now.is_numeric or before.times != now.times:
         return 1.0
-    if before.times:
-        return 0.0
+    dates_before = recognise_dates(old)
+    dates_now = recognise_dates(new)
+    if dates_before is not None or dates_now is not None:
+        is_one_form = dates_before is not None and dates_now is not None and dates_before.form == dates_now.form
+        return 0.0 if is_one_form else 1.0
     if before.numbers is not None and now.numbers is not None:
         cdf_before = before.numbers.step_cdf()
         return l_infinity_numeric(cdf_before, now.numbers.step_cdf())
@@ -70,6 +79,7 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
         most_texts = MOST_DIFFERENT * before.present
         if len(before.categories) <= most_texts:
             return l_infinity_categorical(*category_cells(before.categories, now.categories))
+    # Keys and free texts
     old_lengths = old.state(TextLengths)
     new_lengths = new.state(TextLengths)
     if old_lengths is None or new_lengths is None:

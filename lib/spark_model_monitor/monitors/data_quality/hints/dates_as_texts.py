@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from spark_model_monitor.monitors.data_quality.hints import HINTS, Said, Seen, listed
-from spark_model_monitor.statistics.date_columns import recognise_dates
+from collections.abc import Iterator
+
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, Said, Seen, listed
+from spark_model_monitor.statistics.date_columns import DateColumn, recognise_dates
+from spark_model_monitor.statistics.states import FeatureProfile
 
 
 @HINTS.register("dates_as_texts")
 def dates_as_texts(observed: Seen) -> Said:
-    """Most values of a text column are dates.
+    """Most values of a column are dates: as texts, as numbers, or of a type of dates.
 
     Source: M16.
     """
-    # By form, so that columns of one form are one part of the sentence
-    counts_by_form: dict[str, dict[str, tuple[int, int]]] = {}
-    for feature, _ in observed.texts():
-        column = recognise_dates(feature)
-        if column is not None:
-            counts = feature.num_present - column.not_dates, feature.num_present
-            counts_by_form.setdefault(column.form, {})[feature.name] = counts
-    if counts_by_form:
+    # By kind and form, so that columns of one form are one part of the sentence
+    columns_by_kind: dict[str, dict[str, dict[str, tuple[int, int]]]] = {}
+    for feature, column in find_date_columns(observed):
+        kind = "numbers" if feature.is_numeric else "texts"
+        form = column.form
+        if column.is_typed:
+            kind = "of a type"
+            form = feature.column_type.value
+        counts = feature.num_present - column.not_dates, feature.num_present
+        columns_by_kind.setdefault(kind, {}).setdefault(form, {})[feature.name] = counts
+    for kind, counts_by_form in columns_by_kind.items():
         names = [name for counts in counts_by_form.values() for name in counts]
         # Values are never part of it
         columns = "; ".join(f"{listed(counts)} as {form}" for form, counts in counts_by_form.items())
         instead = "windows are checked for that form and for odd days; write numbers, such as the weekday, to have drift judged"
-        yield names, f"dates are texts here: {columns}; {instead}"
+        yield names, f"dates are {kind} here: {columns}; {instead}"
+
+
+def find_date_columns(observed: Seen) -> Iterator[tuple[FeatureProfile, DateColumn]]:
+    """The columns of dates, except those of which the baseline's own run has said it."""
+    expected = observed.expected_types()
+    for feature in observed.profile.features:
+        has_same_type = expected.get(feature.name) is InferredType(feature.inferred_type)
+        # Fewer values show no form
+        if has_same_type or feature.num_present < FEWEST_VALUES:
+            continue
+        column = recognise_dates(feature)
+        if column is not None:
+            yield feature, column
 
 
 @HINTS.register("day_or_month")
@@ -34,10 +54,9 @@ def day_or_month(observed: Seen) -> Said:
     Source: M16.
     """
     counts: dict[str, tuple[int, int]] = {}
-    for feature, _ in observed.texts():
-        column = recognise_dates(feature)
+    for feature, column in find_date_columns(observed):
         # A single 13th of a month would tell
-        if column is not None and column.is_ambiguous:
+        if column.is_ambiguous:
             counts[feature.name] = column.num_dates, feature.num_present
     if counts:
         instead = "write YYYY-MM-DD, or give a baseline with a day after the 12th"

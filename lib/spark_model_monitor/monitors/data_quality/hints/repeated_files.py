@@ -7,13 +7,11 @@ import math
 import numpy as np
 
 from spark_model_monitor.documents.check_results import some_of
-from spark_model_monitor.documents.page import percent
-from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats, repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.guard.values import LEAST_COPIES, find_row_repeats, repeated_rows
 from spark_model_monitor.monitors.data_quality.hints import HINTS, NAMED, Said, Seen
 from spark_model_monitor.statistics.states.surplus import fraction_of_copies
 
 NEARLY_CERTAIN = 1e-6  # the probability of so many surplus rows by chance
-LEAST_COPIES = 0.01  # the share of rows that are copies below which no file is looked for
 DEVIATIONS = 2  # of the share of surplus rows, which a sample of kinds of rows estimates
 HALF = 0.45  # about the share of surplus rows if all rows are there twice
 
@@ -34,17 +32,18 @@ def delivered_twice(data: Seen) -> Said:
     share = evidence.observed - evidence.expected
     error = 0.0
     if fraction_of_copies(baseline) < LEAST_COPIES:
-        # No row repeats by nature, so all of the window's kinds count, not only those that the baseline kept
-        share = fraction_of_copies(current)
         error = DEVIATIONS / math.sqrt(np.count_nonzero(current > 1))
     files = data.layout.find_files(share, error)
-    surplus = f"{percent(share)} of the rows are surplus"
+    # The violation says how many
     if files:
         names = some_of([*map(repr, files)], NAMED)
-        yield (), f"{surplus}, as many as one file has ({names}): was it delivered twice? leave one copy out"
+        yield (), f"surplus rows are as many as one file has ({names}): was it delivered twice? leave one copy out"
     elif share >= HALF:
         times = round(1 / (1 - min(share, 0.99)))
         often = f"about {times} times"
         if times == 2:
             often = "twice"
-        yield (), f"{surplus}, as if all of them were there {often}: was the data delivered {often}? keep one copy"
+        yield (
+            (),
+            f"surplus rows are as many as if all were there {often}: was the data delivered {often}? keep one copy",
+        )

@@ -54,8 +54,10 @@ class Values:
         texts = distribution.categories
         if distribution.inferred_type is not InferredType.STRING or (_text_share(distribution) or 0.0) < MOSTLY_TEXT:
             return None
-        # for an id, or any feature with few repeated values, later values are new
-        return cls(True, texts=texts if texts and 2 * len(texts) <= distribution.present else None)
+        # for dates, an id, or any feature with few repeated values, later values are new
+        if distribution.times or (texts and 2 * len(texts) > distribution.present):
+            texts = None
+        return cls(True, texts=texts or None)
 
     @property
     def is_few_numbers(self) -> bool:

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
@@ -24,6 +25,8 @@ from spark_model_monitor.documents.page import number_text, percent
 from spark_model_monitor.monitors.data_quality.baseline.documents import domain_of
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
+from spark_model_monitor.monitors.data_quality.checks.guard import beyond
+from spark_model_monitor.monitors.data_quality.checks.guard.values import SURPLUS
 from spark_model_monitor.monitors.data_quality.distribution.always_new import seen_once
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
@@ -37,12 +40,16 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
-from spark_model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
+from spark_model_monitor.statistics.drift.distributions import Ranks, StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.states.ends import KEPT
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 MOST_VALUES, LONGEST = 5, 60
 SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
+MOST_OF_FLAG = 2  # distinct numbers
+ALIKE = 0.2  # of a standard deviation: the change of a mean, or of the standard deviation, that outliers make
+UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
 MOST_NAMED_NUMBERS = 20  # distinct numbers of a feature whose values are named, as categories are
 
 DOMAIN = "categorical_values_check"
@@ -51,7 +58,6 @@ _PLAIN = {
     "extra_column_check": "{name} is in the data but not in the baseline",
     "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
     "freshness_check": "the newest row came {observed:,.3g} minutes before the window's end, about {threshold:,.2g} are usual",
-    "repeated_rows_check": "{observed:.1%} of the rows are surplus copies of other rows, {threshold:.1%} were",
     "new_values_check": "{name} has {observed:,.0f} new values, about {threshold:,.2g} are usual",
     "non_negative_check": "{name} has negative numbers, it had none",
 }
@@ -63,7 +69,8 @@ Side = FeatureDistribution | None
 @dataclass(frozen=True, slots=True)
 class Said:
     """The result of a violated check. words: a sentence. values: the categories it mentions. change: the words after
-    the name. short: before and after. by: the size of the change in everyday terms.
+    the name. short: before and after. by: the size of the change in everyday terms. ends: of the baseline's range, as they
+    stand in words and change.
     """
 
     words: str
@@ -71,6 +78,7 @@ class Said:
     change: str | None = None
     short: str = ""
     by: str = ""
+    ends: str = ""
 
 
 def with_words(
@@ -94,16 +102,24 @@ def with_words(
             if guess := guess_of(replace(suspect, with_values=not hide_values)):
                 guesses[suspect.name] = guess[1]
 
+    # Of renamed columns the log speaks, too: such a guess names columns, and no value
+    renamed: dict[str, str] = {}
     if known.profile is not None:
-        guesses |= find_renamed_columns(results, known.profile, profile)
+        renamed = find_renamed_columns(results, known.profile, profile)
+        guesses |= renamed
 
     def told(result: CheckResult) -> CheckResult:
         found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
         shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
         values = None if hide_values else shown or None
         members: dict[str, Any] = {"words": found.words, "values": values, "change": found.change}
+        if result.feature in renamed:
+            members["words"] += f"; {renamed[result.feature]}"
         if hide_values and result.description:
             members["description"] = _without_values(result.description)
+        if hide_values and found.ends:
+            members["words"] = found.words.replace(found.ends, "")
+            members["change"] = (found.change or "").replace(found.ends, "")
         if result.check != SEGMENT_DRIFT:
             members["guess"] = guesses.get(result.feature or "")
         else:
@@ -144,6 +160,9 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
         return Said(plain_words(result), change=result.change, short=result.reason or "")
     if result.check in BETWEEN_COLUMNS:
         return _together(result)
+    if result.check == "repeated_rows_check":
+        words = _describe_surplus(result)
+        return Said(words, (), None, words)
     before, now = sides(result, current, known)
     template = _PLAIN.get(result.check)
     # A feature may be called so, too
@@ -168,18 +187,34 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
             change = f"has {share} of values that were not there before"
         return Said(f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}")
     if result.check == "data_type_check":
-        what = f"{percent(1 - result.observed)} are not {before.inferred_type.value} any more"
+        type_before = "no dates or times" if before.times else f"not {before.inferred_type.value}"
+        what = f"{percent(1 - result.observed)} are {type_before} any more"
         return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
-        found = _moved(result, before, now, max_domain_size)
-        words = f"{name} {_drifted(result)}{found.words and f': {found.words}'}"
-        return Said(words, found.values, found.change or "has another distribution", found.short, found.by)
+        drift = _moved(result, before, now, max_domain_size)
+        is_of_baseline = result.check == DRIFT and result.against in (None, "baseline")
+        if is_of_baseline and _are_unusual(result, before, now):
+            drift = _describe_unusual(before, current) or drift
+        words = f"{name} {_drifted(result)}{drift.words and f': {drift.words}'}"
+        return replace(drift, words=words, change=drift.change or "has another distribution")
+    if result.check in UNUSUAL_CHECKS and (unusual := _describe_unusual(before, current)) is not None:
+        return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
         return Said(plain_words(result))
     shown = percent if result.formula.startswith("share") else number_text
     was, is_now = shown(result.threshold), shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
     return Said(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+
+
+def _describe_surplus(surplus: CheckResult) -> str:
+    """How many rows are surplus, and were; `about` so many if it is an estimate."""
+    observed = surplus.observed or 0.0
+    share = percent(observed)
+    if surplus.formula != SURPLUS:
+        share = f"about {percent(float(f'{observed:.2g}'))}"
+    were = f"{percent(float(f'{surplus.threshold:.2g}'))} were" if surplus.threshold else "none were"
+    return f"{share} of the rows are surplus copies of other rows, {were}"
 
 
 def _together(result: CheckResult) -> Said:
@@ -250,11 +285,12 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
     assert before.numbers is not None
     assert now.numbers is not None
     sides = before.numbers.step_cdf(), now.numbers.step_cdf()
-    if result.component in ("cell", "chi2"):
+    is_flag = _is_flag(before, now)
+    if is_flag or result.component in ("cell", "chi2"):
         values = np.union1d(sides[0].values, sides[1].values)
         was, found = (np.diff(side.ranks_at(values), prepend=0) / side.total for side in sides)
         place = _largest(was, found)
-        if abs(was - found)[place] >= LEAST_EFFECT:
+        if is_flag or abs(was - found)[place] >= LEAST_EFFECT:
             named = [number_text(float(values[place]))] if len(values) <= MOST_NAMED_NUMBERS else []
             return _of_one(float(was[place]), float(found[place]), named)
     told = {"mean": (before.mean, now.mean), "standard deviation": (_deviation(sides[0]), _deviation(sides[1]))}
@@ -268,6 +304,81 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
     change = change if what == "mean" else f"has another spread: its {what} {change}"
     shown = f"{what} {number_text(was_)} → {number_text(is_)}"
     return Said(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
+
+
+def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Said | None:
+    """The numbers that are infinite, and those outside the baseline's range; None if there are none, or it is unknown."""
+    numbers = before.numbers
+    moments = current.moments
+    sketch = current.kll
+    if numbers is None or numbers.minimum is None or numbers.maximum is None or moments is None or sketch is None:
+        return None
+    infinite_before = numbers.negative_infinite + numbers.positive_infinite
+    num_infinite = moments.present - moments.count
+    clauses = []
+    if num_infinite * numbers.total > infinite_before * moments.present:
+        were = f" ({percent(infinite_before / numbers.total)} were)" if infinite_before else ""
+        clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
+
+    # The states know exactly how many numbers are outside, unless these are many in a large window
+    num_above = beyond(current, above=numbers.maximum)[0] if moments.count else 0
+    num_below = beyond(current, below=numbers.minimum)[0] if moments.count else 0
+    for count, direction in ((num_above, "above"), (num_below, "below")):
+        if count:
+            verb = "lies" if count == 1 else "lie"
+            at_least = "at least " * (count >= KEPT and sketch.error > 0)
+            clauses.append((f"{at_least}{count:,}", f"{verb} {direction}"))
+    if not clauses:
+        return None
+    # The first count is of all values
+    words = f"{clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
+    for number, verb in clauses[1:]:
+        words += f", {number} {verb}"
+    ends = ""
+    if num_above or num_below:
+        words += " the baseline's range"
+        ends = f" {number_text(numbers.minimum)} to {number_text(numbers.maximum)}"
+    change = words.replace("lies ", "").replace("lie ", "").replace("are infinite", "that are infinite")
+    return Said(words + ends, (), f"has {change}{ends}", words, "", ends)
+
+
+def _are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
+    """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
+    if before.numbers is None or now.numbers is None or _is_flag(before, now):
+        return False
+    if drift.component == "range":
+        return True
+    # The numbers inside the range, beside all finite ones
+    low, high = before.numbers.ends
+    cdf = now.numbers.step_cdf()
+    weights = np.diff(cdf.cumulative, prepend=0)
+    is_inside = (cdf.values >= low) & (cdf.values <= high)
+    cdf_before = before.numbers.step_cdf().finite()
+    if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
+        return False
+    mean_before, deviation_before = _mean_and_deviation(cdf_before.values, np.diff(cdf_before.cumulative, prepend=0))
+
+    def is_alike(chosen: NDArray[np.bool_]) -> bool:
+        mean, deviation = _mean_and_deviation(cdf.values[chosen], weights[chosen])
+        is_near = abs(mean - mean_before) <= ALIKE * deviation_before
+        return is_near and abs(deviation - deviation_before) <= ALIKE * deviation_before
+
+    is_finite = np.isfinite(cdf.values)
+    return is_alike(is_inside) and not (is_finite.all() and is_alike(is_finite))
+
+
+def _mean_and_deviation(values: Values, weights: Values | Ranks) -> tuple[float, float]:
+    with np.errstate(over="ignore", invalid="ignore"):  # of huge values
+        mean = float(np.average(values, weights=weights))
+        return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
+
+
+def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
+    """Whether both sides together have so few different numbers."""
+    if before.numbers is None or now.numbers is None:
+        return False
+    values = np.union1d(before.numbers.step_cdf().values, now.numbers.step_cdf().values)
+    return len(values) <= MOST_OF_FLAG
 
 
 def _is_unit(before: StepCdf, now: StepCdf) -> bool:

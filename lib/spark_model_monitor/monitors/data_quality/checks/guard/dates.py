@@ -23,7 +23,8 @@ SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY = 3  # times as many rows as the baseline has for each date
 LEAST_MARGIN, WIDTHS, LARGEST_MARGIN = 300, 2, 730
 """Days by which dates may lie outside the baseline's and the window's usual ones: two widths of its range, but at least so
-many, for a window of a year beside a baseline of a month; at most so many where each row stands for itself."""
+many, for a window of a year beside a baseline of a month; at most so many where each row stands for itself. A window of which
+nobody says when it ends may be one of the second year after the baseline."""
 
 
 @GUARDS.register("date_form_check", same_as=("data_type_check",))
@@ -62,7 +63,7 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
 @GUARDS.register("date_range_check", same_as=("date_form_check",))
 def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of dates far in the past or in the future is not above the baseline's: ten months and twice the baseline's range
-    before its first day, or after its last day and the window's median, or its end if that is known.
+    before its first day, or after its last day and the window's end; two years after its last day if no end is known.
 
     Source: D4.24.
     """
@@ -75,10 +76,12 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     margin = max(LEAST_MARGIN, WIDTHS * (last - first))
     if feature.has_independent_rows:
         margin = min(margin, LARGEST_MARGIN)
-    volume = feature.whole.volume
-    now = window.median() if volume is None else volume.time.toordinal()
+    latest = last + max(margin, LARGEST_MARGIN)
+    if feature.whole.volume is not None:
+        window_end = feature.whole.volume.time.toordinal()
+        latest = max(last, window_end) + margin
     num_past = window.count_before(first - margin)
-    num_future = window.num_dates - window.count_before(max(last, now) + margin)
+    num_future = window.num_dates - window.count_before(latest)
     quantity = f"share of dates far in the {'future' if num_future > num_past else 'past'}"
     return _judge_kind(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
 

@@ -15,6 +15,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     of_means,
     of_share,
 )
+from spark_model_monitor.monitors.data_quality.checks.guard.text_form import are_grown_counters
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes, Words
@@ -23,11 +24,11 @@ from spark_model_monitor.statistics.verdicts.components import chance_of_more
 
 FEWEST_WORDS = 10  # distinct ones
 EMPTY_ALIEN = 0.01
-SAME = ("categorical_values_check", "code_length_check", "text_length_check")
+SAME = ("categorical_values_check", "code_length_check", "text_form_check", "text_length_check")
 """Checks that detect changes in a free text's content as well as the guards of letters and words do."""
 
 
-@GUARDS.register("text_length_check", same_as=("categorical_values_check", "code_length_check"))
+@GUARDS.register("text_length_check", same_as=("categorical_values_check", "code_length_check", "text_form_check"))
 def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """Texts without a domain have the baseline's mean length. A text longer than 256 bytes counts as 256 bytes.
 
@@ -37,7 +38,7 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     what = "mean length of the texts"
     if recognise_dates(before):  # a later month may have a longer name
         return None
-    if feature.known.growth:  # later names may be longer
+    if feature.known.growth or are_grown_counters(feature, before):  # later names may be longer
         return None
     if shapes := _free_text_shapes(feature, before):
         return of_means(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
@@ -65,7 +66,7 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
 
     Source: D4.9.
     """
-    if feature.known.growth:
+    if feature.known.growth or are_grown_counters(feature, before):
         return None
     shapes = _free_text_shapes(feature, before)
     if shapes is None:
@@ -128,7 +129,7 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
 def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No text has a different length if all of the baseline's texts, such as codes, have one; empty_text_check has empty texts.
 
-    Numbers are codes if they are padded with zeros, as in 00501.
+    Numbers are codes if they are padded with zeros, as in 00501. Counters in codes that aren't padded may get a digit more.
     Source: D4.9.
     """
     lengths = _text_lengths(feature, before)
@@ -138,6 +139,8 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     moments = before.moments
     is_padded = moments is not None and moments.maximum >= 0 and abs(moments.minimum) < 10.0 ** (length - 1)
     if not length or (before.is_numeric and (length == 1 or not is_padded)):
+        return None
+    if are_grown_counters(feature, before):
         return None
     total = feature.current.num_present
     current = lengths[1].counts

@@ -25,7 +25,12 @@ from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.states.surplus import LARGEST_RATIO, MOST_BY_NATURE, estimate_surplus_rows
+from spark_model_monitor.statistics.states.surplus import (
+    LARGEST_RATIO,
+    MOST_BY_NATURE,
+    estimate_surplus_rows,
+    fraction_of_copies,
+)
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
 
@@ -36,10 +41,13 @@ ALIEN = 0.05  # of a window; of one text, and more than `GROUP` rows
 MOST = 0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
 CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
 EULER = 0.5772  # the mean of the standard law of the largest of many
+SURPLUS = "share of surplus rows"
+ESTIMATED_SURPLUS = f"estimated {SURPLUS}"
+LEAST_COPIES = 0.01  # the share of rows that are copies in a baseline of which some repeat by nature
 SELDOM = 0.05  # the probability that counts of independent new values vary so much
 
 
-@GUARDS.register("distinct_share_check")
+@GUARDS.register("distinct_share_check", same_as=("repeated_rows_check",))
 def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
 
@@ -193,14 +201,20 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
     if surplus is None:
         return None
     p = widened_tail(surplus.deviations, surplus.repeated)
-    sides = surplus.current, surplus.baseline, *rows
-    evidence = Evidence("share of surplus rows", *sides, p, p, surplus.is_large)
+    quantity = ESTIMATED_SURPLUS
+    observed = surplus.current
+    baseline, current = states
+    if fraction_of_copies(baseline.counts) < LEAST_COPIES:
+        # No row repeats by nature, so all kinds of the window's rows count, not only those that the baseline kept
+        observed = fraction_of_copies(current.counts)
+        quantity = ESTIMATED_SURPLUS if current.level else SURPLUS
+    evidence = Evidence(quantity, observed, surplus.baseline, *rows, p, p, surplus.is_large)
 
     # A few copies, where hardly any row repeats, show in the number of kinds of rows that do
     by_kind = _of_repeats(evidence.what, *states)
     if by_kind is None or not by_kind.is_large or by_kind.p >= p or not (by_kind.is_alien or by_kind.grouped_p < p):
         return evidence
-    return replace(by_kind, observed=surplus.current, expected=surplus.baseline)
+    return replace(by_kind, observed=observed, expected=surplus.baseline)
 
 
 def find_row_repeats(comparison: Comparison) -> tuple[RowRepeats, RowRepeats] | None:

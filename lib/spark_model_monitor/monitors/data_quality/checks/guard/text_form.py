@@ -1,0 +1,113 @@
+"""text_form_check: codes keep their form, whatever their values, which are new by nature."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from spark_model_monitor.monitors.data_quality.checks.guard import FEWEST_SEEN, GUARDS, Evidence, exact_counts, of_share
+from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
+from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
+from spark_model_monitor.statistics.states.profile import once
+from spark_model_monitor.statistics.text_forms import MARK, PADDED, coarsen_form, write_form
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+
+FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
+NUMBERS = re.compile(r"[0-9]+")
+LARGE_SHARE = 0.05  # of a window
+MOST_BY_CHANCE = 0.01  # of a baseline: forms that occur once
+MOST_WORDS = 2  # of a code, on average
+LONGEST_SHOWN = 24  # characters
+SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
+"""A fine form and a coarse one: each sees what is chance in the other."""
+
+
+@GUARDS.register("text_form_check", same_as=("categorical_values_check", "code_length_check"))
+def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+    """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
+    forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
+    none, since counters grow. Only for texts whose values are new by nature.
+
+    Source: D4.9; Good 1953, "The population frequencies of species".
+    """
+    if before.is_numeric or not feature.are_texts or why_always_new(before) != ONCE:
+        return None
+    shapes = before.state(TextShapes)
+    if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
+        return None
+    forms_before = count_forms(before)
+    forms_now = count_forms(feature.current)
+    if not forms_before or not forms_now:
+        return None
+    evidences = []
+    for shape in SHAPES:
+        counts_before = _group_forms(forms_before, shape)
+        counts_now = _group_forms(forms_now, shape)
+        unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
+        # As many are new by chance as occur once in the baseline
+        by_chance = sum(count == 1 for count in counts_before.values()), counts_before.total()
+        texts = "sampled texts" if exact_counts(feature.current) is None else "texts"
+        quantity = f"share of {texts} in a form that was not there"
+        most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
+        if 0 < len(most_frequent) <= LONGEST_SHOWN:
+            quantity += f" ({most_frequent})"
+        evidence = of_share(quantity, by_chance, (sum(unseen.values()), counts_now.total()), is_kind=True)
+        if evidence is not None:
+            evidence.is_large = evidence.observed - evidence.expected >= LEAST_EFFECT
+            # A form belongs to a program, not to a group of rows
+            is_other_program = evidence.observed >= LARGE_SHARE and evidence.expected <= MOST_BY_CHANCE
+            evidence.is_alien |= is_other_program and evidence.n >= FEWEST_SEEN
+            evidences.append(replace(evidence, share=None))
+    clearest = min(evidences, key=lambda evidence: (not evidence.is_large, evidence.p))
+    tests = len(evidences)
+    return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
+
+
+def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bool:
+    """Whether texts are codes with a counter that goes on, like ORD-1000 after ORD-999: numbers in known forms, none of them
+    padded with zeros, and at most one digit longer than the baseline's longest.
+    """
+    forms = count_forms(before)
+    lengths_before = before.state(TextLengths)
+    lengths_now = feature.current.state(TextLengths)
+    if before.is_numeric or sum(forms.values()) < FEWEST_CODES or lengths_before is None or lengths_now is None:
+        return False
+    are_numbered = all("9" in form and PADDED not in form for form in forms)
+    if not are_numbered or count_forms(feature.current).keys() - forms.keys():
+        return False
+    longest = max(lengths_before.counts)
+    if not all(longest <= length <= longest + 1 for length in lengths_now.counts):
+        return False
+    # The first numbers with a digit more begin with 1, where texts are known
+    counts = exact_counts(feature.current)
+    longer = [text for text in counts.counts if len(text) > longest] if counts is not None else []
+    return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer)
+
+
+@once
+def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
+    """How often each form occurs among the texts, or in a sample of them; none if they are unknown."""
+    counts = exact_counts(feature)
+    forms: Counter[str] = Counter()
+    if counts is not None:
+        for text, count in counts.counts.items():
+            forms[write_form(text)] += count
+        return forms
+    sample = feature.state(DateTexts)
+    if sample is None or sample.skipped:
+        return forms
+    for text, count in zip(sample.texts, sample.counts.tolist(), strict=True):
+        if not text:  # an earlier release kept dates alone
+            return {}
+        forms[text if text.startswith(MARK) else write_form(text)] += count
+    return forms
+
+
+def _group_forms(forms: Mapping[str, int], shape: Callable[[str], str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for form, count in forms.items():
+        counts[shape(form)] += count
+    return counts

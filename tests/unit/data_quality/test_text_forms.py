@@ -1,0 +1,154 @@
+"""Codes whose values are new by nature keep their form: another supplier's are found, and healthy ones silent."""
+
+from __future__ import annotations
+
+import string
+import uuid
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.statistics.text_forms import MARK, coarsen_form, write_form
+
+MONITOR = DataQualityMonitor(find_causes=False)
+SIZES = [(300, 200), (3_000, 1_000), (12_000, 6_000)]
+
+
+def draw_uuids(random, rows):
+    return [str(uuid.UUID(bytes=random.bytes(16))) for _ in range(rows)]
+
+
+def draw_texts(random, rows, characters, length):
+    return ["".join(random.choice([*characters], length)) for _ in range(rows)]
+
+
+def draw_hex_of_random_case(random, rows):
+    return draw_texts(random, rows, "0123456789abcdefABCDEF", 12)
+
+
+def draw_short_hex(random, rows):
+    return draw_texts(random, rows, "0123456789abcdef", 6)
+
+
+def draw_base64(random, rows):
+    return draw_texts(random, rows, string.ascii_letters + string.digits + "-_", 16)
+
+
+def draw_codes(random, rows):
+    return [f"AB-{number:05d}" for number in random.integers(100_000, size=rows)]
+
+
+def draw_codes_of_three_suppliers(random, rows):
+    prefixes = random.choice(["AB-", "SKU", "x/"], rows, p=[0.6, 0.35, 0.05])
+    return [f"{prefix}{number:06d}" for prefix, number in zip(prefixes, random.integers(10**6, size=rows), strict=True)]
+
+
+def draw_phone_numbers(random, rows):
+    return [f"{random.choice(['+43 ', '0043 ', '0'])}{number}" for number in random.integers(10**8, size=rows)]
+
+
+def draw_names(random, rows):
+    words = draw_texts(random, 3 * rows, string.ascii_lowercase, 5)
+    return [" ".join(words[3 * row : 3 * row + random.integers(2, 4)]).title() for row in range(rows)]
+
+
+def draw_notes(random, rows):
+    words = ["the", "Quick", "fox,", "over", "dog.", "a", "3", "(no)"]
+    return [" ".join(random.choice(words, count)) for count in 1 + random.poisson(7, rows)]
+
+
+HEALTHY = [
+    draw_uuids,
+    draw_hex_of_random_case,
+    draw_short_hex,
+    draw_base64,
+    draw_codes,
+    draw_codes_of_three_suppliers,
+    draw_phone_numbers,
+    draw_names,
+    draw_notes,
+]
+
+
+def make_table(random, codes):
+    return pd.DataFrame({"ref": codes, "x": random.normal(size=len(codes))})
+
+
+def find_violations(random, baseline, codes):
+    findings = run_monitoring(make_table(random, codes), MONITOR, baseline, engine="local")
+    return {violation.check: violation.words for violation in findings.results if violation.is_violation}
+
+
+def make_baseline(random, codes):
+    return run_baseline(make_table(random, codes), MONITOR, engine="local")
+
+
+@pytest.mark.parametrize(("before", "rows"), SIZES)
+@pytest.mark.parametrize("draw", HEALTHY)
+def test_healthy_codes_are_silent(draw, before, rows):
+    random = np.random.default_rng(65)
+    baseline = make_baseline(random, draw(random, before))
+
+    for _ in range(3):
+        assert find_violations(random, baseline, draw(random, rows)) == {}
+
+
+@pytest.mark.parametrize(
+    ("first", "before", "rows"), [(1, 120, 100), (100, 900, 300), (1_000, 9_000, 6_000), (5_000, 4_900, 600)]
+)
+def test_a_counter_that_gets_a_digit_more_is_silent_and_other_numbers_are_not(first, before, rows):
+    random = np.random.default_rng(66)
+    last = first + before
+    baseline = make_baseline(random, [f"ORD-{number}" for number in range(first, last)])
+    longer = random.integers(100 * last, 900 * last, min(rows, 4_000))
+
+    assert find_violations(random, baseline, [f"ORD-{number}" for number in range(last, last + rows)]) == {}
+    if before > 120:  # fewer rows may be a group's
+        assert len(find_violations(random, baseline, [f"ORD-{number}" for number in longer])) == 1
+
+
+FAULTS = {
+    "capitals": (draw_uuids, str.upper),
+    "another supplier's": (draw_codes, lambda code: f"SKU{code[3:]}"),
+    "in small letters": (draw_codes, str.lower),
+    "behind": (draw_codes, lambda code: f"{code[3:]}-AB"),
+    "another separator": (draw_codes_of_three_suppliers, lambda code: f"{code[:2]}:{code[3:]}"),
+    "letters alone": (draw_short_hex, lambda code: code.translate(str.maketrans("0123456789", "ghijklmnop")).upper()),
+}
+
+
+@pytest.mark.parametrize("share", [0.06, 0.3, 1.0])
+@pytest.mark.parametrize(("before", "rows"), SIZES[1:])
+@pytest.mark.parametrize(("draw", "change"), FAULTS.values(), ids=FAULTS)
+def test_codes_in_another_form_are_found(draw, change, before, rows, share):
+    random = np.random.default_rng(67)
+    baseline = make_baseline(random, draw(random, before))
+    codes = draw(random, rows)
+    for row in np.flatnonzero(random.random(rows) < share):
+        codes[row] = change(codes[row])
+
+    violations = find_violations(random, baseline, codes)
+
+    texts = "sampled texts" if rows > 4_096 else "texts"
+    assert [*violations] == ["text_form_check"]
+    assert violations["text_form_check"].startswith(f"ref: its share of {texts} in a form that was not there (")
+
+
+@pytest.mark.parametrize(
+    ("text", "fine", "coarse"),
+    [
+        pytest.param("AB-12345", "A-9", "A9-", id="a code"),
+        pytest.param("AB-00345", "A-0", "A9-", id="padded with zeros"),
+        pytest.param("x0y10z", "a9a9a", "a9", id="zeros that pad nothing"),
+        pytest.param("3fA9-é", "9aA9-a", "Aa9-", id="letters and digits in turn"),
+        pytest.param("٣٤/ß", "9/a", "a9/", id="digits and letters of other alphabets"),
+        pytest.param("a\nB", "a\nA", "Aa\n", id="two lines"),
+        pytest.param("", "", "", id="empty"),
+        pytest.param("a" * 65, "", "", id="too long for a code"),
+    ],
+)
+def test_forms(text, fine, coarse):
+    assert write_form(text) == MARK + fine
+    assert coarsen_form(write_form(text)) == coarse
