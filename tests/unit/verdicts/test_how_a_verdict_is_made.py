@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import math
 import re
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -34,19 +36,24 @@ def shuffle(frame):
     return frame.iloc[np.random.default_rng(7).permutation(len(frame))].reset_index(drop=True)
 
 
+@cache
+def judge_example():
+    """The drift checks of both columns by a run."""
+    monitor = DataQualityMonitor(settings=MonitoringSettings(rows="independent"))
+    findings = run_monitoring(shuffle(NOW), monitor, run_baseline(shuffle(BEFORE), monitor))
+    return {check.feature: check for check in findings.results if check.check == "baseline_drift_check"}
+
+
 def numbers_of_code():
     """The page's numbers as a run, and the functions that the page names, give them."""
-    monitor = DataQualityMonitor(settings=MonitoringSettings(rows="independent"))
-    baseline = run_baseline(shuffle(BEFORE), monitor)
-    findings = run_monitoring(shuffle(NOW), monitor, baseline)
-    drift = {check.feature: check for check in findings.results if check.check == "baseline_drift_check"}
+    drift = judge_example()
     minutes = drift["minutes"]
     drift_of_items = drift["items"]
     assert minutes.decided_by == "rank test of location"
     assert (minutes.status.value, drift_of_items.status.value) == ("violated", "cannot tell")
     # The tests of the column, one by one
-    states = baseline.state, run_baseline(NOW, monitor).state
-    distributions = [from_profile(state)["minutes"].numbers for state in states]
+    profiles = [run_baseline(frame, DataQualityMonitor()).state for frame in (BEFORE, NOW)]
+    distributions = [from_profile(profile)["minutes"].numbers for profile in profiles]
     tests = of_numbers([distributions])[0]
     numbers = {"n": minutes.n, "m": minutes.m, "level": minutes.level, "D": minutes.distance}
     for test, name in zip(tests, ("ks", "location", "spread", "range", "chi2", "cell", "tail"), strict=True):
@@ -214,6 +221,13 @@ def test_no_number_of_the_page_is_left_out():
     prose = re.sub(formulas_and_links, "", NUMBER.sub("", PAGE), flags=re.DOTALL)
 
     assert re.findall(r"\d\.\d{3,}|\de-\d", prose) == []
+
+
+def test_the_example_of_the_files_is_this_one():
+    text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"```json\n(\{\n  \"feature\": \"minutes\".*?)```", text, re.DOTALL)
+
+    assert json.loads(shown) == json.loads(json.dumps(judge_example()["minutes"].plain()))
 
 
 def test_every_function_of_the_page_is_there():
