@@ -15,10 +15,11 @@ from scipy import stats
 from tests.floors import PACKAGE
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.distributions import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
+from spark_model_monitor.statistics.verdicts.between_window_variance import phi
 from spark_model_monitor.statistics.verdicts.components import of_numbers
-from spark_model_monitor.statistics.verdicts.multiplicity import adjusted, combined
-from spark_model_monitor.statistics.verdicts.variation import allowed_for, phi
+from spark_model_monitor.statistics.verdicts.multiple_testing import adjusted, combined
+from spark_model_monitor.statistics.verdicts.variance_adjustment import allowed_for
 
 ROOT = PACKAGE.parents[1]
 PAGE = (ROOT / "docs" / "how-a-verdict-is-made.md").read_text(encoding="utf-8")
