@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import math
 import re
 from functools import cache
@@ -222,13 +221,6 @@ def test_no_number_of_the_page_is_left_out():
     prose = re.sub(formulas_and_links, "", NUMBER.sub("", PAGE), flags=re.DOTALL)
 
     assert re.findall(r"\d\.\d{3,}|\de-\d", prose) == []
-
-
-def test_the_example_of_the_files_is_this_one():
-    text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
-    [shown] = re.findall(r"```json\n(\{\n  \"feature\": \"minutes\".*?)```", text, re.DOTALL)
-
-    assert json.loads(shown) == json.loads(json.dumps(judge_example()["minutes"].plain()))
 
 
 def test_every_function_of_the_page_is_there():
