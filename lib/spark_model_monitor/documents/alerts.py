@@ -127,7 +127,8 @@ def _unless_accepted(result: CheckResult, decisions: Sequence[Decision]) -> Chec
         return result
     said = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
     reason = " ".join(said) + (f": {decision.why}" if decision.why else "")
-    return result.model_copy(update={"status": CheckStatus.NOT_JUDGED, "reason": reason, "description": None})
+    unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
+    return result.model_copy(update=unjudged)
 
 
 def _is_again(result: CheckResult, alarm: CheckResult) -> bool:

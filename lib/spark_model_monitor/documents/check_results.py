@@ -26,6 +26,19 @@ class CheckStatus(Enum):
 WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED, CheckStatus.NOT_JUDGED)
 
 
+LOWER_LIMIT = "lower limit"
+UPPER_LIMIT = "upper limit"
+LIMITS = "limits"
+INTERVAL = "interval"  # the ends of `interval`, of which neither may lie beyond both `limits`
+PRESENCE = "presence of the column"  # what is or is not, without a number
+ASSERTION = "assertion"  # likewise
+FISHER = "Fisher's exact test"
+STUDENT = "Student's t-test"
+HOTELLING = "Hotelling's test"
+NORMAL = "normal test"
+"""What decides a check (`decided_by`), if it is no test that one monitor alone has."""
+
+
 BESIDE = frozenset({"attribution_change_check"})
 """Checks that never count as violations of a run and never raise an alarm. Source: E6.2."""
 
@@ -67,17 +80,21 @@ class CheckResult(Section):
     """The result of one check of one feature or metric.
 
     feature: its name, or the name that violations of the whole data set have. metric: its name in statistics.json, if a
-    metric was checked. check: its `constraint_check_type`. observed: the share, distance, p-value or number compared
-    with `threshold`; None if there is none. interval: its ends, if it has one. threshold: None if the baseline left it
-    undefined. n, m: the numbers of baseline and current values. formula: how observed was computed. method: the drift
-    method, as in constraints.json. ties: `lost` if equal values were counted once, as the service did. statistic,
-    degrees_of_freedom: of a test that has them. reason: why the check is not judged, or a remark on its status. advice:
-    what to do where nobody can tell; possible_change: whether a change is seen there, which may be chance. description:
-    the violation's text, None unless violated. against: the reference of a comparator.
+    metric was checked. check: its `constraint_check_type`.
 
-    If chance is allowed for: p: the p-value of the check's own test; adjusted_p: adjusted for the columns tested with
-    it. component: the column's test with the smallest p-value; effect: the size of its change, as a share. direction:
-    whether the mean of numbers went `up` or `down`; for the component `missing`, the share of missing values. distance:
+    What decided: decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all that
+    is given here holds: the p-value (adjusted_p, or else p) is at most level; effect is at least least_effect; observed is
+    below limit (`lower limit`) or above it (`upper limit`), or outside of limits. statistic, degrees_of_freedom: of a test
+    that has them. adjusted_p: p adjusted for the columns tested with it. component: of a column's tests, which p combines,
+    the one with the smallest p-value, which decided_by, statistic and effect are of. direction: whether the mean of
+    numbers went `up` or `down`; for the component `missing`, the share of missing values.
+
+    Beside it, for information: observed: the share, distance, p-value or number compared with `threshold`; None if there
+    is none. interval: its ends, if it has one. threshold: None if the baseline left it undefined. n, m: the numbers of
+    baseline and current values. formula: how observed was computed. method: the drift method, as in constraints.json.
+    ties: `lost` if equal values were counted once, as the service did. reason: why the check is not judged, or a remark on
+    its status. advice: what to do where nobody can tell; possible_change: whether a change is seen there, which may be
+    chance. description: the violation's text, None unless violated. against: the reference of a comparator. distance:
     the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
     smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
     difference of shares. fewest: the fewest values of the window that would violate a guard on a share; None if not
@@ -105,6 +122,18 @@ class CheckResult(Section):
     metric: Name | None = None
     check: Name
     status: CheckStatus
+    decided_by: Name | None = None
+    statistic: UndefinableNumber = None
+    degrees_of_freedom: Count | None = None
+    p: UndefinableNumber = None
+    adjusted_p: UndefinableNumber = None
+    level: UndefinableNumber = None
+    component: Name | None = None
+    effect: UndefinableNumber = None
+    least_effect: UndefinableNumber = None
+    direction: Name | None = None
+    limit: UndefinableNumber = None
+    limits: tuple[UndefinableNumber, UndefinableNumber] | None = None
     observed: UndefinableNumber = None
     interval: tuple[Number, Number] | None = None
     threshold: UndefinableNumber
@@ -113,13 +142,6 @@ class CheckResult(Section):
     formula: Name | None = None
     method: Name | None = None
     ties: Name | None = None
-    statistic: UndefinableNumber = None
-    degrees_of_freedom: Count | None = None
-    p: UndefinableNumber = None
-    adjusted_p: UndefinableNumber = None
-    component: Name | None = None
-    effect: UndefinableNumber = None
-    direction: Name | None = None
     distance: UndefinableNumber = None
     distance_low: UndefinableNumber = None
     distance_high: UndefinableNumber = None
@@ -149,6 +171,11 @@ class CheckResult(Section):
     def is_violation(self) -> bool:
         """Whether it counts as a violation; results of the checks in BESIDE only appear in checks.json."""
         return self.status is CheckStatus.VIOLATED and self.check not in BESIDE
+
+    @property
+    def observes_p_value(self) -> bool:
+        """Whether `observed` is no distance but the p-value of a drift method, which has degrees of freedom."""
+        return self.degrees_of_freedom is not None
 
     @property
     def is_unsure(self) -> bool:

@@ -364,7 +364,7 @@ def moved(before: float, now: float, deviation: float | None = None) -> tuple[st
 def evidence_of(result: CheckResult) -> str:
     """Why a change is not noise, in one readable line."""
     told = []
-    by_distance = result.statistic is None and result.method is not None
+    by_distance = not result.observes_p_value and result.method is not None
     if by_distance and (result.observed or 0) > (result.threshold or 0):
         told.append(f"distance {number_text(result.observed, 2)}, limit {number_text(result.threshold, 2)}")
     elif result.distance is not None:

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
 from spark_model_monitor.documents.check_results import (
+    LOWER_LIMIT,
     BudgetLedger,
     CheckResult,
     CheckStatus,
@@ -353,6 +354,11 @@ class Finding:
     threshold: float | None
     observed: float | None = None
     interval: tuple[float, float] | None = None
+    decided_by: str | None = None
+    level: float | None = None
+    least_effect: float | None = None
+    limit: float | None = None
+    limits: tuple[float | None, float | None] | None = None
     n: int | None = None
     m: int | None = None
     formula: str | None = None
@@ -416,6 +422,7 @@ class Finding:
         """The same numbers, without a verdict."""
         return self.but(
             status=CheckStatus.NOT_JUDGED,
+            decided_by=None,
             reason=reason,
             advice=None,
             possible_change=None,
@@ -444,9 +451,11 @@ def of_share(
     if not total:
         return Finding.not_judged(threshold, no_values)
     share = matching / total
+    finding = Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
+    finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if share < threshold:
-        return Finding(CheckStatus.VIOLATED, threshold, share, m=total, formula=formula, description=description(share))
-    return Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
+        return finding.but(status=CheckStatus.VIOLATED, description=description(share))
+    return finding
 
 
 def violation_count(results: Iterable[CheckResult]) -> PublishedMetric:

@@ -66,7 +66,7 @@ def told_once(found: Mapping[tuple[str, str], CheckResult], said: str | None) ->
     for (cut, label), result in found.items():
         if (cut, label) in violated and (said is not None or cut != best[0]):
             why = OTHER_CUT.format(cut=best[0]) if said is None else f"{said} is violated, and this is the same change"
-            unjudged = {"status": CheckStatus.NOT_JUDGED, "reason": why, "description": None}
+            unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": why, "description": None}
             result = result.model_copy(update=unjudged)
         yield result
 

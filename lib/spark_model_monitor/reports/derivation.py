@@ -20,6 +20,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     from_feature_profile,
 )
+from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import StoredProfile, path_of
 from spark_model_monitor.reports.outputs.files import Run, current_run, document_of
@@ -258,34 +259,12 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield f"lacks {', '.join(explanation.lacking)}: not every run that was merged has it"
     for result in explanation.results:
         yield ""
-        yield from _check(result)
+        yield from describe_decision(result)
         if result is explanation.drift and explanation.derivation is not None:
             yield ""
             yield from _derivation(explanation.derivation, result, reproduced=explanation.is_reproduced)
         elif result is explanation.drift and explanation.no_derivation:
             yield f"  no table: {explanation.no_derivation}"
-
-
-def _check(result: CheckResult) -> Iterator[str]:
-    yield f"{result.check}: {result.status.value}"
-    if result.observed is not None:
-        threshold = "undefined" if result.threshold is None else repr(result.threshold)
-        yield f"  observed {result.observed!r}, threshold {threshold}"
-    if result.interval is not None:
-        yield f"  interval {result.interval[0]!r} to {result.interval[1]!r}"
-    if result.formula:
-        yield f"  = {result.formula}"
-    counts = [
-        f"{name} = {value:,}"
-        for name, value in (("n", result.n), ("m", result.m), ("degrees of freedom", result.degrees_of_freedom))
-        if value is not None
-    ]
-    if result.statistic is not None:
-        counts.append(f"statistic = {result.statistic!r}")
-    if counts:
-        yield "  with " + ", ".join(counts)
-    if result.reason:
-        yield f"  because {result.reason}"
 
 
 def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool | None) -> Iterator[str]:
@@ -308,11 +287,11 @@ def _derivation(derivation: Derivation, result: CheckResult, *, reproduced: bool
     if derivation.correction:
         yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
         yield f"  n = {table.n:,} values of the baseline, m = {table.m:,} of the current data"
-    if derivation.computed is not None and result.threshold is not None:
+    if derivation.computed is not None and result.adjusted_p is not None:
+        yield f"{derivation.method}: {derivation.computed!r}; the test decides, whatever the threshold"
+    elif derivation.computed is not None and result.threshold is not None:
         more = result.threshold < derivation.computed
         yield f"{derivation.method}: {derivation.computed!r}, {'above' if more else 'not above'} {result.threshold!r}"
-    if result.adjusted_p is not None:
-        yield f"the verdict is its test's, whatever the threshold: p = {result.p!r}, {result.adjusted_p!r} among all features"
     if reproduced is False:
         yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
 

@@ -111,6 +111,8 @@ def test_outcomes_are_a_document_that_is_read_as_it_was_written():
         "feature": "zeta",
         "check": "completeness_check",
         "status": "passed",
+        "decided_by": "lower limit",
+        "limit": 1.0,
         "observed": 1.0,
         "threshold": 1.0,
         "m": 1000,

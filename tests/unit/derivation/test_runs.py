@@ -197,21 +197,26 @@ def test_the_two_documents_alone_are_a_baseline(tmp_path):
 
 
 def test_a_metric_of_a_model_is_shown_with_its_numbers(tmp_path, capsys):
+    test = {"decided_by": "Fisher's exact test", "statistic": 100, "p": 0.0001, "level": 0.0005, "limit": 0.8}
+    numbers = {"observed": 0.5, "threshold": 0.8, "interval": (0.4, 0.6), "m": 200}
     outcome = CheckResult(
         metric="f1",
         check="LessThanThreshold",
         status=CheckStatus.VIOLATED,
-        observed=0.5,
-        threshold=0.8,
-        interval=(0.4, 0.6),
+        reason="a remark",
+        **test,
+        **numbers,
     )
     publish({CheckResults.FILE_NAME: CheckResults(checks=(outcome,)).to_json().encode()}, str(tmp_path))
     assert cli.main(["explain", "f1", "--run", str(tmp_path)]) == 0
 
     assert capsys.readouterr().out.splitlines()[2:] == [
         "LessThanThreshold: violated",
-        "  observed 0.5, threshold 0.8",
-        "  interval 0.4 to 0.6",
+        "  decided by: Fisher's exact test, statistic 100.0",
+        "  p = 0.0001, at most the level 0.0005",
+        "  observed 0.5, below the limit 0.8",
+        "  beside it: interval 0.4 to 0.6, m = 200",
+        "  because a remark",
     ]
 
 

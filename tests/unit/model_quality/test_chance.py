@@ -12,7 +12,12 @@ from scipy import stats
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.documents.outcome import Outcome, run_outcome
-from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate, JackknifeEstimate, Side, p_apart
+from spark_model_monitor.monitors.model_quality.estimates import (
+    FractionEstimate,
+    JackknifeEstimate,
+    Side,
+    compare_estimates,
+)
 from spark_model_monitor.monitors.model_quality.measurement import Tolerance
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
@@ -50,8 +55,8 @@ def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
     baseline, window = FractionEstimate.of_count(1_800, 2_000), FractionEstimate.of_count(170, 200)
 
     # 30 misses of the window among 230 of both
-    assert p_apart(baseline, window, Side.LOW) == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))
-    assert p_apart(baseline.complement(), window.complement(), Side.HIGH) == pytest.approx(
+    assert compare_estimates(baseline, window, Side.LOW).p == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))
+    assert compare_estimates(baseline.complement(), window.complement(), Side.HIGH).p == pytest.approx(
         stats.hypergeom.sf(29, 2_200, 230, 200)
     )
 
@@ -64,15 +69,15 @@ def test_the_chance_of_a_mean_counts_the_larger_variance(order):
 
     # 0.2² · 100 = 4 a row, and 63 degrees of freedom don't count
     t = 1 / math.sqrt(4 * (1 / 100 + 1 / 400))
-    assert p_apart(baseline, window, Side.HIGH) == pytest.approx(stats.t.sf(t, 40))
-    assert p_apart(baseline, window, Side.LOW) == 1
+    assert compare_estimates(baseline, window, Side.HIGH).p == pytest.approx(stats.t.sf(t, 40))
+    assert compare_estimates(baseline, window, Side.LOW).p == 1
 
 
 def test_a_mean_that_differs_by_rounding_alone_is_no_worse():
     baseline, window = JackknifeEstimate(0.1, 1_000, 0.0, 40), JackknifeEstimate(0.1 + 1e-15, 700, 0.0, 40)
 
-    assert p_apart(baseline, window, Side.HIGH) == 1
-    assert p_apart(baseline, replace(window, value=0.101), Side.HIGH) == 0
+    assert compare_estimates(baseline, window, Side.HIGH).p == 1
+    assert compare_estimates(baseline, replace(window, value=0.101), Side.HIGH).p == 0
 
 
 def test_the_levels_of_the_metrics_add_up_to_the_budget_and_recall_is_one_test():

@@ -210,7 +210,8 @@ def test_outcomes_are_a_document_that_is_read_as_it_was_written():
 
     assert read == document
     first = read.plain()["checks"][0]
-    assert list(first) == ["metric", "check", "status", "observed", "interval", "threshold", "n", "m"]
+    decision = ["metric", "check", "status", "decided_by", "limit"]
+    assert list(first) == [*decision, "observed", "interval", "threshold", "n", "m"]
     assert (first["metric"], first["check"], first["status"], first["n"], first["m"]) == (
         *("recall", "LessThanThreshold", "passed"),
         *(200, 100),

@@ -14,7 +14,7 @@ from spark_model_monitor.statistics.drift.distributions import scores_of
 from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.verdicts import components
-from spark_model_monitor.statistics.verdicts.components import Component, of_missing
+from spark_model_monitor.statistics.verdicts.components import Component, least_gap, of_missing
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjusted, combined, shared
 
 
@@ -309,3 +309,16 @@ def test_columns_together_are_tested_as_each_alone():
 
     assert components.of_numbers(sides) == [of_numbers(*each) for each in sides]
     assert components.of_categories(counts) == [of_categories(*each) for each in counts]
+
+
+def test_the_least_gap_is_the_one_from_which_d_or_twice_the_share_is_reached():
+    random = np.random.default_rng(3)
+    reached = 0
+    for before, now, half, error in random.random((2_000, 4)) * (0.1, 0.1, 0.01, 0.02):
+        gap = abs(now - before)
+        by_ratio = (max(before, now) + half) / (min(before, now) + half) >= 2
+        counts = gap + error >= 0.02 or by_ratio
+        assert (gap >= least_gap(before, now, half, error)) == counts
+        reached += counts
+
+    assert 200 < reached < 1_900

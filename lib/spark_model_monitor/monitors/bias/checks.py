@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.check_results import LIMITS, STUDENT, CheckStatus
 from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.monitors.bias.comparison import MetricComparison
 from spark_model_monitor.monitors.bias.intervals import Interval
@@ -39,10 +39,10 @@ CHECKS: Registry[Callable[[MetricComparison], Finding | None]] = Registry("bias 
 def drift(metric: MetricComparison) -> Finding | None:
     """The metric's distance from 0, on either side, is at most the baseline's distance; the same for all metrics.
 
-    The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals, a metric has
-    drifted if it is farther away than the baseline by more than chance explains. If it is farther away by a change that
-    matters, which may be chance, or if its interval is wider than that, the verdict is `cannot tell`. A baseline's value
-    that a person edited decides alone.
+    The service measures disparate impact from 0, too; with `neutral_di` it is measured from 1. With intervals, it is violated
+    if `p`, that chance takes the value so much farther away than the baseline's, is at most `level`. If it is farther away by
+    a change that matters, which may be chance, or if its interval is wider than that, the verdict is `cannot tell`. A
+    baseline's value that a person edited decides alone.
     Source: B5.2, B5.3; G23.
     """
     if metric.baseline is None:
@@ -54,13 +54,17 @@ def drift(metric: MetricComparison) -> Finding | None:
     p = metric.chance if metric.allows_for_chance else None
     finding = Finding(CheckStatus.VIOLATED, metric.baseline, p=p, formula=f"{measured} against that of the baseline")
     beyond, within = metric.beyond_noise, metric.interval
+    allowed, neutral = abs(metric.baseline - metric.neutral), metric.neutral
     if not metric.allows_for_chance:
         beyond = within = value, value
+        finding = finding.but(decided_by=LIMITS, limits=(neutral - allowed, neutral + allowed))
+    else:
+        score = metric.score if metric.score is not None and math.isfinite(metric.score) else None
+        finding = finding.but(decided_by=STUDENT, statistic=score, level=metric.level)
     groups = IN_GROUPS.format(rows=metric.likeness) if round(metric.likeness) > 1 else ""
     passed = finding.but(status=CheckStatus.PASSED)
     if beyond is None or within is None:
         return passed.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
-    allowed, neutral = abs(metric.baseline - metric.neutral), metric.neutral
     from_neutral = [(low - neutral, high - neutral) for low, high in (beyond, within)]
     status = _beside((-allowed, allowed), *from_neutral)
     if status is CheckStatus.VIOLATED:
@@ -91,10 +95,12 @@ def within_range(metric: MetricComparison) -> Finding | None:
         return unjudged
     low, high = map(number, allowed)
     formula = f"{low} <= value <= {high}"
+    minimum, maximum = (end if math.isfinite(end) else None for end in allowed)
+    passed = Finding(CheckStatus.PASSED, None, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
     if allowed[0] <= value <= allowed[1]:
-        return Finding(CheckStatus.PASSED, None, formula=formula)
+        return passed
     description = OUT_OF_RANGE.format(current=number(value), low=low, high=high)
-    return Finding(CheckStatus.VIOLATED, None, formula=formula, description=description)
+    return passed.but(status=CheckStatus.VIOLATED, description=description)
 
 
 def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | None:

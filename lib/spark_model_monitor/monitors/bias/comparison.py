@@ -217,8 +217,13 @@ class MetricComparison:
         return math.hypot(self.spread.below, past), math.hypot(self.spread.above, past)
 
     @property
-    def chance(self) -> float | None:
-        """Probability that noise takes the value so far beyond the baseline's; None if unknown. Source: B5.3."""
+    def level(self) -> float:
+        """The level of one among all tests."""
+        return self.tolerances.false_alarm_budget / self.tests
+
+    @property
+    def score(self) -> float | None:
+        """How far the value is beyond the baseline's distance, in standard errors; None if unknown. Source: B5.3."""
         name, value = self.current.name, self.current.value
         if value is None or self.spread is None or self.baseline is None or math.isinf(value):
             return None
@@ -230,7 +235,13 @@ class MetricComparison:
         far = [(here - on_even_scale(name, highest)) / max(below, LEAST) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
             far.append((on_even_scale(name, lowest) - here) / max(above, LEAST))
-        return min(1.0, 2 * student_above(max(far) * NORMAL, self.freedom))
+        return max(far) * NORMAL
+
+    @property
+    def chance(self) -> float | None:
+        """Probability that noise takes the value so far beyond the baseline's; None if unknown. Source: B5.3."""
+        score = self.score
+        return None if score is None else min(1.0, 2 * student_above(score, self.freedom))
 
     @property
     def beyond_noise(self) -> Interval | None:
@@ -243,8 +254,7 @@ class MetricComparison:
             return None
         if math.isinf(value):  # it could have been arbitrarily large
             return -math.inf, math.inf
-        level = self.tolerances.false_alarm_budget / self.tests / 2
-        wider = -student_quantile(self.freedom, level) / NORMAL
+        wider = -student_quantile(self.freedom, self.level / 2) / NORMAL
         below, above = (wider * side for side in self.errors)
         name = self.current.name
         here = on_even_scale(name, value or self.spread.value if name in RATIOS else value)

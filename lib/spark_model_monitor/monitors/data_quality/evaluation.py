@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, excess
+from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus, Hint, excess
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
@@ -18,6 +18,7 @@ from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, Seen
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, import_all
+from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE
 
 if TYPE_CHECKING:
     from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
@@ -87,7 +88,7 @@ def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -
 
 def _size(result: CheckResult) -> float:
     """How large the observed change is: for a drift without a test, the distance, even below its threshold."""
-    if result.check == DRIFT_CHECK and result.adjusted_p is None and result.statistic is None:
+    if result.check == DRIFT_CHECK and result.adjusted_p is None and not result.observes_p_value:
         return result.observed or 0.0
     return excess(result)
 
@@ -107,11 +108,13 @@ def _of_volume(comparison: Comparison) -> Iterator[CheckResult]:
         (ROW_COUNT, messages.NUMBER_OF_ROWS): _of_rows(rows, comparison.volume),
         (FRESHNESS, messages.NEWEST_ROW): _of_newest(rows, comparison.volume),
     }
-    for (check, called), (each, description) in ((of, pair) for of, pair in found.items() if pair is not None):
+    for (check, called), (finding, description) in ((of, pair) for of, pair in found.items() if pair is not None):
         level, tests = calibration.share_of(VOLUME)
-        if each.p is not None and each.p <= level / tests:
-            each = each.but(status=CheckStatus.VIOLATED, description=description)
-        yield _if_switched_on(each, comparison.monitoring).result(check, feature=called)
+        if finding.p is not None:
+            finding = finding.but(decided_by=STUDENT, level=level / tests)
+        if finding.p is not None and finding.p <= level / tests:
+            finding = finding.but(status=CheckStatus.VIOLATED, description=description)
+        yield _if_switched_on(finding, comparison.monitoring).result(check, feature=called)
 
 
 def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
@@ -152,6 +155,8 @@ def _of_rows(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None
         return None
     p, formula = volume.chance_of(rows, usual), "rows beside those of n windows"
     finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
+    change = usual.change_to(rows)
+    finding = finding.but(statistic=change / usual.deviation, effect=change, least_effect=LEAST_CHANGE)
     return finding, messages.unusual(rows, usual.rows)
 
 
@@ -164,6 +169,7 @@ def _of_newest(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | No
         return Finding.not_judged(expected, NO_TIME), ""
     p, formula = usual.chance_of(gap, volume.rows_of_all(rows)), "minutes beside those of n windows"
     finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
+    finding = finding.but(effect=gap - expected, least_effect=usual.least_delay)
     return finding, messages.stale(gap, expected)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.check_results import INTERVAL, LOWER_LIMIT, CheckStatus
 from spark_model_monitor.monitors.explainability.analysis import OutputComparison
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry
@@ -30,7 +30,7 @@ LIMIT = (
 
 @CHECKS.register("feature_attribution_drift_check")
 def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
-    """The normalised discounted cumulative gain of an output's ranking is at least the threshold.
+    """The normalised discounted cumulative gain of an output's ranking is at least the threshold: violated below it.
 
     Source: E6.1.
     """
@@ -44,6 +44,7 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     ndcg, (n, m) = output.ndcg, output.rows
     interval = output.ndcg_interval
     finding = Finding(CheckStatus.PASSED, threshold, ndcg, interval, n=n, m=m, formula=GAIN)
+    finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
         finding = finding.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
     elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
@@ -77,6 +78,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         (low, high), (n, m) = (output.changes or {})[name], output.rows
         limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
         finding = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
+        finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
         if low > limit or high < -limit:
             text = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
             change = _in_words(output.current.name, now, before)

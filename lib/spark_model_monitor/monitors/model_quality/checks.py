@@ -7,7 +7,16 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from spark_model_monitor.documents.check_results import IN_SEGMENT, BudgetLedger, CheckResult, CheckStatus, Family
+from spark_model_monitor.documents.check_results import (
+    IN_SEGMENT,
+    INTERVAL,
+    LOWER_LIMIT,
+    UPPER_LIMIT,
+    BudgetLedger,
+    CheckResult,
+    CheckStatus,
+    Family,
+)
 from spark_model_monitor.documents.json_text import java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import METRIC_CHANGE, RATIO_CHANGE
@@ -18,8 +27,9 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
     JackknifeEstimate,
     Side,
+    TestOfChange,
+    compare_estimates,
     interval_of,
-    p_apart,
     smallest_change,
 )
 from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, shown
@@ -111,6 +121,9 @@ def check_all(
     hide_values: bool = False,
 ) -> tuple[CheckResult, ...]:
     """The result of every constraint, in the order of constraints.json.
+
+    A metric is violated if it is beyond its threshold; beyond a suggested one, if the p-value of its test, one-sided toward
+    the worse values, is at most the level of each test, too.
 
     budget: the share of healthy windows that may violate any of them. beside: number of other checks that share it.
     min_samples: rows needed to judge a metric. as_service: judge by value alone. hide_values: name no class.
@@ -246,8 +259,12 @@ class _Judge:
             interval=interval_of(measured.estimate) if measured is not None else None,
             n=self.tested[name].n if of_groups else self.known.rows,
             m=measured.estimate.n if measured is not None else None,
-            p=self._p(name, measured, constraint),
         )
+        is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
+        finding = finding.but(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
+        test = self._test(name, measured, constraint)
+        if test is not None:
+            finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
         metrics = METRICS[self.measurement.problem_type]
         family = metrics.get(name).facts["family"] if name in metrics else name
@@ -279,6 +296,7 @@ class _Judge:
             note = self.known.constraints.tolerance
             expected = note.window_rows if note else None
             reason = WITHIN_ERROR.format(expected=expected, rows=self.measurement.rows)
+            finding = finding.but(decided_by=INTERVAL, limit=None)
             if self._is_much_worse(measured, operator, constraint.threshold):
                 return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
             return finding.but(reason=reason)
@@ -327,12 +345,12 @@ class _Judge:
         is_error = isinstance(measured.estimate, JackknifeEstimate) and WORSE_SIDE[operator] is Side.HIGH
         return RATIO_CHANGE * abs(reference) if is_error else METRIC_CHANGE
 
-    def _p(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> float | None:
-        """The probability of a value this bad in a healthy window; None if the threshold decides alone."""
+    def _test(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> TestOfChange | None:
+        """The test of a value this bad; None if the threshold decides alone."""
         if measured is None or measured.value is None or name not in self.tested:
             return None
         window = measured.estimate.of_groups(self.known.groups)
-        return p_apart(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
+        return compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
 
     def _is_within_error(self, measured: Measured, operator: ComparisonOperator, threshold: float) -> bool:
         """Whether a threshold of an earlier release is for larger windows, and may be broken by noise in this one.

@@ -16,11 +16,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.documents.check_results import FISHER, STUDENT
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
@@ -43,8 +44,16 @@ class Side(Enum):
         return Side(-self.value)
 
 
-def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
-    """The probability that a window of the baseline's kind has a value this far on this side of the baseline's.
+class TestOfChange(NamedTuple):
+    """name: of the test. statistic: the window's count, or t; None if there is no change, or no error. p: one-sided."""
+
+    name: str
+    statistic: float | None
+    p: float
+
+
+def compare_estimates(baseline: Estimate, window: Estimate, side: Side) -> TestOfChange:
+    """The test of a window's value against the baseline's: how probable is one this far on this side of it?
 
     Exact for plain shares. For all others the larger of both variances counts: a few rows without rare large errors
     contain no information on them, and a window that has one shows how uncertain that makes it.
@@ -54,20 +63,23 @@ def p_apart(baseline: Estimate, window: Estimate, side: Side) -> float:
     freedom = uncertain.freedom
     if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
         if baseline.is_count or not uncertain.unit_variance:
-            exact = chance_of_more(*baseline.beyond(side), *window.beyond(side))
+            count, rows = window.beyond(side)
+            exact = chance_of_more(*baseline.beyond(side), count, rows)
             blocks = min(baseline.blocks, window.blocks)
             if math.isinf(blocks) or not 0 < exact < 0.5:
-                return exact
-            return student_above(-normal_quantile(exact), blocks - 1) if blocks > 1 else 1.0
+                return TestOfChange(FISHER, float(count), exact)
+            score = -normal_quantile(exact)
+            return TestOfChange(STUDENT, score, student_above(score, blocks - 1) if blocks > 1 else 1.0)
         freedom = min(baseline.freedom, window.freedom)
     difference = side.value * (window.value - baseline.value)
     rounding = ROUNDING * max(abs(baseline.value), abs(window.value))
     if difference <= rounding or freedom <= 0:
-        return 1.0
+        return TestOfChange(STUDENT, None, 1.0)
     error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
     if not error:
-        return 0.0
-    return student_above(difference / error, freedom)
+        return TestOfChange(STUDENT, None, 0.0)
+    score = difference / error
+    return TestOfChange(STUDENT, score, student_above(score, freedom))
 
 
 def smallest_change(baseline: Estimate, window: Estimate, side: Side, level: float) -> float:

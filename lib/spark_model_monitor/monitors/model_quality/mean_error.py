@@ -8,11 +8,12 @@ are independent, or as much alike as `groups` says, and their mean is normal. So
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.page import number_text
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.estimates import Side, p_apart, smallest_change
+from spark_model_monitor.monitors.model_quality.estimates import Side, compare_estimates, smallest_change
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
 from spark_model_monitor.monitors.model_quality.metrics.errors import has_residuals, mean_error
 from spark_model_monitor.monitors.protocol import Finding
@@ -48,7 +49,8 @@ def judge(baseline: RegressionEvidence, window: RegressionEvidence, level: float
     # How far the mean moved, to either side, and how far it could have moved unseen
     before = mean_error(baseline)
     now = mean_error(window).of_groups(groups)
-    p = min(1.0, 2 * min(p_apart(before, now, direction) for direction in Side))
+    test = min((compare_estimates(before, now, direction) for direction in Side), key=attrgetter("p"))
+    p = min(1.0, 2 * test.p)
     smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)
     low, high = (now.end(direction, 0.025) for direction in Side)
     finding = Finding(
@@ -59,6 +61,12 @@ def judge(baseline: RegressionEvidence, window: RegressionEvidence, level: float
         n=before.n,
         m=now.n,
         smallest_change=smallest if math.isfinite(smallest) else None,
+        decided_by=test.name,
+        statistic=test.statistic,
+        p=p,
+        level=level,
+        effect=abs(now.value) - abs(before.value),
+        least_effect=0.0,
     )
     # A change for the worse is one away from 0; changes are measured in standard deviations of the errors
     spread = math.sqrt(before.unit_variance)
@@ -66,7 +74,7 @@ def judge(baseline: RegressionEvidence, window: RegressionEvidence, level: float
         words = {"now": number_text(now.value), "before": number_text(before.value)}
         too = "too high" if now.value > 0 else "too low"
         change = CHANGED.format(too=too, size=number_text(abs(now.value)), **words)
-        finding = finding.but(status=CheckStatus.VIOLATED, p=p, description=OFF.format(**words), change=change)
+        finding = finding.but(status=CheckStatus.VIOLATED, description=OFF.format(**words), change=change)
     elif smallest > CHANGE_THAT_MATTERS * spread:
         reason = MAY_BE_UNSEEN.format(rows=now.n, change=smallest)
         finding = finding.unsure(reason, LONGER_WINDOWS)

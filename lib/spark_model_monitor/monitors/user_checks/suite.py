@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus, Hint
+from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus, Hint
 from spark_model_monitor.documents.json_text import java_double
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.monitors.protocol import NOT_EXPECTED, Finding
@@ -137,7 +137,7 @@ def answers_of(found: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint
     results = []
     for each in found.constraints:
         if each.check_level == Level.ERROR.value:
-            finding = Finding(CheckStatus.PASSED, None, each.metric, component="deequ")
+            finding = Finding(CheckStatus.PASSED, None, each.metric, decided_by=ASSERTION, component="deequ")
             if each.constraint_status == FAILURE:
                 reason = each.constraint_message or "does not hold"
                 said = NOT_EXPECTED.format(f"{each.constraint}: {reason}")

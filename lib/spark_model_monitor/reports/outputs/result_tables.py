@@ -55,9 +55,11 @@ _CHECKS = pa.schema(
         *((name, pa.string()) for name in ("name", "part", "check", "against", "method")),
         *((name, pa.float64()) for name in ("observed", "threshold")),
         *((name, pa.int64()) for name in ("n", "m")),
-        *((name, pa.float64()) for name in ("p", "adjusted_p")),
+        ("decided_by", pa.string()),
+        *((name, pa.float64()) for name in ("p", "adjusted_p", "level")),
         ("component", pa.string()),
-        *((name, pa.float64()) for name in ("effect", "distance", "distance_low", "distance_high", "low", "high")),
+        *((name, pa.float64()) for name in ("effect", "least_effect", "limit")),
+        *((name, pa.float64()) for name in ("distance", "distance_low", "distance_high", "low", "high")),
         ("smallest_change", pa.float64()),
         *((name, pa.string()) for name in ("status", "reason", "segment", "where", "advice")),
     ]
@@ -146,7 +148,7 @@ def _judged(results: Sequence[CheckResult], row: Mapping[str, Any]) -> dict[str,
         "high": high if row["high"] is None else row["high"],
     }
     if of_distance and measured in of_distance and measured is not None:
-        distance = measured.observed if measured.statistic is None else measured.distance
+        distance = measured.distance if measured.observes_p_value else measured.observed
         return found | {"distance": distance, "threshold": measured.threshold}
     if row["value"] is not None and measured is not None:
         return found | {"threshold": measured.threshold}

@@ -53,9 +53,13 @@ class SurplusRows:
         return self.excess / self.error if self.error > 0 else 0.0
 
     @property
+    def least_excess(self) -> float:
+        """From which the window has twice the baseline's fraction, and surely more than natural copies may make in a window."""
+        return max(self.baseline, self.most_by_nature + ONE_SIDED_90 * self.error - self.baseline)
+
+    @property
     def is_large(self) -> bool:
-        """Whether the window has twice the baseline's fraction, and surely more than natural copies may make in a window."""
-        return self.excess >= self.baseline and self.current - ONE_SIDED_90 * self.error >= self.most_by_nature
+        return self.excess >= self.least_excess
 
 
 def estimate_surplus_rows(

@@ -172,7 +172,8 @@ LEAST_EXPECTED = 5.0  # expected count of a cell in the smaller sample, in the c
 class Component:
     """One test. p: the p-value, 1 if the change is below the least effect. effect: the size of the change, as a share.
     tests: the number of tests. rivals: the smaller number of tests for independent rows: p is the smallest p-value
-    times it. direction: the direction, if it is not the mean's."""
+    times it. direction: the direction, if it is not the mean's. statistic: of the test; of a count the window's.
+    least_effect: what the effect had to reach; both None if p is 1 for that reason, or there is no such least effect."""
 
     name: str
     p: float
@@ -180,6 +181,17 @@ class Component:
     tests: float = 1.0
     direction: str | None = None
     rivals: float | None = None
+    statistic: float | None = None
+    least_effect: float | None = None
+
+
+def least_gap(before: float, now: float, half: float, error: float) -> float:
+    """The least gap of two shares that counts: with its standard error d, or that of a ratio of r if this is less.
+
+    half: what is added to both shares of the ratio. Source: D4.1.
+    """
+    by_ratio = (before + half) * (LEAST_RATIO - 1 if now > before else 1 - 1 / LEAST_RATIO)
+    return max(0.0, min(LEAST_EFFECT - error, by_ratio))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,16 +236,18 @@ def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Com
     before = missing_before / n
     now = missing_now / m
     gap = abs(now - before)
-    p = 1.0
+    direction = "up" if now > before else "down"
     # The least effect, reached together with the standard error
     half = 0.5 / min(n, m)
     ratio = (max(before, now) + half) / (min(before, now) + half)
     error = math.sqrt(missing * (n + m - missing) / n / m / (n + m))
-    if gap and (gap + error >= LEAST_EFFECT or ratio >= LEAST_RATIO):
-        p_more = chance_of_more(missing_before, n, missing_now, m)
-        p_fewer = chance_of_more(n - missing_before, n, m - missing_now, m)
-        p = min(1.0, 2 * min(p_more, p_fewer))
-    return (Component("missing", p, gap, direction="up" if now > before else "down"),)
+    if not gap or (gap + error < LEAST_EFFECT and ratio < LEAST_RATIO):
+        return (Component("missing", 1.0, gap, direction=direction),)
+    p_more = chance_of_more(missing_before, n, missing_now, m)
+    p_fewer = chance_of_more(n - missing_before, n, m - missing_now, m)
+    p = min(1.0, 2 * min(p_more, p_fewer))
+    least_effect = least_gap(before, now, half, error)
+    return (Component("missing", p, gap, direction=direction, statistic=float(missing_now), least_effect=least_effect),)
 
 
 def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
@@ -301,14 +315,20 @@ class _Cells:
         others = n + m - self.totals + 1
         possible = 2 * (np.maximum(self.smaller - self.totals + 1, 0) / others) ** self.totals <= limits[self.columns]
         tried, cells = (self._reduce_columns(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
-        of_least = (columns[least].tolist(), p[least].tolist(), sizes[looked_at[least]].tolist())
-        for column, each, effect in zip(*of_least, strict=True):  # too small cells are not tests, two cells are one
+        for column, each, cell in zip(columns[least].tolist(), p[least].tolist(), looked_at[least], strict=True):
+            # too small cells are not tests, two cells are one
             rivals = tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
             if tests > 1 and _CERTAIN < each * tests < _RARE:
                 own = (possible & (self.columns == column)).nonzero()[0]
                 sides = (attained(self.totals[own], side[own], (n + m)[own], each / 2) for side in (m, n))
                 rivals = max(sum(float(tails.sum()) for tails in sides) / each, 0.5)  # at least the test of one side
-            found[column] = Component("cell", min(1.0, each * rivals), effect, tests, rivals=rivals)
+            least_effect = least_gap(before[cell], after[cell], half[cell], errors[cell])
+            found[column] = Component(
+                *("cell", min(1.0, each * rivals), float(sizes[cell]), tests),
+                rivals=rivals,
+                statistic=float(counts[cell]),
+                least_effect=least_effect,
+            )
         return found
 
     def chi_square(self, first: int) -> list[Component]:
@@ -346,8 +366,11 @@ def _chi_square(samples: Samples, groups: int, squares: float, moved: float, rar
     effect = moved / 2 - by_noise
     if effect + samples.half_error < LEAST_EFFECT:
         return Component("chi2", 1.0, max(effect, 0.0))
-    p = chi_square_above(samples.effective * squares, freedom)
-    return Component("chi2", max(p, _guarded(-normal_quantile(max(p, 1e-300)), rare / groups)), effect)
+    statistic = samples.effective * squares
+    p = chi_square_above(statistic, freedom)
+    p = max(p, _guarded(-normal_quantile(max(p, 1e-300)), rare / groups))
+    least_effect = max(0.0, LEAST_EFFECT - samples.half_error)
+    return Component("chi2", p, effect, statistic=statistic, least_effect=least_effect)
 
 
 class _Pooled:
@@ -366,7 +389,9 @@ class _Pooled:
         if effect + self.samples.half_error < LEAST_EFFECT:
             return Component("ks", 1.0, effect)
         root = math.sqrt(self.samples.effective)
-        return Component("ks", kolmogorov_above((root + 0.12 + 0.11 / root) * effect), effect)  # Stephens 1970
+        statistic = (root + 0.12 + 0.11 / root) * effect  # Stephens 1970
+        least_effect = max(0.0, LEAST_EFFECT - self.samples.half_error)
+        return Component("ks", kolmogorov_above(statistic), effect, statistic=statistic, least_effect=least_effect)
 
     def compare_means(self, name: str, scores: Counts) -> Component:
         """The test of the difference of the mean scores, with its permutation variance and a guard for skewness.
@@ -387,7 +412,9 @@ class _Pooled:
         skewness = float(weights @ (squares * deviations)) / total / variance**1.5
         toward = math.copysign(1.0, difference) * (1.0 if m <= n else -1.0)
         skewness = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))  # of the mean
-        return Component(name, min(1.0, 2 * _skewed_above(abs(difference) / deviation, skewness)), effect)
+        p = min(1.0, 2 * _skewed_above(abs(difference) / deviation, skewness))
+        least_effect = max(0.0, LEAST_EFFECT - deviation * OF_SCORES[name])
+        return Component(name, p, effect, statistic=difference / deviation, least_effect=least_effect)
 
     def range(self) -> Component:
         """The test of values outside the baseline's range, on the side that has more of them."""
@@ -397,7 +424,7 @@ class _Pooled:
             return Component("range", 1.0, 0.0)
         found = (m - self.both.upto(high, "right"), highest > high), (self.both.upto(low, "left"), lowest < low)
         beyond = max(max(count - self.samples.of_window * m, 1.0) if any_ else 0.0 for count, any_ in found)
-        return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m)
+        return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m, statistic=float(beyond))
 
 
 def joined(totals: Counts, least: float) -> NDArray[np.int64]:

@@ -109,9 +109,13 @@ class ExpectedRowCount:
     def rows(self) -> float:
         return math.exp(self.log) - 0.5
 
+    def change_to(self, rows: float) -> float:
+        """How far this number of rows is from the expected one, as a logarithm."""
+        return abs(math.log(rows + 0.5) - self.log)
+
     def chance_of(self, rows: float) -> float:
         """The two-sided p-value of this number of rows; 1 if the change is too small."""
-        change = abs(math.log(rows + 0.5) - self.log)
+        change = self.change_to(rows)
         return 1.0 if change < LEAST_CHANGE else min(1.0, 2 * student_above(change / self.deviation, self.freedom))
 
 
@@ -159,6 +163,11 @@ class ExpectedFreshness:
         return math.exp(float(self._logs.mean())) - self._finest
 
     @property
+    def least_delay(self) -> float:
+        """The minutes by which a gap has to be longer than usual."""
+        return LEAST_GAP * self.length
+
+    @property
     def _finest(self) -> float:
         return FINEST_GAP * self.length
 
@@ -170,7 +179,7 @@ class ExpectedFreshness:
         """The p-value of a gap this long: the larger of two, from earlier gaps and from the rows expected in them; 1 if
         the change is too small.
         """
-        if gap < self.minutes + LEAST_GAP * self.length:
+        if gap < self.minutes + self.least_delay:
             return 1.0
         logs = self._logs
         spread = math.sqrt(max(float(logs.var(ddof=1)), FINEST_GAP) * (1 + 1 / len(logs)))

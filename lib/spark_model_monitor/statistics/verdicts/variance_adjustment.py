@@ -233,8 +233,8 @@ def compare_values(
         p = float(two_sided(*counts)[0])
         shown = past if is_known.all() else PastWindows({key: values[is_known] for key, values in past.items()})
         tests = float(len(before))
-        adjusted = allowed_for(Component(name, min(1.0, tests * p), gap, tests), now, shown, groups, others)
-        components.append(replace(adjusted, name="cell"))
+        value = Component(name, min(1.0, tests * p), gap, tests, statistic=after[rank], least_effect=LEAST_EFFECT)
+        components.append(replace(allowed_for(value, now, shown, groups, others), name="cell"))
     return min(components, key=lambda component: component.p, default=None)
 
 
@@ -246,11 +246,13 @@ def unseen(
     share: the window's share of all values. found: the share of the categories that count, if not all do.
     """
     found = now["unseen"] if found is None else found
-    if found + math.sqrt(found / now["rows"]) < LEAST_EFFECT:
+    error = math.sqrt(found / now["rows"])
+    if found + error < LEAST_EFFECT:
         return Component("unseen", 1.0, found)
-    by_noise = share ** (found * now["rows"])
+    count = found * now["rows"]
+    by_noise = share**count
     p = max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"]))
-    bare = Component("unseen", p, found)
+    bare = Component("unseen", p, found, statistic=count, least_effect=max(0.0, LEAST_EFFECT - error))
     return replace(bare, p=min(1.0, max(p, _in_groups(bare, now, groups.new_values))))
 
 

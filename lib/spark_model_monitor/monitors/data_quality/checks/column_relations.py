@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pairs import Values, codes_of, counts_of, hashes_of_values
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.checks.guard import of_share
@@ -387,7 +387,8 @@ def _association(
     z = abs(found - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
     p = min(1.0, 2 * student_above(z, max(what["runs"] - 1, 1)))
     level, tests = calibration.share_of(BETWEEN)
-    finding = finding.but(p=p)
+    finding = finding.but(decided_by=STUDENT, statistic=z, p=p, level=level / tests)
+    finding = finding.but(effect=abs(found - expected), least_effect=LEAST_CHANGE)
     if p > level / tests or abs(found - expected) < LEAST_CHANGE:
         return finding
     description = messages.changed("How strongly both go together", found, expected)

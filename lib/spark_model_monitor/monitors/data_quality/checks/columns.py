@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.check_results import PRESENCE, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
@@ -42,7 +42,7 @@ def _findings(
     comparison: Comparison, violated: Sequence[str], description: str, if_none: str
 ) -> Iterator[tuple[str, Finding]]:
     threshold, observed = float(comparison.num_baseline_columns), float(comparison.num_current_columns)
-    passed = Finding(CheckStatus.PASSED, threshold, observed, formula=FORMULA)
+    passed = Finding(CheckStatus.PASSED, threshold, observed, decided_by=PRESENCE, formula=FORMULA)
     for name in violated:
         yield name, replace(passed, status=CheckStatus.VIOLATED, description=description)
     if not violated:

@@ -17,7 +17,15 @@ from spark_model_monitor.data.profiling.expectations import Rule, Rules
 from spark_model_monitor.data.profiling.partition import column_type
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
-from spark_model_monitor.documents.check_results import EXPECTATION, CheckResult, CheckStatus, Hint
+from spark_model_monitor.documents.check_results import (
+    EXPECTATION,
+    LIMITS,
+    PRESENCE,
+    UPPER_LIMIT,
+    CheckResult,
+    CheckStatus,
+    Hint,
+)
 from spark_model_monitor.documents.expectations import (
     Columns,
     Expectations,
@@ -255,6 +263,7 @@ def _found(asked: Requested, offending: int, total: int) -> Finding:
         return Finding(CheckStatus.NOT_JUDGED, asked.allowed, component=asked.label, reason=NO_VALUES)
     share, formula = offending / total, "offending / judged"
     finding = Finding(CheckStatus.PASSED, asked.allowed, share, m=total, formula=formula, component=asked.label)
+    finding = finding.but(decided_by=UPPER_LIMIT, limit=asked.allowed)
     if share > asked.allowed:
         return _violated(finding, f"{offending:,} of {total:,} {asked.things} {asked.fault}")
     return finding
@@ -275,17 +284,19 @@ def _of_data_set(plan: Plan, rows: int) -> Iterator[CheckResult]:
     if bounds is not None:
         low, high = bounds.min or 0, math.inf if bounds.max is None else bounds.max
         bound = float(low if rows < low or math.isinf(high) else high)
-        finding = Finding(CheckStatus.PASSED, bound, float(rows), component="rows")
+        limits = float(low), None if math.isinf(high) else float(high)
+        finding = Finding(CheckStatus.PASSED, bound, float(rows), decided_by=LIMITS, limits=limits, component="rows")
         if not low <= rows <= high:
             most = "" if math.isinf(high) else f" and at most {high:,}"
             finding = _violated(finding, f"{rows:,}, expected are {low:,} or more{most}")
         yield finding.result(EXPECTATION, feature=NUMBER_OF_ROWS)
     for name, level in plan.lacking:
         if level is Severity.ERROR:
-            finding = Finding(CheckStatus.PASSED, None, component="column")
+            finding = Finding(CheckStatus.PASSED, None, decided_by=PRESENCE, component="column")
             yield _violated(finding, "not in the data").result(EXPECTATION, feature=name)
     if plan.extra:
         more = f" and {len(plan.extra) - NAMED} more" if len(plan.extra) > NAMED else ""
         named = ", ".join(map(repr, plan.extra[:NAMED])) + more
         finding = Finding(CheckStatus.PASSED, 0.0, float(len(plan.extra)), component="columns")
+        finding = finding.but(decided_by=UPPER_LIMIT, limit=0.0)
         yield _violated(finding, f"{named}, of which there is no rule").result(EXPECTATION, feature=EXTRA_COLUMNS)

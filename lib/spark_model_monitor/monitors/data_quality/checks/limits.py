@@ -9,7 +9,7 @@ from operator import attrgetter
 
 import pyarrow as pa
 
-from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.check_results import LOWER_LIMIT, CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
@@ -36,11 +36,13 @@ def required_share(feature: FeatureComparison) -> float | None:
 
 @FEATURE_CHECKS.register("categorical_values_check", threshold=required_share)
 def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
-    """The share of present values that are in `domains` is at least `domain_content_threshold`.
+    """The share of present values that are in `domains` is at least `domain_content_threshold`: violated below it.
+
+    A suggested threshold has to be missed by more than chance, too: violated if the p-value of Fisher's exact test is at most
+    `level`. The values that occur once in the baseline show how many values the baseline lacks (Good 1953).
 
     A feature without domains is not checked. Above the limit of exact counts, only bounds of the share are known; the share is
-    judged if both bounds are on the same side of the threshold. A suggested threshold allows for chance: the values that occur
-    once in the baseline show how many values the baseline lacks.
+    judged if both bounds are on the same side of the threshold.
     Source: C4.4, C11.1, D4.6.
     """
     present = feature.current.num_present
@@ -57,10 +59,10 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, why_lacking(feature.current, Frequencies) or NOT_COUNTED)
     least, most = (count / present for count in bounds)
     if most < threshold:
-        reason, text = AT_MOST if least < most else None, messages.requirement_not_met(most)
-        finding = Finding(
-            CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA, reason=reason, description=text
-        )
+        finding = Finding(CheckStatus.VIOLATED, threshold, most, m=present, formula=FORMULA)
+        finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
+        reason = AT_MOST if least < most else None
+        finding = finding.but(reason=reason, description=messages.requirement_not_met(most))
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding
@@ -73,7 +75,8 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         )
     if least >= threshold:
         reason = AT_LEAST if least < most else None
-        return Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)
+        passed = Finding(CheckStatus.PASSED, threshold, least, m=present, formula=FORMULA, reason=reason)
+        return passed.but(decided_by=LOWER_LIMIT, limit=threshold)
     return Finding.not_judged(threshold, NOT_EXACT.format(least=least, most=most))
 
 
@@ -104,9 +107,10 @@ def _has_number(texts: Iterable[str]) -> bool:
 
 @FEATURE_CHECKS.register("completeness_check", threshold=attrgetter("constraints.completeness"))
 def completeness(feature: FeatureComparison, threshold: float) -> Finding:
-    """The share of values that are neither null nor NaN is at least the one in constraints.json.
+    """The share of values that are neither null nor NaN is at least the one in constraints.json: violated below it.
 
-    A feature without a `completeness` entry is not checked. A suggested threshold allows for chance.
+    A suggested share has to be missed by more than chance, too: violated if the p-value of Fisher's exact test, or that of how
+    windows and groups of rows vary if it is larger, is at most `level`. A feature without a `completeness` entry is not checked.
     Source: C4.4, C11.6, D4.6.
     """
     baseline, current = feature.baseline, feature.current
@@ -159,12 +163,15 @@ WHOLE = "all are whole numbers of a fractional type, as pandas makes of integers
 
 @FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
 def data_type(feature: FeatureComparison, threshold: float) -> Finding:
-    """The share of present values that fit the feature's `inferred_type` is at least `datatype_check_threshold`.
+    """The share of present values that fit `inferred_type` is at least `datatype_check_threshold`: violated below it.
+
+    A suggested threshold has to be missed by more than chance, too: violated if the p-value of Fisher's exact test is at most
+    `level`.
 
     A type includes narrower types: Integral ⊂ Fractional ⊂ String. With `exact_classes`, a value counts only for its own type,
     as in the service: `12` is then neither a String nor Fractional. Booleans are Strings in both cases. A suggested threshold
-    allows for chance, and for the floats that pandas makes of integers when a first one is missing. Values that the threshold
-    allows are counted; what compares numbers leaves them out.
+    allows for the floats that pandas makes of integers when a first one is missing. Values that the threshold allows are
+    counted; what compares numbers leaves them out.
     Where the baseline's column has a type of dates or times, texts that are dates fit in it, too.
     Source: C4.4, C11.1, C11.29, C11.32, C11.34; G14; D4.6.
     """
@@ -199,6 +206,8 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         )
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
         if is_violated and has_whole_numbers(feature.current):
+            # Their kind decides, no number
+            finding = finding.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
             return finding.but(status=CheckStatus.PASSED, reason=WHOLE, description=None)
     are_numbers = types.integral + types.fractional == types.present
     if finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and are_numbers:
@@ -231,7 +240,7 @@ def least_number(feature: FeatureComparison) -> float | None:
 
 @FEATURE_CHECKS.register("non_negative_check", threshold=least_number)
 def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
-    """The smallest number is at least 0; -inf is smaller than all numbers, and is not shown as a number.
+    """The smallest number is at least 0: violated below it. -inf is smaller than all numbers, and is not shown as a number.
 
     The service suggests `is_non_negative` but never evaluates it, so `monitoring_config.non_negative_check` (ours) has to
     be Enabled. A feature whose `is_non_negative` is false or absent is not checked.
@@ -245,12 +254,9 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     minimum = moments.minimum if moments.count else math.inf
     if moments.negative_infinite:
         minimum = -math.inf
-    violated = minimum < threshold
-    return Finding(
-        CheckStatus.VIOLATED if violated else CheckStatus.PASSED,
-        threshold,
-        minimum if math.isfinite(minimum) else None,
-        m=current.num_present,
-        formula="minimum",
-        description=messages.negative(minimum) if violated else None,
-    )
+    observed = minimum if math.isfinite(minimum) else None
+    finding = Finding(CheckStatus.PASSED, threshold, observed, m=current.num_present, formula="minimum")
+    finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
+    if minimum < threshold:
+        return finding.but(status=CheckStatus.VIOLATED, description=messages.negative(minimum))
+    return finding

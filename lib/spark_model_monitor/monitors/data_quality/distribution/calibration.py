@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckStatus
+from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -147,9 +147,10 @@ class Calibration:
         baseline_groups = math.ceil(lacking / groups), int(rows / groups)
         current_groups = int(current_lacking / groups), int(finding.m / groups)
         p = max(chance_of_more(*baseline_groups, *current_groups), least)
+        finding = finding.but(decided_by=FISHER, statistic=float(current_lacking), p=p, level=level / tests)
         if p <= level / tests:
-            return finding.but(p=p)
-        passed = finding.but(status=CheckStatus.PASSED, p=p, description=None)
+            return finding
+        passed = finding.but(status=CheckStatus.PASSED, description=None)
         if chance_of_more(lacking, rows, current_lacking, finding.m) <= level / tests:  # for independent rows
             if rows_form_groups:
                 reason = f"{BREAK_THE_LIMIT.format(number=current_lacking, rows=finding.m)}; {GROUPED}"
@@ -362,11 +363,27 @@ def verdict(
     return _unless_unseen(finding, smallest, column, calibration, matters)
 
 
+COLUMN_TESTS = {
+    "missing": f"{FISHER} of missing values",
+    "ks": "Kolmogorov-Smirnov test",
+    "location": "rank test of location",
+    "spread": "rank test of spread",
+    "range": "exact test of values beyond the baseline's range",
+    "chi2": "chi-square test of all cells",
+    "cell": f"{FISHER} of one cell",
+    "unseen": "exact test of values that the baseline lacks",
+}
+"""The tests of a column by the names of their components. Source: D4.1, D4.2."""
+
+
 def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """The verdict of the column's own tests, which independent rows or earlier windows allow."""
     level, _ = calibration.share_of(column.family)
     rarest, distance, samples = column.rarest, column.distance, column.samples
-    finding = finding.but(p=column.p, adjusted_p=column.adjusted_p)
+    finding = finding.but(p=column.p, adjusted_p=column.adjusted_p, level=level, decided_by=None, limit=None)
+    if rarest is not None:
+        finding = finding.but(decided_by=COLUMN_TESTS[rarest.name], statistic=rarest.statistic)
+        finding = finding.but(least_effect=rarest.least_effect)
     is_rejected = column.adjusted_p <= level
     if distance is not None and samples is not None:
         low, high = distance_interval(distance, samples, phi=column.phi)

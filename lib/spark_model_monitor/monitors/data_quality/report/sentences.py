@@ -231,9 +231,9 @@ def _drifted(result: CheckResult) -> str:
     against = f" from {result.against}" if result.against not in (None, "baseline") else ""
     observed = result.observed or 0.0
     threshold = result.threshold or 0.0
-    if result.statistic is None and result.adjusted_p is not None and observed <= threshold:
+    if not result.observes_p_value and result.adjusted_p is not None and observed <= threshold:
         return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
-    what = "p-value" if result.statistic is not None else "distance"
+    what = "p-value" if result.observes_p_value else "distance"
     return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
 
 

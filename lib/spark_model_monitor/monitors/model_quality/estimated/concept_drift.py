@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import HOTELLING, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import CONCEPT_DRIFT
 from spark_model_monitor.documents.outcome import METRIC_CHANGE
 from spark_model_monitor.documents.page import number_text
@@ -183,7 +183,8 @@ def judged(before: Scored, now: Scored, level: float, groups: float = 1.0) -> Ch
     words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
     words["seen"] = (APART if words["real"] != words["told"] else ELSEWHERE).format(**words)
     is_moved = any(_moved(*side) for side in sides)
-    numbers = {"observed": real - told, "interval": apart, "p": drift.p, "effect": drift.effect}
+    numbers = {"observed": real - told, "interval": apart, "decided_by": HOTELLING, "p": drift.p, "level": level}
+    numbers |= {"effect": drift.effect, "least_effect": LEAST_EFFECT}
     numbers["smallest_change"] = drift.smallest
     if drift.p <= level and drift.effect >= LEAST_EFFECT:
         said = (EITHER if is_moved else THE_WORLD).format(**words)

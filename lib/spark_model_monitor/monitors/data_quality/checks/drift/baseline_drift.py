@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.check_results import LOWER_LIMIT, UPPER_LIMIT, CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
@@ -48,13 +48,18 @@ def threshold_of(feature: FeatureComparison) -> float | None:
 
 @FEATURE_CHECKS.register("baseline_drift_check", threshold=threshold_of)
 def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
-    """The distance from the baseline's distribution is at most the threshold; a p-value is at least the threshold.
+    """The column's tests together are not as rare as the family's level: violated if `adjusted_p` is at most `level`.
 
-    Numbers are compared by `comparison_method`, texts by `categorical_drift_method`. Integral and Fractional are both numbers.
-    A suggested threshold allows for chance; one that a person requested decides alone.
+    `adjusted_p` is the p-value of up to eight tests (`calibration.COLUMN_TESTS`), combined by Cauchy's rule and adjusted for
+    all columns by Benjamini and Hochberg; a test whose effect is below its least effect has p = 1. The rarest test is named.
+    So a suggested threshold is judged where rows are independent or earlier windows show how they vary.
+
+    Otherwise, and where a person wrote the threshold, the distance decides: violated if it is above the threshold, or if the
+    p-value of `ChiSquared` is below it. Numbers are compared by `comparison_method`, texts by `categorical_drift_method`.
+    Integral and Fractional are both numbers.
 
     Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
-    Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4 and D4.7; G16.
+    Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4, D4.1 to D4.4 and D4.7; G16.
     """
     if not feature.settings.perform_comparison:
         return Finding.not_judged(threshold, feature.settings.left_out or SWITCHED_OFF)
@@ -125,7 +130,7 @@ def judged(
 ) -> Finding:
     """The verdict on a comparison of the two sides, by a threshold."""
     status, reason = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
-    return Finding(
+    finding = Finding(
         CheckStatus(status.value),
         threshold,
         compared.distance,
@@ -137,8 +142,13 @@ def judged(
         statistic=compared.statistic,
         degrees_of_freedom=compared.degrees_of_freedom,
         reason=reason,
-        description=_description(compared, threshold) if status is Status.VIOLATED else None,
     )
+    if status is Status.NOT_JUDGED:
+        return finding
+    finding = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
+    if status is Status.VIOLATED:
+        return finding.but(description=_description(compared, threshold))
+    return finding
 
 
 def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:

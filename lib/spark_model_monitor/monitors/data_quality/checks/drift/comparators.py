@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.check_results import PRESENCE, UPPER_LIMIT, CheckStatus
 from spark_model_monitor.documents.constraints import (
     PLAIN_DISTANCE,
     Comparator,
@@ -89,7 +89,8 @@ def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
         if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
             if reference not in missing:
                 text = messages.control_data_missing(reference)
-                yield CONTROL_DATA_MISSING, Finding(CheckStatus.VIOLATED, None, against=reference, description=text)
+                finding = Finding(CheckStatus.VIOLATED, None, decided_by=PRESENCE, against=reference, description=text)
+                yield CONTROL_DATA_MISSING, finding
             missing.add(reference)
             continue
         finding = Finding.not_judged(comparator.threshold, NO_SUCH_WINDOWS.format(reference=reference))
@@ -111,7 +112,8 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
     takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
     if baseline.numbers or current.numbers:
         if not takes_numbers:
-            return Finding(CheckStatus.PASSED, threshold, 0.0, reason=NO_COUNTS_OF_NUMBERS)
+            passed = Finding(CheckStatus.PASSED, threshold, 0.0, reason=NO_COUNTS_OF_NUMBERS)
+            return passed.but(decided_by=UPPER_LIMIT, limit=threshold)
     elif not DISTANCES.get(distance).facts["categorical"]:
         return Finding.not_judged(threshold, NUMBERS_ONLY)
     finding = judged(compared_by(baseline, current, distance, distance), threshold, baseline, current)

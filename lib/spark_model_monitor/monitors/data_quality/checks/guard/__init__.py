@@ -2,7 +2,8 @@
 
 A guard takes one feature, with the baseline's states, and returns the `Evidence` of its window, or None if it does not
 apply; it is skipped if the baseline lacks the state that it `needs`. It runs where noise is allowed for, within the
-budget of the family "contents"; a new file in this folder is discovered automatically. `same_as` names the checks that
+budget of the family "contents", and is violated if its `p` is at most `level` and its `effect` at least `least_effect`; a
+new file in this folder is discovered automatically. `same_as` names the checks that
 see the same change: the guard adds no second violation to theirs.
 
 Rows may belong together, like those of one user. Then what looks like many rows is a single event: evidence must hold
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, Calibration
@@ -84,9 +85,10 @@ GROUPS = (
 class Evidence:
     """The evidence of a guard. what: the quantity, `observed` in the window and `expected` by the baseline. n, m: their values.
 
-    p: for independent rows. grouped_p: for groups of rows. is_large: whether the change is relevant. is_alien: whether no group
-    of healthy rows would look so, and rows count singly. share: for a share, the baseline's count, and the alien part of a
-    window; None for a mean. reason: why there is no verdict; None if there is one. family: whose level it has.
+    p: for independent rows. grouped_p: for groups of rows. effect: the size of the change; least_effect: from which it is
+    relevant. is_alien: whether no group of healthy rows would look so, and rows count singly. share: for a share, the
+    baseline's count, and the alien part of a window; None for a mean. test: its name. statistic: of the test. reason: why
+    there is no verdict; None if there is one. family: whose level it has.
     """
 
     what: str
@@ -96,11 +98,19 @@ class Evidence:
     m: int
     p: float = 1.0
     grouped_p: float = 1.0
-    is_large: bool = False
+    effect: float = 0.0
+    least_effect: float = 0.0
     is_alien: bool = False
     share: tuple[int, float] | None = None
+    test: str = FISHER
+    statistic: float | None = None
     reason: str | None = None
     family: str = CONTENTS
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the change is relevant."""
+        return self.effect > 0 and self.effect >= self.least_effect
 
     def judged(self, calibration: Calibration) -> Finding:
         """The verdict at the level of the family's tests."""
@@ -114,6 +124,10 @@ class Evidence:
             found = fewest_of_share(*self.share, self.n, self.m, level / tests, counts_as_is=counts_as_is)
         known: dict[str, Any] = {"n": self.n, "m": self.m, "formula": self.what, "p": min(p, 1.0), "fewest": found}
         finding = Finding(CheckStatus.PASSED, self.expected, self.observed, **known)
+        finding = finding.but(decided_by=self.test, level=level / tests)
+        finding = finding.but(effect=self.effect, least_effect=self.least_effect)
+        if self.statistic is not None and math.isfinite(self.statistic):
+            finding = finding.but(statistic=self.statistic)
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
@@ -135,7 +149,7 @@ def of_share(
     if not n or not m:
         return None
     before, after = b / n, w / m
-    is_large = after - before >= LEAST_EFFECT or (w > 0 and after >= LEAST_RATIO * (b + 0.5) / n)
+    least_rise = LEAST_RATIO * (b + 0.5) / n - before
     alien = 0.0 if is_kind and not b else alien
     is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
     groups, window = n // GROUP, m // GROUP
@@ -143,7 +157,14 @@ def of_share(
     if groups and w >= GROUP and not is_alien:
         grouped = chance_of_more(min(math.ceil(b / GROUP), groups), groups, w // GROUP, window)
     p = chance_of_more(b, n, w, m) if w else 1.0
-    return Evidence(what, after, before, n, m, p, grouped, is_large, is_alien, (b, alien))
+    return Evidence(
+        *(what, after, before, n, m, p, grouped),
+        effect=after - before,
+        least_effect=min(LEAST_EFFECT, least_rise),
+        is_alien=is_alien,
+        share=(b, alien),
+        statistic=float(w),
+    )
 
 
 @lru_cache(4096)
@@ -192,8 +213,19 @@ def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
         current.count,
         _chance_of_difference(difference, baseline, current, 1),
         _chance_of_difference(difference, baseline, current, GROUP),
-        difference > 0 and difference >= LEAST_SHIFT * deviation,
+        effect=difference,
+        least_effect=LEAST_SHIFT * deviation,
+        test=NORMAL,
+        statistic=_difference_in_errors(difference, baseline, current, 1),
     )
+
+
+def _difference_in_errors(difference: float, baseline: Mean, current: Mean, group: int) -> float:
+    """The difference of means in its standard errors; infinite if there is no spread. group: how many rows count as one."""
+    error = math.sqrt(group * (baseline.variance / baseline.count + current.variance / current.count))
+    if not error:
+        return math.copysign(math.inf, difference) if difference else 0.0
+    return difference / error
 
 
 def _chance_of_difference(difference: float, baseline: Mean, current: Mean, group: int) -> float:
@@ -201,10 +233,7 @@ def _chance_of_difference(difference: float, baseline: Mean, current: Mean, grou
     groups = min(baseline.count, current.count) // group
     if not difference or groups * group < FEWEST_OF_MEAN or groups < 2:
         return 1.0
-    error = math.sqrt(group * (baseline.variance / baseline.count + current.variance / current.count))
-    if not error:
-        return 0.0
-    return 2 * widened_tail(difference / error, groups)
+    return 2 * widened_tail(_difference_in_errors(difference, baseline, current, group), groups)
 
 
 def widened_tail(z: float, count: float) -> float:

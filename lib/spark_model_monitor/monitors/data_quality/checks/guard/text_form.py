@@ -56,7 +56,7 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
             quantity += f" ({most_frequent})"
         evidence = of_share(quantity, by_chance, (sum(unseen.values()), counts_now.total()), is_kind=True)
         if evidence is not None:
-            evidence.is_large = evidence.observed - evidence.expected >= LEAST_EFFECT
+            evidence.least_effect = LEAST_EFFECT
             # A form belongs to a program, not to a group of rows
             is_other_program = evidence.observed >= LARGE_SHARE and evidence.expected <= MOST_BY_CHANCE
             evidence.is_alien |= is_other_program and evidence.n >= FEWEST_SEEN

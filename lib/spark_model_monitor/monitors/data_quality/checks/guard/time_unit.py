@@ -4,6 +4,7 @@ thousandths, millionths, billionths of them), and their age relative to the time
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -79,12 +80,12 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
         return None
     before_ages = old.quantiles(shares)
     now_ages = new.quantiles(shares)
-    is_moved = np.abs(now_ages - before_ages) - SLACK - PART * np.abs(before_ages) > 0
-    index = int(is_moved.argmax())
-    return replace(
-        evidence,
-        what=f"{[*TENTHS][index]} in hours",
-        observed=now_ages[index] / HOUR,
-        expected=before_ages[index] / HOUR,
-        is_large=bool(is_moved.any()),
-    )
+    changes = np.abs(now_ages - before_ages)
+    slack = SLACK + PART * np.abs(before_ages)
+    index = int((changes > slack).argmax())
+    evidence = replace(evidence, what=f"{[*TENTHS][index]} in hours")
+    evidence.observed = now_ages[index] / HOUR
+    evidence.expected = before_ages[index] / HOUR
+    evidence.effect = float(changes[index]) / HOUR
+    evidence.least_effect = math.nextafter(float(slack[index] / HOUR), math.inf)  # an age may move by that much
+    return evidence

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from spark_model_monitor.documents.check_results import NORMAL, STUDENT
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     FEWEST_OF_MEAN,
     GROUP,
@@ -65,8 +66,15 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     if m > LARGEST * n or m < FEWEST_OF_MEAN:
         return None
     error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
-    p = normal_above((share - after) / error)
-    return Evidence("share of different values", after, share, n, m, p, p, share - after >= LEAST_DROP)
+    score = (share - after) / error
+    p = normal_above(score)
+    return Evidence(
+        *("share of different values", after, share, n, m, p, p),
+        effect=share - after,
+        least_effect=LEAST_DROP,
+        test=NORMAL,
+        statistic=score,
+    )
 
 
 def _of_one_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
@@ -77,7 +85,8 @@ def _of_one_value(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     evidence = of_share("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
     if evidence is not None:
         evidence.share = None
-        evidence.is_large |= feature.has_independent_rows  # the other values vanished, however few they were
+        if feature.has_independent_rows:  # the other values vanished, however few they were
+            evidence.least_effect = 0.0
     return evidence  # a window with another value has no single value
 
 
@@ -134,8 +143,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     if found is None:
         return None
     tried = 1 / LEAST_EFFECT  # texts that may have so large a share
-    is_large = found.observed - found.expected >= LEAST_EFFECT
-    return replace(found, p=found.p * tried, grouped_p=found.grouped_p * tried, is_large=is_large, share=None)
+    return replace(found, p=found.p * tried, grouped_p=found.grouped_p * tried, least_effect=LEAST_EFFECT, share=None)
 
 
 def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Frequencies) -> Evidence | None:
@@ -163,9 +171,15 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     else:
         p = max(p, -math.expm1(-math.exp(-math.pi / math.sqrt(6) * score - EULER)))
     expected = float(largest.mean())
-    is_large = share - expected >= LEAST_EFFECT
-    n = feature.baseline.present
-    return Evidence("share of one text", share, expected, n, new.total, p, p, is_large, True, family=DRIFT)
+    return Evidence(
+        *("share of one text", share, expected, feature.baseline.present, new.total, p, p),
+        effect=share - expected,
+        least_effect=LEAST_EFFECT,
+        is_alien=True,
+        test=STUDENT,
+        statistic=score,
+        family=DRIFT,
+    )
 
 
 def _at_most(frequencies: Frequencies, value: str) -> int:
@@ -208,10 +222,21 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
         # No row repeats by nature, so all kinds of the window's rows count, not only those that the baseline kept
         observed = fraction_of_copies(current.counts)
         quantity = ESTIMATED_SURPLUS if current.level else SURPLUS
-    evidence = Evidence(quantity, observed, surplus.baseline, *rows, p, p, surplus.is_large)
+    evidence = Evidence(
+        quantity,
+        observed,
+        surplus.baseline,
+        *rows,
+        p,
+        p,
+        effect=surplus.excess,
+        least_effect=surplus.least_excess,
+        test=NORMAL,
+        statistic=surplus.deviations,
+    )
 
     # A few copies, where hardly any row repeats, show in the number of kinds of rows that do
-    by_kind = _of_repeats(evidence.what, *states)
+    by_kind = _of_repeats(quantity, *states)
     if by_kind is None or not by_kind.is_large or by_kind.p >= p or not (by_kind.is_alien or by_kind.grouped_p < p):
         return evidence
     return replace(by_kind, observed=observed, expected=surplus.baseline)
@@ -249,7 +274,7 @@ def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence
     evidence = of_share(what, *sides, alien=ALIEN, is_kind=True)
     if evidence is not None and old.repeated:
         most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
-        evidence.is_large = evidence.observed >= max(most_by_nature, LEAST_RATIO * evidence.expected)
+        evidence.least_effect = max(most_by_nature, LEAST_RATIO * evidence.expected) - evidence.expected
     return evidence
 
 
@@ -287,5 +312,10 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
     usual = counts.total * float(new.sum() / rows.sum())
     numbers = -(-new.sum() // scatter), rows.sum() / scatter, found / scatter, (counts.total + since) / scatter
     p = chance_of_more(*map(int, numbers))
-    is_large = found >= LEAST_RATIO * usual
-    return Evidence("number of new values", float(found), usual, before.num_present, counts.total, p, p, is_large, True)
+    return Evidence(
+        *("number of new values", float(found), usual, before.num_present, counts.total, p, p),
+        effect=found - usual,
+        least_effect=(LEAST_RATIO - 1) * usual,
+        is_alien=True,
+        statistic=float(found),
+    )

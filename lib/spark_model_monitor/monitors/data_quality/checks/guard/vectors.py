@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spark_model_monitor.documents.check_results import HOTELLING, NORMAL
 from spark_model_monitor.monitors.data_quality.checks.guard import (
     GROUP,
     GUARDS,
@@ -207,11 +208,10 @@ def _test_means(what: str, old: VectorMoments, new: VectorMoments, n: float, m: 
     magnitudes = _magnitudes(np.maximum(old_mean, new_mean)[width : 2 * width])
     shifts = new_mean - old_mean
     shifts[np.abs(shifts) <= ROUNDING * magnitudes] = 0.0
-    # Each quantity in standard errors, and in standard deviations
+    # Each quantity in standard errors
     errors = np.sqrt(np.maximum(pooled * (1 / n + 1 / m), old_variance / n + new_variance / m))
     without_spread = np.where(shifts != 0, math.inf, 0.0)
-    z = np.divide(np.abs(shifts), errors, out=without_spread.copy(), where=errors > 0)
-    effects = np.divide(np.abs(shifts), np.sqrt(pooled), out=without_spread.copy(), where=pooled > 0)
+    z = np.divide(np.abs(shifts), errors, out=without_spread, where=errors > 0)
     tests = []
     # The clearest component, or amount of a component; then the clearest direction
     for start, end in ((0, 2 * width), (2 * width, 2 * width + size)):
@@ -222,14 +222,30 @@ def _test_means(what: str, old: VectorMoments, new: VectorMoments, n: float, m: 
             name = f"mean of component {index + 1}"
         elif index < 2 * width:
             name = f"mean amount of component {index - width + 1}"
-        is_large = float(effects[index]) >= LEAST_SHIFT
-        tests.append((p, is_large, name, float(new_mean[index]), float(old_mean[index])))
+        deviation = math.sqrt(float(pooled[index]))
+        tests.append(
+            Evidence(
+                *(name, float(new_mean[index]), float(old_mean[index]), old.count, new.count, p, p),
+                effect=abs(float(shifts[index])),
+                least_effect=LEAST_SHIFT * deviation,
+                test=NORMAL,
+                statistic=float(z[index]),
+            )
+        )
     # All directions together
     p, distance = _hotelling(shifts[-size:], old.together + new.together, magnitudes[-size:], n, m, freedom)
-    tests.append((p, distance >= LEAST_DISTANCE, what, distance, 0.0))
-    p, is_large, name, observed, expected = min(tests, key=lambda test: (not test[1], test[0]))
-    p = min(1.0, len(tests) * p)
-    return Evidence(name, observed, expected, old.count, new.count, p, p, is_large)
+    tests.append(
+        Evidence(
+            *(what, distance, 0.0, old.count, new.count, p, p),
+            effect=distance,
+            least_effect=LEAST_DISTANCE,
+            test=HOTELLING,
+            statistic=distance,
+        )
+    )
+    clearest = min(tests, key=lambda test: (not test.is_large, test.p))
+    p = min(1.0, len(tests) * clearest.p)
+    return replace(clearest, p=p, grouped_p=p)
 
 
 def _magnitudes(amounts: Numbers) -> Numbers:

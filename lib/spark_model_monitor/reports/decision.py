@@ -1,0 +1,81 @@
+"""What decided a check, in up to five lines below its status: the rule of `CheckResult` with the numbers put in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spark_model_monitor.documents.check_results import UPPER_LIMIT, CheckResult
+
+
+def describe_decision(check_result: CheckResult) -> Iterator[str]:
+    """The test or limit; p beside its level; effect and number beside what they have to reach; information; the reason.
+
+    An earlier release wrote neither test nor level: its numbers are all information.
+    """
+    yield f"{check_result.check}: {check_result.status.value}"
+    if check_result.decided_by:
+        statistic = "" if check_result.statistic is None else f", statistic {check_result.statistic!r}"
+        yield f"  decided by: {check_result.decided_by}{statistic}"
+    if check_result.p is not None and check_result.level is not None:
+        yield f"  {_describe_p(check_result.p, check_result.adjusted_p, check_result.level)}"
+    conditions = [*_describe_conditions(check_result)]
+    if conditions:
+        yield f"  {'; '.join(conditions)}"
+    information = [*_describe_information(check_result)]
+    if information:
+        yield f"  beside it: {', '.join(information)}"
+    if check_result.reason:
+        yield f"  because {check_result.reason}"
+
+
+def _describe_p(p: float, adjusted_p: float | None, level: float) -> str:
+    text = f"p = {p!r}"
+    if adjusted_p is not None:
+        text += f", among all features {adjusted_p!r}"
+        p = adjusted_p
+    relation = "at most" if p <= level else "above"
+    return f"{text}, {relation} the level {level!r}"
+
+
+def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
+    """What else a violation takes: an effect, a number beyond a limit."""
+    effect = check_result.effect
+    least_effect = check_result.least_effect
+    if effect is not None and least_effect is not None:
+        relation = "at least" if effect >= least_effect else "below"
+        yield f"effect {effect!r}, {relation} the least effect that counts, {least_effect!r}"
+    elif effect is not None:
+        yield f"effect {effect!r}; any counts"
+    observed = check_result.observed
+    limit = check_result.limit
+    if limit is not None and observed is not None:
+        relation = "not below"
+        if check_result.decided_by == UPPER_LIMIT or observed > limit:
+            relation = "above" if observed > limit else "not above"
+        elif observed < limit:
+            relation = "below"
+        yield f"observed {observed!r}, {relation} the limit {limit!r}"
+    if check_result.limits is not None:
+        lower, upper = check_result.limits
+        yield f"limits {lower!r} and {upper!r}"
+
+
+def _describe_information(check_result: CheckResult) -> Iterator[str]:
+    """The numbers that decided nothing."""
+    if check_result.observed is not None and check_result.limit is None:
+        yield f"observed {check_result.observed!r}"
+        if check_result.threshold is not None:
+            yield f"threshold {check_result.threshold!r}"
+    if check_result.interval is not None:
+        low, high = check_result.interval
+        yield f"interval {low!r} to {high!r}"
+    if check_result.distance is not None:
+        yield f"distance {check_result.distance!r}"
+    if check_result.distance_low is not None:
+        yield f"its interval {check_result.distance_low!r} to {check_result.distance_high!r}"
+    if check_result.formula:
+        yield f"formula {check_result.formula}"
+    sizes = {"n": check_result.n, "m": check_result.m, "degrees of freedom": check_result.degrees_of_freedom}
+    for name, size in sizes.items():
+        if size is not None:
+            yield f"{name} = {size:,}"
