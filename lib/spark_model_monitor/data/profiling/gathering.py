@@ -425,8 +425,8 @@ class RunStarts:
             lots, positions = self.among(block.rows)
             return lots, [order[rows] for rows in positions]
         ranks = block.file_ranks(self._file_order)
-        if ranks is None:
-            return self.among(block.rows)
+        if ranks is None or (ranks[1:] >= ranks[:-1]).all():
+            return self.among(block.rows, ranks)
         order = np.argsort(ranks, kind="stable")
         lots, positions = self.among(block.rows, ranks[order])
         return lots, [order[rows] for rows in positions]
