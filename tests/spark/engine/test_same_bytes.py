@@ -16,6 +16,7 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from tests.both_engines import by_anyone
+from tests.many_files import DAYS, FILE_KINDS, break_rows, draw_days, write_files
 from tests.spark_lines import on_a_jvm
 
 from spark_model_monitor import (
@@ -216,6 +217,23 @@ def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
         data = f"{tmp_path}/0.csv{suffix}"
         run_baseline(data, DataQualityMonitor(), engine=engine, output_path=str(output), **where)
     require_same(*({file.name: file.read_bytes() for file in (output / "quarantine").iterdir()} for output in outputs))
+
+
+@pytest.mark.parametrize("kind", FILE_KINDS)
+@pytest.mark.parametrize("files", [DAYS, 3], ids=["small files", "cut files"])
+def test_of_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind, files):
+    """In the order of their names, which the engines know in their own ways; and judged as rows of one file are."""
+    *baseline_days, last_day = draw_days(1)
+    if files == 3:
+        monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**17)
+    data = write_files(baseline_days, files, kind, tmp_path)
+    options = {"dataset_format": "json"} if kind == "json" else {}
+    require_same(*made(data, spark, **options))
+    if files == DAYS:
+        baseline = run_baseline(data, DataQualityMonitor(), spark=spark, engine="spark", **options)
+        for window, expected in ((last_day, False), (break_rows(last_day), True)):
+            checks = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark).results
+            assert any(check.is_violation for check in checks if check.feature == "campaign") == expected
 
 
 def json_lines_of(rows):

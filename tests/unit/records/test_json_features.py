@@ -11,6 +11,7 @@ import pytest
 
 from spark_model_monitor.data.records import json_features
 from spark_model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
+from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadInput
 
@@ -21,14 +22,17 @@ USUAL = ['{"a": 1, "b": "x"}', '{"a": 2, "b": "y"}', '{"a": 3}']
 def read(lines, *, parts=1, whole_files=False, **how):
     """Names, the kept rows and the reasons of lines that lie in so many partitions."""
     texts = [pa.array([line.encode("utf-8", "surrogatepass")], pa.binary()).view(pa.string()) for line in lines]
-    files = pa.array(["f.json"])
-    batches = [pa.RecordBatch.from_arrays([text, files], names=["line", "file"]) for text in texts]
+    files = [pa.array(["f.json"]), pa.array([7])]
+    names = ["line", "file", FILE_KEY] if whole_files else ["line", "file"]
+    batches = [pa.RecordBatch.from_arrays([text, *files][: len(names)], names=names) for text in texts]
     cut = [batches[number::parts] for number in range(parts)]
     found = [batch for part in cut for batch in infer(whole_files, part)]
     assert all(batch.schema == INFERRED for batch in found)
     features = features_of(found, "data", flatten=False) if not how else features_of(found, "data", **how)
-    places = [] if whole_files else [pa.field("line", pa.string()), pa.field("file", pa.string())]
-    schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *places])
+    locations = [pa.field("line", pa.string()), pa.field("file", pa.string())]
+    if whole_files:
+        locations = [pa.field(FILE_KEY, pa.int64())]
+    schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *locations])
     rows = pa.Table.from_batches(list(rows_of(features, schema, whole_files, batches)), schema)
     reasons = rows[REASON].to_pylist()
     columns = [rows[f"c{place}"].to_pylist() for place in range(len(features.names))]

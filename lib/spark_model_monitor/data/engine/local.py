@@ -115,7 +115,11 @@ class LocalEngine:
         """Rows that are read piece by piece. read: takes a piece, a schema, and the maximum rows per batch."""
 
         def parts(wanted: pa.Schema) -> list[Part]:
-            return _parts_of(self.packed(files, cut), partial(read, schema=wanted, rows=self.rows), in_order)
+            stored = [field for field in wanted if field.name not in (FILE_KEY, BLOCK_START)]
+            read_piece: Callable[[Piece], Batches] = partial(read, schema=pa.schema(stored), rows=self.rows)
+            if len(stored) < len(wanted):
+                read_piece = partial(_with_file, read_piece)
+            return _parts_of(self.packed(files, cut), read_piece, in_order)
 
         return LocalPartitions(self, schema, lambda: parts(schema), parts)
 
@@ -200,14 +204,27 @@ class LocalPartitions:
 
     def selected(self, names: Sequence[str], called: Sequence[str]) -> LocalPartitions:
         schema = pa.schema([self.schema.field(name).with_name(new) for name, new in zip(names, called, strict=True)])
-        return self.only(names).mapped(partial(_selected, tuple(names), tuple(called)), schema)
+        rows = self.only(names).mapped(partial(_selected, tuple(names), tuple(called)), schema)
+        if self.read is None:
+            return rows
+        return replace(rows, read=partial(self._read_selected, dict(zip(called, names, strict=True))))
+
+    def _read_selected(self, former_names: Mapping[str, str], schema: pa.Schema) -> list[Part]:
+        """Makes the functions of renamed columns for a schema of these."""
+        names = [former_names.get(name, name) for name in schema.names]
+        needed = [name for name, column in zip(names, schema, strict=True) if not pa.types.is_null(column.type)]
+        task = partial(_selected, tuple(names), tuple(schema.names))
+        return [partial(_mapped, part, task) for part in self.only(needed).parts()]
 
     def only(self, names: Collection[str]) -> LocalPartitions:
-        """The same rows, of which only these columns are needed: files may be read without the others."""
+        """The same rows, of which only these columns are needed: files may be read without the others. FILE_KEY and
+        BLOCK_START are added if they are wanted.
+        """
         if self.read is None:
             return self
         wanted = {*names}
         schema = [each if each.name in wanted else each.with_type(pa.null()) for each in self.schema]
+        schema += [pa.field(name, TYPES[name]) for name in (FILE_KEY, BLOCK_START) if name in wanted]
         return LocalPartitions(self.engine, self.schema, partial(self.read, pa.schema(schema)))
 
     def numbered(self) -> LocalPartitions:
@@ -300,6 +317,14 @@ def _parts_of(packed: list[list[Piece]], read: Callable[[Piece], Batches], in_or
 
 def _one_after_the_other(read: Callable[[Piece], Batches], pieces: Sequence[Piece]) -> Iterator[pa.RecordBatch]:
     return chain.from_iterable(map(read, pieces))
+
+
+def _with_file(read: Callable[[Piece], Batches], piece: Piece) -> Iterator[pa.RecordBatch]:
+    """The batches of a piece with the columns FILE_KEY and BLOCK_START."""
+    for batch in read(piece):
+        for name in (FILE_KEY, BLOCK_START):
+            batch = batch.append_column(name, local_files.location_column(name, piece, batch.num_rows))
+        yield batch
 
 
 def _mapped(part: Part, task: Callable[[Batches], Iterator[Made]]) -> Iterator[Made]:

@@ -155,8 +155,13 @@ def _column(name: str, lines: pa.Array, piece: Piece) -> pa.Array:
         return lines.view(pa.string())
     if name == LINE_KEY:
         return pa.array(xxhash64_of_texts(lines.view(pa.string())).view(np.int64))
+    return location_column(name, piece, len(lines))
+
+
+def location_column(name: str, piece: Piece, rows: int) -> pa.Array:
+    """FILE, BLOCK_START or FILE_KEY of the rows of a piece."""
     known = {FILE: piece.uri, BLOCK_START: piece.start, FILE_KEY: _file_key(piece.path)}
-    return pa.repeat(known[name], len(lines))
+    return pa.repeat(known[name], rows)
 
 
 @cache

@@ -5,10 +5,11 @@ A gatherer takes the blocks of one partition in order and returns the states of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, count, pairwise, repeat
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -57,6 +58,9 @@ from spark_model_monitor.statistics.states.hashing import (
     xxhash64_of_texts,
 )
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, MOST_RUNS, RowRuns, Run, placed_lot
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.profiling.file_order import FileOrder
 
 SIGNS = ".,;:!?()[]\"'"  # around words
 
@@ -401,6 +405,8 @@ class RunStarts:
 
     def __init__(self, plan: ScanPlan, partition: int, most: int = MOST_RUNS) -> None:
         self._fewest, self._partition, self._seen = plan.run_rows, partition, 0
+        self._file_order = plan.file_order
+        self._seen_by_rank: Counter[int] = Counter()  # rows of each piece of a file
         self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
         self.most = max(1, most >> partition.bit_length())
@@ -411,26 +417,68 @@ class RunStarts:
 
     @once_a_block
     def of_block(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
-        """`among` a block's rows, ordered by time if there is a time column; computed once for all columns."""
-        lots, places = self.among(block.rows)
-        if lots and self._time is not None:
+        """`among` a block's rows, ordered by time if there is a time column, else by their files; computed once for all
+        columns.
+        """
+        if self._time is not None:
             order = block.order_by(self._time).to_numpy()
-            places = [order[each] for each in places]
-        return lots, places
+            lots, positions = self.among(block.rows)
+            return lots, [order[rows] for rows in positions]
+        ranks = block.file_ranks(self._file_order)
+        if ranks is None or (ranks[1:] >= ranks[:-1]).all():
+            return self.among(block.rows, ranks)
+        order = np.argsort(ranks, kind="stable")
+        lots, positions = self.among(block.rows, ranks[order])
+        return lots, [order[rows] for rows in positions]
 
-    def among(self, every: int) -> tuple[list[float], list[NDArray[np.int64]]]:
-        """The runs kept so far among the next `every` rows: their lots, and the positions of their rows."""
+    def among(self, every: int, ranks: NDArray[np.int64] | None = None) -> tuple[list[float], list[NDArray[np.int64]]]:
+        """The runs kept so far among the next `every` rows: their lots, and the positions of their rows.
+
+        ranks: of the rows' pieces of files, rising; None if these are unknown.
+        """
         step = max(self._fewest, every // max(1, self.most))
         step = every if every < 2 * step and self._fewest > FEWEST_ROWS else step  # a small window is one run
         starts = range(0, every - step + 1, step) if self.most else range(0)
         by_chance = self._random.random(len(starts)).tolist()
-        lots = map(placed_lot, by_chance, repeat(self._partition), count(self._seen, step))
-        drawn = sorted(zip(lots, starts, strict=False))
+        # Where in the data each run begins, and where it ends
+        length = min(step, self._longest)
+        ends = [start + length for start in starts]
+        if ranks is None or self._file_order is None:
+            lots = map(placed_lot, by_chance, repeat(self._partition), count(self._seen, step))
+        else:
+            pieces, first_rows, ends = self._locate(self._file_order, ranks, starts, ends)
+            lots = map(placed_lot, by_chance, pieces, first_rows)
+        # Those that are kept
+        drawn = sorted(zip(lots, starts, ends, strict=False))
         self._seen += every
-        self._lots = sorted([*self._lots, *(lot for lot, _ in drawn)])[: self.most]
-        new = [(lot, start) for lot, start in drawn if lot in self._lots]
-        rows = np.arange(min(step, self._longest))
-        return [lot for lot, _ in new], [start + rows for _, start in new]
+        self._lots = sorted([*self._lots, *(lot for lot, *_ in drawn)])[: self.most]
+        new = [(lot, np.arange(start, end)) for lot, start, end in drawn if lot in self._lots]
+        return [lot for lot, _ in new], [positions for _, positions in new]
+
+    def _locate(
+        self, order: FileOrder, ranks: NDArray[np.int64], starts: range, ends: list[int]
+    ) -> tuple[list[int], list[int], list[int]]:
+        """For each run, the piece of a file in which its rows are counted, its first row there, and its end.
+
+        Pieces that follow each other in the data are one sequence of rows, as if they were one file. A run ends with its
+        sequence, unless it would be too short.
+        """
+        sequence_starts = np.concatenate(([0], np.flatnonzero(np.diff(ranks) > 1) + 1))
+        sequence_ends = np.append(sequence_starts[1:], len(ranks))
+        sequences = np.searchsorted(sequence_starts, starts, side="right") - 1
+        # A sequence is counted from the first row of its first piece, of which earlier blocks may have had rows
+        first_ranks = ranks[sequence_starts]
+        rows_before = np.array([self._seen_by_rank[rank] for rank in first_ranks.tolist()]) - sequence_starts
+        first_rows = np.array(starts, np.int64) + rows_before[sequences]
+        pieces = order.places_of_ranks(first_ranks)[sequences]
+        ranks_seen, row_counts = np.unique(ranks, return_counts=True)
+        self._seen_by_rank.update(dict(zip(ranks_seen.tolist(), row_counts.tolist(), strict=True)))
+        # Ends of runs
+        cut_ends = []
+        for start, end, sequence_end in zip(starts, ends, sequence_ends[sequences].tolist(), strict=True):
+            is_long_enough = sequence_end - start >= self._fewest
+            cut_ends.append(min(end, sequence_end) if is_long_enough else end)
+        return pieces.tolist(), first_rows.tolist(), cut_ends
 
 
 class RowRunsGatherer:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.casts import number_of, text_of
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from spark_model_monitor.data.engine.protocol import PARTITION, StateRow
+from spark_model_monitor.data.profiling.file_order import file_columns
 from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, gatherers_of
 from spark_model_monitor.data.profiling.plan import (
     CELLS,
@@ -206,7 +207,8 @@ def _rows_of_batch(
 def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:
     """A batch of lines as rows, as Spark would prepare them. lines: with their partition number as the first column."""
     rows = decode(lines)
-    *texts, last = rows.columns
+    of_files = file_columns(rows)
+    *texts, last = rows.drop_columns([*of_files]).columns  # the decoder's own
     partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
     columns = {PARTITION: partition, REASON: last}
     if plan.counts_cells:
@@ -214,6 +216,7 @@ def _decoded(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.Record
         columns[CELLS] = last
     columns |= {f"{VALUE}{position}": keys_of(cells) for position, cells in enumerate(texts)}
     columns |= {f"{WHOLE}{position}": texts[position] for position in plan.whole_texts}
+    columns |= of_files
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -287,6 +290,8 @@ def prepared(
             columns[CELLS] = batch.column(cells)
         if plan.metadata:
             columns[plan.metadata.line] = batch.column(plan.metadata.line)
+        if plan.file_order is not None:
+            columns |= file_columns(batch)
         for column in plan.columns:
             values = batch.column(f"c{column.position}")
             columns |= _prepared(values, column)

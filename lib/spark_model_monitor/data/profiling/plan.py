@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +16,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import bytes_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.hashing import Hashes, buffers_of, xxhash64_of_texts
+
+if TYPE_CHECKING:
+    from spark_model_monitor.data.profiling.file_order import FileOrder
 
 REASON = "reason"
 CELLS = "cells"
@@ -95,6 +99,8 @@ class ScanPlan:
     rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
     segments (`segments.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
     columns, and their positions (`pairs.pairs_of`). value_by_value: how moments are computed (`MomentsBuilder`).
+    file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the
+    order in the data.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -116,6 +122,7 @@ class ScanPlan:
     cuts: tuple[Any, ...] = ()
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     value_by_value: bool = False
+    file_order: FileOrder | None = None
 
     @property
     def whole_texts(self) -> frozenset[int]:
@@ -296,6 +303,16 @@ class Block:
                 cells = pa.array(numbers)
             self._made[time] = pc.array_sort_indices(cells)
         return self._made[time]
+
+    def file_ranks(self, order: FileOrder | None) -> NDArray[np.int64] | None:
+        """The rank of each row in the order of the files; None if it isn't known of which file a row is. Computed once."""
+        if order is None or FILE_KEY not in self._pieces[0].schema.names:
+            return None
+
+        def rank_rows() -> NDArray[np.int64] | None:
+            return order.rank_rows(self._column(FILE_KEY).to_numpy(), self._column(BLOCK_START).to_numpy())
+
+        return self.once(order, rank_rows)
 
     def said_times(self) -> pa.Array | None:
         """The times in captured records; None for other rows."""

@@ -26,6 +26,7 @@ from spark_model_monitor.data.profiling.plan import (
     LineMetadata,
     ScanPlan,
 )
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -42,6 +43,7 @@ from spark_model_monitor.statistics.states.offences import Offences
 if TYPE_CHECKING:
     from spark_model_monitor.data.engine.local import LocalPartitions
     from spark_model_monitor.data.profiling.expectations import Rules
+    from spark_model_monitor.data.profiling.file_order import FileOrder
     from spark_model_monitor.data.profiling.segments import Cut
 
 log = logging.getLogger(__name__)
@@ -102,6 +104,7 @@ def scan(
     cuts: Sequence[Cut] = (),
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = (),
     value_by_value: bool = False,
+    file_order: FileOrder | None = None,
 ) -> Scan:
     """Profile the first `len(names)` columns of a frame, or lines, in one pass: one Spark job (two if executors add the
     states).
@@ -119,7 +122,7 @@ def scan(
     time_column: the column that orders the rows; None for the order in the data.
     group_column: the column that names groups of rows, of which some are kept instead of runs.
     rules, cuts, pairs: as in `ScanPlan`; any of these needs all columns together, so they are read in one group.
-    accept_exponents, metadata, column_metrics, run_rows, newest, times_of, value_by_value: as in `ScanPlan`.
+    accept_exponents, metadata, column_metrics, run_rows, newest, times_of, value_by_value, file_order: as in `ScanPlan`.
     """
     if time_column is not None and time_column not in names:
         raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
@@ -147,6 +150,7 @@ def scan(
         cuts=tuple(cuts),
         pairs=pairs,
         value_by_value=value_by_value,
+        file_order=file_order,
     )
     if decode is None:
         plans_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
@@ -242,6 +246,8 @@ def typed_columns(
     def states(plan: ScanPlan) -> States:
         line = plan.metadata.line if plan.metadata is not None else None
         names = {*filter(None, (reason, cells, line)), *(f"c{column.position}" for column in plan.columns)}
+        if plan.file_order is not None:
+            names |= {FILE_KEY, BLOCK_START}
         own = cast("LocalPartitions", table).only(names)
         return own.numbered().states(partial(_states_of_typed, plan, reason, cells))
 

@@ -121,6 +121,7 @@ class Segments:
         self._accept_exponents = plan.accept_exponents
         self._columns = {column.position: column for column in plan.columns}
         self._time = plan.time_column
+        self._file_order = plan.file_order
         self._numbers: list[dict[str, int]] = [
             {label: number for number, label in enumerate(filter(cut.rest.__ne__, cut.labels), start=1)}
             for cut in self.cuts
@@ -144,17 +145,22 @@ class Segments:
     @once_a_block
     def runs(self, block: Block) -> RunsOfBlock:
         """The runs of neighbouring rows kept so far in each segment."""
-        time = None if self._time is None else block.order_by(self._time).to_numpy().astype(np.int64)
+        ranks = None if self._time is not None else block.file_ranks(self._file_order)
+        in_order = None if ranks is None else np.argsort(ranks, kind="stable")
+        if self._time is not None:
+            in_order = block.order_by(self._time).to_numpy().astype(np.int64)
+        # The rows of each segment, in this order
         found: RunsOfBlock = ([], [], [])
         for cut, codes in enumerate(self.codes(block)):
-            order = np.argsort(codes if time is None else codes[time], kind="stable")
-            order = order if time is None else time[order]
+            order = np.argsort(codes if in_order is None else codes[in_order], kind="stable")
+            order = order if in_order is None else in_order[order]
             ends = np.cumsum(np.bincount(codes)).tolist()
             for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
                 if end > start:
                     if (cut, number) not in self.places:
                         self.places[cut, number] = self._new_places()
-                    lots, places = self.places[cut, number].among(end - start)
+                    ranks_of_segment = None if ranks is None else ranks[order[start:end]]
+                    lots, places = self.places[cut, number].among(end - start, ranks_of_segment)
                     found[0].extend([(cut, number)] * len(lots))
                     found[1].extend(lots)
                     found[2].extend(order[start:end][each] for each in places)

@@ -27,7 +27,7 @@ from spark_model_monitor.data.records.decoded_rows import (
     matching_of,
 )
 from spark_model_monitor.data.records.event_times import moment_of
-from spark_model_monitor.data.records.locations import FILE, LINE, PLACE_FIELDS, PLACES, uri_of
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, PLACE_FIELDS, PLACES, uri_of
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
@@ -154,6 +154,11 @@ class Dataset:
     @property
     def files(self) -> tuple[StoredFile, ...]:
         return self.listing.files
+
+    @property
+    def tells_files(self) -> bool:
+        """Whether it is known of which file a row is: it is read directly from the files, or has columns that say so."""
+        return self.lines is not None or not self.refusable or not {FILE, FILE_KEY}.isdisjoint(self.rows.columns)
 
     @property
     def coverage(self) -> Coverage | None:
@@ -410,6 +415,11 @@ class DecodedLines:
     def raw(self) -> Partitions:
         """The columns of the lines that the decoder needs."""
         return self.lines.partitions(*self.decoding.decoder.inputs)
+
+    @property
+    def raw_with_files(self) -> Partitions:
+        """The same with FILE_KEY and BLOCK_START of each line, which tell the order of the lines of several files."""
+        return self.lines.partitions(*dict.fromkeys((*self.decoding.decoder.inputs, FILE_KEY, BLOCK_START)))
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ from spark_model_monitor.data.reading.headers import (
 from spark_model_monitor.data.reading.lines import CsvLines, long_lines_of
 from spark_model_monitor.data.reading.listing import Listing, faulty_files_named
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.locations import PLACE_FIELDS, PLACES
+from spark_model_monitor.data.records.locations import FILE_KEY, PLACE_FIELDS, PLACES
 from spark_model_monitor.data.records.missing_values import batches_without_missing_values
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
@@ -156,12 +156,12 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
         )
     from spark_model_monitor.data.records.json_features import INFERRED, features_of, infer, rows_of
 
-    source = engine.lines(
-        listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files
-    ).partitions(*PLACES)
+    lines = engine.lines(listing.places, in_order=options.as_service, with_blank=whole_files, whole_files=whole_files)
+    source = lines.partitions(*PLACES, *([FILE_KEY] if whole_files else []))
     inferred = source.mapped(partial(infer, whole_files), INFERRED).batches()
     features = features_of(inferred, listing.places[0], flatten=options.flatten_json, opened=options.opened)
-    schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *(() if whole_files else PLACE_FIELDS)])
+    location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else PLACE_FIELDS
+    schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
     rows = source.mapped(partial(rows_of, features, schema, whole_files), schema)
     if options.missing_values:
         replace_missing = partial(batches_without_missing_values, options.missing_values, len(features.names))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import at, joined
-from spark_model_monitor.data.records.locations import LINE, PLACES
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, PLACES
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, by_parts
 
 NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # never a column name, unless the baseline has it
@@ -166,15 +166,21 @@ class Decoder(Protocol):
 @dataclass(frozen=True, slots=True)
 class Decoding:
     """A decoder, and a selection of its features. `decoding(batch)` gives a scan the rows of a batch of lines: the
-    features c0, c1, …, REASON, and CELLS if the decoder counts them. keeps_lines: whether all rows include their line,
-    regardless of the decoder."""
+    features c0, c1, …, REASON, CELLS if the decoder counts them, and FILE_KEY and BLOCK_START if the lines have both.
+    keeps_lines: whether all rows include their line, regardless of the decoder.
+    """
 
     decoder: Decoder
     kept: tuple[int, ...]
     keeps_lines: bool = False
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        return self._batch(self.decoder.rows(batch))
+        rows = self.decoder.rows(batch)
+        decoded = self._batch(rows)
+        if FILE_KEY in batch.schema.names and BLOCK_START in batch.schema.names:
+            for name in (FILE_KEY, BLOCK_START):
+                decoded = decoded.append_column(name, batch.column(name).take(pa.array(rows.lines)))
+        return decoded
 
     def with_places(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows of every batch, with the location of each row, and its line if it is refused or lines are kept."""

@@ -23,6 +23,7 @@ from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
 from spark_model_monitor.data.records.json_elements import find_excess, oversized_records, replace_records
 from spark_model_monitor.data.records.json_lines import columns_of, json_value
+from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import java_double
 from spark_model_monitor.errors import BadInput
@@ -271,7 +272,9 @@ NESTED_KINDS = (tuple, dict)
 def rows_of(
     features: Features, schema: pa.Schema, whole_files: bool, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The records as columns, then the reason for refusing a record, and, for lines, their locations."""
+    """The records as columns, then the reason for refusing a record, and their locations; of documents the FILE_KEY."""
+    if whole_files:
+        batches = _one_by_one(batches)
     flat = _flat_schema(features) if not whole_files else None
     for batch in batches:
         table = columns_of(batch.column(0), flat) if flat is not None else None
@@ -294,8 +297,17 @@ def rows_of(
             beside = left_out.intersection(each)  # not `&`: it looks up each left-out name
             if any(each[name] is not None for name in beside):
                 reasons[place] = Refusal.ANOTHER_SHAPE
-        places = () if whole_files else batch.columns
-        yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *places], schema=schema)
+        locations = batch.columns
+        if whole_files:
+            locations = [pa.repeat(batch.column(FILE_KEY)[0], len(found))]
+        yield pa.RecordBatch.from_arrays([*cells, pa.array(reasons), *locations], schema=schema)
+
+
+def _one_by_one(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of the batches, each as a batch."""
+    for batch in batches:
+        for row in range(batch.num_rows):
+            yield batch.slice(row, 1)
 
 
 def _flat_schema(features: Features) -> pa.Schema | None:

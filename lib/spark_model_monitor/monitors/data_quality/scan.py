@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.protocol import Partitions
+from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.scan import Scan, scan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import newest_time, times_of_lines
@@ -35,7 +36,10 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         raise no_group_column(group, dataset.names)
     group = None if is_baseline or not measures.run_rows else group
     lines = None if asked else dataset.lines
+    file_order = FileOrder.from_files(dataset.files) if measures.run_rows and dataset.tells_files else None
     rows: Partitions = lines.raw if lines else dataset.table
+    if lines and file_order is not None:
+        rows = lines.raw_with_files
     predicates: dict[str, Any] = {}
     if asked:
         rows, predicates = engine.way(with_conditions)(dataset, asked)
@@ -64,6 +68,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
         cuts=cuts,
         pairs=pairs,
         value_by_value=measures.value_by_value,
+        file_order=file_order,
     )
     # A person's Deequ checks see the columns' types as Deequ does
     profile_of_deequ = scan_result.profile

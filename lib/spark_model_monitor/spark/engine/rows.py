@@ -41,7 +41,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.data.reading.ledger import NUMBER, Version
 from spark_model_monitor.data.records.event_times import moment_of
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import LEFT_OUT, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration
@@ -220,14 +220,16 @@ def prepared(
     predicates: Mapping[str, Column],
     reason: str | None,
     cells: str | None = None,
+    locations: Sequence[str] = (),
 ) -> DataFrame:
     """`frame` as the executors' Python needs it: keys of texts, hashes, and counts of elements.
 
     predicates: boolean columns, included where the plan counts any. reason: the name of an integer column that is 0 for
     rows to keep; None to keep all, without such a column. cells: the name of an integer column with the number of the
-    cell to count a row under, 0 for a row not to count so; it is included where the plan counts cells.
+    cell to count a row under, 0 for a row not to count so; it is included where the plan counts cells. locations: as in
+    `file_locations`.
     """
-    selected: list[str | Column] = []
+    selected: list[str | Column] = [*locations]
     if reason:
         selected.append(f"CAST({reason} AS INT) AS {REASON_OF_ROW}")
     if cells and plan.counts_cells:
@@ -338,9 +340,27 @@ def typed_columns(
 ) -> tuple[Callable[..., tuple[ColumnPlan, ...]], Callable[[ScanPlan], States]]:
     """The functions that make the plans of typed columns, and the states of a plan, as `scan.typed_columns` does."""
     frame = table.frame
-    return partial(columns_of, frame), lambda plan: states_of_rows(
-        SparkPartitions(prepared(frame, plan, predicates, reason, cells)), None, plan
-    )
+
+    def states(plan: ScanPlan) -> States:
+        locations = file_locations(frame) if plan.file_order is not None else ()
+        rows = prepared(frame, plan, predicates, reason, cells, locations)
+        return states_of_rows(SparkPartitions(rows), None, plan)
+
+    return partial(columns_of, frame), states
+
+
+def file_locations(frame: DataFrame) -> tuple[str, ...]:
+    """The expressions in SQL of FILE_KEY and BLOCK_START; none if Spark doesn't know of which files the rows are."""
+    if FILE_KEY in frame.columns:
+        return (FILE_KEY, f"0L AS {BLOCK_START}")
+    if FILE in frame.columns:
+        return (f"xxhash64({FILE}) AS {FILE_KEY}", BLOCK_START)
+    expressions = (f"xxhash64(input_file_name()) AS {FILE_KEY}", f"input_file_block_start() AS {BLOCK_START}")
+    try:
+        frame.selectExpr(*expressions).schema  # noqa: B018 -- a session of Spark Connect looks at nothing before
+    except Exception:  # such as of rows that were joined, or of a server without these functions
+        return ()
+    return expressions
 
 
 def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Column]]:

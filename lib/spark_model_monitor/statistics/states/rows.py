@@ -185,11 +185,15 @@ MOST_GROUPS, ROWS_OF_A_GROUP = 128, 512  # groups kept, of those a column names,
 _HEAD = struct.Struct("<dqq")
 
 _OF_LOT, _OF_PARTITION, _OF_ROW = 16, 12, 18  # bits of a lot's fraction, in this order
+MOST_PLACES = 1 << _OF_PARTITION  # partitions, or pieces of files, that a lot tells apart
 
 
 def placed_lot(lot: float, partition: int, row: int) -> float:
-    """A random number from 0 to 1 whose last digits encode where its run begins."""
-    place = (partition % (1 << _OF_PARTITION) << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
+    """A random number from 0 to 1 whose last digits encode where its run begins.
+
+    partition: of several files, the place of a piece of a file among all. row: its number there.
+    """
+    place = (partition % MOST_PLACES << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
     return (int(lot * (1 << _OF_LOT)) + place / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
 
 
@@ -208,7 +212,7 @@ class Run(NamedTuple):
 
     @property
     def place(self) -> float:
-        """Where it begins among the data's rows, if partitions are in order."""
+        """Where it begins among the data's rows: in the order of their files, or of partitions if these are unknown."""
         return self.lot * (1 << _OF_LOT) % 1
 
     @property
