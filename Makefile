@@ -61,7 +61,7 @@ quick: $(VENV)/.test ## lint, and the unit tests that the change reaches, neares
 unit: $(VENV)/.test ## run all unit tests; one that takes above 0.5 s of a processor fails
 	@UNIT_SECONDS=0.5 $(PYTEST) -m "not rest and not slow" $(or $(ARGS),tests/unit)
 
-mutants: $(VENV)/.test ## damage the package in sixteen ways, and say which of them `make quick` and `make unit` notice
+mutants: $(VENV)/.test ## damage the package in forty ways, drawn by --seed, and say which of them `make quick` and `make unit` notice
 	@$(PY) -m tests.mutants $(ARGS)
 
 test-all: $(VENV)/.test classes .venv-airflow/.made build/pins/.made ## run what `make test` leaves out: S3, clusters, Airflow, servers, a fresh clone, damaged windows

@@ -100,6 +100,16 @@ def test_files_by_their_beginning_lie_right_in_the_folder(storage, folder):
 
 
 @clause
+def test_a_folder_may_have_its_own_path_below_it(storage, folder):
+    """As a copy of a machine's files has."""
+    path = folder.partition("://")[2] or folder
+    put(storage, folder, f"{path.strip('/')}/_lease-a", f"{path.strip('/')}/c.csv", "_lease-b")
+
+    assert storage.list_folders(folder) == [path.strip("/").partition("/")[0]]
+    assert names(storage, folder, storage.list_beginning(folder, "_lease-")) == ["_lease-b"]
+
+
+@clause
 def test_hidden_files_are_found_at_any_depth_where_drafts_are_seen(storage, folder):
     put(storage, folder, "a.csv", ".b", "c/_d", "_e/.f", "_e/g")
     found = sorted(names(storage, folder, storage.list_hidden(folder)))

@@ -26,6 +26,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.simulation.hostile import require_secret
 from tests.simulation.month import REFUSED, Faults, Month, faults_of, play, prepare
 from tests.simulation.steps import HOUR, MARK
 from tests.simulation.world import OF_MERGED, Fault, World, at_hand, world_of
@@ -107,6 +108,7 @@ def quiet_month(seed: int, kind: type[World] = World) -> Ended:
         signs = (f"/{PREFIX}", f"/{UNFINISHED}")
         left = [name for name in ended.files if is_draft(Path(name).name) or any(sign in name for sign in signs)]
         assert not left, f"a quiet month leaves {left}"
+        require_secret(ended.files)
         assert not any(name.startswith(f"{REFUSED}/") for name in ended.files), "states of a later release were added"
         _require_accounts(ended)
         _require_clean(log, world)

@@ -2,8 +2,9 @@
 
 A month is short here: a baseline and its versions, six hours that begin at a leap day, a change of clocks or a year's end,
 captures of which some are damaged, come late, twice or never, runs by `run-due` or one by one, now and then on two hosts at
-once, accepted alarms, a page, a prune. In half of them a second schedule merges labels and judges the model (credit.py). In half
-of them the product is another release at first, and in the middle of it (releases.py).
+once, accepted alarms, a page, a prune. In half of them somebody sends hostile records (hostile.py), in half of them a second
+schedule merges labels and judges the model (credit.py). In half of them the product is another release at first, and in the
+middle of it (releases.py).
 
 A step that fails is tried again, as a scheduler does, and one in which something went wrong once more in peace.
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 from random import Random
 
 from tests.simulation.credit import credit_steps, prepare_credit
+from tests.simulation.hostile import make_odd_line, prepare_hostile, watch_fleet, write_manifest
 from tests.simulation.releases import as_of_a_later_one, as_of_the_first, history_again, summed, unreadable
 from tests.simulation.steps import (
     DONE,
@@ -66,6 +68,7 @@ CALLS_OF = {
     "prune": 90,
     "merge": 200,
     "merge-states": 120,
+    "watch": 40,
     "history again": 40,
 }
 
@@ -73,7 +76,7 @@ CALLS_OF = {
 @dataclass
 class Month:
     """A seed's plan. is_scheduled: whether `run-due` starts the runs. has_labels: whether there is a second schedule.
-    is_upgraded: whether other releases have a part in it.
+    is_upgraded: whether other releases have a part in it. is_hostile: whether somebody tries to steer it by its records.
     """
 
     seed: int
@@ -87,6 +90,8 @@ class Month:
         others = Random(f"labels of {self.seed}")
         self.has_labels = others.random() < 0.5
         self.is_upgraded = others.random() < 0.5
+        self.hostile_random = Random(f"hostile records of {self.seed}")
+        self.is_hostile = self.hostile_random.random() < 0.5
         planned = [list(self._planned())]
         if self.has_labels:
             planned.append(list(credit_steps(others, self.began, HOURS, is_scheduled=self.is_scheduled)))
@@ -120,6 +125,8 @@ class Month:
                     begins = self.began + other * HOUR
                     lines = self._lines(begins)
                     yield Step("captures", at, partial(_captured, begins, lines, "in-time.jsonl"))
+                    if self.is_hostile and self.hostile_random.random() < 0.5:
+                        yield Step("captures", at, partial(_manifest_left, begins, self.hostile_random.randrange(100)))
                     if kinds[other] == "twice":
                         yield Step("captures", at, partial(_captured, begins, lines, "again.jsonl"))
             ends_with = (NO_DATA, 255) if kind == "never" else DONE
@@ -142,6 +149,8 @@ class Month:
             if number == 4:
                 yield Step("rollback", at, _rolled_back(at))
         end = self.began + (HOURS + 2) * HOUR
+        if self.is_hostile:
+            yield Step("watch", end, watch_fleet, ends_with=(0,))
         hours = [_output(self.began + number * HOUR) for number in range(HOURS)]
         yield Step("merge-states", end, partial(summed, hours, "sum"))
         if self.is_upgraded:
@@ -164,6 +173,8 @@ class Month:
         lines = [_line(random, hour, shift, plans) for _ in range(ROWS)]
         for place in random.sample(range(ROWS), random.choice((0, 0, 1, 2))):
             lines[place] = lines[place][: random.randrange(20, 80)] + MARK
+        if self.is_hostile and self.hostile_random.random() < 0.7:
+            lines.append(make_odd_line(self.hostile_random, _line(self.hostile_random, hour, 0, PLANS)))
         return "".join(f"{line}\n" for line in lines)
 
 
@@ -189,6 +200,8 @@ def prepare(month: Month, folder: Path) -> None:
         rows = [f"0.5,{random.gauss(40, 10):.1f},{random.choice(PLANS)}\n" for _ in range(BASELINE_ROWS)]
         put(folder / f"{name}.csv", "score,age,plan\n" + "".join(rows), month.began)
     write_entry(folder, "churn", "DataQuality", month.began, {"monitor": {**MONITOR, "output_path": "reports"}})
+    if month.is_hostile:
+        prepare_hostile(folder, month.began)
     if month.has_labels:
         prepare_credit(folder, random, month.began)
 
@@ -217,6 +230,10 @@ def _captured(hour: datetime, lines: str, name: str, world: World) -> None:
     folder = Path(world.folder, "captures", "churn", "AllTraffic", f"{hour:%Y/%m/%d/%H}")
     folder.mkdir(parents=True, exist_ok=True)
     put(folder / name, lines, hour)
+
+
+def _manifest_left(hour: datetime, number: int, world: World) -> None:
+    write_manifest(Path(world.folder, "captures", "churn", "AllTraffic", f"{hour:%Y/%m/%d/%H}"), hour, number)
 
 
 def _output(hour: datetime) -> str:

@@ -15,14 +15,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.floors import PACKAGE
-from tests.mutants import Mutant, applied
+from tests.mutants import applied
 
 SEEDS = 500
 FIRST_SCHEDULED = 50  # the first seed whose month has runs by run-due
 FOUND = re.compile(r"^month (\d+) breaks the law[^\n]*\n[^\n]*\n([^\n]*)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault. file: below the package. old: a text that stands there once, and becomes `new`. breaks: what goes wrong."""
+
+    file: str
+    old: str
+    new: str
+    breaks: str
+
 
 MUTANTS = (
     Mutant(
@@ -177,7 +189,9 @@ def main(words: Sequence[str]) -> int:
             shutil.copytree(part, tree / part.relative_to(PACKAGE.parents[1]))
         for number in chosen:
             mutant, began = MUTANTS[number - 1], time.monotonic()
-            with applied(mutant, tree):
+            file = tree / PACKAGE.relative_to(PACKAGE.parents[1]) / mutant.file
+            damaged_text = file.read_text(encoding="utf-8").replace(mutant.old, mutant.new)
+            with applied(file, damaged_text):
                 found = FOUND.search(_months(tree, FIRST_SCHEDULED if "scheduling" in mutant.file else 0))
             lives += found is None
             how = f"seed {found[1]}" if found else "LIVES"

@@ -52,7 +52,7 @@ class Step:
 
 def put(file: Path, text: str, time: datetime) -> None:
     """A file of that time, which the ledger names."""
-    file.write_text(text)
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
     os.utime(file, (time.timestamp(), time.timestamp()))
 
 

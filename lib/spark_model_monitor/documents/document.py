@@ -343,9 +343,15 @@ def _repeated_names(features: Any) -> Iterator[str]:
         first.setdefault(name, index)
 
 
+_KEY = "[key]"  # with this, pydantic ends the location of a key
+
+
 def _fault(document: type[Document], place: tuple[int | str, ...], found: Any, kind: str) -> str:
     if kind == "extra_forbidden":
         return _unknown(document, place)
+    if place[-1:] == (_KEY,):
+        path, _ = _followed(document, place[:-2])
+        return f"{path} has a member whose name is no Unicode text; write another name"
     path, hint = _followed(document, place)
     expected = _expected(hint)
     wanted = f"it has to be {expected.text}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
-from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, excused, is_recurring
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
 
 def result(status=CheckStatus.NOT_JUDGED, **members):
@@ -33,3 +36,24 @@ def test_what_was_an_alarm_but_for_its_hour_is_no_example_to_later_windows(membe
 def test_an_alarm_of_earlier_days_says_so():
     assert is_recurring(result(CheckStatus.VIOLATED, hour="recurring"))
     assert not is_recurring(result(CheckStatus.VIOLATED, reason="so at this hour"))
+
+
+@pytest.mark.parametrize(
+    ("check", "limit", "is_excused"),
+    [
+        pytest.param("baseline_drift_check", None, True, id="drift"),
+        pytest.param("completeness_check", "completeness", True, id="a limit that we suggested"),
+        pytest.param("completeness_check", None, False, id="one that the user wrote"),
+        pytest.param("categorical_values_check", "domain_content_threshold", True, id="suggested domain"),
+        pytest.param("categorical_values_check", "completeness", False, id="another one was suggested"),
+        pytest.param("data_type_check", None, False, id="a type"),
+    ],
+)
+def test_the_hour_excuses_no_limit_that_the_user_wrote(check, limit, is_excused):
+    feature = SimpleNamespace(suggested_limits={limit: 0.9} if limit else {})
+    season = Season(stands_out=True, learnt=True)
+    finding = Finding(CheckStatus.VIOLATED, 0.9, 0.5)
+    # A learnt hour, whose window is as usual
+    findings = excused({check: finding}, feature, season, is_usual=True)
+
+    assert (findings[check].status is not CheckStatus.VIOLATED) is is_excused

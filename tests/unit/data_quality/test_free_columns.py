@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -160,6 +163,20 @@ def test_few_values_are_counted_one_by_one():
     values = xxhash64_of(np.array([1.0, 2.0, 2.0, 3.0]))
 
     assert (Repeats().and_of(values).different, Repeats().and_of(values).repeated) == (3, 1)
+
+
+def test_forty_words_count_as_one_that_was_drawn():
+    """By hand: a baseline of 2,400 known words is 60, a window of 1,200 is 30, and 200 new ones are 5: Fisher 1935."""
+    orders = list(permutations("abcdefghij", 6))
+    baseline = run_baseline(
+        pd.DataFrame({"note": [" ".join(words) for words in orders[:400]]}), DataQualityMonitor(), engine="local"
+    )
+    # A sixth of the words is new
+    window = pd.DataFrame({"note": [" ".join((*words[:5], "new")) for words in orders[-4_800::24]]})
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+
+    [finding] = [finding for finding in findings.results if finding.check == "text_new_words_check"]
+    assert finding.p == pytest.approx(math.comb(30, 5) / math.comb(90, 5))
 
 
 def test_words_are_counted_without_signs_and_case_and_those_that_are_new_beside_those_that_stand_once():

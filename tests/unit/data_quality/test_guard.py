@@ -184,6 +184,18 @@ def test_what_is_planted_is_found_and_nothing_else(settings, fault, where):
     assert found[where].p < 1e-4
 
 
+@pytest.mark.parametrize(("share", "is_reported"), [(0.316, False), (0.33, True)])
+def test_a_frequent_text_is_reported_if_its_share_rises_by_two_points(share, is_reported):
+    """The smallest change of a share that is reported, whatever the share was. Source: D4.1."""
+    random = np.random.default_rng(8)
+    baseline, window = (profile_of(orders(random, 50_000, new=new)) for new in (0.3, share))
+    # Independent rows, of which so many show any change
+    finding = results(baseline, window, INDEPENDENT)["order", "frequent_value_check"]
+
+    assert finding.p < 1e-4
+    assert (finding.status is CheckStatus.VIOLATED) is is_reported
+
+
 OF_A_HUNDRED_COLUMNS = BUDGET / 3 / 700
 """The level of one test of the contents where a hundred columns have seven each."""
 

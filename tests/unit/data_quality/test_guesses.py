@@ -26,6 +26,7 @@ def orders(seed):
             "gap": np.where(random.random(ROWS) < 0.2, np.nan, random.normal(50, 9, ROWS)),
             "steps": np.where(random.random(ROWS) < 0.4, 1, random.integers(-4, 25, ROWS) / 2),
             "plan": random.choice(PLANS, ROWS, p=[0.5, 0.3, 0.2]),
+            "code": np.where(random.random(ROWS) < 0.4, 999, random.normal(700, 90, ROWS)),
         }
     )
 
@@ -57,6 +58,7 @@ def guessed(baseline, column, change, **monitor):
             "steps", lambda x: x * 1.609344, "about 1.609 times a usual one", id="a lattice around zero in km"
         ),
         pytest.param("steps", lambda x: -x, "the other sign", id="sign of what was -1"),
+        pytest.param("code", lambda x: -x, "the other sign", id="sign of what was 999"),
         pytest.param("debt", lambda x: x.where(x.index < 400, -301.5), "−301.5 is in 50 % of the values", id="held"),
         pytest.param("at", lambda x: x + 7200, "2 hours later: another time zone?", id="time zone"),
         pytest.param("at", lambda x: x - 5 * 3600, "5 hours earlier", id="time zone west"),

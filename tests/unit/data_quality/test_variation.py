@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.unit.data_quality.comparisons import number_feature, profile_of, text_feature
 
+from spark_model_monitor import run_baseline
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Comparator, DistributionConstraints, MonitoringConfig
 from spark_model_monitor.errors import BadConfiguration
@@ -247,3 +249,22 @@ def test_what_another_check_says_in_plainer_words_is_one_violation():
         CheckStatus.NOT_JUDGED,
         "completeness_check is violated, and this is the same change",
     )
+
+
+@pytest.mark.parametrize(
+    ("bursts", "is_fit"),
+    [
+        pytest.param([(10, 16)], False, id="one season"),
+        pytest.param([(4, 7), (20, 23)], False, id="two"),
+        pytest.param([(4, 6), (12, 14), (24, 26)], True, id="three times two odd parts"),
+        pytest.param([(3, 4), (9, 10), (20, 21)], True, id="three odd parts"),
+    ],
+)
+def test_odd_parts_at_three_places_are_no_season(bursts, is_fit):
+    """Such as pay days, of which windows have as many. Source: D4.8."""
+    values = np.random.default_rng(1).standard_normal(32 * 512)
+    for first, end in bursts:
+        values[first * 512 : end * 512] += 10
+    baseline = run_baseline(pd.DataFrame({"x": values}), DataQualityMonitor(), engine="local")
+
+    assert (baseline.variation.unfit == {}) is is_fit

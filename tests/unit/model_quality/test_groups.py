@@ -110,6 +110,21 @@ def test_ten_equal_rows_count_as_one_of_every_metric_and_rows_by_themselves_as_r
     assert all(low <= metrics.metrics[name].likeness <= high for name in asked if name in metrics.metrics)
 
 
+@pytest.mark.parametrize(
+    "rename",
+    [str, "user {}".format, "0{}".format, (2**60).__add__],
+    ids=["digits", "texts", "zeros in front", "numbers that no fraction tells apart"],
+)
+def test_groups_may_have_any_names(rename):
+    monitor = ModelQualityMonitor(OutcomePlan(**LAWS["scores"][1], group_column="user"))
+    rows = of_users(scored, np.random.default_rng(6), 300)
+    codes = pd.Series(pd.factorize(rows["user"])[0])
+    renamed_rows = rows.assign(user=codes.map(rename))
+    metrics = run_baseline(renamed_rows, monitor, engine="local").metrics.metrics
+
+    assert 6 <= metrics["accuracy"].likeness <= 15  # ten equal rows of each
+
+
 def test_few_groups_say_nothing():
     monitor = ModelQualityMonitor(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, group_column="user"))
     random = np.random.default_rng(7)

@@ -296,6 +296,7 @@ def test_a_folder_without_entries_is_a_sentence(tmp_path):
         pytest.param("[]", "entries is missing", id="a list"),
         pytest.param('{"entries": []}', "entries is missing", id="none"),
         pytest.param('{"entries": [{}], "defaults": [1]}', "defaults is no object", id="defaults"),
+        pytest.param("[" * 50_000, "is no JSON", id="deep"),
         pytest.param('{"entries": [{}], "default": {}}', "default is unknown; did you mean defaults?", id="slip"),
         pytest.param("{", "is no JSON", id="no JSON"),
     ],
@@ -322,6 +323,7 @@ BROKEN = {
         {"name": "b", "cron": "x"},
         "shop.fleet.json: b: cron is 'x' (it has 1 fields of 5); it has to be minute, hour",
     ),
+    "no text": ({"name": "b", "variables": {"\ud800": "x"}}, "jobs[0].variables has a member whose name is no Unicode"),
     "hostile name": ({"name": "../b"}, "name is '../b'"),
     "twice": ({"name": "a"}, "two entries are called 'a'"),
     "one output": ({"name": "b", "variables": {"output_path": "reports/a"}}, "b: writes where a does"),
@@ -413,6 +415,20 @@ def test_a_restart_goes_on_where_it_was(watch):
         *(("a", "2024-03-04T19:00:00Z"), ("a", "2024-03-04T20:00:00Z"), ("b", "2024-03-04T19:00:00Z")),
         ("b", "2024-03-04T20:00:00Z"),
     ]
+
+
+def test_alerts_that_can_not_be_read_are_a_fault_of_their_entry_alone(watch):
+    """Its page says why, in one line."""
+    watch.write({"name": "a"}, {"name": "b"})
+    for name in "ab":
+        watch.alert(name, AlertStatus.OK)
+    alerts_file = watch.folder / "reports" / "a" / "_alerts.json"
+    alerts_file.unlink()
+    alerts_file.mkdir()
+    _, _, page = watch.run(at(4, 20, 5))
+
+    assert "_alerts.json: can" in page
+    assert page.count("! not checked") == 1
 
 
 def test_jobs_go_on_side_by_side(watch):

@@ -350,6 +350,16 @@ def test_runs_are_listed_latest_first_as_the_services_api_does(schedule):
     assert "FailureReason" not in first
 
 
+@pytest.mark.parametrize("length", [59, 60, 61, 500])
+def test_a_listing_shows_the_beginning_of_a_long_message(schedule, length):
+    schedule.jobs.message = "Completed: " + "m" * (length - len("Completed: "))
+    _, printed = schedule.run(at(4, 22, 7))
+
+    shown = printed.splitlines()[3].partition("2024-03-04T22:00 ")[2].strip()
+    assert len(shown) == min(length, 60)
+    assert (shown == schedule.jobs.message) == (length <= 60)
+
+
 def test_a_listing_has_at_most_as_many_runs_as_asked_for(schedule):
     schedule.write(starts="2024-03-04T00:00:00Z")
     schedule.run(at(4, 12, 5))

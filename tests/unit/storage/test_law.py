@@ -8,7 +8,8 @@ from tests.storage_law import EVERY_CLAUSE, RUN_BY
 
 import spark_model_monitor.spark.storage
 import spark_model_monitor.storage.s3  # noqa: F401  # whose storages register themselves
-from spark_model_monitor.storage.files import STORAGES, opened_without_spark
+from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage.files import STORAGES, Storage, opened_without_spark
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -16,6 +17,18 @@ ROOT = Path(__file__).resolve().parents[3]
 @EVERY_CLAUSE
 def test_the_local_storage_passes(clause, tmp_path):
     clause(opened_without_spark(str(tmp_path)), str(tmp_path / "law"))
+
+
+class LocalStorageByDefault(LocalStorage):
+    """With the listings that a storage has if it does not write its own."""
+
+    list_folders = Storage.list_folders
+    list_beginning = Storage.list_beginning
+
+
+@EVERY_CLAUSE
+def test_the_default_listings_pass(clause, tmp_path):
+    clause(LocalStorageByDefault(), str(tmp_path / "law"))
 
 
 def test_a_storage_has_a_test_that_runs_the_law():

@@ -14,6 +14,7 @@ from tests.faults import Disk, Fault, watched
 from spark_model_monitor.errors import BadInput, OutputFailed
 from spark_model_monitor.spark.storage import HadoopStorage
 from spark_model_monitor.storage import LocalStorage, join, storage_of
+from spark_model_monitor.storage.local import is_local
 
 storage = LocalStorage()
 
@@ -37,6 +38,16 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, file_size
 
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["statistics.json"]
+
+
+@pytest.mark.parametrize("path", ["/a/b", "a/b", "file:/a/b", "file:///a/b", "FILE:/a/b", "a b#c?d"])
+def test_a_path_without_a_scheme_or_with_that_of_files_is_local(path):
+    assert is_local(path)
+
+
+@pytest.mark.parametrize("path", ["s3://a/b", "s3a://a/b", "hdfs://a/b", "https://a/b", "files://a/b"])
+def test_a_path_with_another_scheme_is_not_local(path):
+    assert not is_local(path)
 
 
 def test_a_file_is_on_the_disk_before_it_is_in_place(tmp_path, monkeypatch):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from spark_model_monitor.statistics.verdicts.design_effect import (
     INDEPENDENT,
+    DesignEffect,
     ScoredColumn,
     column_design_effects,
     dependent_columns,
@@ -119,6 +121,29 @@ def test_where_groups_are_shown_an_uncertain_estimate_is_raised_as_far_as_its_er
     assert counts[5] < 5
 
 
+@pytest.mark.parametrize("rows", [200, 1_000, 4_000])
+@pytest.mark.parametrize("estimate", [0.8, 1.0, 3.0])
+def test_an_estimate_is_raised_by_the_chi_square_variable_of_its_long_groups(rows, estimate):
+    """1 in 40 of these are smaller; an estimate below 1 is that of independent rows. SciPy's quantile."""
+    freedom = 3 * rows / (2 * 64)  # 64: a long group
+    quantile = scipy.stats.chi2.ppf(1 / 40, freedom) / freedom
+    [count] = rows_counting_as_one([DesignEffect(estimate, 1.0)], rows, [1.0, 1e6, 1e6])
+
+    assert count == pytest.approx(1.1 * max(estimate, 1.0) / quantile, rel=0.06)  # 1.1: blocks cut groups
+
+
+def test_the_scores_of_texts_are_their_most_frequent_values():
+    """Found in a sample of a long column, too; centred, so that each row of scores adds up to 0."""
+    shares = {"c": 0.5, "a": 0.3, "d": 0.15, "b": 0.05}
+    for rows in (200, 200_000):
+        values = np.repeat([*shares], [round(share * rows) for share in shares.values()])
+        np.random.default_rng(17).shuffle(values)
+        scores = ScoredColumn.from_texts(values).scores
+
+        for text, scores_of_text in zip(shares, scores, strict=False):
+            assert scores_of_text.tolist() == pytest.approx(((values == text) - shares[text]).tolist(), abs=1e-6)
+
+
 def test_columns_together_are_as_each_alone():
     random = np.random.default_rng(3)
     columns = [*columns_of(random, 4_096, 0.2)]
@@ -131,3 +156,5 @@ def test_only_sorted_values_that_repeat_are_constant_in_runs():
     assert not is_constant_in_runs(np.repeat([3, 1, 3], 5))
     assert not is_constant_in_runs(np.arange(9))
     assert not is_constant_in_runs(np.ones(9))
+    assert is_constant_in_runs(np.repeat([3, 1, 2], 2))
+    assert not is_constant_in_runs(np.array([3, 3, 1, 2]))  # most values do not repeat

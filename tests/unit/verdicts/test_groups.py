@@ -51,6 +51,13 @@ def test_of_few_groups_each_counts_as_a_row():
     assert design_effect([1.0, 2.0, 3.0], [7, 7, 7]) == 3
 
 
+def test_sixteen_groups_are_enough_to_estimate_how_alike_their_rows_are():
+    """Rows in pairs of opposites differ less between groups than by chance, so that they count as rows."""
+    opposites = np.tile([-1.0, 1.0], 16)
+    assert design_effect(opposites, np.arange(32) // 2) == 1
+    assert design_effect(opposites[:30], np.arange(30) // 2) == 2
+
+
 @pytest.mark.parametrize("size", [3, 10, 20])
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 1.0])
 def test_groups_count_by_their_size_and_correlation(size, correlation):  # Kish 1965: 1 + (m - 1) r

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 from scipy import stats
 
 from spark_model_monitor.statistics.drift import NumericDistribution
@@ -406,10 +407,51 @@ def raw_of_parts(values):
     return of_parts(np.round(values, 1), np.full(32, len(values) // 32))
 
 
+def test_windows_of_texts_differ_by_the_mean_score_of_their_rows_in_the_order_of_frequency():
+    """Row by row: D4.1's scores of the mid-ranks, and the two-sample statistic of their means."""
+    windows = np.array([[40.0, 30, 8, 2], [25, 30, 20, 5], [35, 10, 15, 10]])
+    category_counts = windows.sum(axis=0)  # the most frequent category first
+    category = np.repeat(np.arange(4), category_counts.astype(int))
+
+    # The windows' rows, each with its scores
+    window = np.concatenate([np.repeat(np.arange(3), windows[:, kind].astype(int)) for kind in range(4)])
+    middle_ranks = scipy.stats.rankdata(category) - 0.5
+    centred = 2 * middle_ranks / len(category) - 1
+    row_scores = {"location": centred + 0.9 * centred**7, "spread": centred**2 + 2.64 * centred**14}
+
+    # One window's rows compared with all others
+    statistics = of_categories(category_counts, windows)
+    for name, scores in row_scores.items():
+        for number in range(3):
+            inside = scores[window == number]
+            outside = scores[window != number]
+            deviation = scores.std(ddof=1) * np.sqrt(1 / len(inside) + 1 / len(outside))
+            expected = (inside.mean() - outside.mean()) / deviation
+            assert statistics[name][number] == pytest.approx(expected)
+
+
 def of_parts(values, sizes):
     """The raw statistics of parts of these sizes, each beside the others."""
     raw = BaselineBlocks([told_apart(values)], sizes[None, :], are_numbers=True).raw()
     return {name: each[0] for name, each in raw.items()}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_values_beyond_all_other_parts_are_counted_one_by_one_among_many_values(seed, sign):
+    random = np.random.default_rng(seed)
+    values = random.permutation(16_384).astype(float)
+    values[5 * 512 : 5 * 512 + 20] += 20_000
+    values *= sign
+    parts = values.reshape(32, 512)
+
+    expected = []
+    for number, part in enumerate(parts):
+        other_parts = np.delete(parts, number, axis=0)
+        expected.append(max(np.mean(part > other_parts.max()), np.mean(part < other_parts.min())))
+
+    assert max(expected) >= 20 / 512
+    assert of_parts(values, np.full(32, 512))["beyond"].tolist() == expected
 
 
 def between_share(values, sizes):

@@ -96,7 +96,7 @@ def read_notebook(path: str) -> dict[str, Any]:
     try:
         notebook: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         code_cells(notebook)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
             f"{path}: is no notebook that can be read ({type(error).__name__}); name a file .ipynb"
         ) from error

@@ -365,9 +365,9 @@ def _restatement(engine: Engine, request: MergeRequest, restated: list[RestatedH
 
 
 def _in_window(request: MergeRequest) -> str:
-    if request.first is None or request.last is None:
+    if not request.hours:
         return ""
-    return f" for {text_of(request.first)} to {text_of(request.last + 1)}"
+    return f" for {text_of(min(request.hours))} to {text_of(max(request.hours) + 1)}"
 
 
 def _log(ledger: MergeLedger, restated: list[RestatedHour]) -> None:

@@ -150,7 +150,7 @@ def _of_file(path: Path, past: PastEntries) -> tuple[list[Entry], tuple[Destinat
         content = json_of_yaml(content, str(path))
     try:
         said = json.loads(content)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise BadDocument(f"{path}: is no JSON ({fault}); correct it there") from None
     entries, defaults = (said.get(name) for name in ("entries", "defaults")) if isinstance(said, dict) else (None, None)
     if not isinstance(entries, list) or not entries:

@@ -187,6 +187,6 @@ def _told(path: Path) -> dict[str, str]:
     """What the sinks were notified of; empty if that can't be read: they are notified again."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
