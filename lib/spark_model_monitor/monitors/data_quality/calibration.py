@@ -17,6 +17,7 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckStatu
 from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.distributions import (
+    LOOKS_SORTED,
     FeatureDistribution,
     count_frequent_values,
     of_windows,
@@ -347,6 +348,10 @@ def verdict(
 
     matters: the change that the window must be able to show.
     """
+    is_sorted = column.unfit == LOOKS_SORTED and not calibration.rows_are_independent
+    if is_sorted and finding.status is not CheckStatus.VIOLATED:
+        # Rows in another order would vary less than its parts do
+        column = replace(column, windows=0, phi=column.groups, certain_phi=column.groups)
     smallest = smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
     if math.isfinite(smallest):
@@ -355,7 +360,8 @@ def verdict(
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
     elif finding.status is CheckStatus.VIOLATED:
-        finding = _allow_for_groups(finding.but(distance=column.distance), threshold, column)
+        finding = finding.but(distance=column.distance, reason=column.unfit or NO_HISTORY)
+        finding = _allow_for_groups(finding, threshold, column)
     elif finding.status is CheckStatus.PASSED and column.samples is not None:
         finding = finding.but(**members, reason=column.unfit or NO_HISTORY)
     else:
@@ -377,6 +383,7 @@ def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibrat
     elif not is_rejected:
         return finding
     why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
+    why += f"; {column.unfit}" if column.unfit else ""
     why += IN_GROUPS.format(rows=column.groups) if column.groups > 1 else ""
     if rarest is not None:
         direction = rarest.direction or finding.direction

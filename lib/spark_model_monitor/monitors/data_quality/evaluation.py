@@ -230,6 +230,7 @@ def _allow_for_clock(
     is_usual = clock.is_usual(by_reference, season)
     by_reference = clock.beside_the_clock(by_reference, season)
     findings = clock.excused(findings, feature, season, is_usual=is_usual)
+    findings = clock.leave_to_hour(findings, by_reference, season)
     if not is_usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
         findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(clock.SAID, clock.TOLD)
     return is_usual, findings, by_reference
