@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.monitors.data_quality.checks.drift.first_days import may_be_an_hour
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.first_days import may_be_an_hour
 from spark_model_monitor.monitors.protocol import Finding, Violated
-from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, Season
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
 EXCUSED = ("baseline_drift_check", "range_check", "sign_check", "empty_text_check", "distinct_share_check", *SUGGESTED)
@@ -81,7 +81,9 @@ def leave_to_hour(
     are_judged = [finding.status is not CheckStatus.NOT_JUDGED for finding in by_reference.values()]
     if not season.learnt or not any(are_judged):
         return dict(findings)
-    open_checks = [check for check in EXCUSED if check in findings and findings[check].status is CheckStatus.CANNOT_TELL]
+    open_checks = [
+        check for check in EXCUSED if check in findings and findings[check].status is CheckStatus.CANNOT_TELL
+    ]
     return {**findings, **{check: findings[check].unjudged(AT_ITS_HOUR) for check in open_checks}}
 
 
