@@ -60,7 +60,9 @@ def test_what_the_whole_baseline_leaves_open_is_left_to_the_hour(status):
     ("by_reference", "season"),
     [
         pytest.param({CLOCK_DAY: Finding(CheckStatus.PASSED, 0.1)}, Season(), id="not known for a week"),
-        pytest.param({CLOCK_DAY: Finding.not_judged(0.1, "no data")}, Season(learnt=True), id="an hour without a verdict"),
+        pytest.param(
+            {CLOCK_DAY: Finding.not_judged(0.1, "no data")}, Season(learnt=True), id="an hour without a verdict"
+        ),
         pytest.param({}, Season(learnt=True), id="no such hour"),
     ],
 )
