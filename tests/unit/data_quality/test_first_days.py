@@ -144,6 +144,7 @@ def test_a_rounded_number_that_a_few_rows_share_is_none_of_an_hour_that_changed(
 @pytest.mark.parametrize("is_in_order", [True, False])
 def test_a_steady_column_has_no_first_days_if_another_goes_up_and_down_along_the_rows(is_in_order, tmp_path):
     random = np.random.default_rng(1)
+    # Three days of hours; in any other order nobody knows what follows them
     rows = 72 * ROWS_OF_AN_HOUR
     hours = np.repeat(np.arange(72.0) % 24, ROWS_OF_AN_HOUR)
     order = np.arange(rows) if is_in_order else random.permutation(rows)

@@ -92,6 +92,7 @@ def test_a_frozen_or_missing_column_is_found_though_its_level_wanders(baselines,
     for baseline, level in baselines[law, "day by day"]:
         healthy = LAWS[law](random, level)
         frozen = np.full(ROWS_OF_A_DAY, healthy[0], healthy.dtype)
+        # No day of the baseline had one value only, or a missing one
         nothing = None if healthy.dtype == object else np.nan
         lost = np.where(random.random(ROWS_OF_A_DAY) < 0.7, nothing, healthy)
         assert {check.feature for check in judge(frozen, baseline).results if check.is_violation} == {"x"}
