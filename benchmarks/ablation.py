@@ -337,7 +337,9 @@ def find_delay(product: Product, windows: list[Columns], first: int) -> Delay:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--laws", nargs="+", choices=LAWS, default=[*LAWS], metavar="NAME", help="; ".join(LAWS))
+    parser.add_argument(
+        "--laws", nargs="+", choices=LAWS, default=[*LAWS], metavar="NAME", help="; ".join(LAWS).replace("%", "%%")
+    )
     choices = [*PARTS, "none"]
     parser.add_argument("--parts", nargs="+", choices=choices, default=PARTS, metavar="NAME", help="; ".join(choices))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])

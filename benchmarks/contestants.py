@@ -195,11 +195,6 @@ def returns(value: Nothing) -> Replacement:
     return lambda original: lambda *arguments, **named: value
 
 
-def becomes_negative(limit: float) -> float:
-    """A limit below which nothing is."""
-    return -limit
-
-
 def returns_itself(original: Function) -> Function:
     return lambda self, *arguments, **named: self
 
@@ -228,7 +223,6 @@ HISTORY = "reports.history.variation:History"
 CLOCK = f"{HISTORY}.clock"
 FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour"
 WEEKDAYS = "reports.history.variation:weekday_windows"
-ODD_PARTS = f"{QUALITY}.distribution.window_history:MOST_ODD"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{QUALITY}.monitor:window_design_effects": returns(WindowDesignEffects())},
@@ -239,7 +233,6 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "clock": {CLOCK: returns(({}, {}))},
     "first days of a schedule": {FIRST_DAYS: returns(False)},
     "weekdays of daily windows": {WEEKDAYS: returns({})},
-    "odd parts of a baseline": {ODD_PARTS: becomes_negative},
     "volume": {f"{BASELINE}.with_volume": returns_itself},
     "shrunken variances": {f"{QUALITY}.comparison:Comparison.others": returns(None)},
     "location": {NUMBERS: leaves_out("location")},

@@ -7,7 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, excused, is_recurring
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import (
+    examples_lost,
+    excused,
+    is_recurring,
+    leave_to_hour,
+)
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
@@ -57,3 +62,33 @@ def test_the_hour_excuses_no_limit_that_the_user_wrote(check, limit, is_excused)
     findings = excused({check: finding}, feature, season, is_usual=True)
 
     assert (findings[check].status is not CheckStatus.VIOLATED) is is_excused
+
+
+OPEN = {
+    "baseline_drift_check": Finding(CheckStatus.CANNOT_TELL, 0.1, reason="hours differ"),
+    "completeness_check": Finding(CheckStatus.VIOLATED, 0.9),
+    "data_type_check": Finding(CheckStatus.CANNOT_TELL, 0.9, reason="few rows"),
+}
+
+
+@pytest.mark.parametrize("status", [CheckStatus.PASSED, CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL])
+def test_what_the_whole_baseline_leaves_open_is_left_to_the_hour(status):
+    judged = leave_to_hour(OPEN, {CLOCK_DAY: Finding(status, 0.1)}, Season(learnt=True))
+
+    assert judged["baseline_drift_check"].status is CheckStatus.NOT_JUDGED
+    assert "same hour of earlier days" in judged["baseline_drift_check"].reason
+    assert {name: judged[name] for name in [*OPEN][1:]} == {name: OPEN[name] for name in [*OPEN][1:]}
+
+
+@pytest.mark.parametrize(
+    ("by_reference", "season"),
+    [
+        pytest.param({CLOCK_DAY: Finding(CheckStatus.PASSED, 0.1)}, Season(), id="not known for a week"),
+        pytest.param(
+            {CLOCK_DAY: Finding.not_judged(0.1, "no data")}, Season(learnt=True), id="an hour without a verdict"
+        ),
+        pytest.param({}, Season(learnt=True), id="no such hour"),
+    ],
+)
+def test_without_a_verdict_of_the_hour_it_stays_open(by_reference, season):
+    assert leave_to_hour(OPEN, by_reference, season) == OPEN

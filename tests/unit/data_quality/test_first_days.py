@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.statistics.verdicts.seasonality import Season
 
@@ -138,3 +139,21 @@ def test_a_rounded_number_that_a_few_rows_share_is_none_of_an_hour_that_changed(
 
     assert not violated(judge(baseline, {"load": [*window[:147], *[41.1] * 3]}, earlier_rows=150))
     assert violated(judge(baseline, {"load": [*window[:120], *[41.1] * 30]}, earlier_rows=150)) == {"load"}
+
+
+@pytest.mark.parametrize("is_in_order", [True, False])
+def test_a_steady_column_has_no_first_days_if_another_goes_up_and_down_along_the_rows(is_in_order, tmp_path):
+    random = np.random.default_rng(1)
+    # Three days of hours; in any other order nobody knows what follows them
+    rows = 72 * ROWS_OF_AN_HOUR
+    hours = np.repeat(np.arange(72.0) % 24, ROWS_OF_AN_HOUR)
+    order = np.arange(rows) if is_in_order else random.permutation(rows)
+    columns = {"steady": random.normal(size=rows), "hour": hours[order]}
+    run_baseline(as_table(columns), MONITOR, engine="local").write(str(tmp_path))
+    baseline = read_baseline(str(tmp_path), MONITOR)
+    window = {"steady": random.normal(0.5, 1, ROWS_OF_AN_HOUR), "hour": np.full(ROWS_OF_AN_HOUR, 6.0)}
+
+    findings = judge(baseline, window)
+
+    assert violated(findings) == ({"steady"} if is_in_order else set())
+    assert "hour" in {check.feature for check in findings.results if check.status is CheckStatus.CANNOT_TELL}

@@ -17,6 +17,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     group_size,
     has_outlier,
     phi,
+    wanders,
 )
 from spark_model_monitor.statistics.verdicts.components import Component, Samples
 from spark_model_monitor.statistics.verdicts.multiple_testing import combined
@@ -294,6 +295,34 @@ def test_a_window_is_found_beside_an_outlier_if_it_lies_twice_as_far_out():
     assert p(past, 9.0) < 1e-8
     assert p(odd, 22.0) == 1.0
     assert p(odd, 25.0) < 1e-8
+
+
+def test_windows_wander_if_they_vary_more_than_rows_and_neighbours_are_alike():
+    rising = 3 * stats.norm.ppf((np.arange(32) + 0.5) / 32)
+    mixed = np.random.default_rng(1).permutation(rising)
+    as_rows = rising / 3
+
+    def is_wandering(scores):
+        return wanders("location", {"location": scores, "effective": np.full(len(scores), 100.0)})
+
+    assert is_wandering(rising)
+    assert not is_wandering(mixed)
+    assert not is_wandering(as_rows)
+    assert not is_wandering(rising[8:23])  # fewer than 16 windows
+    assert not is_wandering(np.append(rising, np.nan))
+    assert not is_wandering(np.zeros(32))
+
+
+def test_beside_windows_that_wander_one_is_found_that_lies_twice_as_far_out():
+    rising = 3 * stats.norm.ppf((np.arange(32) + 0.5) / 32)  # up to 6.4
+    past = {"location": rising, "effective": np.full(32, 100.0)}
+
+    def p(score):
+        bare = Component("location", 2 * stats.norm.sf(score), 0.1)
+        return allowed_for(bare, {"location": score, "effective": 100.0}, past).p
+
+    assert p(12.0) == 1.0
+    assert p(13.5) < 1e-3
 
 
 @pytest.mark.parametrize(("freedom", "name"), [(1, "location"), (10, "chi2")])

@@ -88,7 +88,7 @@ class PastWindows(dict[str, Values]):
         """
         if name not in self._outliers:
             tests = [test for test in TESTS_OF_VALUES if test in self] if name in TESTS_OF_VALUES else [name]
-            is_odd = any(has_outlier(test, self) for test in tests)
+            is_odd = any(has_outlier(test, self) or wanders(test, self) for test in tests)
             self._outliers[name] = _furthest(name, self) if is_odd else None
         return self._outliers[name]
 
@@ -149,6 +149,21 @@ def has_outlier(name: str, past: Raw) -> bool:
     middle = float(np.median(scores))
     deviation = NORMAL_MAD * float(np.median(np.abs(scores - middle)))
     return bool(scores.max() - middle > OUTLIER * deviation)
+
+
+def wanders(name: str, past: Raw) -> bool:
+    """Whether past windows vary, and neighbours are alike: how far the level may go is then known from few of them.
+
+    Source: Anderson 1942, "Distribution of the serial correlation coefficient".
+    """
+    scores = _select_scores(name, past)
+    deviations = scores - scores.mean()
+    squares = float(deviations @ deviations)
+    if len(scores) < ENOUGH_WINDOWS or not squares > 0:  # NaN where a window has no score
+        return False
+    serial_correlation = float(deviations[1:] @ deviations[:-1]) / squares
+    is_dispersed = _square_scores(name, past).sum() > MOST_DISPERSED * _expected(name, past).sum()
+    return bool(is_dispersed) and serial_correlation * math.sqrt(len(scores)) > ONE_SIDED_95
 
 
 def _furthest(name: str, past: Raw) -> float:

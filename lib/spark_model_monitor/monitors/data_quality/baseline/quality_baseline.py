@@ -167,8 +167,7 @@ class QualityBaseline(StoredBaseline):
         """
         history = dict(self.history)
         for reference, found in past.items():
-            before = history.get(reference, Variation())
-            history[reference] = replace(before, past=together(before.past, found))
+            history[reference] = history.get(reference, Variation()).with_windows(found)
         read = self.required_numbers.read
         distributions = {name: from_profile(read(profile)) for name, profile in references.items()}
         return replace(self, references=distributions, history=history, seasons=seasons or {})

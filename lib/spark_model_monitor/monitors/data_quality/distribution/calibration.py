@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     count_frequent_values,
 )
-from spark_model_monitor.monitors.data_quality.distribution.window_history import of_windows
+from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, of_windows
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, DRIFT
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
@@ -345,6 +345,10 @@ def verdict(
 
     matters: the change that the window must be able to show.
     """
+    is_sorted = column.unfit == LOOKS_SORTED and not calibration.rows_are_independent
+    if is_sorted and finding.status is not CheckStatus.VIOLATED:
+        # Rows in another order would vary less than its parts do
+        column = replace(column, windows=0, phi=column.groups, certain_phi=column.groups)
     smallest = smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
     if math.isfinite(smallest):
@@ -353,7 +357,8 @@ def verdict(
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
     elif finding.status is CheckStatus.VIOLATED:
-        finding = _allow_for_groups(finding.but(distance=column.distance), threshold, column)
+        finding = finding.but(distance=column.distance, reason=column.unfit or NO_HISTORY)
+        finding = _allow_for_groups(finding, threshold, column)
     elif finding.status is CheckStatus.PASSED and column.samples is not None:
         finding = finding.but(**members, reason=column.unfit or NO_HISTORY)
     else:
@@ -391,6 +396,8 @@ def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibrat
     elif not is_rejected:
         return finding
     why = LEARNT.format(windows=column.windows) if column.windows else INDEPENDENT
+    if column.unfit:
+        why += f"; {column.unfit}"
     why += IN_GROUPS.format(rows=column.groups) if column.groups > 1 else ""
     if rarest is not None:
         direction = rarest.direction or finding.direction

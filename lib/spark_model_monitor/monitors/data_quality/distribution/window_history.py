@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
@@ -33,7 +33,6 @@ from spark_model_monitor.statistics.states.rows import rows_of_values, values_of
 from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
-    NORMAL_MAD,
     OUTLIER,
     Others,
     PastWindows,
@@ -65,8 +64,7 @@ GROWS = (
 LOOKS_SORTED = "the rows look sorted by this column"
 GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
 MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
-
-FEWEST_BURSTS, MOST_ODD = 3, 0.25  # places where parts are odd, and the share of odd parts. Source: D4.8.
+MOST_OF_LEVELS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
 
 VALUES_LOOKED_INTO = 2**16  # of columns together
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
@@ -79,17 +77,33 @@ Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by fea
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """The raw statistics of some windows, by feature. unfit: features without any, with the reason. are_by_time: whether they
-    are of runs of neighbours in time.
+    """The raw statistics of some windows, by feature. unfit: features whose parts differ by their place, with the reason.
+    replaced: those of them whose parts gave way to windows. are_by_time: whether parts are of runs of neighbours in time.
     """
 
     past: Past = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
     are_by_time: bool = False
+    replaced: frozenset[str] = frozenset()
     _others: dict[Any, Others] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
+
+    def with_windows(self, windows: Past) -> Variation:
+        """The same with later windows. Enough of them replace parts that differ by their place."""
+        replaced = {name for name in self.unfit if name in windows and len(windows[name]["rows"]) >= FEWEST_WINDOWS}
+        parts = {name: raw for name, raw in self.past.items() if name not in replaced}
+        return replace(self, past=together(parts, windows), replaced=self.replaced | replaced)
+
+    def why_unfit(self, name: str) -> str | None:
+        """Why a feature's parts may not show how its windows vary; None if they do, or if windows replaced them."""
+        return None if name in self.replaced else self.unfit.get(name)
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether the rows are known to be in the order of time: a column goes up and down along them."""
+        return self.are_by_time or GOES_UP_AND_DOWN in self.unfit.values()
 
     def others(self, names: tuple[str, ...], effective: float) -> Others:
         """How much windows of these features vary at that size: most windows are as large as the last one."""
@@ -105,13 +119,14 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
     """
     alike: dict[tuple[bool, int], list[_Cut]] = {}
     for feature, kept in zip(profile.features, runs, strict=False):
-        values, sizes = values_of(kept.runs, numeric=feature.is_numeric)
+        in_order = sorted(kept.runs, key=lambda run: run.place)
+        values, sizes = values_of(in_order, numeric=feature.is_numeric)
         filled = sizes > 0
         if np.count_nonzero(filled) >= FEWEST_WINDOWS:
             apart = told_apart(values)
             if feature.is_numeric or len(apart[0]) <= LARGEST_DOMAIN:
                 frequent = _frequent_in_runs(from_feature_profile(feature))
-                cut = _Cut(feature.name, kept.runs, apart, sizes, filled, frequent)
+                cut = _Cut(feature.name, in_order, apart, sizes, filled, frequent)
                 alike.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
     past: dict[str, Raw] = {}
     unfit: dict[str, str] = {}
@@ -128,8 +143,8 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
 
 
 class _Cut(NamedTuple):
-    """A column's runs, distinct values with each value's index in them, run sizes, which runs have values, and the most
-    frequent values of the whole column: numbers, or hashes of texts.
+    """A column's runs in the order of rows, distinct values with each value's index in them, run sizes, which runs have values,
+    and the most frequent values of the whole column: numbers, or hashes of texts.
     """
 
     name: str
@@ -163,13 +178,10 @@ def _look_into(
     for place, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
         begun = None
         if not is_numeric:
-            order = np.argsort(np.array([run.place for run in cut.runs])[cut.filled], kind="stable")
-            begun = beginnings(parts.counts(place)[order] > 0, may_end=are_by_time)
+            begun = beginnings(parts.counts(place) > 0, may_end=are_by_time)
         if begun is None and share > MOST_BETWEEN:
-            positions = np.array([run.place for run in cut.runs])[cut.filled]
-            reason = _why_unfit(values, sizes[place], positions, is_numeric=is_numeric)
-            if reason is not None:
-                unfit[cut.name] = reason
+            unfit[cut.name] = _why_unfit(values, sizes[place], share, is_numeric=is_numeric)
+            if unfit[cut.name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
                 continue
         rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
         missing: Values = rows - sizes[place]
@@ -178,7 +190,7 @@ def _look_into(
         }
         found |= cut.score_frequent_values()
         if begun is not None:
-            found["beyond"] = begun[np.argsort(order)]
+            found["beyond"] = begun
             found["far"] = parts.counts(place).max(axis=1) / sizes[place]
         past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
 
@@ -262,21 +274,19 @@ def together(some: Past, others: Past) -> Past:
     return both
 
 
-def _why_unfit(values: Values, sizes: NDArray[np.int64], positions: Values, *, is_numeric: bool) -> str | None:
-    """Why parts differ by their place more than as groups of rows do; None for odd parts here and there, such as pay days, of
-    which windows have as many. values: of all parts, as `BaselineBlocks.between` has them. positions: where each part begins
-    among the rows.
+def _why_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_numeric: bool) -> str:
+    """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them. share:
+    of their variance between parts.
 
-    Sorted rows cross their mean once; a text has all its rows in one place. A column that does so more often goes up and down.
+    Sorted rows cross their mean once, and rise or fall but for noise; a text has all its rows in one place.
     """
-    means = (np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes)[np.argsort(positions, kind="stable")]
+    means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
     crossings = np.count_nonzero(np.diff(means > values.mean()))
-    if crossings <= (1 if is_numeric else 2):
-        return LOOKS_SORTED
-    distances = np.abs(means - np.median(means))
-    is_odd = distances > OUTLIER * NORMAL_MAD * np.median(distances)
-    bursts = np.count_nonzero(np.diff(is_odd, prepend=False) & is_odd)
-    others_are_alike = means[~is_odd].var() <= MOST_BETWEEN * values.var()
-    if bursts >= FEWEST_BURSTS and is_odd.mean() <= MOST_ODD and others_are_alike:
-        return None
-    return GOES_UP_AND_DOWN
+    if crossings > (1 if is_numeric else 2):
+        return GOES_UP_AND_DOWN
+    falls = np.maximum.accumulate(means) - means
+    rises = means - np.minimum.accumulate(means)
+    noise = np.sqrt(max(1 - share, 0.0) * values.var() / sizes.min())
+    if is_numeric and min(falls.max(), rises.max()) > OUTLIER * noise:
+        return GOES_UP_AND_DOWN
+    return LOOKS_SORTED

@@ -37,7 +37,7 @@ def may_be_an_hour(feature: FeatureComparison) -> bool:
         return False
     window_length = volume.time - volume.start
     parts = feature.whole.baseline.history.get(BASELINE)
-    is_steady = parts is not None and parts.are_by_time and feature.known.past_design_effect == 1
+    is_steady = parts is not None and parts.keeps_time and feature.known.past_design_effect == 1
     if is_steady or window_length >= ONE_DAY:
         return False
     # The baseline's rows of such an hour

@@ -22,6 +22,7 @@ ON_EARLIER_DAYS = "on earlier days"
 NOT_KNOWN = "its hours are known for less than a week"
 SAID = "beside this hour of earlier days it is violated, and this is the same change"
 OTHERWISE = "another hour or weekday is like it"
+AT_ITS_HOUR = "its values follow the clock, so it is judged beside the same hour of earlier days"
 FIRST_DAYS = "the first days of a schedule: this may be so at this hour of every day"
 NAME_TIME = "name the baseline's time column (--time-column), which shows what follows the clock; or wait for a week"
 USUAL, RECURRING, OPEN, TOLD, NEW = "usual", "recurring", "open", "said", "new"  # values of `hour` in a result
@@ -71,6 +72,19 @@ def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str,
         return finding if name == hour and not is_usual(beside, season) else finding.unjudged(OTHERWISE, OPEN)
 
     return {name: told(name, finding) for name, finding in beside.items()}
+
+
+def leave_to_hour(
+    findings: Mapping[str, Finding], by_reference: Mapping[str, Finding], season: Season
+) -> dict[str, Finding]:
+    """The findings; those that can't tell, because hours differ, are left to the hour's, if that is judged."""
+    are_judged = [finding.status is not CheckStatus.NOT_JUDGED for finding in by_reference.values()]
+    if not season.learnt or not any(are_judged):
+        return dict(findings)
+    open_checks = [
+        check for check in EXCUSED if check in findings and findings[check].status is CheckStatus.CANNOT_TELL
+    ]
+    return {**findings, **{check: findings[check].unjudged(AT_ITS_HOUR) for check in open_checks}}
 
 
 def is_recurring(result: CheckResult) -> bool:
