@@ -12,9 +12,9 @@ import pyarrow.feather
 import pytest
 
 from spark_model_monitor import run_baseline
+from spark_model_monitor.data.reading.formats import listed, quoted
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.options import listed, quoted
 
 FRAME = pd.DataFrame({"a": [1.5, 2.5] * 9, "b": [3, 4] * 9})
 

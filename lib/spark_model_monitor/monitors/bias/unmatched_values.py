@@ -54,4 +54,6 @@ def _nearest(value: str, texts: Iterable[str]) -> str | None:
             differences.add(BY_BOTH)
         elif text.isdigit() and text.lstrip("0") == value.lstrip("0"):
             differences.add(BY_ZEROS)
-    return next((difference for difference in (BY_BLANKS, BY_CASE, BY_BOTH, BY_ZEROS) if difference in differences), None)
+    return next(
+        (difference for difference in (BY_BLANKS, BY_CASE, BY_BOTH, BY_ZEROS) if difference in differences), None
+    )
