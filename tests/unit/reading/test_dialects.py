@@ -122,6 +122,65 @@ def test_tables_of_pandas_are_refused_with_the_orient_to_write(tmp_path, orient,
         read(tmp_path, "data.json", content, dataset_format)
 
 
+COLUMNS = FRAME.to_dict("list")
+RECORDS = FRAME.to_dict("records")
+
+
+@pytest.mark.parametrize("dataset_format", [None, "json"])
+@pytest.mark.parametrize("options", [{}, {"indent": 2}])
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        pytest.param(COLUMNS, r'list for each column, .* to_dict\("list"\); .*orient="records"', id="lists"),
+        pytest.param({"data": COLUMNS}, "list for each column", id="lists in a member"),
+        pytest.param({"data": RECORDS}, r"rows in a list, its member 'data'; .*'\.data\[\]'.*jsonl", id="data"),
+        pytest.param({"records": RECORDS}, "rows in a list, its member 'records'", id="records"),
+        pytest.param({"instances": RECORDS}, "rows in a list, its member 'instances'", id="instances"),
+        pytest.param({"instances": FRAME.to_numpy().tolist()}, "its member 'instances'", id="instances of cells"),
+        pytest.param({"count": 18, "results": RECORDS}, "its member 'results'", id="beside other members"),
+        pytest.param({"results": RECORDS, "next": None}, "its member 'results'", id="above other members"),
+    ],
+)
+def test_documents_whose_rows_are_within_are_refused_with_what_to_write(
+    tmp_path, document, words, options, dataset_format
+):
+    with pytest.raises(BadInput, match=words):
+        read(tmp_path, "data.json", json.dumps(document, **options), dataset_format)
+
+
+def test_a_document_longer_than_what_is_looked_at_is_refused_alike(tmp_path):
+    row_count = 600_000
+    columns = {"a": [1.25] * row_count, "b": ["x"] * row_count}
+    records = [{"a": 1.25, "b": "x"}] * row_count
+
+    with pytest.raises(BadInput, match="list for each column"):
+        read(tmp_path, "data.json", json.dumps(columns))
+    with pytest.raises(BadInput, match="its member 'data'"):
+        read(tmp_path, "data.json", json.dumps({"data": records}))
+
+
+def test_lines_of_requests_are_refused_with_what_to_write(tmp_path):
+    lines = "\n".join(json.dumps({"instances": RECORDS}) for _ in range(3))
+
+    with pytest.raises(BadInput, match="each line has its rows in a list, its member 'instances'"):
+        read(tmp_path, "data.jsonl", lines)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param({"id": 1, "vector": [0.5, 1.5]}, id="a vector"),
+        pytest.param({"u": [0.5, 1.5], "v": [2, 3]}, id="vectors alone"),
+        pytest.param({"u": [0.5, 1.5], "v": [2, 3, 4]}, id="vectors of other lengths"),
+        pytest.param({"id": 1, "items": [{"price": 2}]}, id="a list of objects"),
+    ],
+)
+def test_lines_with_lists_are_rows(tmp_path, record):
+    lines = "\n".join(json.dumps(record) for _ in range(3))
+
+    assert read(tmp_path, "data.jsonl", lines).ledger.kept == 3
+
+
 def test_records_of_pandas_are_read(tmp_path):
     assert read(tmp_path, "data.json", FRAME.to_json(orient="records")).ledger.kept == len(FRAME)
     lines = FRAME.to_json(orient="records", lines=True)
