@@ -185,8 +185,43 @@ def test_parquet_files_of_other_columns_are_a_union_and_of_other_types_a_sentenc
     union = run_baseline(str(tmp_path / "union"), DataQualityMonitor(), spark=spark)
 
     assert union.to_pandas()["num_present"].to_dict() == {"a": 2, "b": 3, "c": 1}
-    with pytest.raises(BadInput, match="columns of one name and several types"):
+    sentence = r"2\.parquet: column 'a' is string, and int64 in .*0\.parquet; write all files with the same types"
+    with pytest.raises(BadInput, match=sentence):
         run_baseline(str(tmp_path / "types"), DataQualityMonitor(), spark=spark)
+
+
+NUMBERS = pa.array([1, 2, None, 4] * 15)
+FRACTIONS = pa.array([0.5, None, 2.25, 2.0**60] * 15)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(NUMBERS, FRACTIONS, id="a day with a gap"),
+        pytest.param(NUMBERS.cast(pa.int32()), NUMBERS.cast(pa.float32()), id="narrow ones"),
+        pytest.param(NUMBERS.cast(pa.int8()), NUMBERS, id="widths"),
+        pytest.param(pa.nulls(60), NUMBERS, id="a day without values"),
+        pytest.param(pa.nulls(60), pa.array(["a", "b"] * 30), id="texts, and none"),
+        pytest.param(NUMBERS.cast(pa.decimal128(21, 2)), NUMBERS.cast(pa.decimal128(23, 3)), id="scales"),
+        pytest.param(NUMBERS.cast(pa.decimal128(21, 2)), NUMBERS, id="a decimal"),
+        pytest.param(NUMBERS.cast(pa.decimal128(21, 2)), FRACTIONS, id="a decimal and doubles"),
+    ],
+)
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_parquet_files_of_several_types(spark, tmp_path, first, second, is_reversed):
+    for name, column in zip(("1", "0") if is_reversed else ("0", "1"), (first, second), strict=True):
+        pq.write_table(pa.table({"a.b": column, "n": range(60)}), tmp_path / f"{name}.parquet")
+
+    require_same(*made(str(tmp_path), spark))
+
+
+def test_the_index_of_pandas_is_left_out_alike(spark, tmp_path):
+    frame_of(3_000)[["number", "word"]].iloc[5:].to_parquet(tmp_path / "rows.parquet")
+
+    here, there = made(str(tmp_path), spark)
+
+    require_same(here, there)
+    assert b"__index_level_0__" not in there["statistics.json"]
 
 
 def test_of_orc(spark, tmp_path):
