@@ -139,21 +139,27 @@ def test_files_of_other_columns_are_named_with_the_columns(tmp_path, second, dif
     write_file(tmp_path, "0.parquet", x=NUMBERS, y=TEXTS)
     write_file(tmp_path, "1.parquet", **second)
 
-    with pytest.raises(NeedsSpark, match=rf"1\.parquet: a table of other columns than .*0\.parquet \({difference}\)"):
+    sentence = rf"1\.parquet: a table of other columns than .*0\.parquet \({difference}\)"
+    with pytest.raises(NeedsSpark, match=sentence):
         run_local(tmp_path)
 
 
 FRAME = pd.DataFrame({"x": range(60), "y": ["a", "b"] * 30})
+WITH_GAP = FRAME[FRAME.x != 7]
+BY_NAME = FRAME.set_index("y")
+BY_TEXTS = FRAME[["x"]].set_index(FRAME.y.to_numpy())
+LEVELS = [FRAME.y, FRAME.x + 1]
+TWO_LEVELS = FRAME.set_index(LEVELS).rename_axis([None, None])
 
 
 @pytest.mark.parametrize(
     ("frame", "names"),
     [
         pytest.param(FRAME, ["x", "y"], id="an index that counts"),
-        pytest.param(FRAME[FRAME.x != 7], ["x", "y"], id="rows were left out"),
-        pytest.param(FRAME.set_index("y"), ["x", "y"], id="an index with a name is a column"),
-        pytest.param(FRAME.set_index([FRAME.y, FRAME.x + 1]).rename_axis([None, None]), ["x", "y"], id="two levels"),
-        pytest.param(FRAME[["x"]].set_index(FRAME.y.to_numpy()), ["x"], id="texts without a name"),
+        pytest.param(WITH_GAP, ["x", "y"], id="rows were left out"),
+        pytest.param(BY_NAME, ["x", "y"], id="an index with a name is a column"),
+        pytest.param(TWO_LEVELS, ["x", "y"], id="two levels"),
+        pytest.param(BY_TEXTS, ["x"], id="texts without a name"),
     ],
 )
 def test_the_index_of_pandas_without_a_name_is_left_out(tmp_path, caplog, frame, names):
@@ -162,6 +168,8 @@ def test_the_index_of_pandas_without_a_name_is_left_out(tmp_path, caplog, frame,
     run = run_local(tmp_path)
 
     assert [feature.name for feature in run.statistics.features] == names
-    is_written = "__index_level_0__" in pq.read_schema(tmp_path / "data.parquet").names
-    warnings = [record.getMessage() for record in caplog.records if "__index_level_0__" in record.getMessage()]
+    schema = pq.read_schema(tmp_path / "data.parquet")
+    is_written = "__index_level_0__" in schema.names
+    messages = [record.getMessage() for record in caplog.records]
+    warnings = [message for message in messages if "__index_level_0__" in message]
     assert len(warnings) == int(is_written)

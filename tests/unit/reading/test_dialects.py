@@ -160,7 +160,8 @@ def test_a_document_longer_than_what_is_looked_at_is_refused_alike(tmp_path):
 
 
 def test_lines_of_requests_are_refused_with_what_to_write(tmp_path):
-    lines = "\n".join(json.dumps({"instances": RECORDS}) for _ in range(3))
+    request = json.dumps({"instances": RECORDS})
+    lines = "\n".join([request] * 3)
 
     with pytest.raises(BadInput, match="each line has its rows in a list, its member 'instances'"):
         read(tmp_path, "data.jsonl", lines)
@@ -176,9 +177,10 @@ def test_lines_of_requests_are_refused_with_what_to_write(tmp_path):
     ],
 )
 def test_lines_with_lists_are_rows(tmp_path, record):
-    lines = "\n".join(json.dumps(record) for _ in range(3))
+    line = json.dumps(record)
+    run = read(tmp_path, "data.jsonl", "\n".join([line] * 3))
 
-    assert read(tmp_path, "data.jsonl", lines).ledger.kept == 3
+    assert run.ledger.kept == 3
 
 
 def test_records_of_pandas_are_read(tmp_path):

@@ -23,6 +23,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.engine.casts import common_type, type_of_spark
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
 from spark_model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
@@ -264,30 +265,19 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
 
     Raises BadInput if no type does.
     """
+    # Files with the same columns and types
     files_by_schema: dict[pa.Schema, list[StoredFile]] = {}
     for file, schema in sorted(_files_with_schemas(spark, paths), key=lambda pair: pair[0].path):
         files_by_schema.setdefault(schema.remove_metadata(), []).append(file)
 
-    # The type of each column that holds the values of all files, and the file that has it first
-    types: dict[str, pa.DataType] = {}
-    first_fields: dict[str, tuple[pa.Field, StoredFile]] = {}
-    for schema, [file, *_] in files_by_schema.items():
-        for column in schema:
-            data_type = column.type
-            if not pa.types.is_null(data_type):
-                data_type = type_of_spark(data_type, f"{file.path}: {column.name!r}")
-            first_field, first_file = first_fields.setdefault(column.name, (column, file))
-            common = common_type(types.get(column.name, pa.null()), data_type)
-            if common is None:
-                problem = f"column {column.name!r} is {column.type}, and {first_field.type} in {first_file.path}"
-                raise BadInput(f"{file.path}: {problem}; write all files with the same types")
-            types[column.name] = common
-    stored = pa.schema([(name, type_of_spark(data_type, name)) for name, data_type in types.items()])
-    fields = from_arrow_schema(stored, prefer_timestamp_ntz=True).fields
+    fields = from_arrow_schema(_common_schema(files_by_schema), prefer_timestamp_ntz=True).fields
 
+    # Spark and the local engine read larger files first
+    groups = sorted(files_by_schema.items(), key=lambda group: -max(file.size_bytes for file in group[1]))
     frames = []
-    for schema, files in files_by_schema.items():
+    for schema, files in groups:
         frame = opened.load([without_globs(file.path) for file in files])
+        # Its columns with the common types; null for those that it lacks
         columns = []
         for field in fields:
             cells = F.lit(None)
@@ -295,7 +285,31 @@ def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[
                 cells = F.col(f"`{field.name.replace('`', '``')}`")
             columns.append(cells.cast(field.dataType).alias(field.name))
         frames.append(frame.select(*columns))
-    return reduce(DataFrame.union, frames)
+    rows = reduce(DataFrame.union, frames)
+    # As many partitions as one reader of all files would have, which packs small files together
+    partition_bytes = partitions.bytes_of(spark.conf.get("spark.sql.files.maxPartitionBytes"))
+    open_cost_bytes = partitions.bytes_of(spark.conf.get("spark.sql.files.openCostInBytes"))
+    sizes = (file.size_bytes for files in files_by_schema.values() for file in files)
+    return rows.coalesce(partitions.partitions_at_most(sizes, partition_bytes, open_cost_bytes))
+
+
+def _common_schema(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:
+    """The columns of all files, with the types that hold their values. Raises BadInput if no type does."""
+    types: dict[str, pa.DataType] = {}
+    first_fields: dict[str, tuple[pa.Field, StoredFile]] = {}
+    for schema, [file, *_] in files_by_schema.items():
+        for column in schema:
+            data_type = column.type
+            if not pa.types.is_null(data_type):
+                data_type = type_of_spark(data_type, f"{file.path}: {column.name!r}")
+            # Compared with the file that has the column first
+            first_field, first_file = first_fields.setdefault(column.name, (column, file))
+            common = common_type(types.get(column.name, pa.null()), data_type)
+            if common is None:
+                problem = f"column {column.name!r} is {column.type}, and {first_field.type} in {first_file.path}"
+                raise BadInput(f"{file.path}: {problem}; write all files with the same types")
+            types[column.name] = common
+    return pa.schema([(name, type_of_spark(data_type, name)) for name, data_type in types.items()])
 
 
 FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
