@@ -163,12 +163,13 @@ TWO_LEVELS = FRAME.set_index(LEVELS).rename_axis([None, None])
     ],
 )
 def test_the_index_of_pandas_without_a_name_is_left_out(tmp_path, caplog, frame, names):
-    frame.to_parquet(tmp_path / "data.parquet")
+    path = tmp_path / "data.parquet"
+    frame.to_parquet(path)
 
     run = run_local(tmp_path)
 
     assert [feature.name for feature in run.statistics.features] == names
-    schema = pq.read_schema(tmp_path / "data.parquet")
+    schema = pq.read_schema(path)
     is_written = "__index_level_0__" in schema.names
     messages = [record.getMessage() for record in caplog.records]
     warnings = [message for message in messages if "__index_level_0__" in message]
