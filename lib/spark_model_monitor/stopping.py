@@ -2,8 +2,8 @@
 
 What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins a
 step, a record, a window, asks by `require_going_on` whether there is to be one. What is still under way after `GRACE_SECONDS` is
-left behind, also when its time is over (`leave_after_grace`), and the same signal again waits for nothing. What others are
-asked for is left behind as well, when it takes too long as a whole (`within`). Standard library only.
+left behind, also when its time is over (`leave_after_grace`), and the same signal again waits for nothing, unless it comes with
+the first. What others are asked for is left behind as well, when it takes too long as a whole (`within`). Standard library only.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ T = TypeVar("T")
 GRACE_SECONDS = 8.0
 STEP_SECONDS = 0.5  # between two looks of a thread at whether this process was told to end
 LAST_SECONDS = 1.5  # for what is given back when the grace is over
+AS_ONE_SECONDS = 0.1  # `timeout` and shells signal a process, and then its group: the process receives both
 
 BY_SIGNAL = 128  # added to its number: the status of what it ended, as shells have it
 
 _told: list[BaseException] = []
-_received: list[int] = []
+_received: dict[int, float] = {}  # the time of each signal's first coming
 _held: list[Callable[[], object]] = []
 _exit = os._exit  # a script's own is replaced
 
@@ -48,10 +49,11 @@ class Stopped(SystemExit):
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
+def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
     """SIGTERM and Ctrl-C end what the body does, within ten seconds; for the outermost body of the main thread.
 
     What ignores Ctrl-C, as a job in the background of a shell does, goes on to.
+    is_whole_process: the process ends after the body. Then no signal cuts the exit of a process that one has ended.
     """
     is_main = threading.current_thread() is threading.main_thread()
     numbers = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
@@ -62,10 +64,14 @@ def ended_by_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        _told.clear()
-        _received.clear()
+        if is_whole_process and _received:
+            for number in before:
+                signal.signal(number, signal.SIG_IGN)
+        else:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            _told.clear()
+            _received.clear()
 
 
 def stop(told: BaseException) -> NoReturn:
@@ -194,10 +200,13 @@ def _refused(status: int) -> NoReturn:
 
 
 def _receive(number: int, frame: FrameType | None) -> None:
+    now = time.monotonic()
     if number in _received:
-        _leave_by_signal(number)
+        if now - _received[number] > AS_ONE_SECONDS:
+            _leave_by_signal(number)
+        return
     is_first = not _received
-    _received.append(number)
+    _received[number] = now
     if is_first:  # Ctrl-C reaches all processes of a terminal, and those tell each other as well
         _start_timer(GRACE_SECONDS, lambda: _leave_if_received(number))
         stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + number))

@@ -77,11 +77,11 @@ def ended(process, seconds=SECONDS):
     return process.returncode, said
 
 
-def signalled(folder, process, *numbers, seconds=SECONDS):
+def signalled(folder, process, *numbers, seconds=SECONDS, gap_seconds=0.3):
     wait_for(folder / "begun", process)
     for number in numbers:
         process.send_signal(number)
-        time.sleep(0.3)
+        time.sleep(gap_seconds)
     return ended(process, seconds)
 
 
@@ -126,6 +126,17 @@ def test_a_second_signal_waits_for_nothing(data):
     found, said = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM, signal.SIGTERM, seconds=3)
 
     assert found == 143, said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("gap_seconds", [0, 0.002, 0.01, 0.03])
+def test_the_same_signal_twice_at_once_is_one_and_cuts_no_clean_exit(data, number, gap_seconds):
+    status, printed = signalled(data, baseline(data, SLOWLY), number, number, gap_seconds=gap_seconds)
+
+    assert status == 128 + number, printed
+    assert "in the midst of its work" not in printed
+    left = {path.name for path in (data / "out").rglob("*")}
+    assert left == {"message"}, "nothing is held, nothing half-written"
 
 
 @pytest.mark.parametrize("script", [ENDS, ENDS_LOADED], ids=["for a record", "while it is loaded"])

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _require_memory(words)
-        with ended_by_signals():
+        with ended_by_signals(is_whole_process=arguments is None):
             return _run(words)
     except MemoryError:  # also where there is not even enough to report it
         sys.stderr.write(OUT_OF_MEMORY)

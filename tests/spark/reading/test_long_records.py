@@ -11,8 +11,10 @@ from tests.spark.merging.records import FIRST, captured, label, ledger_of, truth
 from tests.unit.records.captured_lines import captured as capture
 from tests.unit.records.captured_lines import line_of
 
+from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, ReadOptions
+from spark_model_monitor.data.reading.headers import HEAD_BYTES
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.readers import read_dataset
@@ -121,6 +123,21 @@ def test_captures_are_refused_alike_compressed_or_in_order(session, tmp_path, na
 
     assert (found.ledger.read, found.ledger.kept) == (24, 22)
     assert places(tmp_path / "out") == [(2, TOO_LONG), (3, "not a JSON object")]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+@pytest.mark.parametrize("makes_engine", [SparkEngine, lambda _: LocalEngine(MOST)], ids=["spark", "local"])
+def test_a_first_record_longer_than_the_beginning_of_a_file_is_refused_as_any(session, tmp_path, name, makes_engine):
+    record = line_of(capture('{"a": 1}', '{"p": 2}', encoding="JSON"))
+    write(tmp_path / "in", name, [padded(record, HEAD_BYTES + 9), *[record] * 20])
+    with read_path(makes_engine(session), str(tmp_path / "in"), CaptureFormat()) as data:
+        baseline = run_baseline(
+            data, DataQualityMonitor(), max_quarantined_share=0.5, output_path=str(tmp_path / "out")
+        )
+
+    assert data.names == ("p", "a")
+    assert (baseline.ledger.read, baseline.ledger.kept) == (21, 20)
+    assert places(tmp_path / "out") == [(1, TOO_LONG)]
 
 
 @pytest.mark.parametrize("dataset_format", [JsonFormat(), CaptureFormat()], ids=["rows", "captures"])

@@ -50,6 +50,17 @@ def test_the_version_promoted_last_counts_and_each_can_be_pinned(runs, tmp_path)
     assert completeness_of(f"{folder}/2") == 0.8
 
 
+def test_a_run_is_promoted_without_the_page_that_a_prune_deleted(tmp_path):
+    january, folder = tmp_path / "january", str(tmp_path / "baselines")
+    run = publish({"constraints.json": constraints(0.9), "report.html": b"<p>"}, str(january))
+    (january / "_runs" / run.run_id / "report.html").unlink()
+    (january / "report.html").unlink()
+    promote(str(january), "1", folder, NOW)
+
+    assert completeness_of(folder) == 0.9
+    assert "report.html" not in current_run(f"{folder}/1").digests
+
+
 @pytest.mark.parametrize("version", ["../january", "", ".", "1/2", "_runs"])
 def test_a_promotion_of_no_version_is_a_sentence(runs, tmp_path, version):
     folder = tmp_path / "baselines"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timezone
 
 import pytest
@@ -209,6 +210,42 @@ def test_a_prune_that_was_stopped_in_a_window_leaves_it_for_the_next_one(runs, t
     prune(prunable(Trees(reports=[runs], keep_windows=3), BEFORE))
 
     assert not [path for path in files(tmp_path) if HOURS[0] in path]
+
+
+@pytest.mark.parametrize("trees", [{"keep_windows": 1}, {"pages": True}, {"pages": True, "keep_windows": 2}])
+def test_a_prune_that_is_killed_at_any_deletion_is_finished_by_the_next_one(runs, tmp_path, monkeypatch, trees):
+    delete = LocalStorage.delete
+    budget = 0
+
+    def delete_some(storage, path):
+        nonlocal budget
+        is_lease = "/_lease-" in path  # which a dead process leaves; the next one takes it over at once
+        budget -= not is_lease
+        if budget < 0 and not is_lease:
+            raise KeyboardInterrupt  # from here on, nothing is deleted
+        delete(storage, path)
+
+    def prune_reports(folder):
+        prune(prunable(Trees(reports=[folder], **trees), BEFORE), outputs=[folder])
+
+    quiet = shutil.copytree(runs, tmp_path / "quiet")
+    prune_reports(str(quiet))
+    expected = sorted(str(path.relative_to(quiet)) for path in quiet.rglob("*"))
+    for deletions in range(200):
+        killed = shutil.copytree(runs, tmp_path / f"killed-{deletions}")
+        budget = deletions
+        with monkeypatch.context() as patched:
+            patched.setattr(LocalStorage, "delete", delete_some)
+            with suppress(KeyboardInterrupt):
+                prune_reports(str(killed))
+        was_killed = budget < 0
+        prune_reports(str(killed))
+
+        assert sorted(str(path.relative_to(killed)) for path in killed.rglob("*")) == expected, deletions
+        if not was_killed:
+            break
+    assert deletions > 10
+    assert not was_killed
 
 
 @pytest.fixture

@@ -124,6 +124,14 @@ def test_tables_of_pandas_are_refused_with_the_orient_to_write(tmp_path, orient,
 
 COLUMNS = FRAME.to_dict("list")
 RECORDS = FRAME.to_dict("records")
+ARRAYS = FRAME.to_numpy().tolist()
+IN_DATA = {"data": RECORDS}
+IN_RECORDS = {"records": RECORDS}
+IN_INSTANCES = {"instances": RECORDS}
+ARRAYS_IN_INSTANCES = {"instances": ARRAYS}
+COLUMNS_IN_DATA = {"data": COLUMNS}
+BELOW_COUNT = {"count": 18, "results": RECORDS}
+ABOVE_NEXT = {"results": RECORDS, "next": None}
 
 
 @pytest.mark.parametrize("dataset_format", [None, "json"])
@@ -132,13 +140,13 @@ RECORDS = FRAME.to_dict("records")
     ("document", "words"),
     [
         pytest.param(COLUMNS, r'list for each column, .* to_dict\("list"\); .*orient="records"', id="lists"),
-        pytest.param({"data": COLUMNS}, "list for each column", id="lists in a member"),
-        pytest.param({"data": RECORDS}, r"rows in a list, its member 'data'; .*'\.data\[\]'.*jsonl", id="data"),
-        pytest.param({"records": RECORDS}, "rows in a list, its member 'records'", id="records"),
-        pytest.param({"instances": RECORDS}, "rows in a list, its member 'instances'", id="instances"),
-        pytest.param({"instances": FRAME.to_numpy().tolist()}, "its member 'instances'", id="instances of cells"),
-        pytest.param({"count": 18, "results": RECORDS}, "its member 'results'", id="beside other members"),
-        pytest.param({"results": RECORDS, "next": None}, "its member 'results'", id="above other members"),
+        pytest.param(COLUMNS_IN_DATA, "list for each column", id="lists in a member"),
+        pytest.param(IN_DATA, r"rows in a list, its member 'data'; .*'\.data\[\]'.*jsonl", id="data"),
+        pytest.param(IN_RECORDS, "rows in a list, its member 'records'", id="records"),
+        pytest.param(IN_INSTANCES, "rows in a list, its member 'instances'", id="instances"),
+        pytest.param(ARRAYS_IN_INSTANCES, "its member 'instances'", id="instances of cells"),
+        pytest.param(BELOW_COUNT, "its member 'results'", id="beside other members"),
+        pytest.param(ABOVE_NEXT, "its member 'results'", id="above other members"),
     ],
 )
 def test_documents_whose_rows_are_within_are_refused_with_what_to_write(
@@ -149,18 +157,23 @@ def test_documents_whose_rows_are_within_are_refused_with_what_to_write(
 
 
 def test_a_document_longer_than_what_is_looked_at_is_refused_alike(tmp_path):
+    # More than the 4 MiB that are looked at
     row_count = 600_000
     columns = {"a": [1.25] * row_count, "b": ["x"] * row_count}
     records = [{"a": 1.25, "b": "x"}] * row_count
 
+    text_of_columns = json.dumps(columns)
+    text_of_records = json.dumps({"data": records})
+
     with pytest.raises(BadInput, match="list for each column"):
-        read(tmp_path, "data.json", json.dumps(columns))
+        read(tmp_path, "data.json", text_of_columns)
     with pytest.raises(BadInput, match="its member 'data'"):
-        read(tmp_path, "data.json", json.dumps({"data": records}))
+        read(tmp_path, "data.json", text_of_records)
 
 
 def test_lines_of_requests_are_refused_with_what_to_write(tmp_path):
-    request = json.dumps({"instances": RECORDS})
+    # Requests as clients log them
+    request = json.dumps(IN_INSTANCES)
     lines = "\n".join([request] * 3)
 
     with pytest.raises(BadInput, match="each line has its rows in a list, its member 'instances'"):
@@ -177,10 +190,13 @@ def test_lines_of_requests_are_refused_with_what_to_write(tmp_path):
     ],
 )
 def test_lines_with_lists_are_rows(tmp_path, record):
+    # Three rows alike
     line = json.dumps(record)
-    run = read(tmp_path, "data.jsonl", "\n".join([line] * 3))
+    content = "\n".join([line] * 3)
+    run = read(tmp_path, "data.jsonl", content)
+    ledger = run.ledger
 
-    assert run.ledger.kept == 3
+    assert ledger.kept == 3
 
 
 def test_records_of_pandas_are_read(tmp_path):

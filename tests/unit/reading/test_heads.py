@@ -12,7 +12,14 @@ from tests.unit.records.captured_lines import captured, line_of
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat
-from spark_model_monitor.data.reading.headers import HEAD_BYTES, first_line, head_of, names_of
+from spark_model_monitor.data.reading.headers import (
+    HEAD_BYTES,
+    first_line,
+    first_lines,
+    format_word_of,
+    head_of,
+    names_of,
+)
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.errors import BadInput
@@ -89,6 +96,52 @@ def test_the_first_record_of_a_file_is_found_behind_its_byte_order_mark(tmp_path
 
 def zstd(text: bytes) -> bytes:
     return pa.compress(text, "zstd", asbytes=True)
+
+
+LONG = b"x" * (HEAD_BYTES + 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (LONG + b"\n1\n2\n", [b"1", b"2", b"", LONG]),
+        (LONG + b"\n1\n2", [b"1", b"2", LONG]),
+        (LONG + b"\r\n1\r\n2\r\n", [b"1", b"2", b"", LONG]),
+        (b"1\n" + LONG + b"\n2\n", [b"1", b"2", b"", LONG]),
+        (LONG + b"\n" + LONG + b"y\n1\n", [b"1", b"", LONG]),
+        (LONG * 3 + b"\n1", [b"1"]),
+        (LONG, [LONG]),
+        (b"1\n2", [b"1", b"2"]),
+    ],
+    ids=["first", "no last end", "carriage returns", "second", "two", "longer than any record", "alone", "none"],
+)
+@pytest.mark.parametrize("write", [bytes, gzip.compress, bz2.compress, zstd])
+def test_first_lines_pass_over_a_line_that_is_longer_than_the_beginning(tmp_path, write, text, lines):
+    suffix = {bytes: "", gzip.compress: ".gz", bz2.compress: ".bz2", zstd: ".zst"}[write]
+    (tmp_path / f"a.jsonl{suffix}").write_bytes(write(text))
+    engine = InProcess(max_line_bytes=2 * HEAD_BYTES)
+    [listed] = LocalStorage().list_files(str(tmp_path))
+
+    assert [*first_lines(engine, listed)] == lines
+
+
+@pytest.mark.parametrize("limit", [HEAD_BYTES, 4 * HEAD_BYTES])
+@pytest.mark.parametrize("length", [HEAD_BYTES, 2 * HEAD_BYTES])
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_first_record_longer_than_the_beginning_decides_nothing_of_the_others(tmp_path, limit, length, is_readable):
+    payload = '{"c": "' + "x" * length + ('"}' if is_readable else "")
+    long = line_of(captured(payload, '{"p": 2}', encoding="JSON"))
+    line = line_of(captured('{"a": 1}', '{"p": 2}', encoding="JSON"))
+    (tmp_path / "a").write_bytes(long + b"\n" + (line + b"\n") * 9)
+    engine = InProcess(max_line_bytes=limit)
+    assert format_word_of(engine, str(tmp_path)) == "capture"
+
+    dataset = read_captures(engine, list_captures(engine, str(tmp_path)), CaptureFormat())
+    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+
+    assert dataset.names == ("p", "a")
+    assert ledger.read == 10
+    assert ledger.kept >= 9
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, zstd])

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from spark_model_monitor.data.engine.protocol import Engine, Partitions
 from spark_model_monitor.data.profiling.plan import LineMetadata
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import head_of
+from spark_model_monitor.data.reading.headers import first_lines
 from spark_model_monitor.data.reading.ledger import coverage_of
 from spark_model_monitor.data.reading.lines import long_lines_of
 from spark_model_monitor.data.reading.listing import Listing, faulty_files_named, folders_of, record_folders
@@ -32,7 +33,7 @@ from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, hour_of_path
 from spark_model_monitor.errors import NO_DATA, NoData
-from spark_model_monitor.storage import Storage, join
+from spark_model_monitor.storage import join
 
 log = logging.getLogger(__name__)
 
@@ -111,14 +112,13 @@ def read_captures(
     reading = replace(reading, names=tuple(names or ()), flatten_json=options.flatten_json)
     reading = replace(reading, missing_values=options.missing_values)
     if options.flatten_json and not as_service:
-        reading = replace(reading, opens_arrays=_has_arrays_of_one_length(engine.storage(source.path), source, reading))
+        reading = replace(reading, opens_arrays=_has_arrays_of_one_length(engine, source, reading))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if script is not None:
         with faulty_files_named(engine, source):
             dataset = _dataset_of_script(engine, source, reading, script, as_service=as_service)
         return replace(dataset, partitions_at_most=at_most, long_lines=long_lines_of(engine, source.files))
-    storage = engine.storage(source.path)
-    found = _first_record(storage, source, reading)
+    found = _first_record(engine, source, reading)
     if found is None:
         log.warning("none of the first %d files begins with records that can be read", FILES_LOOKED_AT)
     encoding, first = found or (CSV, Decoded(cells=1))
@@ -127,7 +127,8 @@ def read_captures(
     )
     matched_by = _matching(names, reading.encoding) if names else None
     dataset = _dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
-    carries, tells_times = _carries_metadata(storage, source), reading.window is not None and not as_service
+    carries = _carries_metadata(engine, source)
+    tells_times = reading.window is not None and not as_service
     width = len(reading.names)
     return replace(
         dataset,
@@ -139,7 +140,7 @@ def read_captures(
     )
 
 
-def _has_arrays_of_one_length(storage: Storage, source: Listing, reading: Reading) -> bool:
+def _has_arrays_of_one_length(engine: Engine, source: Listing, reading: Reading) -> bool:
     """Whether arrays of numbers within rows are columns: as in the baseline, whose features are then called `outer.0`; without
     one, if they are equally long in the first records, as lists of words aren't.
     """
@@ -147,7 +148,7 @@ def _has_arrays_of_one_length(storage: Storage, source: Listing, reading: Readin
         return any(POSITION_OF_ARRAY.search(name) for name in reading.names)
     anything = replace(reading, encoding=JSON, opens_arrays=True)
     for file in source.files[:FILES_LOOKED_AT]:
-        lines = head_of(storage, file, refuse_nul=False).splitlines()[:RECORDS_LOOKED_AT]
+        lines = islice(first_lines(engine, file), RECORDS_LOOKED_AT)
         records = [decode(line, replace(anything, window=None, sample=None)) for line in lines]
         widths = {record.cells for record in records if record.reason is None}
         if widths:
@@ -185,7 +186,7 @@ def _reread(
     engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
 ) -> Dataset:
     """The captures as records of `columns` columns: the features, then the other members of an object of that width."""
-    first = _first_record(engine.storage(source.path), source, reading, columns)
+    first = _first_record(engine, source, reading, columns)
     others = [key for key in first[1].keys if key not in reading.names] if first else []
     if carry_names(reading.names) and len(reading.names) + len(others) == columns:
         reading = replace(reading, names=(*reading.names, *others))
@@ -225,7 +226,7 @@ def names_of_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
 
 
 def _first_record(
-    storage: Storage, source: Listing, reading: Reading, columns: int | None = None
+    engine: Engine, source: Listing, reading: Reading, columns: int | None = None
 ) -> tuple[str, Decoded] | None:
     """Encoding and content of the first readable record, regardless of its time, that has the encoding and width of
     most of the first records, or the width `columns`, if given. If there is none, of the first record that is refused
@@ -236,7 +237,7 @@ def _first_record(
     first: dict[tuple[str, int], Decoded] = {}
     readable: Counter[tuple[str, int]] = Counter()
     for file in source.files[:FILES_LOOKED_AT]:
-        for line in head_of(storage, file, refuse_nul=False).splitlines():
+        for line in first_lines(engine, file):
             for encoding in (CSV, JSON):
                 found = decode(line, replace(anything, encoding=encoding))
                 if found.reason is None and columns in (None, found.cells):
@@ -256,11 +257,11 @@ def columns_of_inputs(engine: Engine, source: Listing, reading: Reading) -> tupl
     """The names of the model's input columns in captured or merged records: JSON keys, or `_c0`, `_c1`, …; none if no
     input can be read.
     """
-    found = _first_record(engine.storage(source.path), source, replace(reading, halves=(INPUT,)))
+    found = _first_record(engine, source, replace(reading, halves=(INPUT,)))
     return () if found is None else names_of_columns(found[1].keys, found[1].cells)
 
 
-def _carries_metadata(storage: Storage, source: Listing) -> bool:
+def _carries_metadata(engine: Engine, source: Listing) -> bool:
     """Whether the first or last file begins with a record that has the status of its request."""
     ends = {source.files[0], source.files[-1]}
-    return any(carries_metadata(head_of(storage, file, refuse_nul=False).partition(b"\n")[0]) for file in ends)
+    return any(carries_metadata(next(first_lines(engine, file), b"")) for file in ends)

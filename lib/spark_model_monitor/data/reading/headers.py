@@ -6,13 +6,13 @@ import csv
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import PurePosixPath
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ import pyarrow as pa
 from spark_model_monitor.data.engine.local_files import WHOLE
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.formats import CsvFormat, csv_text
+from spark_model_monitor.data.reading.lines import text_pieces
 from spark_model_monitor.data.reading.listing import CUT_SHORT, Places, list_dataset, places_of
 from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
@@ -134,6 +135,49 @@ def _decompressed(file: StoredFile, reader: Any, most: int) -> bytes:
 def longest_line(storage: Storage, file: StoredFile) -> int:
     """The bytes of the longest line at the beginning of a text file. Raises BadInput if it is not text."""
     return max(map(len, head_of(storage, file, refuse_nul=False).splitlines()), default=0)
+
+
+def first_lines(engine: Engine, file: StoredFile) -> Iterator[bytes]:
+    """The first lines of a text file, lazily: `HEAD_BYTES` of them. Longer lines are passed over, or at least come last.
+
+    Raises BadInput as `head_of` does.
+    """
+    storage = engine.storage(file.path)
+    head = head_of(storage, file, refuse_nul=False)
+    lines = head.splitlines()
+    if file.size_bytes <= HEAD_BYTES and len(head) < HEAD_BYTES - len(BYTE_ORDER_MARK):
+        yield from lines
+        return
+    whole_lines = lines[:-1]
+    yield from whole_lines
+    long_lines: list[bytes] = []
+    seen_bytes = sum(map(len, whole_lines))
+    further_lines = read_lines(text_pieces(storage, file, HEAD_BYTES), engine.max_line_bytes)
+    for line in islice(further_lines, len(whole_lines), None):
+        if seen_bytes >= HEAD_BYTES or len(long_lines) == LONG_LINES_LOOKED_AT:
+            break
+        if len(line) > HEAD_BYTES:
+            long_lines.append(line)
+        else:
+            seen_bytes += len(line)
+            yield line
+    yield from long_lines[:1]
+
+
+LONG_LINES_LOOKED_AT = 4
+
+
+def read_lines(pieces: Iterable[bytes], maximum_bytes: int) -> Iterator[bytes]:
+    """The lines of a text that comes in pieces, without those of more than so many bytes."""
+    line = bytearray()  # as far as it was read
+    for piece in chain(pieces, [b"\n"]):
+        *ends, beginning = piece.split(b"\n")
+        for end in ends:
+            if len(line) + len(end) <= maximum_bytes:
+                yield from bytes(line + end).splitlines() or [b""]
+            line.clear()
+        if len(line) <= maximum_bytes:
+            line += beginning
 
 
 def first_cells(file: StoredFile, head: bytes, separator: str = ",") -> list[str]:
@@ -383,7 +427,7 @@ def format_word_of(engine: Engine, path: Places) -> str:
     word = words.pop()
     if not words and word not in ("", "csv", "json", "jsonl"):
         return word
-    found = None if words else _word_by_beginning(storage, listing.files, word)
+    found = None if words else _word_by_beginning(engine, listing.files, word)
     if found is None:
         ends = ", ".join(suffix or "nothing" for suffix in suffixes)
         raise BadConfiguration(
@@ -400,14 +444,16 @@ def _suffix(path: str) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def _word_by_beginning(storage: Storage, files: Sequence[StoredFile], by_name: str) -> str | None:
+def _word_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: str) -> str | None:
     """The format detected from contents. by_name: the text format of the file's suffix, or an empty text."""
+    storage = engine.storage(files[0].path)
     magic = b"" if by_name else storage.read(files[0].path, MAGIC_BYTES)
     for beginning, _, written in FOREIGN_BEGINNINGS:
         if magic.startswith(beginning):
             return written
     file, head = first_with_a_line(storage, files)
-    first, second = [*_first_lines(head)[:2], "", ""][:2]
+    lines = _first_lines(head) or [line.decode("utf-8", "replace") for line in islice(first_lines(engine, file), 2)]
+    first, second = [*lines[:2], "", ""][:2]
     if by_name != "csv" and (by_name or first.lstrip().startswith(("{", "["))):
         return _word_of_json(first, by_name)
     if not by_name and "," not in first:

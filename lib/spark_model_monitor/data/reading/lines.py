@@ -163,7 +163,7 @@ def _lines_of_file(engine: Engine, most: int, file: StoredFile) -> list[LongLine
         return []
     if file.path.endswith(".gz") and _is_short(storage, file, most):
         return []
-    found = [LongLine(file.path, *place) for place in long_lines(_text_of(storage, file, most), most)]
+    found = [LongLine(file.path, *place) for place in long_lines(text_pieces(storage, file, most), most)]
     for line in found if file.is_compressed else ():
         if line.size_bytes > MOST_COMPRESSED:
             raise BadInput(
@@ -240,9 +240,11 @@ def _is_short(storage: Storage, file: StoredFile, most: int) -> bool:
     return content.find(MEMBER_BEGINNING, 1) < 0 and file.size_bytes <= text_bytes <= most
 
 
-def _text_of(storage: Storage, file: StoredFile, most: int) -> Iterator[bytes]:
-    """The bytes of a file's text, in pieces; of a damaged file as far as readable: the full read reports the damage."""
-    size = max(1, min(PIECE_BYTES, most))
+def text_pieces(storage: Storage, file: StoredFile, maximum_bytes: int) -> Iterator[bytes]:
+    """The bytes of a file's text, in pieces of at most so many; of a damaged file as far as readable: the full read reports
+    the damage.
+    """
+    size = max(1, min(PIECE_BYTES, maximum_bytes))
     raw = (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
     try:
         if file.path.endswith(".gz"):

@@ -23,7 +23,7 @@ from spark_model_monitor.data.reading.captures import FILES_LOOKED_AT, RECORDS_L
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import DatasetFormat
-from spark_model_monitor.data.reading.headers import head_of
+from spark_model_monitor.data.reading.headers import first_lines
 from spark_model_monitor.data.reading.lines import long_lines_of
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
@@ -134,8 +134,8 @@ def _features_of_the_first(
     reason = Refusal.NO_PAYLOAD
     widths: Counter[int] = Counter()
     for file in source.files[:FILES_LOOKED_AT]:
-        head = storage.read(file.path) if whole_files else head_of(storage, file, refuse_nul=False)
-        for line in [head] if whole_files else head.splitlines():
+        lines = [storage.read(file.path)] if whole_files else first_lines(engine, file)
+        for line in lines:
             found = document_of(line, anything) if documents else record_of(line, file.path, anything)
             if found.reason is None:
                 widths[len(found.rows[0]) - OUTCOMES] += 1

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Predict: TypeAlias = Callable[["pd.DataFrame"], Any]
 
+PICKLES = (".pkl", ".pickle", ".joblib")  # endings of files that run code when they are loaded
+
 
 @dataclass(frozen=True)
 class Model:
@@ -47,6 +49,12 @@ class Model:
         """Whether its answers have labels; an endpoint may return them along with scores."""
         told = self.request.get("label") is not None
         return told and (self.flavour == "http" or self.request.get("probability") is None)
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether its file runs code when it is loaded, as the user allowed: only this process may know its classes."""
+        is_pickle = self.allows_pickle and self.name.lower().endswith(PICKLES)
+        return is_pickle or any(name.startswith("__main__.") for name in self.trusted)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.casts import is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, needing
 from spark_model_monitor.monitors.predictors import Model
+from spark_model_monitor.monitors.predictors.trial import require_loadable
 from spark_model_monitor.statistics.states.blocks import BlockSums, blocks_of
 from spark_model_monitor.statistics.states.estimated import worth_of_errors
 from spark_model_monitor.storage import storage_here
@@ -121,7 +122,9 @@ class ErrorModel:
     @classmethod
     def read(cls, path: str) -> ErrorModel:
         """Read a model that `write` wrote. Raises BadConfiguration for any other file."""
-        found = _opened(path, storage_here(path).read(path))
+        content = storage_here(path).read(path)
+        require_loadable(path, content, partial(_open_with_model, path))
+        found = _opened(path, content)
         if not isinstance(found, dict) or set(found) != {"names", "texts", "model", "worth"}:
             raise BadConfiguration(
                 f"error_model is {path!r}, which is no model of errors; write one by ErrorModel.learnt"
@@ -167,6 +170,12 @@ def _opened(name: str, content: bytes) -> Any:
         raise BadConfiguration(
             f"error_model is {name!r}, which is no model of errors ({type(error).__name__}); write one by ErrorModel.learnt"
         ) from error
+
+
+def _open_with_model(path: str, content: bytes) -> None:
+    parts = _opened(path, content)
+    if isinstance(parts, dict) and isinstance(parts.get("model"), bytes):
+        _opened(path, parts["model"])
 
 
 @lru_cache(maxsize=1)

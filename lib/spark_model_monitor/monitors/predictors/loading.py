@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ import spark_model_monitor.monitors.predictors
 from spark_model_monitor.data.engine.casts import is_number
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, MonitorError, UnansweredRows
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors.trial import require_loadable
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import function_of, import_all
 
@@ -190,9 +192,9 @@ def model_of(model: Any, request: Mapping[str, Any], **facts: Any) -> Model:
 
 
 def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
-    """The bytes of a model's file, which is opened on the driver only; logs what will be loaded.
+    """The bytes of a model's file, which is opened on the driver only; logs what will be loaded, and tries whether it can be.
 
-    Raises BadConfiguration if the file is not the required one.
+    Raises BadConfiguration if the file is not the required one, or can't be loaded.
     """
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
@@ -211,7 +213,17 @@ def content_of(model: Model, storage: Callable[[str], Storage]) -> bytes:
             "or its digest"
         )
     log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)
+    if digest not in _tried and not model.runs_code:
+        require_loadable(model.name, content, partial(_load_content, replace(model, content=b"")))
+        _tried.add(digest)
     return content
+
+
+_tried: set[str] = set()  # digests of the files that could be loaded
+
+
+def _load_content(model: Model, content: bytes) -> None:
+    loaded(replace(model, content=content))
 
 
 def shipped(model: Model) -> Model:

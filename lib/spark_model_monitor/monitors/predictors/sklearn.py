@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors import PREDICTORS, Model, Predict, Summing
+from spark_model_monitor.monitors.predictors import PICKLES, PREDICTORS, Model, Predict, Summing
 from spark_model_monitor.monitors.predictors.model_files import require_small_archive
 from spark_model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
 
-SKOPS, PICKLES = (".skops",), (".pkl", ".pickle", ".joblib")
+SKOPS = (".skops",)
 
 TRUSTED = frozenset(
     {

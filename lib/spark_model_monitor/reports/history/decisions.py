@@ -135,6 +135,7 @@ def _folder_of(output_path: str) -> str:
     return join(path_of(output_path).rpartition("/")[0] or ".", FOLDER)
 
 
+PAGE = "report.html"
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
 """A valid version name: a folder's name on any file system, which Spark does not take for a hidden one."""
 
@@ -233,7 +234,11 @@ def _files_of(path: str) -> dict[str, bytes]:
                 f"{path}: there is neither a run of ours nor a {' or '.join(TUNED)}; name the output path of a baselining job"
             )
         return {name: storage.read(join(path, name)) for name in names}
-    files = {name: storage.read(join(run.folder, name)) for name in run.digests}
+    files = {}
+    for name in run.digests:
+        original = join(run.folder, name)
+        if name != PAGE or storage.exists(original):  # a prune deletes pages
+            files[name] = storage.read(original)
     for name in TUNED:
         if name in files and storage.exists(join(path, name)):
             files[name] = storage.read(join(path, name))

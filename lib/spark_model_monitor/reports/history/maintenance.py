@@ -201,6 +201,23 @@ def _let_go(top: str) -> None:
         with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
                 forget_unfinished(folder)
+    if storage.exists(top):
+        _delete_empty_hours(storage, top)
+
+
+def _delete_empty_hours(storage: Storage, top: str) -> None:
+    """Delete folders of hours, days, months and years that a killed prune has emptied."""
+    for folder in [*_unless_gone(partial(_folders, storage), top, storage)]:
+        is_hour = hour_of_path(join(folder, "")) is not None
+        if not is_hour:
+            _delete_empty_hours(storage, folder)
+        if is_hour or DATE_FOLDER.fullmatch(folder.rpartition("/")[2]):
+            walk = partial(storage.walk, hidden=True)
+            if not any(_unless_gone(walk, folder, storage)):
+                storage.delete(folder)
+
+
+DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
 
 
 def totals(items: Sequence[Prunable]) -> Mapping[Kind, tuple[int, int]]:

@@ -1,0 +1,129 @@
+"""Loads a model's file in a process of its own first: what a crafted or damaged file ends is that process, not the run.
+
+Libraries read files by recursion and without bounds, so that a file can end a process by SIGSEGV, take all memory, or never
+come back. The process has limits of memory and time that grow with the file. On the driver only, before tasks load the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from signal import Signals
+
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
+from spark_model_monitor.stopping import run_to_its_end
+
+LEAST_MEMORY_BYTES = 2 * 2**30  # of addresses, of which the libraries take up to a third
+MEMORY_FACTOR = 20  # times the file: parsed JSON takes up to ten times its text, and skops files are packed
+LEAST_SECONDS = 120.0  # of which importing the libraries takes a few, and ten on a busy machine
+BYTES_A_SECOND = 2**20
+
+PROGRAM = "from spark_model_monitor.monitors.predictors.trial import answer_trial; answer_trial()"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+"""Each thread reserves addresses, which count towards the limit."""
+
+OUT_OF_MEMORY = "memory"
+
+
+def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -> None:
+    """Raises BadConfiguration, with file and reason, if a process with limits can't load a model's file.
+
+    load: loads the content; a picklable function. A library that is missing here may be there where tasks run.
+    """
+    memory_bytes = LEAST_MEMORY_BYTES + MEMORY_FACTOR * len(content)
+    seconds = LEAST_SECONDS + len(content) / BYTES_A_SECOND
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    with process:
+        assert process.stdin is not None  # both are pipes
+        assert process.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended; its status tells
+            process.stdin.write(pickle.dumps((memory_bytes, load)))
+            process.stdin.write(content)
+            process.stdin.close()
+        try:
+            status = run_to_its_end(process, seconds)
+        except subprocess.TimeoutExpired:
+            raise BadConfiguration(
+                f"the model {name} takes longer than {seconds:.0f} s to load, far more than {len(content):,} bytes should; "
+                "save it again"
+            ) from None
+        answer = process.stdout.read()
+    if status < 0:
+        raise BadConfiguration(
+            f"the model {name} ends a process that loads it, by {Signals(-status).name}; it is damaged: save it again"
+        )
+    if status or not answer:
+        raise BadConfiguration(f"the model {name} ends a process that loads it, with status {status}; save it again")
+    reason = json.loads(answer)
+    if reason == OUT_OF_MEMORY:
+        raise BadConfiguration(
+            f"the model {name} takes more than {memory_bytes / 2**30:.1f} GiB of memory to load, far more than "
+            f"{len(content):,} bytes should, or than this process may take; save it again"
+        )
+    if reason is not None:
+        raise BadConfiguration(reason)
+
+
+def answer_trial() -> None:
+    """The process: writes null for a content that can be loaded, else the sentence why not, or that memory ran out."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+    memory_bytes, load = pickle.load(sys.stdin.buffer)
+    content = sys.stdin.buffer.read()
+    limit_memory(memory_bytes)
+    try:
+        reason = reason_not_to_load(content, load)
+    except MemoryError:
+        reason = OUT_OF_MEMORY
+    json.dump(reason, answers)
+    answers.flush()
+    os._exit(0)  # a library's last steps are not the file's
+
+
+def reason_not_to_load(content: bytes, load: Callable[[bytes], None]) -> str | None:
+    try:
+        load(content)
+    except MissingDependency:
+        return None
+    except MonitorError as error:
+        return OUT_OF_MEMORY if any(map(is_out_of_memory, read_causes(error))) else str(error)
+    return None
+
+
+def read_causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "bad_alloc" in str(error) or "Cannot allocate memory" in str(error)
+
+
+def limit_memory(further_bytes: int) -> None:
+    """Lets this process take so many bytes more than it has; not where the system doesn't tell how many that are."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        return
+    limit = pages * resource.getpagesize() + further_bytes
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+    if hard_limit != resource.RLIM_INFINITY:
+        limit = min(limit, hard_limit)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard_limit))

@@ -1,0 +1,141 @@
+"""A model's file that ends the process that loads it, takes all memory or never comes back is a sentence of the run."""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.monitors.predictors import Model, trial
+from spark_model_monitor.monitors.predictors.errors import ErrorModel
+from spark_model_monitor.monitors.predictors.loading import content_of
+from spark_model_monitor.monitors.predictors.trial import require_loadable
+from spark_model_monitor.storage import LocalStorage
+
+
+def allocate_memory(content):
+    return bytearray(2**40)
+
+
+def stop_by_crash(content):
+    faulthandler._sigsegv()
+
+
+def wait_long(content):
+    time.sleep(600)
+
+
+def stop_by_exit(content):
+    raise SystemExit(7)
+
+
+def reject_content(content):
+    raise BadConfiguration("m.skops is no model")
+
+
+def report_missing_library(content):
+    raise MissingDependency("install it where the executors run")
+
+
+@pytest.mark.parametrize(
+    ("load", "sentence"),
+    [
+        (
+            allocate_memory,
+            r"the model m\.skops takes more than 2\.0 GiB of memory to load, far more than 3 bytes should",
+        ),
+        (stop_by_crash, r"the model m\.skops ends a process that loads it, by SIGSEGV"),
+        (stop_by_exit, r"the model m\.skops ends a process that loads it, with status 7"),
+        (reject_content, r"^m\.skops is no model$"),
+    ],
+)
+def test_what_ends_the_process_is_a_sentence_that_names_the_file_and_the_reason(load, sentence):
+    with pytest.raises(BadConfiguration, match=sentence):
+        require_loadable("m.skops", b"abc", load)
+
+
+def test_a_file_that_takes_too_long_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(trial, "LEAST_SECONDS", 2.0)
+    begin = time.monotonic()
+    with pytest.raises(BadConfiguration, match=r"the model m\.skops takes longer than 2 s to load"):
+        require_loadable("m.skops", b"abc", wait_long)
+
+    assert time.monotonic() - begin < 20
+
+
+@pytest.mark.parametrize("load", [len, report_missing_library])
+def test_what_can_be_loaded_or_only_where_tasks_run_is_accepted(load):
+    require_loadable("m.skops", b"abc", load)
+
+
+def load_file(name, flavour, content, **options):
+    return content_of(Model(flavour, name, content=content, **options), lambda path: LocalStorage())
+
+
+NAME_A = b"L" + (1).to_bytes(8, "big") + b"a"  # of a member in UBJSON, as XGBoost writes it
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        pytest.param("m.ubj", b"{" + NAME_A + b"[" * 3_000_000, "SIGSEGV", id="deep"),
+        pytest.param("m.ubj", b"{" + NAME_A + b"[$d#L" + (2**36).to_bytes(8, "big"), "GiB of memory", id="huge"),
+    ],
+)
+def test_a_crafted_booster_is_a_sentence(name, content, sentence):
+    pytest.importorskip("xgboost")
+    with pytest.raises(BadConfiguration, match=rf"the model {name} .*{sentence}"):
+        load_file(name, "xgboost", content)
+
+
+def pack(files):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def skops_files():
+    """The members of a model's file."""
+    skops = pytest.importorskip("skops.io")
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    content = skops.dumps(linear_model.LinearRegression().fit(np.eye(3), np.arange(3)))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write_array_header(files, count):
+    """The members, of which an array claims to have so many numbers."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (count,)})
+    array = next(name for name in files if name.endswith(".npy"))
+    return {**files, array: header.getvalue()}
+
+
+def test_a_good_model_is_returned_and_crafted_ones_are_sentences(skops_files):
+    content = pack(skops_files)
+    assert load_file("m.skops", "sklearn", content) == content
+
+    with pytest.raises(BadConfiguration, match=r"the model m\.skops takes more than .* GiB of memory"):
+        load_file("m.skops", "sklearn", pack(write_array_header(skops_files, 2**36)))
+    with pytest.raises(BadConfiguration, match=r"the model m\.skops can't be loaded as sklearn \(RecursionError"):
+        load_file("m.skops", "sklearn", pack({**skops_files, "schema.json": "[" * 90_000 + "]" * 90_000}))
+
+
+def test_a_crafted_model_of_errors_is_a_sentence(tmp_path, skops_files):
+    path = tmp_path / "errors.skops"
+    path.write_bytes(pack(write_array_header(skops_files, 2**36)))
+    with pytest.raises(BadConfiguration, match=r"errors\.skops"):
+        ErrorModel.read(str(path))
+
+
+def test_a_pickle_that_the_user_allows_is_loaded_by_the_run_alone(monkeypatch):
+    monkeypatch.setattr("spark_model_monitor.monitors.predictors.loading.require_loadable", pytest.fail)
+    assert load_file("m.pkl", "sklearn", b"a pickle", allows_pickle=True) == b"a pickle"
