@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.profiling.row_sample import rows_with_ids
-from spark_model_monitor.data.reading.data import read_data
+from spark_model_monitor.data.reading.data import read_again
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadInput
@@ -47,7 +47,7 @@ def rows_behind(run_path: str, feature: str, source: str | None = None) -> Itera
     names = tuple(each.name for each in constraints.features) if isinstance(constraints, Constraints) else None
     read_by = (described.read_by if isinstance(described, RunDescription) else None) or {}
     id_column = (table.schema.metadata or {}).get(b"id_column", b"").decode() or None
-    with read_data(source, read_by.get("dataset_format"), names=names, spark=opening_session()) as dataset:
+    with read_again(source, read_by, names, opening_session()) as dataset:
         if id_column is not None and id_column not in dataset.names:
             raise BadInput(f"{source}: has no column {id_column!r}, which has the ids; name the data of this run")
         position = None if id_column is None else dataset.names.index(id_column)

@@ -186,8 +186,53 @@ def test_parquet_files_of_other_columns_are_a_union_and_of_other_types_a_sentenc
     union = run_baseline(str(tmp_path / "union"), DataQualityMonitor(), spark=spark)
 
     assert union.to_pandas()["num_present"].to_dict() == {"a": 2, "b": 3, "c": 1}
-    with pytest.raises(BadInput, match="columns of one name and several types"):
+    sentence = r"2\.parquet: column 'a' is string, and int64 in .*0\.parquet; write all files with the same types"
+    with pytest.raises(BadInput, match=sentence):
         run_baseline(str(tmp_path / "types"), DataQualityMonitor(), spark=spark)
+
+
+NUMBERS = pa.array([1, 2, None, 4] * 15)
+FRACTIONS = pa.array([0.5, None, 2.25, 7.0] * 15)
+BYTES = NUMBERS.cast(pa.int8())
+SHORT_NUMBERS = NUMBERS.cast(pa.int32())
+SINGLE = NUMBERS.cast(pa.float32())
+DECIMALS = NUMBERS.cast(pa.decimal128(21, 2))
+LONG_DECIMALS = NUMBERS.cast(pa.decimal128(23, 3))
+WORDS = pa.array(["a", "b"] * 30)
+NOTHING = pa.nulls(60)
+
+SEVERAL_TYPES = {
+    "a day with a gap": (NUMBERS, FRACTIONS),
+    "narrow ones": (SHORT_NUMBERS, SINGLE),
+    "widths": (BYTES, NUMBERS),
+    "a day without values": (NOTHING, NUMBERS),
+    "texts, and none": (NOTHING, WORDS),
+    "scales": (DECIMALS, LONG_DECIMALS),
+    "a decimal": (DECIMALS, NUMBERS),
+    "a decimal and doubles": (DECIMALS, FRACTIONS),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), SEVERAL_TYPES.values(), ids=SEVERAL_TYPES)
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_parquet_files_of_several_types(spark, tmp_path, first, second, is_reversed):
+    columns = [first, second]
+    if is_reversed:
+        columns.reverse()
+    for day, column in enumerate(columns):
+        table = pa.table({"a.b": column, "n": range(60)})
+        pq.write_table(table, tmp_path / f"{day}.parquet")
+
+    require_same(*made(str(tmp_path), spark))
+
+
+def test_the_index_of_pandas_is_left_out_alike(spark, tmp_path):
+    frame_of(3_000)[["number", "word"]].iloc[5:].to_parquet(tmp_path / "rows.parquet")
+
+    local_files, spark_files = made(str(tmp_path), spark)
+
+    require_same(local_files, spark_files)
+    assert b"__index_level_0__" not in spark_files["statistics.json"]
 
 
 def test_of_orc(spark, tmp_path):

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spark_model_monitor import DataQualityMonitor, read_baseline, read_data, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, cli, read_baseline, read_data, run_baseline, run_monitoring
 from spark_model_monitor.errors import BadInput, BadState
 from spark_model_monitor.reports.examples import rows_behind
 
@@ -137,6 +137,42 @@ def test_a_baseline_on_disk_is_read_again_where_it_lies(baseline, tmp_path):
     assert segments(monitored(read_baseline(str(tmp_path / "baseline")), data)) == {"plan=business"}
     (tmp_path / "orders.csv").unlink()
     assert segments(monitored(read_baseline(str(tmp_path / "baseline")), data)) == {None}
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_nested"),
+    [
+        pytest.param(["--flatten-json"], True, id="nested objects"),
+        pytest.param(["--missing-values", "none,?"], False, id="texts of missing values"),
+        pytest.param(["--exclude-features-attribute", "city"], False, id="a column less"),
+        pytest.param(["--no-exponents"], False, id="exponents are texts"),
+        pytest.param(["--flatten-json", "--exclude-features-attribute", "user.city"], True, id="both"),
+    ],
+)
+def test_a_baseline_is_read_again_as_its_run_read_it(tmp_path, monkeypatch, flags, is_nested):
+    monkeypatch.chdir(tmp_path)
+    prefix = "user." if is_nested else ""
+
+    def write(name, data):
+        records = data.to_dict("records")
+        lines = (json.dumps({"user": record} if is_nested else record) for record in records)
+        (tmp_path / name).write_text("\n".join(lines))
+
+    later = users(5_000, seed=2)
+    later.loc[in_business(later), "spend"] *= 100
+    write("orders.jsonl", users(20_000, seed=1))
+    write("later.jsonl", later)
+    for arguments in (
+        ["baseline", "orders.jsonl", "--output-path", "baseline", *flags],
+        ["monitor", "later.jsonl", "--baseline", "baseline", "--output-path", "report"],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert ended.value.code == 0
+
+    checks = json.loads((tmp_path / "report/checks.json").read_text())["checks"]
+    violations = [check for check in checks if check["status"] == "violated"]
+    assert {violation["segment"] for violation in violations} == {f"{prefix}plan=business"}
 
 
 def test_nothing_is_read_again_by_healthy_windows_or_when_nobody_wants_it(baseline):

@@ -6,15 +6,16 @@ import json
 import pkgutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import hints
 from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.hints import HINTS
-from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Layout, Sample
 from spark_model_monitor.statistics.states.profile import metrics_of
 
@@ -99,6 +100,24 @@ def test_words_for_missing_numbers_are_named_where_they_make_texts(word):
         ("1.234,56", "points for thousands"),
         ("€13.5", "a sign of currency"),
         ("99 USD", "a sign of currency"),
+        ("$12", "a sign of currency"),
+        ("-$12.50", "a sign of currency"),
+        ("CHF 12", "a sign of currency"),
+        ("($12.50)", "a sign of currency"),
+        ("(13.5)", "parentheses for a minus"),
+        ("\u221212.5", "a minus that is no hyphen"),
+        ("\u20137", "a minus that is no hyphen"),
+        ("9'876", "apostrophes for thousands"),
+        ("1\u2019234.5", "apostrophes for thousands"),
+        ("9 876", "blanks for thousands"),
+        ("1\u00a0234,5", "blanks for thousands"),
+        ("1\u202f234\u202f567", "blanks for thousands"),
+        ("13.5kg", "a unit"),
+        ("7 min", "a unit"),
+        ("\u22125 °C", "a unit"),
+        ("\u00a012.5", "a no-break space around"),
+        ("12.5\u202f", "a no-break space around"),
+        ("\uff11\uff12", "digits of another script"),
     ],
 )
 @pytest.mark.parametrize("other_cells", [[], ["8", "9.5", "NA"]])
@@ -108,6 +127,48 @@ def test_other_forms_of_numbers_are_named_with_what_to_write(cell, form, other_c
 
     assert f"written with {form}: 'price' (10 of {10 + 10 * len(other_cells)}); write " in hint.description
     assert cell not in hint.description
+
+
+@pytest.mark.parametrize("cell", ["<5", ">= 100", "\u2264 7", "~12"])
+def test_limits_among_numbers_are_named(cell):
+    hints = hints_of(texts(price=[cell, "8", "9.5"] * 10))
+    [hint] = [hint for hint in hints if hint.hint == "number_forms"]
+
+    assert "a sign such as < for a limit: 'price' (10 of 30)" in hint.description
+
+
+def test_decimal_commas_among_numbers_with_points_are_named():
+    [hint] = hints_of(texts(price=["12,5", "1,234", "9.5", "NA"] * 10))[:1]
+
+    assert (hint.hint, hint.features) == ("number_forms", ("price",))
+    assert "a decimal comma: 'price' (20 of 40); write 1.5 for 1,5" in hint.description
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param(["<5", "5-10", ">10"] * 10, id="classes"),
+        pytest.param(["<5", ">=5"] * 10, id="two classes"),
+        pytest.param(["10A", "11B", "12C"] * 10, id="seats"),
+        pytest.param(["1st", "2nd", "3rd"] * 10, id="ranks"),
+        pytest.param(["10:30", "11:45"] * 10, id="times"),
+        pytest.param(["1.2.3", "1.10.0"] * 10, id="versions"),
+        pytest.param(["0664 123", "0660 456"] * 10, id="telephone numbers"),
+        pytest.param(["A12", "B7"] * 10, id="codes"),
+    ],
+)
+def test_texts_with_digits_are_no_other_forms_of_numbers(cells):
+    assert hints_of(texts(price=cells)) == ()
+
+
+@pytest.mark.parametrize("share_missing", [60, 80, 95])
+def test_words_in_most_cells_are_named_where_the_others_are_several_numbers(share_missing):
+    cells = ["NA"] * share_missing + [str(number) for number in range(100 - share_missing)]
+    [hint] = hints_of(texts(age=cells))
+
+    assert (hint.hint, hint.features) == ("missing_in_words", ("age",))
+    assert f"NA, make texts of numbers: 'age' ({share_missing} of 100)" in hint.description
+    assert "--missing-values 'NA'" in hint.description
 
 
 def test_a_stray_of_another_form_is_named_and_not_shown():
@@ -123,6 +184,50 @@ def test_a_line_of_totals_is_named(word):
 
     assert [hint.hint for hint in hints] == ["line_of_totals", "not_numbers"]
     assert f"a line of 'id' has '{word}'" in hints[0].description
+
+
+LINES = {"name": [f"p{line}" for line in range(20)], "a": [3, 7, 12, 40, 5] * 4, "b": [0.5, 1.25, -3.5, 8.0, 2.75] * 4}
+
+
+def with_line(label, a, b):
+    """The lines as a data set, and below them one more."""
+    return pd.DataFrame({"name": [*LINES["name"], label], "a": [*LINES["a"], a], "b": [*LINES["b"], b]})
+
+
+def hints_of_totals(frame):
+    hints = run_baseline(frame, DataQualityMonitor(), engine="local").hints
+    return [hint for hint in hints if hint.hint == "line_of_totals"]
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        pytest.param("Total", "a line of 'name' has 'Total', and has", id="a word of ours"),
+        pytest.param(" Summe: ", "a line of 'name' has ' Summe: ', and has", id="with blanks"),
+        pytest.param(None, "a line of 'name' is blank, and has", id="blank"),
+        pytest.param("Kontrolle", "a line has the sum", id="another word"),
+    ],
+)
+def test_a_line_of_totals_below_a_column_of_texts_is_named(label, words):
+    [hint] = hints_of_totals(with_line(label, 268, 36.0))
+
+    assert hint.features == ("a", "b")
+    assert hint.description.startswith(words)
+    assert "Kontrolle" not in hint.description
+
+
+@pytest.mark.parametrize("label", ["Total", None, "Kontrolle"])
+def test_a_line_that_is_no_sum_has_no_totals(label):
+    assert hints_of_totals(with_line(label, 41, 9.0)) == []
+
+
+def test_flags_that_are_twice_true_are_no_line_of_totals():
+    flags = pd.DataFrame(0, index=range(40), columns=[f"flag_{number}" for number in range(30)])
+    # A sum of two ones, of which each is half
+    for number, column in enumerate(flags):
+        flags.loc[[number, number + 9], column] = 1
+
+    assert hints_of_totals(flags) == []
 
 
 def test_texts_among_numbers_are_counted_and_not_shown():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from spark_model_monitor import run_baseline
 from spark_model_monitor.data.reading.data import read_data
-from spark_model_monitor.errors import BadInput, MissingDependency
+from spark_model_monitor.errors import BadInput, MissingDependency, NeedsSpark
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
 # Columns of 60 rows, as pandas writes them on one day or another
@@ -124,3 +125,52 @@ def test_a_path_names_its_own_extra(monkeypatch, path, dataset_format, sentence)
 
     with pytest.raises((BadInput, MissingDependency), match=sentence):
         read_data(path, dataset_format)
+
+
+@pytest.mark.parametrize(
+    ("second", "difference"),
+    [
+        pytest.param({"x": NUMBERS, "z": TEXTS}, "it lacks 'y' and it has 'z'", id="another one"),
+        pytest.param({"x": NUMBERS}, "it lacks 'y'", id="one less"),
+        pytest.param({"y": TEXTS, "x": NUMBERS}, "the same ones in another order", id="another order"),
+    ],
+)
+def test_files_of_other_columns_are_named_with_the_columns(tmp_path, second, difference):
+    write_file(tmp_path, "0.parquet", x=NUMBERS, y=TEXTS)
+    write_file(tmp_path, "1.parquet", **second)
+
+    sentence = rf"1\.parquet: a table of other columns than .*0\.parquet \({difference}\)"
+    with pytest.raises(NeedsSpark, match=sentence):
+        run_local(tmp_path)
+
+
+FRAME = pd.DataFrame({"x": range(60), "y": ["a", "b"] * 30})
+WITH_GAP = FRAME[FRAME.x != 7]
+BY_NAME = FRAME.set_index("y")
+BY_TEXTS = FRAME[["x"]].set_index(FRAME.y.to_numpy())
+LEVELS = [FRAME.y, FRAME.x + 1]
+TWO_LEVELS = FRAME.set_index(LEVELS).rename_axis([None, None])
+
+
+@pytest.mark.parametrize(
+    ("frame", "names"),
+    [
+        pytest.param(FRAME, ["x", "y"], id="an index that counts"),
+        pytest.param(WITH_GAP, ["x", "y"], id="rows were left out"),
+        pytest.param(BY_NAME, ["x", "y"], id="an index with a name is a column"),
+        pytest.param(TWO_LEVELS, ["x", "y"], id="two levels"),
+        pytest.param(BY_TEXTS, ["x"], id="texts without a name"),
+    ],
+)
+def test_the_index_of_pandas_without_a_name_is_left_out(tmp_path, caplog, frame, names):
+    path = tmp_path / "data.parquet"
+    frame.to_parquet(path)
+
+    run = run_local(tmp_path)
+
+    assert [feature.name for feature in run.statistics.features] == names
+    schema = pq.read_schema(path)
+    is_written = "__index_level_0__" in schema.names
+    messages = [record.getMessage() for record in caplog.records]
+    warnings = [message for message in messages if "__index_level_0__" in message]
+    assert len(warnings) == int(is_written)

@@ -9,6 +9,7 @@ import pytest
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 
 from .outcomes_made import SCORED, outcomes_of
 
@@ -28,7 +29,13 @@ def area(plan, labels, predictions, scores, *, as_service=False):
     return monitor.metrics(outcomes_of(plan, labels, predictions, scores)).metrics["auc"].value
 
 
-@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.7])
+def judge_baseline(plan, labels, predictions, scores, **choices):
+    state = outcomes_of(plan, labels, predictions, scores)
+    monitor = ModelQualityMonitor(plan, **choices)
+    return monitor.judge(Sample(state, monitor.metrics(state)), None)
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.7, 0.9])
 @pytest.mark.parametrize(
     ("classes", "positive_label"),
     [pytest.param(("1", "2"), None, id="1 is positive by default"), pytest.param(("no", "yes"), "no", id="words")],
@@ -66,3 +73,37 @@ def test_predictions_that_have_nothing_to_do_with_the_scores_are_measured(rows):
     for _ in range(20):
         labels, predictions = random.integers(0, 2, (2, rows)).astype(str)
         assert 0 <= area(SCORED, labels, predictions, random.random(rows)) <= 1
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.05, 0.5, 0.9, 0.95, 0.97])
+def test_the_score_of_the_other_class_is_refused_at_any_operating_threshold(threshold):
+    labels, predictions, scores = score_rows(("0", "1"), rows=4000, threshold=threshold)
+    assert 0 < predictions.count("1") < 4000
+
+    with pytest.raises(BadInput, match="--positive-label"):
+        judge_baseline(SCORED, labels, predictions, 1 - scores)
+    judge_baseline(SCORED, labels, predictions, scores)
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.05, 0.5, 0.9, 0.95, 0.97])
+@pytest.mark.parametrize("strength", [-2.0, 0.0, 0.3], ids=["a wrong model", "no model", "a weak model"])
+def test_at_any_operating_threshold_a_bad_model_is_measured(strength, threshold):
+    assert 0 <= area(SCORED, *score_rows(("0", "1"), 4000, threshold, strength)) <= 1
+
+
+@pytest.mark.parametrize("plan", [SCORED, replace(SCORED, with_predictions=False)], ids=["nothing predicted", "scores"])
+def test_where_predictions_say_nothing_a_baseline_whose_labels_contradict_the_score_is_refused(plan):
+    labels, _, scores = score_rows(("0", "1"), rows=400)
+    predictions = ["0"] * 400
+
+    with pytest.raises(BadInput, match=r"area under the curve is 0\.[01].*--positive-label"):
+        judge_baseline(plan, labels, predictions, 1 - scores)
+    judge_baseline(plan, labels, predictions, scores)
+    judge_baseline(plan, labels, predictions, 1 - scores, as_service=True)
+
+
+@pytest.mark.parametrize("strength", [0.0, -0.3], ids=["no model", "a weak and wrong model"])
+def test_a_score_that_labels_do_not_clearly_contradict_is_a_baseline(strength):
+    labels, _, scores = score_rows(("0", "1"), rows=400, strength=strength)
+
+    judge_baseline(replace(SCORED, with_predictions=False), labels, ["0"] * 400, scores)

@@ -12,9 +12,9 @@ import pyarrow.feather
 import pytest
 
 from spark_model_monitor import run_baseline
+from spark_model_monitor.data.reading.formats import listed, quoted
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.running.configuration.options import listed, quoted
 
 FRAME = pd.DataFrame({"a": [1.5, 2.5] * 9, "b": [3, 4] * 9})
 
@@ -120,6 +120,83 @@ def test_tables_of_pandas_are_refused_with_the_orient_to_write(tmp_path, orient,
 
     with pytest.raises(BadInput, match=rf'pandas writes it with orient="{orient}"; write to_json.*orient="records"'):
         read(tmp_path, "data.json", content, dataset_format)
+
+
+COLUMNS = FRAME.to_dict("list")
+RECORDS = FRAME.to_dict("records")
+ARRAYS = FRAME.to_numpy().tolist()
+IN_DATA = {"data": RECORDS}
+IN_RECORDS = {"records": RECORDS}
+IN_INSTANCES = {"instances": RECORDS}
+ARRAYS_IN_INSTANCES = {"instances": ARRAYS}
+COLUMNS_IN_DATA = {"data": COLUMNS}
+BELOW_COUNT = {"count": 18, "results": RECORDS}
+ABOVE_NEXT = {"results": RECORDS, "next": None}
+
+
+@pytest.mark.parametrize("dataset_format", [None, "json"])
+@pytest.mark.parametrize("options", [{}, {"indent": 2}])
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        pytest.param(COLUMNS, r'list for each column, .* to_dict\("list"\); .*orient="records"', id="lists"),
+        pytest.param(COLUMNS_IN_DATA, "list for each column", id="lists in a member"),
+        pytest.param(IN_DATA, r"rows in a list, its member 'data'; .*'\.data\[\]'.*jsonl", id="data"),
+        pytest.param(IN_RECORDS, "rows in a list, its member 'records'", id="records"),
+        pytest.param(IN_INSTANCES, "rows in a list, its member 'instances'", id="instances"),
+        pytest.param(ARRAYS_IN_INSTANCES, "its member 'instances'", id="instances of cells"),
+        pytest.param(BELOW_COUNT, "its member 'results'", id="beside other members"),
+        pytest.param(ABOVE_NEXT, "its member 'results'", id="above other members"),
+    ],
+)
+def test_documents_whose_rows_are_within_are_refused_with_what_to_write(
+    tmp_path, document, words, options, dataset_format
+):
+    with pytest.raises(BadInput, match=words):
+        read(tmp_path, "data.json", json.dumps(document, **options), dataset_format)
+
+
+def test_a_document_longer_than_what_is_looked_at_is_refused_alike(tmp_path):
+    # More than the 4 MiB that are looked at
+    row_count = 600_000
+    columns = {"a": [1.25] * row_count, "b": ["x"] * row_count}
+    records = [{"a": 1.25, "b": "x"}] * row_count
+
+    text_of_columns = json.dumps(columns)
+    text_of_records = json.dumps({"data": records})
+
+    with pytest.raises(BadInput, match="list for each column"):
+        read(tmp_path, "data.json", text_of_columns)
+    with pytest.raises(BadInput, match="its member 'data'"):
+        read(tmp_path, "data.json", text_of_records)
+
+
+def test_lines_of_requests_are_refused_with_what_to_write(tmp_path):
+    # Requests as clients log them
+    request = json.dumps(IN_INSTANCES)
+    lines = "\n".join([request] * 3)
+
+    with pytest.raises(BadInput, match="each line has its rows in a list, its member 'instances'"):
+        read(tmp_path, "data.jsonl", lines)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param({"id": 1, "vector": [0.5, 1.5]}, id="a vector"),
+        pytest.param({"u": [0.5, 1.5], "v": [2, 3]}, id="vectors alone"),
+        pytest.param({"u": [0.5, 1.5], "v": [2, 3, 4]}, id="vectors of other lengths"),
+        pytest.param({"id": 1, "items": [{"price": 2}]}, id="a list of objects"),
+    ],
+)
+def test_lines_with_lists_are_rows(tmp_path, record):
+    # Three rows alike
+    line = json.dumps(record)
+    content = "\n".join([line] * 3)
+    run = read(tmp_path, "data.jsonl", content)
+    ledger = run.ledger
+
+    assert ledger.kept == 3
 
 
 def test_records_of_pandas_are_read(tmp_path):

@@ -43,6 +43,7 @@ def test_a_file_is_no_output_path(tmp_path):
     message = run_job(tmp_path, "--dataset-source", str(data), "--output-path", str(data))
 
     assert f"{data} is a file; name a folder as the output path" in message
+    assert "_lease" not in message
 
 
 @pytest.mark.parametrize("ending", ["ipynb", "xlsx", "md"])

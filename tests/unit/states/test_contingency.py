@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.contingency import (
     CellKind,
     ColumnMetadata,
@@ -82,3 +85,28 @@ def test_tables_of_another_number_are_not_lost_where_they_are_added():
 
     with pytest.raises(ValueError, match="argument 2"):
         Contingency((table, table), plan="p") + Contingency((table,), plan="p")
+
+
+def test_counts_of_a_column_whose_kind_one_plan_leaves_open_add_up():
+    open_plan = ContingencyPlan((ValuedColumn("sex", (1,)),), ValuedColumn("hired", (1,)))
+    stated_plan = replace(open_plan, facets=(ValuedColumn("sex", (1,), ValueKind.CATEGORICAL),))
+    facts = (ColumnMetadata({CellKind.INTEGRAL: 1}), ColumnMetadata({CellKind.INTEGRAL: 1}))
+    of_open, of_stated = (
+        Contingency(({(2, 2, None, None): 1},), facts, plan.text) for plan in (open_plan, stated_plan)
+    )
+
+    assert of_open + of_stated == of_stated + of_open
+    assert (of_open + of_stated).plan == stated_plan.text
+    assert ((of_open + of_open) + of_stated) == (of_open + (of_open + of_stated))
+
+
+def test_counts_of_two_stated_kinds_do_not_add_up():
+    plans = [
+        ContingencyPlan((ValuedColumn("sex", (1,), kind),), ValuedColumn("hired", (1,)))
+        for kind in (ValueKind.CATEGORICAL, ValueKind.CONTINUOUS)
+    ]
+    facts = (ColumnMetadata({CellKind.INTEGRAL: 1}), ColumnMetadata({CellKind.INTEGRAL: 1}))
+    categories, thresholds = (Contingency(({(2, 2, None, None): 1},), facts, plan.text) for plan in plans)
+
+    with pytest.raises(BadState, match="the plan is"):
+        categories + thresholds

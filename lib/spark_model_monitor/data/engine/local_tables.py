@@ -41,7 +41,8 @@ def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] =
         if other_schema.equals(schema):
             continue
         if other_schema.names != schema.names:
-            raise NeedsSpark(f"{file.path}: a table of other columns than {first.path}")
+            difference = _name_difference(schema.names, other_schema.names)
+            raise NeedsSpark(f"{file.path}: a table of other columns than {first.path} ({difference})")
         for index, other_type in enumerate(_read_types(other_schema, file, left_out_indices)):
             data_type = common_type(types[index], other_type)
             if data_type is None:
@@ -55,6 +56,21 @@ def table_of_files(files: Sequence[File], reader: str, left_out: Sequence[str] =
         if pa.types.is_null(data_type) and index not in left_out_indices:
             types[index] = type_of_spark(data_type, names[index])
     return names, pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
+
+
+MOST_NAMES = 5  # in a sentence about columns
+
+
+def _name_difference(first_names: Sequence[str], names: Sequence[str]) -> str:
+    """What a file's columns have more and less than those of the first file, or that their order is another."""
+    lacking = [repr(name) for name in first_names if name not in names]
+    additional = [repr(name) for name in names if name not in first_names]
+    differences = []
+    if lacking:
+        differences.append("it lacks " + ", ".join(lacking[:MOST_NAMES]))
+    if additional:
+        differences.append("it has " + ", ".join(additional[:MOST_NAMES]))
+    return " and ".join(differences) or "the same ones in another order"
 
 
 def _read_types(schema: pa.Schema, file: File, left_out_indices: Collection[int]) -> list[pa.DataType]:

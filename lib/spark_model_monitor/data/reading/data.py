@@ -226,6 +226,23 @@ def read_data(
     )
 
 
+def read_again(
+    path: Paths, read_by: Mapping[str, str], names: Sequence[str] | None, spark: SparkSession | None
+) -> Dataset:
+    """The rows of files as a run has read them, without the columns that it left out. read_by: as in its run.json.
+
+    Raises BadInput if they can't be read so.
+    """
+    options = ReadOptions.recorded(read_by, None if names is None else tuple(names))
+    dataset_format = read_by.get("dataset_format")
+    data_format = None if dataset_format is None else format_named(dataset_format)
+    files = _path_of(path)
+    dataset = _read_files(engine_for("auto", spark, files, data_format, window=None), files, data_format, options)
+    if names is None or not set(names) < set(dataset.names):
+        return dataset
+    return dataset.of_features([name for name in dataset.names if name in names])
+
+
 def _path_of(data: Any) -> Places:
     return tuple(map(os.fspath, data)) if isinstance(data, (list, tuple)) else os.fspath(data)
 

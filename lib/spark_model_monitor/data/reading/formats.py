@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from spark_model_monitor.data.records import ENDPOINT_INDEXES, INDEX_NAMES, OUTPUT_INDEXES
-from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.errors import BadConfiguration, BadInput
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.ledger import Version
@@ -220,8 +220,45 @@ class ReadOptions:
     left_out: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ()
 
+    @classmethod
+    def recorded(cls, read_by: Mapping[str, str], names: tuple[str, ...] | None) -> ReadOptions:
+        """The options of a run by what its run.json records. names: of the columns, except those that it left out.
+
+        Raises BadInput for an option that rows can't be read again with.
+        """
+        unknown = sorted(read_by.keys() - {"dataset_format", *_RECORDED})
+        if unknown:
+            raise BadInput(f"the rows were read with {unknown[0]}, with which they are not read again")
+        left_out = listed(read_by.get("exclude_features_attribute", ""))
+        return cls(
+            names=None if left_out else names,
+            flatten_json=read_by.get("flatten_json") == "true",
+            left_out=left_out,
+            missing_values=listed(read_by.get("missing_values", "")),
+        )
+
 
 DEFAULT_OPTIONS = ReadOptions()
+
+_RECORDED = ("accept_exponents", "exclude_features_attribute", "flatten_json", "missing_values")
+"""Options in run.json with which rows are read again; exponents are no matter of reading."""
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The words between commas; a name with a comma is in double quotes, as in `"amount, EUR",age`."""
+    if '"' not in text:
+        return tuple(word.strip() for word in text.split(",") if word.strip())
+    words = (word.strip() for word in _BETWEEN_COMMAS.findall(text))
+    return tuple(_QUOTED_NAME.sub(r"\1", word) for word in words if word)
+
+
+def quoted(name: str) -> str:
+    """A name as `listed` reads it."""
+    return f'"{name}"' if "," in name else name
+
+
+_BETWEEN_COMMAS = re.compile(r'(?:"[^"]*"|[^,"]|")+')
+_QUOTED_NAME = re.compile(r'^"([^"]*)"(?=$|\s*=)')
 
 
 def parse_dataset_format(text: str) -> DatasetFormat:

@@ -8,6 +8,8 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from itertools import chain, islice, pairwise
@@ -483,13 +485,98 @@ ORIENTS_OF_PANDAS = (
 def require_records(file: StoredFile, head: bytes) -> None:
     """Raises BadInput for a document in which pandas wrote a table in another way than a record for each row."""
     text = head.decode("utf-8", "replace")
-    records = (line for line in _lines(text) if line.startswith("{"))
-    if len([*islice(records, 2)]) > 1:  # one on each line
+    records = [*islice((line for line in _lines(text) if line.startswith("{")), 2)]
+    if len(records) > 1:  # one on each line
+        members = [*_members(records[0])]
+        if len(members) == 1 and members[0].holds_rows:
+            raise BadInput(_sentence_on_rows_within(file, members[0], "each line"))
         return
+    members = [*_members(text)]
+    if len(members) == 1 and members[0].is_object:
+        members = [*_members(text[members[0].start :])]
+    if _is_list_for_each_column(members):
+        raise BadInput(
+            f'{file.path}: has a list for each column, as pandas gives it by to_dict("list"); write a record for each row, by '
+            'to_json(…, orient="records", lines=True), and --dataset-format jsonl'
+        )
+    within = next(
+        (member for member in members if member.holds_records or (len(members) == 1 and member.holds_rows)), None
+    )
     for orient, beginning in ORIENTS_OF_PANDAS:
         if beginning.match(text):
             instead = 'to_json(…, orient="records", lines=True), and --dataset-format jsonl'
             raise BadInput(f'{file.path}: is a table as pandas writes it with orient="{orient}"; write {instead}')
+    if within is not None:
+        raise BadInput(_sentence_on_rows_within(file, within, "the document"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member of a JSON object. start: where its value begins. first: the first element of an array; None of another value,
+    and of an empty array. size: number of elements; None if the text ends before.
+    """
+
+    name: str
+    start: int
+    is_array: bool
+    is_object: bool
+    first: Any = None
+    size: int | None = 0
+
+    @property
+    def holds_records(self) -> bool:
+        """Whether it is an array of objects, and not of one alone."""
+        return self.is_array and isinstance(self.first, dict) and self.size != 1
+
+    @property
+    def holds_rows(self) -> bool:
+        """Whether it is an array of objects, or one of arrays by a name that requests give to rows."""
+        is_named = self.name in ("instances", "inputs", "data", "records", "rows", "dataframe_records")
+        return self.is_array and (isinstance(self.first, dict) or (is_named and isinstance(self.first, list)))
+
+
+def _members(text: str) -> Iterator[_Member]:
+    """The members of the object with which a text begins, as far as the text goes."""
+    decoder = json.JSONDecoder()
+    position = _after_blanks(text, 0)
+    while text[position : position + 1] in ("{", ","):
+        try:
+            name, position = decoder.raw_decode(text, _after_blanks(text, position + 1))
+        except (ValueError, RecursionError):
+            return
+        start = _after_blanks(text, _after_blanks(text, position) + 1)  # behind the colon
+        member = _Member(str(name), start, text[start : start + 1] == "[", text[start : start + 1] == "{")
+        if member.is_array:
+            with suppress(ValueError, RecursionError):
+                first, _ = decoder.raw_decode(text, _after_blanks(text, start + 1))
+                member = replace(member, first=first)
+        try:
+            value, position = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            yield replace(member, size=None)
+            return
+        yield replace(member, size=len(value) if member.is_array else 0)
+        position = _after_blanks(text, position)
+
+
+def _after_blanks(text: str, position: int) -> int:
+    while text[position : position + 1].isspace():
+        position += 1
+    return position
+
+
+def _is_list_for_each_column(members: Sequence[_Member]) -> bool:
+    """Whether all members are equally long lists of cells, more than one."""
+    sizes = {member.size for member in members if member.size is not None}
+    are_lists = all(member.is_array and not isinstance(member.first, (dict, list)) for member in members)
+    return bool(members) and are_lists and len(sizes) <= 1 and max(sizes, default=2) > 1
+
+
+def _sentence_on_rows_within(file: StoredFile, member: _Member, unit: str) -> str:
+    return (
+        f"{file.path}: {unit} has its rows in a list, its member {member.name!r}; write the rows alone, one on each line (jq -c "
+        f"'.{member.name}[]'), and --dataset-format jsonl"
+    )
 
 
 def _word_of_json(line: str, by_name: str) -> str:

@@ -6,6 +6,7 @@ The window of a table selects rows by its time column.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script
 
 log = logging.getLogger(__name__)
+
+INDEX_OF_PANDAS = re.compile(r"__index_level_\d+__")
+"""The column in which pandas writes an index without a name, unless it just counts; its metadata lists it as one."""
 
 READ_BY_COLUMNS = frozenset({"parquet", "orc"})  # Spark's readers of column-oriented files
 
@@ -182,7 +186,14 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, o
     if not names:
         raise BadInput(f"{listing.files[0].path}: has no columns; write a file that has some")
     by_columns = dataset_format.reader.lower() in READ_BY_COLUMNS and not options.as_service
-    return Dataset(table, names, by_columns=by_columns)
+    dataset = Dataset(table, names, by_columns=by_columns)
+    if options.as_service:
+        return dataset
+    row_numbers = [name for name in names if INDEX_OF_PANDAS.fullmatch(name)]
+    if not row_numbers or len(row_numbers) == len(names):
+        return dataset
+    log.warning("left out %s: pandas' index without a name, by which it numbers rows", ", ".join(row_numbers))
+    return dataset.of_features([name for name in names if name not in row_numbers])
 
 
 def _read_with_script(
@@ -209,7 +220,8 @@ def within(dataset: Dataset, column: str, window: Window) -> Dataset:
         raise BadConfiguration(f"time_column: {column!r} is no column; they are {', '.join(dataset.names[:20])}")
     if dataset.refusable:
         raise BadConfiguration(
-            f"time_column: {column!r} is text, as all of CSV and JSON Lines; a window needs Parquet, ORC or a table"
+            f"time_column: {column!r} is text, as all of CSV and JSON Lines, and takes no rows of a window; leave out the window "
+            "(--start-time and --end-time, or --scheduled-time) to read all rows, or write Parquet, ORC or a table"
         )
     return replace(dataset, rows=dataset.engine.way(rows_between)(dataset, column, window))
 

@@ -35,6 +35,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Contingency,
     ContingencyPlan,
     Key,
+    ValueKind,
     places_of,
 )
 from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
@@ -255,6 +256,17 @@ def chosen_of(state: Contingency, plan: ContingencyPlan) -> Chosen:
         of_prediction: ColumnMetadata = facts[len(plan.facets) + 1]
         predicted = positives_of(plan.prediction, of_prediction, _keys(state.tables[0], PREDICTION))
     return Chosen(positives, predicted, groups)
+
+
+def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
+    """How facets, label and prediction were treated, by column."""
+    plan = ContingencyPlan.from_text(state.plan)
+    chosen = chosen_of(state, plan)
+    kinds = {facet.name: choices[0].kind for facet, choices in zip(plan.facets, chosen.groups, strict=True) if choices}
+    kinds[plan.label.name] = chosen.positives.kind
+    if plan.prediction is not None and chosen.predicted is not None:
+        kinds[plan.prediction.name] = chosen.predicted.kind
+    return kinds
 
 
 def _keys(table: Mapping[Cell, int], place: int) -> set[Key]:

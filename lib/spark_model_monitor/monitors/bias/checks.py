@@ -26,7 +26,10 @@ IN_GROUPS = "; about {rows:.0f} rows of this window count as one"
 MUCH_FARTHER = "it is much farther from 0 than in the baseline, which may be chance"
 TOO_WIDE = "its interval reaches farther than {size:g} to either side"
 LONGER_WINDOWS = "take longer windows, with more rows of each group"
-CHECK_VALUES = "check whether the facet's values were renamed, and write them as the data has them"
+CHECK_VALUES = (
+    "check whether the values of the facet or the label were renamed, and write them as the data has them; "
+    "if the baseline lacks them, make it again"
+)
 MAY_BE_CHANCE = "it is farther from 0 than in the baseline by no more than chance allows"
 
 UNBOUNDED = frozenset({"DI", "DCA", "TE"})
@@ -45,10 +48,10 @@ def drift(metric: MetricComparison) -> Finding | None:
     baseline's value that a person edited decides alone.
     Source: B5.2, B5.3; G23.
     """
-    if metric.baseline is None:
+    if metric.baseline is None and metric.reason_empty is None:
         return Finding.not_judged(None, UNDEFINED if metric.in_baseline else NO_GROUP)
     value, unjudged = metric.current.value, _unjudged(metric, metric.baseline)
-    if unjudged is not None or value is None:
+    if unjudged is not None or value is None or metric.baseline is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
     p = metric.chance if metric.allows_for_chance else None
@@ -107,12 +110,11 @@ def _unjudged(metric: MetricComparison, threshold: float | None) -> Finding | No
     """The verdict on a metric without a value, or from too few rows; None if it can be judged."""
     is_undefined = metric.current.value is None
     reason_empty = metric.reason_empty
-    if is_undefined and reason_empty is not None:
-        # The group itself is gone, which no longer window mends
+    if reason_empty is not None and (is_undefined or metric.baseline is None or metric.is_label_unknown):
+        # The group or the label itself is gone, which no longer window mends
         unjudged = Finding.not_judged(threshold, reason_empty)
-        if metric.baseline is None:
-            return unjudged
-        return unjudged.unsure(reason_empty, CHECK_VALUES)
+        is_compared = metric.baseline is not None or metric.tolerances.with_intervals
+        return unjudged.unsure(reason_empty, CHECK_VALUES) if is_compared else unjudged
     if is_undefined:
         unjudged = Finding.not_judged(threshold, metric.current.error)
         is_defined_before = metric.tolerances.with_intervals and metric.baseline is not None

@@ -159,7 +159,8 @@ def groups_of(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]
 
 def _of_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     as_text = value_type(facts) in (ValueType.TEXT, ValueType.OTHER)
-    wanted = Standing.SAME_TEXT if as_text else Standing.SAME_NUMBER
+    # `01` is a code that stands among the integers of a CSV file by its text alone
+    wanted = Standing.SAME_TEXT if as_text else Standing.SAME_NUMBER | Standing.SAME_TEXT
     shown = texts_of(column.values)
     return Choice(shown, shown, _with(wanted, keys), ValueKind.CATEGORICAL)
 
@@ -208,6 +209,8 @@ def _one_versus_rest(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choi
 def _canonical(text: str, kind: ValueType) -> str:
     if kind is ValueType.INTEGER:
         return str(int(text))
+    if kind is ValueType.FLOATING:
+        return str(float(text))
     return str(text.lower() == "true") if kind is ValueType.BOOLEAN else text
 
 

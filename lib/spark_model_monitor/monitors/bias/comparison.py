@@ -11,7 +11,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.clarify import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
 from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
-from spark_model_monitor.monitors.bias.choices import Choice
+from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN, Choice
 from spark_model_monitor.monitors.bias.intervals import (
     LEAST,
     LEVEL,
@@ -28,7 +28,7 @@ from spark_model_monitor.monitors.bias.intervals import (
 )
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.drift.special_functions import student_above, student_quantile
-from spark_model_monitor.statistics.states.contingency import ValueKind, number_of
+from spark_model_monitor.statistics.states.contingency import ValueKind, normalize_code, number_of
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
@@ -42,7 +42,7 @@ class BiasBaseline(StoredBaseline):
     """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
     baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
     likeness: by facet and metric, how many rows of the window count as one, estimated from neighbours. source: opens its
-    rows again; None if unknown.
+    rows again; None if unknown. kinds: how its columns were treated, by name; empty if its counts are unavailable.
     """
 
     constraints: BiasReport
@@ -51,6 +51,7 @@ class BiasBaseline(StoredBaseline):
     group_column: str | None = None
     likeness: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
+    kinds: Mapping[str, ValueKind] = field(default_factory=dict)
 
     def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
         return replace(self, source=source)
@@ -110,7 +111,7 @@ def _same(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | No
     for group in groups:
         if group.value_or_threshold in (choice.shown, choice.configured):
             return group
-    threshold = number_of(choice.configured) if choice.kind is ValueKind.CONTINUOUS else None
+    threshold = number_of(normalize_code(choice.configured)) if choice.kind is ValueKind.CONTINUOUS else None
     for group in groups:
         if threshold is not None and threshold in map(number_of, _interval_ends(group.value_or_threshold)):
             return group
@@ -181,7 +182,8 @@ class MetricComparison:
     how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
     flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
     all rows. likeness: how many rows of the window count as one. groups: of the smaller side, of window or baseline.
-    reason_empty: why the window has no row of the group; None if it has one.
+    reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
+    is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
     """
 
     stage: str
@@ -202,6 +204,7 @@ class MetricComparison:
     groups: float = math.inf
     is_requested: bool = False
     reason_empty: str | None = None
+    is_label_unknown: bool = False
 
     @property
     def allows_for_chance(self) -> bool:
@@ -266,6 +269,59 @@ class MetricComparison:
         return int(max(min(min(self.rows) / self.likeness, self.groups) - 1, 1))
 
 
+RARELY = 0.001
+"""The probability up to which a window has no row of a group, or no positive label, not by chance."""
+
+WITHOUT_LABELS = frozenset({"CI"})
+"""Metrics that don't depend on labels."""
+
+
+def find_reason_empty(choice: Choice, past: MetricsOfRows | None) -> str | None:
+    """Why there is no group to compare; None if the window and the baseline have rows of it, as far as is known."""
+    if choice.reason_empty is not None:
+        return choice.reason_empty
+    if not isinstance(past, GroupAnalysis):
+        return None
+    if past.choice.error is not None:
+        return f"the baseline lacks this group: {past.choice.error}"
+    if not past.choice.keys and choice.kind is ValueKind.CONTINUOUS:
+        return f"no number of the baseline is above the configured threshold {choice.configured}"
+    if not past.choice.keys and choice.configured != MISSING_SHOWN:
+        return f"no row of the baseline has the configured value {choice.configured!r}"
+    return None
+
+
+def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) -> str | None:
+    """Why no label is positive, in the baseline or in a window of which chance doesn't explain it."""
+    if past is None:
+        return None
+    rows = float(past.counts.all.rows)
+    positives = float(past.counts.all.positives)
+    configured = analysis.positives.configured
+    if rows and not positives:
+        return f"no label of the baseline is positive, by the configured value {configured!r}"
+    chance = (1 - positives / rows) ** analysis.rows if rows else 1.0
+    if not analysis.positives.keys and chance <= RARELY:
+        return f"no label of the window is positive, by the configured value {configured!r}"
+    return None
+
+
+def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnalysis:
+    """The analysis, in which a group by value has the baseline's spelling of its code: `1` for `1.0`."""
+    window_groups = {(group.facet, group.choice.configured) for group in analysis.groups}
+    spellings: dict[tuple[str, str], str] = {}
+    for group in baseline.groups:
+        if group.choice.keys and (group.facet, group.choice.configured) not in window_groups:
+            spellings[group.facet, normalize_code(group.choice.configured)] = group.choice.configured
+    groups = []
+    for group in analysis.groups:
+        spelling = spellings.pop((group.facet, normalize_code(group.choice.configured)), None)
+        if spelling is not None:
+            group = replace(group, choice=replace(group.choice, configured=spelling, shown=spelling))
+        groups.append(group)
+    return replace(analysis, groups=tuple(groups))
+
+
 _Place = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
 
 
@@ -295,7 +351,9 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
             of_baseline = spreads_of(past.counts, likeness_of(past.counts, _defined(past), neighbours))
         rows = int(of.counts.d.rows), int(of.counts.a.rows)
         choice = choices[facet, configured]
-        reason_empty = choice.reason_empty
+        all_rows_past = before.get((facet, configured, None))
+        reason_empty = find_reason_empty(choice, all_rows_past)
+        reason_no_positive = find_reason_no_positive(analysis, all_rows_past)
         groups = min(fewest_groups(side.counts) for side in (of, past) if side is not None)
         for stage in STAGES:
             part = getattr(known.constraints, f"{stage}_bias_metrics")
@@ -318,7 +376,8 @@ def comparisons_of(analysis: BiasAnalysis, known: BiasBaseline, tolerances: Tole
                     segment=segment,
                     likeness=likeness.get(metric.name, 1.0),
                     groups=min(groups, min(rows) / max((neighbours or {}).values(), default=1.0)),
-                    reason_empty=reason_empty,
+                    reason_empty=reason_empty or (reason_no_positive if metric.name not in WITHOUT_LABELS else None),
+                    is_label_unknown=reason_no_positive is not None and metric.name not in WITHOUT_LABELS,
                 )
                 for metric in getattr(of, stage) or ()
             ]

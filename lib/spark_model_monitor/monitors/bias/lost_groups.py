@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spark_model_monitor.monitors.bias.analysis import BiasAnalysis, GroupAnalysis
-from spark_model_monitor.monitors.bias.comparison import STAGES, BiasBaseline, MetricComparison, Tolerances
+from spark_model_monitor.monitors.bias.comparison import RARELY, STAGES, BiasBaseline, MetricComparison, Tolerances
 from spark_model_monitor.monitors.bias.intervals import RATIOS
-
-RARELY = 0.001
-"""The probability up to which a group of the baseline is not missing by chance."""
 
 LOST = "no row has the value of this group any more"
 

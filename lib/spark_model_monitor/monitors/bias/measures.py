@@ -144,6 +144,8 @@ class BiasMeasures:
         The column that groups rows that belong together, such as the user's id: such rows count for less than independent rows.
     with_runs : bool, default False
         Whether to compare some first rows with their neighbours, which may belong together.
+    baseline_kinds : mapping of str to ValueKind
+        How the baseline treated columns. A window treats them alike, even if its integers have become floats.
 
     Examples
     --------
@@ -170,6 +172,7 @@ class BiasMeasures:
     segments: tuple[str, ...] = ()
     group_column: str | None = None
     with_runs: bool = False
+    baseline_kinds: Mapping[str, ValueKind] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: AnalysisConfig, model: Any = None) -> BiasMeasures:

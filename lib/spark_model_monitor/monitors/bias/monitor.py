@@ -42,6 +42,7 @@ from spark_model_monitor.monitors.bias.analysis import (
     LabelTable,
     analysis_of,
     chosen_of,
+    kinds_of_columns,
     rows_in_segments,
 )
 from spark_model_monitor.monitors.bias.checks import CHECKS, drift
@@ -51,6 +52,7 @@ from spark_model_monitor.monitors.bias.comparison import (
     BiasBaseline,
     MetricComparison,
     Tolerances,
+    adopt_spellings,
     comparisons_of,
     segment_label,
 )
@@ -201,8 +203,9 @@ class BiasJudgement(Judgement[BiasBaseline]):
         the drift of each metric in each segment."""
         if self.baseline is None:
             return ()
-        compared = list(comparisons_of(self.sample.metrics, self.baseline, self.monitor.tolerances))
-        compared.extend(compare_lost_groups(self.sample.metrics, self.baseline, self.monitor.tolerances))
+        analysis = adopt_spellings(self.sample.metrics, self.baseline)
+        compared = list(comparisons_of(analysis, self.baseline, self.monitor.tolerances))
+        compared.extend(compare_lost_groups(analysis, self.baseline, self.monitor.tolerances))
         found = [
             (check.name, metric, finding)
             for metric in compared
@@ -307,7 +310,13 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline]):
         configured = {each.config_name or each.name_or_index for each in asked.config.segment_config or ()}
         cuts = (cut for cut in rows_in_segments(known.groups) if cut not in configured and fits(cut, dataset.names))
         by_neighbours = self.tolerances.with_intervals and known.group_column is None
-        return replace(asked, segments=tuple(cuts), group_column=known.group_column, with_runs=by_neighbours)
+        return replace(
+            asked,
+            segments=tuple(cuts),
+            group_column=known.group_column,
+            with_runs=by_neighbours,
+            baseline_kinds=known.kinds,
+        )
 
     def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.bias.scan import scanned
@@ -340,10 +349,13 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline]):
     ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
-        if state is None or not self.tolerances.with_intervals:
+        if state is None:
             return BiasBaseline(constraints, copy=copy)
+        kinds = kinds_of_columns(state)
+        if not self.tolerances.with_intervals:
+            return BiasBaseline(constraints, copy=copy, kinds=kinds)
         group_column = ContingencyPlan.from_text(state.plan).group_column
-        return BiasBaseline(constraints, self.metrics(state).groups, copy, group_column)
+        return BiasBaseline(constraints, self.metrics(state).groups, copy, group_column, kinds=kinds)
 
     def judge(self, sample: Sample[Contingency, BiasAnalysis], baseline: BiasBaseline | None) -> BiasJudgement:
         if baseline is not None:

@@ -14,7 +14,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.data.profiling.contingency import CountTask, count_distinct, count_rows, first_runs
+from spark_model_monitor.data.profiling.contingency import (
+    CountTask,
+    count_distinct,
+    count_rows,
+    first_runs,
+    strays_of,
+)
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcomes import PREDICTION_COLUMN
 from spark_model_monitor.data.records.refusals import Refusal
@@ -28,7 +34,7 @@ from spark_model_monitor.monitors.bias.analysis import (
     chosen_of,
     tests_flips,
 )
-from spark_model_monitor.monitors.bias.choices import Choice, hangs_on_distinct_values
+from spark_model_monitor.monitors.bias.choices import Choice, hangs_on_distinct_values, taken_as
 from spark_model_monitor.monitors.bias.comparison import BiasBaseline
 from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys, SensitiveGroup, flip_test
 from spark_model_monitor.monitors.bias.measures import BiasMeasures, plan_of
@@ -42,6 +48,7 @@ from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
     Cell,
+    ColumnMetadata,
     Contingency,
     ContingencyPlan,
     ValuedColumn,
@@ -64,6 +71,10 @@ def scanned(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) 
         if measures.model is not None:
             dataset, plan = opened.enter_context(_predicted(measures, dataset, plan, measures.model))
         state, rows = scan_contingency(dataset, plan)
+        plan_of_window = with_kinds_of_baseline(plan, state, measures.baseline_kinds)
+        if plan_of_window != plan:
+            plan = plan_of_window
+            state, rows = scan_contingency(dataset, plan)
         counted = _counted(dataset, plan)
         asked = measures.with_runs
         runs = first_runs(counted.table, counted.names, plan, dataset.reason, state) if asked else ()
@@ -124,6 +135,27 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
     return state, rows
 
 
+def with_kinds_of_baseline(
+    plan: ContingencyPlan, state: Contingency, baseline_kinds: Mapping[str, ValueKind]
+) -> ContingencyPlan:
+    """The plan with the baseline's kind of each column that the window's own values would change. A column with a few
+    stray cells keeps its kind without them.
+    """
+
+    def with_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValuedColumn:
+        kind = baseline_kinds.get(column.name)
+        if kind is None or not facts.present or strays_of(column, facts) or taken_as(column, facts) is kind:
+            return column
+        log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
+        return replace(column, taken_as=kind)
+
+    columns = [with_kind(column, facts) for column, facts in zip(plan.valued, state.facts, strict=True)]
+    facets = tuple(columns[: len(plan.facets)])
+    label = columns[len(plan.facets)]
+    prediction = None if plan.prediction is None else columns[-1]
+    return replace(plan, facets=facets, label=label, prediction=prediction)
+
+
 def _counted(dataset: Dataset, plan: ContingencyPlan) -> Dataset:
     return dataset.of_features([name for name in dataset.names if name in plan.columns])
 
@@ -155,9 +187,12 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chose
         reasons: list[str] = []
         if choice.kind is ValueKind.CONTINUOUS:
             if not choice.keys:
-                reasons = [f"no number is above the configured threshold {choice.configured}"]
+                reasons = [
+                    f"no number is above the configured threshold {choice.configured}; if it is a code, write "
+                    f"--column-types {facet.name}=categorical"
+                ]
         elif not choice.keys or len(facet.values) > 1:
-            reasons = [str(value) for value in _unmatched_values(dataset, plan, facet)]
+            reasons = [str(value) for value in _unmatched_values(dataset, plan, facet, is_empty=not choice.keys)]
         for reason in reasons:
             log.warning("facet %r: %s", facet.name, reason)
         if not choice.keys:
@@ -167,8 +202,12 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chose
     return replace(chosen, groups=tuple(groups))
 
 
-def _unmatched_values(dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn) -> tuple[UnmatchedValue, ...]:
-    """The configured values that no row has; empty if the facet has too many values to look at."""
+def _unmatched_values(
+    dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, *, is_empty: bool
+) -> tuple[UnmatchedValue, ...]:
+    """The configured values that no row has; empty if the facet has too many values to look at. is_empty: whether no row
+    has any of them.
+    """
     every_value = replace(facet, values=(), taken_as=ValueKind.CATEGORICAL)
     values_alone = ContingencyPlan((every_value,), plan.label, untyped_texts=plan.untyped_texts)
     columns = _counted(dataset, values_alone)
@@ -177,7 +216,7 @@ def _unmatched_values(dataset: Dataset, plan: ContingencyPlan, facet: ValuedColu
     except BadInput:
         return ()
     texts = {str(cell[FACET]) for cell in counts.tables[0] if cell[FACET] is not None}
-    return tuple(find_unmatched(facet, texts))
+    return tuple(find_unmatched(facet, texts, is_empty=is_empty))
 
 
 def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from spark_model_monitor.statistics.states.contingency import Scalar, ValuedColumn, number_of
+from spark_model_monitor.statistics.states.contingency import Scalar, ValuedColumn, normalize_code
 
 BY_BLANKS = "by blanks alone"
 BY_CASE = "by case alone"
 BY_BOTH = "by case and blanks alone"
+BY_ZEROS = "by leading zeros alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,14 @@ class UnmatchedValue:
         return f"{sentence}; a value of the data differs from it {self.differs}: write the value as the data has it"
 
 
-def find_unmatched(column: ValuedColumn, texts: Iterable[str]) -> Iterator[UnmatchedValue]:
-    """The configured values of a column that are none of `texts`, the distinct values of the data."""
+def find_unmatched(column: ValuedColumn, texts: Iterable[str], *, is_empty: bool = False) -> Iterator[UnmatchedValue]:
+    """The configured values of a column that are none of `texts`, the distinct values of the data. is_empty: whether it is
+    known that no row has any of them.
+    """
     texts = frozenset(texts)
-    numbers = {number_of(text) for text in texts}
-    truths = set(ValuedColumn(column.name, tuple(texts)).truths)
+    codes = {normalize_code(text) for text in texts}
     for value in column.values:
-        number = number_of(value)
-        is_matched = str(value) in texts or (number is not None and number in numbers)
-        is_matched = is_matched or not truths.isdisjoint(ValuedColumn(column.name, (value,)).truths)
-        if not is_matched:
+        if is_empty or normalize_code(value) not in codes:
             yield UnmatchedValue(value, _nearest(str(value), texts))
 
 
@@ -53,4 +52,8 @@ def _nearest(value: str, texts: Iterable[str]) -> str | None:
             differences.add(BY_CASE)
         elif text.strip().casefold() == value.strip().casefold():
             differences.add(BY_BOTH)
-    return next((difference for difference in (BY_BLANKS, BY_CASE, BY_BOTH) if difference in differences), None)
+        elif text.isdigit() and text.lstrip("0") == value.lstrip("0"):
+            differences.add(BY_ZEROS)
+    return next(
+        (difference for difference in (BY_BLANKS, BY_CASE, BY_BOTH, BY_ZEROS) if difference in differences), None
+    )

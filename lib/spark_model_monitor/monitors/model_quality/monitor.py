@@ -53,7 +53,10 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.page import page_of
-from spark_model_monitor.monitors.model_quality.score_direction import require_scores_of_positive_class
+from spark_model_monitor.monitors.model_quality.score_direction import (
+    require_labels_follow_scores,
+    require_scores_of_positive_class,
+)
 from spark_model_monitor.monitors.protocol import Judgement, Monitor, PublishedMetric, Sample, Scanned, violation_count
 from spark_model_monitor.monitors.segments import hints_of_segments
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
@@ -352,6 +355,11 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline]):
     def judge(self, sample: Sample[Outcomes, Measurement], baseline: ModelBaseline | None) -> QualityJudgement:
         if baseline is not None:
             baseline = replace(baseline, groups=self._count_rows_as_one(baseline, sample))
+        elif self.plan.with_scores and not self.as_service:
+            # Compared with a baseline, a reversed score is a violation
+            evidence = evidence_of(sample.state, as_service=False)
+            if isinstance(evidence, BinaryEvidence):
+                require_labels_follow_scores(evidence, has_predictions=self.plan.with_predictions)
         return QualityJudgement(self, sample.without_runs(), baseline)
 
     def _count_rows_as_one(self, baseline: ModelBaseline, sample: Sample[Outcomes, Measurement]) -> float:

@@ -17,33 +17,73 @@ from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence
 from spark_model_monitor.statistics.states.scores import Counts
 
 FEWEST_ROWS = 30  # rows below which predictions fit a threshold by chance
-NEARLY_NONE = 0.05  # share of the rows that a threshold may leave unexplained
-MANY = 0.1  # share of the rows that no threshold of the score itself explains
+NEARLY_NONE = 0.1  # share of the rows of the rarer prediction that a threshold may leave unexplained
+MANY = 0.2  # share of the rows of the rarer prediction that no threshold of the score itself explains
+FEWEST_PREDICTIONS = 9  # rows of the rarer prediction below which predictions don't show what the score is of
+REVERSED_AREA = 0.35  # area under the curve that no model has by weakness
+MANY_ERRORS = 5.0  # standard errors below .5 at which labels show clearly that the score is reversed
+
+REMEDY = (
+    "so it is the score of the other class; write --positive-label with the class that the score is of, or give the score of "
+    "the positive class as probability_attribute"
+)
 
 
 def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
-    """Raise BadInput if nearly all predictions are those of the reversed score."""
+    """Raise BadInput if nearly all predictions are those of the reversed score, whatever their threshold is.
+
+    Distances are compared with the rarer prediction: of a threshold of .95, few rows are predicted positive, and a
+    threshold that predicts none explains all others.
+    """
     scores = evidence.scores
     if scores is None or evidence.rows < FEWEST_ROWS:
         return
     predicted = evidence.matrix[:, 1]
+    rarer_rows = _rarer_rows(evidence)
     forward = _unexplained(scores.negatives, scores.positives, predicted)
     backward = _unexplained(scores.negatives[::-1], scores.positives[::-1], predicted)
     # What predictions that have nothing to do with the score leave unexplained by chance
-    by_chance = 2 / math.sqrt(evidence.rows)
-    if backward <= NEARLY_NONE and forward >= backward + max(MANY, by_chance):
+    by_chance = 3 * math.sqrt(rarer_rows)
+    if backward <= NEARLY_NONE * rarer_rows and forward >= backward + max(MANY * rarer_rows, by_chance, 1):
         raise BadInput(
             "score and prediction contradict each other in nearly all rows: where the positive class is predicted the score is "
-            "low, so it is the score of the other class; write --positive-label with the class that the score is of, or give the "
-            "score of the positive class as probability_attribute"
+            f"low, {REMEDY}"
         )
 
 
+def require_labels_follow_scores(evidence: BinaryEvidence, *, has_predictions: bool) -> None:
+    """Raise BadInput if labels clearly contradict the score, and there are no predictions that say what it is of.
+
+    has_predictions: whether the model's own predictions are known, which otherwise follow from the score.
+    """
+    scores = evidence.scores
+    if scores is None or (has_predictions and _rarer_rows(evidence) >= FEWEST_PREDICTIONS):
+        return
+    negatives = float(scores.negatives.sum())
+    positives = float(scores.positives.sum())
+    if not negatives or not positives:
+        return
+    # Mann and Whitney 1947: pairs of which the positive row has the higher score, of one score half of them
+    negatives_below = np.cumsum(scores.negatives) - scores.negatives / 2
+    area = float(scores.positives @ negatives_below) / (negatives * positives)
+    standard_error = math.sqrt((negatives + positives + 1) / (12 * negatives * positives))
+    if area <= REVERSED_AREA and area <= 0.5 - MANY_ERRORS * standard_error:
+        raise BadInput(
+            f"score and label contradict each other: the area under the curve is {area:.2f}, {REMEDY}; "
+            "--compat service measures it as it is"
+        )
+
+
+def _rarer_rows(evidence: BinaryEvidence) -> float:
+    """The rows of the class that is predicted less often."""
+    predicted_positive = float(evidence.matrix[:, 1].sum())
+    return min(predicted_positive, evidence.rows - predicted_positive)
+
+
 def _unexplained(negatives: Counts, positives: Counts, predicted: Counts) -> float:
-    """The smallest share of rows that any threshold predicts otherwise. negatives, positives: by ascending score."""
-    rows = float(negatives.sum() + positives.sum())
+    """The fewest rows that any threshold predicts otherwise. negatives, positives: by ascending score."""
     # Rows above each threshold, from the highest score down
     negatives_above = np.concatenate([[0], np.cumsum(negatives[::-1])])
     positives_above = np.concatenate([[0], np.cumsum(positives[::-1])])
     distance = np.abs(negatives_above - predicted[0]) + np.abs(positives_above - predicted[1])
-    return float(distance.min()) / rows
+    return float(distance.min())

@@ -173,17 +173,16 @@ def _with_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document |
 
 
 def _rows_of(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
-    """The rows that a run has read. Raises BadInput for too many to read again, or for a special way of reading."""
-    from spark_model_monitor.data.reading.data import read_data
+    """The rows that a run has read. Raises BadInput for too many to read again."""
+    from spark_model_monitor.data.reading.data import read_again
 
     with opened_by(spark):
         described, path = document_of(run, RunDescription), join(run.folder, LEDGER)
         files = json.loads(storage_of(path).read(path))["files"]
-    read_by = dict((described.read_by if described is not None else None) or {})
-    data_format = read_by.pop("dataset_format", None)
-    if read_by or not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
+    read_by = (described.read_by if described is not None else None) or {}
+    if not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
         raise BadInput(f"{path}: its files are not read again")
-    return read_data([file["path"] for file in files], data_format, names=names or None, spark=spark)
+    return read_again([file["path"] for file in files], read_by, names or None, spark)
 
 
 def _with_parts(known: Any, run: Run) -> Any:

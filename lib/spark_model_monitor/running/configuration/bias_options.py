@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
+from spark_model_monitor.data.reading.formats import listed
 from spark_model_monitor.errors import BadDocument, BadInput
-from spark_model_monitor.running.configuration.options import Placeholder, listed, of_text
+from spark_model_monitor.running.configuration.options import Placeholder, of_text
 from spark_model_monitor.statistics.states.contingency import ValueKind
 from spark_model_monitor.storage import storage_here
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from spark_model_monitor.data.reading.formats import DELTA, DatasetFormat, TableFormat, parse_dataset_format
+from spark_model_monitor.data.reading.formats import DELTA, DatasetFormat, TableFormat, listed, parse_dataset_format
 from spark_model_monitor.data.reading.ledger import Version
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.run_description import AnalysisType
@@ -262,23 +262,6 @@ def _costs(text: str) -> dict[str, float]:
     if not found or set(found) - {"tp", "fp", "tn", "fn"}:
         raise ValueError(f"is {text!r}; write what outcomes are worth, such as tp=40,fp=-5, of tp, fp, tn and fn")
     return found
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """The words between commas; a name with a comma is in double quotes, as in `"amount, EUR",age`."""
-    if '"' not in text:
-        return tuple(word.strip() for word in text.split(",") if word.strip())
-    words = (word.strip() for word in _BETWEEN_COMMAS.findall(text))
-    return tuple(_QUOTED_NAME.sub(r"\1", word) for word in words if word)
-
-
-def quoted(name: str) -> str:
-    """A name as `listed` reads it."""
-    return f'"{name}"' if "," in name else name
-
-
-_BETWEEN_COMMAS = re.compile(r'(?:"[^"]*"|[^,"]|")+')
-_QUOTED_NAME = re.compile(r'^"([^"]*)"(?=$|\s*=)')
 
 
 def _column_metrics(text: str) -> tuple[str, ...]:

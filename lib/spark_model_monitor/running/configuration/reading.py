@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.reading.formats import CsvFormat, SparkFormat, TableFormat, parse_dataset_format
+from spark_model_monitor.data.reading.formats import CsvFormat, SparkFormat, TableFormat, listed, parse_dataset_format
 from spark_model_monitor.data.reading.headers import format_word_of
 from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
@@ -32,7 +32,6 @@ from spark_model_monitor.running.configuration.options import (
     PREFIX,
     Compatibility,
     flag_of,
-    listed,
     read_switch,
     variable_of,
 )

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from spark_model_monitor.data.engine.protocol import Engine
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions
+from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions, quoted
 from spark_model_monitor.data.reading.paths import read_path, set_for_width
 from spark_model_monitor.data.reading.readers import within
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.configuration.options import quoted
 from spark_model_monitor.running.inputs.run_inputs import unused_window, window_of
 
 log = logging.getLogger(__name__)

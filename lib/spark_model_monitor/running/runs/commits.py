@@ -19,7 +19,7 @@ from operator import add
 import numpy as np
 
 from spark_model_monitor.data.engine.protocol import Engine
-from spark_model_monitor.data.reading.formats import DELTA, TableFormat
+from spark_model_monitor.data.reading.formats import DELTA, TableFormat, listed, quoted
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.reading.tables import Commit, commits_of
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -34,7 +34,6 @@ from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
 from spark_model_monitor.reports.outputs.files import document_of, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.configuration.options import listed, quoted
 from spark_model_monitor.running.inputs.run_inputs import (
     context_of,
     decisions_for,

@@ -23,7 +23,8 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from spark_model_monitor.data.engine.casts import type_of_spark
+from spark_model_monitor.data.engine import partitions
+from spark_model_monitor.data.engine.casts import common_type, type_of_spark
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
 from spark_model_monitor.data.reading.tables import NOT_RECORDED, nothing_appended, span_of
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
@@ -184,9 +185,11 @@ def table_of_files(
         frame = _loaded(spark, opened, paths, left_out)
     except Exception as fault:
         if "CANNOT_MERGE_SCHEMAS" in str(fault) or "Failed to merge" in str(fault):
+            if reader == "parquet" and not left_out:
+                frame = _load_widened(spark, opened, paths)
+                return in_one_partition(frame) if in_order else frame
             raise BadInput(
-                f"{places[0]}: the files have columns of one name and several types; write all files with the same types "
-                "(--engine local also reads whole numbers beside fractions, and columns without values)"
+                f"{places[0]}: the files have columns of one name and several types; write all files with the same types"
             ) from fault
         if "COLUMN_ALREADY_EXISTS" in str(fault):
             raise BadInput(
@@ -256,12 +259,70 @@ def _loaded(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str], 
     return frame.select(*(F.expr(expressions.get(name, "CAST(NULL AS STRING)")).alias(name) for name in names))
 
 
+def _load_widened(spark: SparkSession, opened: DataFrameReader, paths: Sequence[str]) -> DataFrame:
+    """The frame of Parquet files of which columns have several types: files with the same types are read together, and
+    their columns are cast to the type that holds the values of all, as without Spark.
+
+    Raises BadInput if no type does.
+    """
+    # Files with the same columns and types
+    files_by_schema: dict[pa.Schema, list[StoredFile]] = {}
+    for file, schema in sorted(_files_with_schemas(spark, paths), key=lambda pair: pair[0].path):
+        files_by_schema.setdefault(schema.remove_metadata(), []).append(file)
+
+    fields = from_arrow_schema(_common_schema(files_by_schema), prefer_timestamp_ntz=True).fields
+
+    # Spark and the local engine read larger files first
+    groups = sorted(files_by_schema.items(), key=lambda group: -max(file.size_bytes for file in group[1]))
+    frames = []
+    for schema, files in groups:
+        frame = opened.load([without_globs(file.path) for file in files])
+        # Its columns with the common types; null for those that it lacks
+        columns = []
+        for field in fields:
+            cells = F.lit(None)
+            if field.name in schema.names:
+                cells = F.col(f"`{field.name.replace('`', '``')}`")
+            columns.append(cells.cast(field.dataType).alias(field.name))
+        frames.append(frame.select(*columns))
+    rows = reduce(DataFrame.union, frames)
+    # As many partitions as one reader of all files would have, which packs small files together
+    partition_bytes = partitions.bytes_of(spark.conf.get("spark.sql.files.maxPartitionBytes"))
+    open_cost_bytes = partitions.bytes_of(spark.conf.get("spark.sql.files.openCostInBytes"))
+    sizes = (file.size_bytes for files in files_by_schema.values() for file in files)
+    return rows.coalesce(partitions.partitions_at_most(sizes, partition_bytes, open_cost_bytes))
+
+
+def _common_schema(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) -> pa.Schema:
+    """The columns of all files, with the types that hold their values. Raises BadInput if no type does."""
+    types: dict[str, pa.DataType] = {}
+    first_fields: dict[str, tuple[pa.Field, StoredFile]] = {}
+    for schema, [file, *_] in files_by_schema.items():
+        for column in schema:
+            data_type = column.type
+            if not pa.types.is_null(data_type):
+                data_type = type_of_spark(data_type, f"{file.path}: {column.name!r}")
+            # Compared with the file that has the column first
+            first_field, first_file = first_fields.setdefault(column.name, (column, file))
+            common = common_type(types.get(column.name, pa.null()), data_type)
+            if common is None:
+                problem = f"column {column.name!r} is {column.type}, and {first_field.type} in {first_file.path}"
+                raise BadInput(f"{file.path}: {problem}; write all files with the same types")
+            types[column.name] = common
+    return pa.schema([(name, type_of_spark(data_type, name)) for name, data_type in types.items()])
+
+
 FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
 FOOTERS_AT_ONCE = 16  # each waits for its storage
 
 
 def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
-    """The schemas of all Parquet files, in their order, read from their ends."""
+    """The schemas of all Parquet files, in their order."""
+    return [schema for _, schema in _files_with_schemas(spark, paths)]
+
+
+def _files_with_schemas(spark: SparkSession, paths: Sequence[str]) -> list[tuple[StoredFile, pa.Schema]]:
+    """All Parquet files and their schemas, read from their ends."""
 
     def schema(storage: Storage, file: StoredFile) -> pa.Schema:
         end = storage.read(file.path, FOOTER_BYTES, max(0, file.size_bytes - FOOTER_BYTES))
@@ -272,8 +333,12 @@ def _schemas(spark: SparkSession, paths: Sequence[str]) -> list[pa.Schema]:
 
     with ThreadPoolExecutor(FOOTERS_AT_ONCE) as threads:
         storages = [(storage_of_session(path, spark), path) for path in paths]
-        of_files = [threads.submit(schema, each, file) for each, path in storages for file in each.list_files(path)]
-        return [each.result() for each in of_files]
+        pending = [
+            (file, threads.submit(schema, storage, file))
+            for storage, path in storages
+            for file in storage.list_files(path)
+        ]
+        return [(file, future.result()) for file, future in pending]
 
 
 def in_one_partition(frame: DataFrame) -> DataFrame:

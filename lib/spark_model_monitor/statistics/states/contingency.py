@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -49,18 +50,23 @@ class ValuedColumn:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The values as texts, as Python writes them."""
-        return tuple(str(value) for value in self.values)
+        """The values as texts, in every spelling of the same code."""
+        texts: list[str] = []
+        for value in self.values:
+            texts += [str(value), *list_spellings(value)]
+        return tuple(dict.fromkeys(texts))
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The values that are numbers, or texts of numbers."""
-        return tuple(number for number in map(number_of, self.values) if number is not None)
+        """The values that are numbers, truths or texts of either."""
+        numbers = (number_of(normalize_code(value)) for value in self.values if not has_leading_zeros(value))
+        return tuple(number for number in numbers if number is not None)
 
     @property
     def truths(self) -> tuple[bool, ...]:
-        """The values that are booleans, texts of booleans, or 0 and 1."""
-        return tuple(truth for truth in map(_truth_of, self.values) if truth is not None)
+        """The values that are booleans, or 0 and 1, however they are written."""
+        codes = map(normalize_code, self.values)
+        return tuple(code == TRUE_CODE for code in codes if code in (TRUE_CODE, FALSE_CODE))
 
     @property
     def threshold(self) -> float | None:
@@ -167,12 +173,37 @@ def texts_of(values: Sequence[Scalar]) -> str:
     return ",".join(map(str, values))
 
 
-def _truth_of(value: Scalar) -> bool | None:
-    if isinstance(value, bool) or value in (0, 1):
-        return bool(value)
-    if str(value) in (*TRUTHS, "1"):
-        return True
-    return False if str(value) in (*FALSEHOODS, "0") else None
+TRUE_CODE = "1"
+FALSE_CODE = "0"
+
+
+def has_leading_zeros(value: Scalar) -> bool:
+    """Whether a text of digits is a code such as `01`, which is not the number 1."""
+    return isinstance(value, str) and re.fullmatch(r"0[0-9]+", value) is not None
+
+
+def normalize_code(value: Scalar) -> str:
+    """The text that all spellings of a code share: `1` for 1, 1.0, true and `1.0`. `01` is another code."""
+    text = str(value)
+    if text in TRUTHS:
+        return TRUE_CODE
+    if text in FALSEHOODS:
+        return FALSE_CODE
+    number = number_of(text)
+    if number is None or has_leading_zeros(text) or text != text.strip():
+        return text
+    is_exact_integer = number.is_integer() and abs(number) < 2**53
+    return str(int(number)) if is_exact_integer else str(number)
+
+
+def list_spellings(value: Scalar) -> tuple[str, ...]:
+    """The texts in which files write the same code: the integer, the double that it became, and truths of 1 and 0."""
+    code = normalize_code(value)
+    number = number_of(code)
+    if number is None or has_leading_zeros(code):
+        return (code,)
+    truths = {TRUE_CODE: TRUTHS, FALSE_CODE: FALSEHOODS}.get(code, ())
+    return (code, str(number), *truths)
 
 
 def _valued(column: dict[str, Any]) -> ValuedColumn:
@@ -286,11 +317,11 @@ class Contingency(State):
             return self
         if not self.tables:
             return other
-        require_equal(self.KIND, "the plan", self.plan, other.plan)
+        plan = _common_plan(self.plan, other.plan)
         return Contingency(
             tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, other.tables, strict=True)),
             tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
-            self.plan,
+            plan,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -333,3 +364,23 @@ class Contingency(State):
             raise BadState(
                 f"{self.KIND}: the counts are not those of their plan; restore the file or scan the data again"
             )
+
+
+def _common_plan(text: str, other_text: str) -> str:
+    """The plan of two counts. A window in which a column has another type than in the baseline keeps the baseline's
+    kind of the column, which the plan of other windows leaves open.
+
+    Raises BadState if the plans differ in anything else.
+    """
+    if text == other_text:
+        return text
+    members, other_members = map(json.loads, (text, other_text))
+    columns = [*members["facets"], members["label"], members["prediction"]]
+    other_columns = [*other_members["facets"], other_members["label"], other_members["prediction"]]
+    for column, other_column in zip(columns, other_columns, strict=False):
+        if column is not None and other_column is not None:
+            column["taken_as"] = column["taken_as"] or other_column["taken_as"]
+            other_column["taken_as"] = other_column["taken_as"] or column["taken_as"]
+    common = json.dumps(members, ensure_ascii=False, sort_keys=True)
+    require_equal(Contingency.KIND, "the plan", common, json.dumps(other_members, ensure_ascii=False, sort_keys=True))
+    return common

@@ -2,25 +2,95 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
+from spark_model_monitor.documents.check_results import some_of
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, Said, Seen, listed
+from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, NAMED, Said, Seen, listed
+from spark_model_monitor.monitors.data_quality.hints.values import NUMBER as NUMBER_WITH_COMMA
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
 
 COMMAS = "commas for thousands"
+DECIMAL_COMMAS = "a decimal comma"
+LIMITS = "a sign such as < for a limit"
+MINUS = r"\-\u2010-\u2015\u2212\ufe63\uff0d"  # the hyphen, and what else looks like a minus sign
+SIGN = rf"[+{MINUS}]?\s*"
+DIGITS = r"(?:\d[\d.,]*|[.,]\d+)"
+CURRENCY = r"(?:[$€£¥₹₽₩₺₴₪฿]|R\$|kr\.?|zł|Kč|Ft|EUR|USD|GBP|CHF|JPY|CNY|INR|BRL|CAD|AUD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|RUB|MXN|ZAR)"
+UNITS = (
+    "kg|g|mg|µg|lb|lbs|oz|km|m|cm|mm|µm|nm|mi|ft|in|yd|m2|m²|km²|ha|m3|m³|l|ml|cl|gal|s|sec|secs|ms|µs|ns|min|mins|h|hr|hrs|hour|"
+    "hours|day|days|week|weeks|month|months|yr|yrs|year|years|kb|mb|gb|tb|kib|mib|gib|°|°c|°f|kw|mw|kwh|mwh|wh|mv|"
+    "hz|khz|mhz|ghz|px|pt|pcs|stk|bps|bp|mph|kmh|km/h|m/s|bar|pa|hpa|psi|cal|kcal|kj|ppm|mmhg|bpm|bn|mio|mrd"
+)
+"""Units in lower case; of single letters only those that are seldom codes of rooms or seats."""
+
 NUMBER_FORMS = (
-    ("a percent sign", re.compile(r"\A\s*[-+]?[\d.,]+\s*%\s*"), "0.125 or 12.5 for 12.5%"),
+    ("a percent sign", re.compile(rf"{SIGN}{DIGITS}\s*[%‰]"), "0.125 or 12.5 for 12.5%"),
     (COMMAS, re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), "1234.5 for 1,234.5"),
     ("points for thousands", re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}"), "1234.5 for 1.234,5"),
-    ("a sign of currency", re.compile(r"\A(?:[-+]?\s*[$€£¥]\s*[\d.,]+|[\d.,]+\s*([$€£¥]|EUR|USD))"), "12.5 for €12.5"),
+    (
+        "a sign of currency",
+        re.compile(
+            rf"{SIGN}{CURRENCY}\s*{SIGN}{DIGITS}|{SIGN}{DIGITS}\s*{CURRENCY}|\(\s*{CURRENCY}\s*{DIGITS}\s*\)",
+            re.IGNORECASE,
+        ),
+        "12.5 for €12.5",
+    ),
+    ("parentheses for a minus", re.compile(rf"\(\s*{DIGITS}\s*\)"), "-12.5 for (12.5)"),
+    (
+        "apostrophes for thousands",
+        re.compile(rf"{SIGN}\d{{1,3}}(['\u2019\u02bc]\d{{3}})+([.,]\d+)?"),
+        "1234.5 for 1'234.5",
+    ),
+    ("blanks for thousands", re.compile(rf"{SIGN}\d{{1,3}}(\s\d{{3}})+([.,]\d+)?"), "1234.5 for 1 234.5"),
+    ("a minus that is no hyphen", re.compile(rf"(?!-)[{MINUS}]\s*{DIGITS}"), "-12.5 with the sign of the keyboard"),
+    (
+        "a unit",
+        re.compile(rf"{SIGN}(?:{DIGITS}\s*(?:{UNITS})|\d+\.\d+\s*[^\W\d_]{{1,6}})", re.IGNORECASE),
+        "12.5 for 12.5kg, and the unit into the name",
+    ),
+    (
+        LIMITS,
+        re.compile(rf"[<>≤≥~≈]\s*=?\s*{SIGN}{DIGITS}"),
+        "the number, and into a column of its own that it is a limit",
+    ),
+    (DECIMAL_COMMAS, re.compile(rf"{SIGN}\d*,\d+"), "1.5 for 1,5"),
 )
-"""How people write numbers that no program takes for one: what it is, its form, and what to write instead."""
+"""How people write numbers that no program takes for one: what it is, its form without blanks around, what to write."""
 
-TOTALS = frozenset({"total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "mean", "average"})
+NO_BREAK_SPACE = "a no-break space around"
+OTHER_DIGITS = "digits of another script"
+OTHER_FORMS = ((NO_BREAK_SPACE, "12.5 without it"), (OTHER_DIGITS, "12.5 with the digits of the keyboard"))
+INVISIBLE = "\ufeff\u200b\u2060\u200e\u200f"
+
+TOTALS = frozenset(
+    {
+        "total",
+        "all",
+        "overall",
+        "∑",
+        "Σ",
+        "σ",
+        "somme",
+        "suma",
+        "totale",
+        "insgesamt",
+        "totals",
+        "grand total",
+        "subtotal",
+        "sum",
+        "summe",
+        "gesamt",
+        "mean",
+        "average",
+    }
+)
+SUM_ERROR = 1e-9  # of a sum of doubles, relative
+MOST_CLASSES = 20  # different values of a column that may be classes
 MOST_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
 
 
@@ -42,40 +112,90 @@ def not_numbers(data: Seen) -> Said:
 
 @HINTS.register("line_of_totals")
 def line_of_totals(data: Seen) -> Said:
-    """One cell of a column of numbers says that its line has totals, which then count in the other columns.
+    """A line has totals, which then count in its columns.
 
+    A cell of a column of numbers says so; or a number is the sum of all others, in a line that a text column calls so or leaves
+    blank, or in several columns.
     Source: M16.
     """
     for feature in data.profile.features:
-        if not feature.num_others or feature.frequencies is None:
-            continue
-        words = [text for text in feature.frequencies.counts if text.strip().lower() in TOTALS]
-        if words:
+        words = _words_for_totals(feature)
+        if feature.num_others and words:
             finding = f"a line of {feature.name!r} has {words[0]!r}, and its numbers count in the other columns"
             yield [feature.name], f"{finding}; take this line off the data"
+            return
+
+    numeric = [feature for feature in data.profile.features if feature.is_numeric]
+    summed = [feature.name for feature in numeric if _has_sum_of_others(feature)]
+    text_columns = [feature for feature in data.profile.features if feature.column_type is ColumnType.TEXT]
+    named = [feature for feature in text_columns if _words_for_totals(feature)]
+    blank = [feature for feature in text_columns if feature.num_missing == 1]
+    # A few columns of many may have such a number by chance
+    are_most = 2 * len(summed) >= len(numeric)
+    line = None
+    if summed and named:
+        [word, *_] = _words_for_totals(named[0])
+        line = f"a line of {named[0].name!r} has {word!r}, and"
+    elif summed and blank and are_most:
+        line = f"a line of {blank[0].name!r} is blank, and"
+    elif len(summed) > 1 and are_most:
+        line = "a line"
+    if line is not None:
+        finding = f"{line} has the sum of all other lines, in {some_of([repr(name) for name in summed], NAMED)}"
+        yield summed, f"{finding}; take this line off the data"
+
+
+def _words_for_totals(feature: FeatureProfile) -> list[str]:
+    """The words of our list that are once in a text column."""
+    if feature.frequencies is None:
+        return []
+    counts = feature.frequencies.counts
+    return [text for text, count in counts.items() if count == 1 and text.strip().strip(":").lower() in TOTALS]
+
+
+def _has_sum_of_others(feature: FeatureProfile) -> bool:
+    """Whether one number is the sum of all others, which few columns have by chance: half of the sum is an extreme."""
+    moments = feature.moments
+    if moments is None or moments.count < FEWEST_VALUES or not feature.is_numeric or not math.isfinite(moments.sum):
+        return False
+    if feature.distinct is None or feature.distinct.estimate() < FEWEST_VALUES:
+        return False
+    half = moments.sum / 2
+    extremes = (moments.minimum, moments.maximum)
+    return half != 0 and any(math.isclose(half, extreme, rel_tol=SUM_ERROR) for extreme in extremes)
 
 
 @HINTS.register("number_forms")
 def number_forms(data: Seen) -> Said:
-    """Cells of a column are numbers with a percent sign, separators of thousands or a currency, which are texts to a program.
+    """Cells of a column are numbers with a sign, a unit or separators that make them texts to a program.
 
     Source: M16.
     """
     expected = data.expected_types()
-    for form, _, instead in NUMBER_FORMS:
+    named_forms = [(form, instead) for form, _, instead in NUMBER_FORMS]
+    for form, instead in (*named_forms, *OTHER_FORMS):
         counts = {}
         for feature in data.profile.features:
             expected_type = expected.get(feature.name)
             if expected_type is InferredType.STRING:
                 continue
             # Beside a baseline of numbers the guess tells whether the comma is one of decimals
-            if form == COMMAS and expected_type is not None:
+            if form in (COMMAS, DECIMAL_COMMAS) and expected_type is not None:
                 continue
             cells = _count_by_form(feature)
+            # Where all cells have a decimal comma, another hint says so; where all are limits, they are classes
+            if form == DECIMAL_COMMAS and _are_decimal_commas(feature):
+                continue
+            if form == LIMITS and cells[PLAIN] < FEWEST_VALUES and _has_few_values(feature):
+                continue
             if cells[form]:
                 counts[feature.name] = cells[form], cells.total()
         if counts:
             yield counts, f"numbers are written with {form}: {listed(counts)}; write {instead}"
+
+
+PLAIN = "plain"
+TEXT = "text"
 
 
 def _count_by_form(feature: FeatureProfile) -> Counter[str]:
@@ -84,20 +204,40 @@ def _count_by_form(feature: FeatureProfile) -> Counter[str]:
     if feature.column_type is not ColumnType.TEXT or feature.frequencies is None:
         return cells
     for text, count in feature.frequencies.counts.items():
-        forms = [form for form, pattern, _ in NUMBER_FORMS if pattern.fullmatch(text)]
-        if forms:
-            cells[forms[0]] += count
-        elif PLAIN_NUMBER.fullmatch(text) or is_missing_word(text):
-            cells["plain"] += count
-        else:
-            cells["text"] += count
+        cells[_form_of_number(text)] += count
     # A column of texts may have a few that look so
-    if cells["text"] > (1 - MOST_NUMBERS) * cells.total():
+    if cells[TEXT] > (1 - MOST_NUMBERS) * cells.total():
         cells.clear()
+    # Beside 12,5 the comma of 1,234 is a decimal one, too
+    if cells[DECIMAL_COMMAS]:
+        cells[DECIMAL_COMMAS] += cells.pop(COMMAS, 0)
     return cells
 
 
-PLAIN_NUMBER = re.compile(r"\A\s*[-+]? ?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
+def _form_of_number(text: str) -> str:
+    """The form in which a cell is a number, `PLAIN` for one that programs read or a word for none, or `TEXT`."""
+    if PLAIN_NUMBER.fullmatch(text) or is_missing_word(text):
+        return PLAIN
+    bare = text.strip().strip(INVISIBLE).strip()
+    if PLAIN_NUMBER.fullmatch(bare):
+        return NO_BREAK_SPACE
+    for form, pattern, _ in NUMBER_FORMS:
+        if pattern.fullmatch(bare):
+            return form
+    if re.fullmatch(rf"{SIGN}{DIGITS}", bare) and not bare.isascii():
+        return OTHER_DIGITS
+    return TEXT
+
+
+def _has_few_values(feature: FeatureProfile) -> bool:
+    return feature.frequencies is not None and len(feature.frequencies.counts) <= MOST_CLASSES
+
+
+def _are_decimal_commas(feature: FeatureProfile) -> bool:
+    return feature.frequencies is not None and all(map(NUMBER_WITH_COMMA.fullmatch, feature.frequencies.counts))
+
+
+PLAIN_NUMBER = re.compile(r"\s*[-+]? ?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
 
 @HINTS.register("other_numbers")
@@ -155,11 +295,16 @@ def missing_in_words(data: Seen) -> Said:
 
 
 def _count_missing_words(feature: FeatureProfile) -> dict[str, int]:
-    """The cells of a text column by such a word; none if fewer than half of its cells are numbers. Only words of our own list
-    are shown.
+    """The cells of a text column by such a word; none unless half of its cells, or several different ones, are numbers. Only
+    words of our own list are shown.
     """
     is_text = feature.column_type is ColumnType.TEXT and not feature.is_numeric
-    if not is_text or feature.frequencies is None or feature.num_numbers < LEAST_NUMBERS * feature.num_present:
+    if not is_text or feature.frequencies is None:
+        return {}
+    # One number beside many such words may be a code; several are a column that is mostly missing
+    is_mostly_numbers = feature.num_numbers >= LEAST_NUMBERS * feature.num_present
+    numbers = [text for text in feature.frequencies.counts if PLAIN_NUMBER.fullmatch(text)]
+    if not is_mostly_numbers and len(numbers) < FEWEST_VALUES:
         return {}
     return {text: count for text, count in feature.frequencies.counts.items() if is_missing_word(text)}
 
@@ -191,5 +336,4 @@ def nearly_numbers(data: Seen) -> Said:
 
 
 def _has_forms(feature: FeatureProfile) -> bool:
-    cells = _count_by_form(feature)
-    return any(cells[form] for form, _, _ in NUMBER_FORMS)
+    return bool(_count_by_form(feature).keys() - {PLAIN, TEXT})
