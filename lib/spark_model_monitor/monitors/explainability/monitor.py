@@ -163,10 +163,10 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             for name, value in output.values.items():
                 metrics.append(PublishedMetric(f"feature_{name}", value, dimensions=of_feature))
             metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=of_baseline))
-        for result in results:
-            if result.metric is not None and result.observed is not None:
-                label = (result.model_extra or {})[LABEL]
-                metrics.append(PublishedMetric(result.metric, result.observed, dimensions={"Label": label}))
+        for check_result in results:
+            if check_result.metric is not None and check_result.observed is not None:
+                label = (check_result.model_extra or {})[LABEL]
+                metrics.append(PublishedMetric(check_result.metric, check_result.observed, dimensions={"Label": label}))
         return (*metrics, violation_count(results))
 
     @property

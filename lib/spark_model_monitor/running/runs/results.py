@@ -328,10 +328,12 @@ class Findings(AsTables):
     judgement: Judgement = field(kw_only=True)
 
     @property
-    def known(self) -> StoredBaseline | None:
+    def baseline(self) -> StoredBaseline | None:
         """The baseline that the window was compared with. None for the very first run."""
         baseline: StoredBaseline | None = self.judgement.baseline
         return baseline
+
+    known = baseline  # its former name
 
     @property
     def budget(self) -> BudgetLedger | None:
@@ -426,7 +428,7 @@ class Findings(AsTables):
 
     def headline(self, *, with_values: bool = True) -> Headline:
         """What changed, since when, by how much. with_values: whether to show values of records."""
-        outputs: frozenset[str] = getattr(self.known, "outputs", frozenset())
+        outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
         return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
 
     def summary(self) -> str:

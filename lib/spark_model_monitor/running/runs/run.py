@@ -437,165 +437,6 @@ class _Comparison:
         current, as_read = reading.scan(matched, measures)
         return self.judge(replace(current, layout=_layout(dataset, current.ledger)), as_read)
 
-
-class _Source:
-    """Opens a baseline's rows again while the caller keeps them. It isn't pickled: the rows are personal data.
-
-    Raises NoData if the frame is gone.
-    """
-
-    def __init__(self, data: Data, read: Callable[[Data], Dataset]) -> None:
-        self._read = read
-        if isinstance(data, Dataset):
-            has_rows = not data.listing.path
-        else:  # a Spark frame has no rows of its own
-            has_rows = hasattr(data, "__len__") and not isinstance(data, str | list | tuple)
-        self._data: Callable[[], Data | None] = lambda: data
-        if has_rows:
-            with suppress(TypeError):
-                self._data = weakref.ref(data)
-
-    def __call__(self) -> Dataset:
-        data = self._data()
-        if data is None:
-            raise NoData("the frame that the baseline was made from is not stored")
-        return self._read(data)
-
-    def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        return type(None), ()
-
-
-YOUNG = 200_000  # objects: a run makes hundreds per column, which stay; a search for cycles takes a fifth of it
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Makes garbage collection rare in this context; keeps a limit of the user's that is higher, or 0 for never."""
-    before = gc.get_threshold()
-    if 0 < before[0] < YOUNG:
-        gc.set_threshold(YOUNG, *before[1:])
-    try:
-        yield
-    finally:
-        if gc.get_threshold()[0] == YOUNG:
-            gc.set_threshold(*before)
-
-
-MOST_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
-
-    baseline: what the data is compared with; it names columns without names.
-    """
-
-    data: Data
-    monitor: Monitor
-    dataset_format: str | DatasetFormat | None
-    window: Window | None
-    spark: SparkSession | None
-    engine: str
-    checks: str | CheckPlan | None
-    max_quarantined_share: float
-    output_path: str | None
-    context: RunContext | None
-    baseline: StoredBaseline | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.monitor, type):
-            raise TypeError(f"the monitor is a class; write {self.monitor.__name__}(…)")
-
-    def run(self, use: Callable[[Dataset], Result]) -> Result:
-        """The result of `use` for the data set; on Spark if that turns out to be needed and no engine was requested."""
-        try:
-            return self._run_on(self.engine, use)
-        except NeedsSpark as fault:
-            is_read_once = isinstance(self.data, (Dataset, Iterator))
-            if self.engine != EngineName.AUTO or is_read_once:
-                raise
-            log.info("%s", fault)
-            return self._run_on(EngineName.SPARK, use)
-
-    def _run_on(self, engine: str, use: Callable[[Dataset], Result]) -> Result:
-        """Releases the resources of reading afterwards, unless the data set is the caller's."""
-        names = self.baseline.names if self.baseline is not None else ()
-        dataset = read_data(
-            self.data,
-            self.dataset_format,
-            names=names or None,
-            window=self.window,
-            spark=self.spark,
-            engine=engine,
-        )
-        with nullcontext() if dataset is self.data else dataset, _uncollected():
-            return use(dataset)
-
-    def scan(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
-        """The profiled data set, and the data set in the form in which its records had to be read."""
-        checks = _plan_checks(self.checks, dataset) if isinstance(self.checks, str) else self.checks
-        scanned, ledger, dataset = self._scan_until_read(dataset, measures, checks)
-        if dataset.is_frame and isinstance(scanned.state, Profile):
-            warn_of_nan_texts(scanned.state)
-        context = self.context
-        if context is None:
-            context = NOBODY_SAID if self.window is None else RunContext(self.window.start, self.window.end)
-        return _describe(self.monitor, scanned, ledger, context), dataset
-
-    def _scan_until_read(
-        self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
-    ) -> tuple[Scanned, Ledger, Dataset]:
-        """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
-        form in which it was read last. scans: how many are left.
-        """
-        with faulty_files_named(dataset.engine, dataset.listing):
-            scanned = self.monitor.scan(measures, dataset, checks)
-        require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
-        columns = dataset.column_count(scanned.rows)
-        with_other_columns = dataset.with_column_count(columns)
-        if with_other_columns is not dataset:
-            without = ", without the Deequ checks" if checks else ""
-            log.warning(
-                "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without
-            )
-            return self._scan_until_read(with_other_columns, measures, None, scans)
-        dataset.require_one_layout(scanned.rows)
-        # A scan shows which records are unusable, and the next one leaves them out
-        usable = self.monitor.reject_unusable(scanned, dataset, self.baseline) if scans > 1 else None
-        if usable is not None:
-            log.warning("some records have values that this monitor can't use; scanning again without them")
-            return self._scan_until_read(usable, measures, checks, scans - 1)
-        ledger = dataset.ledger(scanned.rows)
-        quarantine = _quarantine(dataset, ledger, self.output_path) if self.output_path else None
-        _require_enough(ledger, self.max_quarantined_share, quarantine)
-        return scanned, ledger, dataset
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """The comparison of a window with its baseline, from the scan to the findings.
-
-    rules: the user's own. decisions: alarms that somebody accepted. violated_since: what was violated in the previous
-    window, and since when. window_start, window_end: None if they are unknown. output_path: as in `run_monitoring`.
-    """
-
-    monitor: Monitor
-    baseline: StoredBaseline | None
-    rules: Expectations | None
-    decisions: Sequence[Decision]
-    violated_since: Mapping[str, str]
-    window_start: datetime | None
-    window_end: datetime | None
-    output_path: str | None
-
-    def scan_and_judge(self, reading: _Reading, dataset: Dataset) -> Findings:
-        names = self.baseline.names if self.baseline is not None else None
-        matched = dataset if names is None else dataset.matching(names, exact=self.monitor.exact_columns)
-        measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
-        current, as_read = reading.scan(matched, measures)
-        return self.judge(replace(current, layout=_layout(dataset, current.ledger)), as_read)
-
     def judge(self, current: Baseline, as_read: Dataset | None = None) -> Findings:
         """as_read: the window's rows, in the form in which they had to be read; None if they aren't there any more."""
         matched_by = current.ledger.matched_by
@@ -604,35 +445,35 @@ class _Comparison:
             log.info("%s records: columns matched with the baseline's by %s", records, matched_by.value)
         judgement = self.monitor.judge(current.sample(), self.baseline)
         # What people accepted comes before the sentences, which name the alarms that are left
-        results = self._accept_decisions(judgement.results)
-        results = in_alarms(judgement.write_sentences(results), self.violated_since)
+        check_results = self._accept_decisions(judgement.results)
+        check_results = in_alarms(judgement.write_sentences(check_results), self.violated_since)
         if as_read is not None:
-            results = judgement.find_causes(results, as_read, self.output_path)
-        hints = (*self._hints_of_ended_alarms(results), *judgement.hints)
+            check_results = judgement.find_causes(check_results, as_read, self.output_path)
+        hints = (*self._hints_of_ended_alarms(check_results), *judgement.hints)
         _log_hints(hints)
         return Findings(
-            violations=self.monitor.violations(results),
-            results=results,
+            violations=self.monitor.violations(check_results),
+            results=check_results,
             current=replace(current, runs=()),
             constraints=current.constraints if self.baseline is None else self.baseline.constraints,
             hints=hints,
             judgement=judgement,
         )
 
-    def _accept_decisions(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
         if not self.decisions:
-            return results
+            return check_results
         from spark_model_monitor.documents.alerts import accepted
 
-        return accepted(results, self.decisions)
+        return accepted(check_results, self.decisions)
 
-    def _hints_of_ended_alarms(self, results: tuple[CheckResult, ...]) -> Iterable[Hint]:
+    def _hints_of_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
         if not self.violated_since:
             return ()
         from spark_model_monitor.documents.alerts import ended
 
         start = moment(self.window_start) if self.window_start is not None else None
-        return ended(results, self.violated_since, start)
+        return ended(check_results, self.violated_since, start)
 
 
 def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
