@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -120,6 +120,10 @@ class EstimatedMeasurement:
     reference_rows: int
 
 
+EstimatePlan: TypeAlias = tuple[OutcomePlan, Evidence]
+"""The plan of the window's outcomes, and the baseline's rows by score and label."""
+
+
 @dataclass(frozen=True)
 class EstimateJudgement(Judgement[ModelBaseline]):
     """What a monitor of estimated quality says of a sample's predictions."""
@@ -187,7 +191,7 @@ class EstimateJudgement(Judgement[ModelBaseline]):
 
 
 @dataclass(frozen=True, slots=True)
-class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, ModelBaseline]):
+class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, ModelBaseline, EstimatePlan]):
     """Estimates model quality before labels arrive, from the scores or from a model of the errors.
 
     Parameters
@@ -253,7 +257,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         if self.plan.values:
             raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
 
-    def plan_scan(self, request: ScanRequest[ModelBaseline]) -> tuple[OutcomePlan, Evidence]:
+    def plan_scan(self, request: ScanRequest[ModelBaseline]) -> EstimatePlan:
         """The plan of the outcomes, and the baseline's rows by score and label."""
         if request.is_baseline:
             raise BadConfiguration(
@@ -276,7 +280,7 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
             )
         return self.plan, evidence
 
-    def scan(self, measures: tuple[OutcomePlan, Evidence], dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: EstimatePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         plan, evidence = measures
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
