@@ -28,9 +28,9 @@ from scipy import stats
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.run_description import moment
-from spark_model_monitor.monitors.data_quality.clock import examples_lost
-from spark_model_monitor.monitors.data_quality.design_effects import WindowDesignEffects
-from spark_model_monitor.monitors.data_quality.distributions import Past
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import WindowDesignEffects
+from spark_model_monitor.monitors.data_quality.distribution.window_history import Past
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import Entry, History, new_history
@@ -219,23 +219,23 @@ def baseline_parts_alone(original: Function) -> Function:
 
 
 QUALITY = "monitors.data_quality"
-NUMBERS, TEXTS = f"{QUALITY}.calibration:of_numbers", f"{QUALITY}.calibration:of_categories"
-BASELINE = f"{QUALITY}.quality_baseline:QualityBaseline"
+NUMBERS, TEXTS = f"{QUALITY}.distribution.calibration:of_numbers", f"{QUALITY}.distribution.calibration:of_categories"
+BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
 GUARD = f"{QUALITY}.checks.guard"
 FAR_NUMBERS = f"{GUARD}.numbers:chance_of_distances"
 LARGEST_SHARE = f"{GUARD}.values:compare_largest_shares"
 HISTORY = "reports.history.variation:History"
 CLOCK = f"{HISTORY}.clock"
-FIRST_DAYS = f"{QUALITY}.clock:may_be_an_hour"
+FIRST_DAYS = f"{QUALITY}.checks.drift.seasonal_drift:may_be_an_hour"
 WEEKDAYS = "reports.history.variation:weekday_windows"
-ODD_PARTS = f"{QUALITY}.distributions:MOST_ODD"
+ODD_PARTS = f"{QUALITY}.distribution.window_history:MOST_ODD"
 ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "baseline parts": {f"{BASELINE}.with_parts": returns_itself},
     "design effects": {f"{QUALITY}.monitor:window_design_effects": returns(WindowDesignEffects())},
     "guards": {f"{QUALITY}.checks.guard:evidence_of": returns({})},
     "distances of far numbers": {FAR_NUMBERS: returns(1.0)},
     "largest share of a catalogue": {LARGEST_SHARE: returns(None)},
-    "growth of catalogues": {f"{QUALITY}.distributions:beginnings": returns(None)},
+    "growth of catalogues": {f"{QUALITY}.distribution.window_history:beginnings": returns(None)},
     "clock": {CLOCK: returns(({}, {}))},
     "first days of a schedule": {FIRST_DAYS: returns(False)},
     "weekdays of daily windows": {WEEKDAYS: returns({})},

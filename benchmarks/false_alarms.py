@@ -28,7 +28,7 @@ from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 Numbers: TypeAlias = NDArray[np.float64]
 Sample: TypeAlias = Callable[[np.random.Generator, int], tuple[object, ...]]

@@ -21,7 +21,7 @@ from side_by_side import quick_asked
 
 from spark_model_monitor import Baseline, DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.running.runs.looks import looks_of, share_of_look
-from spark_model_monitor.statistics.verdicts.volume import Volume
+from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 
 ROWS, MINUTES, EVERY, BEGINS = 600, 60, 5, 7
 SPLIT, LARGER = 10, 0.25  # hours for what the split costs, times the others; what looks might have had
@@ -82,7 +82,7 @@ def main() -> None:
         baseline.variation
     )
 
-    def alarms(rows: Rows | Baseline, share: float, volume: Volume | None = None) -> bool:
+    def alarms(rows: Rows | Baseline, share: float, volume: RowCountHistory | None = None) -> bool:
         config = known.constraints.monitoring_config
         budget = known.constraints.monitoring.false_alarm_budget * share
         own = known.constraints.model_copy(
@@ -145,13 +145,15 @@ def _fewer_rows(
         past, now = np.array([minutes(1.0) for _ in range(EARLIER)]), minutes(left)
         ends = [NOON - place * HOUR for place in range(EARLIER, 0, -1)]
 
-        def volume(minute: int, now: np.ndarray = now, past: np.ndarray = past, ends: list[datetime] = ends) -> Volume:
+        def volume(
+            minute: int, now: np.ndarray = now, past: np.ndarray = past, ends: list[datetime] = ends
+        ) -> RowCountHistory:
             counts = [
                 [(end, float(rows), 0.0) for end, rows in zip(ends, past[:, place - 1], strict=True)]
                 for place in (minute, MINUTES)
             ]
             until = None if minute == MINUTES else NOON - HOUR + timedelta(minutes=minute)
-            return Volume(NOON, counts[1], NOON - HOUR, until=until, by_then=counts[0] if until else ())
+            return RowCountHistory(NOON, counts[1], NOON - HOUR, until=until, by_then=counts[0] if until else ())
 
         def sees(minute: int, share: float, now: np.ndarray = now) -> bool:
             return alarms(hour(rng, int(now[minute - 1])), share, volume(minute))

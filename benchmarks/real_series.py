@@ -25,9 +25,9 @@ from scipy import stats
 from verdicts import Mark, Remembered
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
 from spark_model_monitor.reports.history.variation import Entry, History, new_history
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 START = datetime(2026, 1, 5)
 HERE = Path(__file__).resolve().parents[2] / "shared" / "data" / "elec.csv"

@@ -28,7 +28,7 @@ import pandas as pd
 from verdicts import Mark, Remembered, Values
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
 from spark_model_monitor.reports.history.variation import Entry, History, new_history
 
 HERE = Path(__file__).parent

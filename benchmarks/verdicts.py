@@ -44,9 +44,10 @@ from spark_model_monitor.data.profiling.plan import VALUE, Block, ColumnPlan, Sc
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.calibration import ColumnRequest, columns_of
-from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, Variation, of_parts, of_window
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
+from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, columns_of
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation, of_parts, of_window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
@@ -71,6 +72,7 @@ from spark_model_monitor.statistics.states.frequencies import LIMIT
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.statistics.states.profile import Measures
+from spark_model_monitor.statistics.verdicts.between_window_variance import Others, comparable
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
@@ -80,7 +82,7 @@ from spark_model_monitor.statistics.verdicts.components import (
     of_missing,
     of_numbers,
 )
-from spark_model_monitor.statistics.verdicts.multiplicity import (
+from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
     adjusted,
     combined,
@@ -89,7 +91,8 @@ from spark_model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
-from spark_model_monitor.statistics.verdicts.variation import Others, Raw, allowed_for, comparable
+from spark_model_monitor.statistics.verdicts.variance_adjustment import allowed_for
+from spark_model_monitor.statistics.verdicts.window_statistics import Raw
 
 Values: TypeAlias = NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int, "NDArray[np.float64] | None"], Values]

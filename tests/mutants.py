@@ -118,19 +118,19 @@ MUTANTS = (
         "a p-value of one side is taken for that of two",
     ),
     Mutant(
-        "statistics/verdicts/multiplicity.py",
+        "statistics/verdicts/multiple_testing.py",
         "least = min(least, p_values[place] * tests / rank)",
         "least = min(least, p_values[place] * tests / (rank + 1))",
         "many tests are allowed for too little: an off-by-one",
     ),
     Mutant(
-        "statistics/verdicts/multiplicity.py",
+        "statistics/verdicts/multiple_testing.py",
         "return max(0.0, distance - reach), min(1.0, distance + reach)",
         "return max(0.0, distance - reach), min(1.0, distance - reach)",
         "the interval of a distance ends below it: a swapped sign",
     ),
     Mutant(
-        "statistics/verdicts/variation.py",
+        "statistics/verdicts/between_window_variance.py",
         "is_similar = _growth(effective, self) <= LARGEST_GROWTH",
         "is_similar = _growth(effective, self) >= LARGEST_GROWTH",
         "windows of another size say how much this one may vary",

@@ -15,10 +15,10 @@ from spark_model_monitor.documents.check_results import CheckStatus, Violations
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
-from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import violations_of
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import (

@@ -40,7 +40,7 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
 from spark_model_monitor.statistics.drift.distances import Distance
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
 """The guide's other names of the service's methods -> the names used here (C4.2)."""

@@ -16,7 +16,10 @@ from spark_model_monitor.documents.check_results import QUANTILES, CheckResult, 
 from spark_model_monitor.documents.run_description import BaselineReference
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadInput, did_you_mean
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_feature_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    from_feature_profile,
+)
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import StoredProfile, path_of
 from spark_model_monitor.reports.outputs.files import Run, current_run, document_of

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.budget import calibrate
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
-from spark_model_monitor.monitors.data_quality.distributions import from_profile
-from spark_model_monitor.monitors.data_quality.documents import suggest
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.monitors.data_quality.as_service import in_order_of_service
+from spark_model_monitor.monitors.data_quality.report.service_format import in_order_of_service
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,13 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType, Statistics
-from spark_model_monitor.monitors.data_quality.checks.baseline_drift import judged
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
-from spark_model_monitor.monitors.data_quality.documents import statistics_of
+from spark_model_monitor.monitors.data_quality.baseline.documents import statistics_of
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judged
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    from_profile,
+    from_statistics,
+)
 from spark_model_monitor.statistics.drift import Comparison, Ties
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.profile import metrics_of

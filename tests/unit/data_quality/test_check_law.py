@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
-from spark_model_monitor.monitors.data_quality.documents import statistics_of, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import statistics_of, suggest
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import violations_of

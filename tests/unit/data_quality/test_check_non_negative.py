@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
-from spark_model_monitor.monitors.data_quality.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
 
 from .comparisons import compared, number_feature, outcomes_of, profile_of, texts
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
-from spark_model_monitor.statistics.verdicts.clock import CLOCK_DAY
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY
 
 
 def result(status=CheckStatus.NOT_JUDGED, **members):

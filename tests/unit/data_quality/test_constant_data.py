@@ -17,13 +17,13 @@ from spark_model_monitor import DataQualityMonitor
 from spark_model_monitor.data.engine.local import LocalEngine
 from spark_model_monitor.data.profiling.scan import scan
 from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE
-from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.statistics.verdicts.variation import FIELDS
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
 ROWS = (700, 1_000, 1_500, 4_097, 65_536, 100_000)
 SPLITS = (1, 2, 7, 33)

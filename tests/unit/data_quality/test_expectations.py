@@ -16,7 +16,7 @@ from spark_model_monitor.documents.alerts import accepted
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
-from spark_model_monitor.monitors.data_quality.suggestions import candidates
+from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import candidates
 
 ROWS = 2_000
 

@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.statistics.verdicts.clock import Season
+from spark_model_monitor.statistics.verdicts.seasonality import Season
 
 MONITOR = DataQualityMonitor(find_causes=False)
 END = datetime(2026, 1, 5, 7, tzinfo=timezone.utc)

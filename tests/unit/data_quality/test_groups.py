@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import Outcome, feature_outcomes, run_outcome
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import RowRuns
 

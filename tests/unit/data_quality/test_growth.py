@@ -7,7 +7,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.statistics.states.rows import Run, placed_lot
-from spark_model_monitor.statistics.verdicts.variation import beginnings
+from spark_model_monitor.statistics.verdicts.growing_cardinality import beginnings
 
 ROWS, DAYS = 500, 40
 PREVIOUS = "previous:8"

@@ -10,18 +10,18 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
+from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest
+from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.budget import calibrate
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, of_means, of_share
 from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
-from spark_model_monitor.monitors.data_quality.distributions import from_profile
-from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
-from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
 from spark_model_monitor.statistics.states.hashing import xxhash64_of
 from spark_model_monitor.statistics.states.vectors import SEVERAL, TOO_LONG, VectorMoments, VectorMomentsBuilder
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 from .comparisons import compare, number_feature, profile_of, text_feature
 

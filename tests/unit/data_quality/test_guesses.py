@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.distributions import from_feature_profile
-from spark_model_monitor.monitors.data_quality.guesses import Suspect, guess_of
+from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import Suspect, guess_of
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 
 from .comparisons import number_feature
 

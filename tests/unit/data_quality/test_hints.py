@@ -11,10 +11,10 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import hints
-from spark_model_monitor.monitors.data_quality.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.hints import HINTS
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Layout, Sample
 from spark_model_monitor.statistics.states.profile import metrics_of
 

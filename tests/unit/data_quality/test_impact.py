@@ -10,7 +10,7 @@ import pandas as pd
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.documents.check_results import alarms_of
 from spark_model_monitor.documents.clarify import AttributionReport
-from spark_model_monitor.monitors.data_quality.distributions import from_profile
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.explainability.measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor

@@ -9,7 +9,7 @@ import pytest
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.distributions import LACKING
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import LACKING
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import (

@@ -21,7 +21,7 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.reports.derivation import explain
 from spark_model_monitor.statistics.states import Profile

@@ -16,7 +16,7 @@ import pytest
 from spark_model_monitor import read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
-from spark_model_monitor.monitors.data_quality.comparators import with_thresholds
+from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
 ROWS = 2_000  # exact sketches

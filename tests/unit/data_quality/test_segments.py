@@ -12,8 +12,8 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
 from spark_model_monitor.documents.headline import change_of
 from spark_model_monitor.documents.page import percent
-from spark_model_monitor.monitors.data_quality.distributions import from_feature_profile
-from spark_model_monitor.monitors.data_quality.segments import parts_of
+from spark_model_monitor.monitors.data_quality.checks.drift.segments import parts_of
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import page_of as compared_page
 from spark_model_monitor.statistics.drift.comparison import compare_categorical, compare_numeric

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.monitors.data_quality.documents import statistics_of
+from spark_model_monitor.monitors.data_quality.baseline.documents import statistics_of
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.profile import metrics_of
 

@@ -12,11 +12,11 @@ from spark_model_monitor import read_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.distributions import from_profile, from_statistics
-from spark_model_monitor.monitors.data_quality.documents import statistics_of, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import statistics_of, suggest
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.statistics.states.profile import metrics_of
 
 from .comparisons import number_feature, profile_of, text_feature

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.documents.constraints import MonitoringSettings
-from spark_model_monitor.monitors.data_quality.documents import SUGGESTIONS, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import SUGGESTIONS, suggest
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
 
 from .conftest import numbers_feature, texts_feature

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.monitors.data_quality.comparators import with_thresholds
+from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
 
 from .comparisons import compared, texts
 

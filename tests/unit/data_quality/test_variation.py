@@ -11,7 +11,7 @@ from tests.unit.data_quality.comparisons import number_feature, profile_of, text
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Comparator, DistributionConstraints, MonitoringConfig
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.data_quality.distributions import LOOKS_SORTED, of_parts
+from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, of_parts
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import FeatureProfile, RowRuns, Run

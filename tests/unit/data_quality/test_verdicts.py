@@ -10,11 +10,11 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
-from spark_model_monitor.monitors.data_quality.distributions import from_profile
-from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest
+from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder
 from spark_model_monitor.statistics.states.hashing import xxhash64_of

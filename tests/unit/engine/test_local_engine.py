@@ -93,7 +93,7 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
         from spark_model_monitor import cli
         rooms = ("monitors.bias.monitor", "monitors.explainability.monitor", "monitors.model_quality.monitor",
             "data.reading.captures", "data.reading.scripts", "data.records.json_features", "documents.analysis_config",
-            "documents.clarify", "monitors.data_quality.comparators",
+            "documents.clarify", "monitors.data_quality.checks.drift.comparators",
             "monitors.predictors.loading", "reports.mails", "data.profiling.vectors", "data.profiling.row_groups",
             "data.reading.row_files")
         unread = [f"spark_model_monitor.{name}" for name in rooms]

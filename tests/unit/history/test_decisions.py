@@ -18,7 +18,7 @@ from spark_model_monitor.reports.history.decisions import accept, read_decisions
 from spark_model_monitor.reports.history.variation import Entry, read_history, write_history
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.running.runs.results import Baseline, Findings
-from spark_model_monitor.statistics.verdicts.variation import FIELDS
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
 NOW = datetime(2026, 3, 5, 9, 30, tzinfo=timezone.utc)
 MONITOR = DataQualityMonitor()

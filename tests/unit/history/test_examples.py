@@ -11,7 +11,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import unsure_features
 from spark_model_monitor.documents.run_description import moment
-from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
 from spark_model_monitor.reports.history.variation import MOST_EXAMPLES, Entry, new_history
 
 MONITOR = DataQualityMonitor(find_causes=False)

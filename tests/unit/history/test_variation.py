@@ -13,7 +13,7 @@ from tests.unit.data_quality.comparisons import number_feature, profile_of
 
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.data_quality.distributions import Variation
+from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import PARTS, parts_file, parts_of, parts_to_parquet
 from spark_model_monitor.reports.history.variation import (
@@ -26,7 +26,7 @@ from spark_model_monitor.reports.history.variation import (
 )
 from spark_model_monitor.reports.outputs.files import publish
 from spark_model_monitor.running.runs.results import Baseline
-from spark_model_monitor.statistics.verdicts.variation import FIELDS, LATER
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, LATER
 
 RAW = dict.fromkeys(FIELDS, 1.5)
 

@@ -12,7 +12,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, read_state, run_baseline
 from spark_model_monitor.documents.alerts import Alerts
-from spark_model_monitor.monitors.data_quality.distributions import WINDOW
+from spark_model_monitor.monitors.data_quality.distribution.window_history import WINDOW
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.variation import Entry, new_history, write_history
 from spark_model_monitor.running.layout import Layout

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from spark_model_monitor.statistics.verdicts.clock import (
+from spark_model_monitor.statistics.verdicts.seasonality import (
     BACK,
     CLOCK_DAY,
     CLOCK_EARLIER,

@@ -15,7 +15,7 @@ from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.verdicts import components
 from spark_model_monitor.statistics.verdicts.components import Component, of_missing
-from spark_model_monitor.statistics.verdicts.multiplicity import adjusted, combined, shared
+from spark_model_monitor.statistics.verdicts.multiple_testing import adjusted, combined, shared
 
 
 def of_categories(baseline, current):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn
-from spark_model_monitor.statistics.verdicts.groups import (
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
     NameShares,
     design_effect_in_blocks,
     design_effect_in_groups,

@@ -11,7 +11,7 @@ from scipy import stats
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.verdicts import components
 from spark_model_monitor.statistics.verdicts.components import Samples
-from spark_model_monitor.statistics.verdicts.multiplicity import (
+from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
     combined,
     distance_interval,

@@ -9,24 +9,20 @@ from scipy import stats
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.verdicts import components
-from spark_model_monitor.statistics.verdicts.components import Component, Samples
-from spark_model_monitor.statistics.verdicts.multiplicity import combined
-from spark_model_monitor.statistics.verdicts.parts import Parts, between_shares
-from spark_model_monitor.statistics.verdicts.variation import (
-    Groups,
+from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks, between_shares
+from spark_model_monitor.statistics.verdicts.between_window_variance import (
     Others,
-    allowed_for,
     comparable,
-    compare_values,
     group_size,
     has_outlier,
-    of_categories,
     phi,
-    score_values,
-    unseen,
 )
-from spark_model_monitor.statistics.verdicts.variation import of_missing as raw_of_missing
-from spark_model_monitor.statistics.verdicts.variation import of_numbers as raw_of_numbers
+from spark_model_monitor.statistics.verdicts.components import Component, Samples
+from spark_model_monitor.statistics.verdicts.multiple_testing import combined
+from spark_model_monitor.statistics.verdicts.variance_adjustment import Groups, allowed_for, compare_values, unseen
+from spark_model_monitor.statistics.verdicts.window_statistics import of_categories, score_values
+from spark_model_monitor.statistics.verdicts.window_statistics import of_missing as raw_of_missing
+from spark_model_monitor.statistics.verdicts.window_statistics import of_numbers as raw_of_numbers
 
 
 def of_numbers(baseline, current):
@@ -412,7 +408,7 @@ def raw_of_parts(values):
 
 def of_parts(values, sizes):
     """The raw statistics of parts of these sizes, each beside the others."""
-    raw = Parts([told_apart(values)], sizes[None, :], are_numbers=True).raw()
+    raw = BaselineBlocks([told_apart(values)], sizes[None, :], are_numbers=True).raw()
     return {name: each[0] for name, each in raw.items()}
 
 
@@ -450,8 +446,10 @@ def test_columns_together_say_what_each_says_alone():
         found += [random.normal(size=700)]
         own = np.vstack((sizes, [[100, 200, 300, 100]]))
         kept = [told_apart(each if are_numbers else (10 * each.clip(-3, 3)).astype(np.int64)) for each in found]
-        together = Parts(kept, own, are_numbers=are_numbers)
-        alone = [Parts([each], own[place : place + 1], are_numbers=are_numbers) for place, each in enumerate(kept)]
+        together = BaselineBlocks(kept, own, are_numbers=are_numbers)
+        alone = [
+            BaselineBlocks([each], own[place : place + 1], are_numbers=are_numbers) for place, each in enumerate(kept)
+        ]
         for name, each in together.raw().items():
             assert each.tolist() == [one.raw()[name][0].tolist() for one in alone], name
         shares = [share for share, _ in together.between(5)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import linregress, t
 
-from spark_model_monitor.statistics.verdicts.volume import UsualGap, Volume, in_minutes
+from spark_model_monitor.statistics.verdicts.expected_row_count import ExpectedFreshness, RowCountHistory, in_minutes
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)  # a Monday
 LEVEL = 1 / 720 / 4
@@ -20,7 +20,7 @@ def alarms(rows, step, judged):
     times = [START + step * place for place in range(len(rows))]
     found = []
     for place in judged:
-        usual = Volume(times[place], tuple(zip(times[:place], rows[:place], rows[:place], strict=True))).usual
+        usual = RowCountHistory(times[place], tuple(zip(times[:place], rows[:place], rows[:place], strict=True))).usual
         if usual is not None and usual.chance_of(rows[place]) <= LEVEL:
             found.append(place)
     return found
@@ -90,7 +90,7 @@ def test_half_the_rows_are_found_where_traffic_grows(a_day):
 def usual_of(days, logs):
     """What is usual at `START`, of windows that ended so many days before."""
     earlier = [(START + timedelta(days=day), np.exp(log) - 0.5, 0.0) for day, log in zip(days, logs, strict=True)]
-    return Volume(START, tuple(earlier)).usual
+    return RowCountHistory(START, tuple(earlier)).usual
 
 
 def test_a_line_is_the_one_of_least_squares():
@@ -120,9 +120,10 @@ def test_few_windows_and_those_of_less_than_a_day_tell_nothing():
     """Eight hours of the night say nothing of the morning."""
     night = tuple((START + timedelta(hours=hour), 100.0, 0.0) for hour in range(8))
 
-    assert Volume(START + timedelta(hours=8), night).usual is None
+    assert RowCountHistory(START + timedelta(hours=8), night).usual is None
     assert (
-        Volume(START + timedelta(days=9), tuple((START + timedelta(days=d), 1.0, 0.0) for d in range(7))).usual is None
+        RowCountHistory(START + timedelta(days=9), tuple((START + timedelta(days=d), 1.0, 0.0) for d in range(7))).usual
+        is None
     )
 
 
@@ -137,7 +138,7 @@ def stale(rows, gaps, judged):
     found = []
     for place in judged:
         earlier = tuple(each for each in known[:place] if each[1])
-        usual = Volume(times[place], (), times[place] - timedelta(hours=1), earlier).usual_gap
+        usual = RowCountHistory(times[place], (), times[place] - timedelta(hours=1), earlier).usual_gap
         if rows[place] and usual is not None and usual.chance_of(gaps[place], rows[place]) <= LEVEL / 2:
             found.append(place)
     return found
@@ -196,7 +197,7 @@ def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
     gaps, rows = np.exp([-0.2, 0.2] * 4) - 0.006, np.full(8, 100.0)
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
     lomax = (1 + 30 * 100 / ((gaps * 100).sum() + 0.006)) ** -8
-    usual = UsualGap(rows, gaps, 60)
+    usual = ExpectedFreshness(rows, gaps, 60)
 
     assert usual.minutes == pytest.approx(1 - 0.006)
     assert usual.chance_of(30, 100) == pytest.approx(lomax)

@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.drift.special_functions import student_above, student_quantile
 from spark_model_monitor.statistics.states.contingency import ValueKind, number_of
 from spark_model_monitor.statistics.states.segments import MISSING
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 Segment = tuple[str, str]  # the cut, and the segment's name
 

@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.bias.metrics import (
 )
 from spark_model_monitor.registry import Entry
 from spark_model_monitor.statistics.verdicts.design_effect import MARGIN, design_effects
-from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
 
 LEVEL = 0.95
 RESAMPLES = 1000

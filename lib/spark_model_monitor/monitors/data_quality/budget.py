@@ -9,14 +9,19 @@ from collections.abc import Mapping
 
 from spark_model_monitor.documents.check_results import BudgetLedger, Family
 from spark_model_monitor.documents.constraints import Rows
-from spark_model_monitor.monitors.data_quality.calibration import Calibration, ColumnRequest, columns_of, with_adjusted
 from spark_model_monitor.monitors.data_quality.checks import guard
-from spark_model_monitor.monitors.data_quality.checks.baseline_drift import why_not_compared
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.checks.guard import Evidence
 from spark_model_monitor.monitors.data_quality.checks.guard.values import find_row_repeats
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, GROWS
-from spark_model_monitor.monitors.data_quality.documents import (
+from spark_model_monitor.monitors.data_quality.distribution.calibration import (
+    Calibration,
+    ColumnRequest,
+    columns_of,
+    with_adjusted,
+)
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
+from spark_model_monitor.monitors.data_quality.families import (
     BETWEEN,
     COMPLETENESS,
     CONTENTS,
@@ -25,7 +30,7 @@ from spark_model_monitor.monitors.data_quality.documents import (
     SEGMENTS,
     VOLUME,
 )
-from spark_model_monitor.statistics.verdicts.multiplicity import shared
+from spark_model_monitor.statistics.verdicts.multiple_testing import shared
 
 LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
 """The limits of each family, by their names in the settings."""

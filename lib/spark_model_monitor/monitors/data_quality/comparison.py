@@ -16,41 +16,41 @@ from spark_model_monitor.documents.constraints import (
     MonitoringSettings,
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
-from spark_model_monitor.monitors.data_quality.calibration import Calibration
-from spark_model_monitor.monitors.data_quality.design_effects import (
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
+from spark_model_monitor.monitors.data_quality.distribution.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
     FeatureDesignEffect,
     WindowDesignEffects,
 )
-from spark_model_monitor.monitors.data_quality.distributions import (
-    BASELINE,
-    PREVIOUS,
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    Variation,
     among,
     from_feature_profile,
+)
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
+    BASELINE,
+    PREVIOUS,
+    Variation,
     of_window,
 )
-from spark_model_monitor.monitors.data_quality.documents import SEGMENTS
-from spark_model_monitor.monitors.data_quality.quality_baseline import BaselineFeature, QualityBaseline
+from spark_model_monitor.monitors.data_quality.families import SEGMENTS
 from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
-from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
-from spark_model_monitor.statistics.verdicts.components import Component, chance_of_more
-from spark_model_monitor.statistics.verdicts.variation import (
-    ALONE,
+from spark_model_monitor.statistics.verdicts.between_window_variance import (
     LARGEST_GROWTH,
-    Groups,
     Others,
-    allowed_for,
     certain_phi,
     comparable,
 )
+from spark_model_monitor.statistics.verdicts.components import Component, chance_of_more
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
+from spark_model_monitor.statistics.verdicts.variance_adjustment import ALONE, Groups, allowed_for
 
 if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.clock import Season
-    from spark_model_monitor.statistics.verdicts.volume import Volume
+    from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
+    from spark_model_monitor.statistics.verdicts.seasonality import Season
 
 
 PAIRS = "pairs"  # the kind of the state
@@ -230,7 +230,7 @@ class Comparison:
     is_matched: bool = True
     ties: Ties = Ties.SUMMED
     exact_classes: bool = False
-    volume: Volume | None = None
+    volume: RowCountHistory | None = None
     design_effects: WindowDesignEffects = field(default_factory=WindowDesignEffects)
     calibration: Calibration | None = field(default=None, init=False)
 

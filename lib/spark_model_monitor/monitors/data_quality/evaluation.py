@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, excess
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
-from spark_model_monitor.monitors.data_quality.calibration import Calibration
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, guard
-from spark_model_monitor.monitors.data_quality.checks.baseline_drift import against
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import against
 from spark_model_monitor.monitors.data_quality.checks.guard.values import repeated_rows
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from spark_model_monitor.monitors.data_quality.documents import (
-    VOLUME,
-)
+from spark_model_monitor.monitors.data_quality.distribution.calibration import Calibration
+from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, Seen
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, import_all
 
 if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.clock import Season
-    from spark_model_monitor.statistics.verdicts.volume import Volume
+    from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
+    from spark_model_monitor.statistics.verdicts.seasonality import Season
 
 import_all(hints)
 
@@ -116,7 +114,7 @@ def _of_volume(comparison: Comparison) -> Iterator[CheckResult]:
 
 def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
     if comparison.pairs and (calibration := comparison.calibration) is not None:
-        from spark_model_monitor.monitors.data_quality.pairs import judged
+        from spark_model_monitor.monitors.data_quality.checks.column_relations import judged
 
         yield from judged(
             comparison, calibration, frozenset(each.feature or "" for each in of_features if each.is_violation)
@@ -130,7 +128,7 @@ def _of_repeats(comparison: Comparison) -> Iterator[CheckResult]:
         yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
-def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
+def _of_rows(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
     """The finding on the number of rows, and its description in case of an alarm."""
     if (usual := volume.usual) is None:
         return None
@@ -139,7 +137,7 @@ def _of_rows(rows: float, volume: Volume) -> tuple[Finding, str] | None:
     return finding, messages.unusual(rows, usual.rows)
 
 
-def _of_newest(rows: float, volume: Volume) -> tuple[Finding, str] | None:
+def _of_newest(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
     """The finding on the age of the newest row, and its description in case of an alarm."""
     if (usual := volume.usual_gap) is None:
         return None
@@ -181,7 +179,7 @@ def _check_feature(
     guarded = [*_run_guards(feature, feature.calibration, violated | {*violated_overall}, is_usual_hour=is_usual_hour)]
     yield from guarded
     if feature.segments:
-        from spark_model_monitor.monitors.data_quality import segments
+        from spark_model_monitor.monitors.data_quality.checks.drift import segments
 
         violated |= {result.check for result in guarded if result.status is CheckStatus.VIOLATED}
         first = min(violated - {*violated_overall}, default=None)
@@ -192,7 +190,7 @@ def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
     """The comparators that a person wrote, each by its own threshold."""
     if not feature.settings.comparators:
         return
-    from spark_model_monitor.monitors.data_quality.comparators import compared
+    from spark_model_monitor.monitors.data_quality.checks.drift.comparators import compared
 
     for check, finding in compared(feature):
         if feature.unmatched:
@@ -225,13 +223,13 @@ def _allow_for_clock(
     feature: FeatureComparison, season: Season, findings: dict[str, Finding], by_reference: dict[str, Finding]
 ) -> tuple[bool, dict[str, Finding], dict[str, Finding]]:
     """Whether the window is as usual at its hour; and the findings, with what the hour explains excused."""
-    from spark_model_monitor.monitors.data_quality import clock
+    from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
 
-    is_usual = clock.is_usual(by_reference, season)
-    by_reference = clock.beside_the_clock(by_reference, season)
-    findings = clock.excused(findings, feature, season, is_usual=is_usual)
+    is_usual = seasonal_drift.is_usual(by_reference, season)
+    by_reference = seasonal_drift.beside_the_clock(by_reference, season)
+    findings = seasonal_drift.excused(findings, feature, season, is_usual=is_usual)
     if not is_usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
-        findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(clock.SAID, clock.TOLD)
+        findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(seasonal_drift.SAID, seasonal_drift.TOLD)
     return is_usual, findings, by_reference
 
 
@@ -239,7 +237,7 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
     """The result for all rows, with each segment's part of the distance."""
     if not feature.segments:
         return result_of_all
-    from spark_model_monitor.monitors.data_quality import segments
+    from spark_model_monitor.monitors.data_quality.checks.drift import segments
 
     return segments.with_parts(result_of_all, feature)
 
@@ -251,7 +249,7 @@ def _run_guards(
     for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items()):
         finding = _if_switched_on(evidence.judged(calibration), feature.settings)
         if feature.season is not None:
-            from spark_model_monitor.monitors.data_quality.clock import excused
+            from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import excused
 
             finding = excused({name: finding}, feature, feature.season, is_usual=is_usual_hour)[name]
         if finding.status is CheckStatus.VIOLATED:

@@ -29,29 +29,27 @@ from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import Statistics, Table, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, no_group_column
-from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison
-from spark_model_monitor.monitors.data_quality.design_effects import window_design_effects
-from spark_model_monitor.monitors.data_quality.distributions import (
-    BASELINE,
-    FeatureDistribution,
-    Variation,
-    from_profile,
-    of_parts,
-)
-from spark_model_monitor.monitors.data_quality.documents import (
+from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
     require_features,
     statistics_of,
     suggest,
 )
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.budget import calibrate
+from spark_model_monitor.monitors.data_quality.comparison import COLUMNS, PAIRS, Comparison
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import window_design_effects
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    from_profile,
+)
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Variation, of_parts
 from spark_model_monitor.monitors.data_quality.evaluation import all_hints, check_all, with_impact
 from spark_model_monitor.monitors.data_quality.hints import Seen
-from spark_model_monitor.monitors.data_quality.page import page_of
-from spark_model_monitor.monitors.data_quality.pictures import BINS, Bins, bins_of
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.words import with_words
+from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, bins_of
+from spark_model_monitor.monitors.data_quality.report.page import page_of
+from spark_model_monitor.monitors.data_quality.report.sentences import with_words
 from spark_model_monitor.monitors.protocol import (
     Judgement,
     Monitor,
@@ -233,7 +231,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             return (*own_results,)
         check_results = check_all(self.comparison)
         if self.monitor.as_service:
-            from spark_model_monitor.monitors.data_quality.as_service import use_words_of_service
+            from spark_model_monitor.monitors.data_quality.report.service_format import use_words_of_service
 
             check_results = use_words_of_service(check_results, self.baseline.constraints)
         return (*with_impact(check_results, self.baseline.attributions), *own_results)
@@ -282,7 +280,10 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         is_wanted = monitor.find_causes and not monitor.as_service and any(each.is_violation for each in results)
         if self.baseline is None or not is_wanted:
             return results
-        from spark_model_monitor.monitors.data_quality.causes import Examples, find_causes
+        from spark_model_monitor.monitors.data_quality.causes.contributing_segments import (
+            Examples,
+            find_causes,
+        )
 
         examples = None
         if output_path is not None:
@@ -407,9 +408,9 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return self.required_numbers.read(profile)
 
     def plan_scan(self, request: ScanRequest[QualityBaseline]) -> Measures:
-        measures = self._plan_baseline() if request.is_baseline else self.measures()
         if request.is_baseline:
-            return measures
+            return self._plan_baseline()
+        measures = self.measures()
         names = request.dataset.names
         require_features(self.predictions, names)
         if self.as_service:
@@ -424,7 +425,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             rules = rules.beside(request.rules)
         if rules.is_empty:
             return measures
-        from spark_model_monitor.monitors.data_quality.expectations import planned
+        from spark_model_monitor.monitors.data_quality.checks.expectations import planned
 
         baseline_names = baseline.names if baseline is not None else ()
         return replace(measures, expected=planned(rules, request.dataset, baseline_names, request.window_end))
@@ -453,7 +454,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         if baseline.profile is None:
             return measures
         if baseline.monitoring.segments:
-            from spark_model_monitor.monitors.data_quality.segments import as_cut
+            from spark_model_monitor.monitors.data_quality.checks.drift.segments import as_cut
 
             measures = as_cut(measures, baseline, names)
         if self.pairs is not False:
@@ -486,7 +487,10 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
         if not self.as_service:
             return found
-        from spark_model_monitor.monitors.data_quality.as_service import close_buckets_as_service, listed_as_service
+        from spark_model_monitor.monitors.data_quality.report.service_format import (
+            close_buckets_as_service,
+            listed_as_service,
+        )
 
         return close_buckets_as_service(listed_as_service(found), profile)
 
@@ -495,7 +499,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         constraints = suggest(profile, settings, max_domain_size=self.max_domain_size, predictions=self.predictions)
         if not self.as_service:
             return constraints
-        from spark_model_monitor.monitors.data_quality.as_service import listed_as_service
+        from spark_model_monitor.monitors.data_quality.report.service_format import listed_as_service
 
         return listed_as_service(constraints)
 
@@ -510,7 +514,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
         baseline = QualityBaseline.made_of(constraints, statistics, state, suggested, exact_classes=self.as_service)
         if any(settings.comparators for settings in baseline.settings.values()):
-            from spark_model_monitor.monitors.data_quality.comparators import unfit_comparators
+            from spark_model_monitor.monitors.data_quality.checks.drift.comparators import unfit_comparators
 
             faults = [*unfit_comparators(constraints, as_service=self.as_service)]
             if faults:

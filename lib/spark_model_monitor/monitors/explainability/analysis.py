@@ -18,8 +18,8 @@ from spark_model_monitor.statistics.drift.special_functions import student_quant
 from spark_model_monitor.statistics.states import KllSketch
 from spark_model_monitor.statistics.states.attributions import ABSOLUTE, SIGNED, SQUARED, Attributions
 from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 Numbers = NDArray[np.float64]
 

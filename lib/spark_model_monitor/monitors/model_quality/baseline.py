@@ -34,7 +34,7 @@ from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.groups import every_row_has_its_name
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import every_row_has_its_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.model_quality.window_size import growth_needed
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segments import told_in, with_segments
 from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
 DEVIATION = " +/- {deviation}"

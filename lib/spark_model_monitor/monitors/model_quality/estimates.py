@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
-from spark_model_monitor.statistics.verdicts.multiplicity import POWER
+from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 
 Kept = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
 Statistic = Callable[[Kept], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice

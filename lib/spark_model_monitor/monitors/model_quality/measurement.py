@@ -54,7 +54,7 @@ from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.registry import Entry
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
-from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
 
 _AMOUNT = re.compile(r"(absolute):(\d+(?:\.\d+)?|\.\d+)|(relative):(\d+(?:\.\d+)?|\.\d+) ?%")
 

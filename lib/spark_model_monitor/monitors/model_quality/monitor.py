@@ -70,10 +70,10 @@ from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from spark_model_monitor.statistics.states.rows import values_of
 from spark_model_monitor.statistics.states.scores import UNLIMITED
+from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, neighbours_design_effect
-from spark_model_monitor.statistics.verdicts.groups import rows_per_name
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
-from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import rows_per_name
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 

@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.data_quality.distributions import OUTCOME, Past, Variation
+from spark_model_monitor.monitors.data_quality.distribution.window_history import OUTCOME, Past, Variation
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.files import current_run
 from spark_model_monitor.reports.outputs.result_tables import parquet_of
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, contradiction_in
-from spark_model_monitor.statistics.verdicts.variation import FIELDS, LATER
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, LATER
 from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.reports.history.archive import PARTS, from_parquet, parts_of, path_of
 from spark_model_monitor.reports.outputs.files import (

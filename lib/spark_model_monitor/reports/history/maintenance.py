@@ -19,7 +19,7 @@ from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.outcome import unsure_features
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
-from spark_model_monitor.monitors.data_quality.clock import examples_lost
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import hours_from_the_latest

@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.documents.run_description import time_of
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.data_quality.distributions import (
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import OF_DISTRIBUTIONS, OF_NUMBERS
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     ACCEPTED,
     BASELINE,
     CANNOT_TELL,
-    OF_DISTRIBUTIONS,
-    OF_NUMBERS,
     OUTCOME,
     UNCHANGED,
     WINDOW,
@@ -44,7 +43,7 @@ from spark_model_monitor.reports.history.archive import (
     read_table,
 )
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.statistics.verdicts.clock import (
+from spark_model_monitor.statistics.verdicts.seasonality import (
     CLOCK,
     CLOCK_DAY,
     CLOCK_WEEK,
@@ -61,7 +60,7 @@ from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.storage.files import Named, is_ours
 
 if TYPE_CHECKING:
-    from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+    from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 
 log = logging.getLogger(__name__)
 

@@ -35,12 +35,16 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, from_statistics
-from spark_model_monitor.monitors.data_quality.documents import MAX_DOMAIN_SIZE, profile_of
+from spark_model_monitor.monitors.data_quality.baseline.documents import MAX_DOMAIN_SIZE, profile_of
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.checks.drift.segments import parts_of, told_of
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    from_profile,
+    from_statistics,
+)
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.pictures import overlay_of
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.segments import parts_of, told_of
+from spark_model_monitor.monitors.data_quality.report.charts import overlay_of
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
 from spark_model_monitor.monitors.protocol import Sample, violated
 from spark_model_monitor.reports.history.archive import from_parquet, path_of

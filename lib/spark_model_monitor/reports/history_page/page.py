@@ -51,7 +51,7 @@ from spark_model_monitor.documents.page import (
     percent,
 )
 from spark_model_monitor.documents.run_description import RunWindow, moment
-from spark_model_monitor.monitors.data_quality.pictures import overlay
+from spark_model_monitor.monitors.data_quality.report.charts import overlay
 from spark_model_monitor.reports.history_page.history import History, Series, feature_map
 from spark_model_monitor.reports.history_page.over_time import (
     MOST_TICKS,

@@ -28,8 +28,8 @@ from spark_model_monitor.documents.constraints import (
     Rows,
 )
 from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
 from spark_model_monitor.monitors.data_quality.comparison import COLUMNS
-from spark_model_monitor.monitors.data_quality.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
 from spark_model_monitor.monitors.predictors import FLAVOURS
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.reports.alerts import SPELLINGS

@@ -26,8 +26,8 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alerts import Decision
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import function_of
@@ -245,7 +245,7 @@ def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseli
     if path is None and not config.threshold:
         return known
     from spark_model_monitor.documents.headline import DRIFT
-    from spark_model_monitor.monitors.data_quality.comparators import with_thresholds
+    from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
 
     try:
         if path is not None:

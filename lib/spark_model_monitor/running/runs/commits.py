@@ -26,9 +26,9 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.outcome import Outcome, worst_outcome
 from spark_model_monitor.documents.run_description import RunDescription, moment
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, Past, together
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Past, together
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
@@ -51,7 +51,7 @@ from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.statistics.states import Profile
-from spark_model_monitor.statistics.verdicts.variation import FIELDS, Raw
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, Raw
 from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.expectations import Expectations
-from spark_model_monitor.monitors.data_quality.suggestions import candidates, met
+from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import candidates, met
 from spark_model_monitor.running.runs.results import Baseline
 from spark_model_monitor.running.runs.run import run_monitoring
 from spark_model_monitor.storage import storage_of

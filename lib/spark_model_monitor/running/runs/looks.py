@@ -20,7 +20,7 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.outcome import outcome_of_count
 from spark_model_monitor.documents.run_description import RunDescription, moment, time_of
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadState, NoData
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import holding_alerts, path_of
 from spark_model_monitor.reports.history.baselines import state_below
@@ -49,7 +49,7 @@ from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.volume import Earlier
+    from spark_model_monitor.statistics.verdicts.expected_row_count import Earlier
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.alerts import Alerts, AlertStatus, MonitoredW
 from spark_model_monitor.documents.check_results import Alarm, alarms_of, since_of
 from spark_model_monitor.documents.run_description import BaselineReference, moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
-from spark_model_monitor.monitors.data_quality.clock import examples_lost, is_recurring
+from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,

@@ -29,7 +29,7 @@ from spark_model_monitor.running.scheduling.target_models import (
     model_entry_name,
     split_by_model,
 )
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from spark_model_monitor.storage.files import Named, is_ours
 

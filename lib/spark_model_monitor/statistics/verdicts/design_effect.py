@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import told_apart
-from spark_model_monitor.statistics.verdicts.multiplicity import adjusted
-from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.multiple_testing import adjusted
 
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
 LONG_GROUP = 64  # rows

@@ -4,6 +4,9 @@ Registered under its `constraint_check_type`. A check of features takes one feat
 `threshold`: a function of the feature that returns None where no check is requested. A check of the data set takes the
 whole comparison and yields findings, each with its `feature_name`. Checks decide; they never log, raise for bad data or
 ask Spark. `evaluation.check_all` runs them all; a new file in this folder is discovered automatically.
+
+columns.py: missing and extra columns. limits.py: the limits of constraints.json. `drift/`: the distribution of a feature.
+`guard/`: changes that no limit covers. column_relations.py: relations between columns. expectations.py: a person's own rules.
 """
 
 from __future__ import annotations

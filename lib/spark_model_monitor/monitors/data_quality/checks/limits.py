@@ -12,11 +12,13 @@ import pyarrow as pa
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.calibration import judge_missing
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import GROWS, has_whole_numbers, why_lacking
-from spark_model_monitor.monitors.data_quality.documents import COMPLETENESS, CONTENTS
+from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
+from spark_model_monitor.monitors.data_quality.distribution.calibration import judge_missing
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import why_lacking
+from spark_model_monitor.monitors.data_quality.distribution.window_history import GROWS
+from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, CONTENTS
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, of_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.hints import HINTS, Said, Seen
 from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf

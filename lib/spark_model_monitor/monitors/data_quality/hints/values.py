@@ -12,8 +12,8 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.hints import FEWEST_VALUES, HINTS, NAMED, Said, Seen, listed
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.verdicts.clock import CLOCK_DAY
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands

@@ -37,8 +37,8 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.states.outcomes import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.statistics.verdicts.groups import design_effect_in_blocks
-from spark_model_monitor.statistics.verdicts.multiplicity import POWER
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import design_effect_in_blocks
+from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 
 METRIC = "label_given_score"
 DRAWS = 400  # of labels; enough for the covariance of the two sums that are tested

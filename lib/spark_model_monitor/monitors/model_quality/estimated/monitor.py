@@ -86,7 +86,7 @@ from spark_model_monitor.statistics.states.estimated import (
 )
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType, class_key
 from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
-from spark_model_monitor.statistics.verdicts.multiplicity import BUDGET
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 
 PREFIX = "estimated_"
 """Prefix of estimates' names, wherever a metric from labels might appear next to them."""

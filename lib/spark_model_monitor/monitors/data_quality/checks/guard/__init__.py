@@ -9,6 +9,8 @@ Rows may belong together, like those of one user. Then what looks like many rows
 even if rows come in groups of `GROUP`, unless the baseline's own parts show that rows are independent, or the change is
 of a kind that the baseline never had, and no healthy window would.
 
+dates.py, numbers.py, text_length.py, time_unit.py, values.py, vectors.py: the guards of these.
+
 Source: D4.9.
 """
 
@@ -24,9 +26,9 @@ import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.calibration import NAME_GROUPS, Calibration
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.documents import CONTENTS
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, Calibration
+from spark_model_monitor.monitors.data_quality.families import CONTENTS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, Registry
 from spark_model_monitor.statistics.drift.special_functions import normal_above

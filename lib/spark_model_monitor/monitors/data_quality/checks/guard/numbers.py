@@ -8,7 +8,7 @@ import numpy as np
 
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments

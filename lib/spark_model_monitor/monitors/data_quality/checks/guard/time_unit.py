@@ -11,7 +11,7 @@ import numpy as np
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
 from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import unit_of_times
+from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
 from spark_model_monitor.statistics.states.ages import HOUR, Ages
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND

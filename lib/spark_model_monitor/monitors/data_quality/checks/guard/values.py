@@ -17,16 +17,17 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     widened_tail,
 )
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, PREVIOUS, growth_of, new_values
-from spark_model_monitor.monitors.data_quality.documents import DRIFT
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import new_values
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, growth_of
+from spark_model_monitor.monitors.data_quality.families import DRIFT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.profile import once
 from spark_model_monitor.statistics.states.surplus import LARGEST_RATIO, MOST_BY_NATURE, estimate_surplus_rows
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
-from spark_model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
 UNIQUE, LEAST_DROP = 0.9, 0.2

@@ -26,7 +26,8 @@ from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.checks.baseline_drift import (
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_IN_BASELINE
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
     SWITCHED_OFF,
     compared_by,
     judged,
@@ -34,8 +35,8 @@ from spark_model_monitor.monitors.data_quality.checks.baseline_drift import (
     why_type_forbids,
 )
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, FeatureDistribution
-from spark_model_monitor.monitors.data_quality.quality_baseline import NOT_IN_BASELINE
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift import DISTANCES
 from spark_model_monitor.statistics.drift.distributions import category_cells

@@ -14,7 +14,8 @@ from fractions import Fraction
 
 from spark_model_monitor.documents.constraints import SUGGESTED_SHARE, Constraints, FeatureConstraints, Role
 from spark_model_monitor.documents.requested_limits import is_suggested
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, as_counted, seen_once
+from spark_model_monitor.monitors.data_quality.distribution.always_new import seen_once
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution, as_counted
 from spark_model_monitor.statistics.verdicts.components import fewest_beyond_chance
 
 COMPLETENESS, DATA_TYPE, DOMAIN = "completeness", "datatype_check_threshold", "domain_content_threshold"

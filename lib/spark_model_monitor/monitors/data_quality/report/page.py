@@ -37,10 +37,14 @@ from spark_model_monitor.documents.page import (
     percent,
 )
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_profile, why_always_new
-from spark_model_monitor.monitors.data_quality.pictures import overlay_of
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.words import DOMAIN, Said, Side, said_of, sides
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    from_profile,
+)
+from spark_model_monitor.monitors.data_quality.report.charts import overlay_of
+from spark_model_monitor.monitors.data_quality.report.sentences import DOMAIN, Said, Side, said_of, sides
 from spark_model_monitor.monitors.protocol import violated
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
@@ -184,7 +188,7 @@ def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
 
 
 def _tables(result: CheckResult) -> Iterable[PageTable]:
-    from spark_model_monitor.monitors.data_quality.segments import tables_of
+    from spark_model_monitor.monitors.data_quality.checks.drift.segments import tables_of
 
     return tables_of(result)
 

@@ -7,17 +7,16 @@ from dataclasses import replace
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.calibration import LONGER_WINDOWS, verdict
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import (
-    BASELINE,
-    GROWS,
-    RISING,
+from spark_model_monitor.monitors.data_quality.distribution.always_new import RISING
+from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, verdict
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     direction_of,
 )
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift import Comparison as DriftComparison
 from spark_model_monitor.statistics.drift import (

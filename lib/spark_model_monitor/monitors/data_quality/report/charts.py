@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_model_monitor.documents.page import Overlay, number_text, percent
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.statistics.drift.distributions import Values
 
 BINS = 20

@@ -37,14 +37,17 @@ from spark_model_monitor.monitors.causes import (
     of_origins,
     shares_of,
 )
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution, from_feature_profile
-from spark_model_monitor.monitors.data_quality.segments import without_segments
+from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    from_feature_profile,
+)
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from spark_model_monitor.storage import join
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
-    from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+    from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
     from spark_model_monitor.statistics.states import Profile
 
 log = logging.getLogger(__name__)

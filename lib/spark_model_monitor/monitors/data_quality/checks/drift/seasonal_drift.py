@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.monitors.data_quality.checks.drift.first_days import may_be_an_hour
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.first_days import may_be_an_hour
 from spark_model_monitor.monitors.protocol import Finding, Violated
-from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY, Season
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
 EXCUSED = ("baseline_drift_check", "range_check", "sign_check", "empty_text_check", "distinct_share_check", *SUGGESTED)

@@ -19,17 +19,18 @@ from spark_model_monitor.data.profiling.pairs import Values, codes_of, counts_of
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.calibration import NO_HISTORY, Calibration
 from spark_model_monitor.monitors.data_quality.checks.guard import of_share
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, why_always_new
-from spark_model_monitor.monitors.data_quality.documents import BETWEEN
+from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, Calibration
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
+from spark_model_monitor.monitors.data_quality.families import BETWEEN
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, size_of
 from spark_model_monitor.statistics.states.rows import Run
-from spark_model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 

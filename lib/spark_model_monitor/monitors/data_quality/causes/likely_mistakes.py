@@ -20,7 +20,7 @@ import numpy as np
 
 from spark_model_monitor.documents.page import number_text, percent
 from spark_model_monitor.monitors.data_quality.checks.guard.time_unit import ages_of
-from spark_model_monitor.monitors.data_quality.distributions import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
 from spark_model_monitor.statistics.states import FeatureProfile

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
     INDEPENDENT,
     DesignEffect,
@@ -32,7 +33,6 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     ScoreMoments,
     ratio_or_zero,
 )
-from spark_model_monitor.statistics.verdicts.variation import MOST_DISPERSED
 
 FEWEST_GROUPS = 16  # to estimate how alike their rows are; with fewer, each group counts as a row
 MOST_UNEVEN = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows

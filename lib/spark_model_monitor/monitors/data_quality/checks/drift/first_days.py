@@ -9,10 +9,11 @@ from itertools import combinations
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.baseline_drift import why_not_compared
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.distributions import BASELINE, new_values
-from spark_model_monitor.monitors.data_quality.documents import PREDICTIONS
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import new_values
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
+from spark_model_monitor.monitors.data_quality.families import PREDICTIONS
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
 
 LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have

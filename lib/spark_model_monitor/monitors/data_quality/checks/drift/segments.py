@@ -23,9 +23,9 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Column, Line, PageTable, number_text, percent
 from spark_model_monitor.monitors.causes import ALONE, MOST, causes_table
-from spark_model_monitor.monitors.data_quality.calibration import NO_HISTORY
-from spark_model_monitor.monitors.data_quality.checks.baseline_drift import baseline_drift, threshold_of
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, threshold_of
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
 from spark_model_monitor.monitors.data_quality.messages import HIDDEN
 from spark_model_monitor.monitors.segments import told_once
 from spark_model_monitor.statistics.drift import NumericDistribution
@@ -34,7 +34,7 @@ from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.segments import Segmented, fits, sides_of
 
 if TYPE_CHECKING:
-    from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
+    from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
     from spark_model_monitor.statistics.states.profile import Measures
 
 Measure = Callable[[FeatureProfile], tuple[float, float]]

@@ -21,13 +21,15 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
 from spark_model_monitor.documents.page import number_text, percent
-from spark_model_monitor.monitors.data_quality.distributions import (
+from spark_model_monitor.monitors.data_quality.baseline.documents import domain_of
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
+from spark_model_monitor.monitors.data_quality.distribution.always_new import seen_once
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     as_counted,
     from_feature_profile,
-    seen_once,
 )
-from spark_model_monitor.monitors.data_quality.documents import domain_of
 from spark_model_monitor.monitors.data_quality.messages import (
     COMPARATOR_VALUE,
     EXTRA_COLUMNS,
@@ -35,8 +37,6 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
-from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.renamed_columns import find_renamed_columns
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -83,7 +83,10 @@ def with_words(
     bad = {each.feature: features[each.feature] for each in violated if each.feature in features}
     guesses: dict[str, str] = {}
     if bad:
-        from spark_model_monitor.monitors.data_quality.guesses import guess_of, suspects_of
+        from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import (
+            guess_of,
+            suspects_of,
+        )
 
         now = {name: from_feature_profile(feature) for name, feature in bad.items()}
         before = {} if known.profile is None else {each.name: each for each in known.profile.features}
@@ -104,7 +107,7 @@ def with_words(
         if result.check != SEGMENT_DRIFT:
             members["guess"] = guesses.get(result.feature or "")
         else:
-            from spark_model_monitor.monitors.data_quality.segments import cut_of
+            from spark_model_monitor.monitors.data_quality.checks.drift.segments import cut_of
 
             cut = cut_of(features.get(result.feature or ""), result.segment or "")
             members["where"] = f"only in {ONE_SEGMENT}{cut}"
@@ -113,7 +116,7 @@ def with_words(
     found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
     if not hide_values:
         return found
-    from spark_model_monitor.monitors.data_quality.segments import without_segments
+    from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
 
     return tuple(map(without_segments, found))
 
@@ -126,7 +129,7 @@ def sides(
     if result.check != SEGMENT_DRIFT or result.segment is None or known.profile is None:
         before = known.references.get(result.against or "", known.distributions).get(name)
         return before, from_feature_profile(current) if current is not None else None
-    from spark_model_monitor.monitors.data_quality.segments import segment_of
+    from spark_model_monitor.monitors.data_quality.checks.drift.segments import segment_of
 
     whole = next((each for each in known.profile.features if each.name == name), None)
     found = (segment_of(each, result.segment) for each in (whole, current))
@@ -268,7 +271,7 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
 
 
 def _is_unit(before: StepCdf, now: StepCdf) -> bool:
-    from spark_model_monitor.monitors.data_quality.guesses import unit_of
+    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import unit_of
 
     return unit_of(before, now) is not None
 

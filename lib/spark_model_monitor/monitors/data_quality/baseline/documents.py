@@ -6,7 +6,7 @@ Pure; takes the states' sums and Deequ's metrics of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,8 @@ from spark_model_monitor.documents.statistics import (
     VectorStatistics,
 )
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.data_quality.distributions import why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
+from spark_model_monitor.monitors.data_quality.families import DRIFT, budget_families
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS
 from spark_model_monitor.statistics.states import (
@@ -54,7 +55,7 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.columns import numbers_of
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
-from spark_model_monitor.statistics.verdicts.multiplicity import shared
+from spark_model_monitor.statistics.verdicts.multiple_testing import shared
 
 MAX_DOMAIN_SIZE = 120
 """Maximum number of values of a text feature that are listed one by one: the limit of Deequ's ColumnProfiler (G9)."""
@@ -197,24 +198,6 @@ def _vector(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> V
         shortest=vectors.shortest,
         longest=vectors.longest,
     )
-
-
-# The families of checks that share the budget of a run.
-
-
-DRIFT, PREDICTIONS = "drift", "prediction drift"
-COMPLETENESS, CONTENTS = "completeness", "contents"
-VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
-
-
-def budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
-    """The families of checks that share the budget of a run with these features."""
-    families = [DRIFT, COMPLETENESS, CONTENTS]
-    if any(feature.role is Role.PREDICTION for feature in features):
-        families.append(PREDICTIONS)
-    if settings.segments:
-        families.append(SEGMENTS)
-    return tuple(families)
 
 
 # A profile as constraints.json: limits for later data, one registered rule for each kind of constraint.

@@ -16,7 +16,17 @@ from spark_model_monitor.documents.constraints import (
     Role,
 )
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.distributions import (
+from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
+from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    among,
+    as_counted,
+    from_profile,
+    from_statistics,
+    new_values,
+)
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,
     CANNOT_TELL,
     CHANGED,
@@ -24,37 +34,26 @@ from spark_model_monitor.monitors.data_quality.distributions import (
     PREVIOUS,
     UNCHANGED,
     WINDOW,
-    FeatureDistribution,
     Past,
     Variation,
-    among,
-    as_counted,
-    from_profile,
-    from_statistics,
     growth_of,
-    may_rise,
-    new_values,
     of_window,
     together,
 )
-from spark_model_monitor.monitors.data_quality.documents import DRIFT, PREDICTIONS
+from spark_model_monitor.monitors.data_quality.families import DRIFT, PREDICTIONS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
-from spark_model_monitor.monitors.data_quality.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, USUAL_NUMBERS, RequiredNumbers
-from spark_model_monitor.statistics.verdicts.clock import CLOCK, CLOCK_DAY
-from spark_model_monitor.statistics.verdicts.variation import (
-    FEWEST_WINDOWS,
-    Raw,
-    group_size,
-)
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
+from spark_model_monitor.statistics.verdicts.window_statistics import Raw
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
-    from spark_model_monitor.statistics.verdicts.clock import Season
-    from spark_model_monitor.statistics.verdicts.volume import Earlier, Volume
+    from spark_model_monitor.statistics.verdicts.expected_row_count import Earlier, RowCountHistory
+    from spark_model_monitor.statistics.verdicts.seasonality import Season
 
 
 NO_LIMITS: frozenset[str] = frozenset()
@@ -80,7 +79,7 @@ class QualityBaseline(StoredBaseline):
     profile: Profile | None = None
     references: Mapping[str, Mapping[str, FeatureDistribution]] = field(default_factory=dict)
     history: Mapping[str, Variation] = field(default_factory=dict)
-    volume: Volume | None = None
+    volume: RowCountHistory | None = None
     seasons: Mapping[str, Season] = field(default_factory=dict)
     attributions: Mapping[str, float] = field(default_factory=dict)
     exact_classes: bool = False
@@ -177,10 +176,10 @@ class QualityBaseline(StoredBaseline):
     def with_volume(
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
     ) -> QualityBaseline:
-        """The same baseline with the row counts and the freshness of earlier windows: the members of `Volume`."""
-        from spark_model_monitor.statistics.verdicts.volume import Volume
+        """The same baseline with the row counts and the freshness of earlier windows: the members of `RowCountHistory`."""
+        from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 
-        return replace(self, volume=Volume(time, earlier, start, fresh))
+        return replace(self, volume=RowCountHistory(time, earlier, start, fresh))
 
     def raw_statistics(
         self,
@@ -224,7 +223,7 @@ class QualityBaseline(StoredBaseline):
         rows = {"rows": float(profile.item_count)}
         row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
-            from spark_model_monitor.statistics.verdicts.volume import in_minutes
+            from spark_model_monitor.statistics.verdicts.expected_row_count import in_minutes
 
             row_statistics[NEWEST_ROW] = {**rows, "far": in_minutes(age)}
         statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]

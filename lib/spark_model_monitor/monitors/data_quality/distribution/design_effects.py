@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.monitors.data_quality.distributions import LOOKS_SORTED, has_whole_numbers, why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers, why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRuns, Run
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.states.profile import once
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_GROUP, values_of
+from spark_model_monitor.statistics.verdicts.between_window_variance import LARGEST_GROWTH, MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
     DesignEffect,
     ScoredColumn,
@@ -35,7 +37,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     rows_counting_as_one,
     typical_rows,
 )
-from spark_model_monitor.statistics.verdicts.groups import (
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
     FEWEST_GROUPS,
     FEWEST_NAMES,
     FEWEST_ROWS_PER_NAME,
@@ -43,7 +45,6 @@ from spark_model_monitor.statistics.verdicts.groups import (
     design_effect_in_groups,
     group_design_effect,
 )
-from spark_model_monitor.statistics.verdicts.variation import LARGEST_GROWTH, MOST_DISPERSED
 
 NEIGHBOURS = 8192  # rows that are compared with their neighbours: more say little more
 FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns

@@ -16,15 +16,16 @@ import numpy as np
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.distributions import (
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     count_frequent_values,
-    of_windows,
 )
-from spark_model_monitor.monitors.data_quality.documents import COMPLETENESS, DRIFT
+from spark_model_monitor.monitors.data_quality.distribution.window_history import of_windows
+from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, DRIFT
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells, pool
+from spark_model_monitor.statistics.verdicts.between_window_variance import Others, certain_phi, comparable, phi
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Lacking,
@@ -35,7 +36,7 @@ from spark_model_monitor.statistics.verdicts.components import (
     of_missing,
     of_numbers,
 )
-from spark_model_monitor.statistics.verdicts.multiplicity import (
+from spark_model_monitor.statistics.verdicts.multiple_testing import (
     adjusted,
     combined,
     distance_interval,
@@ -46,18 +47,14 @@ from spark_model_monitor.statistics.verdicts.multiplicity import (
     smallest_share,
     smallest_shift,
 )
-from spark_model_monitor.statistics.verdicts.variation import (
+from spark_model_monitor.statistics.verdicts.variance_adjustment import (
     ALONE,
     Groups,
-    Others,
-    Raw,
     allowed_for,
-    certain_phi,
-    comparable,
     compare_values,
-    phi,
     unseen,
 )
+from spark_model_monitor.statistics.verdicts.window_statistics import Raw
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.checks.guard import Evidence

@@ -12,7 +12,8 @@ import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.verdicts.variation import FEWEST_WINDOWS, lomax_above, moderation
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, moderation
+from spark_model_monitor.statistics.verdicts.variance_adjustment import lomax_above
 
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 
@@ -28,7 +29,7 @@ _SEASONS: tuple[Callable[[datetime], Any], ...] = (lambda time: (time.weekday(),
 
 
 @dataclass(frozen=True, slots=True)
-class Volume:
+class RowCountHistory:
     """The rows and freshness of earlier windows. start, time: when the window begins, if known, and ends. fresh:
     earlier windows whose newest row is known. newest: the window's newest row. until: the time up to which an
     unfinished window has rows. by_then: the rows that earlier windows had as long after they began.
@@ -43,7 +44,7 @@ class Volume:
     by_then: Earlier = ()
 
     @property
-    def usual(self) -> Usual | None:
+    def usual(self) -> ExpectedRowCount | None:
         """The expected rows of the window, by now if it is unfinished and earlier windows allow it; None if too few."""
         earlier = self.by_then if self._knows_by_then else self.earlier
         season = _season(self.time, earlier)
@@ -54,19 +55,19 @@ class Volume:
         return _season(self.time, self.by_then) is not None
 
     @property
-    def usual_gap(self) -> UsualGap | None:
+    def usual_gap(self) -> ExpectedFreshness | None:
         """The usual time from a window's newest row to its end; None with too few earlier windows."""
         if self.start is None or (season := _season(self.time, self.fresh)) is None:
             return None
         rows, gaps = np.array([known for time, *known in self.fresh if season(time) == season(self.time)]).T
-        return UsualGap(rows, gaps, in_minutes(self.time - self.start))
+        return ExpectedFreshness(rows, gaps, in_minutes(self.time - self.start))
 
     @property
     def gap(self) -> float | None:
         """Minutes from the newest row to the end of the window, or of its available part."""
         return None if self.newest is None else in_minutes((self.until or self.time) - self.newest)
 
-    def chance_of(self, rows: float, usual: Usual) -> float:
+    def chance_of(self, rows: float, usual: ExpectedRowCount) -> float:
         """The p-value of this number of rows. An unfinished window may have fewer rows than a whole one, not more."""
         is_of_whole = self.until is not None and not self._knows_by_then
         return 1.0 if is_of_whole and rows < usual.rows else usual.chance_of(rows)
@@ -94,7 +95,7 @@ def _season(now: datetime, earlier: Earlier) -> Callable[[datetime], Any] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class ExpectedRowCount:
     """The expected rows of a window, from earlier windows. log: the expected logarithm. deviation: its standard
     deviation, with `freedom` degrees of freedom. windows: the number of windows of the season.
     """
@@ -114,7 +115,7 @@ class Usual:
         return 1.0 if change < LEAST_CHANGE else min(1.0, 2 * student_above(change / self.deviation, self.freedom))
 
 
-def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> Usual:
+def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> ExpectedRowCount:
     """Geometric means by season with a common growth trend, if the trend is significant.
 
     Sources: for the trend Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; for variance `moderation`.
@@ -141,11 +142,11 @@ def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -
     variance = (float(squares_of[0]) + more * prior) / free
     variance = max(variance, math.exp(-expected))  # at least that of independent rows
     deviation = math.sqrt(variance * (1 + 1 / windows[0]) + (error * middle[0]) ** 2)
-    return Usual(expected, deviation, free, int(windows[0]))
+    return ExpectedRowCount(expected, deviation, free, int(windows[0]))
 
 
 @dataclass(frozen=True, slots=True)
-class UsualGap:
+class ExpectedFreshness:
     """Rows and gaps of earlier windows, and the length of a window; times in minutes."""
 
     rows: Values

@@ -1,4 +1,4 @@
-"""Variation between parts of a data set, each compared with the rest: raw statistics (`variation.FIELDS`). Pure."""
+"""Variation between parts of a data set, each compared with the rest: raw statistics (`window_statistics.FIELDS`). Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of, slices_of
 from spark_model_monitor.statistics.drift.special_functions import of_each
-from spark_model_monitor.statistics.verdicts.variation import Windows, ks_score, of_cells, sums_of
+from spark_model_monitor.statistics.verdicts.window_statistics import Windows, ks_score, of_cells, sums_of
 
 Places = NDArray[np.int64]
 
@@ -19,7 +19,7 @@ MOST_VALUES, ENDS = 512, 32  # distinct numbers that are kept apart, and how man
 _CUTS = np.array(CUTS)
 
 
-class Parts:
+class BaselineBlocks:
     """Columns, all split into the same number of parts, none of them empty.
 
     apart: for each column, the distinct values of all parts, ascending, and the index of each value, part after part:

@@ -1,0 +1,5 @@
+"""Where a violation may come from, for people to look at after the verdicts. Pure.
+
+contributing_segments.py: the files, hours or values that the rows behind a violation come from. likely_mistakes.py: mistakes
+that explain a change, such as another unit. renamed_columns.py: a missing and an extra column with the same values.
+"""

@@ -1,0 +1,121 @@
+"""Whether a feature's values are new by nature: keys, row numbers and dates, recognised by their values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from spark_model_monitor.statistics.date_columns import recognise_dates
+from spark_model_monitor.statistics.states import (
+    ColumnType,
+    Ends,
+    FeatureProfile,
+)
+from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
+from spark_model_monitor.statistics.states.ends import KEPT
+from spark_model_monitor.statistics.states.profile import once
+
+DATES = "its values are dates or times{form}, and later ones are new by nature"
+ONCE = "most of its values occur once, as those of keys and free texts do"
+NUMBERED = "its values number the rows: whole numbers, nearly all different and without large gaps"
+RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
+EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
+
+FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
+
+LEAST_DIFFERENT, MOST_APART = 0.9, 2.5
+"""Row numbers, even of a random half: at least the first fraction of them are different, and their range is at most the
+second times their count. Random numbers of so short a range would repeat: 82 % would be different."""
+
+MOST_GAPS = 10.0
+"""… where the ends show it: 64 random numbers at each end of so long a range are distinct once in 500 times (e^-6.3)."""
+
+ESTIMATED = 0.9
+"""… whose estimate of distinct values is at least this share, which is two of its standard deviations below."""
+
+MOST_UNEVEN = 0.1
+"""The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
+
+
+@once
+def why_always_new(feature: FeatureProfile) -> str | None:
+    """Why later values of the feature are new by nature; None if they are not."""
+    if not feature.num_present:
+        return None
+    if feature.is_numeric and unit_of_times(feature):
+        return EPOCH
+    if feature.is_numeric and _numbers_rows(feature):
+        return NUMBERED
+    dates = recognise_dates(feature)
+    if dates is not None:
+        return DATES.format(form=dates.form_in_words)
+    if feature.is_numeric:
+        return None
+    counts = feature.exact_domain
+    if counts is None:
+        return ONCE if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present else None
+    return ONCE if 2 * seen_once(counts) > feature.num_present else None
+
+
+def name_of_times(feature: FeatureProfile) -> str | None:
+    """The type name for values that are days or times."""
+    if feature.is_numeric or recognise_dates(feature) is None:
+        return None
+    return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
+
+
+def seen_once(counts: Mapping[str, int]) -> int:
+    """The number of values that occur once."""
+    return sum(count == 1 for count in counts.values())
+
+
+@once
+def has_whole_numbers(feature: FeatureProfile) -> bool:
+    """Whether all numbers are integers, or were before pandas made them fractional because one is missing, as far as
+    the sketch keeps them."""
+    sketch = feature.kll
+    if feature.inferred_type == "Integral" or sketch is None or not feature.num_missing:
+        return feature.inferred_type == "Integral" and sketch is not None
+    values = sketch.step_cdf()[0]
+    return feature.is_numeric and len(values) > 0 and bool((values == np.rint(values)).all())
+
+
+@once
+def may_rise(feature: FeatureProfile) -> bool:
+    """Whether the values, if they rise by row, are keys: whole numbers, nearly all different and evenly spread."""
+    moments, sketch = feature.moments, feature.kll
+    if moments is None or sketch is None or not moments.count or not has_whole_numbers(feature):
+        return False
+    values, cumulative = sketch.step_cdf()
+    even = (values - moments.minimum) / max(moments.maximum - moments.minimum, 1.0)
+    return _nearly_all_differ(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MOST_UNEVEN
+
+
+@once
+def unit_of_times(feature: FeatureProfile) -> float | None:
+    """How many units make a second, if all numbers are times since 1970 in one unit; None otherwise."""
+    moments = feature.moments
+    if moments is None or not moments.count or not feature.is_numeric:
+        return None
+    low, high = moments.minimum, moments.maximum
+    return next((unit for unit in UNITS_OF_SECONDS if low >= FIRST_SECOND * unit and high < LAST_SECOND * unit), None)
+
+
+def _numbers_rows(feature: FeatureProfile) -> bool:
+    moments, rows = feature.moments, feature.num_present
+    if rows < FEWEST_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
+        return False
+    apart = (moments.maximum - moments.minimum + 1) / rows
+    if apart <= MOST_APART:
+        return _nearly_all_differ(feature)
+    ends = feature.state(Ends)
+    differ = ends is not None and all(bool((np.diff(side) > 0).all()) for side in (ends.smallest, ends.largest))
+    return differ and rows >= 2 * KEPT and apart <= MOST_GAPS and may_rise(feature)
+
+
+def _nearly_all_differ(feature: FeatureProfile) -> bool:
+    sketch, rows = feature.kll, feature.num_present
+    if sketch is not None and not sketch.error:
+        return len(sketch.step_cdf()[0]) >= LEAST_DIFFERENT * rows
+    return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * LEAST_DIFFERENT * rows

@@ -1,0 +1,239 @@
+"""A feature's distribution, the input of its drift checks: its sketch, or its counts by value. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
+from spark_model_monitor.monitors.data_quality.distribution.always_new import name_of_times
+from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.states import (
+    DataTypeCounts,
+    FeatureProfile,
+    Frequencies,
+    FrequenciesBuilder,
+    KllSketch,
+    Moments,
+    Profile,
+    State,
+)
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.window_statistics import (
+    MOST_FREQUENT,
+)
+
+NO_SKETCH = "statistics.json holds no sketch of it; give the states/ folder beside it, or make the baseline again --with-sketches"
+NOT_IN_SKETCH = (
+    "{missing:,} of its {present:,} values are in no sketch of statistics.json, as infinities are; "
+    "give the states/ folder beside it, which counts them"
+)
+NOT_LISTED = "statistics.json does not list its values one by one, they are too many; give the states/ folder beside it"
+NOT_EXACT = "it has more than {limit:,} distinct values, so their counts are not exact"
+NOT_COUNTED = "its values are neither numbers nor texts, and were not counted"
+LACKING = "its state {kind!r} is missing: not every run that was merged has it, or a later release wrote it"
+NOTHING_SAID = "statistics.json says nothing of its values"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDistribution:
+    """One feature's distribution.
+
+    rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
+    feature. reason: why there is no distribution, if there are values. is_never_compared: whether the values are of a kind
+    that no run compares. text_share: the share of present values that are not numbers, as far as states know it. mean: of a
+    numeric feature, None if unknown. times: the type name of days and times. other_cells: rows of a numeric feature whose
+    cell is no number; they are none of `rows`.
+    """
+
+    inferred_type: InferredType
+    rows: int = 0
+    present: int = 0
+    numbers: NumericDistribution | None = None
+    categories: Mapping[str, int] | None = None
+    reason: str | None = None
+    text_share: float | None = None
+    mean: float | None = None
+    times: str | None = None
+    is_never_compared: bool = False
+    other_cells: int = 0
+    _frequent: list[NDArray[Any]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def frequent_values(self) -> NDArray[Any]:
+        """The most frequent values, from LEAST_EFFECT of the present ones on, the most frequent first."""
+        if not self._frequent:
+            self._frequent.append(self._find_frequent_values())
+        return self._frequent[0]
+
+    def count_values(self, values: NDArray[Any]) -> Values:
+        """How often each of these values occurs."""
+        if self.numbers is not None:
+            return self.numbers.step_cdf().counts_at(values)
+        categories = self.categories or {}
+        return np.array([categories.get(value, 0) for value in values], float)
+
+    def _find_frequent_values(self) -> NDArray[Any]:
+        if self.numbers is not None:
+            cdf = self.numbers.step_cdf()
+            counts = np.diff(cdf.cumulative, prepend=0)
+            is_frequent = counts >= LEAST_EFFECT * self.present
+            values = cdf.values[is_frequent]
+            order = np.argsort(-counts[is_frequent], kind="stable")
+            return values[order[:MOST_FREQUENT]]
+        categories = self.categories or {}
+        names = [name for name, count in categories.items() if count >= LEAST_EFFECT * self.present]
+        names.sort(key=lambda name: (-categories[name], name))
+        return np.array(names[:MOST_FREQUENT], object)
+
+    @property
+    def num_rows(self) -> int:
+        """All rows, those whose cell is no number included."""
+        return self.rows + self.other_cells
+
+    @property
+    def completeness(self) -> float:
+        """The share of all rows that have a value; 1 without rows."""
+        return (self.present + self.other_cells) / self.num_rows if self.num_rows else 1.0
+
+    @property
+    def type_name(self) -> str:
+        """The type; for days and times, which are texts in the service's files, their own name."""
+        return self.times or self.inferred_type.value
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.inferred_type.is_numeric
+
+
+OF_NUMBERS = frozenset(state.KIND for state in (DataTypeCounts, Moments, KllSketch))
+OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
+"""The states that `from_feature_profile` needs; for numbers it needs no frequencies."""
+
+
+def direction_of(before: float | None, after: float | None) -> str | None:
+    """The direction in which a number went: `up`, `down`, or None if unknown."""
+    if before is None or after is None or before == after:
+        return None
+    return "up" if after > before else "down"
+
+
+def from_profile(profile: Profile) -> dict[str, FeatureDistribution]:
+    """The distributions in a run's states, by feature."""
+    return {feature.name: from_feature_profile(feature) for feature in profile.features}
+
+
+def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
+    """The distribution in one feature's states."""
+    types = feature.data_types
+    inferred_type = InferredType(feature.inferred_type)
+    present = feature.num_present - feature.num_others
+    rows = present + feature.num_missing
+    share = (types.text + types.boolean) / types.present if types.present else None
+    members: dict[str, Any] = {"text_share": share, "times": name_of_times(feature), "other_cells": feature.num_others}
+    found = partial(FeatureDistribution, inferred_type, rows, present, **members)
+    if not present:
+        return found()
+    if inferred_type.is_numeric and feature.kll is not None and feature.moments is not None:
+        numbers = NumericDistribution.of(feature.kll, feature.moments)
+        mean = feature.moments.average
+        return found(numbers=numbers, mean=mean if math.isfinite(mean) else None)
+    needed = (KllSketch, Moments) if inferred_type.is_numeric else (Frequencies,)
+    if reason := why_lacking(feature, *needed):
+        return found(reason=reason)
+    if feature.frequencies is None:
+        return found(reason=NOT_COUNTED, is_never_compared=True)
+    if not feature.frequencies.exact:
+        reason = NOT_EXACT.format(limit=feature.frequencies.limit)
+        return found(reason=reason, is_never_compared=True)
+    return found(categories=feature.frequencies.counts)
+
+
+def why_lacking(feature: FeatureProfile, *needed: type[State]) -> str | None:
+    """Why a result from these states can't be known, if the feature lacks one of them."""
+    return next((LACKING.format(kind=state.KIND) for state in needed if state.KIND in feature.lacking), None)
+
+
+def from_statistics(statistics: Statistics) -> dict[str, FeatureDistribution]:
+    """The distributions in a statistics.json, by feature; those of numbers only where it has their sketches."""
+    rows = statistics.dataset.item_count
+    return {feature.name: _from_feature_statistics(feature, rows) for feature in statistics.features}
+
+
+def as_counted(values: Iterable[str]) -> frozenset[str]:
+    """The values as the keys of `Frequencies` have them, which cut long texts."""
+    values = frozenset(values)
+    if max(map(len, values), default=0) <= SURELY_WHOLE:
+        return values
+    return frozenset(_frequencies(dict.fromkeys(values, 1)).counts)
+
+
+def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDistribution:
+    rows -= feature.num_others
+    present = rows
+    if feature.common is not None:
+        present = feature.common.num_present - feature.num_others
+    if not present:
+        return FeatureDistribution(feature.inferred_type, rows, other_cells=feature.num_others)
+    numbers = _numbers(feature.numerical_statistics) if feature.numerical_statistics else None
+    categorical = feature.distribution.categorical if feature.distribution else None
+    counts = {bucket.value: bucket.count for bucket in categorical.buckets} if categorical else {}
+    categories = _frequencies(counts).counts if counts else None
+    reason = None if numbers or categories else _why_nothing(feature)
+    if numbers and (missing := present - numbers.total):
+        numbers, reason = None, NOT_IN_SKETCH.format(missing=missing, present=present)
+    mean = feature.numerical_statistics.mean if feature.numerical_statistics else None
+    members: dict[str, Any] = {"mean": mean, "other_cells": feature.num_others}
+    return FeatureDistribution(feature.inferred_type, rows, present, numbers, categories, reason, **members)
+
+
+def _numbers(statistics: NumericalStatistics) -> NumericDistribution | None:
+    kll = statistics.distribution.kll if statistics.distribution else None
+    if kll is None or kll.sketch is None:
+        return None
+    known = statistics.min, statistics.max, statistics.std_dev
+    return NumericDistribution(kll.sketch.data, 0, 0, *known)
+
+
+def _why_nothing(feature: FeatureStatistics) -> str:
+    if feature.common is None:
+        return NOTHING_SAID
+    if feature.inferred_type.is_numeric:
+        return NO_SKETCH
+    return NOT_LISTED if feature.inferred_type is InferredType.STRING else NOT_COUNTED
+
+
+def _frequencies(counts: Mapping[str, int]) -> Frequencies:
+    builder = FrequenciesBuilder(limit=max(len(counts), 1))
+    builder.update(list(counts), np.array(list(counts.values()), dtype=np.int64))
+    return builder.state()
+
+
+SURELY_WHOLE = 60  # characters of a text that is surely counted whole: up to four bytes each
+
+
+def count_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> tuple[Values, Values]:
+    """The counts of the baseline's most frequent values on both sides."""
+    return before.count_values(before.frequent_values), after.count_values(before.frequent_values)
+
+
+def new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:
+    """The values of a text that none of the others has."""
+    known = [side.categories for side in before if side is not None and side.categories is not None]
+    return [value for value in now.categories or () if all(value not in each for each in known)]
+
+
+def among(side: FeatureDistribution, known: FeatureDistribution | None) -> FeatureDistribution:
+    """The rows of a text whose values the other side has."""
+    if known is None or known.categories is None or side.categories is None:
+        return side
+    kept = {value: count for value, count in side.categories.items() if value in known.categories}
+    lost = side.present - sum(kept.values())
+    return replace(side, rows=side.rows - lost, present=side.present - lost, categories=kept)

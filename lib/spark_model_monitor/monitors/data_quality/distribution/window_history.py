@@ -1,0 +1,282 @@
+"""What a run leaves of each feature to later runs: its raw statistics, compared with its reference. Pure.
+
+A baseline leaves those of its parts, each compared with the others; a window those compared with its own references.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.profiling.plan import hashes_of
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
+    FeatureDistribution,
+    count_frequent_values,
+    from_feature_profile,
+)
+from spark_model_monitor.statistics.drift.distributions import Values, category_cells
+from spark_model_monitor.statistics.states import (
+    Profile,
+    RowRuns,
+    Run,
+)
+from spark_model_monitor.statistics.states.distinct import told_apart
+from spark_model_monitor.statistics.states.rows import rows_of_values, values_of
+from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks
+from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    FEWEST_WINDOWS,
+    NORMAL_MAD,
+    OUTLIER,
+    Others,
+    PastWindows,
+)
+from spark_model_monitor.statistics.verdicts.growing_cardinality import beginnings
+from spark_model_monitor.statistics.verdicts.window_statistics import (
+    FIELDS,
+    VALUES,
+    CellsTogether,
+    OnDemand,
+    Raw,
+    of_categories,
+    of_missing,
+    of_numbers,
+    score_values,
+)
+
+BASELINE = "baseline"
+WINDOW = "window"  # the reference for what a window leaves of itself alone
+PREVIOUS = "previous:8"  # what a catalogue that grows is compared with. Source: D4.20.
+
+OUTCOME = "outcome"  # the member of what a window leaves
+CHANGED, CANNOT_TELL, UNCHANGED, ACCEPTED = "changed", "cannot tell", "unchanged", "accepted"
+"""What became of a feature in a window; accepted: a person said that the change was fine."""
+
+GROWS = (
+    "its values came and went, or grew in number, along the baseline's rows: their numbers and largest share are judged"
+)
+LOOKS_SORTED = "the rows look sorted by this column"
+GOES_UP_AND_DOWN = "its values go up and down along the rows, as by season"
+MOST_BETWEEN = 0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
+
+FEWEST_BURSTS, MOST_ODD = 3, 0.25  # places where parts are odd, and the share of odd parts. Source: D4.8.
+
+VALUES_LOOKED_INTO = 2**16  # of columns together
+LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
+FEWEST_NEW = 4  # parts or windows that show how many values are new
+OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
+FREQUENT = 5  # values of a text that show whether the rows are sorted by it
+Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
+Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by feature
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """The raw statistics of some windows, by feature. unfit: features without any, with the reason. are_by_time: whether they
+    are of runs of neighbours in time.
+    """
+
+    past: Past = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    are_by_time: bool = False
+    _others: dict[Any, Others] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
+
+    def others(self, names: tuple[str, ...], effective: float) -> Others:
+        """How much windows of these features vary at that size: most windows are as large as the last one."""
+        if (names, effective) not in self._others:
+            self._others.clear()
+            self._others[names, effective] = Others([self.past[name] for name in names], effective)
+        return self._others[names, effective]
+
+
+def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
+    """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of
+    a run are neighbours in time, so that a column that looks sorted is one that changes with time.
+    """
+    alike: dict[tuple[bool, int], list[_Cut]] = {}
+    for feature, kept in zip(profile.features, runs, strict=False):
+        values, sizes = values_of(kept.runs, numeric=feature.is_numeric)
+        filled = sizes > 0
+        if np.count_nonzero(filled) >= FEWEST_WINDOWS:
+            apart = told_apart(values)
+            if feature.is_numeric or len(apart[0]) <= LARGEST_DOMAIN:
+                frequent = _frequent_in_runs(from_feature_profile(feature))
+                cut = _Cut(feature.name, kept.runs, apart, sizes, filled, frequent)
+                alike.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
+    past: dict[str, Raw] = {}
+    unfit: dict[str, str] = {}
+    for (is_numeric, _), cuts in alike.items():
+        each = max(1, VALUES_LOOKED_INTO // max(len(cut.apart[1]) for cut in cuts))
+        for first in range(0, len(cuts), each):
+            _look_into(cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
+    names = [feature.name for feature in profile.features]
+    return Variation(
+        {name: past[name] for name in names if name in past},
+        {name: unfit[name] for name in names if name in unfit},
+        are_by_time,
+    )
+
+
+class _Cut(NamedTuple):
+    """A column's runs, distinct values with each value's index in them, run sizes, which runs have values, and the most
+    frequent values of the whole column: numbers, or hashes of texts.
+    """
+
+    name: str
+    runs: Sequence[Run]
+    apart: tuple[Values, NDArray[np.int64]]
+    sizes: NDArray[np.int64]
+    filled: NDArray[np.bool_]
+    frequent: Part
+
+    def score_frequent_values(self) -> Raw:
+        """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
+        values, index_of_row = self.apart
+        sizes = self.sizes[self.filled]
+        indices = np.minimum(values.searchsorted(self.frequent), len(values) - 1)
+        if not len(self.frequent) or (values[indices] != self.frequent).any():
+            return {}
+        part_of_row = np.repeat(np.arange(len(sizes)), sizes)
+        windows = np.stack([np.bincount(part_of_row[index_of_row == index], minlength=len(sizes)) for index in indices])
+        return score_values(windows.sum(axis=1), windows.T.astype(float), sizes.astype(float), float(sizes.sum()))
+
+
+def _look_into(
+    cuts: Sequence[_Cut], past: dict[str, Raw], unfit: dict[str, str], *, is_numeric: bool, are_by_time: bool
+) -> None:
+    """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
+    sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
+    parts = BaselineBlocks([cut.apart for cut in cuts], sizes, are_numbers=is_numeric)
+    raw, nothing = parts.raw(), np.full(sizes.shape[1], np.nan)
+    alike: Iterable[tuple[float, Values]] = repeat((0.0, nothing), len(cuts))
+    between = alike if are_by_time else parts.between(FREQUENT)
+    for place, (cut, (share, values)) in enumerate(zip(cuts, between, strict=True)):
+        begun = None
+        if not is_numeric:
+            order = np.argsort(np.array([run.place for run in cut.runs])[cut.filled], kind="stable")
+            begun = beginnings(parts.counts(place)[order] > 0, may_end=are_by_time)
+        if begun is None and share > MOST_BETWEEN:
+            positions = np.array([run.place for run in cut.runs])[cut.filled]
+            reason = _why_unfit(values, sizes[place], positions, is_numeric=is_numeric)
+            if reason is not None:
+                unfit[cut.name] = reason
+                continue
+        rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
+        missing: Values = rows - sizes[place]
+        found = {**of_missing(missing, rows, missing.sum(), rows.sum())} | {
+            name: each[place] for name, each in raw.items()
+        }
+        found |= cut.score_frequent_values()
+        if begun is not None:
+            found["beyond"] = begun[np.argsort(order)]
+            found["far"] = parts.counts(place).max(axis=1) / sizes[place]
+        past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
+
+
+def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
+    """The raw statistics of a window compared with its reference; None if the two can't be compared."""
+    return of_windows([(before, after)])[0]
+
+
+def of_windows(sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
+    """The same for each column; cells of all columns are computed together."""
+    numbers, texts = CellsTogether(are_numbers=True), CellsTogether(are_numbers=False)
+    return [_beside(before, after, numbers, texts) for before, after in sides]
+
+
+def _beside(
+    before: FeatureDistribution, after: FeatureDistribution, numbers: CellsTogether, texts: CellsTogether
+) -> Mapping[str, float] | None:
+    if before.reason or after.reason or not before.present or not after.present:
+        return None
+
+    def lacking() -> Raw:
+        return of_missing(
+            np.array([float(after.rows - after.present)]),
+            np.array([float(after.rows)]),
+            before.rows + after.rows - before.present - after.present,
+            before.rows + after.rows,
+        )
+
+    found: Raw
+    if before.numbers is not None and after.numbers is not None:
+        found = of_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
+    elif before.categories is not None and after.categories is not None:
+        b, w = category_cells(before.categories, after.categories)
+        found = of_categories(b + w, w[None, :], texts.of(lambda: (b, w)))
+    else:
+        return None
+
+    def first(name: str) -> Mapping[str, float]:
+        if name in VALUES:
+            scores = _score_frequent_values(before, after)
+            return {value: float(scores[value][0]) for value in VALUES}
+        known = lacking() if name in OF_MISSING else found
+        return {name: float(known[name][0]) if name in known else math.nan}
+
+    return OnDemand({name: partial(first, name) for name in FIELDS})
+
+
+def _score_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> Raw:
+    counts_before, counts_after = count_frequent_values(before, after)
+    totals = counts_before + counts_after
+    size = np.array([float(after.present)])
+    total = float(before.present + after.present)
+    return score_values(totals, counts_after[None, :], size, total)
+
+
+def _frequent_in_runs(feature: FeatureDistribution) -> Part:
+    """The most frequent values of a feature, as runs of its rows have them."""
+    if feature.numbers is not None:
+        return np.array(feature.frequent_values, float)
+    return hashes_of(pa.array(feature.frequent_values, pa.string()))
+
+
+def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
+    """The counts of new values of a text in parts or windows, and the rows of windows; None if too few are known."""
+    raw = variation.past.get(name) if variation is not None else None
+    if raw is None:
+        return None
+    found = ~np.isnan(raw["beyond"]) & np.isnan(raw["ks"])
+    if found.sum() < FEWEST_NEW:
+        return None
+    return raw["beyond"][found], raw["far"][found]
+
+
+def together(some: Past, others: Past) -> Past:
+    """The windows of both, by feature."""
+    both = {name: dict(raw) for name, raw in some.items()}
+    for name, raw in others.items():
+        mine = both.get(name)
+        both[name] = {key: np.concatenate((mine[key], raw[key])) for key in FIELDS} if mine else dict(raw)
+    return both
+
+
+def _why_unfit(values: Values, sizes: NDArray[np.int64], positions: Values, *, is_numeric: bool) -> str | None:
+    """Why parts differ by their place more than as groups of rows do; None for odd parts here and there, such as pay days, of
+    which windows have as many. values: of all parts, as `BaselineBlocks.between` has them. positions: where each part begins
+    among the rows.
+
+    Sorted rows cross their mean once; a text has all its rows in one place. A column that does so more often goes up and down.
+    """
+    means = (np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes)[np.argsort(positions, kind="stable")]
+    crossings = np.count_nonzero(np.diff(means > values.mean()))
+    if crossings <= (1 if is_numeric else 2):
+        return LOOKS_SORTED
+    distances = np.abs(means - np.median(means))
+    is_odd = distances > OUTLIER * NORMAL_MAD * np.median(distances)
+    bursts = np.count_nonzero(np.diff(is_odd, prepend=False) & is_odd)
+    others_are_alike = means[~is_odd].var() <= MOST_BETWEEN * values.var()
+    if bursts >= FEWEST_BURSTS and is_odd.mean() <= MOST_ODD and others_are_alike:
+        return None
+    return GOES_UP_AND_DOWN

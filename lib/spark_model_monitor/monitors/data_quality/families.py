@@ -1,0 +1,25 @@
+"""The families of checks that share a run's budget of false alarms. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from spark_model_monitor.documents.constraints import (
+    FeatureConstraints,
+    MonitoringSettings,
+    Role,
+)
+
+DRIFT, PREDICTIONS = "drift", "prediction drift"
+COMPLETENESS, CONTENTS = "completeness", "contents"
+VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
+
+
+def budget_families(features: Iterable[FeatureConstraints], settings: MonitoringSettings) -> tuple[str, ...]:
+    """The families of checks that share the budget of a run with these features."""
+    families = [DRIFT, COMPLETENESS, CONTENTS]
+    if any(feature.role is Role.PREDICTION for feature in features):
+        families.append(PREDICTIONS)
+    if settings.segments:
+        families.append(SEGMENTS)
+    return tuple(families)

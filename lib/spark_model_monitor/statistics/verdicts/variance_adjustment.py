@@ -1,0 +1,298 @@
+"""P-values of a column's tests that allow for how much healthy windows vary. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spark_model_monitor.statistics.drift.distributions import Counts, Values
+from spark_model_monitor.statistics.drift.special_functions import (
+    chi_square_above,
+    normal_above,
+    normal_quantile,
+    normals_above,
+    student_above,
+    student_densities,
+)
+from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    ENOUGH_WINDOWS,
+    FEWEST_WINDOWS,
+    LEAST_PROBABILITY,
+    POWERS,
+    SHARE_OF_LARGEST,
+    Others,
+    PastWindows,
+    as_past_windows,
+    compute_dispersion,
+    compute_missing_share,
+    group_size,
+    largest_squared_score,
+    phi,
+    remove_noise,
+)
+from spark_model_monitor.statistics.verdicts.components import (
+    LEAST_EFFECT,
+    Component,
+    Samples,
+    chance_of_more,
+    two_sided,
+)
+from spark_model_monitor.statistics.verdicts.window_statistics import VALUES, Raw
+
+LEAST_SCORE = 3.0  # a frequent value with a smaller score is not tested on its own
+MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
+RARE = 0.01  # above this p-value outliers of the past don't matter
+_NODES = np.logspace(-2, 3, 81)
+_STEPS = np.gradient(_NODES)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The number of a window's rows that count as one, estimated from neighbours. of_values, of_missing: the feature's.
+    new_values: where past windows don't show it, else 1. new_missing: likewise; the maximum over features.
+    """
+
+    of_values: float = 1.0
+    of_missing: float = 1.0
+    new_values: float = 1.0
+    new_missing: float = 1.0
+
+    def of(self, component: str) -> float:
+        return self.of_missing if component == "missing" else self.of_values
+
+    def new(self, component: str) -> float:
+        return self.new_missing if component == "missing" else self.new_values
+
+
+ALONE = Groups()
+
+
+def allowed_for(
+    component: Component, now: Mapping[str, float], past: Raw, groups: Groups = ALONE, others: Others | None = None
+) -> Component:
+    """The component with its p-value given the variation of past windows. now: the window's own raw statistics.
+    others: the variation of other columns.
+    """
+    if component.p >= 1:
+        return component
+    if component.rivals is not None:  # if means vary, counts are no longer hypergeometric, and all cells are rivals
+        moves = "location" not in past or np.isnan(past["location"]).any()
+        own = 0.0 if moves else 1 / phi("location", now, past, groups.of_values, others) ** 2
+        rivals = component.tests + (component.rivals - component.tests) * own
+        component = replace(component, p=component.p / component.rivals * rivals, rivals=rivals)
+    p = _p_beside_past(component, now, past, groups.of(component.name), others)
+    p = min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name))))
+    return replace(component, p=p, rivals=None)
+
+
+def _p_beside_past(
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> float:
+    """The component's p-value if windows vary as past ones did; 0 if they vary as independent rows do."""
+    name = component.name
+    if name == "range":
+        return _p_of_range(now, past)
+    if name == "chi2":
+        p = _p_of_chi_square(now, past, groups, others)
+    elif name == "missing":
+        p = _p_of_missing(component, now, past, groups, others)
+    else:
+        p = _p_of_score(component, now, past, groups, others)
+    # Where a past window is an outlier, that law doesn't hold
+    is_rare = max(p, component.p) <= RARE
+    outlier = as_past_windows(past).outlier(name) if is_rare else None
+    if outlier is None:
+        return p
+    if name == "missing":
+        return _p_beyond_outages(now, past, groups)
+    return 1.0 if _distance(name, now) <= MUCH_MORE * outlier else p
+
+
+def _p_of_score(
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+) -> float:
+    name = component.name
+    dispersion = compute_dispersion(name, now, past, others)
+    factor = dispersion.factor(groups)
+    if factor <= 1:
+        return 0.0
+    tests = component.tests
+    if name == "cell":  # the largest of all cells was expected; only so many of them vary
+        of_all = largest_squared_score(now["cells"])
+        of_varying = max(1.0, min(of_all, (1 + dispersion.freedom_of_window) / 2))
+        factor *= of_all / of_varying
+        tests = min(tests, max(1.0, SHARE_OF_LARGEST / normal_above(math.sqrt(of_varying))))
+    # a deviation's part that is due to independent rows; with few windows the reference's own error dominates
+    own = 1 / factor if dispersion.windows >= ENOUGH_WINDOWS - 1 else 1.0
+    return _two_sided(component, now, factor, dispersion.windows, tests, own)
+
+
+def _p_of_missing(
+    component: Component, now: Mapping[str, float], past: Raw, groups: float, other_columns: Others | None
+) -> float:
+    """The p-value of more missing values. Fewer are judged by their score, and so are all if groups of rows explain how
+    much past windows vary.
+
+    Model: the logit of the share is normal from window to window, as in a binomial regression with a random effect of each
+    window, because storms and outages multiply it. Its variance follows from that of the share, if `before` is the mean.
+    Groups of rows are sampled like rows. Source: Williams 1982, "Extra-binomial variation in logistic linear models".
+    """
+    before = compute_missing_share(past)
+    share = now["nulls"] / now["of"]
+    dispersion = compute_dispersion("missing", now, past, other_columns)
+    if not 0 < before < share or dispersion.certain_ratio <= groups:
+        return _p_of_score(component, now, past, groups, other_columns)
+    variance_of_rows = 1 / (before * (1 - before) * now["effective"])  # of the logit, for independent rows
+    between_windows = math.log1p(dispersion.excess_of_windows(groups) * variance_of_rows)
+    of_rows = (1 + dispersion.excess_of_groups(groups)) * variance_of_rows * before / share
+    rise = math.log(share / before) - math.log(max(1 - share, LEAST_PROBABILITY) / (1 - before))
+    score = (rise + between_windows / 2) / math.sqrt(between_windows + of_rows)  # from the median
+    return 2 * student_above(score, dispersion.windows)
+
+
+def _distance(name: str, now: Mapping[str, float]) -> float:
+    """How far a window lies from the reference, whatever its number of rows."""
+    expected = 1.0
+    if name == "chi2":
+        expected = now["freedom"]
+    elif name == "cell":
+        expected = largest_squared_score(now["cells"])
+    return remove_noise(now[name] ** POWERS.get(name, 2), expected, now["effective"])
+
+
+def _p_beyond_outages(now: Mapping[str, float], past: Raw, groups: float) -> float:
+    """The p-value of the missing values beside the past window that lacked most of all; 1 if the share is not much
+    larger, or if there are fewer than 16 windows. Asked only where the past has an outlier.
+    """
+    is_counted = ~np.isnan(past["nulls"])
+    if np.count_nonzero(is_counted) < ENOUGH_WINDOWS:
+        return 1.0
+    missing = past["nulls"][is_counted]
+    rows = past["of"][is_counted]
+    worst = int((missing / rows).argmax())
+    if now["nulls"] / now["of"] <= MUCH_MORE * missing[worst] / rows[worst]:
+        return 1.0
+    before = math.ceil(missing[worst] / groups), int(rows[worst] / groups)
+    return chance_of_more(*before, int(now["nulls"] / groups), int(now["of"] / groups))
+
+
+def _two_sided(
+    component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float, own: float
+) -> float:
+    """The p-value of a score with its variance multiplied by `factor`, which `freedom` degrees of freedom estimate. For
+    small counts the exact p-value is better than the score. own: the share of a deviation due to independent rows.
+    """
+    p = component.p / (component.rivals or component.tests)
+    score = abs(now[component.name])
+    if p > LEAST_PROBABILITY:
+        exact = -normal_quantile(p / 2)
+        score = min(exact, score + (exact - score) * own)
+    return tests * 2 * student_above(score / math.sqrt(factor), freedom)
+
+
+def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> float:
+    """The component's p-value if `groups` rows of the window count as one; 0 if rows are independent."""
+    if groups <= 1:
+        return 0.0
+    name, rows = component.name, now["rows"]
+    if name in ("range", "unseen"):
+        share: float = 1 - now["effective"] / rows  # the window's share of all values
+        return 2 * math.pow(share, component.effect * rows / groups)
+    if name == "chi2":
+        return _p_of_cells_of_groups(now, groups)
+    return _two_sided(component, now, groups, max(rows / groups - 1, 1.0), component.tests, 1 / groups)
+
+
+def compare_values(
+    before: Counts,
+    after: Counts,
+    samples: Samples,
+    now: Mapping[str, float],
+    past: Raw,
+    groups: Groups,
+    others: Others | None,
+) -> Component | None:
+    """The test of the most frequent values, each with the dispersion of its own past scores; None if the past doesn't
+    show these. One dispersion for all cells hides a value that has always been there and is gone, if others vary.
+
+    before, after: the values' counts in the baseline and in the window.
+    """
+    components = []
+    for rank, name in enumerate(VALUES[: len(before)]):
+        is_known = ~np.isnan(past[name])
+        if np.count_nonzero(is_known) < FEWEST_WINDOWS:
+            continue
+        gap = abs(after[rank] / samples.m - before[rank] / samples.n)
+        if abs(now[name]) < LEAST_SCORE or gap < LEAST_EFFECT:
+            components.append(Component("cell", 1.0, gap))
+            continue
+        counts = np.array([[before[rank] + after[rank]], [after[rank]], [samples.n], [samples.m]])
+        p = float(two_sided(*counts)[0])
+        shown = past if is_known.all() else PastWindows({key: values[is_known] for key, values in past.items()})
+        tests = float(len(before))
+        adjusted = allowed_for(Component(name, min(1.0, tests * p), gap, tests), now, shown, groups, others)
+        components.append(replace(adjusted, name="cell"))
+    return min(components, key=lambda component: component.p, default=None)
+
+
+def unseen(
+    now: Mapping[str, float], past: Raw, share: float, groups: Groups = ALONE, found: float | None = None
+) -> Component:
+    """The test of categories that the reference lacks; without it, an unstable share of one category hides a new one.
+
+    share: the window's share of all values. found: the share of the categories that count, if not all do.
+    """
+    found = now["unseen"] if found is None else found
+    if found + math.sqrt(found / now["rows"]) < LEAST_EFFECT:
+        return Component("unseen", 1.0, found)
+    by_noise = share ** (found * now["rows"])
+    p = max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"]))
+    bare = Component("unseen", p, found)
+    return replace(bare, p=min(1.0, max(p, _in_groups(bare, now, groups.new_values))))
+
+
+def _p_of_range(now: Mapping[str, float], past: Raw) -> float:
+    windows = len(past["beyond"])
+    rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
+    if not now["far"]:
+        return rank
+    rows = now["rows"]
+    share_of_all = 1 - now["effective"] / rows
+    by_groups: float = 2 * share_of_all ** (now["beyond"] * rows / max(1.0, group_size(past)))
+    return max(min(rank, lomax_above(now["far"], past["far"], 1 / rows)), by_groups)
+
+
+def lomax_above(value: float, past: Values, least: float) -> float:
+    """The predictive tail of an exponential variable, given past values. least: is added to their sum."""
+    return float((1 + value / (past.sum() + least)) ** -len(past))
+
+
+def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, other_columns: Others | None) -> float:
+    """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
+    freedom = now["freedom"]
+    dispersion = compute_dispersion("chi2", now, past, other_columns)
+    # What groups of rows explain: in all cells alike, so less if the windows' squares differ more than that
+    by_groups = 2 / max(freedom, 1.0)
+    of_few_cells = max(0.0, (min(2 / dispersion.freedom_of_window, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
+    of_groups = max(1.0, min(group_size(past), groups, dispersion.ratio * (1 - math.sqrt(of_few_cells))))
+    p_of_groups = _p_of_cells_of_groups(now, of_groups) if of_groups > 1 else 0.0
+    noncentral = max(0.0, dispersion.ratio / of_groups - 1) * dispersion.growth
+    if not noncentral or not freedom:
+        return p_of_groups
+    # The rest, averaged over the error of its estimate
+    weights = 2 * student_densities(_NODES, dispersion.windows) * _STEPS
+    shift = noncentral * _NODES**2
+    width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
+    root = np.cbrt(now["chi2"] / of_groups / (freedom + shift))
+    tails = normals_above((root - (1 - width)) / np.sqrt(width))
+    return min(1.0, max(p_of_groups, float(weights @ tails)))
+
+
+def _p_of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
+    """The tail of the chi-square statistic for groups of rows, few per cell."""
+    z = -normal_quantile(max(chi_square_above(now["chi2"] / groups, int(now["freedom"])), 1e-300))
+    rare = math.sqrt(groups * (now["freedom"] + 1) / now["rows"])
+    return student_above(z / math.sqrt(1 + max(z, 0.0) * rare / 3), max(now["rows"] / groups - 1, 1.0))
