@@ -120,7 +120,7 @@ def outcomes(setting: Setting, random: np.random.Generator, rows: int) -> Outcom
 def known(monitor: ModelQualityMonitor, baseline: Outcomes, *, with_states: bool = True) -> ModelBaseline:
     """What a run knows of a baseline that was just made."""
     statistics, constraints, _ = monitor.documents(baseline, monitor.metrics(baseline))
-    return monitor.known(constraints, statistics, baseline if with_states else None)
+    return monitor.stored_baseline(constraints, statistics, baseline if with_states else None)
 
 
 def alarms(setting: Setting, pairs: int) -> tuple[int, int, int, int]:

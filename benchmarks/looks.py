@@ -78,7 +78,7 @@ def main() -> None:
     rng = np.random.default_rng(11)
     monitor = DataQualityMonitor()
     baseline = run_baseline(hour(rng, 20_000), monitor, engine="local")
-    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
+    known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
         baseline.variation
     )
 

@@ -131,7 +131,7 @@ def judged(
     """Each window, its results, and what judges other rows in its place."""
     monitor = DataQualityMonitor(time_column=AT, find_causes=False)
     baseline = run_baseline(pd.concat(before), monitor, engine="local")
-    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
+    known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
         baseline.variation
     )
     history: History = Remembered("", new_history("").table)

@@ -117,7 +117,7 @@ def ours(law: StreamLaw, before: Values, windows: list[Values]) -> int | None:
     """How many windows of the last ones it takes until one alarms."""
     monitor = DataQualityMonitor(find_causes=False)
     baseline = run_baseline(table(law, before), monitor, engine="local")
-    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
+    known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints).with_parts(
         baseline.variation
     )
     history: History = Remembered("", new_history("").table)

@@ -198,7 +198,7 @@ def _with_history(baseline, raws):  # type: ignore[no-untyped-def]
         for reference, found in past.items()
     }
     monitor = baseline.monitor
-    known = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    known = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
     known = known.with_parts(baseline.variation)
     return replace(known.with_history({}, arrays), source=None)
 

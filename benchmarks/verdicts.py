@@ -49,8 +49,9 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import C
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation, of_parts, of_window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.monitors.protocol import TOLD, Sample
+from spark_model_monitor.monitors.protocol import TOLD, Sample, ScanRequest
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import Entry, History, new_history, read_history, write_history
 from spark_model_monitor.running.runs.run import run_baseline, run_monitoring
@@ -1348,7 +1349,7 @@ def run_on(baseline: Cells, columns: int = 1) -> Callable[[Cells], list[str]]:
     others = tuple(replace(gathered(baseline), name=f"x{place}") for place in range(1, columns))
     profile = Profile(len(baseline), (gathered(baseline), *others))
     constraints = monitor.constraints(profile)
-    known = monitor.known(constraints, None, profile, constraints)
+    known = monitor.stored_baseline(constraints, None, profile, constraints)
     if not isinstance(baseline, list) and (past := parts_of(baseline)) is not None:
         known = known.with_parts(Variation({"x": past}))
 
@@ -1388,7 +1389,7 @@ def speed(full: bool) -> Iterator[Mark]:
     before, after = (wide_profile(names, random, rows) for rows in (20_000, 1_000))
     monitor = DataQualityMonitor()
     constraints = monitor.constraints(before)
-    known = monitor.known(constraints, None, before, constraints)
+    known = monitor.stored_baseline(constraints, None, before, constraints)
     [raw] = {name: each for _, name, each in known.raw_statistics(after) if name == names[0]}.values()
     with tempfile.TemporaryDirectory() as folder:
         history = new_history(folder)
@@ -1440,8 +1441,8 @@ def parts(full: bool) -> Iterator[Mark]:
 
 
 class _WithoutParts(DataQualityMonitor):
-    def measures_of_baseline(self) -> Measures:
-        return self.measures()
+    def plan_scan(self, request: ScanRequest[QualityBaseline]) -> Measures:
+        return self.measures() if request.is_baseline else super().plan_scan(request)
 
 
 def wide_profile(names: list[str], random: np.random.Generator, rows: int) -> Profile:
@@ -1649,7 +1650,7 @@ def watched(
     monitor = DataQualityMonitor()
     before = hour_of(random, random.integers(0, 28 * 24, 20_000), {})
     constraints = monitor.constraints(before)
-    known = monitor.known(constraints, None, before, constraints).with_parts(parts_of_hours(random, before))
+    known = monitor.stored_baseline(constraints, None, before, constraints).with_parts(parts_of_hours(random, before))
     history: History = Remembered("", new_history("").table)
     for place in places:
         ended = f"{start + timedelta(hours=place + 1):%Y-%m-%dT%H:%M:%SZ}"
@@ -1883,7 +1884,7 @@ def baseline_of_texts(cells: list[str], *, are_by_time: bool) -> Any:
         runs.append(Run(float(part), len(hashes), b"", hashes.astype(np.int64).astype(np.uint64).tobytes()))
     kept = RowRuns(tuple(runs))
     constraints = monitor.constraints(profile)
-    known = monitor.known(constraints, None, profile, constraints)
+    known = monitor.stored_baseline(constraints, None, profile, constraints)
     return known.with_parts(of_parts(profile, [kept], are_by_time=are_by_time))
 
 

@@ -166,7 +166,7 @@ def pages(tmp_path_factory):
     for name, watched in FLEETS.items():
         (top / f"fleet-{name}.html").write_text(html_of(page_of_all(watched, "shop")))
     bias = BiasMonitor(tolerances=Tolerances(with_intervals=True, neutral_di=False))
-    known = bias.known(bias.documents(BIAS_BASELINE, bias.metrics(BIAS_BASELINE))[0], None, None)
+    known = bias.stored_baseline(bias.documents(BIAS_BASELINE, bias.metrics(BIAS_BASELINE))[0], None, None)
     for name, state in (("healthy", BIAS_BASELINE), ("changed", BIAS_WORSE)):
         judgement = bias.judge(Sample(state, bias.metrics(state)), known)
         results = in_alarms(judgement.results, {})

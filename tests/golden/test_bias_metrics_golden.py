@@ -157,7 +157,9 @@ def test_the_violations_of_the_real_run_are_those_of_the_service(golden):
     analysis, _ = adult(golden, "monitor.csv")
     monitor = BiasMonitor(tolerances=Tolerances(with_intervals=False, neutral_di=False))
 
-    violations = monitor.violations(monitor.judge(Sample(None, analysis), monitor.known(baseline, None, None)).results)
+    violations = monitor.violations(
+        monitor.judge(Sample(None, analysis), monitor.stored_baseline(baseline, None, None)).results
+    )
 
     real = json.loads((folder / "aws_constraint_violations.json").read_text())["violations"]
     assert len(real) == 8

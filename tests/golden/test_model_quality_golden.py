@@ -131,7 +131,7 @@ def test_the_churn_run_finds_the_violations_of_the_service_in_its_order_to_the_l
     statistics, constraints, _ = baseline.documents(state, baseline.metrics(state))
     monitor, outcomes = window
     checked = monitor.judge(
-        Sample(outcomes, monitor.metrics(outcomes)), monitor.known(constraints, statistics, None)
+        Sample(outcomes, monitor.metrics(outcomes)), monitor.stored_baseline(constraints, statistics, None)
     ).results
     found = monitor.violations(checked).plain()["violations"]
     path = golden / CHURN / "run1-goldmermaid" / "violations.as-displayed.json"
@@ -190,8 +190,8 @@ def test_published_metrics_have_the_names_of_the_service(golden, baselines, case
     monitor, state = baselines[case]
     measurement = monitor.metrics(state)
     statistics, constraints, _ = monitor.documents(state, measurement)
-    checked = monitor.judge(Sample(state, measurement), monitor.known(constraints, statistics, None)).results
-    published = {metric.name for metric in monitor.published(state, measurement, checked, constraints)}
+    judgement = monitor.judge(Sample(state, measurement), monitor.stored_baseline(constraints, statistics, None))
+    published = {metric.name for metric in judgement.published_metrics(judgement.results, constraints)}
     names = set((golden / FOLDERS[case] / "cloudwatch-metric-names.txt").read_text().split())
 
     # the run of the second case had probabilities, its baseline none

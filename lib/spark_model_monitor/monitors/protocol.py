@@ -25,7 +25,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import AnalysisType, RunContext
+from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
@@ -42,10 +42,14 @@ if TYPE_CHECKING:
     StateT = TypeVar("StateT", default=Any)
     MetricsT = TypeVar("MetricsT", default=Any)
     BaselineT = TypeVar("BaselineT", default=Any)
+    MeasuresT = TypeVar("MeasuresT", default=Any)
 else:
     from typing import TypeVar
 
-    StateT, MetricsT, BaselineT = map(TypeVar, ("StateT", "MetricsT", "BaselineT"))
+    StateT = TypeVar("StateT")
+    MetricsT = TypeVar("MetricsT")
+    BaselineT = TypeVar("BaselineT")
+    MeasuresT = TypeVar("MeasuresT")
 
 Violated: TypeAlias = "str | tuple[str, str]"
 """A feature with an alarm; for an alarm relative to one reference, the reference and the feature."""
@@ -228,8 +232,32 @@ class Judgement(ABC, Generic[BaselineT]):
     def summary(self) -> Summary:
         """A summary of every feature or metric."""
 
+    @abstractmethod
+    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any, /) -> tuple[PublishedMetric, ...]:
+        """The numbers for a metrics platform. constraints: those that the sample was compared with."""
 
-class Monitor(ABC, Generic[StateT, MetricsT, BaselineT]):
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """Further files of a run: content by file name relative to the output path."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRequest(Generic[BaselineT]):
+    """What a scan is wanted for.
+
+    dataset: the rows. baseline: what they will be compared with; None without one. rules: the user's own, besides those
+    of the baseline. window_end: the end of the window, if it is known. is_baseline: whether the scan makes a baseline.
+    """
+
+    dataset: Dataset
+    baseline: BaselineT | None = None
+    rules: Expectations | None = None
+    window_end: datetime | None = None
+    is_baseline: bool = False
+
+
+class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
     """One kind of monitoring: states -> metrics -> documents, and the judgement beside a baseline. All methods are pure.
 
     A kind keeps the defaults of methods that it doesn't need.
@@ -253,42 +281,22 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT]):
         return False
 
     @abstractmethod
-    def measures(self) -> Any:
-        """What the monitor's scan must compute."""
-
-    def expecting(
-        self,
-        measures: Any,
-        expectations: Expectations | None,
-        dataset: Dataset,
-        known: BaselineT | None,
-        end: datetime | None,
-        /,
-    ) -> Any:
-        """The measures with the user's own rules, including those of the baseline. end: of the window.
+    def plan_scan(self, request: ScanRequest[BaselineT], /) -> MeasuresT:
+        """What a scan must compute.
 
         Raises BadConfiguration for rules that don't fit the data, or this kind of monitor.
         """
-        if expectations is not None:
-            raise BadConfiguration(
-                f"expectations are of data quality, not of {self.ANALYSIS_TYPE.value}; leave them out"
-            )
-        return measures
-
-    def measures_of_baseline(self) -> Any:
-        """What the scan of a baseline must compute."""
-        return self.measures()
 
     @abstractmethod
-    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
+    def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
-    def read(self, state: StateT, /) -> StateT:
+    def interpret_state(self, state: StateT, /) -> StateT:
         """A sum of stored states as a scan of all their rows would give it."""
         return state
 
-    def refusing(self, found: Scanned, dataset: Dataset, known: BaselineT | None, /) -> Dataset | None:
-        """The data set with further records refused, if a scan has shown that they are unusable; otherwise None."""
+    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BaselineT | None, /) -> Dataset | None:
+        """The data set without records that the scan has shown to be unusable; None if there are none."""
         return None
 
     @abstractmethod
@@ -296,24 +304,21 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT]):
         """The metrics of a state."""
 
     @abstractmethod
-    def documents(self, state: StateT, metrics: MetricsT, /) -> tuple[Document, ...]:
-        """The documents of a run without its verdicts: a description of the data, and constraints on later data."""
+    def documents(self, state: StateT, metrics: MetricsT, context: RunContext = NOBODY_SAID, /) -> tuple[Document, ...]:
+        """The documents of a run without its verdicts: a description of the data, and constraints on later data.
 
-    def add_times(self, documents: tuple[Document, ...], context: RunContext, /) -> tuple[Document, ...]:
-        """The documents with the times of the run, for monitors whose documents have them."""
-        return documents
-
-    def files(self, metrics: MetricsT, /) -> Mapping[str, bytes]:
-        """Further files of a run: content by file name relative to the output path."""
-        return {}
+        context: the times of the run, for documents that have them.
+        """
 
     def variation(self, state: StateT, runs: Sequence[RowRuns], /) -> Any:
         """How the parts of a baseline vary. runs: of its rows, for every feature. None if they show nothing."""
         return None
 
     @abstractmethod
-    def known(self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /) -> BaselineT:
-        """The `StoredBaseline`, from its documents (CONSTRAINTS; STATISTICS or None) and its state, if there is one.
+    def stored_baseline(
+        self, constraints: Any, statistics: Any, state: State | None, suggested: Any = None, /
+    ) -> BaselineT:
+        """The baseline from its documents (CONSTRAINTS; STATISTICS or None) and its state, if there is one.
 
         suggested: the constraints as the baseline's run wrote them, before any edits; None if unknown.
         Raises BadState for the state of another kind of monitor.
@@ -328,14 +333,16 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT]):
         """The document with the violations among the results, in its member `violations`."""
 
     @abstractmethod
-    def published(
-        self, state: StateT, metrics: MetricsT, results: tuple[CheckResult, ...], constraints: Any, /
-    ) -> tuple[PublishedMetric, ...]:
-        """What a run publishes. constraints: the constraints that the window was compared with."""
-
-    @abstractmethod
     def table(self, documents: Any, /) -> Table:
         """The documents for people: one row for each feature or metric."""
+
+
+def refuse_rules(monitor: Monitor, rules: Expectations | None) -> None:
+    """Raise BadConfiguration for the user's own rules in a monitor that has no place for them."""
+    if rules is not None:
+        raise BadConfiguration(
+            f"expectations are of data quality, not of {monitor.ANALYSIS_TYPE.value}; leave them out"
+        )
 
 
 # What a check of any monitor found, independent of which check it was: a status with the numbers behind it.

@@ -47,7 +47,9 @@ def checked(baseline, current, **tolerances):
     """The outcomes by metric, of the drift check and then of the range check."""
     monitor = BiasMonitor(tolerances=Tolerances(**{"with_intervals": False, "neutral_di": False, **tolerances}))
     report = monitor.documents(baseline, monitor.metrics(baseline))[0]
-    outcomes = monitor.judge(Sample(current, monitor.metrics(current)), monitor.known(report, None, None)).results
+    outcomes = monitor.judge(
+        Sample(current, monitor.metrics(current)), monitor.stored_baseline(report, None, None)
+    ).results
     return {outcome.metric: outcome for outcome in outcomes}, monitor.violations(outcomes)
 
 
@@ -101,7 +103,7 @@ def test_what_is_undefined_on_either_side_is_not_judged():
 def test_a_group_that_the_baseline_does_not_have_is_not_judged():
     monitor = BiasMonitor()
     outcomes = monitor.judge(
-        Sample(WORSE, monitor.metrics(WORSE)), monitor.known(BiasReport(version="1.0"), None, None)
+        Sample(WORSE, monitor.metrics(WORSE)), monitor.stored_baseline(BiasReport(version="1.0"), None, None)
     ).results
 
     assert {outcome.status for outcome in outcomes} == {CheckStatus.NOT_JUDGED}
@@ -194,7 +196,9 @@ def drawn(rng, outcomes, rows):
 def violated(baseline, window):
     monitor = BiasMonitor()
     report = monitor.documents(baseline, monitor.metrics(baseline))[0]
-    found = monitor.judge(Sample(window, monitor.metrics(window)), monitor.known(report, None, baseline)).results
+    found = monitor.judge(
+        Sample(window, monitor.metrics(window)), monitor.stored_baseline(report, None, baseline)
+    ).results
     return {each.metric for each in found if each.status is CheckStatus.VIOLATED}
 
 

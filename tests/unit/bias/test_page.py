@@ -16,7 +16,7 @@ def page(**tolerances):
     monitor = BiasMonitor(tolerances=Tolerances(**{"with_intervals": False, "neutral_di": False, **tolerances}))
     report = monitor.documents(BASELINE, monitor.metrics(BASELINE))[0]
     analysis = monitor.metrics(WORSE)
-    judgement = monitor.judge(Sample(WORSE, analysis), monitor.known(report, None, None))
+    judgement = monitor.judge(Sample(WORSE, analysis), monitor.stored_baseline(report, None, None))
     return judgement.page(judgement.results)
 
 

@@ -42,7 +42,9 @@ def create_report(state, monitor, **edits):
 
 def verdicts(window, state=BASELINE, with_states=True, copy=None, tolerances=None, **edits):
     monitor = BiasMonitor(tolerances=tolerances or Tolerances())
-    baseline_of_run = monitor.known(create_report(state, monitor, **edits), None, state if with_states else None, copy)
+    baseline_of_run = monitor.stored_baseline(
+        create_report(state, monitor, **edits), None, state if with_states else None, copy
+    )
     return {
         check_result.metric: check_result
         for check_result in monitor.judge(Sample(window, monitor.metrics(window)), baseline_of_run).results
@@ -91,7 +93,9 @@ def test_a_requested_limit_takes_no_part_of_the_budget():
     tests = {}
     for names in ([], ["DPPL", "DI"]):
         monitor = BiasMonitor()
-        baseline_of_run = monitor.known(create_report(baseline, monitor, requested_limits=names), None, baseline)
+        baseline_of_run = monitor.stored_baseline(
+            create_report(baseline, monitor, requested_limits=names), None, baseline
+        )
         tests[len(names)] = next(comparisons_of(monitor.metrics(window), baseline_of_run, Tolerances())).tests
 
     assert tests[0] - tests[2] == 2
@@ -101,7 +105,8 @@ def test_a_copy_of_the_run_tells_of_metrics_that_the_states_lack():
     monitor = BiasMonitor()
     copy = create_report(BASELINE, monitor, DPPL=0.01)  # as if its counts had no value
     edited, as_written = (
-        monitor.known(create_report(BASELINE, monitor, DPPL=value), None, None, copy) for value in (0.03, 0.01)
+        monitor.stored_baseline(create_report(BASELINE, monitor, DPPL=value), None, None, copy)
+        for value in (0.03, 0.01)
     )
 
     metrics = monitor.metrics(LESS)
@@ -118,7 +123,7 @@ def test_a_copy_of_the_run_tells_of_metrics_that_the_states_lack():
 )
 def test_a_range_decides_alone_whatever_the_interval(low, status):
     monitor = BiasMonitor(tolerances=Tolerances(ranges={"DPPL": (low, 1.0)}))
-    reference = monitor.known(create_report(BASELINE, monitor), None, BASELINE)
+    reference = monitor.stored_baseline(create_report(BASELINE, monitor), None, BASELINE)
     check_results = monitor.judge(Sample(LESS, monitor.metrics(LESS)), reference).results
     [in_range] = [check_result for check_result in check_results if check_result.check == "bias_range_check"]
 

@@ -71,7 +71,7 @@ def test_integers_that_pandas_made_fractional_by_a_missing_one_are_no_alarm(numb
     after = profile_of(number_feature("f", numbers * 100))
 
     results = monitor.judge(
-        Sample(after, monitor.metrics(after)), monitor.known(constraints, None, before, constraints)
+        Sample(after, monitor.metrics(after)), monitor.stored_baseline(constraints, None, before, constraints)
     ).results
     [found] = [each for each in results if each.check == "data_type_check"]
     assert found.status is status

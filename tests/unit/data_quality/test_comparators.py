@@ -144,8 +144,8 @@ def test_counts_of_numbers_are_refused_and_0_where_the_service_is_replayed(dista
     )
 
     with pytest.raises(BadConfiguration, match=message):
-        DataQualityMonitor().known(comparison.constraints, None, None)
-    DataQualityMonitor(as_service=True).known(comparison.constraints, None, None)
+        DataQualityMonitor().stored_baseline(comparison.constraints, None, None)
+    DataQualityMonitor(as_service=True).stored_baseline(comparison.constraints, None, None)
     [found] = of_comparators(numbers(1.5), numbers(9.5), asked((distance, 0)))
     assert (found.observed, found.status) == (0.0, CheckStatus.PASSED)
 
@@ -154,7 +154,7 @@ def test_a_distance_of_numbers_is_refused_for_texts():
     comparison = compared(cells(a=1), cells(a=1), config=asked(("wasserstein_normalised", 0.1)))
 
     with pytest.raises(BadConfiguration, match="features.0. is String, .* 'wasserstein_normalised'"):
-        DataQualityMonitor().known(comparison.constraints, None, None)
+        DataQualityMonitor().stored_baseline(comparison.constraints, None, None)
 
 
 @pytest.mark.parametrize(

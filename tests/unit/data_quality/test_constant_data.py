@@ -107,7 +107,7 @@ def scan_columns(rows, split, *, is_baseline):
 def create_reference(monitor, baseline):
     """What later data is compared with."""
     constraints = monitor.constraints(baseline.profile)
-    reference = monitor.known(constraints, None, baseline.profile, constraints)
+    reference = monitor.stored_baseline(constraints, None, baseline.profile, constraints)
     return reference.with_parts(monitor.variation(baseline.profile, baseline.runs))
 
 

@@ -264,7 +264,9 @@ def test_rules_of_constraints_are_judged_and_those_of_the_flag_beside_them(basel
         else each
         for each in constraints.features
     )
-    edited = DataQualityMonitor().known(constraints.model_copy(update={"features": features}), None, baseline.state)
+    edited = DataQualityMonitor().stored_baseline(
+        constraints.model_copy(update={"features": features}), None, baseline.state
+    )
 
     both = judged(people(2), edited, features={"age": {"min": 89}})
 

@@ -75,7 +75,7 @@ def test_a_catalog_that_grew_is_compared_with_the_last_eight_windows_and_other_c
     table = sold(np.random.default_rng(2), range(DAYS), 2)
     table["amount"] = np.arange(ROWS * DAYS) % 97
     baseline = run_baseline(table, monitor, engine="local")
-    without_history = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    without_history = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
     without_history = without_history.with_parts(baseline.variation)
     assert without_history.wanted_references == {PREVIOUS: {"product"}}
 

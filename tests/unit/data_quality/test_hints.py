@@ -78,7 +78,7 @@ def test_other_ways_to_write_numbers_are_told_once():
     assert hint.hint == "other_numbers"
     assert hint.features == ("share",)
     assert "'share' (20 of 20)" in hint.description
-    assert MONITOR.judge(Sample(points, {}, Layout()), known(MONITOR.read(points))).hints == ()
+    assert MONITOR.judge(Sample(points, {}, Layout()), known(MONITOR.interpret_state(points))).hints == ()
     assert names_of(points, texts(share=["0.5", "0.25"] * 10)) == ["other_numbers"]
 
 

@@ -29,7 +29,7 @@ def model(frame):
 
 
 def known_of(baseline, monitor, report):
-    known = monitor.known(baseline.constraints, baseline.statistics, baseline.state, baseline.constraints)
+    known = monitor.stored_baseline(baseline.constraints, baseline.statistics, baseline.state, baseline.constraints)
     return known.with_parts(baseline.variation).with_attributions(report.shares)
 
 

@@ -11,6 +11,7 @@ from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import LACKING
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataTypeCounts,
@@ -117,7 +118,8 @@ def test_cells_are_judged_and_counts_published_whatever_is_lacking(kind):
 
     for check in ("completeness_check", "data_type_check"):
         assert outcomes["charge", check].status is CheckStatus.PASSED
-    published = MONITOR.published(comparison.current, {}, tuple(outcomes.values()), comparison.constraints)
+    judgement = MONITOR.judge(Sample(comparison.current, {}), None)
+    published = judgement.published_metrics(tuple(outcomes.values()), comparison.constraints)
     names = {metric.name for metric in published}
     assert {"feature_non_null_charge", "feature_non_null_plan"} <= names
     assert ("feature_data_charge" in names) == (kind != "moments")

@@ -287,7 +287,7 @@ def test_the_service_takes_such_a_column_for_text(odd_cell):
     assert feature.inferred_type.value == "String"
     assert feature.numerical_statistics is None
     assert baseline.constraints.feature("amount") == texts.constraints.feature("amount")
-    assert baseline.hints == []
+    assert baseline.hints == ()
     numbers = run_baseline(frame(amounts(1)), SERVICE, engine="local")
     check_results, _ = check_amounts(frame(cells), numbers, SERVICE)
     assert violated(check_results) == {"data_type_check"}
@@ -373,7 +373,7 @@ def test_a_stored_window_is_read_like_its_baseline():
     baseline = run_baseline(frame(amounts(1)), monitor, engine="local")
     window = run_baseline(frame(replace_cells(amounts(2), "n/a", 60)), MONITOR, engine="local").state
     stored = Profile.from_bytes(window.to_bytes())
-    quality_baseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    quality_baseline = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
 
     assert not stored.feature("amount").is_numeric
     raw_statistics = quality_baseline.raw_statistics(stored)

@@ -27,7 +27,7 @@ MONITOR = DataQualityMonitor(settings=MonitoringSettings(change_that_matters=MAT
 
 def page(baseline, current):
     _, constraints = MONITOR.documents(baseline, MONITOR.metrics(baseline))
-    known = MONITOR.known(constraints, None, baseline, constraints)
+    known = MONITOR.stored_baseline(constraints, None, baseline, constraints)
     metrics = MONITOR.metrics(current)
     judgement = MONITOR.judge(Sample(current, metrics), known)
     return judgement.page(judgement.write_sentences(judgement.results))
@@ -154,7 +154,7 @@ def test_categories_have_their_names_where_the_statistics_list_them(churn):
     hidden = replace(MONITOR, hide_values=True)
     before, after = (profile_of(text_feature("country", ["DE", name] * 50)) for name in ("FR", "ES"))
     _, constraints = hidden.documents(before, hidden.metrics(before))
-    known = hidden.known(constraints, None, before, constraints)
+    known = hidden.stored_baseline(constraints, None, before, constraints)
     judgement = hidden.judge(Sample(after, {}), known)
     shown = judgement.page(judgement.write_sentences(judgement.results))
     assert cards(shown)["country"].picture.names == ("value 1", "value 2", "new")
@@ -282,7 +282,7 @@ def test_the_page_is_small_and_fast(features, most_bytes, most_seconds):
         for shift in (0, 0.3)
     )
     _, constraints = MONITOR.documents(before, MONITOR.metrics(before))
-    known = MONITOR.known(constraints, None, before, constraints)
+    known = MONITOR.stored_baseline(constraints, None, before, constraints)
     judgement = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known)
     results = judgement.results
 
@@ -306,7 +306,7 @@ def test_hours_of_the_day_that_came_later_look_like_a_shifted_clock():
 def test_another_unit_stands_in_the_sentence_as_well():
     values = [float(number) for number in range(1, 400)]
     before, now = profile_of(number_feature("x", values)), profile_of(number_feature("x", [v * 100 for v in values]))
-    known = MONITOR.known(MONITOR.documents(before, MONITOR.metrics(before))[1], None, before, None)
+    known = MONITOR.stored_baseline(MONITOR.documents(before, MONITOR.metrics(before))[1], None, before, None)
     judgement = MONITOR.judge(Sample(now, MONITOR.metrics(now)), known)
     results = judgement.write_sentences(judgement.results)
 
@@ -317,7 +317,7 @@ def test_a_key_is_not_counted_as_compared():
     keys = text_feature("key", [f"id-{number}" for number in range(300)])
     values = number_feature("x", [float(number) for number in range(300)])
     state = profile_of(keys, values)
-    known = MONITOR.known(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
+    known = MONITOR.stored_baseline(MONITOR.documents(state, MONITOR.metrics(state))[1], None, state, None)
     found = headline_of(MONITOR.judge(Sample(state, MONITOR.metrics(state)), known).results)
 
     assert found.text == "No change seen in 1 feature."

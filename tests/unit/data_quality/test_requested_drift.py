@@ -179,7 +179,7 @@ def test_a_threshold_given_to_a_run_is_one_of_the_plain_distance(seed):
     random = np.random.default_rng([seed, 65])
     baseline, window = table(random, ROWS), table(random, 1_500, shift=0.08)
     baseline_run = run_baseline(baseline, DataQualityMonitor(), engine="local")
-    reference = DataQualityMonitor().known(baseline_run.constraints, None, baseline_run.state)
+    reference = DataQualityMonitor().stored_baseline(baseline_run.constraints, None, baseline_run.state)
 
     for name, of_methods in distances(baseline, window).items():
         distance = of_methods["Simple"]

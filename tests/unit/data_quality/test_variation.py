@@ -39,7 +39,7 @@ def normal(seed, rows=6400):
 def baseline_of(monitor=MONITOR, *, edited=lambda constraints: constraints, integral=False, **columns):
     before = profile_of(*[number_feature(name, values.tolist(), integral=integral) for name, values in columns.items()])
     constraints = edited(monitor.constraints(before))
-    known = monitor.known(constraints, None, before, constraints)
+    known = monitor.stored_baseline(constraints, None, before, constraints)
     return known.with_parts(of_parts(before, [runs_of(values) for values in columns.values()]))
 
 
@@ -135,7 +135,7 @@ def test_texts_vary_by_the_shares_of_their_values():
     runs = RowRuns(tuple(Run(float(lot), 100, b"", part.tobytes()) for lot, part in enumerate(np.split(hashes, 32))))
     before = profile_of(text_feature("t", cells))
     constraints = MONITOR.constraints(before)
-    known = MONITOR.known(constraints, None, before, constraints).with_parts(of_parts(before, [runs]))
+    known = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(of_parts(before, [runs]))
 
     def found(cells):
         after = profile_of(text_feature("t", cells))
@@ -235,7 +235,9 @@ def test_without_a_comparator_only_catalogues_that_grow_are_compared_with_the_wi
 def test_what_another_check_says_in_plainer_words_is_one_violation():
     before = profile_of(number_feature("x", normal(1).tolist()))
     constraints = MONITOR.constraints(before)
-    known = MONITOR.known(constraints, None, before, constraints).with_parts(of_parts(before, [runs_of(normal(1))]))
+    known = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
+        of_parts(before, [runs_of(normal(1))])
+    )
     after = profile_of(number_feature("x", [*normal(2, 900).tolist(), *[None] * 100]))
 
     found = {

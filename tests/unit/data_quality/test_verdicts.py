@@ -199,7 +199,7 @@ def test_the_ledger_adds_up_to_the_budget_and_counts_only_families_that_run():
     baseline, current = table(random, 500), table(random, 500)
     monitor = DataQualityMonitor()
     constraints = monitor.constraints(baseline)
-    known = monitor.known(constraints, None, baseline, constraints)
+    known = monitor.stored_baseline(constraints, None, baseline, constraints)
 
     ledger = monitor.judge(Sample(current, {}), known).budget
     # contents: two types, a domain; of each number infinities, sign, range and distinct values; of the plan its distinct values,
@@ -222,7 +222,10 @@ def test_nobody_asks_for_a_budget_of_the_service():
     constraints = monitor.constraints(baseline)
 
     assert constraints == suggest(baseline, MonitoringSettings(verdicts="none"))
-    assert monitor.judge(Sample(baseline, {}), monitor.known(constraints, None, baseline, constraints)).budget is None
+    assert (
+        monitor.judge(Sample(baseline, {}), monitor.stored_baseline(constraints, None, baseline, constraints)).budget
+        is None
+    )
 
 
 def test_without_earlier_windows_only_a_distance_beyond_the_threshold_would_be_seen():

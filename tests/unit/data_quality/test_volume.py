@@ -27,7 +27,7 @@ BASELINE = table(1_000)
 
 
 def known(windows):
-    found = MONITOR.known(MONITOR.constraints(BASELINE), None, BASELINE, MONITOR.constraints(BASELINE))
+    found = MONITOR.stored_baseline(MONITOR.constraints(BASELINE), None, BASELINE, MONITOR.constraints(BASELINE))
     rows = np.random.default_rng(8).poisson(1_000, windows)
     earlier = tuple((NOW - timedelta(days=day + 1), float(count), 0.0) for day, count in enumerate(rows))
     return found.with_volume(NOW, earlier)

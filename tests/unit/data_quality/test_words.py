@@ -21,7 +21,7 @@ def told(before, after, *, monitor=MONITOR, **settings):
     """The violated results in words, by feature and check."""
     monitor = replace(monitor, settings=replace(monitor.settings, **settings))
     _, constraints = monitor.documents(before, monitor.metrics(before))
-    known = monitor.known(constraints, None, before, constraints)
+    known = monitor.stored_baseline(constraints, None, before, constraints)
     judgement = monitor.judge(Sample(after, monitor.metrics(after)), known)
     results = judgement.write_sentences(judgement.results)
     return {(each.feature, each.check): each for each in results if each.words}

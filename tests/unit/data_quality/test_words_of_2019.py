@@ -18,7 +18,7 @@ OF_TODAY = {"perform_comparison": "Enabled", "comparison_threshold": 0}
 def said(drift, *, as_service=True):
     monitor = DataQualityMonitor(as_service=as_service)
     constraints = compared(BEFORE, LATER, config={"distribution_constraints": drift}).constraints
-    results = monitor.judge(Sample(LATER, {}), monitor.known(constraints, None, BEFORE)).results
+    results = monitor.judge(Sample(LATER, {}), monitor.stored_baseline(constraints, None, BEFORE)).results
     return {(each.feature, each.check): each.description for each in results if each.description}
 
 
@@ -60,6 +60,6 @@ PRESENT = texts(fare=["1", "2", "3", "4", "5", "6", "7"])
 def test_missing_values_are_reported_in_the_words_of_the_container(drift, as_service, text):
     monitor = DataQualityMonitor(as_service=as_service)
     constraints = compared(PRESENT, MISSING, config={"distribution_constraints": drift}).constraints
-    checks = monitor.judge(Sample(MISSING, {}), monitor.known(constraints, None, PRESENT)).results
+    checks = monitor.judge(Sample(MISSING, {}), monitor.stored_baseline(constraints, None, PRESENT)).results
 
     assert [check.description for check in checks if check.check == "completeness_check"] == [text]

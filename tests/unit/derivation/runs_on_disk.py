@@ -46,7 +46,7 @@ def publish_baseline(path, found, monitor=DataQualityMonitor()):  # noqa: B008
     documents = monitor.documents(found, monitor.metrics(found))
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
     publish({**files, path_of(Profile): to_parquet(found)}, str(path))
-    return monitor.known(documents[1], None, found)
+    return monitor.stored_baseline(documents[1], None, found)
 
 
 def publish_window(path, found, known, *, baseline=None, monitor=DataQualityMonitor()):  # noqa: B008

@@ -36,7 +36,7 @@ def state_of(seed, users, size, *, scale=1.0, group_column="user", names=None):
 
 
 def known_of(baseline):
-    return MONITOR.known(MONITOR.documents(baseline, analysis_of(baseline))[0], None, baseline)
+    return MONITOR.stored_baseline(MONITOR.documents(baseline, analysis_of(baseline))[0], None, baseline)
 
 
 def likeness(state, baseline):

@@ -37,7 +37,9 @@ def state_of(scales, *, rows=2000, aggregation="mean_abs", baseline="a,b,c\r\n0,
 
 
 def judged(state, baseline, *, monitor=MONITOR, with_state=True):
-    known = monitor.known(monitor.documents(baseline, analysis_of(baseline))[0], None, baseline if with_state else None)
+    known = monitor.stored_baseline(
+        monitor.documents(baseline, analysis_of(baseline))[0], None, baseline if with_state else None
+    )
     return monitor.judge(Sample(state, monitor.metrics(state)), known).results
 
 
@@ -154,7 +156,7 @@ def test_intervals_of_changes_have_the_level_of_the_family_by_students_t():
 
 def test_the_ledger_says_what_share_of_healthy_runs_may_blame_a_feature():
     state, _ = state_of([3.0, 1.0], outputs=("no", "yes"))
-    known = MONITOR.known(MONITOR.documents(state, analysis_of(state))[0], None, state)
+    known = MONITOR.stored_baseline(MONITOR.documents(state, analysis_of(state))[0], None, state)
 
     sample = Sample(state, analysis_of(state))
     ledger = MONITOR.judge(sample, known).budget
@@ -207,7 +209,7 @@ def test_metrics_are_those_of_the_service_and_the_gain():
     state, _ = state_of([2.0, 1.0])
     results = judged(state, state)
 
-    published = MONITOR.published(state, analysis_of(state), results, None)
+    published = MONITOR.judge(Sample(state, analysis_of(state)), None).published_metrics(results, None)
 
     by_name = {metric.name: metric for metric in published}
     assert list(by_name) == ["feature_a", "feature_b", "ExpectedValue", "ndcg", "total_number_of_violations"]
@@ -221,7 +223,7 @@ def test_metrics_are_those_of_the_service_and_the_gain():
 
 def test_the_page_names_the_largest_feature_first_and_how_large_a_change_may_be():
     state, _ = state_of([1.0, 3.0, 0.1])
-    known = MONITOR.known(MONITOR.documents(state, analysis_of(state))[0], None, state)
+    known = MONITOR.stored_baseline(MONITOR.documents(state, analysis_of(state))[0], None, state)
 
     page = MONITOR.judge(Sample(state, analysis_of(state)), known).page(judged(state, state))
 
@@ -250,12 +252,12 @@ def test_partial_dependence_on_a_number_is_a_curve_from_the_least_to_the_largest
 
 def test_a_baseline_of_another_monitor_is_refused():
     with pytest.raises(BadState, match="kind 'profile'; name a baseline of explainability"):
-        MONITOR.known(AttributionReport.from_json('{"explanations": {}}'), None, Profile())
+        MONITOR.stored_baseline(AttributionReport.from_json('{"explanations": {}}'), None, Profile())
 
 
 def test_features_can_be_left_out_of_a_baseline():
     state, _ = state_of([3.0, 1.0])
-    known = MONITOR.known(MONITOR.documents(state, analysis_of(state))[0], None, state)
+    known = MONITOR.stored_baseline(MONITOR.documents(state, analysis_of(state))[0], None, state)
 
     assert list(known.without({"a"}).constraints.values["label0"]) == ["b"]
     assert known.names == ()

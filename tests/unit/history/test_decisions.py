@@ -32,12 +32,12 @@ def state(shift, missing=0):
 
 def findings(shift, missing=0):
     before, after = state(0), state(shift, missing)
-    known = MONITOR.known(MONITOR.constraints(before), None, before)
+    known = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
     metrics = MONITOR.metrics(after)
     current = Baseline(MONITOR, after, metrics, Ledger((), read=1000, kept=1000))
     judgement = MONITOR.judge(current.sample(), known)
     results = judgement.results
-    return Findings(MONITOR.violations(results), results, current, known.constraints, known=known, judgement=judgement)
+    return Findings(MONITOR.violations(results), results, current, known.constraints, judgement=judgement)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def watch(wobble, step, seed, *, is_shuffled=False):
     if is_shuffled:
         rows = random.permutation(rows)
     baseline = run_baseline(as_table(rows, random), MONITOR, engine="local")
-    reference = MONITOR.known(baseline.constraints, None, baseline.state, baseline.constraints)
+    reference = MONITOR.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
     reference = reference.with_parts(baseline.variation)
     history = new_history("")
     for number in range(MOST_EXAMPLES + AFTER):

@@ -46,7 +46,7 @@ def checked(before, window, monitor=None, edited=None, with_states=True):
     for name, threshold in (edited or {}).items():
         plain["binary_classification_constraints"][name]["threshold"] = threshold
     constraints = ModelQualityConstraints.model_validate(plain)
-    known = monitor.known(constraints, None, before if with_states else None, suggested)
+    known = monitor.stored_baseline(constraints, None, before if with_states else None, suggested)
     judgement = monitor.judge(Sample(window, monitor.metrics(window)), known)
     return {each.metric: each for each in judgement.results}, judgement.budget
 

@@ -25,7 +25,7 @@ def judge(rows: int, offset: float, seed: int):
     baseline = outcomes_of(REGRESSION, *rows_off(5000, 0.0, 0))
     constraints = monitor.documents(baseline, monitor.metrics(baseline))[1]
     window = outcomes_of(REGRESSION, *rows_off(rows, offset, seed))
-    reference = monitor.known(constraints, None, baseline, constraints)
+    reference = monitor.stored_baseline(constraints, None, baseline, constraints)
     judgement = monitor.judge(Sample(window, monitor.metrics(window)), reference)
     return next(check_result for check_result in judgement.results if check_result.metric == "mean_error")
 

@@ -62,6 +62,6 @@ def test_the_services_statistics_say_when_they_were_made(context, as_service, ti
     monitor = ModelQualityMonitor(BINARY, as_service=as_service)
     outcomes = outcomes_of(BINARY, ["1", "0"], ["1", "1"])
 
-    documents = monitor.add_times(monitor.documents(outcomes, monitor.metrics(outcomes)), context)
+    documents = monitor.documents(outcomes, monitor.metrics(outcomes), context)
 
     assert documents[0].plain()["dataset"] == {"item_count": 2, **times}

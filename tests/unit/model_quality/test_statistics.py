@@ -237,7 +237,7 @@ def test_states_of_another_monitor_are_no_baseline():
     constraints = monitor.documents(outcomes_of(BINARY, ["1"], ["1"]), of_counts(1, 0, 0, 0))[1]
 
     with pytest.raises(BadState, match="of kind 'moments'; name a baseline of the model's quality"):
-        monitor.known(constraints, None, Moments())
+        monitor.stored_baseline(constraints, None, Moments())
 
 
 def test_the_monitor_publishes_every_number_and_how_many_are_violated():
@@ -245,11 +245,9 @@ def test_the_monitor_publishes_every_number_and_how_many_are_violated():
     outcomes = outcomes_of(BINARY, ["1", "1"], ["1", "0"])
     measurement = monitor.metrics(outcomes)
     statistics, constraints, _ = monitor.documents(outcomes, measurement)
-    known = monitor.known(constraints, statistics, None)
+    judgement = monitor.judge(Sample(outcomes, measurement), monitor.stored_baseline(constraints, statistics, None))
 
-    published = monitor.published(
-        outcomes, measurement, monitor.judge(Sample(outcomes, measurement), known).results, constraints
-    )
+    published = judgement.published_metrics(judgement.results, constraints)
 
     values = {metric.name: metric.value for metric in published}
     assert values["recall"] == 0.5

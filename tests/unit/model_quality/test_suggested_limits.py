@@ -494,7 +494,7 @@ def test_replays_of_the_service_test_nothing():
     monitor = replace(ModelQualityMonitor(BINARY), as_service=True)
     statistics, constraints, _ = monitor.documents(state, monitor.metrics(state))
 
-    reference = monitor.known(constraints, statistics, state)
+    reference = monitor.stored_baseline(constraints, statistics, state)
 
     assert (reference.suggested_limits, reference.evidence, reference.reported) == (frozenset(), None, {})
 
@@ -523,7 +523,7 @@ def test_the_history_calls_a_line_a_threshold_if_it_separates_the_violated_windo
     for name, threshold in edits.items():
         plain["binary_classification_constraints"][name]["threshold"] = threshold
     constraints = ModelQualityConstraints.from_json(json.dumps(plain))
-    reference = monitor.known(constraints, None, baseline.state)
+    reference = monitor.stored_baseline(constraints, None, baseline.state)
 
     # Three hours, of which the last one is worse
     for hour, right in enumerate((860, 845, 700)):

@@ -34,7 +34,7 @@ def rows_of(content):
 
 
 def compared(before, after):
-    known = MONITOR.known(MONITOR.constraints(before), None, before)
+    known = MONITOR.stored_baseline(MONITOR.constraints(before), None, before)
     results = MONITOR.judge(Sample(after, MONITOR.metrics(after)), known).results
     return summary_file(MONITOR.judge(Sample(after, None), known).summary(), results)[SUMMARY], results
 

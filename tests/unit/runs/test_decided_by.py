@@ -221,7 +221,7 @@ def test_the_stated_rule_gives_the_status_of_attributions():
     # The baseline
     known_state = draw_attributions((3, 2, 1), 2_000)
     analysis = monitor.metrics(known_state)
-    baseline = monitor.known(monitor.documents(known_state, analysis)[0], None, known_state)
+    baseline = monitor.stored_baseline(monitor.documents(known_state, analysis)[0], None, known_state)
     # Windows: like it, in another order, changed by a little, and too small
     violations = {}
     for scales, rows in (((3, 2, 1), 2_001), ((1, 2, 3), 2_002), ((3, 2.3, 1), 2_003), ((3, 2, 1), 30)):

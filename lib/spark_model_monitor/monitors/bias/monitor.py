@@ -33,7 +33,7 @@ from spark_model_monitor.documents.clarify import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.bias.analysis import (
@@ -68,6 +68,8 @@ from spark_model_monitor.monitors.protocol import (
     PublishedMetric,
     Sample,
     Scanned,
+    ScanRequest,
+    refuse_rules,
     violated,
     violation_count,
 )
@@ -249,6 +251,9 @@ class BiasJudgement(Judgement[BiasBaseline]):
         report = methods.report if methods else None
         return page if report is None else replace(page, name=report.name, title=report.title or page.title)
 
+    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(self.sample.metrics, results))
+
     def summary(self) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
@@ -260,7 +265,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
 
 
 @dataclass(frozen=True)
-class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline]):
+class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]):
     """Monitors bias: how a model and its training data treat a sensitive group compared with the rest.
 
     Parameters
@@ -300,37 +305,40 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline]):
             raise ValueError("a bias monitor without measures has nothing to scan for")
         return self.wanted
 
-    def expecting(
-        self, measures: Any, expectations: Any, dataset: Dataset, known: BiasBaseline | None, *_: object
-    ) -> BiasMeasures:
+    def plan_scan(self, request: ScanRequest[BiasBaseline]) -> BiasMeasures:
         """With the baseline's groups of rows and its cuts, if the data has the columns."""
-        asked: BiasMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
-        if known is None or asked.as_service:
-            return asked
-        configured = {each.config_name or each.name_or_index for each in asked.config.segment_config or ()}
-        cuts = (cut for cut in rows_in_segments(known.groups) if cut not in configured and fits(cut, dataset.names))
-        by_neighbours = self.tolerances.with_intervals and known.group_column is None
+        refuse_rules(self, request.rules)
+        measures = self.measures()
+        baseline = request.baseline
+        if baseline is None or measures.as_service:
+            return measures
+        configured = {part.config_name or part.name_or_index for part in measures.config.segment_config or ()}
+        cuts = []
+        for cut in rows_in_segments(baseline.groups):
+            if cut not in configured and fits(cut, request.dataset.names):
+                cuts.append(cut)
+        by_neighbours = self.tolerances.with_intervals and baseline.group_column is None
         return replace(
-            asked,
+            measures,
             segments=tuple(cuts),
-            group_column=known.group_column,
+            group_column=baseline.group_column,
             with_runs=by_neighbours,
-            baseline_kinds=known.kinds,
+            baseline_kinds=baseline.kinds,
         )
 
-    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.bias.scan import scanned
 
         return scanned(measures, dataset, checks)
 
-    def refusing(self, found: Scanned, dataset: Dataset, known: BiasBaseline | None) -> Dataset | None:
+    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""
         from spark_model_monitor.data.profiling.contingency import without_strays
 
         if self.measures().as_service:
             return None
-        plan = ContingencyPlan.from_text(found.state.plan)
-        rows = without_strays(dataset.table_with_lines, dataset.names, plan, found.state, dataset.cells)
+        plan = ContingencyPlan.from_text(scanned.state.plan)
+        rows = without_strays(dataset.table_with_lines, dataset.names, plan, scanned.state, dataset.cells)
         return None if rows is None else replace(dataset, rows=rows, refusable=True)
 
     def metrics(self, counts: Contingency) -> BiasAnalysis:
@@ -339,23 +347,25 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline]):
         counts.require_of(plan)
         return analysis_of(counts, plan, methods)
 
-    def documents(self, counts: Contingency, analysis: BiasAnalysis) -> tuple[BiasReport]:
+    def documents(
+        self, counts: Contingency, analysis: BiasAnalysis, context: RunContext = NOBODY_SAID
+    ) -> tuple[BiasReport]:
         """analysis.json, without parts that were not requested. Source: B3."""
         parts: dict[str, Any] = {f"{part}_bias_metrics": _part(analysis, part) for part in STAGES}
         return (BiasReport(version="1.0", **parts),)
 
-    def known(
-        self, constraints: BiasReport, _: None, state: State | None, copy: BiasReport | None = None
+    def stored_baseline(
+        self, constraints: BiasReport, _: None, state: State | None, suggested: BiasReport | None = None
     ) -> BiasBaseline:
         if state is not None and not isinstance(state, Contingency):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of bias")
         if state is None:
-            return BiasBaseline(constraints, copy=copy)
+            return BiasBaseline(constraints, copy=suggested)
         kinds = kinds_of_columns(state)
         if not self.tolerances.with_intervals:
-            return BiasBaseline(constraints, copy=copy, kinds=kinds)
+            return BiasBaseline(constraints, copy=suggested, kinds=kinds)
         group_column = ContingencyPlan.from_text(state.plan).group_column
-        return BiasBaseline(constraints, self.metrics(state).groups, copy, group_column, kinds=kinds)
+        return BiasBaseline(constraints, self.metrics(state).groups, suggested, group_column, kinds=kinds)
 
     def judge(self, sample: Sample[Contingency, BiasAnalysis], baseline: BiasBaseline | None) -> BiasJudgement:
         if baseline is not None:
@@ -374,11 +384,6 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline]):
             for result in violated(results)
         )
         return BiasViolations(version="1.0", violations=tuple(found))
-
-    def published(
-        self, counts: Contingency, analysis: BiasAnalysis, results: tuple[CheckResult, ...], *_: object
-    ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(analysis, results))
 
     def table(self, documents: tuple[BiasReport]) -> Table:
         """One row for each metric of each group, in the document's order."""

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import (
@@ -26,7 +26,7 @@ from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.expectations import Expectations
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import Statistics, Table, as_rows
 from spark_model_monitor.errors import BadConfiguration, BadState, no_group_column
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
@@ -56,6 +56,7 @@ from spark_model_monitor.monitors.protocol import (
     PublishedMetric,
     Sample,
     Scanned,
+    ScanRequest,
     Spread,
     violations_of,
 )
@@ -66,8 +67,6 @@ from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measur
 from spark_model_monitor.statistics.states.rows import FEWEST_ROWS, ROWS_OF_A_WINDOW
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 
 LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
@@ -262,7 +261,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         if self.monitor.as_service:
             return ()
         layout = self.sample.layout
-        profile = self.monitor.read(self.sample.state)
+        profile = self.monitor.interpret_state(self.sample.state)
         if self.comparison is not None:
             profile = self.comparison.current
         _, own_hints = self._own_rules
@@ -296,6 +295,11 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         size, hide = self.monitor.max_domain_size, self.monitor.hide_values
         return page_of(self.sample.state, results, self.baseline, max_domain_size=size, hide_values=hide)
 
+    def published_metrics(
+        self, results: tuple[CheckResult, ...], constraints: Constraints
+    ) -> tuple[PublishedMetric, ...]:
+        return tuple(published_metrics(self.sample.state, results, constraints))
+
     def summary(self) -> Summary:
         size = 0 if self.monitor.hide_values else self.monitor.max_domain_size
         distributions = self.baseline.distributions if self.baseline is not None else None
@@ -303,7 +307,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
 
 
 @dataclass(frozen=True, slots=True)
-class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityBaseline]):
+class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityBaseline, Measures]):
     """Monitors data quality: types, completeness, domains, distributions.
 
     Parameters
@@ -400,51 +404,62 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             return RequiredNumbers()
         return RequiredNumbers.from_threshold(self.settings.datatype_check_threshold)
 
-    def read(self, profile: Profile) -> Profile:
+    def interpret_state(self, profile: Profile) -> Profile:
         return self.required_numbers.read(profile)
 
-    def expecting(
-        self,
-        measures: Measures,
-        expectations: Expectations | None,
-        dataset: Dataset,
-        known: QualityBaseline | None,
-        end: datetime | None,
-    ) -> Measures:
-        require_features(self.predictions, dataset.names)
+    def plan_scan(self, request: ScanRequest[QualityBaseline]) -> Measures:
+        if request.is_baseline:
+            return self._plan_baseline()
+        measures = self.measures()
+        names = request.dataset.names
+        require_features(self.predictions, names)
         if self.as_service:
-            if expectations is not None:
+            if request.rules is not None:
                 raise BadConfiguration("the service has no expectations; leave out them, or --compat service")
             return measures
-        if known is not None:
-            measures = replace(measures, required_numbers=known.required_numbers)
-        if known is not None and (group := known.monitoring.group_column) is not None:
-            if group not in dataset.names and group not in known.names:
-                raise no_group_column(group, dataset.names)
-            measures = replace(
-                measures, group_column=group if group in dataset.names else None
-            )  # a lost group column is reported
-        if known is not None and known.profile is not None and known.monitoring.segments:
-            from spark_model_monitor.monitors.data_quality.checks.drift.segments import as_cut
-
-            measures = as_cut(measures, known, dataset.names)
-        if self.pairs is not False and known is not None and known.profile is not None:
-            measures = _with_pairs(measures, known.profile, known.outputs)
-        own = known.constraints.all_expectations if known is not None else Expectations()
-        rules = own if expectations is None else own.beside(expectations)
+        baseline = request.baseline
+        if baseline is not None:
+            measures = self._plan_comparison(measures, baseline, names)
+        rules = baseline.constraints.all_expectations if baseline is not None else Expectations()
+        if request.rules is not None:
+            rules = rules.beside(request.rules)
         if rules.is_empty:
             return measures
         from spark_model_monitor.monitors.data_quality.checks.expectations import planned
 
-        return replace(measures, expected=planned(rules, dataset, known.names if known is not None else (), end))
+        baseline_names = baseline.names if baseline is not None else ()
+        return replace(measures, expected=planned(rules, request.dataset, baseline_names, request.window_end))
 
-    def measures_of_baseline(self) -> Measures:
-        """The same, plus runs of rows, which show how much the data varies, in the requested segments."""
-        segments = () if self.as_service else self.settings.segments
-        pairs = bool(self.pairs) and not self.as_service
-        rows = 0 if self.as_service else FEWEST_ROWS
-        group = self.settings.group_column
-        return replace(self.measures(), run_rows=rows, segments=segments, finds_pairs=pairs, group_column=group)
+    def _plan_baseline(self) -> Measures:
+        """With runs of rows, which show how much the data varies, in the requested segments."""
+        if self.as_service:
+            return replace(self.measures(), run_rows=0, group_column=self.settings.group_column)
+        return replace(
+            self.measures(),
+            run_rows=FEWEST_ROWS,
+            segments=self.settings.segments,
+            finds_pairs=bool(self.pairs),
+            group_column=self.settings.group_column,
+        )
+
+    def _plan_comparison(self, measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
+        """With what the baseline has: its groups of rows, its segments, its relations between columns."""
+        measures = replace(measures, required_numbers=baseline.required_numbers)
+        group = baseline.monitoring.group_column
+        if group is not None:
+            if group not in names and group not in baseline.names:
+                raise no_group_column(group, names)
+            is_lost = group not in names  # a lost column is reported
+            measures = replace(measures, group_column=None if is_lost else group)
+        if baseline.profile is None:
+            return measures
+        if baseline.monitoring.segments:
+            from spark_model_monitor.monitors.data_quality.checks.drift.segments import as_cut
+
+            measures = as_cut(measures, baseline, names)
+        if self.pairs is not False:
+            measures = _with_pairs(measures, baseline.profile, baseline.outputs)
+        return measures
 
     def variation(self, profile: Profile, runs: Sequence[RowRuns]) -> Variation:
         if len(runs) > len(profile.features):
@@ -453,7 +468,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             profile = replace(profile, features=(*profile.features, *in_segments(profile.features)))
         return of_parts(profile, runs, are_by_time=self.time_column is not None)
 
-    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.data_quality.scan import scanned
 
         return scanned(measures, dataset, checks)
@@ -461,7 +476,9 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)
 
-    def documents(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> tuple[Statistics, Constraints]:
+    def documents(
+        self, profile: Profile, metrics: Mapping[str, FeatureMetrics], context: RunContext = NOBODY_SAID
+    ) -> tuple[Statistics, Constraints]:
         return self.statistics(profile, metrics), self.constraints(profile)
 
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
@@ -486,7 +503,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
 
         return listed_as_service(constraints)
 
-    def known(
+    def stored_baseline(
         self,
         constraints: Constraints,
         statistics: Statistics | None,
@@ -495,28 +512,20 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        found = QualityBaseline.made_of(constraints, statistics, state, suggested, exact_classes=self.as_service)
-        if any(each.comparators for each in found.settings.values()):
+        baseline = QualityBaseline.made_of(constraints, statistics, state, suggested, exact_classes=self.as_service)
+        if any(settings.comparators for settings in baseline.settings.values()):
             from spark_model_monitor.monitors.data_quality.checks.drift.comparators import unfit_comparators
 
-            if faults := [*unfit_comparators(constraints, as_service=self.as_service)]:
+            faults = [*unfit_comparators(constraints, as_service=self.as_service)]
+            if faults:
                 raise BadConfiguration.gathered(faults)
-        return found
+        return baseline
 
     def judge(self, sample: ProfileSample, baseline: QualityBaseline | None) -> DataQualityJudgement:
         return DataQualityJudgement.of(self, sample, baseline)
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
-
-    def published(
-        self,
-        profile: Profile,
-        metrics: Mapping[str, FeatureMetrics],
-        results: tuple[CheckResult, ...],
-        constraints: Constraints,
-    ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(profile, results, constraints))
 
     def table(self, documents: tuple[Statistics, Constraints]) -> Table:
         return Table("features", "feature", tuple(as_rows(documents[0])))

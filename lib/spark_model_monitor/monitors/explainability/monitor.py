@@ -30,7 +30,7 @@ from spark_model_monitor.documents.clarify import (
 )
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
-from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.monitors.explainability.analysis import (
@@ -50,6 +50,8 @@ from spark_model_monitor.monitors.protocol import (
     PublishedMetric,
     Sample,
     Scanned,
+    ScanRequest,
+    refuse_rules,
     violated,
     violation_count,
 )
@@ -151,6 +153,26 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
         report = methods.report if methods else None
         return page if report is None else replace(page, name=report.name, title=report.title or page.title)
 
+    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
+        """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
+        metrics = []
+        for output in self.sample.metrics.outputs:
+            dimensions = {"ExplainabilityMethod": METHOD, "Label": output.name}
+            of_feature = {**dimensions, "ValueType": "GlobalShapValues"}
+            of_baseline = {**dimensions, "ValueType": "ExpectedValue"}
+            for name, value in output.values.items():
+                metrics.append(PublishedMetric(f"feature_{name}", value, dimensions=of_feature))
+            metrics.append(PublishedMetric("ExpectedValue", output.expected, dimensions=of_baseline))
+        for check_result in results:
+            if check_result.metric is not None and check_result.observed is not None:
+                label = (check_result.model_extra or {})[LABEL]
+                metrics.append(PublishedMetric(check_result.metric, check_result.observed, dimensions={"Label": label}))
+        return (*metrics, violation_count(results))
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        return self.sample.metrics.files
+
     def summary(self) -> Summary:
         rows = (
             SummaryRow(name, output.name, "attribution", value=value)
@@ -161,7 +183,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
 
 
 @dataclass(frozen=True)
-class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, AttributionBaseline]):
+class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, AttributionBaseline, AttributionMeasures]):
     """Monitors explainability: which features move a model's output, by how much, and whether that changes.
 
     Parameters
@@ -196,24 +218,26 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
             raise ValueError("an explainability monitor without measures has nothing to scan for")
         return self.wanted
 
-    def expecting(
-        self, measures: Any, expectations: Any, dataset: Dataset, known: AttributionBaseline | None, *_: object
-    ) -> AttributionMeasures:
+    def plan_scan(self, request: ScanRequest[AttributionBaseline]) -> AttributionMeasures:
         """The measures with the baseline's groups of rows."""
-        asked: AttributionMeasures = Monitor.expecting(self, measures, expectations, dataset, known, None)
-        if known is None or known.state is None or not self.tolerances.with_changes:
-            return asked
-        group = known.state.group_column
-        return replace(asked, group_column=group or None, with_runs=not group)
+        refuse_rules(self, request.rules)
+        measures = self.measures()
+        state = request.baseline.state if request.baseline is not None else None
+        if state is None or not self.tolerances.with_changes:
+            return measures
+        group_column = state.group_column or None
+        return replace(measures, group_column=group_column, with_runs=group_column is None)
 
-    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         from spark_model_monitor.monitors.explainability.scan import scanned
 
         return scanned(measures, dataset, checks)
 
-    def refusing(self, found: Scanned, dataset: Dataset, known: Any) -> Dataset | None:
+    def reject_unusable(
+        self, scanned: Scanned, dataset: Dataset, baseline: AttributionBaseline | None
+    ) -> Dataset | None:
         """The data set without the records for which the model has no finite answer."""
-        refused = found.rows.refused
+        refused = scanned.rows.refused
         if len(refused) < Refusal.NOT_EXPLAINED or not refused[Refusal.NOT_EXPLAINED - 1]:
             return None
         from spark_model_monitor.monitors.explainability.scan import answered
@@ -223,7 +247,9 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
     def metrics(self, state: Attributions) -> AttributionAnalysis:
         return analysis_of(state)
 
-    def documents(self, state: Attributions, analysis: AttributionAnalysis) -> tuple[AttributionReport]:
+    def documents(
+        self, state: Attributions, analysis: AttributionAnalysis, context: RunContext = NOBODY_SAID
+    ) -> tuple[AttributionReport]:
         """analysis.json; features and outputs in their order. Source: B3; E5."""
         outputs = {
             output.name: OutputAttributions(global_shap_values=dict(output.values), expected_value=output.expected)
@@ -233,10 +259,9 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         dependence = tuple(map(_dependence, analysis.dependence))
         return (AttributionReport(explanations=Explanations(kernel_shap=outputs or None, pdp=dependence or None)),)
 
-    def files(self, analysis: AttributionAnalysis) -> Mapping[str, bytes]:
-        return analysis.files
-
-    def known(self, constraints: AttributionReport, _: None, state: State | None, *__: object) -> AttributionBaseline:
+    def stored_baseline(
+        self, constraints: AttributionReport, _: None, state: State | None, suggested: object = None
+    ) -> AttributionBaseline:
         if state is not None and not isinstance(state, Attributions):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of explainability")
         return AttributionBaseline(constraints, state)
@@ -259,26 +284,6 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
             for result in violated(results)
         )
         return AttributionViolations(version="1.0", violations=tuple(found))
-
-    def published(
-        self, state: Attributions, analysis: AttributionAnalysis, results: tuple[CheckResult, ...], *_: object
-    ) -> tuple[PublishedMetric, ...]:
-        """Every global value as `feature_<name>`, the expected values, each output's gain, and the number of violations."""
-        found = []
-        for output in analysis.outputs:
-            whose = {"ExplainabilityMethod": METHOD, "Label": output.name}
-            of_feature, of_baseline = ({**whose, "ValueType": kind} for kind in ("GlobalShapValues", "ExpectedValue"))
-            found += [
-                PublishedMetric(f"feature_{name}", value, dimensions=of_feature)
-                for name, value in output.values.items()
-            ]
-            found.append(PublishedMetric("ExpectedValue", output.expected, dimensions=of_baseline))
-        found += [
-            PublishedMetric(each.metric, each.observed, dimensions={"Label": (each.model_extra or {})[LABEL]})
-            for each in results
-            if each.metric is not None and each.observed is not None
-        ]
-        return (*found, violation_count(results))
 
     def table(self, documents: tuple[AttributionReport]) -> Table:
         rows = tuple(

@@ -15,7 +15,7 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, percent
-from spark_model_monitor.documents.run_description import AnalysisType, RunContext, moment
+from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext, moment
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import Marked, with_causes
@@ -57,7 +57,16 @@ from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
     require_scores_of_positive_class,
 )
-from spark_model_monitor.monitors.protocol import Judgement, Monitor, PublishedMetric, Sample, Scanned, violation_count
+from spark_model_monitor.monitors.protocol import (
+    Judgement,
+    Monitor,
+    PublishedMetric,
+    Sample,
+    Scanned,
+    ScanRequest,
+    refuse_rules,
+    violation_count,
+)
 from spark_model_monitor.monitors.segments import hints_of_segments
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 from spark_model_monitor.statistics.states import State
@@ -215,12 +224,16 @@ class QualityJudgement(Judgement[ModelBaseline]):
     def page(self, results: tuple[CheckResult, ...]) -> Page:
         return page_of(self.sample.metrics, results, hide_values=self.monitor.hide_values)
 
+    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
+        """The defined metrics, by their names in statistics.json and metrics.json."""
+        return (*published_of(self.sample.metrics), violation_count(results))
+
     def summary(self) -> Summary:
         return summary_of(self.sample.metrics, hide_values=self.monitor.hide_values)
 
 
 @dataclass(frozen=True, slots=True)
-class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline]):
+class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomePlan]):
     """Monitors model quality: compares predictions with their labels, once the labels are known.
 
     Parameters
@@ -283,17 +296,19 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline]):
         """The plan of the scan; a replay of the service keeps every distinct score, which its bins are made of."""
         return replace(self.plan, score_limit=UNLIMITED) if self.as_service else self.plan
 
-    def expecting(
-        self, measures: Any, expectations: Any, dataset: Dataset, known: ModelBaseline | None, *_: object
-    ) -> OutcomePlan:
-        plan: OutcomePlan = Monitor.expecting(self, measures, expectations, dataset, known, None)
-        if known is None:
+    def plan_scan(self, request: ScanRequest[ModelBaseline]) -> OutcomePlan:
+        refuse_rules(self, request.rules)
+        plan = self.measures()
+        baseline = request.baseline
+        if baseline is None:
             return plan
-        plan = replace(plan, group_column=known.group_column)
-        labels = {cut: tuple(segments) for cut, segments in known.segments.items()}
-        return replace(plan, segments=tuple(labels), labels=labels) if labels or known.group_column else plan
+        plan = replace(plan, group_column=baseline.group_column)
+        labels = {cut: tuple(segments) for cut, segments in baseline.segments.items()}
+        if not labels and not baseline.group_column:
+            return plan
+        return replace(plan, segments=tuple(labels), labels=labels)
 
-    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, measures)
         if measures.group_column not in (None, data.group_column):
@@ -303,10 +318,12 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline]):
         found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         return Scanned(found.outcomes, found.rows, runs=(found.runs,))
 
-    def refusing(self, found: Scanned, dataset: Dataset, known: ModelBaseline | None) -> Dataset | None:
+    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
         """The data set without the records of a third class, in a binary problem."""
-        classes = None if known is None else known.classes
-        meant = None if self.as_service else classes_meant(found.state.confusion, self.plan, classes)
+        if self.as_service:
+            return None
+        classes = None if baseline is None else baseline.classes
+        meant = classes_meant(scanned.state.confusion, self.plan, classes)
         if meant is None:
             return None
         return self.read_outcomes(dataset).of_classes(meant)
@@ -319,38 +336,23 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline]):
         whole = measure(evidence, seed=self.seed)
         return replace(whole, segments=measured_by_segment(outcomes)) if outcomes.segments else whole
 
-    def documents(self, outcomes: Outcomes, measurement: Measurement) -> Documents:
+    def documents(self, outcomes: Outcomes, measurement: Measurement, context: RunContext = NOBODY_SAID) -> Documents:
         tolerance = self.tolerance or (BARE if self.as_service else INTERVAL)
         constraints = suggest(measurement, tolerance)
         constraints = constraints.model_copy(update={"segments": tuple(measurement.segments) or None})
         statistics = statistics_of(measurement, as_service=self.as_service)
+        if self.as_service:
+            statistics = _add_times(statistics, context)
         return statistics, constraints, metrics_of(measurement, hide_values=self.hide_values)
 
-    def add_times(self, documents: tuple[Document, ...], context: RunContext) -> tuple[Document, ...]:
-        """statistics.json with the times of the service's file, under `--compat service`."""
-        statistics = documents[0]
-        if not self.as_service or not isinstance(statistics, ModelQualityStatistics) or statistics.dataset is None:
-            return documents
-        times = {}
-        if context.start is not None:
-            times["start_time"] = moment(context.start)
-        if context.end is not None:
-            times["end_time"] = moment(context.end)
-        evaluated = context.evaluation_time or context.end
-        if evaluated is not None:
-            times["evaluation_time"] = moment(evaluated)
-        dataset = statistics.dataset.model_copy(update=times)
-        statistics = statistics.model_copy(update={"dataset": dataset})
-        return (statistics, *documents[1:])
-
-    def known(
+    def stored_baseline(
         self,
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None,
         state: State | None,
-        copy: ModelQualityConstraints | None = None,
+        suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        return ModelBaseline.from_documents(constraints, statistics, state, copy, as_service=self.as_service)
+        return ModelBaseline.from_documents(constraints, statistics, state, suggested, as_service=self.as_service)
 
     def judge(self, sample: Sample[Outcomes, Measurement], baseline: ModelBaseline | None) -> QualityJudgement:
         if baseline is not None:
@@ -379,14 +381,24 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline]):
     def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
         return violations_of(outcomes)
 
-    def published(
-        self, state: Outcomes, measurement: Measurement, results: tuple[CheckResult, ...], *_: object
-    ) -> tuple[PublishedMetric, ...]:
-        """The defined metrics, by their names in statistics.json and metrics.json."""
-        return (*published_of(measurement), violation_count(results))
-
     def table(self, documents: Documents) -> Table:
         return table_of(documents[2].metrics, "value", "standard_deviation", "interval", "n")
+
+
+def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> ModelQualityStatistics:
+    """statistics.json with the times of the service's file."""
+    if statistics.dataset is None:
+        return statistics
+    times = {}
+    if context.start is not None:
+        times["start_time"] = moment(context.start)
+    if context.end is not None:
+        times["end_time"] = moment(context.end)
+    evaluated = context.evaluation_time or context.end
+    if evaluated is not None:
+        times["evaluation_time"] = moment(evaluated)
+    dataset = statistics.dataset.model_copy(update=times)
+    return statistics.model_copy(update={"dataset": dataset})
 
 
 def _of_groups(description: str) -> Hint:

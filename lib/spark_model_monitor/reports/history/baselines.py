@@ -125,7 +125,7 @@ def of_files(constraints_path: str, statistics_path: str | None, monitor: Monito
             folder = statistics_path.rpartition("/")[0] or "."
 
     state = state_below(folder, storage_of(folder), monitor) if folder is not None else None
-    known = monitor.known(constraints, statistics, state, suggested)
+    known = monitor.stored_baseline(constraints, statistics, state, suggested)
     return _with_parts(known, run) if run is not None and statistics is not None else known
 
 
@@ -152,7 +152,7 @@ def _of_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
         )
     edited = edited_file(name, path, run) if edits else None
     constraints = _document(monitor.CONSTRAINTS, storage_of(edited), edited) if edited else suggested
-    known = monitor.known(constraints, None, state_below(run.folder, storage, monitor), suggested)
+    known = monitor.stored_baseline(constraints, None, state_below(run.folder, storage, monitor), suggested)
     return _with_parts(known.with_source(partial(_rows_of, run, known.names, opening_session())), run)
 
 

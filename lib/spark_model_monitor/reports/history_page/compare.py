@@ -358,7 +358,7 @@ def _of_statistics(path: str, file: str, profile: Profile | None) -> Side:
     }
     distributions = from_statistics(statistics)
     if profile is not None:
-        distributions |= from_profile(DataQualityMonitor().read(profile))
+        distributions |= from_profile(DataQualityMonitor().interpret_state(profile))
     return Side(path, statistics.dataset.item_count, rows, distributions, profile, statistics)
 
 

@@ -324,7 +324,7 @@ class _Together:
 
     def _known(self, profile: Profile) -> QualityBaseline:
         constraints = self.monitor.constraints(profile)
-        return self.monitor.known(constraints, None, profile, constraints)
+        return self.monitor.stored_baseline(constraints, None, profile, constraints)
 
 
 def _nearer(raw: Raw, aside: int) -> Raw:

@@ -74,7 +74,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     state: State = _sum(paths)
     monitor = monitor_of_state(paths[0], state)
-    state = monitor.read(state)
+    state = monitor.interpret_state(state)
     metrics = monitor.metrics(state)
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}

@@ -93,6 +93,8 @@ class Baseline(AsTables):
         The results of the user's own rules. None if there were none.
     source : callable, optional
         Opens the rows again, for a frame that still exists. None for a stream, which is read once, and after pickling.
+    layout : Layout
+        How the columns got their names.
 
     Examples
     --------
@@ -118,22 +120,47 @@ class Baseline(AsTables):
     deequ: str | None = None
     judged: Judged | None = None
     source: Callable[[], Dataset] | None = field(default=None, compare=False)
-    hints: list[Hint] = field(default_factory=list, init=False, compare=False)
-    known: list[tuple[Monitor, StoredBaseline]] = field(default_factory=list, init=False, compare=False)
+    layout: Layout = field(default=TOLD, compare=False)
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
         """A description of the data, and constraints on later data; not available for a window."""
-        return self.monitor.add_times(self.monitor.documents(self.state, self.metrics), self.context)
+        return self.monitor.documents(self.state, self.metrics, self.context)
 
     @cached_property
     def variation(self) -> Any:
         """How the parts of the data vary. None if it was not computed."""
         return self.monitor.variation(self.state, self.runs) if any(each.runs for each in self.runs) else None
 
-    def sample(self, layout: Layout = TOLD) -> Sample:
-        """What a monitor judges. layout: how the columns got their names."""
-        return Sample(self.state, self.metrics, layout, self.runs, self.judged, self.checks)
+    def sample(self) -> Sample:
+        """What a monitor judges."""
+        return Sample(self.state, self.metrics, self.layout, self.runs, self.judged, self.checks)
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """What the monitor says of the data alone, without a baseline."""
+        return self.monitor.judge(self.sample(), None)
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What looks wrong with the data."""
+        return self.judgement.hints
+
+    def stored_for(self, monitor: Monitor) -> StoredBaseline:
+        """What a monitor knows about this baseline for comparing later data."""
+        return self._stored if monitor == self.monitor else self._store_for(monitor)
+
+    @cached_property
+    def _stored(self) -> StoredBaseline:
+        return self._store_for(self.monitor)
+
+    def _store_for(self, monitor: Monitor) -> StoredBaseline:
+        stored: StoredBaseline = monitor.stored_baseline(self.constraints, None, self.state, self.constraints)
+        if self.variation is not None:
+            stored = stored.with_parts(self.variation)
+        if self.source is not None:
+            stored = stored.with_source(self.source)
+        return stored
 
     @property
     def statistics(self) -> Any:
@@ -173,27 +200,25 @@ class Baseline(AsTables):
 
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
-        page = self.monitor.judge(self.sample(), None).page(())
+        page = self.judgement.page(())
         described = self.described("baseline", self.constraints)
         with_account = page_of_run(page, described, self.ledger, hints=self.hints)
         return Report(with_account)
 
     def files(self) -> dict[str, bytes]:
         """Every file of the run by its name below the output path."""
-        files = self.files_of_data()
+        files = {**self.files_of_data(), **summary_file(self.judgement.summary()), **self.judgement.files}
         if self.context.report:
             files |= report_files(self.report().page)
         return files
 
     def files_of_data(self) -> dict[str, bytes]:
-        """The same files without the report."""
+        """The same files without what a monitor says of the data."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _json(self.ledger.to_json_dict())
         suggested = getattr(self, "constraints", None)  # an estimate has no constraints
         files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
         files[path_of(type(self.state))] = to_parquet(self.state)
-        files |= summary_file(self.monitor.judge(self.sample(), None).summary())
-        files |= self.monitor.files(self.metrics)
         if self.variation is not None:
             files |= parts_file(self.variation)
         if self.checks is not None:
@@ -279,8 +304,6 @@ class Findings(AsTables):
         The constraints that the window was compared with.
     hints : tuple of Hint
         What looks wrong but breaks no constraint, such as two swapped columns.
-    known : StoredBaseline, optional
-        The baseline that the window was compared with. None for the very first run.
     judgement : Judgement
         What the monitor says of the window: the source of the report, and of the budget.
 
@@ -302,8 +325,15 @@ class Findings(AsTables):
     current: Baseline
     constraints: Any
     hints: tuple[Hint, ...] = ()
-    known: StoredBaseline | None = None
     judgement: Judgement = field(kw_only=True)
+
+    @property
+    def baseline(self) -> StoredBaseline | None:
+        """The baseline that the window was compared with. None for the very first run."""
+        baseline: StoredBaseline | None = self.judgement.baseline
+        return baseline
+
+    known = baseline  # its former name
 
     @property
     def budget(self) -> BudgetLedger | None:
@@ -313,11 +343,10 @@ class Findings(AsTables):
     @cached_property
     def published(self) -> tuple[PublishedMetric, ...]:
         """The numbers for a metrics platform."""
-        current = self.current
-        published = current.monitor.published(current.state, current.metrics, self.results, self.constraints)
-        if current.requests is None:
-            return published
-        return published + published_requests(request_statistics(current.requests))
+        metrics = self.judgement.published_metrics(self.results, self.constraints)
+        if self.current.requests is None:
+            return metrics
+        return metrics + published_requests(request_statistics(self.current.requests))
 
     @property
     def count(self) -> int:
@@ -399,7 +428,7 @@ class Findings(AsTables):
 
     def headline(self, *, with_values: bool = True) -> Headline:
         """What changed, since when, by how much. with_values: whether to show values of records."""
-        outputs: frozenset[str] = getattr(self.known, "outputs", frozenset())
+        outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
         return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
 
     def summary(self) -> str:
@@ -422,6 +451,7 @@ class Findings(AsTables):
         files = {**self.current.files_of_data(), CHECKS: checks.to_json().encode()}
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
+        files |= self.judgement.files
         if self.current.context.report:
             files |= report_files(self._page(described, NOTHING_AROUND))
         if baseline is not None:

@@ -17,9 +17,10 @@ import json
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,7 +31,7 @@ from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, wr
 from spark_model_monitor.data.reading.listing import faulty_files_named, require_unchanged
 from spark_model_monitor.data.records.refusals import Refusal, remedy
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.check_results import Hint, in_alarms
+from spark_model_monitor.documents.check_results import CheckResult, Hint, in_alarms
 from spark_model_monitor.documents.run_description import NOBODY_SAID, RunContext, moment
 from spark_model_monitor.errors import (
     NO_DATA,
@@ -43,7 +44,7 @@ from spark_model_monitor.errors import (
     NoData,
     ScriptFailed,
 )
-from spark_model_monitor.monitors.protocol import Layout, Monitor, Scanned, StoredBaseline
+from spark_model_monitor.monitors.protocol import Layout, Monitor, Scanned, ScanRequest, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
@@ -133,22 +134,36 @@ def run_baseline(
     >>> baseline.to_pandas()["num_missing"].to_dict()
     {'age': 1, 'cabin': 2}
     """
-    run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context)
-    again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
-    read: Any = nullcontext if isinstance(data, Dataset) else again  # the caller owns a data set and releases it
-    source = None if isinstance(data, Iterator) else _Source(data, read)
+    reading = _Reading(
+        data=data,
+        monitor=monitor,
+        dataset_format=dataset_format,
+        window=window,
+        spark=spark,
+        engine=engine,
+        checks=checks,
+        max_quarantined_share=max_quarantined_share,
+        output_path=output_path,
+        context=context,
+    )
+    # The caller owns a data set, and releases it; a stream can be read once
+    open_again: Any = nullcontext
+    if not isinstance(data, Dataset):
+        open_again = partial(read_data, dataset_format=dataset_format, window=window, spark=spark, engine=engine)
+    source = None if isinstance(data, Iterator) else _Source(data, open_again)
 
-    def profiled(dataset: Dataset) -> Baseline:
+    def profile(dataset: Dataset) -> Baseline:
         require_columns(dataset.names)  # in a window, an extra column is a violation
-        baseline = replace(run.profiled(dataset, monitor.measures_of_baseline())[0], source=source)
+        measures = monitor.plan_scan(ScanRequest(dataset, is_baseline=True))
+        scanned, _ = reading.scan(dataset, measures)
+        baseline = replace(scanned, source=source, layout=_layout(dataset, scanned.ledger))
         baseline.documents  # noqa: B018 -- what is wrong with them is said here
-        judgement = monitor.judge(baseline.sample(_layout(dataset, baseline.ledger)), None)
-        baseline.hints.extend(_log_hints(judgement.hints))
-        for broken in (each for each in judgement.results if each.is_violation):
-            log.warning("%s: %s", broken.feature, broken.reason)
+        _log_hints(baseline.hints)
+        for violation in (check for check in baseline.judgement.results if check.is_violation):
+            log.warning("%s: %s", violation.feature, violation.reason)
         return baseline
 
-    return run.on_an_engine(profiled, spark, engine)
+    return reading.run(profile)
 
 
 def run_monitoring(
@@ -229,55 +244,39 @@ def run_monitoring(
     >>> [violation.feature_name for violation in findings.violations.violations]
     ['country']
     """
-    known = _known(monitor, baseline) if isinstance(baseline, Baseline) else baseline
-    if known is not None and not hasattr(known, "names"):
+    stored = baseline.stored_for(monitor) if isinstance(baseline, Baseline) else baseline
+    if stored is not None and not hasattr(stored, "names"):
         raise TypeError(
-            f"the baseline is a {type(known).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
+            f"the baseline is a {type(stored).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
         )
+    start = window.start if window is not None else context.start if context is not None else None
     end = window.end if window is not None else context.end if context is not None else None
-    rules = read_expectations(expectations)
-
-    def compared(dataset: Dataset) -> Findings:
-        matched = dataset if known is None else dataset.matching(known.names, exact=monitor.exact_columns)
-        measures = monitor.expecting(monitor.measures(), rules, matched, known, end)
-        current, as_read = run.profiled(matched, measures)
-        return judged(current, dataset, as_read)
-
-    def judged(current: Baseline, dataset: Dataset | None, as_read: Dataset | None) -> Findings:
-        if known is not None and (matched_by := current.ledger.matched_by):
-            log.info(
-                "%s records: columns matched with the baseline's by %s", f"{current.ledger.kept:,}", matched_by.value
-            )
-        judgement = monitor.judge(current.sample(_layout(dataset, current.ledger)), known)
-        current = replace(current, runs=())
-        results = judgement.results
-        if decisions:
-            from spark_model_monitor.documents.alerts import accepted
-
-            results = accepted(results, decisions)
-        results = in_alarms(judgement.write_sentences(results), since or {})
-        if as_read is not None:
-            results = judgement.find_causes(results, as_read, output_path)
-        hints = judgement.hints
-        if since:
-            from spark_model_monitor.documents.alerts import ended
-
-            began = window.start if window is not None else context.start if context is not None else None
-            hints = (*ended(results, since, moment(began) if began is not None else None), *hints)
-        return Findings(
-            violations=monitor.violations(results),
-            results=results,
-            current=current,
-            constraints=current.constraints if known is None else known.constraints,
-            hints=_log_hints(hints),
-            known=judgement.baseline,
-            judgement=judgement,
-        )
-
+    comparison = _Comparison(
+        monitor=monitor,
+        baseline=stored,
+        rules=read_expectations(expectations),
+        decisions=decisions,
+        violated_since=since or {},
+        window_start=start,
+        window_end=end,
+        output_path=output_path,
+    )
     if isinstance(data, Baseline):
-        return judged(data, None, None)
-    run = _Run(data, monitor, dataset_format, window, checks, max_quarantined_share, output_path, context, known)
-    return run.on_an_engine(compared, spark, engine)
+        return comparison.judge(replace(data, layout=Layout(newest=data.ledger.newest)))
+    reading = _Reading(
+        data=data,
+        monitor=monitor,
+        dataset_format=dataset_format,
+        window=window,
+        spark=spark,
+        engine=engine,
+        checks=checks,
+        max_quarantined_share=max_quarantined_share,
+        output_path=output_path,
+        context=context,
+        baseline=stored,
+    )
+    return reading.run(partial(comparison.scan_and_judge, reading))
 
 
 class _Source:
@@ -327,78 +326,154 @@ MOST_SCANS = 4  # of one data set: the refusals found by one scan may reveal mor
 
 
 @dataclass(frozen=True)
-class _Run:
-    """The parameters of `run_baseline`. known: the baseline, which names columns without names."""
+class _Reading:
+    """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
+
+    baseline: what the data is compared with; it names columns without names.
+    """
 
     data: Data
     monitor: Monitor
     dataset_format: str | DatasetFormat | None
     window: Window | None
+    spark: SparkSession | None
+    engine: str
     checks: str | CheckPlan | None
     max_quarantined_share: float
     output_path: str | None
     context: RunContext | None
-    known: StoredBaseline | None = None
+    baseline: StoredBaseline | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.monitor, type):
             raise TypeError(f"the monitor is a class; write {self.monitor.__name__}(…)")
 
-    def on_an_engine(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
-        """The result of `run` for the data set; on Spark if that turns out to be needed and no engine was requested."""
+    def run(self, use: Callable[[Dataset], Result]) -> Result:
+        """The result of `use` for the data set; on Spark if that turns out to be needed and no engine was requested."""
         try:
-            return self._of_data_set(run, spark, engine)
+            return self._run_on(self.engine, use)
         except NeedsSpark as fault:
-            if engine != EngineName.AUTO or isinstance(self.data, (Dataset, Iterator)):  # a stream can be read once
+            is_read_once = isinstance(self.data, (Dataset, Iterator))
+            if self.engine != EngineName.AUTO or is_read_once:
                 raise
             log.info("%s", fault)
-            return self._of_data_set(run, spark, EngineName.SPARK)
+            return self._run_on(EngineName.SPARK, use)
 
-    def _of_data_set(self, run: Callable[[Dataset], Result], spark: SparkSession | None, engine: str) -> Result:
+    def _run_on(self, engine: str, use: Callable[[Dataset], Result]) -> Result:
         """Releases the resources of reading afterwards, unless the data set is the caller's."""
-        names = self.known.names if self.known is not None else ()
+        names = self.baseline.names if self.baseline is not None else ()
         dataset = read_data(
-            *(self.data, self.dataset_format), names=names or None, window=self.window, spark=spark, engine=engine
+            self.data,
+            self.dataset_format,
+            names=names or None,
+            window=self.window,
+            spark=self.spark,
+            engine=engine,
         )
         with nullcontext() if dataset is self.data else dataset, _uncollected():
-            return run(dataset)
+            return use(dataset)
 
-    def profiled(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
+    def scan(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
         """The profiled data set, and the data set in the form in which its records had to be read."""
-        checks = _planned(self.checks, dataset) if isinstance(self.checks, str) else self.checks
-        found, ledger, dataset = self._read(dataset, measures, checks)
-        if dataset.is_frame and isinstance(found.state, Profile):
-            warn_of_nan_texts(found.state)
-        window = self.window
-        context = self.context or (NOBODY_SAID if window is None else RunContext(window.start, window.end))
-        return _described(self.monitor, found, ledger, context), dataset
+        checks = _plan_checks(self.checks, dataset) if isinstance(self.checks, str) else self.checks
+        scanned, ledger, dataset = self._scan_until_read(dataset, measures, checks)
+        if dataset.is_frame and isinstance(scanned.state, Profile):
+            warn_of_nan_texts(scanned.state)
+        context = self.context
+        if context is None:
+            context = NOBODY_SAID if self.window is None else RunContext(self.window.start, self.window.end)
+        return _describe(self.monitor, scanned, ledger, context), dataset
 
-    def _read(
+    def _scan_until_read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
     ) -> tuple[Scanned, Ledger, Dataset]:
         """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
         form in which it was read last. scans: how many are left.
         """
         with faulty_files_named(dataset.engine, dataset.listing):
-            found = self.monitor.scan(measures, dataset, checks)
+            scanned = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
-        columns = dataset.column_count(found.rows)
-        reread = dataset.with_column_count(columns)
-        if reread is not dataset:
+        columns = dataset.column_count(scanned.rows)
+        with_other_columns = dataset.with_column_count(columns)
+        if with_other_columns is not dataset:
             without = ", without the Deequ checks" if checks else ""
             log.warning(
                 "most records have %d columns, not %s; scanning again%s", columns, dataset.record_cells, without
             )
-            return self._read(reread, measures, None, scans)
-        dataset.require_one_layout(found.rows)
-        fewer = self.monitor.refusing(found, dataset, self.known) if scans > 1 else None
-        if fewer is not None:
+            return self._scan_until_read(with_other_columns, measures, None, scans)
+        dataset.require_one_layout(scanned.rows)
+        # A scan shows which records are unusable, and the next one leaves them out
+        usable = self.monitor.reject_unusable(scanned, dataset, self.baseline) if scans > 1 else None
+        if usable is not None:
             log.warning("some records have values that this monitor can't use; scanning again without them")
-            return self._read(fewer, measures, checks, scans - 1)
-        ledger = dataset.ledger(found.rows)
-        quarantine = _put_aside(dataset, ledger, self.output_path) if self.output_path else None
+            return self._scan_until_read(usable, measures, checks, scans - 1)
+        ledger = dataset.ledger(scanned.rows)
+        quarantine = _quarantine(dataset, ledger, self.output_path) if self.output_path else None
         _require_enough(ledger, self.max_quarantined_share, quarantine)
-        return found, ledger, dataset
+        return scanned, ledger, dataset
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The comparison of a window with its baseline, from the scan to the findings.
+
+    rules: the user's own. decisions: alarms that somebody accepted. violated_since: what was violated in the previous
+    window, and since when. window_start, window_end: None if they are unknown. output_path: as in `run_monitoring`.
+    """
+
+    monitor: Monitor
+    baseline: StoredBaseline | None
+    rules: Expectations | None
+    decisions: Sequence[Decision]
+    violated_since: Mapping[str, str]
+    window_start: datetime | None
+    window_end: datetime | None
+    output_path: str | None
+
+    def scan_and_judge(self, reading: _Reading, dataset: Dataset) -> Findings:
+        names = self.baseline.names if self.baseline is not None else None
+        matched = dataset if names is None else dataset.matching(names, exact=self.monitor.exact_columns)
+        measures = self.monitor.plan_scan(ScanRequest(matched, self.baseline, self.rules, self.window_end))
+        current, as_read = reading.scan(matched, measures)
+        return self.judge(replace(current, layout=_layout(dataset, current.ledger)), as_read)
+
+    def judge(self, current: Baseline, as_read: Dataset | None = None) -> Findings:
+        """as_read: the window's rows, in the form in which they had to be read; None if they aren't there any more."""
+        matched_by = current.ledger.matched_by
+        if self.baseline is not None and matched_by:
+            records = f"{current.ledger.kept:,}"
+            log.info("%s records: columns matched with the baseline's by %s", records, matched_by.value)
+        judgement = self.monitor.judge(current.sample(), self.baseline)
+        # What people accepted comes before the sentences, which name the alarms that are left
+        check_results = self._accept_decisions(judgement.results)
+        check_results = in_alarms(judgement.write_sentences(check_results), self.violated_since)
+        if as_read is not None:
+            check_results = judgement.find_causes(check_results, as_read, self.output_path)
+        hints = (*self._hints_of_ended_alarms(check_results), *judgement.hints)
+        _log_hints(hints)
+        return Findings(
+            violations=self.monitor.violations(check_results),
+            results=check_results,
+            current=replace(current, runs=()),
+            constraints=current.constraints if self.baseline is None else self.baseline.constraints,
+            hints=hints,
+            judgement=judgement,
+        )
+
+    def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+        if not self.decisions:
+            return check_results
+        from spark_model_monitor.documents.alerts import accepted
+
+        return accepted(check_results, self.decisions)
+
+    def _hints_of_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
+        if not self.violated_since:
+            return ()
+        from spark_model_monitor.documents.alerts import ended
+
+        start = moment(self.window_start) if self.window_start is not None else None
+        return ended(check_results, self.violated_since, start)
 
 
 def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> Expectations | None:
@@ -418,62 +493,44 @@ def read_expectations(given: str | Mapping[str, Any] | Expectations | None) -> E
         raise BadConfiguration(f"--expectations: {fault}") from fault
 
 
-def _layout(dataset: Dataset | None, ledger: Ledger) -> Layout:
-    if dataset is None:  # the rows were scanned before, and their columns have names
-        return Layout(newest=ledger.newest)
+def _layout(dataset: Dataset, ledger: Ledger) -> Layout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     sizes = {file.path: file.size_bytes for file in ledger.files}
     return Layout(dataset.header, by_position, matched_by is not None, ledger.newest, dataset.inputs_fit, sizes)
 
 
-def _known(monitor: Monitor, baseline: Baseline) -> StoredBaseline:
-    """The monitor's form of a new baseline, with the constraints as they were suggested. It is kept for the next window
-    with the same monitor.
-    """
-    for by, known in baseline.known:
-        if by == monitor:
-            return known
-    found: StoredBaseline = monitor.known(baseline.constraints, None, baseline.state, baseline.constraints)
-    found = found.with_parts(baseline.variation) if baseline.variation is not None else found
-    found = found.with_source(baseline.source) if baseline.source is not None else found
-    baseline.known[:] = [(monitor, found)]
-    return found
-
-
-def _planned(checks: str, dataset: Dataset) -> CheckPlan:
+def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
     from spark_model_monitor.monitors.user_checks.loading import planned_checks
 
     return planned_checks(checks, dataset)
 
 
-def _described(monitor: Monitor, found: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
+def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
     """The result of a scan as a baseline, with everything computed from it."""
-    metrics = found.metrics() if found.metrics else monitor.metrics(found.state)
-    checks = found.checks() if found.checks else None
-    judged = found.judged() if found.judged else None
+    metrics = scanned.metrics() if scanned.metrics else monitor.metrics(scanned.state)
+    checks = scanned.checks() if scanned.checks else None
+    rule_results = scanned.judged() if scanned.judged else None
     return Baseline(
         monitor,
-        found.state,
+        scanned.state,
         metrics,
         ledger,
         checks,
-        requests=found.requests,
+        requests=scanned.requests,
         context=context,
-        runs=found.runs,
-        deequ=found.deequ,
-        judged=judged,
+        runs=scanned.runs,
+        deequ=scanned.deequ,
+        judged=rule_results,
     )
 
 
-def _log_hints(hints: tuple[Hint, ...]) -> tuple[Hint, ...]:
-    """The same hints, once they are logged."""
+def _log_hints(hints: Iterable[Hint]) -> None:
     for hint in hints:
         log.warning("%s", hint.description)
-    return hints
 
 
-def _put_aside(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:
+def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str | None:
     """The folder with the refused records; None if there are none, or none that are lines of text."""
     if ledger.quarantined and dataset.has_lines:
         return write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})

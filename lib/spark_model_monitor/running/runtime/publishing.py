@@ -130,7 +130,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
     """
     told = window_told(config)
-    known = findings.known
+    known = findings.baseline
     if told is None or known is None or config.replays_service:
         return
     violated = examples_lost(findings.results)

@@ -220,7 +220,7 @@ class StepCdf:
         return replace(self, values=self.values[kept], cumulative=np.cumsum(weights[kept]))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class NumericDistribution:
     """A numeric feature: the items of its sketch, and exact numbers.
 
@@ -236,7 +236,6 @@ class NumericDistribution:
     maximum: float | None = None
     deviation: float | None = None
     known: KllSketch | None = None
-    _cdf: list[StepCdf] = field(default_factory=list, init=False, repr=False)
 
     @property
     def total(self) -> int:
@@ -269,16 +268,18 @@ class NumericDistribution:
 
     def step_cdf(self) -> StepCdf:
         """The sketch with the weights of equal items added up, and infinities at its ends."""
-        if self._cdf:
-            return self._cdf[0]
+        return self._step_cdf
+
+    @cached_property
+    def _step_cdf(self) -> StepCdf:
         values, cumulative = self.sketch().step_cdf()
         if self.negative_infinite or self.positive_infinite:
             weights = np.diff(cumulative, prepend=0)
             counts = np.concatenate(([self.negative_infinite], weights, [self.positive_infinite]))
             present = counts > 0
-            values, cumulative = np.concatenate(([-math.inf], values, [math.inf]))[present], np.cumsum(counts[present])
-        self._cdf.append(StepCdf(values, cumulative, self.deviation))
-        return self._cdf[0]
+            values = np.concatenate(([-math.inf], values, [math.inf]))[present]
+            cumulative = np.cumsum(counts[present])
+        return StepCdf(values, cumulative, self.deviation)
 
     def sketch(self) -> KllSketch:
         if self.known is not None:

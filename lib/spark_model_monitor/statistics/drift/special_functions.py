@@ -49,7 +49,11 @@ def normal_quantile(share: float) -> float:
 
 
 def normal_above(value: float) -> float:
-    """The share of a standard normal distribution above `value`."""
+    """The share of a standard normal distribution above `value`.
+
+    >>> round(normal_above(1.96), 4)
+    0.025
+    """
     return math.erfc(value * _ROOT) / 2
 
 
@@ -73,7 +77,11 @@ def log_gamma(values: Values) -> Values:
 
 
 def student_above(value: float, degrees_of_freedom: float) -> float:
-    """The share of Student's t distribution above `value`."""
+    """The share of Student's t distribution above `value`.
+
+    >>> round(student_above(2.0, 10), 4)
+    0.0367
+    """
     if not 0 < degrees_of_freedom < _LIKE_NORMAL:
         return normal_above(value) if degrees_of_freedom > 0 else math.nan
     if value < 0:
@@ -124,7 +132,11 @@ def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
 
 
 def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
-    """The share of a chi-square distribution above `statistic`, accurate however small."""
+    """The share of a chi-square distribution above `statistic`, accurate however small.
+
+    >>> round(chi_square_above(3.84, 1), 4)
+    0.05
+    """
     a, x = degrees_of_freedom / 2, statistic / 2
     if not x >= a:
         return 1 - chi_square_below(statistic, degrees_of_freedom)
@@ -141,6 +153,9 @@ def kolmogorov_above(value: float) -> float:
     """The share of Kolmogorov's limiting distribution above `value`.
 
     Source: Feller 1948, "On the Kolmogorov-Smirnov limit theorems for empirical distributions".
+
+    >>> round(kolmogorov_above(1.3581), 4)
+    0.05
     """
     if value <= 0.04:
         return 1.0

@@ -1,4 +1,11 @@
-"""Variation between parts of a data set, each compared with the rest: raw statistics (`window_statistics.FIELDS`). Pure."""
+"""Variation between parts of a data set, each compared with the rest: raw statistics (`window_statistics.FIELDS`). Pure.
+
+Model: as in `window_statistics.py`, with a part of the baseline as the window and the other parts as its reference.
+Statistic: the same scores, so that a baseline's parts stand for the windows that a first run doesn't have.
+Assumptions: rows of a part are neighbours. A column whose parts differ by order alone, such as a sorted one, shows nothing
+of later windows: `between_shares` tells it apart.
+Used by: `distribution/window_history.py` of data quality. Source: D4.8.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""How much a column varies from window to window, estimated from healthy windows. Pure."""
+"""How much a column varies from window to window, estimated from healthy windows. Pure.
+
+Model: the variance of a window's score is that of independent rows, plus a variance between windows that grows with their
+rows, as in a model with a random effect for each window.
+Statistic: the mean squared score of past windows, weighted by size, over what independent rows would have: Pearson's
+dispersion (McCullagh and Nelder 1989). With few windows it is shrunk towards that of all columns (Smyth 2004).
+Assumptions: past windows are healthy and independent of each other; `seasonality.py` compares windows of one hour.
+Used by: `variance_adjustment.py`, which computes p-values with it; the expected number of rows.
+Source: D4.2.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,11 @@
 """The tests of one column: has it changed between a baseline and a window, given only summaries of both? Pure.
 
-The tails of the hypergeometric distribution tell how rare a count is if both samples come from one population.
+Model: the rows of both samples are exchangeable, so a count in one of them is hypergeometric, given that in both.
+Statistic: each test (`Component`) looks for one kind of change: mean ranks (location), spread, the largest gap of two
+distributions (ks), all cells (chi2), the rarest cell, the range, missing values. A change below `LEAST_EFFECT` has p = 1.
+Assumptions: rows are independent; `variance_adjustment.py` says what becomes of p where they aren't.
+Used by: `distribution/calibration.py` of data quality, which combines a column's tests (`multiple_testing.combined`).
+Source: D4.1.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ market prices do not follow random walks", theorem 1.
 
 Assumptions: a difference between runs of neighbours, and the largest change of level within a run, are changes and no
 dependence. A column that is sorted, or follows the clock, gets a large design effect, which is its own and says nothing
-about other columns. Not for groups whose rows are scattered: `groups.py` has these.
+about other columns. Not for groups whose rows are scattered: `intra_class_correlation.py` has these.
 
 Used by: data quality for columns and their missing values, model quality for outcomes, bias for facets, attributions.
 Source: D4.16.

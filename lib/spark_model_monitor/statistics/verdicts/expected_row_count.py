@@ -1,4 +1,12 @@
-"""The expected number and freshness of a window's rows, estimated from earlier windows. Pure."""
+"""The expected number and freshness of a window's rows, estimated from earlier windows. Pure.
+
+Model: the logarithm of a window's rows is normal around that of its hour of the weekday, with a common trend if there is
+one; so is the logarithm of the time from the newest row to the window's end.
+Statistic: the distance from the season's mean in its standard deviations, Student distributed; the deviation is shrunk
+towards that of all hours (`between_window_variance.moderation`).
+Assumptions: eight earlier windows of the hour, or of any hour on more than a day, are healthy.
+Used by: row_count_check and freshness_check of data quality. Source: D4.10.
+"""
 
 from __future__ import annotations
 

@@ -1,24 +1,29 @@
-"""Whether the number of a column's distinct values grows along the rows of a data set. Pure."""
+"""Whether the number of a column's distinct values grows along the rows of a data set. Pure.
+
+Model: without growth, the parts of a data set are in random order, so a value that k of n parts have begins in part j
+with a probability that only k and n decide.
+Statistic: the sum of -log P(a value begins so late), less its mean, in its standard deviations.
+Assumptions: parts are in the order of the rows, and values are independent of each other.
+Used by: `window_history.of_parts`, for catalogues that grow and campaigns that come and go. Source: D4.20.
+"""
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import (
-    log_gamma,
-)
+from spark_model_monitor.statistics.drift.special_functions import log_gamma
 from spark_model_monitor.statistics.states.rows import MOST_RUNS
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
 FEWEST_BEGINNINGS, RARELY = 3, 0.05  # parts in which values begin that rarely do in random order
-FEWEST_LASTING = (
-    2  # values that come and go, before, in and after every part; rows sorted by a column have none at some part
-)
+FEWEST_LASTING = 2
+"""Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
 
 def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
@@ -31,35 +36,58 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
     Source: D4.20.
     """
     parts = len(there)
-    counts = there.sum(axis=0)
-    first, last = there.argmax(axis=0), there[::-1].argmax(axis=0)
-    tails, scores, means, variances = _of_beginnings(parts)
-    variance = float(variances[counts].sum())
+    parts_by_value = there.sum(axis=0)
+    first = there.argmax(axis=0)
+    parts_after_last = there[::-1].argmax(axis=0)
+    order = _random_order(parts)
+    variance = float(order.variances[parts_by_value].sum())
     if not variance:
         return None
-    begin, end = (float((scores[at, counts] - means[counts]).sum()) / math.sqrt(variance) for at in (first, last))
-    comes_and_goes = tails[first + last, counts] <= RARELY  # the chance that all its parts are so close together
-    inner = np.arange(1, parts - 1)[:, None]
-    lasting = ((first < inner) & (inner < parts - 1 - last) & comes_and_goes).sum(axis=1)
-    may_end = may_end or lasting.min() >= FEWEST_LASTING
-    begun = np.bincount(first, minlength=parts).astype(float)
-    late = np.unique(first[tails[first, counts] <= RARELY])
-    if begin - (0.0 if may_end else max(end, 0.0)) < GROWS or len(late) < FEWEST_BEGINNINGS:
+    deviation = math.sqrt(variance)
+    mean = order.means[parts_by_value]
+    late_begin = float((order.scores[first, parts_by_value] - mean).sum()) / deviation
+    early_end = float((order.scores[parts_after_last, parts_by_value] - mean).sum()) / deviation
+    if not may_end:
+        # The chance that all parts of a value are so close together
+        comes_and_goes = order.tails[first + parts_after_last, parts_by_value] <= RARELY
+        inner = np.arange(1, parts - 1)[:, None]
+        is_around = (first < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
+        may_end = is_around.sum(axis=1).min() >= FEWEST_LASTING
+    excess = late_begin if may_end else late_begin - max(early_end, 0.0)
+    late_parts = np.unique(first[order.tails[first, parts_by_value] <= RARELY])
+    if excess < GROWS or len(late_parts) < FEWEST_BEGINNINGS:
         return None
-    begun[: parts // 2] = np.nan
-    return begun
+    new_values = np.bincount(first, minlength=parts).astype(float)
+    new_values[: parts // 2] = np.nan
+    return new_values
+
+
+class _RandomOrder(NamedTuple):
+    """Parts in random order, by the number of parts that have a value.
+
+    tails: the probability that no part before this one has it, shape (parts, number of parts + 1); scores: its negative
+    logarithm. means, variances: of the scores of the part in which a value begins.
+    """
+
+    tails: Values
+    scores: Values
+    means: Values
+    variances: Values
 
 
 @lru_cache(MOST_RUNS)
-def _of_beginnings(parts: int) -> tuple[Values, Values, Values, Values]:
-    """For parts in random order: the probability that no part before this one has a value, by part and by the number of
-    parts that have it, and its negative logarithm; the latter's mean and variance, by that number.
-    """
-    later = np.arange(parts)[:, None] <= parts - np.arange(parts + 1)[None, :]
-    j, c = np.meshgrid(np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij")
-    ways = log_gamma(np.where(later, parts - j, 0.0) + 1) - log_gamma(np.where(later, parts - j - c, 0.0) + 1)
-    tails = np.where(later, np.exp(ways - ways[0]), 0.0)
-    scores = -np.log(np.where(later, tails, 1.0))
-    shares = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
-    means: Values = (shares * scores).sum(axis=0)
-    return tails, scores, means, (shares * scores**2).sum(axis=0) - means**2
+def _random_order(parts: int) -> _RandomOrder:
+    part, parts_with_value = np.meshgrid(
+        np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij"
+    )
+    is_possible = part + parts_with_value <= parts  # enough parts are left
+    # The ways to choose the value's parts among those from this one on, of all ways
+    left = np.where(is_possible, parts - part, 0.0)
+    unchosen = np.where(is_possible, parts - part - parts_with_value, 0.0)
+    log_ways = log_gamma(left + 1) - log_gamma(unchosen + 1)
+    tails = np.where(is_possible, np.exp(log_ways - log_ways[0]), 0.0)
+    scores = -np.log(np.where(is_possible, tails, 1.0))
+    probabilities = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
+    means: Values = (probabilities * scores).sum(axis=0)
+    variances: Values = (probabilities * scores**2).sum(axis=0) - means**2
+    return _RandomOrder(tails, scores, means, variances)

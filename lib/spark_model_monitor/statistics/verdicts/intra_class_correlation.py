@@ -4,9 +4,10 @@ Model: rows of one group are alike, with an intra-class correlation r, and group
 variance of a mean is then the design effect, about 1 + (m - 1) r for groups of m rows, times that of independent rows
 (Kish 1965, "Survey Sampling"). It is estimated by the squared sums of the groups over what independent rows would have.
 
-A column that many rows share, such as a country, explains much of other columns too, and names no groups: its values
-come as often in a window as in independent rows. Names of groups don't: most are missing from a window, and the others
-have more rows (`NameShares`).
+Statistic: the squared sums of groups, relative to those of independent rows; for names, how many of the baseline's a
+window lacks. A column that many rows share, such as a country, explains much of other columns too, and names no groups:
+its values come as often in a window as in independent rows. Names of groups don't: most are missing from a window, and
+the others have more rows (`NameShares`).
 
 Assumptions: names are the same in baseline and window, or new. Not for groups of neighbours: `design_effect.py` has these.
 

@@ -1,4 +1,13 @@
-"""Many tests, one budget of false alarms, and the smallest change that a test detects with 90 % power. Pure."""
+"""Many tests, one budget of false alarms, and the smallest change that a test detects with 90 % power. Pure.
+
+Model: a run tests many columns, each by several tests that may depend on each other.
+Statistic: a column's tests become one p-value (Liu and Xie 2020), the columns of a family are adjusted (Benjamini and
+Hochberg 1995), and each family has a fixed part of the run's false-alarm budget.
+Assumptions: p-values of healthy columns are uniform or larger; any dependence within a column, none that is negative
+between columns.
+Used by: the calibration of data quality, the limits of model quality, and all "smallest change" members of checks.json.
+Source: D4.6.
+"""
 
 from __future__ import annotations
 
@@ -22,36 +31,71 @@ WEIGHTS = {"location": 3.0, "spread": 3.0, "cell": 1.5}
 def combined(components: Iterable[Component]) -> float:
     """The p-value of a column, combined from its components, which may be dependent; 1 without any.
 
+    Each p-value becomes a quantile of Cauchy's distribution, tan((1/2 - p) π); their weighted mean is one, too.
+
     Source: D4.1; Liu and Xie 2020, "Cauchy combination test", with weights.
+
+    Examples
+    --------
+    >>> shift = Component("location", p=0.01, effect=0.1)
+    >>> gap = Component("ks", p=0.2, effect=0.05)
+    >>> round(combined([shift, gap]), 5)  # tan(.49 π) counts three times, tan(.3 π) once
+    0.01314
     """
-    found = [(WEIGHTS.get(each.name, 1.0), _tangent(min(max(each.p, _LEAST), _MOST))) for each in components]
-    if not found:
+    weighted_sum = 0.0
+    total_weight = 0.0
+    for component in components:
+        weight = WEIGHTS.get(component.name, 1.0)
+        p = min(max(component.p, _LEAST), _MOST)
+        weighted_sum += weight * _cauchy_quantile(p)
+        total_weight += weight
+    if not total_weight:
         return 1.0
-    mean = sum(weight * tangent for weight, tangent in found) / sum(weight for weight, _ in found)
-    return 1 / (mean * math.pi) if mean > 1e12 else 0.5 - math.atan(mean) / math.pi  # atan loses all digits far out
+    mean = weighted_sum / total_weight
+    if mean > 1e12:  # atan loses all digits far out
+        return 1 / (mean * math.pi)
+    return 0.5 - math.atan(mean) / math.pi
+
+
+def _cauchy_quantile(p: float) -> float:
+    """The value that a Cauchy distributed variable exceeds with probability p."""
+    if p < 1e-12:
+        return 1 / (p * math.pi)
+    return math.tan((0.5 - p) * math.pi)
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
     """Benjamini-Hochberg adjusted p-values: those below a level are rejected at that level.
 
     Source: Benjamini and Hochberg 1995, "Controlling the false discovery rate".
+
+    Examples
+    --------
+    >>> adjusted([0.01, 0.04, 0.03])  # .01 x 3 / 1; .03 x 3 / 2 is larger than .04 x 3 / 3
+    [0.03, 0.04, 0.04]
     """
-    tests, least = len(p_values), 1.0
-    found = [1.0] * tests
-    for rank, place in sorted(enumerate(sorted(range(tests), key=p_values.__getitem__), start=1), reverse=True):
-        least = min(least, p_values[place] * tests / rank)  # from the largest down, so that they are monotone
-        found[place] = least
-    return found
+    tests = len(p_values)
+    adjusted_p_values = [1.0] * tests
+    ascending = sorted(range(tests), key=p_values.__getitem__)
+    smallest = 1.0
+    for rank in range(tests, 0, -1):  # from the largest down, so that they are monotone
+        index = ascending[rank - 1]
+        smallest = min(smallest, p_values[index] * tests / rank)
+        adjusted_p_values[index] = smallest
+    return adjusted_p_values
 
 
 def shared(budget: float, families: Sequence[str]) -> dict[str, float]:
-    """The ledger of a budget: the level of every family; the levels add up to the budget. Source: D4.6."""
+    """The ledger of a budget: the level of every family; the levels add up to the budget. Source: D4.6.
+
+    Examples
+    --------
+    >>> shared(0.06, ["drift", "completeness", "contents"])
+    {'drift': 0.04, 'completeness': 0.01, 'contents': 0.01}
+    """
     parts = {family: PARTS.get(family, 1.0) for family in families}
-    return {family: budget * part / sum(parts.values()) for family, part in parts.items()}
-
-
-def _tangent(p: float) -> float:
-    return 1 / (p * math.pi) if p < 1e-12 else math.tan((0.5 - p) * math.pi)
+    total = sum(parts.values())
+    return {family: budget * part / total for family, part in parts.items()}
 
 
 KOLMOGOROV = 1.3581  # the 95 % quantile of the largest gap, in units of sqrt(1/n + 1/m)
@@ -79,18 +123,23 @@ def smallest_shift(samples: Samples, level: float, columns: int, *, phi: float =
 def smallest_share(share: float, samples: Samples, level: float, columns: int, *, phi: float = 1.0) -> float:
     """The smallest detectable share above the baseline's `share`; 1 if none is."""
     by_chance = math.sqrt(share * (1 - share) * phi / samples.effective)
-    least = max(_critical(level, columns) * by_chance, min(LEAST_EFFECT - by_chance, share))
+    least_effect = min(LEAST_EFFECT - by_chance, share)
+    least = max(_critical(level, columns) * by_chance, least_effect)
 
-    def unseen(other: float) -> bool:
-        error = math.sqrt(phi * (other * (1 - other) / samples.m + share * (1 - share) / samples.n))
-        return other - share < least + POWER * error
+    def is_missed(other_share: float) -> bool:
+        variance = other_share * (1 - other_share) / samples.m + share * (1 - share) / samples.n
+        return other_share - share < least + POWER * math.sqrt(phi * variance)
 
-    low, high = share, 1.0
-    if unseen(high):
+    low = share
+    high = 1.0
+    if is_missed(high):
         return 1.0
     while high - low > 1e-9:
         middle = (low + high) / 2
-        low, high = (middle, high) if unseen(middle) else (low, middle)
+        if is_missed(middle):
+            low = middle
+        else:
+            high = middle
     return high
 
 

@@ -3,7 +3,11 @@
 An alarm at the same hour of earlier days that stands out from other hours may be seasonal. What all hours have in
 common is a level, which is never seasonal, however long it lasts.
 
-Source: D4.18.
+Model: scores of windows are normal around the mean of their hour; hours differ by a variance of their own.
+Statistic: the variance between hours, or weekdays, relative to that within them (an F statistic without its table: the
+limits are far beyond noise), and the distance of this hour's alarms from the level of all.
+Assumptions: hours are those of one time zone, which may change its clocks twice a year.
+Used by: the evaluation of data quality, to compare a window with the same hour of earlier days. Source: D4.18.
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@ A trial has a planned number of rows. Until then, a constant boundary for the su
 at the planned end it is hardly stricter than for a single look. A mixture boundary, which never ends, spends the rest:
 it detects large differences early and stays valid beyond the plan. The sum of both errors bounds the total error, so
 earlier looks don't matter.
+
+Model: the estimate's sum over rows is a Brownian motion with drift.
+Statistic: the estimate over its standard error, compared with `boundary`.
+Assumptions: the estimate is nearly normal, and rows are independent.
+Used by: trials of a challenger (`model_quality/challenge.py`).
+Source: Jennison and Turnbull 2000, "Group sequential methods"; Robbins 1970.
 """
 
 from __future__ import annotations

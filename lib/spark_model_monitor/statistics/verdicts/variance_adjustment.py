@@ -1,4 +1,13 @@
-"""P-values of a column's tests that allow for how much healthy windows vary. Pure."""
+"""P-values of a column's tests that allow for how much healthy windows vary. Pure.
+
+Model: a score over the root of its variance (`between_window_variance.py`) is Student distributed, with the degrees of
+freedom of that variance; a chi-square statistic is noncentral; new values and values beyond the range are exponential.
+Statistic: the window's own scores (`window_statistics.py`), for the same tests as `components.py` has. A test's p-value is
+the largest of that of independent rows, that beside past windows, and that of rows in groups.
+Assumptions: past windows are healthy. Where one of them is an outlier, only a window much further out has a small p.
+Used by: `distribution/calibration.py` of data quality, and the first days of a schedule.
+Source: D4.2, D4.16.
+"""
 
 from __future__ import annotations
 

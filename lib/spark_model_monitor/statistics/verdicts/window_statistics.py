@@ -1,4 +1,13 @@
-"""Statistics of windows, each compared with its reference: scores that are standard normal for independent rows. Pure."""
+"""Statistics of windows, each compared with its reference: scores that are standard normal for independent rows. Pure.
+
+Model: a window's rows are a random sample of all rows, those of the window and of its reference.
+Statistic: `FIELDS`, a score for each kind of change, with the number of rows that it rests on. A history keeps them
+instead of rows.
+Assumptions: none beyond the model; how much the scores of healthy windows vary more than it says is what
+`between_window_variance.py` estimates from them.
+Used by: the history of windows, the parts of a baseline (`baseline_blocks.py`), and the verdict on a window.
+Source: D4.2.
+"""
 
 from __future__ import annotations
 

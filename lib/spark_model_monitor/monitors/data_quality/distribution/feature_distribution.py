@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ LACKING = "its state {kind!r} is missing: not every run that was merged has it, 
 NOTHING_SAID = "statistics.json says nothing of its values"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeatureDistribution:
     """One feature's distribution.
 
@@ -64,14 +64,6 @@ class FeatureDistribution:
     times: str | None = None
     is_never_compared: bool = False
     other_cells: int = 0
-    _frequent: list[NDArray[Any]] = field(default_factory=list, init=False, repr=False, compare=False)
-
-    @property
-    def frequent_values(self) -> NDArray[Any]:
-        """The most frequent values, from LEAST_EFFECT of the present ones on, the most frequent first."""
-        if not self._frequent:
-            self._frequent.append(self._find_frequent_values())
-        return self._frequent[0]
 
     def count_values(self, values: NDArray[Any]) -> Values:
         """How often each of these values occurs."""
@@ -80,7 +72,9 @@ class FeatureDistribution:
         categories = self.categories or {}
         return np.array([categories.get(value, 0) for value in values], float)
 
-    def _find_frequent_values(self) -> NDArray[Any]:
+    @cached_property
+    def frequent_values(self) -> NDArray[Any]:
+        """The most frequent values, from LEAST_EFFECT of the present ones on, the most frequent first."""
         if self.numbers is not None:
             cdf = self.numbers.step_cdf()
             counts = np.diff(cdf.cumulative, prepend=0)

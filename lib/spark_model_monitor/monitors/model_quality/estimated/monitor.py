@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from spark_model_monitor.documents.model_quality import (
     ModelQualityStatistics,
 )
 from spark_model_monitor.documents.page import CurveChart, Page, PageSection
-from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.documents.run_description import NOBODY_SAID, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import Table
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
@@ -69,6 +69,8 @@ from spark_model_monitor.monitors.protocol import (
     PublishedMetric,
     Sample,
     Scanned,
+    ScanRequest,
+    refuse_rules,
     violation_count,
 )
 from spark_model_monitor.monitors.user_checks.checks import CheckPlan
@@ -116,6 +118,10 @@ class EstimatedMeasurement:
     measurement: Measurement
     calibration: CalibrationCheck
     reference_rows: int
+
+
+EstimatePlan: TypeAlias = tuple[OutcomePlan, Evidence]
+"""The plan of the window's outcomes, and the baseline's rows by score and label."""
 
 
 @dataclass(frozen=True)
@@ -176,12 +182,16 @@ class EstimateJudgement(Judgement[ModelBaseline]):
         reading = PageSection("How to read this", how, folded=True)
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
+    def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
+        """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
+        return (*published_of(self.sample.metrics.measurement), violation_count(results))
+
     def summary(self) -> Summary:
         return summary_of(self.sample.metrics.measurement)
 
 
 @dataclass(frozen=True, slots=True)
-class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, ModelBaseline]):
+class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, ModelBaseline, EstimatePlan]):
     """Estimates model quality before labels arrive, from the scores or from a model of the errors.
 
     Parameters
@@ -247,20 +257,15 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         if self.plan.values:
             raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
 
-    def measures(self) -> Any:
-        """The measures without the baseline's rows by score, which `expecting` adds."""
-        return self.plan, None
-
-    def measures_of_baseline(self) -> Any:
-        raise BadConfiguration(
-            "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY here, and "
-            "name its output path as --baseline of later windows"
-        )
-
-    def expecting(self, measures: Any, expectations: Any, dataset: Dataset, known: Any, *_: object) -> Any:
-        """The measures with the baseline's rows by score and label."""
-        Monitor.expecting(self, measures, expectations, dataset, known, None)
-        evidence = known.evidence if isinstance(known, ModelBaseline) else None
+    def plan_scan(self, request: ScanRequest[ModelBaseline]) -> EstimatePlan:
+        """The plan of the outcomes, and the baseline's rows by score and label."""
+        if request.is_baseline:
+            raise BadConfiguration(
+                "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY "
+                "here, and name its output path as --baseline of later windows"
+            )
+        refuse_rules(self, request.rules)
+        evidence = request.baseline.evidence if isinstance(request.baseline, ModelBaseline) else None
         if evidence is None or evidence.PROBLEM_TYPE is not self.plan.problem_type:
             raise BadConfiguration(
                 f"the baseline has no states of a {IN_WORDS[self.plan.problem_type]} with labels; name the output path of a "
@@ -275,29 +280,30 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
             )
         return self.plan, evidence
 
-    def scan(self, measures: Any, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: EstimatePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         plan, evidence = measures
-        assert evidence is not None  # ensured by `expecting`, as are the scores
         data = dataset if isinstance(dataset, OutcomeDataset) else outcomes(dataset, plan, label=None)
-        of_numbers, errors = isinstance(evidence, RegressionEvidence), data.errors
-        if of_numbers and errors is None:
-            raise BadConfiguration(NO_ERROR_MODEL)
-        decoder = data.decoder if of_numbers else Unlabelled(data.decoder, plan.threshold, evidence.classes)
-        task = OutcomeTask(plan, decoder, len(Refusal))
-        found = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
-        if of_numbers and errors is not None:
-            return Scanned(EstimatedOutcomes(found.outcomes, of_errors=errors.worth), found.rows)
-        assert evidence.scores is not None
+        if isinstance(evidence, RegressionEvidence):
+            errors = data.errors
+            if errors is None:
+                raise BadConfiguration(NO_ERROR_MODEL)
+            task = OutcomeTask(plan, data.decoder, len(Refusal))
+            scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+            return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=errors.worth), scanned.rows)
+        unlabelled = Unlabelled(data.decoder, plan.threshold, evidence.classes)
+        task = OutcomeTask(plan, unlabelled, len(Refusal))
+        scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        assert evidence.scores is not None  # ensured by `plan_scan`
         if isinstance(evidence, BinaryEvidence):
-            return Scanned(EstimatedOutcomes(found.outcomes, compact(evidence.scores)), found.rows)
-        if found.outcomes.item_count and not found.outcomes.class_scores.of_class:
+            return Scanned(EstimatedOutcomes(scanned.outcomes, compact(evidence.scores)), scanned.rows)
+        if scanned.outcomes.item_count and not scanned.outcomes.class_scores.of_class:
             raise BadInput(
                 f"the window has the probability of one class a row, or of more than {MOST_SCORED} classes; an estimate takes "
                 "those of all: give arrays of labels and of probabilities, or an object by class"
             )
-        known = {name: compact(each) for name, each in zip(evidence.classes, evidence.scores, strict=True)}
-        return Scanned(EstimatedOutcomes(found.outcomes, of_classes=ClassScores(known)), found.rows)
+        scores = {name: compact(counts) for name, counts in zip(evidence.classes, evidence.scores, strict=True)}
+        return Scanned(EstimatedOutcomes(scanned.outcomes, of_classes=ClassScores(scores)), scanned.rows)
 
     def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
         predictions = state.predictions
@@ -325,7 +331,9 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         measurement = Measurement(self.plan.problem_type, evidence, predictions.item_count, named)
         return EstimatedMeasurement(measurement, checked, rows)
 
-    def documents(self, state: EstimatedOutcomes, found: EstimatedMeasurement) -> tuple[Document, ...]:
+    def documents(
+        self, state: EstimatedOutcomes, found: EstimatedMeasurement, context: RunContext = NOBODY_SAID
+    ) -> tuple[Document, ...]:
         check, matrix = found.calibration, found.measurement.evidence
         tenths = np.stack([check.rows, check.scores, check.shares, check.expected], axis=1).tolist()
         note = CalibrationNote(
@@ -355,14 +363,14 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         )
         return (document,)
 
-    def known(
+    def stored_baseline(
         self,
         constraints: ModelQualityConstraints,
         statistics: ModelQualityStatistics | None,
         state: State | None,
-        copy: ModelQualityConstraints | None = None,
+        suggested: ModelQualityConstraints | None = None,
     ) -> ModelBaseline:
-        baseline = ModelBaseline.from_documents(constraints, statistics, state, copy)
+        baseline = ModelBaseline.from_documents(constraints, statistics, state, suggested)
         return replace(baseline, segments={})  # estimates are for all rows only
 
     def judge(
@@ -374,12 +382,6 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
 
     def violations(self, results: tuple[CheckResult, ...]) -> Violations:
         return violations_of(results)
-
-    def published(
-        self, state: EstimatedOutcomes, found: EstimatedMeasurement, results: tuple[CheckResult, ...], *_: object
-    ) -> tuple[PublishedMetric, ...]:
-        """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
-        return (*published_of(found.measurement), violation_count(results))
 
     def table(self, documents: tuple[EstimatedQuality]) -> Table:
         return table_of(documents[0].metrics, "value", "interval", "n")
