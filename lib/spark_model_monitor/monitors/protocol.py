@@ -109,6 +109,7 @@ class Layout:
         """
         size_of_share = share * sum(self.file_sizes.values())
         tolerance = NEAR * size_of_share
+        # Files of one size may be copies of each other, so their share may be less exact
         tolerance_of_same_size = max(NEAR, error) * size_of_share
         paths_by_size: dict[int, list[str]] = {}
         for path, size in sorted(self.file_sizes.items()):

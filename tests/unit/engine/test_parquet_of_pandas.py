@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spark_model_monitor import run_baseline
+from spark_model_monitor import run_baseline, run_monitoring
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.errors import BadInput, MissingDependency, NeedsSpark
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -174,3 +174,13 @@ def test_the_index_of_pandas_without_a_name_is_left_out(tmp_path, caplog, frame,
     messages = [record.getMessage() for record in caplog.records]
     warnings = [message for message in messages if "__index_level_0__" in message]
     assert len(warnings) == int(is_written)
+
+
+def test_a_baseline_that_has_the_index_keeps_it(tmp_path):
+    WITH_GAP.to_parquet(tmp_path / "data.parquet")
+    earlier = run_baseline(pq.read_table(tmp_path / "data.parquet"), DataQualityMonitor(), engine="local")
+    assert "__index_level_0__" in [feature.name for feature in earlier.statistics.features]
+
+    findings = run_monitoring(str(tmp_path), DataQualityMonitor(), earlier, engine="local")
+
+    assert findings.violations.violations == ()

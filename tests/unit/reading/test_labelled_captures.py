@@ -28,9 +28,8 @@ def read_names(folder, headers):
     file.write_text(json.dumps(RECORD) + "\n")
     # The label comes from outside, the prediction is the first cell of the output
     engine = LocalEngine()
-    reading = OutcomeReading(
-        None, "0", None, records=Reading(("endpointInput", "endpointOutput")), features=FeatureReading()
-    )
+    records = Reading(("endpointInput", "endpointOutput"))
+    reading = OutcomeReading(None, "0", None, records=records, features=FeatureReading())
     with read_labelled(engine, list_captures(engine, str(folder)), reading, headers) as dataset:
         return list(dataset.names)
 

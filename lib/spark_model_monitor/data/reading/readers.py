@@ -189,7 +189,9 @@ def _read_table(engine: Engine, listing: Listing, dataset_format: SparkFormat, o
     dataset = Dataset(table, names, by_columns=by_columns)
     if options.as_service:
         return dataset
-    row_numbers = [name for name in names if INDEX_OF_PANDAS.fullmatch(name)]
+    # A baseline that has them keeps them
+    expected = options.names or ()
+    row_numbers = [name for name in names if INDEX_OF_PANDAS.fullmatch(name) and name not in expected]
     if not row_numbers or len(row_numbers) == len(names):
         return dataset
     log.warning("left out %s: pandas' index without a name, by which it numbers rows", ", ".join(row_numbers))

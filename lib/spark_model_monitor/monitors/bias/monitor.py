@@ -317,6 +317,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         for cut in rows_in_segments(baseline.groups):
             if cut not in configured and fits(cut, request.dataset.names):
                 cuts.append(cut)
+        # Neighbours show how alike rows are, unless a column names their groups
         by_neighbours = self.tolerances.with_intervals and baseline.group_column is None
         return replace(
             measures,

@@ -53,6 +53,7 @@ def beginnings(there: NDArray[np.bool_], *, may_end: bool) -> Values | None:
         inner = np.arange(1, parts - 1)[:, None]
         is_around = (first < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
         may_end = is_around.sum(axis=1).min() >= FEWEST_LASTING
+    # Rows sorted by the column begin late, too, but end as early
     excess = late_begin if may_end else late_begin - max(early_end, 0.0)
     late_parts = np.unique(first[order.tails[first, parts_by_value] <= RARELY])
     if excess < GROWS or len(late_parts) < FEWEST_BEGINNINGS:
