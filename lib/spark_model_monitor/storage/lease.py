@@ -14,7 +14,7 @@ from datetime import timedelta
 from hashlib import sha256
 from uuid import uuid4
 
-from spark_model_monitor.errors import BadInput, OutputHeld
+from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.machine import here
 from spark_model_monitor.stopping import given_back
 from spark_model_monitor.storage.files import Storage, is_draft, join
@@ -197,7 +197,10 @@ class Lease:
     def _other(self) -> Holder | None:
         """The run that keeps this one from holding the output; None if this run holds it now."""
         self._renewed = self._now()
-        self._storage.write(self._path, self.holder.to_json())
+        try:
+            self._storage.write(self._path, self.holder.to_json())
+        except OutputFailed as fault:  # people know the folder, not the lease
+            raise OutputFailed(str(fault).replace(self._path, self.folder)) from fault
         self._is_there = True
         files = {file.name: file for file in self._storage.list_beginning(self.folder, "")}
         mine = files.pop(self._name, None)

@@ -147,7 +147,9 @@ def _draft_of(target: Path, path: str, room: str = "") -> Iterator[Path]:
     except OSError as error:
         file = _file_in_the_way(target)
         if file is not None:
-            raise OutputFailed(f"{file} is a file; name a folder as the output path") from error
+            raise OutputFailed(
+                f"{path}: can't be written: {file} is a file; name a folder as the output path"
+            ) from error
         raise OutputFailed(
             f"{path}: can't be written ({error.strerror}); name an output path that this user can write to{room}"
         ) from error

@@ -107,7 +107,7 @@ def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
 @given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES, st.sampled_from([0.5, 0.8, 1.0]))
 def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(columns, policy, share):
     policy = replace(policy, datatype_check_threshold=share)
-    profile = DataQualityMonitor(policy).read(scanned(columns))
+    profile = DataQualityMonitor(policy).interpret_state(scanned(columns))
     written = statistics_of(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
 
     for baseline in (from_profile(profile), from_statistics(Statistics.from_json(written))):

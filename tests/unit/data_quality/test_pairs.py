@@ -11,7 +11,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.data.profiling.pairs import codes_of, counts_of
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.data_quality.checks.column_relations import _change, _raked
+from spark_model_monitor.monitors.data_quality.column_relations import _change, _raked
 from spark_model_monitor.statistics.states.pairs import Pairs
 
 CITIES = {"Graz": "8010", "Linz": "4020", "Wien": "1010", "Salzburg": "5020"}

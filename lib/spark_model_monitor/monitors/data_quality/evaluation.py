@@ -119,7 +119,7 @@ def _of_volume(comparison: Comparison) -> Iterator[CheckResult]:
 
 def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
     if comparison.pairs and (calibration := comparison.calibration) is not None:
-        from spark_model_monitor.monitors.data_quality.checks.column_relations import judged
+        from spark_model_monitor.monitors.data_quality.column_relations import judged
 
         yield from judged(
             comparison, calibration, frozenset(each.feature or "" for each in of_features if each.is_violation)

@@ -425,7 +425,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             rules = rules.beside(request.rules)
         if rules.is_empty:
             return measures
-        from spark_model_monitor.monitors.data_quality.checks.expectations import planned
+        from spark_model_monitor.monitors.data_quality.expectations import planned
 
         baseline_names = baseline.names if baseline is not None else ()
         return replace(measures, expected=planned(rules, request.dataset, baseline_names, request.window_end))

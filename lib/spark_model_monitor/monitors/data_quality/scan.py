@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.states.rows import FEWEST_ROWS
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.segments import Cut
-    from spark_model_monitor.monitors.data_quality.checks.expectations import Plan
+    from spark_model_monitor.monitors.data_quality.expectations import Plan
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 
 
@@ -74,7 +74,7 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     profile_of_deequ = scan_result.profile
     scan_result = replace(scan_result, profile=measures.required_numbers.read(scan_result.profile))
     if measures.finds_pairs:
-        from spark_model_monitor.monitors.data_quality.checks.column_relations import with_pairs
+        from spark_model_monitor.monitors.data_quality.column_relations import with_pairs
 
         scan_result = replace(scan_result, profile=with_pairs(scan_result.profile, scan_result.runs))
     counts = scan_result.rows
@@ -105,7 +105,7 @@ def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[i
 def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
     """The results of a person's rules; `unique` takes a pass of its own."""
     from spark_model_monitor.data.profiling.uniqueness import repeated_rows
-    from spark_model_monitor.monitors.data_quality.checks.expectations import judged
+    from spark_model_monitor.monitors.data_quality.expectations import judged
 
     assert found.offences is not None  # rules were counted
     rows, present = found.profile.item_count, {at: found.profile.features[at].num_present for at in plan.unique}

@@ -374,7 +374,12 @@ def _common_plan(text: str, other_text: str) -> str:
     """
     if text == other_text:
         return text
-    members, other_members = map(json.loads, (text, other_text))
+    try:
+        members = json.loads(text)
+        other_members = json.loads(other_text)
+    except ValueError:  # texts that are no plans have nothing in common
+        require_equal(Contingency.KIND, "the plan", text, other_text)
+        raise
     columns = [*members["facets"], members["label"], members["prediction"]]
     other_columns = [*other_members["facets"], other_members["label"], other_members["prediction"]]
     for column, other_column in zip(columns, other_columns, strict=False):

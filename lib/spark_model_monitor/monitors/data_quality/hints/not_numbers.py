@@ -18,8 +18,10 @@ COMMAS = "commas for thousands"
 DECIMAL_COMMAS = "a decimal comma"
 LIMITS = "a sign such as < for a limit"
 MINUS = r"\-\u2010-\u2015\u2212\ufe63\uff0d"  # the hyphen, and what else looks like a minus sign
-SIGN = rf"[+{MINUS}]?\s*"
-DIGITS = r"(?:\d[\d.,]*|[.,]\d+)"
+# Repeats have an end, so that no text takes long; no number is longer
+BLANKS = r"\s{0,3}"
+SIGN = rf"[+{MINUS}]?{BLANKS}"
+DIGITS = r"(?:\d[\d.,]{0,40}|[.,]\d{1,40})"
 CURRENCY = r"(?:[$€£¥₹₽₩₺₴₪฿]|R\$|kr\.?|zł|Kč|Ft|EUR|USD|GBP|CHF|JPY|CNY|INR|BRL|CAD|AUD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|RUB|MXN|ZAR)"
 UNITS = (
     "kg|g|mg|µg|lb|lbs|oz|km|m|cm|mm|µm|nm|mi|ft|in|yd|m2|m²|km²|ha|m3|m³|l|ml|cl|gal|s|sec|secs|ms|µs|ns|min|mins|h|hr|hrs|hour|"
@@ -29,36 +31,46 @@ UNITS = (
 """Units in lower case; of single letters only those that are seldom codes of rooms or seats."""
 
 NUMBER_FORMS = (
-    ("a percent sign", re.compile(rf"{SIGN}{DIGITS}\s*[%‰]"), "0.125 or 12.5 for 12.5%"),
-    (COMMAS, re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"), "1234.5 for 1,234.5"),
-    ("points for thousands", re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}"), "1234.5 for 1.234,5"),
+    ("a percent sign", re.compile(rf"{SIGN}{DIGITS}{BLANKS}[%‰]"), "0.125 or 12.5 for 12.5%"),
+    (COMMAS, re.compile(r"[-+]?\d{1,3}(,\d{3}){1,12}(\.\d{1,20})?"), "1234.5 for 1,234.5"),
+    (
+        "points for thousands",
+        re.compile(r"[-+]?\d{1,3}(\.\d{3}){1,12},\d{1,20}|[-+]?\d{1,3}(\.\d{3}){2,12}"),
+        "1234.5 for 1.234,5",
+    ),
     (
         "a sign of currency",
         re.compile(
-            rf"{SIGN}{CURRENCY}\s*{SIGN}{DIGITS}|{SIGN}{DIGITS}\s*{CURRENCY}|\(\s*{CURRENCY}\s*{DIGITS}\s*\)",
+            rf"{SIGN}{CURRENCY}{BLANKS}{SIGN}{DIGITS}|{SIGN}{DIGITS}{BLANKS}{CURRENCY}|\({BLANKS}{CURRENCY}{BLANKS}{DIGITS}{BLANKS}\)",
             re.IGNORECASE,
         ),
         "12.5 for €12.5",
     ),
-    ("parentheses for a minus", re.compile(rf"\(\s*{DIGITS}\s*\)"), "-12.5 for (12.5)"),
+    ("parentheses for a minus", re.compile(rf"\({BLANKS}{DIGITS}{BLANKS}\)"), "-12.5 for (12.5)"),
     (
         "apostrophes for thousands",
-        re.compile(rf"{SIGN}\d{{1,3}}(['\u2019\u02bc]\d{{3}})+([.,]\d+)?"),
+        re.compile(rf"{SIGN}\d{{1,3}}(['\u2019\u02bc]\d{{3}}){{1,12}}([.,]\d{{1,20}})?"),
         "1234.5 for 1'234.5",
     ),
-    ("blanks for thousands", re.compile(rf"{SIGN}\d{{1,3}}(\s\d{{3}})+([.,]\d+)?"), "1234.5 for 1 234.5"),
-    ("a minus that is no hyphen", re.compile(rf"(?!-)[{MINUS}]\s*{DIGITS}"), "-12.5 with the sign of the keyboard"),
+    ("blanks for thousands", re.compile(rf"{SIGN}\d{{1,3}}(\s\d{{3}}){{1,12}}([.,]\d{{1,20}})?"), "1234.5 for 1 234.5"),
+    (
+        "a minus that is no hyphen",
+        re.compile(rf"(?!-)[{MINUS}]{BLANKS}{DIGITS}"),
+        "-12.5 with the sign of the keyboard",
+    ),
     (
         "a unit",
-        re.compile(rf"{SIGN}(?:{DIGITS}\s*(?:{UNITS})|\d+\.\d+\s*[^\W\d_]{{1,6}})", re.IGNORECASE),
+        re.compile(
+            rf"{SIGN}(?:{DIGITS}{BLANKS}(?:{UNITS})|\d{{1,20}}\.\d{{1,20}}{BLANKS}[^\W\d_]{{1,6}})", re.IGNORECASE
+        ),
         "12.5 for 12.5kg, and the unit into the name",
     ),
     (
         LIMITS,
-        re.compile(rf"[<>≤≥~≈]\s*=?\s*{SIGN}{DIGITS}"),
+        re.compile(rf"[<>≤≥~≈]{BLANKS}=?{BLANKS}{SIGN}{DIGITS}"),
         "the number, and into a column of its own that it is a limit",
     ),
-    (DECIMAL_COMMAS, re.compile(rf"{SIGN}\d*,\d+"), "1.5 for 1,5"),
+    (DECIMAL_COMMAS, re.compile(rf"{SIGN}\d{{0,20}},\d{{1,20}}"), "1.5 for 1,5"),
 )
 """How people write numbers that no program takes for one: what it is, its form without blanks around, what to write."""
 
