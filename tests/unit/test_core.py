@@ -8,7 +8,8 @@ from tests.programs import printed_by
 
 MODULES, LINES = 156, 31_400  # 133 of them the tails and quantiles that SciPy gave before
 """29,800 and 150 modules before checks said what decided them, modules of verdicts what they assume, and rows of many files
-were put in order; 27,500 before columns of dates were checked, repeated rows beside their natural copies, and first days of a schedule apart;
+were put in order; 27,500 before columns of dates were checked, repeated rows beside their natural copies, and first days of a
+schedule apart;
 25,700 before runs had three outcomes, limits said who wrote them, columns of mostly numbers were compared, and each column had
 its own design effect; 25,200 before times were judged by their age and what a baseline says of windows was kept, 24,900 before
 columns said together how much they vary and a column could name groups of rows, 22,900 before free texts, repeated rows, times,
