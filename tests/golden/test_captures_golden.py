@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
@@ -29,12 +29,14 @@ def read(spark, golden):
 
 def account(dataset):
     found = scan(
-        SparkPartitions(dataset.frame),
-        dataset.names,
-        reason=dataset.reason,
-        reasons=len(Refusal),
-        cells=dataset.cells,
-        partitions_at_most=1,
+        RowSource(
+            SparkPartitions(dataset.frame),
+            dataset.names,
+            reason=dataset.reason,
+            reasons=len(Refusal),
+            cells=dataset.cells,
+            partitions_at_most=1,
+        )
     )
     return found.profile, dataset.ledger(found.rows)
 

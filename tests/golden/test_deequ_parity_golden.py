@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
@@ -32,7 +32,13 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
     path = str(golden / case / "input.csv")
     dataset = read_dataset(SparkEngine(spark), list_dataset(SparkEngine(spark), path), CsvFormat(header=True))
     found = scan(
-        SparkPartitions(dataset.frame), dataset.names, reason=dataset.reason, reasons=len(Refusal), partitions_at_most=2
+        RowSource(
+            SparkPartitions(dataset.frame),
+            dataset.names,
+            reason=dataset.reason,
+            reasons=len(Refusal),
+            partitions_at_most=2,
+        )
     ).profile
     cells = spark.read.csv(path, header=True).cache()
     numeric = [feature.name for feature in found.features if feature.is_numeric]

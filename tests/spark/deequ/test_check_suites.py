@@ -15,7 +15,7 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import has_deequ, on_spark_3
 
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, scan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.monitors.user_checks.checks import plan
@@ -70,7 +70,8 @@ def results_of(checks, frame, *, second_scan_allowed=False):
     require_conditions(frame, wanted.predicates.values())
     dataset = Dataset.of(frame)
     rows, conditions = with_conditions(dataset, wanted.predicates)
-    found = scan(rows, frame.columns, predicates=conditions, counted=wanted.frequency_columns, partitions_at_most=10)
+    source = RowSource(rows, frame.columns, predicates=conditions, partitions_at_most=10)
+    found = scan(source, RequestedStates(counted=wanted.frequency_columns))
     return dataset.engine.way(checked)(wanted, dataset, found.profile, found.matches)
 
 
@@ -365,7 +366,7 @@ def test_the_function_of_the_documentation_runs(spark, frame, monkeypatch, tmp_p
 PROCESS = """
 import logging, sys
 from pyspark.sql import SparkSession
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.monitors.user_checks.checks import plan
 from spark_model_monitor.monitors.user_checks.loading import load_checks
@@ -376,7 +377,7 @@ spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "fal
 frame = spark.range(10).selectExpr("double(id) as amount")
 data = Dataset.of(frame)
 wanted = plan(load_checks(data.engine, "deequ_check_examples:of_a_mistake"), frame.columns)
-found = scan(data.rows, frame.columns, partitions_at_most=1)
+found = scan(RowSource(data.rows, frame.columns, partitions_at_most=1))
 print("JUDGED", [each.constraint_status for each in checked(wanted, data, found.profile, found.matches).constraints])
 if sys.argv[2] == "stop":
     spark.stop()

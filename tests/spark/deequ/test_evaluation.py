@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.spark.deequ.evaluation import METRIC_FIELDS, evaluate
 from spark_model_monitor.spark.deequ.jvm import Deequ, fault_of_version
@@ -69,7 +69,7 @@ WHOLE = st.integers(-(2**53), 2**53)
 def test_metrics_are_those_of_a_scan_by_deequ(spark, rows, partitions):
     frame = spark.createDataFrame(rows, "amount double, count bigint, code string").repartition(partitions).cache()
 
-    profile = scan(SparkPartitions(frame), frame.columns, partitions_at_most=partitions).profile
+    profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=partitions)).profile
     found = evaluate(spark, profile)
 
     expected = metrics_by_deequ_scan(spark, frame)
@@ -145,7 +145,7 @@ def test_columns_may_be_called_anything(spark):
 )
 def test_columns_of_every_kind_have_an_outcome(spark, column, ddl, expected):
     frame = spark.createDataFrame([(cell,) for cell in column], f"x {ddl}")
-    profile = scan(SparkPartitions(frame), frame.columns, partitions_at_most=2).profile
+    profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=2)).profile
 
     assert evaluate(spark, profile) == metrics_of(profile) == {"x": expected}
 
@@ -185,7 +185,7 @@ def test_a_sketch_handed_over_is_the_one_deequ_makes(spark):
     runner = deequ["analyzers.runners.KLLRunner"]
     runner.computeKLLSketchesInExtraPass(frame._jdf, deequ.sequence([analyzer]), deequ.none, deequ.option(own))
 
-    profile = scan(SparkPartitions(frame), frame.columns, partitions_at_most=1).profile
+    profile = scan(RowSource(SparkPartitions(frame), frame.columns, partitions_at_most=1)).profile
     moments = profile.feature("x").moments
     state = kll_state(Deequ(spark), profile.feature("x").kll, moments.minimum, moments.maximum)
     serializer = deequ["analyzers.catalyst.KLLSketchSerializer"].serializer()

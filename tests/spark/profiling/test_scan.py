@@ -20,6 +20,8 @@ from tests.spark_lines import plan_of
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS
 from spark_model_monitor.data.profiling.scan import (
     UNKNOWN_PARTITIONS,
+    RequestedStates,
+    RowSource,
     folds,
     frequency_limit,
     positions_of_groups,
@@ -30,9 +32,10 @@ from spark_model_monitor.spark.engine.spark import SparkPartitions, collected
 from spark_model_monitor.statistics.states import DataTypeCounts, RowRepeats
 
 
-def profile_of(frame, **options):
+def profile_of(frame, *, accept_exponents=True, **options):
     dataset = Dataset.of(frame)
-    return scan(SparkPartitions(dataset.frame), dataset.names, **options).profile
+    source = RowSource(SparkPartitions(dataset.frame), dataset.names, **options)
+    return scan(source, RequestedStates(accept_exponents=accept_exponents)).profile
 
 
 @pytest.fixture
@@ -146,9 +149,9 @@ def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spar
     frame = spark.createDataFrame(rows, "c0 int, c1 double, c2 string, reason int").repartition(2)
     above = {"above 3": F.col("c0") > 3}
 
-    found = scan(
-        SparkPartitions(frame), ["age", "share", "plan"], reason="reason", reasons=1, predicates=above, column_groups=3
-    )
+    names = ["age", "share", "plan"]
+    source = RowSource(SparkPartitions(frame), names, reason="reason", reasons=1, predicates=above, column_groups=3)
+    found = scan(source)
 
     assert (found.rows.kept, found.rows.refused, found.matches) == (3, (1,), {"above 3": 1})
     assert [feature.num_present for feature in found.profile.features] == [2, 2, 3]
@@ -188,7 +191,7 @@ def test_refused_rows_are_counted_by_reason_and_left_out(spark):
     rows = [("1", 0), ("2", 0), ("x", 2), ("y", 2), ("z", 1)]
     frame = spark.createDataFrame(rows, "c0 string, reason int").repartition(3)
 
-    found = scan(SparkPartitions(frame), ["age"], reason="reason", reasons=3)
+    found = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=3))
 
     assert found.rows.kept == 2
     assert found.rows.refused == (1, 2, 0)
@@ -198,7 +201,8 @@ def test_refused_rows_are_counted_by_reason_and_left_out(spark):
 def test_predicates_are_counted_over_the_kept_rows(spark):
     frame = spark.createDataFrame([(1, 0), (5, 0), (None, 0), (9, 1)], "c0 int, reason int")
 
-    found = scan(SparkPartitions(frame), ["age"], reason="reason", reasons=1, predicates={"above 3": F.col("c0") > 3})
+    above = {"above 3": F.col("c0") > 3}
+    found = scan(RowSource(SparkPartitions(frame), ["age"], reason="reason", reasons=1, predicates=above))
 
     assert found.matches == {"above 3": 1}
 

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 import pytest
 from tests.unit.records.captured_lines import captured, line_of, some_json_lines, some_lines
 
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import write_quarantine
@@ -52,12 +52,14 @@ def read(spark, tmp_path):
 def account(dataset):
     """The profile, the ledger and the counts of a data set."""
     found = scan(
-        SparkPartitions(dataset.frame),
-        dataset.names,
-        reason=dataset.reason,
-        reasons=len(Refusal),
-        cells=dataset.cells,
-        partitions_at_most=dataset.partitions_at_most,
+        RowSource(
+            SparkPartitions(dataset.frame),
+            dataset.names,
+            reason=dataset.reason,
+            reasons=len(Refusal),
+            cells=dataset.cells,
+            partitions_at_most=dataset.partitions_at_most,
+        )
     )
     dataset.require_one_layout(found.rows)
     return found.profile, dataset.ledger(found.rows), found.rows

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from tests.unit.records.captured_lines import some_lines
 
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
@@ -34,13 +34,15 @@ def captures(spark, tmp_path):
 
 def scanned(dataset, **options):
     return scan(
-        dataset.lines.raw if options else dataset.table,
-        dataset.names,
-        reason=dataset.reason,
-        reasons=len(Refusal),
-        cells=dataset.cells,
-        partitions_at_most=4,
-        **options,
+        RowSource(
+            dataset.lines.raw if options else dataset.table,
+            dataset.names,
+            reason=dataset.reason,
+            reasons=len(Refusal),
+            cells=dataset.cells,
+            partitions_at_most=4,
+            **options,
+        )
     )
 
 

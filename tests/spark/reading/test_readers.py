@@ -15,7 +15,7 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import on_a_jvm, plan_of
 
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.formats import (
     CaptureFormat,
     CsvFormat,
@@ -54,11 +54,13 @@ def read(spark, tmp_path):
 def account(dataset):
     """The profile and the ledger of a data set."""
     found = scan(
-        SparkPartitions(dataset.frame),
-        dataset.names,
-        reason=dataset.reason,
-        reasons=len(Refusal) if dataset.refusable else 0,
-        partitions_at_most=dataset.partitions_at_most,
+        RowSource(
+            SparkPartitions(dataset.frame),
+            dataset.names,
+            reason=dataset.reason,
+            reasons=len(Refusal) if dataset.refusable else 0,
+            partitions_at_most=dataset.partitions_at_most,
+        )
     )
     dataset.require_one_layout(found.rows)
     return found.profile, dataset.ledger(found.rows)

@@ -15,7 +15,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor
 from spark_model_monitor.data.engine.local import LocalEngine
-from spark_model_monitor.data.profiling.scan import scan
+from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, scan
 from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -99,9 +99,11 @@ def scan_columns(rows, split, *, is_baseline):
     batch = pa.RecordBatch.from_arrays(cells, names=[f"c{position}" for position in range(len(names))])
     ends = np.linspace(0, rows, split + 1).astype(int).tolist()
     parts = [[batch.slice(start, end - start)] for start, end in pairwise(ends)]
+    # Each part is a partition with states of its own
     source = LocalEngine(processes=1).of_batches(batch.schema, parts)
     run_rows = 8 if is_baseline else 128
-    return scan(source, names, run_rows=run_rows, time_column="came", partitions_at_most=split)
+    rows = RowSource(source, names, partitions_at_most=split)
+    return scan(rows, RequestedStates(run_rows=run_rows, time_column="came"))
 
 
 def create_reference(monitor, baseline):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
@@ -80,111 +80,149 @@ class Scan:
     offences: Offences | None = None
 
 
-def scan(
-    data: Partitions,
-    names: Sequence[str],
-    *,
-    reason: str | None = None,
-    reasons: int = 0,
-    cells: str | None = None,
-    predicates: Mapping[str, Any] | None = None,
-    counted: frozenset[str] = frozenset(),
-    accept_exponents: bool = True,
-    partitions_at_most: int | None = None,
-    column_groups: int = 1,
-    decode: Decode | None = None,
-    metadata: LineMetadata | None = None,
-    column_metrics: tuple[str, ...] = (),
-    run_rows: int = 0,
-    time_column: str | None = None,
-    group_column: str | None = None,
-    newest: Callable[[pa.Array], int] | None = None,
-    times_of: Callable[[pa.Array], pa.Array] | None = None,
-    rules: Rules | None = None,
-    cuts: Sequence[Cut] = (),
-    pairs: tuple[tuple[str, tuple[int, ...]], ...] = (),
-    value_by_value: bool = False,
-    file_order: FileOrder | None = None,
-) -> Scan:
-    """Profile the first `len(names)` columns of a frame, or lines, in one pass: one Spark job (two if executors add the
-    states).
+@dataclass(frozen=True)
+class RowSource:
+    """The rows of a scan, or the lines that they are made from, and what is known about them."""
 
-    data: the rows, or the lines from which `decode` makes rows.
-    names: the feature names, by position.
-    reason: an integer column: 0 for rows to keep, else a number from 1 to `reasons`.
-    cells: an integer column whose values above 0 are counted (`RowCounts.widths`).
-    predicates: boolean columns to count, by name; none if lines are decoded.
-    counted: numeric features whose values are also counted by value.
-    partitions_at_most: an upper bound on the number of partitions; if unknown, executors add the states.
-    column_groups: number of groups in which the columns are read, each by tasks of its own. The source is read once per
-    group, so it should be column-oriented files.
-    decode: makes the features, `reason` and `cells` from lines on the executors; None if they are columns.
-    time_column: the column that orders the rows; None for the order in the data.
-    group_column: the column that names groups of rows, of which some are kept instead of runs.
-    rules, cuts, pairs: as in `ScanPlan`; any of these needs all columns together, so they are read in one group.
-    accept_exponents, metadata, column_metrics, run_rows, newest, times_of, value_by_value, file_order: as in `ScanPlan`.
+    data: Partitions
+    """The columns of the features first, then columns about the rows."""
+    names: Sequence[str]
+    """The feature names, by position."""
+    reason: str | None = None
+    """An integer column: 0 for rows to keep, else a number from 1 to `reasons`."""
+    reasons: int = 0
+    cells: str | None = None
+    """An integer column whose values above 0 are counted (`RowCounts.widths`)."""
+    predicates: Mapping[str, Any] = field(default_factory=dict)
+    """Boolean columns to count, by name; none if lines are decoded."""
+    partitions_at_most: int | None = None
+    """An upper bound on the number of partitions; if unknown, executors add the states."""
+    column_groups: int = 1
+    """Number of groups in which the columns are read, each by tasks of its own. The source is read once per group, so it
+    should be column-oriented files."""
+    decode: Decode | None = None
+    """Makes the features, `reason` and `cells` from lines on the executors; None if they are columns."""
+    metadata: LineMetadata | None = None
+    """How to read the requests behind the lines."""
+    newest: Callable[[pa.Array], int] | None = None
+    """Computes the latest time of captured lines, or of the time column."""
+    times_of: Callable[[pa.Array], pa.Array] | None = None
+    """Reads the times of captured lines."""
+    file_order: FileOrder | None = None
+    """The order of the files; None for the order in the data."""
+
+
+@dataclass(frozen=True)
+class RequestedStates:
+    """The states that a scan computes, besides those that every column has."""
+
+    counted: frozenset[str] = frozenset()
+    """Numeric features whose values are also counted by value."""
+    accept_exponents: bool = True
+    """Whether `1e-5` is a number."""
+    column_metrics: tuple[str, ...] = ()
+    """Names of further metrics of numeric features."""
+    run_rows: int = 0
+    """The fewest rows of a kept run; 0 for no runs."""
+    time_column: str | None = None
+    """The column that orders the rows; None for the order in the data."""
+    group_column: str | None = None
+    """The column that names groups of rows, of which some are kept instead of runs."""
+    rules: Rules | None = None
+    """The user's rules, whose offending rows are counted."""
+    cuts: Sequence[Cut] = ()
+    """Ways to cut the rows into segments, which have states of their own."""
+    pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Counts over several columns, with their positions."""
+    value_by_value: bool = False
+    """How moments are computed (`MomentsBuilder`)."""
+
+    @property
+    def needs_whole_rows(self) -> bool:
+        """Whether all columns have to be read together."""
+        return bool(self.rules or self.cuts or self.pairs)
+
+
+def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> Scan:
+    """Profile the features of rows, or of lines, in one pass: one Spark job (two if executors add the states).
+
+    Raises BadConfiguration if the time column is none of the features.
     """
-    if time_column is not None and time_column not in names:
-        raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
     started = time.monotonic()
-    predicates = predicates or {}
-    positions_by_name = {name: position for position, name in enumerate(names)}
-    time_position = None if time_column is None else positions_by_name[time_column]
-    group_position = None if group_column is None else positions_by_name[group_column]
-    plan = partial(
-        ScanPlan,
-        frequency_limit=frequency_limit(len(names)),
-        accept_exponents=accept_exponents,
-        reasons=reasons,
-        predicates=len(predicates),
-        counts_cells=cells is not None,
-        metadata=metadata,
-        column_metrics=column_metrics,
-        run_rows=run_rows,
-        time_position=time_position,
-        group_position=group_position,
-        all_columns=len(names),
-        newest=newest,
-        times_of=times_of,
-        rules=rules,
-        cuts=tuple(cuts),
-        pairs=pairs,
-        value_by_value=value_by_value,
-        file_order=file_order,
-    )
-    if decode is None:
-        plans_of, states = data.engine.way(typed_columns)(data, predicates, reason, cells)
-        groups = positions_of_groups(len(names), 1 if rules or cuts or pairs else column_groups)
-        plans = [plan(plans_of(names, counted, positions)) for positions in groups]
-        require_values(plans[0])
-        counting = next((each for each in plans if each.time_column), plans[0])
-        plans = [each if each is counting else each.without_rows() for each in plans]
-    else:
-        plans = [plan(decoded_columns(names, counted))]
-        states = partial(states_of_rows, data, decode)
-    states_of = [states(each) for each in plans]
-    partials = reduce(lambda some, others: some.beside(others), states_of)
-    few = partitions_at_most is not None and len(names) * partitions_at_most <= STATES_ON_THE_DRIVER
-    sums = _sums(partials.rows(adders=0 if few else folds(len(names), partitions_at_most or UNKNOWN_PARTITIONS)))
+    plans, states = _plan(source, requested)
+
+    # One pass over the rows, and the states of all partitions added
+    partials = reduce(lambda some, others: some.beside(others), map(states, plans))
+    features = len(source.names)
+    at_most = source.partitions_at_most
+    are_few = at_most is not None and features * at_most <= STATES_ON_THE_DRIVER
+    adders = 0 if are_few else folds(features, at_most or UNKNOWN_PARTITIONS)
+    sums = _sums(partials.rows(adders=adders))
+
+    # The states of the rows themselves
     of_rows = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
-    rows = of_rows.get(RowCounts, RowCounts.zero(reasons=reasons, predicates=len(predicates)))
+    rows = of_rows.get(RowCounts, RowCounts.zero(reasons=source.reasons, predicates=len(source.predicates)))
     requests = of_rows.get(Requests)
+    rules = requested.rules
     offences = of_rows.get(Offences, Offences.zero(len(rules.rules))) if rules is not None else None
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
     assert isinstance(offences, (Offences, type(None)))
-    columns = [column for each in plans for column in each.columns]
+
+    # The states of the features, less their runs of rows, which are no part of a profile
+    columns = [column for plan in plans for column in plan.columns]
     runs = [_taken(sums.get(column.position, [])) for column in columns]
-    if cuts:
-        runs += [each for column in columns for each in _taken_of_segments(sums.get(column.position, []))]
-    features = tuple(
-        FeatureProfile.of(name, column.column_type, sums.get(column.position, []))
-        for name, column in zip(names, columns, strict=True)
-    )
-    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", len(names), time.monotonic() - started)
-    matches = dict(zip(predicates, rows.matches, strict=True))
+    if requested.cuts:
+        for column in columns:
+            runs += _taken_of_segments(sums.get(column.position, []))
+    profiles = []
+    for name, column in zip(source.names, columns, strict=True):
+        profiles.append(FeatureProfile.of(name, column.column_type, sums.get(column.position, [])))
+
+    log.info("scanned %s rows x %d columns, %.1f s", f"{rows.kept:,}", features, time.monotonic() - started)
+    matches = dict(zip(source.predicates, rows.matches, strict=True))
     captured = requests if requests and requests.count else None
-    return Scan(Profile(rows.kept, features), rows, matches, captured, runs, offences)
+    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, offences)
+
+
+def _plan(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:
+    """The plans of a scan, one for each group of columns, and the function that computes the states of one."""
+    names = source.names
+    time_column = requested.time_column
+    if time_column is not None and time_column not in names:
+        raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
+    plan = partial(
+        ScanPlan,
+        frequency_limit=frequency_limit(len(names)),
+        accept_exponents=requested.accept_exponents,
+        reasons=source.reasons,
+        predicates=len(source.predicates),
+        counts_cells=source.cells is not None,
+        metadata=source.metadata,
+        column_metrics=requested.column_metrics,
+        run_rows=requested.run_rows,
+        time_position=None if time_column is None else names.index(time_column),
+        group_position=None if requested.group_column is None else names.index(requested.group_column),
+        all_columns=len(names),
+        newest=source.newest,
+        times_of=source.times_of,
+        rules=requested.rules,
+        cuts=tuple(requested.cuts),
+        pairs=requested.pairs,
+        value_by_value=requested.value_by_value,
+        file_order=source.file_order,
+    )
+    if source.decode is not None:
+        return [plan(decoded_columns(names, requested.counted))], partial(states_of_rows, source.data, source.decode)
+    make_states = source.data.engine.way(typed_columns)
+    plan_columns, states = make_states(source.data, source.predicates, source.reason, source.cells)
+    groups = positions_of_groups(len(names), 1 if requested.needs_whole_rows else source.column_groups)
+    plans = [plan(plan_columns(names, requested.counted, positions)) for positions in groups]
+    require_values(plans[0])
+    # The group with the time column counts the rows
+    counting = next((group_plan for group_plan in plans if group_plan.time_column), plans[0])
+    plans = [group_plan if group_plan is counting else group_plan.without_rows() for group_plan in plans]
+    return plans, states
 
 
 def require_values(plan: ScanPlan) -> None:

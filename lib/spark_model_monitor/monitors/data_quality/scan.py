@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.protocol import Partitions
 from spark_model_monitor.data.profiling.file_order import FileOrder
-from spark_model_monitor.data.profiling.scan import Scan, scan
+from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, Scan, scan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import newest_time, times_of_lines
 from spark_model_monitor.data.records.refusals import Refusal
@@ -29,12 +29,16 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     engine = dataset.engine
     deequ = engine.deequ  # known before the rows are read
     asked = dict(checks.predicates) if checks else {}
+
+    # A window may lack the columns that order or group the baseline's rows
     is_baseline = measures.run_rows == FEWEST_ROWS
     time = measures.time_column if is_baseline or measures.time_column in dataset.names else None
     group = measures.group_column
     if is_baseline and group is not None and group not in dataset.names:
         raise no_group_column(group, dataset.names)
     group = None if is_baseline or not measures.run_rows else group
+
+    # Lines are decoded on the executors, unless conditions in SQL need columns
     lines = None if asked else dataset.lines
     file_order = FileOrder.from_files(dataset.files) if measures.run_rows and dataset.tells_files else None
     rows: Partitions = lines.raw if lines else dataset.table
@@ -43,33 +47,38 @@ def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> S
     predicates: dict[str, Any] = {}
     if asked:
         rows, predicates = engine.way(with_conditions)(dataset, asked)
+
+    # What is read, and what is computed from it
     cuts = _cuts(measures, dataset.names) if measures.segments else ()
     pairs = _pairs(measures, dataset.names) if measures.pairs else ()
-    scan_result = scan(
+    source = RowSource(
         rows,
         dataset.names,
         reason=dataset.reason,
         reasons=len(Refusal) if dataset.refusable else 0,
         cells=dataset.cells,
         predicates=predicates,
-        counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
-        accept_exponents=measures.accept_exponents,
         partitions_at_most=dataset.partitions_at_most,
         column_groups=dataset.column_groups if group is None and (time is None or not measures.run_rows) else 1,
         decode=lines.decoding if lines else None,
         metadata=dataset.metadata,
+        newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
+        times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+        file_order=file_order,
+    )
+    requested = RequestedStates(
+        counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
+        accept_exponents=measures.accept_exponents,
         column_metrics=measures.column_metrics,
         run_rows=measures.run_rows,
         time_column=time,
         group_column=group,
-        newest=newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
-        times_of=times_of_lines if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
         rules=measures.expected.rules if measures.expected else None,
         cuts=cuts,
         pairs=pairs,
         value_by_value=measures.value_by_value,
-        file_order=file_order,
     )
+    scan_result = scan(source, requested)
     # A person's Deequ checks see the columns' types as Deequ does
     profile_of_deequ = scan_result.profile
     scan_result = replace(scan_result, profile=measures.required_numbers.read(scan_result.profile))
