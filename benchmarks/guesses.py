@@ -25,7 +25,7 @@ import random_halves
 from sklearn import datasets
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_of, suspects_of
+from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
 
 Change = Callable[[pd.Series, np.random.Generator], pd.Series]
 LEAST_RIGHT, MOST_WRONG = 0.95, 0.02
@@ -183,8 +183,8 @@ def told(frame: pd.DataFrame, column: str, kind: str, change: Change, random: np
     from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 
     now = {name: from_feature_profile(state) for name, state in states.items()}
-    suspects = {each.name: each for each in suspects_of(states, {}, findings.known.distributions, now)}
-    found = guess_of(suspects[column])
+    suspects = {each.name: each for each in list_suspects(states, {}, findings.known.distributions, now)}
+    found = guess_mistake(suspects[column])
     return found[0] if found else None
 
 

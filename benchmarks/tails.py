@@ -47,7 +47,7 @@ def tested(cells: int) -> Callable[[], Any]:
     random = np.random.default_rng(cells)
     names, shares = [f"v{place}" for place in range(cells)], random.dirichlet(np.ones(cells))
     before, after = (dict(zip(names, random.multinomial(n, shares).tolist(), strict=True)) for n in (20_000, 5_000))
-    return lambda: components.of_categories([(before, after)] * COLUMNS)
+    return lambda: components.category_tests([(before, after)] * COLUMNS)
 
 
 def with_scipy(run: Callable[[], Any]) -> Callable[[], Any]:

@@ -45,9 +45,13 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import examples_lost, is_recurring
-from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, columns_of
+from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, compute_column_tests
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.monitors.data_quality.distribution.window_history import Variation, of_parts, of_window
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
+    Variation,
+    estimate_block_variation,
+    score_window,
+)
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
@@ -72,27 +76,27 @@ from spark_model_monitor.statistics.states.frequencies import LIMIT
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.statistics.states.profile import Measures
-from spark_model_monitor.statistics.verdicts.between_window_variance import Others, comparable
+from spark_model_monitor.statistics.verdicts.between_window_variance import PooledVariance, select_similar_size
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
+    category_tests,
     chance_of_more,
     fewest_beyond_chance,
-    of_categories,
-    of_missing,
-    of_numbers,
+    missing_value_tests,
+    numeric_tests,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
-    adjusted,
-    combined,
+    adjust_p_values,
+    allocate_budget,
+    combine_p_values,
     distance_interval,
-    shared,
     smallest_share,
     smallest_shift,
 )
-from spark_model_monitor.statistics.verdicts.variance_adjustment import allowed_for
-from spark_model_monitor.statistics.verdicts.window_statistics import Raw
+from spark_model_monitor.statistics.verdicts.variance_adjustment import adjust_for_between_window_variance
+from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 Values: TypeAlias = NDArray[np.float64]
 Law: TypeAlias = Callable[[np.random.Generator, int, "NDArray[np.float64] | None"], Values]
@@ -182,10 +186,10 @@ def moments(values: Values) -> Moments:
 
 def compare_columns(baseline: Column, window: Column) -> tuple[Component, ...]:
     """The components of one column."""
-    missing = of_missing((baseline.missing, baseline.rows), (window.missing, window.rows))
+    missing = missing_value_tests((baseline.missing, baseline.rows), (window.missing, window.rows))
     if baseline.numbers is not None and window.numbers is not None:
-        return (*missing, *of_numbers([(baseline.numbers, window.numbers)])[0])
-    return (*missing, *of_categories([(baseline.categories, window.categories)])[0])
+        return (*missing, *numeric_tests([(baseline.numbers, window.numbers)])[0])
+    return (*missing, *category_tests([(baseline.categories, window.categories)])[0])
 
 
 def within(runs: int, level: float) -> int:
@@ -231,8 +235,8 @@ def healthy_runs(random: np.random.Generator, n: int, m: int, windows: int, shar
 
     baseline = table(n)
     for _ in range(windows):
-        p = [combined(compare_columns(before, after)) for before, after in zip(baseline, table(m), strict=True)]
-        yield min(adjusted(p))
+        p = [combine_p_values(compare_columns(before, after)) for before, after in zip(baseline, table(m), strict=True)]
+        yield min(adjust_p_values(p))
 
 
 def correlated(random: np.random.Generator, common: Values | None, share: float) -> Values | None:
@@ -267,7 +271,9 @@ def columns(full: bool) -> Iterator[Mark]:
             found = []
             for _ in range(windows // each):
                 baseline = column(name, law(random, n, None))
-                found += [combined(compare_columns(baseline, column(name, law(random, m, None)))) for _ in range(each)]
+                found += [
+                    combine_p_values(compare_columns(baseline, column(name, law(random, m, None)))) for _ in range(each)
+                ]
             for level in (0.01, 0.001):
                 share = float(np.mean(np.array(found) <= level))
                 most = within(windows, 1.2 * level) / windows
@@ -355,7 +361,7 @@ def found(full: bool) -> Iterator[Mark]:
                         values[1] += by
                     else:
                         values[1] = (random.random(m) < 0.1 + more).astype(float)
-                    p = combined(compare_columns(*(column(name, side) for side in values)))
+                    p = combine_p_values(compare_columns(*(column(name, side) for side in values)))
                     seen += p * tables <= BUDGET
                 power = seen / windows
                 slack = 2.33 * math.sqrt(0.9 * 0.1 / windows) if windows < 200 else 0.0
@@ -375,7 +381,7 @@ def clustered(full: bool) -> Iterator[Mark]:
                 baseline, past = column("normal", values), parts_of(values)
                 values = law(random, m, None)
                 window, moved = column("normal", values), column("normal", values + shift)
-                bare += combined(compare_columns(baseline, window)) <= BUDGET
+                bare += combine_p_values(compare_columns(baseline, window)) <= BUDGET
                 robust += gap(baseline, window) - 1.8 * math.sqrt(1 / 20_000 + 1 / m) > 0.1
                 alarms += beside(past, baseline, window) <= BUDGET
                 found += beside(past, baseline, moved) <= BUDGET
@@ -388,7 +394,9 @@ def clustered(full: bool) -> Iterator[Mark]:
             )
 
 
-def parts_of(values: Values, of: int = 32, longest: int = 512, kind: ColumnType = ColumnType.FRACTIONAL) -> Raw | None:
+def parts_of(
+    values: Values, of: int = 32, longest: int = 512, kind: ColumnType = ColumnType.FRACTIONAL
+) -> WindowStatistics | None:
     """The raw statistics of stretches of a baseline, as its scan keeps them; None if it looks sorted."""
     step = len(values) // of
     kept = [values[start : start + min(step, longest)] for start in range(0, of * step, step)]
@@ -399,14 +407,18 @@ def parts_of(values: Values, of: int = 32, longest: int = 512, kind: ColumnType 
             for lot, (part, own) in enumerate(zip(kept, present, strict=True))
         )
     )
-    return of_parts(Profile(len(values), (FeatureProfile("x", kind),)), [runs]).past.get("x")
+    return estimate_block_variation(Profile(len(values), (FeatureProfile("x", kind),)), [runs]).past.get("x")
 
 
-def beside(past: Raw | None, baseline: Column, window: Column, others: Others | None = None) -> float:
+def beside(
+    past: WindowStatistics | None, baseline: Column, window: Column, others: PooledVariance | None = None
+) -> float:
     """The p-value of a window, beside how others varied; without them 0 if `Robust` alarms, else 1. others: other columns."""
     if past is None:
         return float(gap(baseline, window) - 1.8 * math.sqrt(1 / baseline.present + 1 / window.present) <= 0.1)
-    (found,) = columns_of([ColumnRequest(distribution(baseline), distribution(window), past=past, others=others)])
+    (found,) = compute_column_tests(
+        [ColumnRequest(distribution(baseline), distribution(window), past=past, others=others)]
+    )
     return found.p if found is not None else 1.0
 
 
@@ -790,7 +802,7 @@ def few(full: bool) -> Iterator[Mark]:
                 values = flags(random, 1_500, wobble, of=46)
                 baseline, past = column("2 categories", values), parts_of(values, kind=ColumnType.TEXT)
                 healthy = [column("2 categories", flags(random, 800, wobble)) for _ in range(earlier + 1)]
-                raws = [of_window(distribution(baseline), distribution(each)) for each in healthy[1:]]
+                raws = [score_window(distribution(baseline), distribution(each)) for each in healthy[1:]]
                 if past is not None:
                     past = {name: np.append(past[name], [raw[name] for raw in raws if raw]) for name in past}
                 moved = column("2 categories", flags(random, 800, wobble, share=0.45))
@@ -806,7 +818,7 @@ def few(full: bool) -> Iterator[Mark]:
 
 
 N, COMPANY = 20_000, 100  # rows of a baseline, and columns of a table
-OF_DRIFT, OF_MISSING = (shared(BUDGET, FAMILIES)[name] for name in ("drift", "completeness"))
+OF_DRIFT, OF_MISSING = (allocate_budget(BUDGET, FAMILIES)[name] for name in ("drift", "completeness"))
 
 
 @dataclass(frozen=True)
@@ -844,7 +856,7 @@ def oracle(full: bool) -> Iterator[Mark]:
                 random = np.random.default_rng([SEED, 92, m, place, table])
                 drawn = [change.law(random, N, None) for _ in range(COMPANY)]
                 pasts = [parts_of(values, kind=change.type) for values in drawn]
-                others = Others([past for past in pasts if past is not None], N * m / (N + m))
+                others = PooledVariance([past for past in pasts if past is not None], N * m / (N + m))
                 for values, past in list(zip(drawn, pasts, strict=True))[:baselines]:
                     before = column(change.kind, values)
                     for _ in range(each):
@@ -920,24 +932,26 @@ def estimate_power_by_parts(m: int, tries: int = 20_000) -> str:
 INDEPENDENTLY, IN_COMPANY = "if rows are independent", "by the parts of all"
 
 
-def alarms_by(before: Column, now: Column, past: Raw | None, others: Others) -> Iterator[str]:
+def alarms_by(before: Column, now: Column, past: WindowStatistics | None, others: PooledVariance) -> Iterator[str]:
     """How a column alarms, at drift's part of the budget; missing values at completeness's, too."""
     bare = compare_columns(before, now)
     lacking = chance_of_more(before.missing, before.rows, now.missing, now.rows) <= OF_MISSING
     sides = distribution(before), distribution(now)
     p = {
         "best": min(each.p for each in bare),
-        INDEPENDENTLY: combined(bare),
+        INDEPENDENTLY: combine_p_values(bare),
         "by its parts": beside(past, before, now),
         IN_COMPANY: beside(past, before, now, others),
     }
-    raw = of_window(*sides)
+    raw = score_window(*sides)
     for name, found in p.items():
         is_missing = lacking
         if lacking and name in ("by its parts", IN_COMPANY) and past is not None and raw is not None:
             lacks = chance_of_more(before.missing, before.rows, now.missing, now.rows)
             missing = Component("missing", lacks, 1.0)  # completeness has no least effect
-            allowed = allowed_for(missing, raw, comparable(raw, past), others=others if name == IN_COMPANY else None)
+            allowed = adjust_for_between_window_variance(
+                missing, raw, select_similar_size(raw, past), others=others if name == IN_COMPANY else None
+            )
             is_missing = allowed.p <= OF_MISSING
         if found <= OF_DRIFT or is_missing:
             yield name
@@ -1040,11 +1054,11 @@ def oracle_of_wobble(full: bool) -> Iterator[Mark]:
             by = random.uniform(*amounts)
             values = drawn(windows, by)
             before, past = column("normal", values), parts_of(values)
-            raws = [of_window(distribution(before), distribution(column("normal", drawn(1, by)))) for _ in range(24)]
+            raws = [score_window(distribution(before), distribution(column("normal", drawn(1, by)))) for _ in range(24)]
             if past is not None:
                 past = {name: np.append(past[name], [raw[name] for raw in raws if raw]) for name in past}
             columns.append((by, before, past))
-        others = Others([past for *_, past in columns if past is not None], N * m / (N + m))
+        others = PooledVariance([past for *_, past in columns if past is not None], N * m / (N + m))
         healthy, seen, tries = Counter[str](), Counter[str](), COMPANY * each
         print(f"        a mean varies by {what}: {estimate_power_by_windows(amounts, m, N // m + 24)}")
         for by, before, past in columns * each:
@@ -1470,7 +1484,7 @@ def elec2(full: bool) -> Iterator[Mark]:
         values = np.array([float(row[names.index(name)]) for row in weeks])
         parts = [values[start : start + 336] for start in range(0, len(values) - 335, 336)]
         baseline = column(name, np.concatenate(parts[:20]))
-        raw = of_parts(
+        raw = estimate_block_variation(
             Profile(6_720, (FeatureProfile("x", ColumnType.FRACTIONAL),)),
             [RowRuns(tuple(Run(float(lot), 336, part.tobytes()) for lot, part in enumerate(parts[:20])))],
         ).past.get("x")
@@ -1495,13 +1509,13 @@ def elec2(full: bool) -> Iterator[Mark]:
 
 def compare_with_weeks_before(name: str, weeks: list[Values], of: int = 8) -> Iterator[float]:
     """The p-value of each week beside the eight before, from the 16th on; earlier ones beside theirs say what is ordinary."""
-    raws: list[Raw] = []
+    raws: list[WindowStatistics] = []
     for place in range(of, len(weeks)):
         before, after = column(name, np.concatenate(weeks[place - of : place])), column(name, weeks[place])
         if len(raws) >= 8:
             past = {field: np.concatenate([raw[field] for raw in raws]) for field in raws[0]}
             yield beside(past, before, after)
-        found = of_window(*(distribution(each) for each in (before, after)))
+        found = score_window(*(distribution(each) for each in (before, after)))
         if found is not None:
             raws.append({field: np.array([value]) for field, value in found.items()})
 
@@ -1516,7 +1530,7 @@ def fleets(full: bool) -> Iterator[Mark]:
         tails = 2 * stats.norm.sf(np.abs(random.standard_normal((models * hours, columns, 2))))
         p = 0.5 - np.arctan(np.tan((0.5 - np.minimum(tails, 0.75)) * math.pi).mean(axis=2)) / math.pi  # as `combined`
         close = p.min(axis=1) <= level
-        alarms += sum(min(adjusted(each)) <= level for each in p[close].tolist())
+        alarms += sum(min(adjust_p_values(each)) <= level for each in p[close].tolist())
     most = int(stats.poisson.ppf(0.99, months))
     yield Mark(
         f"alarms in {months} months of {models} models, one a month allowed", alarms, f"<= {most}", alarms <= most
@@ -1530,7 +1544,7 @@ def fleets(full: bool) -> Iterator[Mark]:
         for _ in range(tries):
             values = LAWS[name](random, m, None)
             values = values + change if name == "normal" else np.where(random.random(m) < change / 0.6, 1.0, values)
-            seen.append(20 * combined(compare_columns(baseline[name], column(name, values))))
+            seen.append(20 * combine_p_values(compare_columns(baseline[name], column(name, values))))
         shares = {count: min(BUDGET, 1 / (count * hours)) / 4 for count in (1, 10, 50, 200)}  # one of four families
         power = ", ".join(f"{count} models {np.mean(np.array(seen) <= share):.2f}" for count, share in shares.items())
         unit = "sd" if name == "normal" else "of a share of .4"
@@ -1885,7 +1899,7 @@ def baseline_of_texts(cells: list[str], *, are_by_time: bool) -> Any:
     kept = RowRuns(tuple(runs))
     constraints = monitor.constraints(profile)
     known = monitor.stored_baseline(constraints, None, profile, constraints)
-    return known.with_parts(of_parts(profile, [kept], are_by_time=are_by_time))
+    return known.with_parts(estimate_block_variation(profile, [kept], are_by_time=are_by_time))
 
 
 def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
@@ -1908,7 +1922,7 @@ def parts_of_hours(random: np.random.Generator, profile: Profile) -> Variation:
                 )
             )
         )
-    return of_parts(profile, runs)
+    return estimate_block_variation(profile, runs)
 
 
 def judged(monitor: DataQualityMonitor, window: Profile, beside: Any) -> set[str]:

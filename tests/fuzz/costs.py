@@ -19,7 +19,7 @@ from spark_model_monitor.data.reading.formats import JsonFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.scan import scanned
+from spark_model_monitor.monitors.data_quality.scan import scan_data_set
 
 FEW_RECORDS = 600
 TIMES_AS_MANY = 4
@@ -69,7 +69,7 @@ def measure_seconds(file: Path, dataset_format: JsonFormat) -> float:
     begin = time.process_time()
     engine = InOrder()
     with read_dataset(engine, list_dataset(engine, str(file)), dataset_format) as dataset:
-        scanned(DataQualityMonitor().measures(), dataset, None)
+        scan_data_set(DataQualityMonitor().measures(), dataset, None)
     return time.process_time() - begin
 
 

@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.outcome_values import FeatureReading, Outc
 from spark_model_monitor.data.records.windows import Window as Times
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.scan import scanned as profiled
+from spark_model_monitor.monitors.data_quality.scan import scan_data_set as profiled
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 

@@ -10,7 +10,7 @@ from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
-from spark_model_monitor.monitors.data_quality.scan import scanned
+from spark_model_monitor.monitors.data_quality.scan import scan_data_set
 from spark_model_monitor.spark.engine.spark import SparkEngine
 from spark_model_monitor.statistics.states.profile import Measures
 
@@ -42,7 +42,7 @@ def test_states_have_the_same_bytes(spark, files, partition_bytes):
     for engine in (SparkEngine(spark), InProcess(PIECE_BYTES)):
         listing = list_dataset(engine, str(files))
         dataset = read_dataset(engine, listing, CsvFormat(header=True), partition_bytes=partition_bytes)
-        found = scanned(Measures(), dataset, None)
+        found = scan_data_set(Measures(), dataset, None)
         profiles.append((found.state.to_bytes(), found.rows, dataset.ledger(found.rows).read))
 
     assert profiles[0] == profiles[1]

@@ -6,8 +6,8 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType, Statistics
-from spark_model_monitor.monitors.data_quality.baseline.documents import statistics_of
-from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judged
+from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_by_threshold
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_profile,
@@ -34,7 +34,7 @@ def test_a_finding_says_all_that_the_comparison_found():
     )
 
     sides = (FeatureDistribution(InferredType.STRING, rows, present) for rows, present in ((310, 300), (205, 200)))
-    finding = judged(comparison, 0.05, *sides)
+    finding = judge_by_threshold(comparison, 0.05, *sides)
 
     assert (finding.status.value, finding.observed, finding.threshold) == ("violated", 0.02, 0.05)
     assert (finding.n, finding.m, finding.formula, finding.method) == (300, 200, "the formula", "ChiSquared")
@@ -245,7 +245,7 @@ def test_lists_are_not_compared():
 
 def written(profile, **options):
     """The statistics.json of a profile, read again."""
-    return Statistics.from_json(statistics_of(profile, metrics_of(profile), **options).to_json())
+    return Statistics.from_json(create_statistics(profile, metrics_of(profile), **options).to_json())
 
 
 @pytest.mark.parametrize("cells", [["1", "2", "2.5"], ["x", "y", "x"], [None, None]])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.baseline.documents import statistics_of, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -95,7 +95,7 @@ def test_a_data_set_passes_the_constraints_suggested_from_it(columns, policy):
 @given(data_sets().filter(lambda columns: len(columns[0][1])), POLICIES)
 def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
     profile = scanned(columns)
-    written = statistics_of(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
+    written = create_statistics(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
     baseline = from_statistics(Statistics.from_json(written))
 
     outcomes = check_all(compare(suggested(profile, policy), profile, baseline))
@@ -108,7 +108,7 @@ def test_a_data_set_passes_both_documents_of_its_own_baseline(columns, policy):
 def test_a_data_set_passes_with_columns_of_numbers_in_which_some_cells_are_none(columns, policy, share):
     policy = replace(policy, datatype_check_threshold=share)
     profile = DataQualityMonitor(policy).interpret_state(scanned(columns))
-    written = statistics_of(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
+    written = create_statistics(profile, metrics_of(profile), max_domain_size=MAX_DOMAIN_SIZE).to_json()
 
     for baseline in (from_profile(profile), from_statistics(Statistics.from_json(written))):
         outcomes = check_all(compare(suggested(profile, policy), profile, baseline))

@@ -137,7 +137,7 @@ def test_a_column_that_is_not_there_is_named_and_one_that_is_gone_is_a_missing_c
     rows = named(np.random.default_rng(7), 50)
     with pytest.raises(BadConfiguration, match="--group-column: 'person' is no column; they are age, tenure, plan"):
         run_baseline(rows, DataQualityMonitor(settings=MonitoringSettings(group_column="person")), engine="local")
-    edited = QualityBaseline.made_of(constraints_with(of_names, group_column="person"), profile=of_names.state)
+    edited = QualityBaseline.from_documents(constraints_with(of_names, group_column="person"), profile=of_names.state)
     with pytest.raises(BadConfiguration, match="--group-column: 'person' is no column"):
         run_monitoring(rows, NAMED, edited, engine="local")
     assert ("user", "missing_column_check") in seen_by_name(of_names, rows.drop(columns="user"))

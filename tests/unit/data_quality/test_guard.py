@@ -13,7 +13,7 @@ from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.budget import calibrate
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, of_means, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Mean, beyond, mean_evidence, share_evidence
 from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
@@ -384,44 +384,44 @@ def test_a_few_rows_that_may_be_one_group_cant_be_told():
     ids=["at the share", "below it", "five rows", "four rows"],
 )
 def test_what_no_healthy_window_has_is_a_share_and_five_rows(current, is_alien):
-    assert of_share("x", (0, 400), current, alien=0.01).is_alien is is_alien
-    assert of_share("x", (0, 399), current, alien=0.01).is_alien is False
+    assert share_evidence("x", (0, 400), current, alien=0.01).is_alien is is_alien
+    assert share_evidence("x", (0, 399), current, alien=0.01).is_alien is False
 
 
 def test_a_share_is_large_by_two_points_or_twice():
-    assert of_share("x", (100, 1_000), (121, 1_000)).is_large
-    assert not of_share("x", (100, 1_000), (119, 1_000)).is_large
-    assert of_share("x", (9, 10_000), (20, 10_000)).is_large  # 2 x (9 + 0.5) = 19
-    assert not of_share("x", (9, 10_000), (18, 10_000)).is_large
+    assert share_evidence("x", (100, 1_000), (121, 1_000)).is_large
+    assert not share_evidence("x", (100, 1_000), (119, 1_000)).is_large
+    assert share_evidence("x", (9, 10_000), (20, 10_000)).is_large  # 2 x (9 + 0.5) = 19
+    assert not share_evidence("x", (9, 10_000), (18, 10_000)).is_large
 
 
 def test_groups_count_as_one_row_each():
     # 80 of 800 rows are two groups of twenty, against none of twenty: 20/40 x 19/39
-    assert of_share("x", (0, 800), (80, 800)).grouped_p == pytest.approx(20 / 40 * 19 / 39)
-    assert of_share("x", (0, 800), (39, 800)).grouped_p == 1.0
+    assert share_evidence("x", (0, 800), (80, 800)).grouped_p == pytest.approx(20 / 40 * 19 / 39)
+    assert share_evidence("x", (0, 800), (39, 800)).grouped_p == 1.0
 
 
 def test_a_mean_is_apart_by_half_a_deviation():
     def evidence(mean, count=4_000):
-        return of_means("x", Mean(4_000, 10.0, 4.0), Mean(count, mean, 4.0))
+        return mean_evidence("x", Mean(4_000, 10.0, 4.0), Mean(count, mean, 4.0))
 
     assert evidence(11.0).is_large
     assert not evidence(10.99).is_large
     assert evidence(12.0).p < evidence(12.0).grouped_p < 1e-4 < evidence(11.0).grouped_p
     assert evidence(11.0, 29).p == 1.0
     assert evidence(11.0, 79).grouped_p == 1.0
-    assert of_means("x", Mean(100, 36.0, 0.0), Mean(100, 32.0, 0.0)).p == 0.0
-    assert of_means("x", Mean(100, 36.0, 0.0), Mean(100, 36.0, 0.0)).p == 1.0
+    assert mean_evidence("x", Mean(100, 36.0, 0.0), Mean(100, 32.0, 0.0)).p == 0.0
+    assert mean_evidence("x", Mean(100, 36.0, 0.0), Mean(100, 36.0, 0.0)).p == 1.0
 
 
 def test_a_difference_of_means_that_rounding_explains_is_none():
     last_digit = math.nextafter(0.1, 1.0)
-    evidence = of_means("x", Mean(4_000, 0.1, 0.0), Mean(1_000, last_digit, 0.0))
+    evidence = mean_evidence("x", Mean(4_000, 0.1, 0.0), Mean(1_000, last_digit, 0.0))
 
     assert (evidence.p, evidence.grouped_p, evidence.is_large) == (1.0, 1.0, False)
     # 24 bits of a number have a relative error of 6e-8
-    assert of_means("x", Mean(4_000, 0.1, 0.0), Mean(1_000, float(np.float32(0.1)), 0.0)).p == 1.0
-    assert of_means("x", Mean(4_000, 0.1, 0.0), Mean(1_000, 0.1001, 0.0)).p == 0.0
+    assert mean_evidence("x", Mean(4_000, 0.1, 0.0), Mean(1_000, float(np.float32(0.1)), 0.0)).p == 1.0
+    assert mean_evidence("x", Mean(4_000, 0.1, 0.0), Mean(1_000, 0.1001, 0.0)).p == 0.0
 
 
 @pytest.mark.parametrize("rows", [1, 3, 700, 1_500, 99_999])

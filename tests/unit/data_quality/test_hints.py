@@ -28,8 +28,8 @@ def known(profile, *, from_documents=False):
     """A profile as a baseline. from_documents: as its statistics.json has it, without states."""
     constraints = suggest(profile, MonitoringSettings(verdicts="none"))
     if from_documents:
-        return QualityBaseline.made_of(constraints, MONITOR.statistics(profile, metrics_of(profile)), None)
-    return QualityBaseline.made_of(constraints, None, profile)
+        return QualityBaseline.from_documents(constraints, MONITOR.statistics(profile, metrics_of(profile)), None)
+    return QualityBaseline.from_documents(constraints, None, profile)
 
 
 def hints_of(current, baseline=None, *, header=(), by_position=False, **options):
@@ -623,7 +623,7 @@ def test_what_nothing_reads_of_hand_written_constraints_is_told_and_not_where_th
     beside = known(rows)
     plain = beside.constraints.plain()
     plain["features"][0]["completness"] = plain["features"][0].pop("completeness")
-    beside = QualityBaseline.made_of(type(beside.constraints).from_json(json.dumps(plain)), None, rows)
+    beside = QualityBaseline.from_documents(type(beside.constraints).from_json(json.dumps(plain)), None, rows)
 
     [hint] = MONITOR.judge(Sample(rows, {}, Layout()), beside).hints
 

@@ -255,7 +255,7 @@ def test_documents_count_them_and_pass_by_themselves():
     assert numbers.completeness == 1.0
     assert numbers.mean == pytest.approx(mean)
     statistics = Statistics.from_json(baseline.statistics.to_json())
-    of_documents = QualityBaseline.made_of(baseline.constraints, statistics)
+    of_documents = QualityBaseline.from_documents(baseline.constraints, statistics)
     assert of_documents.distributions["amount"].present == ROWS - 4
     check_results, _ = check_amounts(frame(replace_cells(amounts(1), "n/a", 4)), of_documents)
     assert violated(check_results) == set()

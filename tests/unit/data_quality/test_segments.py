@@ -12,7 +12,7 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.documents.check_results import SEGMENT_DRIFT, CheckStatus
 from spark_model_monitor.documents.headline import change_of
 from spark_model_monitor.documents.page import percent
-from spark_model_monitor.monitors.data_quality.checks.drift.segments import parts_of
+from spark_model_monitor.monitors.data_quality.checks.drift.segments import compute_contributions
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import page_of as compared_page
@@ -112,7 +112,7 @@ def test_the_parts_add_up_to_every_distance_and_the_segments_to_the_whole_whatev
             gap = compare_categorical(*(each.categories for each in sides), method="l_infinity_categorical").distance
         lacking = [each.num_missing / each.data_types.total for each in (known, feature)]
         for missing, distance in ((False, gap), (True, abs(lacking[1] - lacking[0]))):
-            parts = parts_of(known, feature, missing=missing)
+            parts = compute_contributions(known, feature, missing=missing)
             for cut in {part.cut for part in parts}:
                 total = sum(part.within + part.mix for part in parts if part.cut == cut)
                 assert total == pytest.approx(distance, abs=1e-12), (seed, feature.name, cut, missing)

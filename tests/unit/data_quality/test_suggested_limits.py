@@ -12,7 +12,7 @@ from spark_model_monitor import read_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.baseline.documents import statistics_of, suggest
+from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics
@@ -103,10 +103,10 @@ def test_without_verdicts_that_allow_for_noise_no_limit_is_suggested():
 
 def test_the_two_documents_say_the_same_as_the_states():
     constraints = suggest(PROFILE)
-    statistics = Statistics.from_json(statistics_of(PROFILE, metrics_of(PROFILE)).to_json())
+    statistics = Statistics.from_json(create_statistics(PROFILE, metrics_of(PROFILE)).to_json())
 
-    of_documents = QualityBaseline.made_of(Constraints.from_json(constraints.to_json()), statistics)
-    of_states = QualityBaseline.made_of(constraints, profile=PROFILE)
+    of_documents = QualityBaseline.from_documents(Constraints.from_json(constraints.to_json()), statistics)
+    of_states = QualityBaseline.from_documents(constraints, profile=PROFILE)
 
     assert of_documents.suggested_limits == of_states.suggested_limits
     assert of_states.suggested_limits["charge"] == {*CHARGE}

@@ -13,7 +13,7 @@ from spark_model_monitor import run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Comparator, DistributionConstraints, MonitoringConfig
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, of_parts
+from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, estimate_block_variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import FeatureProfile, RowRuns, Run
@@ -40,7 +40,7 @@ def baseline_of(monitor=MONITOR, *, edited=lambda constraints: constraints, inte
     before = profile_of(*[number_feature(name, values.tolist(), integral=integral) for name, values in columns.items()])
     constraints = edited(monitor.constraints(before))
     known = monitor.stored_baseline(constraints, None, before, constraints)
-    return known.with_parts(of_parts(before, [runs_of(values) for values in columns.values()]))
+    return known.with_parts(estimate_block_variation(before, [runs_of(values) for values in columns.values()]))
 
 
 def drift(known, monitor=MONITOR, **columns):
@@ -135,7 +135,9 @@ def test_texts_vary_by_the_shares_of_their_values():
     runs = RowRuns(tuple(Run(float(lot), 100, b"", part.tobytes()) for lot, part in enumerate(np.split(hashes, 32))))
     before = profile_of(text_feature("t", cells))
     constraints = MONITOR.constraints(before)
-    known = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(of_parts(before, [runs]))
+    known = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
+        estimate_block_variation(before, [runs])
+    )
 
     def found(cells):
         after = profile_of(text_feature("t", cells))
@@ -156,7 +158,7 @@ def test_texts_vary_by_the_shares_of_their_values():
 def test_fewer_than_eight_parts_say_nothing(runs):
     kept = RowRuns(runs_of(normal(1)).runs[:runs])
 
-    assert of_parts(profile_of(FeatureProfile("x")), [kept]).past == {}
+    assert estimate_block_variation(profile_of(FeatureProfile("x")), [kept]).past == {}
 
 
 def test_predictions_have_a_level_that_no_number_of_inputs_lowers():
@@ -236,7 +238,7 @@ def test_what_another_check_says_in_plainer_words_is_one_violation():
     before = profile_of(number_feature("x", normal(1).tolist()))
     constraints = MONITOR.constraints(before)
     known = MONITOR.stored_baseline(constraints, None, before, constraints).with_parts(
-        of_parts(before, [runs_of(normal(1))])
+        estimate_block_variation(before, [runs_of(normal(1))])
     )
     after = profile_of(number_feature("x", [*normal(2, 900).tolist(), *[None] * 100]))
 

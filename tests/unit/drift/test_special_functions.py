@@ -62,15 +62,15 @@ def test_normal_tails_and_quantiles_are_scipys_from_one_end_to_the_other():
     shares = np.concatenate((np.logspace(-300, -0.31, 400), 1 - np.logspace(-15, -1, 100)))
 
     assert far_apart(ours.normal_above, lambda z: special.ndtr(-z), [(z,) for z in values.tolist()]) == []
-    assert ours.of_each(ours.normal_above, values).tolist() == [ours.normal_above(z) for z in values.tolist()]
-    np.testing.assert_allclose(ours.of_each(ours.normal_quantile, shares), special.ndtri(shares), rtol=2e-14)
+    assert ours.map_values(ours.normal_above, values).tolist() == [ours.normal_above(z) for z in values.tolist()]
+    np.testing.assert_allclose(ours.map_values(ours.normal_quantile, shares), special.ndtri(shares), rtol=2e-14)
 
 
 def test_kolmogorovs_tail_is_scipys():
     values = np.concatenate((np.linspace(0, 1.2, 241), np.linspace(1.2, 18, 100)))
 
     assert far_apart(ours.kolmogorov_above, special.kolmogorov, [(each,) for each in values.tolist()]) == []
-    assert ours.of_each(ours.kolmogorov_above, values).tolist() == [
+    assert ours.map_values(ours.kolmogorov_above, values).tolist() == [
         ours.kolmogorov_above(each) for each in values.tolist()
     ]
 

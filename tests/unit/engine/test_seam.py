@@ -15,7 +15,7 @@ from spark_model_monitor.data.reading.outcomes import read_line_outcomes, readin
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import LineDecoder
-from spark_model_monitor.monitors.data_quality.scan import scanned as profiled
+from spark_model_monitor.monitors.data_quality.scan import scan_data_set as profiled
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 from spark_model_monitor.statistics.states.profile import Measures

@@ -23,7 +23,7 @@ from spark_model_monitor.data.reading.headers import (
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.data_quality.scan import scanned
+from spark_model_monitor.monitors.data_quality.scan import scan_data_set
 from spark_model_monitor.statistics.states.profile import Measures
 from spark_model_monitor.storage import LocalStorage
 
@@ -52,7 +52,7 @@ def read(tmp_path, text, *, header=True, name="a.csv"):
 def test_a_header_is_not_cut_within_its_text(tmp_path, letter, written, line_end):
     header = written.format(letter)
     dataset = read(tmp_path, line_end.join([header, "1,2", f"3,{letter}", ""]))
-    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+    ledger = dataset.ledger(scan_data_set(Measures(), dataset, None).rows)
 
     assert dataset.names == tuple(header.replace('"', "").split(","))
     assert (ledger.read, ledger.kept, ledger.refused) == (2, 2, {})
@@ -66,7 +66,7 @@ def test_a_line_ends_where_it_ends_for_the_reader(line_end):
 
 def test_a_nul_in_a_later_line_is_no_sign_of_utf_16(tmp_path):
     dataset = read(tmp_path, "a,b\n1,2\n3,\x00\n5,6,7\n")
-    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+    ledger = dataset.ledger(scan_data_set(Measures(), dataset, None).rows)
 
     assert (ledger.read, ledger.kept, ledger.refused) == (3, 2, {"wrong number of cells": 1})
 
@@ -77,7 +77,7 @@ def test_a_byte_order_mark_moves_no_fault_of_a_later_line_into_a_letter(tmp_path
     (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfa,b\n1," + letters.encode() + b"\xff\n3,4\n")
     engine = InProcess()
     dataset = read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=True))
-    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+    ledger = dataset.ledger(scan_data_set(Measures(), dataset, None).rows)
 
     assert dataset.names == ("a", "b")
     assert (ledger.read, ledger.kept, ledger.refused) == (2, 1, {"not UTF-8": 1})
@@ -89,7 +89,7 @@ def test_the_first_record_of_a_file_is_found_behind_its_byte_order_mark(tmp_path
     (tmp_path / ("a.jsonl" if written is bytes else "a.jsonl.gz")).write_bytes(written(b"\xef\xbb\xbf" + line + b"\n"))
     engine = InProcess()
     dataset = read_captures(engine, list_captures(engine, str(tmp_path)), CaptureFormat())
-    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+    ledger = dataset.ledger(scan_data_set(Measures(), dataset, None).rows)
 
     assert (dataset.names, ledger.kept, ledger.refused) == (("p", "a"), 1, {})
 
@@ -137,7 +137,7 @@ def test_a_first_record_longer_than_the_beginning_decides_nothing_of_the_others(
     assert format_word_of(engine, str(tmp_path)) == "capture"
 
     dataset = read_captures(engine, list_captures(engine, str(tmp_path)), CaptureFormat())
-    ledger = dataset.ledger(scanned(Measures(), dataset, None).rows)
+    ledger = dataset.ledger(scan_data_set(Measures(), dataset, None).rows)
 
     assert dataset.names == ("p", "a")
     assert ledger.read == 10
@@ -218,7 +218,7 @@ def test_a_long_text_of_a_file_without_a_header_is_a_cell(tmp_path):
     dataset = read(tmp_path, "b" * 200_000 + ",c\n1,2\n", header=False)
 
     assert dataset.names == ("_c0", "_c1")
-    assert dataset.ledger(scanned(Measures(), dataset, None).rows).kept == 2
+    assert dataset.ledger(scan_data_set(Measures(), dataset, None).rows).kept == 2
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])

@@ -16,7 +16,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     DAY,
     FORWARD,
     PastHours,
-    beside_its_hour,
+    compare_with_hour,
     like_this_hour,
 )
 
@@ -149,12 +149,12 @@ def test_other_days_have_one_hour():
 
 def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that():
     day, earlier = told(sine(240)), told(noise(240))
-    like, _, found = beside_its_hour({CLOCK_DAY: day, CLOCK_LATER: earlier}, JUNE)
+    like, _, found = compare_with_hour({CLOCK_DAY: day, CLOCK_LATER: earlier}, JUNE)
     assert (like, found.alarmed.any()) == (CLOCK_LATER, False)
-    like, _, found = beside_its_hour({CLOCK_DAY: earlier, CLOCK_LATER: day}, JUNE)
+    like, _, found = compare_with_hour({CLOCK_DAY: earlier, CLOCK_LATER: day}, JUNE)
     assert (like, found.alarmed.any()) == (CLOCK_DAY, False)
     moved = told(noise(240) + 20)  # a level is one beside each hour
-    *_, found = beside_its_hour({CLOCK_DAY: moved, CLOCK_EARLIER: told(sine(240, size=4) + 20)}, JUNE)
+    *_, found = compare_with_hour({CLOCK_DAY: moved, CLOCK_EARLIER: told(sine(240, size=4) + 20)}, JUNE)
     assert found.alarmed.all()
 
 
@@ -165,7 +165,7 @@ def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_wind
     a_day_later = datetime(2026, 10, 26, 15)  # than clocks were put back in Europe
 
     def unlike(of_day, of_earlier, ended=a_day_later):
-        return beside_its_hour({CLOCK_DAY: of_day, CLOCK_EARLIER: of_earlier}, ended)[1]
+        return compare_with_hour({CLOCK_DAY: of_day, CLOCK_EARLIER: of_earlier}, ended)[1]
 
     assert (unlike(further, near), unlike(near, further)) == (day, earlier)
     for ended in (datetime(2026, 10, 25, 13), datetime(2026, 10, 31, 15), JUNE):  # on that day, before the next one

@@ -10,20 +10,20 @@ import pytest
 from scipy import stats
 
 from spark_model_monitor.statistics.drift import NumericDistribution
-from spark_model_monitor.statistics.drift.distributions import scores_of
+from spark_model_monitor.statistics.drift.distributions import compute_rank_scores
 from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.verdicts import components
-from spark_model_monitor.statistics.verdicts.components import Component, least_gap, of_missing
-from spark_model_monitor.statistics.verdicts.multiple_testing import adjusted, combined, shared
+from spark_model_monitor.statistics.verdicts.components import Component, least_gap, missing_value_tests
+from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values, allocate_budget, combine_p_values
 
 
 def of_categories(baseline, current):
-    return components.of_categories([(baseline, current)])[0]
+    return components.category_tests([(baseline, current)])[0]
 
 
 def of_numbers(baseline, current):
-    return components.of_numbers([(baseline, current)])[0]
+    return components.numeric_tests([(baseline, current)])[0]
 
 
 WINDOWS = 400
@@ -59,7 +59,7 @@ def component(components, name):
 def test_healthy_windows_of_numbers_are_as_rarely_unlikely_as_they_should(law, n, m):
     random = np.random.default_rng(7)
     draw = NUMBERS[law]
-    p = [combined(of_numbers(numbers(draw(random, n)), numbers(draw(random, m)))) for _ in range(WINDOWS)]
+    p = [combine_p_values(of_numbers(numbers(draw(random, n)), numbers(draw(random, m)))) for _ in range(WINDOWS)]
 
     for level in (0.1, 0.01):
         assert sum(found <= level for found in p) <= stats.binom.ppf(0.999, WINDOWS, level)
@@ -69,20 +69,20 @@ def test_healthy_windows_of_texts_are_as_rarely_unlikely_as_they_should():
     random = np.random.default_rng(7)
     shares = 1 / np.arange(1, 41) ** 1.1
     draws = [[texts(random.choice(40, rows, p=shares / shares.sum())) for rows in (4_000, 300)] for _ in range(WINDOWS)]
-    p = [combined(of_categories(*sides)) for sides in draws]
+    p = [combine_p_values(of_categories(*sides)) for sides in draws]
 
     for level in (0.1, 0.01):
         assert sum(found <= level for found in p) <= stats.binom.ppf(0.999, WINDOWS, level)
 
 
 def test_constants_never_differ_from_themselves():
-    assert combined(of_numbers(numbers([3.0] * 500), numbers([3.0] * 70))) >= 0.75
-    assert combined(of_categories({"x": 500}, {"x": 70})) >= 0.75
+    assert combine_p_values(of_numbers(numbers([3.0] * 500), numbers([3.0] * 70))) >= 0.75
+    assert combine_p_values(of_categories({"x": 500}, {"x": 70})) >= 0.75
 
 
 def test_a_constant_that_changes_is_certain():
-    assert combined(of_numbers(numbers([3.0] * 500), numbers([4.0] * 70))) < 1e-12
-    assert combined(of_categories({"x": 500}, {"y": 70})) < 1e-12
+    assert combine_p_values(of_numbers(numbers([3.0] * 500), numbers([4.0] * 70))) < 1e-12
+    assert combine_p_values(of_categories({"x": 500}, {"y": 70})) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_each_change_has_the_component_that_sees_it(what, change):
         found = of_numbers(baseline, numbers(change(random.normal(size=1_000), random)))
 
         assert component(found, what).p < 1e-6
-        assert combined(found) < 1e-5
+        assert combine_p_values(found) < 1e-5
 
 
 def test_what_is_significant_and_small_is_no_alarm():
@@ -114,7 +114,7 @@ def test_what_is_significant_and_small_is_no_alarm():
     quantiles = stats.norm.ppf((np.arange(200_000) + 0.5) / 200_000)
     sides = NumericDistribution((quantiles,)), NumericDistribution((quantiles + 0.01,))
 
-    assert combined(of_numbers(*sides)) >= 0.75
+    assert combine_p_values(of_numbers(*sides)) >= 0.75
 
 
 def test_a_rare_category_that_doubles_counts_and_one_that_moves_a_little_does_not():
@@ -151,7 +151,7 @@ def test_scores_have_nearly_the_power_of_those_that_are_best_for_normal_values()
     ranks = (np.arange(100_000) + 0.5) / 100_000
     normal = stats.norm.ppf(ranks)
     for name, best, least in (("location", normal, 0.99), ("spread", normal**2, 0.96)):
-        assert np.corrcoef(scores_of(ranks)[name], best)[0, 1] ** 2 > least
+        assert np.corrcoef(compute_rank_scores(ranks)[name], best)[0, 1] ** 2 > least
 
 
 def test_a_twentieth_of_a_deviation_is_just_worth_a_word():
@@ -186,7 +186,7 @@ def test_the_chance_of_a_cell_as_rare_as_the_rarest_one_is_that_of_the_counts_it
     tails = [stats.hypergeom.sf(np.arange(-1, min(total, rows)), of, total, rows) for total in totals.astype(int)]
     possible = [tail[tail <= limit].max(initial=0.0) for tail in tails]  # by all counts there are
 
-    found = components.attained(totals, np.full(4, rows), np.full(4, of), limit)
+    found = components.largest_attainable_tails(totals, np.full(4, rows), np.full(4, of), limit)
     assert found == pytest.approx(np.array(possible), rel=1e-9, abs=0)
 
 
@@ -221,7 +221,7 @@ def test_cells_of_few_rows_cost_no_more_terms_than_they_have(monkeypatch):
     monkeypatch.setattr(np, "cumprod", lambda ratios, **given: asked.append(ratios.size) or terms(ratios, **given))
     totals = np.append(np.arange(1.0, 1_001), 400_000.0)
 
-    assert components.attained(totals, np.full(1_001, 1e5), np.full(1_001, 1.1e6), 1e-6)[:-1].max() > 0
+    assert components.largest_attainable_tails(totals, np.full(1_001, 1e5), np.full(1_001, 1.1e6), 1e-6)[:-1].max() > 0
     assert max(asked) < 150_000  # not a row of thousands for each
 
 
@@ -230,24 +230,24 @@ def test_cells_of_few_rows_cost_no_more_terms_than_they_have(monkeypatch):
 def test_the_tail_of_a_skewed_mean_is_that_of_a_gamma_distribution(skewness, z):
     shape = 4 / skewness**2
     gamma = stats.norm.sf(z) if skewness < 1e-6 else stats.gamma.sf(shape + z * math.sqrt(shape), shape)
-    assert components._skewed_above(z, skewness) == pytest.approx(gamma, rel=0.06)
+    assert components._gamma_tail(z, skewness) == pytest.approx(gamma, rel=0.06)
 
 
 def test_missing_values_are_a_component_if_there_are_any():
-    assert of_missing((0, 100), (0, 50)) == ()
-    (more,) = of_missing((50, 1_000), (20, 100))
+    assert missing_value_tests((0, 100), (0, 50)) == ()
+    (more,) = missing_value_tests((50, 1_000), (20, 100))
     p_of_more = 2 * stats.hypergeom.sf(19, 1_100, 70, 100)
     assert more.p == pytest.approx(p_of_more)
     assert more.effect == pytest.approx(0.15)
     assert more.direction == "up"
 
-    (fewer,) = of_missing((120, 1_000), (3, 100))
+    (fewer,) = missing_value_tests((120, 1_000), (3, 100))
     p_of_fewer = 2 * stats.hypergeom.cdf(3, 1_100, 123, 100)
     assert fewer.p == pytest.approx(p_of_fewer)
     assert fewer.effect == pytest.approx(0.09)
     assert fewer.direction == "down"
 
-    (same,) = of_missing((100, 1_000), (10, 100))
+    (same,) = missing_value_tests((100, 1_000), (10, 100))
     assert same.p == 1.0
 
 
@@ -262,7 +262,7 @@ def test_missing_values_are_a_component_if_there_are_any():
     ],
 )
 def test_missing_values_are_tested_from_the_least_effect_on(baseline, window, is_tested):
-    (found,) = of_missing(baseline, window)
+    (found,) = missing_value_tests(baseline, window)
     has_p_value = found.p < 1
     assert has_p_value is is_tested
 
@@ -276,26 +276,28 @@ def test_infinities_are_values_beyond_all_others():
 
 def test_components_are_combined_by_cauchys_rule():
     # one p alone is itself; of two equal ones the mean is the same
-    assert combined([Component("a", 0.01, 1.0)]) == pytest.approx(0.01)
-    assert combined([Component("a", 0.01, 1.0), Component("b", 0.01, 1.0)]) == pytest.approx(0.01)
-    assert combined([Component("a", 1e-200, 1.0), Component("b", 1.0, 0.0)]) == pytest.approx(2e-200)
-    assert combined([Component("location", 1e-200, 1.0), Component("ks", 1.0, 0.0)]) == pytest.approx(4 / 3 * 1e-200)
-    assert combined([]) == 1.0
+    assert combine_p_values([Component("a", 0.01, 1.0)]) == pytest.approx(0.01)
+    assert combine_p_values([Component("a", 0.01, 1.0), Component("b", 0.01, 1.0)]) == pytest.approx(0.01)
+    assert combine_p_values([Component("a", 1e-200, 1.0), Component("b", 1.0, 0.0)]) == pytest.approx(2e-200)
+    assert combine_p_values([Component("location", 1e-200, 1.0), Component("ks", 1.0, 0.0)]) == pytest.approx(
+        4 / 3 * 1e-200
+    )
+    assert combine_p_values([]) == 1.0
 
 
 def test_adjusted_p_values_are_scipys():
     found = [0.01, 0.5, 0.02, 0.9, 0.02, 0.0]
 
-    assert adjusted(found) == pytest.approx(stats.false_discovery_control(found))
-    assert adjusted([]) == []
+    assert adjust_p_values(found) == pytest.approx(stats.false_discovery_control(found))
+    assert adjust_p_values([]) == []
 
 
 def test_the_shares_of_a_budget_add_up_to_it():
-    ledger = shared(1 / 720, ("drift", "completeness", "contents"))
+    ledger = allocate_budget(1 / 720, ("drift", "completeness", "contents"))
 
     assert math.fsum(ledger.values()) == pytest.approx(1 / 720, rel=1e-12)
     assert ledger == {name: pytest.approx(part / 6 / 720) for name, part in zip(ledger, (4, 1, 1), strict=True)}
-    assert len(set(shared(1 / 720, ("completeness", "contents")).values())) == 1
+    assert len(set(allocate_budget(1 / 720, ("completeness", "contents")).values())) == 1
 
 
 def test_columns_together_are_tested_as_each_alone():
@@ -307,8 +309,8 @@ def test_columns_together_are_tested_as_each_alone():
     sides.append((numbers([3.0] * 9), numbers([3.0] * 4)))  # has no tails
     counts = [({"x": 500}, {"x": 70}), ({str(place): place + 1 for place in range(90)}, {"7": 30, "new": 4})]
 
-    assert components.of_numbers(sides) == [of_numbers(*each) for each in sides]
-    assert components.of_categories(counts) == [of_categories(*each) for each in counts]
+    assert components.numeric_tests(sides) == [of_numbers(*each) for each in sides]
+    assert components.category_tests(counts) == [of_categories(*each) for each in counts]
 
 
 def test_the_least_gap_is_the_one_from_which_d_or_twice_the_share_is_reached():

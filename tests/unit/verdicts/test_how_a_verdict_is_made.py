@@ -15,10 +15,10 @@ from tests.floors import PACKAGE
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
-from spark_model_monitor.statistics.verdicts.between_window_variance import phi
-from spark_model_monitor.statistics.verdicts.components import of_numbers
-from spark_model_monitor.statistics.verdicts.multiple_testing import adjusted, combined
-from spark_model_monitor.statistics.verdicts.variance_adjustment import allowed_for
+from spark_model_monitor.statistics.verdicts.between_window_variance import overdispersion_factor
+from spark_model_monitor.statistics.verdicts.components import numeric_tests
+from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values, combine_p_values
+from spark_model_monitor.statistics.verdicts.variance_adjustment import adjust_for_between_window_variance
 
 ROOT = PACKAGE.parents[1]
 PAGE = (ROOT / "docs" / "how-a-verdict-is-made.md").read_text(encoding="utf-8")
@@ -54,14 +54,14 @@ def numbers_of_code():
     # The tests of the column, one by one
     profiles = [run_baseline(frame, DataQualityMonitor()).state for frame in (BEFORE, NOW)]
     distributions = [from_profile(profile)["minutes"].numbers for profile in profiles]
-    tests = of_numbers([distributions])[0]
+    tests = numeric_tests([distributions])[0]
     numbers = {"n": minutes.n, "m": minutes.m, "level": minutes.level, "D": minutes.distance}
     for test, name in zip(tests, ("ks", "location", "spread", "range", "chi2", "cell", "tail"), strict=True):
         numbers |= {f"p {name}": test.p, f"effect {name}": test.effect, f"statistic {name}": test.statistic}
     numbers |= {
-        "p": combined(tests),
+        "p": combine_p_values(tests),
         "p items": drift_of_items.p,
-        "adjusted p": adjusted([combined(tests), drift_of_items.p])[0],
+        "adjusted p": adjust_p_values([combine_p_values(tests), drift_of_items.p])[0],
     }
     assert numbers["adjusted p"] == minutes.adjusted_p
     numbers |= {"low": minutes.distance_low, "high": minutes.distance_high, "Robust": minutes.observed}
@@ -70,7 +70,10 @@ def numbers_of_code():
     effective = np.full(32, 200 * 60 / 260)
     past = {"effective": effective, "location": PAST_SCORES, "rows": np.full(32, 60.0)}
     now = {"effective": effective[0], "location": tests[1].statistic, "rows": 60.0}
-    return numbers | {"phi": phi("location", now, past), "p varied": allowed_for(tests[1], now, past).p}
+    return numbers | {
+        "phi": overdispersion_factor("location", now, past),
+        "p varied": adjust_for_between_window_variance(tests[1], now, past).p,
+    }
 
 
 def tail_of_skewed(z, skewness):
@@ -127,10 +130,10 @@ def find_rarest_cell(counts, n, m):
     cell = int(np.where(has_effect, p, 2).argmin())
     # Cells that could be as rare: their number, or the sum of their chances
     least_p = 2 * (np.maximum(m - totals + 1, 0) / (n + m - totals + 1)) ** totals
-    rivals = np.flatnonzero(least_p <= p[cell])
-    tests = max(len(rivals), 1.0)
+    comparisons = np.flatnonzero(least_p <= p[cell])
+    tests = max(len(comparisons), 1.0)
     if 1e-12 < p[cell] * tests < 0.01 and tests > 1:
-        laws = [law[index] for law in (in_window, in_baseline) for index in rivals]
+        laws = [law[index] for law in (in_window, in_baseline) for index in comparisons]
         tails = [law.sf(np.arange(-1, n + m)) for law in laws]
         tests = sum(max(tail[tail <= p[cell] / 2 * (1 + 1e-9)], default=0.0) for tail in tails) / p[cell]
     return counts[1][cell], min(1, p[cell] * tests), gaps[cell]

@@ -13,7 +13,7 @@ from spark_model_monitor.statistics.verdicts import components
 from spark_model_monitor.statistics.verdicts.components import Samples
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
-    combined,
+    combine_p_values,
     distance_interval,
     smallest_share,
     smallest_shift,
@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
 
 
 def of_numbers(baseline, current):
-    return components.of_numbers([(baseline, current)])[0]
+    return components.numeric_tests([(baseline, current)])[0]
 
 
 @pytest.mark.parametrize(("rows", "shift", "share"), [(200, 0.436, 0.237), (1_000, 0.194, 0.159)])
@@ -70,7 +70,7 @@ def test_a_change_of_the_printed_size_is_found_and_half_of_it_hardly_ever():
             (NumericDistribution((random.normal(size=2_000),)), NumericDistribution((random.normal(by, size=rows),)))
             for _ in range(windows)
         ]
-        return sum(combined(of_numbers(*side)) * 50 <= BUDGET for side in sides)
+        return sum(combine_p_values(of_numbers(*side)) * 50 <= BUDGET for side in sides)
 
     assert found(shift) >= stats.binom.ppf(0.001, windows, 0.8)
     assert found(shift / 2) <= stats.binom.ppf(0.999, windows, 0.25)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spark_model_monitor.statistics.verdicts.components import chance_of_more, fewest_beyond_chance, rarer, two_sided
+from spark_model_monitor.statistics.verdicts.components import (
+    chance_of_more,
+    fewest_beyond_chance,
+    hypergeometric_upper_tail,
+    two_sided_p_values,
+)
 
 
 @pytest.mark.parametrize(("size", "of"), [(1, 5), (40, 100), (99, 100), (700, 2_000), (1_000, 1_001_000)])
@@ -16,7 +21,7 @@ def test_tails_are_scipys(size, of):
     counts = (least + most + 1) // 2
 
     cells = np.full(len(totals), float(size)), np.full(len(totals), float(of)), np.zeros(len(totals), int)
-    tails = rarer(totals.astype(float), counts.astype(float), *cells)
+    tails = hypergeometric_upper_tail(totals.astype(float), counts.astype(float), *cells)
 
     more = counts > totals * size / of
     assert tails[more] == pytest.approx(stats.hypergeom.sf(counts - 1, of, totals, size)[more], rel=1e-6, abs=1e-290)
@@ -24,7 +29,7 @@ def test_tails_are_scipys(size, of):
 
 
 def test_the_tail_of_large_counts_is_nearly_scipys():
-    found = rarer(*np.array([[4e7], [1e7 + 9_000], [2.5e7], [1e8]]))[0]
+    found = hypergeometric_upper_tail(*np.array([[4e7], [1e7 + 9_000], [2.5e7], [1e8]]))[0]
 
     assert found == pytest.approx(stats.hypergeom.sf(1e7 + 8_999, 10**8, 4 * 10**7, 25 * 10**6), rel=0.03)
 
@@ -32,7 +37,7 @@ def test_the_tail_of_large_counts_is_nearly_scipys():
 def test_either_side_of_a_cell_counts_twice():
     # of 6 values 3 are in the window: all of the window's, or none of them, are 1 of 20 ways each
     three = np.array([3.0, 3.0])
-    assert two_sided(three, np.array([3.0, 0.0]), three, three, np.array([0, 0])) == pytest.approx([0.1, 0.1])
+    assert two_sided_p_values(three, np.array([3.0, 0.0]), three, three, np.array([0, 0])) == pytest.approx([0.1, 0.1])
 
 
 def test_a_limit_is_the_first_count_beyond_chance():

@@ -12,23 +12,28 @@ from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.verdicts import components
 from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBlocks, between_shares
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    Others,
-    comparable,
+    PooledVariance,
     group_size,
     has_outlier,
-    phi,
+    overdispersion_factor,
+    select_similar_size,
     wanders,
 )
 from spark_model_monitor.statistics.verdicts.components import Component, Samples
-from spark_model_monitor.statistics.verdicts.multiple_testing import combined
-from spark_model_monitor.statistics.verdicts.variance_adjustment import Groups, allowed_for, compare_values, unseen
-from spark_model_monitor.statistics.verdicts.window_statistics import of_categories, score_values
-from spark_model_monitor.statistics.verdicts.window_statistics import of_missing as raw_of_missing
-from spark_model_monitor.statistics.verdicts.window_statistics import of_numbers as raw_of_numbers
+from spark_model_monitor.statistics.verdicts.multiple_testing import combine_p_values
+from spark_model_monitor.statistics.verdicts.variance_adjustment import (
+    Groups,
+    adjust_for_between_window_variance,
+    frequent_value_test,
+    unseen_category_test,
+)
+from spark_model_monitor.statistics.verdicts.window_statistics import score_categories, score_values
+from spark_model_monitor.statistics.verdicts.window_statistics import score_missing_values as raw_of_missing
+from spark_model_monitor.statistics.verdicts.window_statistics import score_numbers as raw_of_numbers
 
 
 def of_numbers(baseline, current):
-    return components.of_numbers([(baseline, current)])[0]
+    return components.numeric_tests([(baseline, current)])[0]
 
 
 LEVEL = 1 / 720
@@ -44,7 +49,9 @@ def raw(reference, windows):
 def p_beside(reference, window, past):
     now = {name: float(each[0]) for name, each in raw(reference, [window]).items()}
     sides = [NumericDistribution((np.sort(side),)) for side in (reference, window)]
-    return combined(allowed_for(component, now, past) for component in of_numbers(*sides))
+    return combine_p_values(
+        adjust_for_between_window_variance(component, now, past) for component in of_numbers(*sides)
+    )
 
 
 def sessions(random, rows):
@@ -75,7 +82,7 @@ def test_bare_p_values_of_sessions_alarm_in_every_window():
     random = np.random.default_rng(7)
     sides = [NumericDistribution((np.sort(sessions(random, rows)),)) for rows in (20_000, 1000)]
 
-    assert combined(of_numbers(*sides)) <= LEVEL
+    assert combine_p_values(of_numbers(*sides)) <= LEVEL
 
 
 @pytest.mark.parametrize(("law", "shift"), [(independent, 0.3), (wobbling, 0.8)])
@@ -92,9 +99,13 @@ def test_a_change_that_no_earlier_window_had_is_found(law, shift):
 def test_the_spread_of_scores_is_that_of_the_windows():
     past = {"location": np.array([2.0, -2.0] * 8), "effective": np.full(16, 100.0)}
 
-    assert phi("location", {"effective": 100.0}, past) == pytest.approx(4.0)
-    assert phi("location", {"effective": 300.0}, past) == pytest.approx(1 + 3 * 3.0)  # of windows, if it is
-    assert phi("location", {"effective": 10.0}, past) == pytest.approx(4.0)  # of groups of rows, if it is
+    assert overdispersion_factor("location", {"effective": 100.0}, past) == pytest.approx(4.0)
+    assert overdispersion_factor("location", {"effective": 300.0}, past) == pytest.approx(
+        1 + 3 * 3.0
+    )  # of windows, if it is
+    assert overdispersion_factor("location", {"effective": 10.0}, past) == pytest.approx(
+        4.0
+    )  # of groups of rows, if it is
 
 
 def test_enough_windows_count_by_how_much_they_say():
@@ -104,9 +115,11 @@ def test_enough_windows_count_by_how_much_they_say():
     now = {"location": 6.0, "effective": 100.0}
     excess = (20 * 3 + 32 * 8 * 10 / 100) / 20.32
 
-    assert phi("location", now, past) == pytest.approx(1 + excess)
+    assert overdispersion_factor("location", now, past) == pytest.approx(1 + excess)
     p = 2 * stats.t.sf(6 / np.sqrt(1 + excess), 19.32)
-    assert allowed_for(Component("location", 2 * stats.norm.sf(6), 0.1), now, past).p == pytest.approx(p)
+    assert adjust_for_between_window_variance(
+        Component("location", 2 * stats.norm.sf(6), 0.1), now, past
+    ).p == pytest.approx(p)
 
 
 @pytest.mark.parametrize(("large", "left"), [(32, 32), (31, 43)])
@@ -114,7 +127,7 @@ def test_smaller_windows_are_left_aside_where_32_others_are_about_as_large(large
     """A window of 150 beside those of 100, half as large again, and twelve of 20."""
     past = {"effective": np.array([100.0] * large + [20.0] * 12), "ks": np.arange(large + 12.0)}
 
-    kept = comparable({"effective": 150.0}, past)
+    kept = select_similar_size({"effective": 150.0}, past)
 
     assert kept["ks"].tolist() == list(range(left))
 
@@ -124,15 +137,17 @@ def test_a_p_value_is_students_and_never_smaller_than_before():
     now = {"location": 6.0, "effective": 100.0}
 
     bare = Component("location", 2 * stats.norm.sf(6), 0.1)
-    assert allowed_for(bare, now, past).p == pytest.approx(2 * stats.t.sf(3.0, 15))
+    assert adjust_for_between_window_variance(bare, now, past).p == pytest.approx(2 * stats.t.sf(3.0, 15))
     # an exact p-value knows more than a score, by 4 here, of rows' own part of the variance, a ninth
     rare = Component("cell", 2 * stats.norm.sf(8), 0.1)
     known = {"cell": np.full(16, 3.0), "cells": np.full(16, 2.0), "effective": np.full(16, 100.0)}
     cell = {"cell": 4.0, "effective": 100.0, "cells": 2.0}
-    assert allowed_for(rare, cell, known).p == pytest.approx(2 * stats.t.sf((4 + 4 / 9) / 3, 15))
+    assert adjust_for_between_window_variance(rare, cell, known).p == pytest.approx(2 * stats.t.sf((4 + 4 / 9) / 3, 15))
     even = Component("location", 0.5, 0.1)
-    assert allowed_for(even, now, past).p == pytest.approx(2 * stats.t.sf(stats.norm.isf(0.25) / 2, 15))
-    assert allowed_for(Component("location", 1.0, 0.0), now, past).p == 1.0
+    assert adjust_for_between_window_variance(even, now, past).p == pytest.approx(
+        2 * stats.t.sf(stats.norm.isf(0.25) / 2, 15)
+    )
+    assert adjust_for_between_window_variance(Component("location", 1.0, 0.0), now, past).p == 1.0
 
 
 def test_where_windows_vary_all_cells_are_rivals_of_the_rarest_as_counts_are_no_more_rows_own():
@@ -142,8 +157,10 @@ def test_where_windows_vary_all_cells_are_rivals_of_the_rarest_as_counts_are_no_
         "effective": np.full(16, 100.0),
     }  # 900 times the variance
     now, p = {"cell": 60.0, "effective": 100.0, "cells": 2.0}, 1e-300
-    few = allowed_for(Component("cell", 3 * p, 0.1, 10.0, rivals=3.0), now, known).p
-    assert few == pytest.approx(allowed_for(Component("cell", 10 * p, 0.1, 10.0), now, known).p, rel=0.01)
+    few = adjust_for_between_window_variance(Component("cell", 3 * p, 0.1, 10.0, comparisons=3.0), now, known).p
+    assert few == pytest.approx(
+        adjust_for_between_window_variance(Component("cell", 10 * p, 0.1, 10.0), now, known).p, rel=0.01
+    )
 
 
 def columns_with(random, factors, together=0.0):
@@ -164,8 +181,10 @@ def test_columns_that_are_alike_say_together_how_much_each_varies():
     now = {"effective": 800.0, "location": 4.0}
     for factor in (1.0, 2.0):
         pasts = columns_with(np.random.default_rng(1), [factor] * 200)
-        alone = np.array([phi("location", now, past) for past in pasts])
-        shared = np.array([phi("location", now, past, others=Others(pasts, 800.0)) for past in pasts])
+        alone = np.array([overdispersion_factor("location", now, past) for past in pasts])
+        shared = np.array(
+            [overdispersion_factor("location", now, past, others=PooledVariance(pasts, 800.0)) for past in pasts]
+        )
 
         true = 1 + 8 * (factor - 1)
         assert np.median(abs(shared - true)) < 0.5
@@ -176,18 +195,20 @@ def test_a_column_that_varies_more_than_the_others_is_not_made_like_them():
     pasts = columns_with(np.random.default_rng(2), [1.0] * 60 + [4.0])
     now = {"effective": 100.0, "location": 4.0}
 
-    assert phi("location", now, pasts[-1], others=Others(pasts, 100.0)) == phi("location", now, pasts[-1])
+    assert overdispersion_factor(
+        "location", now, pasts[-1], others=PooledVariance(pasts, 100.0)
+    ) == overdispersion_factor("location", now, pasts[-1])
 
 
 def test_columns_that_vary_each_in_its_own_way_or_all_at_once_say_nothing_of_one():
     random = np.random.default_rng(3)
-    freedom, _ = Others(columns_with(random, np.exp(random.normal(0, 1.5, 60))), 100.0).prior("location")
+    freedom, _ = PooledVariance(columns_with(random, np.exp(random.normal(0, 1.5, 60))), 100.0).prior("location")
     assert freedom < 8
-    freedom, _ = Others(columns_with(random, [2.0] * 60, together=1.0), 100.0).prior("location")
+    freedom, _ = PooledVariance(columns_with(random, [2.0] * 60, together=1.0), 100.0).prior("location")
     assert freedom < 1
-    freedom, _ = Others(columns_with(random, [2.0] * 60), 100.0).prior("location")
+    freedom, _ = PooledVariance(columns_with(random, [2.0] * 60), 100.0).prior("location")
     assert freedom > 100
-    assert Others(columns_with(random, [1.0] * 4), 100.0).prior("location") == (0.0, 1.0)  # four are too few
+    assert PooledVariance(columns_with(random, [1.0] * 4), 100.0).prior("location") == (0.0, 1.0)  # four are too few
 
 
 def test_a_chi_square_statistic_is_held_against_a_noncentral_one():
@@ -196,7 +217,7 @@ def test_a_chi_square_statistic_is_held_against_a_noncentral_one():
     random = np.random.default_rng(1)
     noncentral = 30.0 * random.standard_t(19, 400_000) ** 2
 
-    found = allowed_for(Component("chi2", 0.0, 0.5), now, past).p
+    found = adjust_for_between_window_variance(Component("chi2", 0.0, 0.5), now, past).p
 
     assert found == pytest.approx(stats.ncx2.sf(300.0, 10, noncentral).mean(), rel=0.05)
 
@@ -224,7 +245,9 @@ def test_windows_of_which_few_cells_vary_are_no_rarer_than_they_are(moving, grou
         now = {name: float(each[place]) for name, each in later.items()} | {"rows": 1000.0}
         for name, each in found.items():
             tests = 20 if name == "cell" else 1
-            each.append(allowed_for(Component(name, 0.0, 0.5, tests), now, past, Groups(groups)).p)
+            each.append(
+                adjust_for_between_window_variance(Component(name, 0.0, 0.5, tests), now, past, Groups(groups)).p
+            )
 
     assert min(map(min, found.values())) > 1e-5  # of 300; much less if all of them had to move
 
@@ -244,7 +267,7 @@ def p_of_missing(past, missing, rows=1_000):
     now = {name: float(value[0]) for name, value in raw.items()}
     now |= {"rows": float(rows), "effective": total * rows / (total + rows)}
     p = min(1.0, 2 * components.chance_of_more(before, total, missing, rows))
-    return allowed_for(Component("missing", p, 0.1), now, past).p
+    return adjust_for_between_window_variance(Component("missing", p, 0.1), now, past).p
 
 
 def test_more_missing_values_than_twice_those_of_the_worst_outage_are_found_however_the_share_varies():
@@ -290,7 +313,7 @@ def test_a_window_is_found_beside_an_outlier_if_it_lies_twice_as_far_out():
 
     def p(past, score):
         bare = Component("location", 2 * stats.norm.sf(score), 0.1)
-        return allowed_for(bare, {"location": score, "effective": 100.0}, past).p
+        return adjust_for_between_window_variance(bare, {"location": score, "effective": 100.0}, past).p
 
     assert p(past, 9.0) < 1e-8
     assert p(odd, 22.0) == 1.0
@@ -319,7 +342,7 @@ def test_beside_windows_that_wander_one_is_found_that_lies_twice_as_far_out():
 
     def p(score):
         bare = Component("location", 2 * stats.norm.sf(score), 0.1)
-        return allowed_for(bare, {"location": score, "effective": 100.0}, past).p
+        return adjust_for_between_window_variance(bare, {"location": score, "effective": 100.0}, past).p
 
     assert p(12.0) == 1.0
     assert p(13.5) < 1e-3
@@ -362,7 +385,7 @@ def test_a_value_is_tested_by_its_own_dispersion():
         after = np.array(after)
         raw = score_values(before + after, after[None, :], np.array([1_000.0]), 17_000.0)
         now = {name: float(value[0]) for name, value in raw.items()} | {"effective": 941.0, "rows": 1_000.0}
-        return compare_values(before, after, samples, now, past, Groups(), None).p
+        return frequent_value_test(before, after, samples, now, past, Groups(), None).p
 
     assert p([480.0, 140.0]) > 0.01  # 40 % become 48 %: five standard deviations of rows, 1.6 of windows
     assert p([400.0, 60.0]) < 1e-10  # 14 % become 6 %
@@ -382,20 +405,20 @@ def test_scores_of_a_cell_are_about_normal():
 def test_two_categories_that_stay_as_they_are_vary_as_independent_rows_do():
     counts = np.random.default_rng(3).binomial(512, 0.3, 20_000).astype(float)
     windows = np.stack((counts, 512 - counts), axis=1)
-    found = of_categories(windows.sum(axis=0), windows)
+    found = score_categories(windows.sum(axis=0), windows)
     assert np.mean(found["cell"] ** 2) == pytest.approx(1, abs=0.02)  # the larger score of both is 2 % too large
 
 
 def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
     counts = np.array([[0.0, 100.0]] * 10)
-    past = of_categories(counts.sum(axis=0), counts)
+    past = score_categories(counts.sum(axis=0), counts)
     new = {"unseen": 0.05, "rows": 1000.0}
 
     assert past["unseen"].tolist() == [0.0] * 10
-    assert unseen(new, past, 0.05).p < 1e-6
-    assert unseen(new, {"unseen": np.full(10, 0.04)}, 0.05).p > 0.1
-    assert unseen({"unseen": 0.01, "rows": 1000.0}, past, 0.05).p == 1.0  # too few to be worth a word
-    assert unseen(new, past, 0.05, found=0.0).p == 1.0  # others have them
+    assert unseen_category_test(new, past, 0.05).p < 1e-6
+    assert unseen_category_test(new, {"unseen": np.full(10, 0.04)}, 0.05).p > 0.1
+    assert unseen_category_test({"unseen": 0.01, "rows": 1000.0}, past, 0.05).p == 1.0  # too few to be worth a word
+    assert unseen_category_test(new, past, 0.05, found=0.0).p == 1.0  # others have them
 
 
 def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_half_their_width():
@@ -417,11 +440,15 @@ def test_the_rows_beyond_what_the_others_have_are_ranked():
     past = {"beyond": np.zeros(20), "far": np.zeros(20), **single}
     now = {"beyond": 0.01, "far": 0.0, "rows": 1000.0, "effective": 900.0}
 
-    assert allowed_for(Component("range", 1e-9, 0.01), now, past).p == pytest.approx(1 / 21)
-    assert allowed_for(Component("range", 1e-9, 0.01), {**now, "far": 0.01}, past).p == 1e-9  # 11 ** -20 is less
+    assert adjust_for_between_window_variance(Component("range", 1e-9, 0.01), now, past).p == pytest.approx(1 / 21)
+    assert (
+        adjust_for_between_window_variance(Component("range", 1e-9, 0.01), {**now, "far": 0.01}, past).p == 1e-9
+    )  # 11 ** -20 is less
     # parts differ as rows in groups of five do: ten rows are two, which lie in a window of a tenth of all with 2 x 0.1 x 0.1
     grouped = {**past, "chi2": np.full(20, 45.0)}
-    assert allowed_for(Component("range", 1e-9, 0.01), {**now, "far": 0.01}, grouped).p == pytest.approx(0.02)
+    assert adjust_for_between_window_variance(
+        Component("range", 1e-9, 0.01), {**now, "far": 0.01}, grouped
+    ).p == pytest.approx(0.02)
 
 
 def test_rows_stand_alone_and_sessions_do_not():
@@ -449,7 +476,7 @@ def test_windows_of_texts_differ_by_the_mean_score_of_their_rows_in_the_order_of
     row_scores = {"location": centred + 0.9 * centred**7, "spread": centred**2 + 2.64 * centred**14}
 
     # One window's rows compared with all others
-    statistics = of_categories(category_counts, windows)
+    statistics = score_categories(category_counts, windows)
     for name, scores in row_scores.items():
         for number in range(3):
             inside = scores[window == number]
@@ -534,7 +561,7 @@ def test_a_text_of_many_values_leads_nowhere_while_nothing_changes():
     before = random.multinomial(30_000, shares / shares.sum())
     windows = random.multinomial(500, shares / shares.sum(), size=100).astype(float)
     for name in ("location", "spread"):
-        scores = [of_categories(before + each, each[None, :])[name][0] for each in windows]
+        scores = [score_categories(before + each, each[None, :])[name][0] for each in windows]
         assert (
             abs(np.mean(scores)) < 4 * (1 / 100 + 500 / 30_000) ** 0.5
         )  # of the windows, and of the baseline that they share
@@ -544,7 +571,7 @@ def test_windows_of_one_value_each_are_told_apart():
     """As hours of the day are: a window doesn't move the place of its value to the front."""
     before = np.random.default_rng(1).multinomial(20_000, np.full(24, 1 / 24))
     windows = 300 * np.eye(24)
-    scores = [of_categories(before + each, each[None, :])["location"][0] for each in windows]
+    scores = [score_categories(before + each, each[None, :])["location"][0] for each in windows]
     assert np.std(scores) > 5
 
 
@@ -561,5 +588,5 @@ def test_columns_of_one_value_tell_nothing_of_how_much_others_vary():
     ]
     constant = {**pasts[0], "freedom": np.zeros(32), "chi2": np.full(32, 1e-30)}
 
-    assert Others([*pasts, constant], 90.0).prior("chi2") == Others(pasts, 90.0).prior("chi2")
-    assert Others(pasts, 90.0).prior("chi2")[0] > 0
+    assert PooledVariance([*pasts, constant], 90.0).prior("chi2") == PooledVariance(pasts, 90.0).prior("chi2")
+    assert PooledVariance(pasts, 90.0).prior("chi2")[0] > 0

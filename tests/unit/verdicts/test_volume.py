@@ -20,8 +20,10 @@ def alarms(rows, step, judged):
     times = [START + step * place for place in range(len(rows))]
     found = []
     for place in judged:
-        usual = RowCountHistory(times[place], tuple(zip(times[:place], rows[:place], rows[:place], strict=True))).usual
-        if usual is not None and usual.chance_of(rows[place]) <= LEVEL:
+        usual = RowCountHistory(
+            times[place], tuple(zip(times[:place], rows[:place], rows[:place], strict=True))
+        ).expected_row_count
+        if usual is not None and usual.p_value(rows[place]) <= LEVEL:
             found.append(place)
     return found
 
@@ -90,7 +92,7 @@ def test_half_the_rows_are_found_where_traffic_grows(a_day):
 def usual_of(days, logs):
     """What is usual at `START`, of windows that ended so many days before."""
     earlier = [(START + timedelta(days=day), np.exp(log) - 0.5, 0.0) for day, log in zip(days, logs, strict=True)]
-    return RowCountHistory(START, tuple(earlier)).usual
+    return RowCountHistory(START, tuple(earlier)).expected_row_count
 
 
 def test_a_line_is_the_one_of_least_squares():
@@ -103,7 +105,7 @@ def test_a_line_is_the_one_of_least_squares():
     usual = usual_of(days, logs)
 
     assert usual.rows + 0.5 == pytest.approx(np.exp(line.intercept))
-    assert usual.chance_of(np.exp(line.intercept - 0.5) - 0.5) == pytest.approx(2 * t.sf(0.5 / deviation, 18))
+    assert usual.p_value(np.exp(line.intercept - 0.5) - 0.5) == pytest.approx(2 * t.sf(0.5 / deviation, 18))
 
 
 def test_the_chance_is_students():
@@ -112,23 +114,25 @@ def test_the_chance_is_students():
     deviation = np.std([-0.2, 0.2] * 4, ddof=1) * np.sqrt(1 + 1 / 8)
 
     assert usual.rows == pytest.approx(999.5)
-    assert usual.chance_of(1_999.5) == pytest.approx(2 * t.sf(np.log(2) / deviation, 7))
-    assert usual.chance_of(1_100) == 1.0
+    assert usual.p_value(1_999.5) == pytest.approx(2 * t.sf(np.log(2) / deviation, 7))
+    assert usual.p_value(1_100) == 1.0
 
 
 def test_few_windows_and_those_of_less_than_a_day_tell_nothing():
     """Eight hours of the night say nothing of the morning."""
     night = tuple((START + timedelta(hours=hour), 100.0, 0.0) for hour in range(8))
 
-    assert RowCountHistory(START + timedelta(hours=8), night).usual is None
+    assert RowCountHistory(START + timedelta(hours=8), night).expected_row_count is None
     assert (
-        RowCountHistory(START + timedelta(days=9), tuple((START + timedelta(days=d), 1.0, 0.0) for d in range(7))).usual
+        RowCountHistory(
+            START + timedelta(days=9), tuple((START + timedelta(days=d), 1.0, 0.0) for d in range(7))
+        ).expected_row_count
         is None
     )
 
 
 def test_windows_without_rows_among_the_earlier_ones_are_numbers_like_others():
-    assert 0 < usual_of(np.arange(-16.0, 0.0), np.log(np.array([0.0, 10.0] * 8) + 0.5)).chance_of(50) <= 1
+    assert 0 < usual_of(np.arange(-16.0, 0.0), np.log(np.array([0.0, 10.0] * 8) + 0.5)).p_value(50) <= 1
 
 
 def stale(rows, gaps, judged):
@@ -138,8 +142,8 @@ def stale(rows, gaps, judged):
     found = []
     for place in judged:
         earlier = tuple(each for each in known[:place] if each[1])
-        usual = RowCountHistory(times[place], (), times[place] - timedelta(hours=1), earlier).usual_gap
-        if rows[place] and usual is not None and usual.chance_of(gaps[place], rows[place]) <= LEVEL / 2:
+        usual = RowCountHistory(times[place], (), times[place] - timedelta(hours=1), earlier).expected_freshness
+        if rows[place] and usual is not None and usual.p_value(gaps[place], rows[place]) <= LEVEL / 2:
             found.append(place)
     return found
 
@@ -200,9 +204,9 @@ def test_the_chance_of_a_gap_is_the_larger_one_of_student_and_lomax():
     usual = ExpectedFreshness(rows, gaps, 60)
 
     assert usual.minutes == pytest.approx(1 - 0.006)
-    assert usual.chance_of(30, 100) == pytest.approx(lomax)
-    assert usual.chance_of(30, 1e6) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
-    assert usual.chance_of(6.9, 100) == 1.0
+    assert usual.p_value(30, 100) == pytest.approx(lomax)
+    assert usual.p_value(30, 1e6) == pytest.approx(t.sf(np.log(30.006) / deviation, 7))
+    assert usual.p_value(6.9, 100) == 1.0
 
 
 def test_a_row_behind_the_window_is_no_older_than_its_end():

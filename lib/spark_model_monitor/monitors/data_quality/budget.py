@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.comparison import Comparison, Fea
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     Calibration,
     ColumnRequest,
-    columns_of,
+    compute_column_tests,
     with_adjusted,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.data_quality.families import (
     SEGMENTS,
     VOLUME,
 )
-from spark_model_monitor.statistics.verdicts.multiple_testing import shared
+from spark_model_monitor.statistics.verdicts.multiple_testing import allocate_budget
 
 LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}
 """The limits of each family, by their names in the settings."""
@@ -41,13 +41,13 @@ def calibrate(comparison: Comparison) -> Calibration | None:
     if not comparison.monitoring.is_calibrated or comparison.exact_classes:
         return None
     # Guards first: their number is part of the budget
-    evidence = {feature.name: guard.evidence_of(feature) for feature in comparison.features}
+    evidence = {feature.name: guard.collect_evidence(feature) for feature in comparison.features}
     requests: dict[tuple[str, str], ColumnRequest] = {}
     for feature in comparison.features:
         requests |= _request_references(comparison, feature)
         requests |= _request_segments(comparison, feature)
     # All columns together, which is faster than one by one
-    columns = zip(requests, columns_of([*requests.values()]), strict=True)
+    columns = zip(requests, compute_column_tests([*requests.values()]), strict=True)
     by_reference = {key: column for key, column in columns if column is not None}
     return Calibration(share_budget(comparison, evidence), with_adjusted(by_reference), evidence)
 
@@ -104,7 +104,7 @@ def share_budget(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evi
     settings = comparison.monitoring
     num_tests = _count_tests(comparison, evidence)
     running = {family: count for family, count in num_tests.items() if count}
-    levels = shared(settings.false_alarm_budget, tuple(running))
+    levels = allocate_budget(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
     return BudgetLedger(
         false_alarm_budget=settings.false_alarm_budget, rows=Rows(settings.rows).value, families=families
@@ -126,5 +126,5 @@ def _count_tests(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evi
     volume = comparison.volume
     num_tests[VOLUME] = 0
     if volume is not None:
-        num_tests[VOLUME] = (volume.usual is not None) + (volume.usual_gap is not None)
+        num_tests[VOLUME] = (volume.expected_row_count is not None) + (volume.expected_freshness is not None)
     return num_tests

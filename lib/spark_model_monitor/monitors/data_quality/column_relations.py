@@ -19,7 +19,7 @@ from spark_model_monitor.data.profiling.pairs import Values, codes_of, counts_of
 from spark_model_monitor.documents.check_results import STUDENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.checks.guard import of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import share_evidence
 from spark_model_monitor.monitors.data_quality.comparison import Comparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, Calibration
@@ -71,7 +71,7 @@ def with_pairs(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     rows = int(sizes.sum())
     if rows < FEWEST_ROWS or len(columns) < 2:
         return profile
-    relations = [*_keys(columns), *_of_numbers([each for each in columns if each.numeric])][:MOST_PAIRS]
+    relations = [*_keys(columns), *_find_numeric_relations([each for each in columns if each.numeric])][:MOST_PAIRS]
     same = {each["columns"][1] for each in relations if each["kind"] == "equal" or "back" in each}
     associations = _associations([each for each in columns if each.name not in same], sizes)
     kept = [*relations, *itertools.islice(associations, MOST_PAIRS - len(relations))]
@@ -132,7 +132,7 @@ def _keys(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
         if len(known) <= MOST_KEYS and 0 < counts.max() <= MOST_ALIKE * counts.sum():
             few.append((column, known, codes))
     for mine, theirs in itertools.combinations(few, 2):
-        there, back = _told(mine, theirs), _told(theirs, mine)
+        there, back = _list_determined_values(mine, theirs), _list_determined_values(theirs, mine)
         if there:
             key = {"kind": "key", "columns": [mine[0].name, theirs[0].name], "known": there}
             yield key | ({"back": 1} if back else {})
@@ -140,7 +140,7 @@ def _keys(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
             yield {"kind": "key", "columns": [theirs[0].name, mine[0].name], "known": back}
 
 
-def _told(mine: _Few, theirs: _Few) -> list[list[int]]:
+def _list_determined_values(mine: _Few, theirs: _Few) -> list[list[int]]:
     """The values of one column with those of another that they determine; empty if they determine nothing."""
     (_, keys, codes), (_, values, others) = mine, theirs
     for rows in (slice(TRIED**2), slice(None)):  # few rows usually show it
@@ -156,7 +156,7 @@ def _told(mine: _Few, theirs: _Few) -> list[list[int]]:
     return [[int(keys[place]), int(values[table[place].argmax()])] for place in often]
 
 
-def _of_numbers(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
+def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[dict[str, Any]]:
     """Equal numbers, sums, products, and orders that unrelated columns would not keep."""
     names, table = [each.name for each in columns], np.array([each.values for each in columns])
     if len(columns) < 2:
@@ -326,7 +326,9 @@ def _phi(tables: Table) -> float:
     return max(1.0, float(squares.mean())) if known.sum() >= FEWEST_WINDOWS else 0.0
 
 
-def judged(comparison: Comparison, calibration: Calibration, violated: frozenset[str]) -> Iterator[CheckResult]:
+def relation_results(
+    comparison: Comparison, calibration: Calibration, violated: frozenset[str]
+) -> Iterator[CheckResult]:
     """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
 
     violated: features that other checks already report.
@@ -349,7 +351,7 @@ def judged(comparison: Comparison, calibration: Calibration, violated: frozenset
             linked.setdefault(name, set()).update(names)
     told = {name: name for name in violated}
     for is_loose, _, check, names, finding in sorted(found, key=lambda each: each[:2]):
-        called = messages.together(names)
+        called = messages.join_names(names)
         near = [other for name in names for other in (linked.get(name, (name,)) if is_loose else (name,))]
         said = [told[name] for name in near if name in told]
         if finding.status is CheckStatus.VIOLATED and (violated & {*said} or len(said) >= (1 if is_loose else 2)):
@@ -361,7 +363,7 @@ def judged(comparison: Comparison, calibration: Calibration, violated: frozenset
 
 def _relation(what: Mapping[str, Any], before: Sequence[int], now: Sequence[int], calibration: Calibration) -> Finding:
     (n, b), (m, w) = before, now
-    evidence = of_share("share of rows that break it", (b, n), (w, m), is_kind=True)
+    evidence = share_evidence("share of rows that break it", (b, n), (w, m), is_kind=True)
     if evidence is None:
         return Finding.not_judged(None, "no row is about it")
     evidence.family = BETWEEN
@@ -386,7 +388,7 @@ def _association(
         return finding.unjudged("one of them hardly varies in this window")
     z = abs(found - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
     p = min(1.0, 2 * student_above(z, max(what["runs"] - 1, 1)))
-    level, tests = calibration.share_of(BETWEEN)
+    level, tests = calibration.level_and_tests(BETWEEN)
     finding = finding.but(decided_by=STUDENT, statistic=z, p=p, level=level / tests)
     finding = finding.but(effect=abs(found - expected), least_effect=LEAST_CHANGE)
     if p > level / tests or abs(found - expected) < LEAST_CHANGE:

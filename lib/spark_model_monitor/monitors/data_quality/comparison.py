@@ -25,14 +25,14 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    among,
     from_feature_profile,
+    restrict_to,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,
     PREVIOUS,
     Variation,
-    of_window,
+    score_window,
 )
 from spark_model_monitor.monitors.data_quality.families import SEGMENTS
 from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
@@ -40,13 +40,17 @@ from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     LARGEST_GROWTH,
-    Others,
-    certain_phi,
-    comparable,
+    PooledVariance,
+    certain_overdispersion_factor,
+    select_similar_size,
 )
 from spark_model_monitor.statistics.verdicts.components import Component, chance_of_more
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
-from spark_model_monitor.statistics.verdicts.variance_adjustment import ALONE, Groups, allowed_for
+from spark_model_monitor.statistics.verdicts.variance_adjustment import (
+    ALONE,
+    Groups,
+    adjust_for_between_window_variance,
+)
 
 if TYPE_CHECKING:
     from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
@@ -115,7 +119,9 @@ class FeatureComparison:
         """A reference and the window; both without values new to the baseline, if these grow in number."""
         before = self.known.references.get(reference, self.baseline)
         grows = self.known.growth and reference == PREVIOUS
-        return (among(before, self.baseline), among(self.now, self.baseline)) if grows else (before, self.now)
+        return (
+            (restrict_to(before, self.baseline), restrict_to(self.now, self.baseline)) if grows else (before, self.now)
+        )
 
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
@@ -193,23 +199,29 @@ class FeatureComparison:
     @cached_property
     def chance_of_missing(self) -> float:
         """The p-value of this many missing values, as windows vary or rows form groups; 0 for independent rows."""
-        past, now = self.known.past(BASELINE), of_window(self.baseline, self.now)
+        past, now = self.known.past(BASELINE), score_window(self.baseline, self.now)
         if past is None or now is None:
             return 0.0
         lacking = (side.rows - side.present for side in (self.baseline, self.now))
         p = chance_of_more(next(lacking), self.baseline.rows, next(lacking), self.now.rows)
-        return allowed_for(
-            Component("missing", p, 1.0), now, comparable(now, past), self.groups, self.whole.others_of_baseline
+        return adjust_for_between_window_variance(
+            Component("missing", p, 1.0),
+            now,
+            select_similar_size(now, past),
+            self.groups,
+            self.whole.others_of_baseline,
         ).p
 
     @property
     def phi_of_missing(self) -> float:
         """By what factor the number of missing values varies at least, relative to independent rows."""
-        past, now = self.known.past(BASELINE), of_window(self.baseline, self.now)
+        past, now = self.known.past(BASELINE), score_window(self.baseline, self.now)
         if past is None or now is None:
             return max(1.0, self.groups.of_missing)
         other_columns = self.whole.others_of_baseline
-        certain = certain_phi("missing", now, comparable(now, past), self.groups.of_missing, other_columns)
+        certain = certain_overdispersion_factor(
+            "missing", now, select_similar_size(now, past), self.groups.of_missing, other_columns
+        )
         return max(certain, self.groups.new_missing)
 
 
@@ -262,11 +274,11 @@ class Comparison:
         return tuple((_names(self.current.features) - _names(self.constraints.features)).elements())
 
     @cached_property
-    def others_of_baseline(self) -> Others:
+    def others_of_baseline(self) -> PooledVariance:
         """How much all columns vary from the baseline."""
         return self.others(BASELINE)
 
-    def others(self, reference: str) -> Others:
+    def others(self, reference: str) -> PooledVariance:
         """How much all columns vary from a reference."""
         names = tuple(each.name for each in self.features if each.known.past(reference) is not None)
         rows = [[side.rows for side in each.sides(reference)] for each in self.features]

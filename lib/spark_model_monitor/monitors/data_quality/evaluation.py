@@ -64,11 +64,11 @@ def check_all(comparison: Comparison) -> tuple[CheckResult, ...]:
     verdict; where a column can't be identified, they have neither.
     Source: C11.4, C11.20.
     """
-    of_whole = (*_of_volume(comparison), *_of_repeats(comparison))
+    of_whole = (*_volume_results(comparison), *_repeated_row_results(comparison))
     violated = {each.check for each in of_whole if each.status is CheckStatus.VIOLATED}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
     of_features = [result for feature in comparison.features for result in _check_feature(feature, violated, by_name)]
-    return (*_of_data_set(comparison), *of_whole, *of_features, *_of_pairs(comparison, of_features))
+    return (*_data_set_results(comparison), *of_whole, *of_features, *_relation_results(comparison, of_features))
 
 
 def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -> tuple[CheckResult, ...]:
@@ -93,23 +93,23 @@ def _size(result: CheckResult) -> float:
     return excess(result)
 
 
-def _of_data_set(comparison: Comparison) -> Iterator[CheckResult]:
+def _data_set_results(comparison: Comparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
         for called, finding in check(comparison):
             yield _if_switched_on(finding, comparison.monitoring).result(check.name, feature=called)
 
 
-def _of_volume(comparison: Comparison) -> Iterator[CheckResult]:
+def _volume_results(comparison: Comparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     if comparison.volume is None or calibration is None:
         return
     rows = float(comparison.current.item_count)
     found = {
-        (ROW_COUNT, messages.NUMBER_OF_ROWS): _of_rows(rows, comparison.volume),
-        (FRESHNESS, messages.NEWEST_ROW): _of_newest(rows, comparison.volume),
+        (ROW_COUNT, messages.NUMBER_OF_ROWS): _judge_row_count(rows, comparison.volume),
+        (FRESHNESS, messages.NEWEST_ROW): _judge_newest_row(rows, comparison.volume),
     }
     for (check, called), (finding, description) in ((of, pair) for of, pair in found.items() if pair is not None):
-        level, tests = calibration.share_of(VOLUME)
+        level, tests = calibration.level_and_tests(VOLUME)
         if finding.p is not None:
             finding = finding.but(decided_by=STUDENT, level=level / tests)
         if finding.p is not None and finding.p <= level / tests:
@@ -117,16 +117,16 @@ def _of_volume(comparison: Comparison) -> Iterator[CheckResult]:
         yield _if_switched_on(finding, comparison.monitoring).result(check, feature=called)
 
 
-def _of_pairs(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
+def _relation_results(comparison: Comparison, of_features: Iterable[CheckResult]) -> Iterator[CheckResult]:
     if comparison.pairs and (calibration := comparison.calibration) is not None:
-        from spark_model_monitor.monitors.data_quality.column_relations import judged
+        from spark_model_monitor.monitors.data_quality.column_relations import relation_results
 
-        yield from judged(
+        yield from relation_results(
             comparison, calibration, frozenset(each.feature or "" for each in of_features if each.is_violation)
         )
 
 
-def _of_repeats(comparison: Comparison) -> Iterator[CheckResult]:
+def _repeated_row_results(comparison: Comparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
     evidence = repeated_rows(comparison) if calibration is not None else None
     if calibration is None or evidence is None:
@@ -149,25 +149,25 @@ def _find_single_value(calibration: Calibration) -> str | None:
     return None
 
 
-def _of_rows(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
+def _judge_row_count(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
     """The finding on the number of rows, and its description in case of an alarm."""
-    if (usual := volume.usual) is None:
+    if (usual := volume.expected_row_count) is None:
         return None
-    p, formula = volume.chance_of(rows, usual), "rows beside those of n windows"
+    p, formula = volume.p_value(rows, usual), "rows beside those of n windows"
     finding = Finding(CheckStatus.PASSED, usual.rows, rows, n=usual.windows, formula=formula, p=p)
     change = usual.change_to(rows)
     finding = finding.but(statistic=change / usual.deviation, effect=change, least_effect=LEAST_CHANGE)
     return finding, messages.unusual(rows, usual.rows)
 
 
-def _of_newest(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
+def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
     """The finding on the age of the newest row, and its description in case of an alarm."""
-    if (usual := volume.usual_gap) is None:
+    if (usual := volume.expected_freshness) is None:
         return None
     expected, gap = usual.minutes, volume.gap
     if gap is None:
         return Finding.not_judged(expected, NO_TIME), ""
-    p, formula = usual.chance_of(gap, volume.rows_of_all(rows)), "minutes beside those of n windows"
+    p, formula = usual.p_value(gap, volume.rows_of_all(rows)), "minutes beside those of n windows"
     finding = Finding(CheckStatus.PASSED, expected, gap, n=len(usual.gaps), formula=formula, p=p)
     finding = finding.but(effect=gap - expected, least_effect=usual.least_delay)
     return finding, messages.stale(gap, expected)
@@ -214,9 +214,9 @@ def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
     """The comparators that a person wrote, each by its own threshold."""
     if not feature.settings.comparators:
         return
-    from spark_model_monitor.monitors.data_quality.checks.drift.comparators import compared
+    from spark_model_monitor.monitors.data_quality.checks.drift.comparators import judge_comparators
 
-    for check, finding in compared(feature):
+    for check, finding in judge_comparators(feature):
         if feature.unmatched:
             finding = finding.unjudged(feature.unmatched).but(observed=None)
         yield _if_switched_on(finding, feature.settings).result(check, feature=feature.name)
@@ -250,7 +250,7 @@ def _allow_for_clock(
     from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
 
     is_usual = seasonal_drift.is_usual(by_reference, season)
-    by_reference = seasonal_drift.beside_the_clock(by_reference, season)
+    by_reference = seasonal_drift.judge_same_hour(by_reference, season)
     findings = seasonal_drift.excused(findings, feature, season, is_usual=is_usual)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
     if not is_usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:

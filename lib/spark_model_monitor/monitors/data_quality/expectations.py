@@ -125,7 +125,7 @@ def planned(
     for name, listed in expectations.features.items():
         for rules in listed:
             if is_there(name, f"features.{name}", rules.level):
-                found = list(_of_column(name, positions[name], rules, end, faults))
+                found = list(_plan_column(name, positions[name], rules, end, faults))
                 faults += _unfit(name, types.get(name), found)
                 asked += found
     for place, each in enumerate(expectations.row_rules):
@@ -163,7 +163,7 @@ def _unfit(name: str, found: ColumnType | None, asked: Sequence[Requested]) -> I
             yield f"expectations: {name}: {each.label} is of texts, and the column is {found.value}; write min, max or in"
 
 
-def _of_column(
+def _plan_column(
     name: str, position: int, rules: FeatureExpectations, end: datetime | None, faults: list[str]
 ) -> Iterator[Requested]:
     def asks(kind: str, operand: Any, label: str, fault: str, allowed: float | None = None) -> Requested:
@@ -178,7 +178,7 @@ def _of_column(
         yield asks("range", (low, high), ", ".join(bounds), f"not {within}")
     if rules.domain is not None:
         size = len(rules.domain)
-        yield asks("in", _compared(rules.domain), f"in {size}", f"not among the {size} allowed")
+        yield asks("in", _normalize_values(rules.domain), f"in {size}", f"not among the {size} allowed")
     if rules.matches is not None:
         yield asks("matches", whole(rules.matches), f"matches {rules.matches}", "unlike the pattern")
     if rules.type is not None:
@@ -193,7 +193,7 @@ def _of_column(
         yield asks(UNIQUE, None, UNIQUE, "there more than once")
     for value, share in (rules.max_share_of or {}).items():
         fault = f"equal to {value!r}, at most {share:g} of them are expected"
-        yield asks("max_share_of", _compared([value]), f"max_share_of {value}", fault, share)
+        yield asks("max_share_of", _normalize_values([value]), f"max_share_of {value}", fault, share)
     if rules.newer_than is not None:
         since = _moment(rules.newer_than, end)
         if since is None:
@@ -217,7 +217,7 @@ def _moment(text: str, end: datetime | None) -> datetime | None:
     return parse_time(text if "T" in text or " " in text else f"{text}T00:00:00Z")
 
 
-def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+def _normalize_values(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Values as texts, and numbers, or texts of numbers, as numbers."""
     texts = tuple(value for value in values if isinstance(value, str))
     for value in values:
@@ -232,24 +232,24 @@ def _compared(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tu
 # The results of the rules.
 
 
-def judged(
+def expectation_results(
     plan: Plan, offences: Offences, rows: int, repeated: Mapping[int, int], present: Mapping[int, int]
 ) -> Judged:
     """The results of the rules: unmet errors as violations, and unmet warnings as hints.
 
     rows: of the data. repeated, present: by column position, the rows whose value recurs, and those with a value.
     """
-    results: list[CheckResult] = list(_of_data_set(plan, rows))
+    results: list[CheckResult] = list(_data_set_results(plan, rows))
     hints: list[Hint] = []
     counted = iter(zip(offences.offending, offences.judged, offences.ids, strict=True))
     for each in plan.asked:
         ids: tuple[str, ...] = ()
         if each.rule.kind == UNIQUE:
             position = each.rule.positions[0]
-            finding = _found(each, repeated[position], present[position])
+            finding = _judge_offences(each, repeated[position], present[position])
         else:
             offending, total, ids = next(counted)
-            finding = _found(each, offending, total)
+            finding = _judge_offences(each, offending, total)
         if each.level is Severity.ERROR:
             results.append(finding.result(EXPECTATION, feature=each.name).model_copy(update={"ids": ids or None}))
         elif finding.status is CheckStatus.VIOLATED:
@@ -258,7 +258,7 @@ def judged(
     return Judged(tuple(results), tuple(hints), plan.expectations.digest)
 
 
-def _found(asked: Requested, offending: int, total: int) -> Finding:
+def _judge_offences(asked: Requested, offending: int, total: int) -> Finding:
     if not total:
         return Finding(CheckStatus.NOT_JUDGED, asked.allowed, component=asked.label, reason=NO_VALUES)
     share, formula = offending / total, "offending / judged"
@@ -279,7 +279,7 @@ def _violated(finding: Finding, reason: str) -> Finding:
     )
 
 
-def _of_data_set(plan: Plan, rows: int) -> Iterator[CheckResult]:
+def _data_set_results(plan: Plan, rows: int) -> Iterator[CheckResult]:
     bounds = plan.expectations.rows
     if bounds is not None:
         low, high = bounds.min or 0, math.inf if bounds.max is None else bounds.max

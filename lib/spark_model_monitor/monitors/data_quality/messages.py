@@ -68,7 +68,7 @@ MISSING_COLUMNS = "Missing columns"
 EXTRA_COLUMNS = "Extra columns"  # the `feature_name` in violations of the whole data set
 
 
-def together(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """The names of several columns in words: `price, count and total`."""
     return f"{', '.join(names[:-1])} and {names[-1]}"
 

@@ -32,8 +32,8 @@ from spark_model_monitor.errors import BadConfiguration, BadState, no_group_colu
 from spark_model_monitor.monitors.data_quality.baseline.documents import (
     DEFAULT_SETTINGS,
     MAX_DOMAIN_SIZE,
+    create_statistics,
     require_features,
-    statistics_of,
     suggest,
 )
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -44,11 +44,15 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     from_profile,
 )
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Variation, of_parts
+from spark_model_monitor.monitors.data_quality.distribution.window_history import (
+    BASELINE,
+    Variation,
+    estimate_block_variation,
+)
 from spark_model_monitor.monitors.data_quality.evaluation import all_hints, check_all, with_impact
 from spark_model_monitor.monitors.data_quality.hints import Seen
-from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, bins_of
-from spark_model_monitor.monitors.data_quality.report.page import page_of
+from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
+from spark_model_monitor.monitors.data_quality.report.page import create_page
 from spark_model_monitor.monitors.data_quality.report.sentences import with_words
 from spark_model_monitor.monitors.protocol import (
     Judgement,
@@ -102,13 +106,13 @@ def published_metrics(
     }
     for feature in profile.features:
         if own.get(feature.name, by_default):
-            yield from _of_feature(feature, distances)
+            yield from _feature_metrics(feature, distances)
     if by_default:
         violated = sum(result.status is CheckStatus.VIOLATED for result in results)
         yield PublishedMetric("total_number_of_violations", violated, unit="Count")
 
 
-def _of_feature(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
+def _feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
     name, types, moments = feature.name, feature.data_types, feature.moments
     if feature.is_numeric and moments is not None and moments.count:
         numbers = (moments.sum, moments.minimum, moments.maximum)
@@ -143,13 +147,13 @@ def _is_taken(number: float) -> bool:
 # The rows that describe a data-quality run: every feature, in the bins of its baseline.
 
 
-def summary_of(profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int) -> Summary:
+def summarise(profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int) -> Summary:
     """baseline: the distributions that the run was compared with; None for a baseline's own run."""
     now = from_profile(profile)
     before = now if baseline is None else baseline
-    bins = {name: found for name, each in before.items() if (found := bins_of(each)) is not None}
+    bins = {name: found for name, each in before.items() if (found := choose_bins(each)) is not None}
     rows = tuple(_row(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
-    return Summary(rows, {name: tuple(_names_of(found, max_domain_size)) for name, found in bins.items()})
+    return Summary(rows, {name: tuple(_list_bin_names(found, max_domain_size)) for name, found in bins.items()})
 
 
 def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None) -> SummaryRow:
@@ -172,7 +176,7 @@ def _row(feature: FeatureProfile, found: FeatureDistribution, bins: Bins | None)
     )
 
 
-def _names_of(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
+def _list_bin_names(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
     if bins.ends is not None:
         return iter(bins.ends)
     listed = len(bins.names) <= max_domain_size
@@ -293,7 +297,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
 
     def page(self, results: tuple[CheckResult, ...]) -> Page:
         size, hide = self.monitor.max_domain_size, self.monitor.hide_values
-        return page_of(self.sample.state, results, self.baseline, max_domain_size=size, hide_values=hide)
+        return create_page(self.sample.state, results, self.baseline, max_domain_size=size, hide_values=hide)
 
     def published_metrics(
         self, results: tuple[CheckResult, ...], constraints: Constraints
@@ -303,7 +307,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     def summary(self) -> Summary:
         size = 0 if self.monitor.hide_values else self.monitor.max_domain_size
         distributions = self.baseline.distributions if self.baseline is not None else None
-        return summary_of(self.sample.state, distributions, size)
+        return summarise(self.sample.state, distributions, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,12 +470,12 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             from spark_model_monitor.statistics.states.segments import in_segments
 
             profile = replace(profile, features=(*profile.features, *in_segments(profile.features)))
-        return of_parts(profile, runs, are_by_time=self.time_column is not None)
+        return estimate_block_variation(profile, runs, are_by_time=self.time_column is not None)
 
     def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
-        from spark_model_monitor.monitors.data_quality.scan import scanned
+        from spark_model_monitor.monitors.data_quality.scan import scan_data_set
 
-        return scanned(measures, dataset, checks)
+        return scan_data_set(measures, dataset, checks)
 
     def metrics(self, profile: Profile) -> Mapping[str, FeatureMetrics]:
         return metrics_of(profile)
@@ -484,7 +488,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
         few = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
         with_sketches = few if self.with_sketches is None else self.with_sketches
-        found = statistics_of(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
+        found = create_statistics(profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size)
         if not self.as_service:
             return found
         from spark_model_monitor.monitors.data_quality.report.service_format import (
@@ -512,7 +516,9 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     ) -> QualityBaseline:
         if state is not None and not isinstance(state, Profile):
             raise BadState(f"the baseline's states are of kind {state.KIND!r}; name a baseline of the data's quality")
-        baseline = QualityBaseline.made_of(constraints, statistics, state, suggested, exact_classes=self.as_service)
+        baseline = QualityBaseline.from_documents(
+            constraints, statistics, state, suggested, exact_classes=self.as_service
+        )
         if any(settings.comparators for settings in baseline.settings.values()):
             from spark_model_monitor.monitors.data_quality.checks.drift.comparators import unfit_comparators
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.checks import CheckPlan
 
 
-def scanned(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
     """The profile of every feature. Deequ computes metrics from its states and evaluates the checks."""
     engine = dataset.engine
     deequ = engine.deequ  # known before the rows are read
@@ -114,11 +114,11 @@ def _pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[i
 def _judged(plan: Plan, dataset: Dataset, found: Scan) -> Judged:
     """The results of a person's rules; `unique` takes a pass of its own."""
     from spark_model_monitor.data.profiling.uniqueness import repeated_rows
-    from spark_model_monitor.monitors.data_quality.expectations import judged
+    from spark_model_monitor.monitors.data_quality.expectations import expectation_results
 
     assert found.offences is not None  # rules were counted
     rows, present = found.profile.item_count, {at: found.profile.features[at].num_present for at in plan.unique}
-    return judged(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
+    return expectation_results(plan, found.offences, rows, repeated_rows(dataset, plan.unique, rows), present)
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:

@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.model_quality.metrics import metrics_given
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, blocks_of, summed
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
-from spark_model_monitor.statistics.verdicts.components import two_sided
+from spark_model_monitor.statistics.verdicts.components import two_sided_p_values
 from spark_model_monitor.statistics.verdicts.sequential import reach, rows_to_tell
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def disagreeing(asked: pd.DataFrame, gaps: Numbers) -> tuple[Segment, ...]:
                 continue
             inside = gaps[rows].sum()
             if are_shares:
-                p = float(two_sided(*np.array((total, inside, others, n), float)[:, None])[0])
+                p = float(two_sided_p_values(*np.array((total, inside, others, n), float)[:, None])[0])
             else:
                 error = math.sqrt(gaps.var() * (1 / n + 1 / others))
                 p = 2 * normal_above(abs(inside / n - (total - inside) / others) / error) if error else 1.0

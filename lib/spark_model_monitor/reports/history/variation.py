@@ -53,7 +53,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     WEEK,
     PastHours,
     Season,
-    beside_its_hour,
+    compare_with_hour,
     like_this_hour,
 )
 from spark_model_monitor.storage import join, storage_of
@@ -232,7 +232,7 @@ class History:
         unlike: dict[str, frozenset[str]] = {}
         for name in may:
             hours = {of: past[name] for of, past in told.items() if name in past}
-            like[name], unlike[name], beside = beside_its_hour(hours, ended)
+            like[name], unlike[name], beside = compare_with_hour(hours, ended)
             weeks = told[CLOCK_WEEK].get(name)
             odd = () if weeks is None else weeks.alarmed_backs
             found_of = like_this_hour(beside, ended, windows, odd, weekly=may[name].weekdays_differ)

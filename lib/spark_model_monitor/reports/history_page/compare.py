@@ -35,16 +35,16 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.documents.statistics import QUARTILES, Statistics, as_rows
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.monitors.data_quality.baseline.documents import MAX_DOMAIN_SIZE, profile_of
+from spark_model_monitor.monitors.data_quality.baseline.documents import MAX_DOMAIN_SIZE, read_profile
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.checks.drift.segments import parts_of, told_of
+from spark_model_monitor.monitors.data_quality.checks.drift.segments import compute_contributions, describe_location
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     from_profile,
     from_statistics,
 )
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.report.charts import overlay_of
+from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
 from spark_model_monitor.monitors.protocol import Sample, violated
 from spark_model_monitor.reports.history.archive import from_parquet, path_of
@@ -142,7 +142,7 @@ class Compared:
             raise BadInput(
                 f"{after.path}: has no features, which constraints are held against; name a run of data quality"
             )
-        profile = after.profile or profile_of(after.statistics)  # type: ignore[arg-type]  # one of them is there
+        profile = after.profile or read_profile(after.statistics)  # type: ignore[arg-type]  # one of them is there
         sample = Sample(profile, monitor.metrics(profile))
         results = monitor.judge(sample, _read_baseline(self.before)).results
         return results if after.profile is not None else tuple(map(_as_documents_tell, results))
@@ -236,7 +236,7 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
 def _card(found: Compared, change: Change, broken: CheckResult | None) -> Card:
     before, after = (side.distributions.get(change.name) for side in (found.before, found.after))
     first, second = (before, after) if before else (after, None)
-    picture: Overlay | PointChart | None = overlay_of(first, second, MAX_DOMAIN_SIZE) if first else None
+    picture: Overlay | PointChart | None = draw_overlay(first, second, MAX_DOMAIN_SIZE) if first else None
     value = change.changes.get("value")
     if picture is None and value is not None and all(isinstance(each, (int, float)) for each in value):
         top = max(map(abs, value)) or 1.0
@@ -258,7 +258,7 @@ def _where(found: Compared, name: str) -> str:
         return ""
     sides = (side.profile.features if side.profile is not None else () for side in (found.before, found.after))
     before, after = (next((each for each in features if each.name == name), None) for features in sides)
-    where, segment = told_of(parts_of(before, after)) if after is not None else ("", None)
+    where, segment = describe_location(compute_contributions(before, after)) if after is not None else ("", None)
     return place_of(
         CheckResult(check=DRIFT, status=CheckStatus.PASSED, threshold=None, where=where or None, segment=segment)
     )

@@ -27,7 +27,7 @@ from spark_model_monitor.documents.outcome import Outcome, worst_outcome
 from spark_model_monitor.documents.run_description import RunDescription, moment
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Past, together
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Past, merge_histories
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import read_alerts
@@ -50,7 +50,7 @@ from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.statistics.states import Profile
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, Raw
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, WindowStatistics
 from spark_model_monitor.storage import join, storage_of
 
 log = logging.getLogger(__name__)
@@ -310,7 +310,7 @@ class _Together:
         known = self.others.get(place) if place in self.commits else self._known(self.total)
         if known is None:
             return None
-        past: Past = reduce(together, (raw for each, raw in self.raw.items() if each != place), {})
+        past: Past = reduce(merge_histories, (raw for each, raw in self.raw.items() if each != place), {})
         return known.with_history({}, {BASELINE: {name: _nearer(raw, aside) for name, raw in past.items()}})
 
     def has_odd(self, place: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
@@ -327,7 +327,7 @@ class _Together:
         return self.monitor.stored_baseline(constraints, None, profile, constraints)
 
 
-def _nearer(raw: Raw, aside: int) -> Raw:
+def _nearer(raw: WindowStatistics, aside: int) -> WindowStatistics:
     """Raw statistics without this many of the most distant windows."""
     if not aside:
         return raw

@@ -63,13 +63,13 @@ class Pooled:
 
     @cached_property
     def steps(self) -> Steps:
-        return look_into([self])[0]
+        return compute_test_inputs([self])[0]
 
     @property
     def total(self) -> int:
         return int(self.before[-1] + self.after[-1])
 
-    def upto(self, value: float, side: Literal["left", "right"]) -> float:
+    def count_below(self, value: float, side: Literal["left", "right"]) -> float:
         """The number of the second sample's values below this one (left), or at or below it (right)."""
         place = self.values.searchsorted(value, side=side)
         return float(self.after[place - 1]) if place else 0.0
@@ -93,23 +93,23 @@ def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
     values, ends = values[last], many.cumsum() - 1
     apart = np.abs(ranks[0] / np.repeat(ranks[0][ends], many) - ranks[1] / np.repeat(ranks[1][ends], many))
     gaps = np.maximum.reduceat(apart, ends + 1 - many).tolist()
-    parts = zip(slices_of(many), gaps, strict=True)
+    parts = zip(split_into_slices(many), gaps, strict=True)
     found = [Pooled(values[own], ranks[0][own], ranks[1][own], gap) for own, gap in parts]
     for (one, other), pooled in zip(sides, found, strict=True):
         other._beside.append((one, pooled))
     return found
 
 
-def pool(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
+def cache_pooled_samples(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
     """Compute and cache the pooled samples of all pairs and the input of their tests, before any is requested."""
     each = max(1, VALUES_TOGETHER // max((len(one.values) + len(other.values) for one, other in sides), default=1))
     for first in range(0, len(sides), each):
         pooled = merge(sides[first : first + each])
-        for one, steps in zip(pooled, look_into(pooled), strict=True):
+        for one, steps in zip(pooled, compute_test_inputs(pooled), strict=True):
             one.__dict__["steps"] = steps
 
 
-def look_into(several: Sequence[Pooled]) -> list[Steps]:
+def compute_test_inputs(several: Sequence[Pooled]) -> list[Steps]:
     """The input of tests for each, none with an empty sample; likewise cached."""
     sizes = np.array([len(each.values) for each in several])
     firsts, of_each = sizes.cumsum() - sizes, partial(np.repeat, repeats=sizes)
@@ -120,7 +120,7 @@ def look_into(several: Sequence[Pooled]) -> list[Steps]:
     sums, weights = upto[:, sizes.cumsum() - 1], counts[0] + counts[1]
     together, total = upto[0] + upto[1], sums[0] + sums[1]
     shares = counts[1] / of_each(sums[1]) - counts[0] / of_each(sums[0])
-    scores = scores_of((together - weights / 2) / of_each(total))
+    scores = compute_rank_scores((together - weights / 2) / of_each(total))
     begins, others = np.zeros(len(weights) + 1, bool), total.cumsum() - total  # values of all earlier columns
     at_cut = np.ceil(_CUTS * total[:, None]).astype(np.int64) + others[:, None]
     at = (together + of_each(others)).searchsorted(at_cut.ravel())
@@ -131,11 +131,11 @@ def look_into(several: Sequence[Pooled]) -> list[Steps]:
         Steps(
             counts[:, own], weights[own], shares[own], {name: each[own] for name, each in scores.items()}, cells[:, of]
         )
-        for own, of in zip(slices_of(sizes), slices_of(many), strict=True)
+        for own, of in zip(split_into_slices(sizes), split_into_slices(many), strict=True)
     ]
 
 
-def scores_of(ranks: Values) -> dict[str, Values]:
+def compute_rank_scores(ranks: Values) -> dict[str, Values]:
     """Scores of location and spread. ranks: the share of values below each, from 0 to 1.
 
     Bounded approximations of normal scores and their squares, with 99.6 and 96.5 % of their power for normal values.
@@ -295,7 +295,7 @@ def require_values(baseline_total: float, current_total: float, kind: str = "val
             raise EmptyDistribution(f"the {side} has no {kind} to compare; a distance takes at least one on each side")
 
 
-def slices_of(sizes: NDArray[np.int64]) -> list[slice]:
+def split_into_slices(sizes: NDArray[np.int64]) -> list[slice]:
     """The slices of consecutive runs of these sizes."""
     ends = sizes.cumsum()
     return [*map(slice, (ends - sizes).tolist(), ends.tolist())]
@@ -304,7 +304,7 @@ def slices_of(sizes: NDArray[np.int64]) -> list[slice]:
 _ENDS = np.arange(2, 11, 2)
 
 
-def tails(cells: NDArray[Any], many: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def count_tails(cells: NDArray[Any], many: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Counts below and above each of five cuts at either end of each column's cells, and the number of such counts.
     cells: of numeric columns, along the last axis. many: the number of cells of each column.
     """
@@ -320,8 +320,8 @@ def tails(cells: NDArray[Any], many: NDArray[np.int64]) -> tuple[NDArray[Any], N
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:
     """The counts of each side over the categories of both, ordered by name; 0 if a side lacks a category."""
     names = sorted(baseline.keys() | current.keys())
-    return _counts_of(names, baseline), _counts_of(names, current)
+    return _count_categories(names, baseline), _count_categories(names, current)
 
 
-def _counts_of(names: Sequence[str], counts: CategoryCounts) -> Counts:
+def _count_categories(names: Sequence[str], counts: CategoryCounts) -> Counts:
     return np.array([counts.get(name, 0) for name in names], dtype=np.float64)

@@ -90,7 +90,7 @@ def histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Counts, Co
     edges = np.unique(np.concatenate([edges[_wide(side)] for side in sides for edges in (side.lower, side.upper)]))
     points = np.unique(np.concatenate([side.lower[_point(side)] for side in sides]))
     unmatched = [(float(side.counts[_open(side)].sum()), side.nan) for side in sides]
-    cells = [np.concatenate((_spread(side, edges), _at_points(side, points))) for side in sides]
+    cells = [np.concatenate((_spread(side, edges), _shares_at_points(side, points))) for side in sides]
     return np.concatenate((cells[0], unmatched[0], (0.0, 0.0))), np.concatenate((cells[1], (0.0, 0.0), unmatched[1]))
 
 
@@ -125,7 +125,7 @@ def _spread(histogram: Histogram, edges: Values) -> Counts:
     return counts
 
 
-def _at_points(histogram: Histogram, points: Values) -> Counts:
+def _shares_at_points(histogram: Histogram, points: Values) -> Counts:
     point = _point(histogram)
     places = np.searchsorted(points, histogram.lower[point])
     return np.bincount(places, histogram.counts[point], minlength=len(points)).astype(np.float64)

@@ -33,7 +33,7 @@ _OF_SINE = (
 """The coefficients of (sinh(τ/2) / (τ/2))^(-1/2) in powers of τ², from the first on."""
 
 
-def of_each(function: Callable[[float], float], values: NDArray[np.floating[Any]]) -> Values:
+def map_values(function: Callable[[float], float], values: NDArray[np.floating[Any]]) -> Values:
     """The function applied to each value; same shape."""
     return np.fromiter(map(function, values.ravel().tolist()), float, values.size).reshape(values.shape)
 
@@ -59,7 +59,7 @@ def normal_above(value: float) -> float:
 
 def normals_above(values: Values) -> Values:
     """`normal_above` for each value."""
-    return of_each(math.erfc, values * _ROOT) / 2
+    return map_values(math.erfc, values * _ROOT) / 2
 
 
 def log_gamma(values: Values) -> Values:
@@ -68,9 +68,9 @@ def log_gamma(values: Values) -> Values:
     Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 6.1.40.
     """
     if values.size < FEW:
-        return of_each(math.lgamma, values)
+        return map_values(math.lgamma, values)
     x = np.where(small := values < 8, values + 8, values)
-    logarithms: Values = (x - 0.5) * np.log(x) - x + (_of_stirling(x) + math.log(2 * math.pi) / 2)
+    logarithms: Values = (x - 0.5) * np.log(x) - x + (_stirling_remainder(x) + math.log(2 * math.pi) / 2)
     low = values[small]
     logarithms[small] -= np.log(low * (low + 1) * (low + 2) * (low + 3) * (low + 4) * (low + 5) * (low + 6) * (low + 7))
     return logarithms
@@ -176,10 +176,10 @@ def _poisson(a: float, x: float) -> float:
         return half * x**a / math.gamma(a + 1) * half if half else 0.0
     moved = (x - a) / a
     log = math.log1p(moved) if abs(moved) < 0.5 else math.log(x / a)
-    return math.exp(a * (log - moved) - _of_stirling(a)) / math.sqrt(2 * math.pi * a)
+    return math.exp(a * (log - moved) - _stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
 
 
-def _of_stirling(a: Number) -> Number:
+def _stirling_remainder(a: Number) -> Number:
     """log Γ(a) minus Stirling's (a - 1/2) log(a) - a + log(2π)/2; a: 8 or more."""
     z = 1 / (a * a)
     return (((((-691 / 360360 * z + 1 / 1188) * z - 1 / 1680) * z + 1 / 1260) * z - 1 / 360) * z + 1 / 12) / a

@@ -16,9 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import CUTS, Counts, Values, scores_of, slices_of
-from spark_model_monitor.statistics.drift.special_functions import of_each
-from spark_model_monitor.statistics.verdicts.window_statistics import Windows, ks_score, of_cells, sums_of
+from spark_model_monitor.statistics.drift.distributions import (
+    CUTS,
+    Counts,
+    Values,
+    compute_rank_scores,
+    split_into_slices,
+)
+from spark_model_monitor.statistics.drift.special_functions import map_values
+from spark_model_monitor.statistics.verdicts.window_statistics import Windows, add_by_group, ks_score, score_cells
 
 Places = NDArray[np.int64]
 
@@ -110,7 +116,7 @@ class BaselineBlocks:
         at_ends = np.abs(self.sizes * (1 / self.sizes + 1 / self.others) - self.total[:, None] / self.others)
         gaps = np.maximum(np.maximum.reduceat(np.maximum(risen, before), self.starts).reshape(at_ends.shape), at_ends)
         root = np.sqrt(self._effective)
-        return of_each(ks_score, (root + 0.12 + 0.11 / root) * gaps)
+        return map_values(ks_score, (root + 0.12 + 0.11 / root) * gaps)
 
     def _outside(self, places: Places) -> dict[str, Values]:
         """The shares outside the other parts' range, and by more than half its width; 0 except for parts at an end."""
@@ -140,8 +146,8 @@ class BaselineBlocks:
             totals, places = totals[order], where[places]
             ranks = totals.cumsum() - self.before[self.of_value]
         weights = totals.astype(float)
-        scores = scores_of((ranks - weights / 2) / self.total[self.of_value])
-        own = slices_of(self.each_has)
+        scores = compute_rank_scores((ranks - weights / 2) / self.total[self.of_value])
+        own = split_into_slices(self.each_has)
         sums = {name: (np.empty(self.sizes.shape), np.empty(self.columns)) for name in scores}
         for column, cut in enumerate(own):
             windows = self.counts(column, places)
@@ -176,7 +182,7 @@ class BaselineBlocks:
         many = np.bincount(self.of_value[np.diff(cells, prepend=-1).nonzero()[0]])
         of_windows = self.of_part % self.parts * len(totals) + cells[self.places]
         windows = _counted(of_windows, np.ones(len(of_windows)), self.parts * len(totals)).reshape(self.parts, -1)
-        found = of_cells(totals, windows, many, are_numbers=self.are_numbers)
+        found = score_cells(totals, windows, many, are_numbers=self.are_numbers)
         if not self.are_numbers:
             unseen = np.where(totals - windows <= 0, windows, 0)
             found["unseen"] = np.add.reduceat(unseen, self.firsts, axis=1).T / self.sizes
@@ -186,11 +192,11 @@ class BaselineBlocks:
         """For each column: the share of its variance between parts in row order, beyond what groups of rows explain;
         and the values with it: ranks of numbers, or the indicator of one of the `frequent` most frequent texts.
         """
-        cuts = slices_of(self.total)
+        cuts = split_into_slices(self.total)
         if self.are_numbers:
             scores = [[each] for each in map((self.ranks - self.totals / 2)[self.places].__getitem__, cuts)]
         else:
-            of_each = (np.argsort(-self.totals[own], kind="stable") for own in slices_of(self.each_has))
+            of_each = (np.argsort(-self.totals[own], kind="stable") for own in split_into_slices(self.each_has))
             often = [first + order[:frequent] for first, order in zip(self.firsts, of_each, strict=True)]
             scores = [
                 [(self.places[cut] == place).astype(float) for place in places]
@@ -198,7 +204,7 @@ class BaselineBlocks:
             ]
         rows = [len(each) for each in scores]
         shares = between_shares([*chain(*scores)], np.repeat(self.sizes, rows, axis=0))
-        for each, own in zip(scores, slices_of(np.array(rows)), strict=True):
+        for each, own in zip(scores, split_into_slices(np.array(rows)), strict=True):
             place = int(shares[own].argmax())
             yield float(shares[own][place]), each[place]
 
@@ -217,15 +223,17 @@ def between_shares(scores: Sequence[Values], sizes: Places) -> Values:
     starts, halves = ends - parts, parts // 2
     first = (upto[starts + halves] - upto[starts]) / halves
     second = (upto[ends] - upto[starts + halves]) / (parts - halves)
-    within = sums_of((first - second) ** 2, many) / np.maximum(many, 1) / 4  # the variance of the mean of two halves
+    within = (
+        add_by_group((first - second) ** 2, many) / np.maximum(many, 1) / 4
+    )  # the variance of the mean of two halves
     apart = np.maximum(_variances((first + second) / 2, many, np.maximum(many - 1, 1)) - within, 0.0)
     shares: Values = np.divide(apart, variance, out=np.zeros(len(sizes)), where=(many > 1) & (variance > 0))
     return shares
 
 
 def _variances(values: Values, sizes: Places, freedoms: Places) -> Values:
-    apart = values - np.repeat(sums_of(values, sizes) / np.maximum(sizes, 1), sizes)
-    variances: Values = sums_of(apart * apart, sizes) / freedoms
+    apart = values - np.repeat(add_by_group(values, sizes) / np.maximum(sizes, 1), sizes)
+    variances: Values = add_by_group(apart * apart, sizes) / freedoms
     return variances
 
 

@@ -21,11 +21,11 @@ import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import (
+    map_values,
     normal_above,
     normal_quantile,
-    of_each,
 )
-from spark_model_monitor.statistics.verdicts.window_statistics import Raw
+from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 FEWEST_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
 
@@ -55,11 +55,11 @@ SHARE_OF_LARGEST = 0.28
 class PastWindows(dict[str, Values]):
     """The raw statistics of past windows. Results are cached for the next window, which mostly has the same size."""
 
-    def __init__(self, raw: Raw) -> None:
+    def __init__(self, raw: WindowStatistics) -> None:
         super().__init__(raw)
         self._effective = math.nan
         self._similar: PastWindows | None = None
-        self._others: Others | None = None
+        self._others: PooledVariance | None = None
         self._dispersions: dict[str, Dispersion] = {}
         self._outliers: dict[str, float | None] = {}
 
@@ -80,7 +80,7 @@ class PastWindows(dict[str, Values]):
             )
         return self._similar
 
-    def dispersion(self, name: str, effective: float, others: Others | None) -> Dispersion:
+    def dispersion(self, name: str, effective: float, others: PooledVariance | None) -> Dispersion:
         """The dispersion of a statistic for a window of this size, shrunk towards that of the other columns."""
         self._set_size(effective)
         if others is not self._others:
@@ -108,7 +108,7 @@ class PastWindows(dict[str, Values]):
             self._dispersions = {}
 
 
-def _select_scores(name: str, past: Raw) -> Values:
+def _select_scores(name: str, past: WindowStatistics) -> Values:
     """The scores of past windows. Of missing values, Pearson's residuals around the windows' own share, if files have counts."""
     if name != "missing" or "nulls" not in past:
         return past[name]
@@ -120,21 +120,21 @@ def _select_scores(name: str, past: Raw) -> Values:
     return np.where(np.isnan(missing), past[name], residuals)
 
 
-def compute_missing_share(past: Raw) -> float:
+def compute_missing_share(past: WindowStatistics) -> float:
     """The share of missing values in all windows whose counts are known."""
     is_counted = ~np.isnan(past["nulls"])
     return float(past["nulls"][is_counted].sum()) / max(float(past["of"][is_counted].sum()), 1.0)
 
 
-def _square_scores(name: str, past: Raw) -> Values:
+def _square_scores(name: str, past: WindowStatistics) -> Values:
     return _select_scores(name, past) ** POWERS.get(name, 2)
 
 
-def as_past_windows(past: Raw) -> PastWindows:
+def as_past_windows(past: WindowStatistics) -> PastWindows:
     return past if isinstance(past, PastWindows) else PastWindows(past)
 
 
-def has_outlier(name: str, past: Raw) -> bool:
+def has_outlier(name: str, past: WindowStatistics) -> bool:
     """Whether a past window is an outlier among the others: windows then don't vary normally, and only one much further
     out is unlike them.
 
@@ -160,7 +160,7 @@ def has_outlier(name: str, past: Raw) -> bool:
     return bool(scores.max() - middle > OUTLIER * deviation)
 
 
-def wanders(name: str, past: Raw) -> bool:
+def wanders(name: str, past: WindowStatistics) -> bool:
     """Whether past windows vary, and neighbours are alike: how far the level may go is then known from few of them.
 
     Source: Anderson 1942, "Distribution of the serial correlation coefficient".
@@ -175,7 +175,7 @@ def wanders(name: str, past: Raw) -> bool:
     return bool(is_dispersed) and serial_correlation * math.sqrt(len(scores)) > ONE_SIDED_95
 
 
-def _furthest(name: str, past: Raw) -> float:
+def _furthest(name: str, past: WindowStatistics) -> float:
     squares = _square_scores(name, past)
     return max(map(remove_noise, squares.tolist(), _expected(name, past).tolist(), past["effective"].tolist()))
 
@@ -191,38 +191,50 @@ def remove_noise(square: float, expected: float, effective: float) -> float:
     return math.sqrt(max(0.0, square - expected) / effective)
 
 
-def comparable(now: Mapping[str, float], past: Raw) -> Raw:
+def select_similar_size(now: Mapping[str, float], past: WindowStatistics) -> WindowStatistics:
     """The past windows of about this size or larger if there are many, else all of them."""
     return as_past_windows(past).similar(now["effective"])
 
 
-def phi(name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None) -> float:
+def overdispersion_factor(
+    name: str,
+    now: Mapping[str, float],
+    past: WindowStatistics,
+    groups: float = 1.0,
+    others: PooledVariance | None = None,
+) -> float:
     """The ratio of a score's variance to that of independent rows, at least 1."""
     return compute_dispersion(name, now, past, others).factor(groups)
 
 
-def certain_phi(
-    name: str, now: Mapping[str, float], past: Raw, groups: float = 1.0, others: Others | None = None
+def certain_overdispersion_factor(
+    name: str,
+    now: Mapping[str, float],
+    past: WindowStatistics,
+    groups: float = 1.0,
+    others: PooledVariance | None = None,
 ) -> float:
-    """`phi` as far as past windows certainly show it."""
+    """`overdispersion_factor` as far as past windows certainly show it."""
     dispersion = compute_dispersion(name, now, past, others)
     return replace(dispersion, ratio=dispersion.certain_ratio).factor(groups)
 
 
-def compute_dispersion(name: str, now: Mapping[str, float], past: Raw, others: Others | None) -> Dispersion:
+def compute_dispersion(
+    name: str, now: Mapping[str, float], past: WindowStatistics, others: PooledVariance | None
+) -> Dispersion:
     return as_past_windows(past).dispersion(name, now["effective"], others)
 
 
 NO_PRIOR = 0.0, 1.0  # degrees of freedom and variance that other columns add to a column's own
 
 
-class Others:
+class PooledVariance:
     """The variation of all columns, for shrinkage: 32 windows estimate one column poorly. effective: the window's.
 
     Source: D4.2; Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", 6.2.
     """
 
-    def __init__(self, pasts: Sequence[Raw], effective: float) -> None:
+    def __init__(self, pasts: Sequence[WindowStatistics], effective: float) -> None:
         self._effective = effective
         self._pasts = [as_past_windows(past).similar(effective) for past in pasts]
         self._priors: dict[str, tuple[float, float]] = {}
@@ -251,7 +263,7 @@ class Others:
         between_columns = float(ratios.mean(axis=0).var()) / max(float(ratios.var(axis=1).mean()), 1e-300)
         different_columns = min(1 / max(between_columns, 1e-9), len(ratios))
         freedoms = estimate.windows * estimate.freedom_of_window
-        freedom, variance = moderation(freedoms * estimate.ratio, freedoms)
+        freedom, variance = estimate_variance_prior(freedoms * estimate.ratio, freedoms)
         return max(0.0, min(freedom, (different_columns - 1) * float(freedoms.mean()))), variance
 
 
@@ -259,13 +271,13 @@ class Others:
 class Dispersion:
     """How much a statistic varies from window to window: the Pearson dispersion of McCullagh and Nelder.
 
-    ratio: the mean squared score of past windows, relative to independent rows. windows: the degrees of freedom of its
+    ratio: the mean squared score of past windows, relative to independent rows. degrees_of_freedom: of its
     estimate. growth: the factor for the excess in a window of this size. freedom_of_window: the degrees of freedom of
     one window's square: of many cells, as many as vary, by the variance of the squares (Satterthwaite).
     """
 
     ratio: float
-    windows: float
+    degrees_of_freedom: float
     growth: float
     freedom_of_window: float
 
@@ -278,7 +290,7 @@ class Dispersion:
     @property
     def certain_ratio(self) -> float:
         """The lower limit of the ratio. Source: Wilson and Hilferty 1931, "The distribution of chi-square"."""
-        error = 2 / 9 / (self.windows * max(self.freedom_of_window, 1.0))
+        error = 2 / 9 / (self.degrees_of_freedom * max(self.freedom_of_window, 1.0))
         return self.ratio / (1 - error + CERTAIN * math.sqrt(error)) ** 3
 
     def excess_of_groups(self, groups: float) -> float:
@@ -298,7 +310,7 @@ class Dispersions(NamedTuple):
     freedom_of_window: Values
 
 
-def estimate_dispersion(name: str, effective: float, past: Raw) -> Dispersions:
+def estimate_dispersion(name: str, effective: float, past: WindowStatistics) -> Dispersions:
     """The dispersion of past windows, along the last axis.
 
     Source: D4.2; McCullagh and Nelder 1989, "Generalized Linear Models", 4.5; Satterthwaite 1946, "An approximate
@@ -346,7 +358,7 @@ def _shrink(estimate: Dispersions, prior: tuple[float, float]) -> Dispersion:
     return Dispersion(ratio, windows, float(estimate.growth), freedom)
 
 
-def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
+def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, float]:
     """The prior for each group's variance, estimated from all groups: its degrees of freedom, more for more similar
     groups, and its variance; 0 and 1 if there are few groups.
 
@@ -362,7 +374,7 @@ def moderation(squares: Values, freedoms: Values) -> tuple[float, float]:
     return more, math.exp(float(logs.mean()) - 1 / more - 1 / (3 * more**2))
 
 
-def group_size(past: Raw) -> float:
+def group_size(past: WindowStatistics) -> float:
     """The number of rows that count as one, estimated from past windows: 1 for independent rows; NaN if unknown.
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
@@ -370,7 +382,7 @@ def group_size(past: Raw) -> float:
     return as_past_windows(past).group_size
 
 
-def _growth(effective: float, past: Raw) -> Values:
+def _growth(effective: float, past: WindowStatistics) -> Values:
     growth: Values = np.maximum(1.0, effective / past["effective"])  # larger windows are not scaled down
     return growth
 
@@ -382,13 +394,13 @@ def _weights(growth: Values) -> Values:
     return found
 
 
-def _expected(name: str, past: Raw) -> Values:
+def _expected(name: str, past: WindowStatistics) -> Values:
     """The expected value of a squared score, or of a statistic, for independent rows."""
     if name == "chi2":
         return past["freedom"]
     if name != "cell":
         return np.ones(past[name].shape)
-    return of_each(largest_squared_score, past["cells"])
+    return map_values(largest_squared_score, past["cells"])
 
 
 @cache

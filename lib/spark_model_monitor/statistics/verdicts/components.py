@@ -4,7 +4,7 @@ Model: the rows of both samples are exchangeable, so a count in one of them is h
 Statistic: each test (`Component`) looks for one kind of change: mean ranks (location), spread, the largest gap of two
 distributions (ks), all cells (chi2), the rarest cell, the range, missing values. A change below `LEAST_EFFECT` has p = 1.
 Assumptions: rows are independent; `variance_adjustment.py` says what becomes of p where they aren't.
-Used by: `distribution/calibration.py` of data quality, which combines a column's tests (`multiple_testing.combined`).
+Used by: `distribution/calibration.py` of data quality, which combines a column's tests (`multiple_testing.combine_p_values`).
 Source: D4.1.
 """
 
@@ -26,16 +26,16 @@ from spark_model_monitor.statistics.drift.distributions import (
     Counts,
     NumericDistribution,
     category_cells,
-    tails,
+    count_tails,
 )
 from spark_model_monitor.statistics.drift.special_functions import (
     FEW,
     chi_square_above,
     kolmogorov_above,
     log_gamma,
+    map_values,
     normal_above,
     normal_quantile,
-    of_each,
 )
 
 Places: TypeAlias = NDArray[np.int64]
@@ -52,7 +52,9 @@ REACH, LEAST_REACH = 10, 40
 """A tail is summed over this many standard deviations and at least this many counts, for all digits of a double."""
 
 
-def rarer(totals: Counts, counts: Counts, size: Counts, of: Counts, columns: Places = ONE) -> Counts:
+def hypergeometric_upper_tail(
+    totals: Counts, counts: Counts, size: Counts, of: Counts, columns: Places = ONE
+) -> Counts:
     """The one-sided p-value of each cell: the probability of its count in a sample, or more; 1 up to its expectation.
 
     totals, counts: each cell's count in both samples together, and in the sample. size, of: the rows of the sample, and
@@ -68,15 +70,15 @@ def rarer(totals: Counts, counts: Counts, size: Counts, of: Counts, columns: Pla
     is_large = deviations > LARGE
     large = (more & is_large).nonzero()[0]
     if len(large):  # continuity correction: half a count
-        p_values[large] = of_each(normal_above, (counts[large] - 0.5 - expected[large]) / deviations[large])
+        p_values[large] = map_values(normal_above, (counts[large] - 0.5 - expected[large]) / deviations[large])
     few = (more & ~is_large).nonzero()[0]
     if len(few):
-        p_values[few] = _exactly(*(each[few] for each in (totals, counts, size, of, deviations, columns)))
+        p_values[few] = _exact_upper_tail(*(each[few] for each in (totals, counts, size, of, deviations, columns)))
     clipped: Counts = np.minimum(p_values, 1.0)
     return clipped
 
 
-def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts, columns: Places) -> Counts:
+def _exact_upper_tail(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts, columns: Places) -> Counts:
     """The upper hypergeometric tail from x on, for each cell; all cells of a column have the same number of terms."""
     starts = np.diff(columns, prepend=-1).nonzero()[0]
     ends = [*starts[1:].tolist(), len(t)]
@@ -101,7 +103,7 @@ def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts,
         beyond[cells] += np.concatenate([*sums])  # each term relative to the first
     parts = np.array((x, t - x, size - x, of - t - size + x, t, of - t)) + 1
     are_few = np.repeat(len(parts) * each_has < FEW, each_has)  # as for a column alone
-    parts[:, are_few] = of_each(math.lgamma, parts[:, are_few])
+    parts[:, are_few] = map_values(math.lgamma, parts[:, are_few])
     parts[:, ~are_few] = log_gamma(parts[:, ~are_few])
     sides = zip(of[starts].tolist(), size[starts].tolist(), strict=True)
     ways = [math.lgamma(all_ + 1) - math.lgamma(own + 1) - math.lgamma(all_ - own + 1) for all_, own in sides]
@@ -109,14 +111,16 @@ def _exactly(t: Counts, x: Counts, size: Counts, of: Counts, deviations: Counts,
     return of_x * beyond
 
 
-def two_sided(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Places = ONE) -> Counts:
+def two_sided_p_values(totals: Counts, counts: Counts, n: Counts, m: Counts, columns: Places = ONE) -> Counts:
     """The two-sided p-value of each cell, of which the window's m values have `counts` and the n + m values `totals`.
 
     Exact for exchangeable rows. Source: D4.1, "cell p"; Fisher 1935, "The logic of inductive inference".
     """
     sides = np.concatenate((counts, totals - counts)), np.concatenate((m, n))
     of_sides = np.concatenate((columns, columns + columns.max(initial=0) + 1))  # as if each side had its own columns
-    in_window, in_baseline = rarer(np.tile(totals, 2), *sides, np.tile(n + m, 2), of_sides).reshape(2, -1)
+    in_window, in_baseline = hypergeometric_upper_tail(np.tile(totals, 2), *sides, np.tile(n + m, 2), of_sides).reshape(
+        2, -1
+    )
     p: Counts = np.minimum(2 * np.minimum(in_window, in_baseline), 1.0)
     return p
 
@@ -125,7 +129,7 @@ _CERTAIN, _RARE = 1e-12, 0.01  # the number of tests only matters for p-values b
 _ROUNDING = 1 + 1e-5  # with many rows a probability has few digits; the rest depends on the cells computed with it
 
 
-def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
+def largest_attainable_tails(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
     """The largest attainable tail probability of each cell that is at most `limit`; 0 if no count is that rare."""
     t, places = np.unique(totals, return_inverse=True)
     size, of = sizes[: len(t)], of[: len(t)]  # the same for all cells of a column
@@ -135,9 +139,9 @@ def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
     high = np.minimum(most, np.floor(expected + REACH * np.sqrt(expected) + LEAST_REACH)) + 1
     while (high - low > 1).any():
         middle = np.floor((low + high) / 2)
-        is_rare = rarer(t, middle, size, of, columns) <= limit * _ROUNDING
+        is_rare = hypergeometric_upper_tail(t, middle, size, of, columns) <= limit * _ROUNDING
         low, high = np.where(is_rare, low, middle), np.where(is_rare, middle, high)
-    found: Counts = np.where(high <= most, rarer(t, np.minimum(high, most), size, of, columns), 0.0)
+    found: Counts = np.where(high <= most, hypergeometric_upper_tail(t, np.minimum(high, most), size, of, columns), 0.0)
     return found[places]
 
 
@@ -145,7 +149,7 @@ def attained(totals: Counts, sizes: Counts, of: Counts, limit: float) -> Counts:
 def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: int) -> float:
     """The probability of as many missing values in the window, or more, if all rows are exchangeable."""
     counts = (lacking + current_lacking, current_lacking, current_rows, rows + current_rows)
-    return float(rarer(*np.array(counts, float)[:, None])[0])
+    return float(hypergeometric_upper_tail(*np.array(counts, float)[:, None])[0])
 
 
 @lru_cache(4096)
@@ -155,10 +159,12 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
     lacking, rows: the baseline's counts. Source: Fisher 1935; Thatcher 1964, "Relationships between Bayesian and
     confidence limits for predictions".
     """
-    return fewest(current_rows, lambda found: chance_of_more(lacking, rows, found, current_rows) <= level)
+    return smallest_sufficient_number(
+        current_rows, lambda found: chance_of_more(lacking, rows, found, current_rows) <= level
+    )
 
 
-def fewest(most: int, is_enough: Callable[[int], bool]) -> int | None:
+def smallest_sufficient_number(most: int, is_enough: Callable[[int], bool]) -> int | None:
     """The smallest number up to `most` that is enough, by bisection: all larger ones are, too. None if `most` isn't."""
     reach = 1
     while reach < most and not is_enough(reach):  # the result is usually small
@@ -176,7 +182,7 @@ LEAST_EXPECTED = 5.0  # expected count of a cell in the smaller sample, in the c
 @dataclass(frozen=True, slots=True)
 class Component:
     """One test. p: the p-value, 1 if the change is below the least effect. effect: the size of the change, as a share.
-    tests: the number of tests. rivals: the smaller number of tests for independent rows: p is the smallest p-value
+    tests: the number of tests. comparisons: the smaller number of tests for independent rows: p is the smallest p-value
     times it. direction: the direction, if it is not the mean's. statistic: of the test; of a count the window's.
     least_effect: what the effect had to reach; both None if p is 1 for that reason, or there is no such least effect."""
 
@@ -185,7 +191,7 @@ class Component:
     effect: float
     tests: float = 1.0
     direction: str | None = None
-    rivals: float | None = None
+    comparisons: float | None = None
     statistic: float | None = None
     least_effect: float | None = None
 
@@ -228,7 +234,7 @@ class Samples:
         return min(self.n, self.m)
 
 
-def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
+def missing_value_tests(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Component, ...]:
     """The two-sided test of the share of missing values; empty if none is missing. Each side: the numbers of missing
     values and of rows.
 
@@ -255,7 +261,7 @@ def of_missing(baseline: tuple[int, int], current: tuple[int, int]) -> tuple[Com
     return (Component("missing", p, gap, direction=direction, statistic=float(missing_now), least_effect=least_effect),)
 
 
-def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
+def category_tests(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Component, ...]]:
     """The tests of text columns. sides: for each column the category counts of baseline and window, neither empty."""
     counts = [category_cells(before, after) for before, after in sides]
     samples = [Samples(int(before.sum()), int(after.sum())) for before, after in counts]
@@ -263,12 +269,12 @@ def of_categories(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Compo
     return [*zip(cells.chi_square(len(counts)), cells.rarest(), strict=True)]
 
 
-def of_numbers(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
+def numeric_tests(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
     """The tests of numeric columns. sides: for each column the distributions of baseline and window, neither empty."""
     pooled = [_Pooled(before, after) for before, after in sides]
     samples, counts = [each.samples for each in pooled], np.concatenate([each.steps.cells for each in pooled], axis=1)
     many = np.array([len(each.steps.cells[0]) for each in pooled])
-    of_ends, ends = tails(counts, many)
+    of_ends, ends = count_tails(counts, many)
     cells = _Cells(np.concatenate((counts, of_ends), axis=1), np.concatenate((many, ends)), 2 * samples)
     means = [[each.compare_means(*scores) for scores in each.steps.scores.items()] for each in pooled]
     rarest = cells.rarest()
@@ -312,7 +318,7 @@ class _Cells:
         )  # no other cell can be the rarest
         looked_at = enough.nonzero()[0]
         columns = self.columns[looked_at]
-        p = two_sided(totals[looked_at], counts[looked_at], n[looked_at], m[looked_at], columns)
+        p = two_sided_p_values(totals[looked_at], counts[looked_at], n[looked_at], m[looked_at], columns)
         found = [Component("cell", 1.0, size) for size in self._reduce_columns(np.maximum, sizes).tolist()]
         least = np.lexsort((p, columns))[np.diff(columns, prepend=-1).nonzero()[0]]
         limits = np.zeros(len(found))
@@ -322,15 +328,19 @@ class _Cells:
         tried, cells = (self._reduce_columns(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
         for column, each, cell in zip(columns[least].tolist(), p[least].tolist(), looked_at[least], strict=True):
             # too small cells are not tests, two cells are one
-            rivals = tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
+            comparisons = tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
             if tests > 1 and _CERTAIN < each * tests < _RARE:
                 own = (possible & (self.columns == column)).nonzero()[0]
-                sides = (attained(self.totals[own], side[own], (n + m)[own], each / 2) for side in (m, n))
-                rivals = max(sum(float(tails.sum()) for tails in sides) / each, 0.5)  # at least the test of one side
+                sides = (
+                    largest_attainable_tails(self.totals[own], side[own], (n + m)[own], each / 2) for side in (m, n)
+                )
+                comparisons = max(
+                    sum(float(tails.sum()) for tails in sides) / each, 0.5
+                )  # at least the test of one side
             least_effect = least_gap(before[cell], after[cell], half[cell], errors[cell])
             found[column] = Component(
-                *("cell", min(1.0, each * rivals), float(sizes[cell]), tests),
-                rivals=rivals,
+                *("cell", min(1.0, each * comparisons), float(sizes[cell]), tests),
+                comparisons=comparisons,
                 statistic=float(counts[cell]),
                 least_effect=least_effect,
             )
@@ -343,7 +353,7 @@ class _Cells:
         of_column = self.starts[:first]
         least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[of_column]
         own = starmap(slice, pairwise([*self.starts.tolist(), len(self.totals)][: first + 1]))
-        groups = [*map(joined, map(self.totals.__getitem__, own), least.tolist())]
+        groups = [*map(join_small_cells, map(self.totals.__getitem__, own), least.tolist())]
         sizes = np.array([int(each.max()) + 1 for each in groups])
         starts, columns = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
         of_cells = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
@@ -373,7 +383,7 @@ def _chi_square(samples: Samples, groups: int, squares: float, moved: float, rar
         return Component("chi2", 1.0, max(effect, 0.0))
     statistic = samples.effective * squares
     p = chi_square_above(statistic, freedom)
-    p = max(p, _guarded(-normal_quantile(max(p, 1e-300)), rare / groups))
+    p = max(p, _tail_with_guard(-normal_quantile(max(p, 1e-300)), rare / groups))
     least_effect = max(0.0, LEAST_EFFECT - samples.half_error)
     return Component("chi2", p, effect, statistic=statistic, least_effect=least_effect)
 
@@ -417,7 +427,7 @@ class _Pooled:
         skewness = float(weights @ (squares * deviations)) / total / variance**1.5
         toward = math.copysign(1.0, difference) * (1.0 if m <= n else -1.0)
         skewness = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))  # of the mean
-        p = min(1.0, 2 * _skewed_above(abs(difference) / deviation, skewness))
+        p = min(1.0, 2 * _gamma_tail(abs(difference) / deviation, skewness))
         least_effect = max(0.0, LEAST_EFFECT - deviation * OF_SCORES[name])
         return Component(name, p, effect, statistic=difference / deviation, least_effect=least_effect)
 
@@ -427,12 +437,15 @@ class _Pooled:
         m = self.samples.m
         if low <= lowest and highest <= high:
             return Component("range", 1.0, 0.0)
-        found = (m - self.both.upto(high, "right"), highest > high), (self.both.upto(low, "left"), lowest < low)
+        found = (
+            (m - self.both.count_below(high, "right"), highest > high),
+            (self.both.count_below(low, "left"), lowest < low),
+        )
         beyond = max(max(count - self.samples.of_window * m, 1.0) if any_ else 0.0 for count, any_ in found)
         return Component("range", min(1.0, 2 * self.samples.share**beyond), beyond / m, statistic=float(beyond))
 
 
-def joined(totals: Counts, least: float) -> NDArray[np.int64]:
+def join_small_cells(totals: Counts, least: float) -> NDArray[np.int64]:
     """The group index of each cell: cells in ascending order of size, joined until a group's total reaches `least`."""
     found, group, held = [0] * len(totals), 0, 0.0
     counts = totals.tolist()
@@ -447,12 +460,12 @@ def joined(totals: Counts, least: float) -> NDArray[np.int64]:
     return groups
 
 
-def _guarded(z: float, guard: float) -> float:
+def _tail_with_guard(z: float, guard: float) -> float:
     """The normal tail above z, widened like that of a skewed distribution. guard: its skewness, 0 or more."""
     return normal_above(z / math.sqrt(1 + max(z, 0.0) * guard / 3))
 
 
-def _skewed_above(z: float, skewness: float) -> float:
+def _gamma_tail(z: float, skewness: float) -> float:
     """The tail of a gamma distribution above z standard deviations. Source: Wilson and Hilferty 1931."""
     if skewness < 1e-6:
         return normal_above(z)

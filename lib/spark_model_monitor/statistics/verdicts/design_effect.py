@@ -30,7 +30,7 @@ from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
-from spark_model_monitor.statistics.verdicts.multiple_testing import adjusted
+from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
 
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
 LONG_GROUP = 64  # rows
@@ -306,7 +306,7 @@ def dependent_columns(p_values: Sequence[float]) -> list[bool]:
     """Whether the rows of each column are dependent, at a false discovery rate of `SIGNIFICANT`: if all columns are
     independent, that is the chance that any of them is taken for dependent.
     """
-    return [p_value <= SIGNIFICANT for p_value in adjusted(p_values)]
+    return [p_value <= SIGNIFICANT for p_value in adjust_p_values(p_values)]
 
 
 def estimates_of_groups(effects: Sequence[DesignEffect]) -> list[float]:

@@ -3,7 +3,7 @@
 Model: the logarithm of a window's rows is normal around that of its hour of the weekday, with a common trend if there is
 one; so is the logarithm of the time from the newest row to the window's end.
 Statistic: the distance from the season's mean in its standard deviations, Student distributed; the deviation is shrunk
-towards that of all hours (`between_window_variance.moderation`).
+towards that of all hours (`between_window_variance.estimate_variance_prior`).
 Assumptions: eight earlier windows of the hour, or of any hour on more than a day, are healthy.
 Used by: row_count_check and freshness_check of data quality. Source: D4.10.
 """
@@ -20,8 +20,8 @@ import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, moderation
-from spark_model_monitor.statistics.verdicts.variance_adjustment import lomax_above
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, estimate_variance_prior
+from spark_model_monitor.statistics.verdicts.variance_adjustment import lomax_upper_tail
 
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 
@@ -52,18 +52,18 @@ class RowCountHistory:
     by_then: Earlier = ()
 
     @property
-    def usual(self) -> ExpectedRowCount | None:
+    def expected_row_count(self) -> ExpectedRowCount | None:
         """The expected rows of the window, by now if it is unfinished and earlier windows allow it; None if too few."""
         earlier = self.by_then if self._knows_by_then else self.earlier
         season = _season(self.time, earlier)
-        return None if season is None else _usual(self.time, earlier, season)
+        return None if season is None else _estimate_row_count(self.time, earlier, season)
 
     @property
     def _knows_by_then(self) -> bool:
         return _season(self.time, self.by_then) is not None
 
     @property
-    def usual_gap(self) -> ExpectedFreshness | None:
+    def expected_freshness(self) -> ExpectedFreshness | None:
         """The usual time from a window's newest row to its end; None with too few earlier windows."""
         if self.start is None or (season := _season(self.time, self.fresh)) is None:
             return None
@@ -75,10 +75,10 @@ class RowCountHistory:
         """Minutes from the newest row to the end of the window, or of its available part."""
         return None if self.newest is None else in_minutes((self.until or self.time) - self.newest)
 
-    def chance_of(self, rows: float, usual: ExpectedRowCount) -> float:
+    def p_value(self, rows: float, usual: ExpectedRowCount) -> float:
         """The p-value of this number of rows. An unfinished window may have fewer rows than a whole one, not more."""
         is_of_whole = self.until is not None and not self._knows_by_then
-        return 1.0 if is_of_whole and rows < usual.rows else usual.chance_of(rows)
+        return 1.0 if is_of_whole and rows < usual.rows else usual.p_value(rows)
 
     def rows_of_all(self, rows: float) -> float:
         """The rows of the whole window, extrapolated at the rate so far."""
@@ -121,16 +121,17 @@ class ExpectedRowCount:
         """How far this number of rows is from the expected one, as a logarithm."""
         return abs(math.log(rows + 0.5) - self.log)
 
-    def chance_of(self, rows: float) -> float:
+    def p_value(self, rows: float) -> float:
         """The two-sided p-value of this number of rows; 1 if the change is too small."""
         change = self.change_to(rows)
         return 1.0 if change < LEAST_CHANGE else min(1.0, 2 * student_above(change / self.deviation, self.freedom))
 
 
-def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> ExpectedRowCount:
+def _estimate_row_count(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -> ExpectedRowCount:
     """Geometric means by season with a common growth trend, if the trend is significant.
 
-    Sources: for the trend Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; for variance `moderation`.
+    Sources: for the trend Draper and Smith 1998, "Applied Regression Analysis", 1.4 and 14; for the variance
+    `estimate_variance_prior`.
     """
     seasons = [season(time) for time, *_ in earlier]
     names = [season(now), *({*seasons} - {season(now)})]
@@ -149,7 +150,7 @@ def _usual(now: datetime, earlier: Earlier, season: Callable[[datetime], Any]) -
     expected = float(mean[0] - slope * middle[0])
     squares_of = np.bincount(of, around**2).astype(float)
     freedoms = windows.astype(float) - 1 - (slope != 0) / len(names)
-    more, prior = moderation(squares_of, freedoms)
+    more, prior = estimate_variance_prior(squares_of, freedoms)
     free = float(freedoms[0]) + more
     variance = (float(squares_of[0]) + more * prior) / free
     variance = max(variance, math.exp(-expected))  # at least that of independent rows
@@ -183,7 +184,7 @@ class ExpectedFreshness:
     def _logs(self) -> Values:
         return np.log(self.gaps + self._finest)
 
-    def chance_of(self, gap: float, rows: float) -> float:
+    def p_value(self, gap: float, rows: float) -> float:
         """The p-value of a gap this long: the larger of two, from earlier gaps and from the rows expected in them; 1 if
         the change is too small.
         """
@@ -192,4 +193,4 @@ class ExpectedFreshness:
         logs = self._logs
         spread = math.sqrt(max(float(logs.var(ddof=1)), FINEST_GAP) * (1 + 1 / len(logs)))
         by_gap = student_above((math.log(gap + self._finest) - float(logs.mean())) / spread, len(logs) - 1)
-        return max(by_gap, lomax_above(gap * rows, self.gaps * self.rows, self._finest))
+        return max(by_gap, lomax_upper_tail(gap * rows, self.gaps * self.rows, self._finest))

@@ -28,7 +28,7 @@ WEIGHTS = {"location": 3.0, "spread": 3.0, "cell": 1.5}
 """Weights above 1, for components that detect the most common changes. Source: D4.1."""
 
 
-def combined(components: Iterable[Component]) -> float:
+def combine_p_values(components: Iterable[Component]) -> float:
     """The p-value of a column, combined from its components, which may be dependent; 1 without any.
 
     Each p-value becomes a quantile of Cauchy's distribution, tan((1/2 - p) π); their weighted mean is one, too.
@@ -64,7 +64,7 @@ def _cauchy_quantile(p: float) -> float:
     return math.tan((0.5 - p) * math.pi)
 
 
-def adjusted(p_values: Sequence[float]) -> list[float]:
+def adjust_p_values(p_values: Sequence[float]) -> list[float]:
     """Benjamini-Hochberg adjusted p-values: those below a level are rejected at that level.
 
     Source: Benjamini and Hochberg 1995, "Controlling the false discovery rate".
@@ -85,7 +85,7 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
     return adjusted_p_values
 
 
-def shared(budget: float, families: Sequence[str]) -> dict[str, float]:
+def allocate_budget(budget: float, families: Sequence[str]) -> dict[str, float]:
     """The ledger of a budget: the level of every family; the levels add up to the budget. Source: D4.6.
 
     Examples

@@ -170,7 +170,7 @@ class PastHours:
         return np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._stands_out(week)
 
 
-def beside_its_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[str, frozenset[str], PastHours | None]:
+def compare_with_hour(told: Mapping[str, PastHours], ended: datetime) -> tuple[str, frozenset[str], PastHours | None]:
     """The hour's reference closest to a column's windows since a possible clock change; the references that no longer
     apply; and its windows compared with its hour, without alarms where another hour's reference fits. told: windows of
     the last two weeks, by reference. ended: when this window ended.
@@ -223,8 +223,10 @@ def like_this_hour(
     weeks = {"": week}
     for by, minutes, changed, known in () if has_moved else _clocks_changed(ended):
         days = (DAY * day for day in range(1, LOOKED_BACK + 1))
-        found[CLOCK_DAY + by] = tuple(back for back in _at_that_hour(days, minutes, changed, known) if back not in off)
-        weeks[by] = tuple(_at_that_hour(week, minutes, changed, known))
+        found[CLOCK_DAY + by] = tuple(
+            back for back in _list_windows_at_hour(days, minutes, changed, known) if back not in off
+        )
+        weeks[by] = tuple(_list_windows_at_hour(week, minutes, changed, known))
     for by, those in weeks.items():
         if weekly or not off.isdisjoint(those):
             found[CLOCK_WEEK + by] = tuple(back for back in those if back in there and back not in odd) or those
@@ -262,7 +264,7 @@ def _sunday(year: int, month: int, which: int) -> int:
     return found[which - (which > 0)]
 
 
-def _at_that_hour(backs: Iterable[int], minutes: int, changed: int, known: int) -> Iterator[int]:
+def _list_windows_at_hour(backs: Iterable[int], minutes: int, changed: int, known: int) -> Iterator[int]:
     """The windows at the same local hour; none between the possible clock changes, because the place is unknown."""
     for back in backs:
         if back <= known:

@@ -32,14 +32,14 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     LEAST_PROBABILITY,
     POWERS,
     SHARE_OF_LARGEST,
-    Others,
     PastWindows,
+    PooledVariance,
     as_past_windows,
     compute_dispersion,
     compute_missing_share,
     group_size,
     largest_squared_score,
-    phi,
+    overdispersion_factor,
     remove_noise,
 )
 from spark_model_monitor.statistics.verdicts.components import (
@@ -47,9 +47,9 @@ from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
     chance_of_more,
-    two_sided,
+    two_sided_p_values,
 )
-from spark_model_monitor.statistics.verdicts.window_statistics import VALUES, Raw
+from spark_model_monitor.statistics.verdicts.window_statistics import VALUES, WindowStatistics
 
 LEAST_SCORE = 3.0  # a frequent value with a smaller score is not tested on its own
 MUCH_MORE = 2.0  # times the largest share of missing values, or the furthest outlier, of the past windows
@@ -79,49 +79,55 @@ class Groups:
 ALONE = Groups()
 
 
-def allowed_for(
-    component: Component, now: Mapping[str, float], past: Raw, groups: Groups = ALONE, others: Others | None = None
+def adjust_for_between_window_variance(
+    component: Component,
+    now: Mapping[str, float],
+    past: WindowStatistics,
+    groups: Groups = ALONE,
+    others: PooledVariance | None = None,
 ) -> Component:
     """The component with its p-value given the variation of past windows. now: the window's own raw statistics.
     others: the variation of other columns.
     """
     if component.p >= 1:
         return component
-    if component.rivals is not None:  # if means vary, counts are no longer hypergeometric, and all cells are rivals
+    if (
+        component.comparisons is not None
+    ):  # if means vary, counts are no longer hypergeometric, and all cells are comparisons
         moves = "location" not in past or np.isnan(past["location"]).any()
-        own = 0.0 if moves else 1 / phi("location", now, past, groups.of_values, others) ** 2
-        rivals = component.tests + (component.rivals - component.tests) * own
-        component = replace(component, p=component.p / component.rivals * rivals, rivals=rivals)
-    p = _p_beside_past(component, now, past, groups.of(component.name), others)
-    p = min(1.0, max(component.p, p, _in_groups(component, now, groups.new(component.name))))
-    return replace(component, p=p, rivals=None)
+        own = 0.0 if moves else 1 / overdispersion_factor("location", now, past, groups.of_values, others) ** 2
+        comparisons = component.tests + (component.comparisons - component.tests) * own
+        component = replace(component, p=component.p / component.comparisons * comparisons, comparisons=comparisons)
+    p = _p_value_given_past(component, now, past, groups.of(component.name), others)
+    p = min(1.0, max(component.p, p, _p_value_of_groups(component, now, groups.new(component.name))))
+    return replace(component, p=p, comparisons=None)
 
 
-def _p_beside_past(
-    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+def _p_value_given_past(
+    component: Component, now: Mapping[str, float], past: WindowStatistics, groups: float, others: PooledVariance | None
 ) -> float:
     """The component's p-value if windows vary as past ones did; 0 if they vary as independent rows do."""
     name = component.name
     if name == "range":
-        return _p_of_range(now, past)
+        return _p_value_of_range(now, past)
     if name == "chi2":
-        p = _p_of_chi_square(now, past, groups, others)
+        p = _p_value_of_chi_square(now, past, groups, others)
     elif name == "missing":
-        p = _p_of_missing(component, now, past, groups, others)
+        p = _p_value_of_missing(component, now, past, groups, others)
     else:
-        p = _p_of_score(component, now, past, groups, others)
+        p = _p_value_of_score(component, now, past, groups, others)
     # Where a past window is an outlier, that law doesn't hold
     is_rare = max(p, component.p) <= RARE
     outlier = as_past_windows(past).outlier(name) if is_rare else None
     if outlier is None:
         return p
     if name == "missing":
-        return _p_beyond_outages(now, past, groups)
+        return _p_value_beyond_outages(now, past, groups)
     return 1.0 if _distance(name, now) <= MUCH_MORE * outlier else p
 
 
-def _p_of_score(
-    component: Component, now: Mapping[str, float], past: Raw, groups: float, others: Others | None
+def _p_value_of_score(
+    component: Component, now: Mapping[str, float], past: WindowStatistics, groups: float, others: PooledVariance | None
 ) -> float:
     name = component.name
     dispersion = compute_dispersion(name, now, past, others)
@@ -135,12 +141,16 @@ def _p_of_score(
         factor *= of_all / of_varying
         tests = min(tests, max(1.0, SHARE_OF_LARGEST / normal_above(math.sqrt(of_varying))))
     # a deviation's part that is due to independent rows; with few windows the reference's own error dominates
-    own = 1 / factor if dispersion.windows >= ENOUGH_WINDOWS - 1 else 1.0
-    return _two_sided(component, now, factor, dispersion.windows, tests, own)
+    own = 1 / factor if dispersion.degrees_of_freedom >= ENOUGH_WINDOWS - 1 else 1.0
+    return _two_sided_p_value(component, now, factor, dispersion.degrees_of_freedom, tests, own)
 
 
-def _p_of_missing(
-    component: Component, now: Mapping[str, float], past: Raw, groups: float, other_columns: Others | None
+def _p_value_of_missing(
+    component: Component,
+    now: Mapping[str, float],
+    past: WindowStatistics,
+    groups: float,
+    other_columns: PooledVariance | None,
 ) -> float:
     """The p-value of more missing values. Fewer are judged by their score, and so are all if groups of rows explain how
     much past windows vary.
@@ -153,13 +163,13 @@ def _p_of_missing(
     share = now["nulls"] / now["of"]
     dispersion = compute_dispersion("missing", now, past, other_columns)
     if not 0 < before < share or dispersion.certain_ratio <= groups:
-        return _p_of_score(component, now, past, groups, other_columns)
+        return _p_value_of_score(component, now, past, groups, other_columns)
     variance_of_rows = 1 / (before * (1 - before) * now["effective"])  # of the logit, for independent rows
     between_windows = math.log1p(dispersion.excess_of_windows(groups) * variance_of_rows)
     of_rows = (1 + dispersion.excess_of_groups(groups)) * variance_of_rows * before / share
     rise = math.log(share / before) - math.log(max(1 - share, LEAST_PROBABILITY) / (1 - before))
     score = (rise + between_windows / 2) / math.sqrt(between_windows + of_rows)  # from the median
-    return 2 * student_above(score, dispersion.windows)
+    return 2 * student_above(score, dispersion.degrees_of_freedom)
 
 
 def _distance(name: str, now: Mapping[str, float]) -> float:
@@ -172,7 +182,7 @@ def _distance(name: str, now: Mapping[str, float]) -> float:
     return remove_noise(now[name] ** POWERS.get(name, 2), expected, now["effective"])
 
 
-def _p_beyond_outages(now: Mapping[str, float], past: Raw, groups: float) -> float:
+def _p_value_beyond_outages(now: Mapping[str, float], past: WindowStatistics, groups: float) -> float:
     """The p-value of the missing values beside the past window that lacked most of all; 1 if the share is not much
     larger, or if there are fewer than 16 windows. Asked only where the past has an outlier.
     """
@@ -188,13 +198,13 @@ def _p_beyond_outages(now: Mapping[str, float], past: Raw, groups: float) -> flo
     return chance_of_more(*before, int(now["nulls"] / groups), int(now["of"] / groups))
 
 
-def _two_sided(
+def _two_sided_p_value(
     component: Component, now: Mapping[str, float], factor: float, freedom: float, tests: float, own: float
 ) -> float:
     """The p-value of a score with its variance multiplied by `factor`, which `freedom` degrees of freedom estimate. For
     small counts the exact p-value is better than the score. own: the share of a deviation due to independent rows.
     """
-    p = component.p / (component.rivals or component.tests)
+    p = component.p / (component.comparisons or component.tests)
     score = abs(now[component.name])
     if p > LEAST_PROBABILITY:
         exact = -normal_quantile(p / 2)
@@ -202,7 +212,7 @@ def _two_sided(
     return tests * 2 * student_above(score / math.sqrt(factor), freedom)
 
 
-def _in_groups(component: Component, now: Mapping[str, float], groups: float) -> float:
+def _p_value_of_groups(component: Component, now: Mapping[str, float], groups: float) -> float:
     """The component's p-value if `groups` rows of the window count as one; 0 if rows are independent."""
     if groups <= 1:
         return 0.0
@@ -211,18 +221,18 @@ def _in_groups(component: Component, now: Mapping[str, float], groups: float) ->
         share: float = 1 - now["effective"] / rows  # the window's share of all values
         return 2 * math.pow(share, component.effect * rows / groups)
     if name == "chi2":
-        return _p_of_cells_of_groups(now, groups)
-    return _two_sided(component, now, groups, max(rows / groups - 1, 1.0), component.tests, 1 / groups)
+        return _p_value_of_cells_of_groups(now, groups)
+    return _two_sided_p_value(component, now, groups, max(rows / groups - 1, 1.0), component.tests, 1 / groups)
 
 
-def compare_values(
+def frequent_value_test(
     before: Counts,
     after: Counts,
     samples: Samples,
     now: Mapping[str, float],
-    past: Raw,
+    past: WindowStatistics,
     groups: Groups,
-    others: Others | None,
+    others: PooledVariance | None,
 ) -> Component | None:
     """The test of the most frequent values, each with the dispersion of its own past scores; None if the past doesn't
     show these. One dispersion for all cells hides a value that has always been there and is gone, if others vary.
@@ -239,16 +249,16 @@ def compare_values(
             components.append(Component("cell", 1.0, gap))
             continue
         counts = np.array([[before[rank] + after[rank]], [after[rank]], [samples.n], [samples.m]])
-        p = float(two_sided(*counts)[0])
+        p = float(two_sided_p_values(*counts)[0])
         shown = past if is_known.all() else PastWindows({key: values[is_known] for key, values in past.items()})
         tests = float(len(before))
         value = Component(name, min(1.0, tests * p), gap, tests, statistic=after[rank], least_effect=LEAST_EFFECT)
-        components.append(replace(allowed_for(value, now, shown, groups, others), name="cell"))
+        components.append(replace(adjust_for_between_window_variance(value, now, shown, groups, others), name="cell"))
     return min(components, key=lambda component: component.p, default=None)
 
 
-def unseen(
-    now: Mapping[str, float], past: Raw, share: float, groups: Groups = ALONE, found: float | None = None
+def unseen_category_test(
+    now: Mapping[str, float], past: WindowStatistics, share: float, groups: Groups = ALONE, found: float | None = None
 ) -> Component:
     """The test of categories that the reference lacks; without it, an unstable share of one category hides a new one.
 
@@ -260,12 +270,12 @@ def unseen(
         return Component("unseen", 1.0, found)
     count = found * now["rows"]
     by_noise = share**count
-    p = max(by_noise, lomax_above(found, past["unseen"], 1 / now["rows"]))
+    p = max(by_noise, lomax_upper_tail(found, past["unseen"], 1 / now["rows"]))
     bare = Component("unseen", p, found, statistic=count, least_effect=max(0.0, LEAST_EFFECT - error))
-    return replace(bare, p=min(1.0, max(p, _in_groups(bare, now, groups.new_values))))
+    return replace(bare, p=min(1.0, max(p, _p_value_of_groups(bare, now, groups.new_values))))
 
 
-def _p_of_range(now: Mapping[str, float], past: Raw) -> float:
+def _p_value_of_range(now: Mapping[str, float], past: WindowStatistics) -> float:
     windows = len(past["beyond"])
     rank = (1 + int((past["beyond"] >= now["beyond"]).sum())) / (windows + 1)
     if not now["far"]:
@@ -273,15 +283,17 @@ def _p_of_range(now: Mapping[str, float], past: Raw) -> float:
     rows = now["rows"]
     share_of_all = 1 - now["effective"] / rows
     by_groups: float = 2 * share_of_all ** (now["beyond"] * rows / max(1.0, group_size(past)))
-    return max(min(rank, lomax_above(now["far"], past["far"], 1 / rows)), by_groups)
+    return max(min(rank, lomax_upper_tail(now["far"], past["far"], 1 / rows)), by_groups)
 
 
-def lomax_above(value: float, past: Values, least: float) -> float:
+def lomax_upper_tail(value: float, past: Values, least: float) -> float:
     """The predictive tail of an exponential variable, given past values. least: is added to their sum."""
     return float((1 + value / (past.sum() + least)) ** -len(past))
 
 
-def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, other_columns: Others | None) -> float:
+def _p_value_of_chi_square(
+    now: Mapping[str, float], past: WindowStatistics, groups: float, other_columns: PooledVariance | None
+) -> float:
     """The tail of a noncentral chi-square with noncentrality as in past windows. Source: Abdel-Aty 1954."""
     freedom = now["freedom"]
     dispersion = compute_dispersion("chi2", now, past, other_columns)
@@ -289,12 +301,12 @@ def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, other_c
     by_groups = 2 / max(freedom, 1.0)
     of_few_cells = max(0.0, (min(2 / dispersion.freedom_of_window, 2.0) - by_groups) / max(2 - by_groups, 1e-9))
     of_groups = max(1.0, min(group_size(past), groups, dispersion.ratio * (1 - math.sqrt(of_few_cells))))
-    p_of_groups = _p_of_cells_of_groups(now, of_groups) if of_groups > 1 else 0.0
+    p_of_groups = _p_value_of_cells_of_groups(now, of_groups) if of_groups > 1 else 0.0
     noncentral = max(0.0, dispersion.ratio / of_groups - 1) * dispersion.growth
     if not noncentral or not freedom:
         return p_of_groups
     # The rest, averaged over the error of its estimate
-    weights = 2 * student_densities(_NODES, dispersion.windows) * _STEPS
+    weights = 2 * student_densities(_NODES, dispersion.degrees_of_freedom) * _STEPS
     shift = noncentral * _NODES**2
     width = 2 / 9 * (1 + shift / (freedom + shift)) / (freedom + shift)  # of the cube root, which is nearly normal
     root = np.cbrt(now["chi2"] / of_groups / (freedom + shift))
@@ -302,7 +314,7 @@ def _p_of_chi_square(now: Mapping[str, float], past: Raw, groups: float, other_c
     return min(1.0, max(p_of_groups, float(weights @ tails)))
 
 
-def _p_of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
+def _p_value_of_cells_of_groups(now: Mapping[str, float], groups: float) -> float:
     """The tail of the chi-square statistic for groups of rows, few per cell."""
     z = -normal_quantile(max(chi_square_above(now["chi2"] / groups, int(now["freedom"])), 1e-300))
     rare = math.sqrt(groups * (now["freedom"] + 1) / now["rows"])

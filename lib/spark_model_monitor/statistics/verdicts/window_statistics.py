@@ -19,21 +19,27 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Counts, Pooled, Values, scores_of, slices_of
+from spark_model_monitor.statistics.drift.distributions import (
+    Counts,
+    Pooled,
+    Values,
+    compute_rank_scores,
+    split_into_slices,
+)
 from spark_model_monitor.statistics.drift.special_functions import (
     kolmogorov_above,
+    map_values,
     normal_quantile,
-    of_each,
 )
 from spark_model_monitor.statistics.states.distinct import told_apart
 from spark_model_monitor.statistics.verdicts.components import (
     LEAST_EXPECTED,
     Places,
-    joined,
+    join_small_cells,
 )
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
-Raw: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
+WindowStatistics: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
 
 MOST_FREQUENT = 8  # values of a column whose shares are followed one by one
 VALUES = tuple(f"value{rank}" for rank in range(1, MOST_FREQUENT + 1))
@@ -51,7 +57,7 @@ from LEAST_EFFECT of its rows on.
 """
 
 
-def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: float) -> Raw:
+def score_missing_values(missing: Values, rows: Values, total_missing: float, total_rows: float) -> WindowStatistics:
     """The raw statistics of missing values. missing, rows: each window's counts."""
     found = {"missing": np.zeros(len(missing)), "nulls": missing, "of": rows}
     if total_missing:
@@ -59,7 +65,7 @@ def of_missing(missing: Values, rows: Values, total_missing: float, total_rows: 
     return found
 
 
-def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Raw:
+def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -> WindowStatistics:
     """The raw statistics of the most frequent values. totals: each value's count in all windows and their reference,
     which have so many rows. windows, sizes: its counts in each window, and the windows' rows.
     """
@@ -68,7 +74,7 @@ def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -
     return dict(zip(VALUES, scores.T, strict=True))
 
 
-class OnDemand(Mapping[str, Any]):
+class LazyStatistics(Mapping[str, Any]):
     """Raw statistics that are computed on first access, because most windows need few. ways: the function that computes
     each; some compute several.
     """
@@ -92,28 +98,28 @@ class OnDemand(Mapping[str, Any]):
         return len(self._ways)
 
 
-def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
+def score_numbers(both: Pooled, together: CellBatch | None = None) -> WindowStatistics:
     """The raw statistics of a window and its reference, neither empty. together: the cells of other columns."""
     before, after = both.steps.counts
-    counted = (together or CellsTogether(are_numbers=True)).of(lambda: [*both.steps.cells])
+    counted = (together or CellBatch(are_numbers=True)).of(lambda: [*both.steps.cells])
     totals, windows, scores = both.steps.weights, after[None, :], both.steps.scores
     sizes, others, effective = sides = _sides(float(both.total), np.array([[float(both.after[-1])]]))
 
-    def ks() -> Raw:
+    def ks() -> WindowStatistics:
         gaps = np.abs(both.after * (1 / sizes + 1 / others) - (both.before + both.after) / others).max(axis=1)
         root = np.sqrt(effective)
-        return {"ks": of_each(ks_score, (root + 0.12 + 0.11 / root) * gaps)}
+        return {"ks": map_values(ks_score, (root + 0.12 + 0.11 / root) * gaps)}
 
-    def outside() -> Raw:
+    def outside() -> WindowStatistics:
         known = both.values[before > 0]
         low, high, rows = float(known[0]), float(known[-1]), float(both.after[-1])
         found = {}
         for name, by in (("beyond", 0.0), ("far", (high - low) / 2 if math.isfinite(high - low) else 0.0)):
-            above = rows - both.upto(high + by, "right")
-            found[name] = np.array([max(above, both.upto(low - by, "left")) / rows])
+            above = rows - both.count_below(high + by, "right")
+            found[name] = np.array([max(above, both.count_below(low - by, "left")) / rows])
         return found
 
-    return OnDemand(
+    return LazyStatistics(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
@@ -126,34 +132,36 @@ def of_numbers(both: Pooled, together: CellsTogether | None = None) -> Raw:
     )
 
 
-def of_categories(totals: Counts, windows: Windows, counted: Callable[[], Raw] | None = None) -> Raw:
+def score_categories(
+    totals: Counts, windows: Windows, counted: Callable[[], WindowStatistics] | None = None
+) -> WindowStatistics:
     """totals: each category's count in all windows and their reference. counted: computes these cells' statistics."""
     sizes, others, effective = _sizes(totals, windows)
 
-    def placed() -> Raw:
+    def placed() -> WindowStatistics:
         before = totals - windows[0] if len(windows) == 1 else totals
         order = np.argsort(-before, kind="stable")
         ranks = totals[order].cumsum()
-        each, sides = scores_of((ranks - totals[order] / 2) / ranks[-1]), (sizes, others, effective)
+        each, sides = compute_rank_scores((ranks - totals[order] / 2) / ranks[-1]), (sizes, others, effective)
         return {
             name: _mean_score(
                 by,
                 totals[order],
                 windows[:, order],
                 sides,
-                _once_more(by, before[order]) if len(windows) == 1 else None,
+                _scores_at_next_count(by, before[order]) if len(windows) == 1 else None,
             )
             for name, by in each.items()
         }
 
-    def cells() -> Raw:
-        found = of_cells(totals, windows, np.array([len(totals)]), are_numbers=False)
+    def cells() -> WindowStatistics:
+        found = score_cells(totals, windows, np.array([len(totals)]), are_numbers=False)
         return {name: each[0] for name, each in found.items()}
 
-    def new() -> Raw:
+    def new() -> WindowStatistics:
         return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]}
 
-    return OnDemand(
+    return LazyStatistics(
         {
             "rows": lambda: {"rows": sizes[:, 0]},
             "effective": lambda: {"effective": effective},
@@ -180,7 +188,7 @@ def ks_score(reached: float) -> float:
     return -normal_quantile(max(kolmogorov_above(reached), 1e-300) / 2)
 
 
-def _once_more(scores: Values, counts: Counts) -> Values:
+def _scores_at_next_count(scores: Values, counts: Counts) -> Values:
     """The values' scores for rows of a window. A row of the reference contributes to its value's frequency, a row of
     the window doesn't: it gets the score of a count one higher. Otherwise a window would seem to have rarer values.
     """
@@ -207,28 +215,28 @@ def _mean_score(
     return found
 
 
-class CellsTogether:
+class CellBatch:
     """Cells of several columns in a window and its reference; all raw statistics are computed together on first use."""
 
     def __init__(self, *, are_numbers: bool) -> None:
         self._are_numbers, self._sides = are_numbers, list[Callable[[], Sequence[Counts]]]()
         self._found: dict[str, Values] = {}
 
-    def of(self, sides: Callable[[], Sequence[Counts]]) -> Callable[[], Raw]:
+    def of(self, sides: Callable[[], Sequence[Counts]]) -> Callable[[], WindowStatistics]:
         """The function that computes another column's statistics. sides: returns its reference and window counts."""
         self._sides.append(sides)
         return partial(self._of, len(self._sides) - 1)
 
-    def _of(self, column: int) -> Raw:
+    def _of(self, column: int) -> WindowStatistics:
         if not self._found:
             before, after = zip(*(sides() for sides in self._sides), strict=True)
             window, many = np.concatenate(after), np.array([*map(len, after)])
             totals = np.concatenate(before) + window
-            self._found = of_cells(totals, window[None, :], many, are_numbers=self._are_numbers)
+            self._found = score_cells(totals, window[None, :], many, are_numbers=self._are_numbers)
         return {name: each[column] for name, each in self._found.items()}
 
 
-def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: bool) -> dict[str, Values]:
+def score_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: bool) -> dict[str, Values]:
     """The raw statistics of several columns' cells, column after column, each of shape (columns, windows). totals: each
     cell's count in all windows and their reference. many: the number of cells of each column.
     """
@@ -237,7 +245,7 @@ def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: boo
     others = total - sizes
     gaps = windows / sizes.T[:, of_cell] - (totals - windows) / others.T[:, of_cell]
     least = LEAST_EXPECTED * total[:, 0] / np.minimum(sizes, others).min(axis=1)
-    groups = [*map(joined, [totals[own] for own in slices_of(many)], least.tolist())]
+    groups = [*map(join_small_cells, [totals[own] for own in split_into_slices(many)], least.tolist())]
     groups_each = np.array([int(each.max()) + 1 for each in groups])
     starts = groups_each.cumsum() - groups_each
     of_groups = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
@@ -249,7 +257,7 @@ def of_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: boo
     if are_numbers:
         largest = np.maximum(largest, _largest_of_ends(totals, windows, firsts, firsts + many, sizes, total))
     each = np.ones(sizes.shape)
-    squares = sizes * others / total * sums_of(together**2 / shares, groups_each).T
+    squares = sizes * others / total * add_by_group(together**2 / shares, groups_each).T
     # two cells are equally unusual: the larger of their scores would be too large
     are_two = ((many == 2) & (groups_each == 2))[:, None]
     return {
@@ -278,7 +286,7 @@ def _largest_of_ends(
     return largest
 
 
-def sums_of(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
+def add_by_group(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
     """Sums of consecutive runs of these sizes along the last axis; a leading zero makes numpy add as for one run."""
     starts = sizes.cumsum() - sizes
     behind = np.insert(values, starts, 0.0, axis=-1)

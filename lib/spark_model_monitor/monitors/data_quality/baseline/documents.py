@@ -55,13 +55,13 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.columns import numbers_of
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
-from spark_model_monitor.statistics.verdicts.multiple_testing import shared
+from spark_model_monitor.statistics.verdicts.multiple_testing import allocate_budget
 
 MAX_DOMAIN_SIZE = 120
 """Maximum number of values of a text feature that are listed one by one: the limit of Deequ's ColumnProfiler (G9)."""
 
 
-def statistics_of(
+def create_statistics(
     profile: Profile,
     metrics: Mapping[str, FeatureMetrics],
     *,
@@ -82,12 +82,12 @@ def statistics_of(
     )
 
 
-def profile_of(statistics: Statistics) -> Profile:
+def read_profile(statistics: Statistics) -> Profile:
     """The states in a statistics.json, as far as it has them; all values of a feature are of its one type."""
-    return Profile(statistics.dataset.item_count, tuple(map(_profile_of, statistics.features)))
+    return Profile(statistics.dataset.item_count, tuple(map(_read_feature_profile, statistics.features)))
 
 
-def _profile_of(feature: FeatureStatistics) -> FeatureProfile:
+def _read_feature_profile(feature: FeatureStatistics) -> FeatureProfile:
     common, numbers, found = feature.common, feature.numerical_statistics, feature.distribution
     present, missing = (common.num_present, common.num_missing) if common else (0, 0)
     if feature.inferred_type is InferredType.STRING:
@@ -113,7 +113,7 @@ def _profile_of(feature: FeatureStatistics) -> FeatureProfile:
     return FeatureProfile.of(feature.name, kind, [types, moments, kll])
 
 
-def domain_of(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:
+def find_domain(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, int] | None:
     """Rows by value of a text feature with few values, the most frequent first; None where there are too many.
 
     A column of dates has none: no later day would be among them. Texts that look like dates are texts (G9).
@@ -146,7 +146,7 @@ def _feature(
         texts = StringStatistics(common=common)
     else:
         distinct = None if DistinctRegisters.KIND in feature.lacking else float(metrics.approx_count_distinct or 0)
-        domain = (domain_of(feature, max_domain_size) or {}).items()
+        domain = (find_domain(feature, max_domain_size) or {}).items()
         buckets = tuple(CategoryBucket(value=value, count=count) for value, count in domain)
         found = Distribution(categorical=Categorical(buckets=buckets)) if buckets else None
         complete = feature.completeness
@@ -261,7 +261,9 @@ def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstrai
     method = CATEGORICAL_METHODS.get(settings.categorical_drift_method)
     if method.facts["higher_is_more"] or "categorical_comparison_threshold" in settings.requested_limits:
         return settings
-    level = shared(settings.false_alarm_budget, budget_families(features, settings))[DRIFT] / max(len(features), 1)
+    level = allocate_budget(settings.false_alarm_budget, budget_families(features, settings))[DRIFT] / max(
+        len(features), 1
+    )
     return replace(settings, categorical_comparison_threshold=level)
 
 
@@ -302,5 +304,5 @@ def domains(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Any]:
 
     Source: G9 and G11.
     """
-    domain = domain_of(feature, max_domain_size)
+    domain = find_domain(feature, max_domain_size)
     return {"string_constraints": StringConstraints(domains=tuple(domain))} if domain else {}

@@ -20,11 +20,11 @@ from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import 
 from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    among,
     as_counted,
     from_profile,
     from_statistics,
     new_values,
+    restrict_to,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,
@@ -36,9 +36,9 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     WINDOW,
     Past,
     Variation,
-    growth_of,
-    of_window,
-    together,
+    count_new_values,
+    merge_histories,
+    score_window,
 )
 from spark_model_monitor.monitors.data_quality.families import DRIFT, PREDICTIONS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
@@ -48,7 +48,7 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, USUAL_NUMBERS, RequiredNumbers
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
-from spark_model_monitor.statistics.verdicts.window_statistics import Raw
+from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -149,7 +149,7 @@ class QualityBaseline(StoredBaseline):
 
     def grows(self, feature: str) -> bool:
         """Whether a feature got new values throughout the baseline's rows."""
-        return growth_of(self.history.get(BASELINE), feature) is not None
+        return count_new_values(self.history.get(BASELINE), feature) is not None
 
     @property
     def follows_the_clock(self) -> bool:
@@ -210,7 +210,7 @@ class QualityBaseline(StoredBaseline):
                 raw = (
                     self._compare_growing_texts(feature, before, now[feature])
                     if grows
-                    else of_window(before, now[feature])
+                    else score_window(before, now[feature])
                 )
                 if raw is not None:
                     counts = now[feature].categories
@@ -233,10 +233,10 @@ class QualityBaseline(StoredBaseline):
     ) -> Mapping[str, float] | None:
         """The raw statistics of a text that grows, without values new to the baseline; and the number of new ones."""
         baseline = self.distributions.get(feature)
-        statistics = of_window(before, now)
+        statistics = score_window(before, now)
         if statistics is None:
             return None
-        raw = of_window(among(before, baseline), among(now, baseline)) or statistics
+        raw = score_window(restrict_to(before, baseline), restrict_to(now, baseline)) or statistics
         return {**raw, "beyond": float(len(new_values(now, baseline, before))), "far": statistics["rows"]}
 
     def with_budget(self, share: float | None) -> QualityBaseline:
@@ -273,7 +273,7 @@ class QualityBaseline(StoredBaseline):
         return self if variation is None else replace(self, history={**self.history, BASELINE: variation})
 
     @classmethod
-    def made_of(
+    def from_documents(
         cls,
         constraints: Constraints,
         statistics: Statistics | None = None,
@@ -354,9 +354,9 @@ class BaselineFeature:
     @cached_property
     def growth(self) -> tuple[Values, Values] | None:
         """The number of new values in parts of the baseline, if it grew along the baseline's rows."""
-        return growth_of(self.baseline.history.get(BASELINE), self.name)
+        return count_new_values(self.baseline.history.get(BASELINE), self.name)
 
-    def past(self, reference: str) -> Raw | None:
+    def past(self, reference: str) -> WindowStatistics | None:
         """The raw statistics of enough earlier windows for a reference; None if there are fewer. The windows of one
         hour stand for all hours.
         """
@@ -364,7 +364,7 @@ class BaselineFeature:
         found = variation.past.get(self.name) if variation is not None else None
         return found if found is not None and len(found["rows"]) >= FEWEST_WINDOWS else None
 
-    def past_in(self, label: str) -> Raw | None:
+    def past_in(self, label: str) -> WindowStatistics | None:
         """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
         variation = self.baseline.history.get(BASELINE)
         of_all_rows = self.past(BASELINE)
@@ -372,7 +372,7 @@ class BaselineFeature:
         own = variation.past.get(name) if variation is not None else None
         if own is None or of_all_rows is None:
             return of_all_rows
-        return together({name: own}, {name: of_all_rows})[name]
+        return merge_histories({name: own}, {name: of_all_rows})[name]
 
     @cached_property
     def past_design_effect(self) -> float:

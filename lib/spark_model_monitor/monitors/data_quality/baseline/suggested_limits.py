@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from spark_model_monitor.documents.constraints import SUGGESTED_SHARE, Constraints, FeatureConstraints, Role
 from spark_model_monitor.documents.requested_limits import is_suggested
-from spark_model_monitor.monitors.data_quality.distribution.always_new import seen_once
+from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution, as_counted
 from spark_model_monitor.statistics.verdicts.components import fewest_beyond_chance
 
@@ -119,7 +119,9 @@ class EarlierMargins:
         categories = baseline.categories or {}
         if name == DOMAIN and min(categories.values(), default=0) >= OFTEN:
             return [SUGGESTED_SHARE]
-        unseen = seen_once(categories) if name == DOMAIN else 0  # Good 1953, "The population frequencies of species"
+        unseen = (
+            count_singletons(categories) if name == DOMAIN else 0
+        )  # Good 1953, "The population frequencies of species"
         sizes = (baseline.present, round(self.window_rows * baseline.present / baseline.rows))
         shares = [_lowest_healthy_share(unseen, baseline.present, max(rows, 1), self.contents_level) for rows in sizes]
         return [max(share, LEAST_SHARE) for share in shares]

@@ -19,7 +19,7 @@ NEARLY_ALL = 0.97  # the estimated share of distinct values from which a column 
 
 def candidates(profile: Profile, constraints: Constraints) -> Expectations:
     """Rules that the baseline may meet, each an entry of its own. A run of them shows which ones it does."""
-    rules = {feature.name: [*_of(feature, constraints)] for feature in profile.features}
+    rules = {feature.name: [*_suggest_for_feature(feature, constraints)] for feature in profile.features}
     numbers = [
         feature
         for feature in profile.features
@@ -43,7 +43,7 @@ def met(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
     return Expectations.from_json(json.dumps({"features": features, "row_rules": row_rules}))
 
 
-def _of(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str, Any]]:
+def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str, Any]]:
     if feature.column_type in (ColumnType.VECTOR, ColumnType.NESTED) or feature.num_present < FEWEST_ROWS:
         return
     if not feature.num_missing:

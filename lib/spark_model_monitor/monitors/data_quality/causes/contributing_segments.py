@@ -57,7 +57,7 @@ BINS = 20  # for a violated numeric feature, with equal shares on each side
 OTHER_ROWS = 0.2  # sum of the differences between bin shares: no two samples of one baseline differ so much
 
 
-def candidates_of(
+def list_candidates(
     profile: Profile, known: Mapping[str, FeatureDistribution], left_out: Mapping[str, object]
 ) -> Iterator[Candidate]:
     """Columns with few values, and numbers by their quartiles in the baseline. left_out: names."""
@@ -176,7 +176,7 @@ def _read(
 ) -> tuple[dict[str, Change], list[Key], list[Key]]:
     """The violated features in the sample, and the keys of its rows: columns, and origins."""
     numbers = {name: None for name in alarms if known.distributions[name].is_numeric}
-    candidates = list(itertools.islice(candidates_of(profile, known.distributions, numbers), MOST_CANDIDATES))
+    candidates = list(itertools.islice(list_candidates(profile, known.distributions, numbers), MOST_CANDIDATES))
     columns = [*looked_at.values(), *(each.binned for each in candidates)]
     position = dataset.names.index(time) if time in dataset.names else None
     now = sample_of(dataset, columns, profile.item_count, position)

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from spark_model_monitor.documents.page import number_text, percent
-from spark_model_monitor.monitors.data_quality.checks.guard.time_unit import ages_of
+from spark_model_monitor.monitors.data_quality.checks.guard.time_unit import read_ages
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
@@ -114,7 +114,7 @@ GUESSES: Registry[Callable[..., str | None]] = Registry("guess")
 """In the order in which they are tried; a sentence, or None. of: optional members of a suspect that a rule takes."""
 
 
-def guess_of(suspect: Suspect) -> tuple[str, str] | None:
+def guess_mistake(suspect: Suspect) -> tuple[str, str] | None:
     """The first rule that holds, and its sentence."""
     if min(suspect.before.rows, suspect.now.rows) < FEWEST:
         return None
@@ -125,7 +125,7 @@ def guess_of(suspect: Suspect) -> tuple[str, str] | None:
     return None
 
 
-def suspects_of(
+def list_suspects(
     names: Mapping[str, FeatureProfile],
     known: Mapping[str, FeatureProfile],
     before: Mapping[str, FeatureDistribution],
@@ -136,7 +136,7 @@ def suspects_of(
     for name, (was, found) in both.items():
         frequencies = names[name].frequencies
         others = {other: pair for other, pair in both.items() if other != name}
-        ages = ages_of(known[name], names[name]) if name in known else None
+        ages = read_ages(known[name], names[name]) if name in known else None
         yield Suspect(name, was, found, frequencies.counts if frequencies is not None else {}, others, ages=ages)
 
 
@@ -172,8 +172,11 @@ def swapped(suspect: Suspect) -> str | None:
             if across < SWAPPED * apart and all(_looks(side[0].values, side) for side in pairs[0]):
                 return f"it looks like {other!r} did, and that like this: have they changed places?"
         elif was.categories and suspect.now.categories and suspect.before.categories and found.categories:
-            own_gap = _apart(suspect.before.categories, suspect.now.categories)
-            gaps = _apart(was.categories, suspect.now.categories), _apart(suspect.before.categories, found.categories)
+            own_gap = _total_variation(suspect.before.categories, suspect.now.categories)
+            gaps = (
+                _total_variation(was.categories, suspect.now.categories),
+                _total_variation(suspect.before.categories, found.categories),
+            )
             if own_gap > 0.5 and max(gaps) < EXPLAINED * own_gap:
                 return f"it looks like {other!r} did, and that like this: have they changed places?"
     return None
@@ -204,9 +207,9 @@ def filled(suspect: Suspect) -> str | None:
     if sides is None or len(sides[0].values) <= 2:
         return None
     for value in FILLERS:
-        was, found = (_share_of(side, value) for side in sides)
+        was, found = (_value_share(side, value) for side in sides)
         is_new = value not in (0.0, -1.0) or value < float(sides[0].values[0])
-        is_new &= _share_of(sides[0], -value) < found / 2  # no other sign
+        is_new &= _value_share(sides[0], -value) < found / 2  # no other sign
         if found - was < LEAST_EFFECT or not (suspect.filled > 0.5 * (found - was) or (is_new and not was)):
             continue
         if not suspect.with_values:
@@ -274,7 +277,7 @@ def sign(suspect: Suspect, sides: Sides) -> str | None:
 @GUESSES.register("factor", of=("numbers",))
 def factor(suspect: Suspect, sides: Sides) -> str | None:
     """All numbers are multiplied by one factor, as in another unit."""
-    unit = unit_of(*sides)
+    unit = find_unit_factor(*sides)
     if unit is None:
         return None
     factors = [unit]
@@ -387,7 +390,7 @@ def clipped(suspect: Suspect, sides: Sides) -> str | None:
     if len(now.values) <= 2:
         return None
     low, high = float(now.values[0]), float(now.values[-1])
-    at_ends = [_share_of(now, end) - _share_of(before, end) for end in (low, high)]
+    at_ends = [_value_share(now, end) - _value_share(before, end) for end in (low, high)]
     inside = [low > before.values[0], high < before.values[-1]]
     if not any(share >= LEAST_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
         return None
@@ -397,13 +400,13 @@ def clipped(suspect: Suspect, sides: Sides) -> str | None:
 
 
 @GUESSES.register("held", of=("numbers",))
-def held(suspect: Suspect, sides: Sides) -> str | None:
+def describe_held_value(suspect: Suspect, sides: Sides) -> str | None:
     """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
     if not sides[0].total > len(sides[1].values) > 2:
         return None
     place = int(np.diff(sides[1].cumulative, prepend=0).argmax())
     value = float(sides[1].values[place])
-    was, found = (_share_of(side, value) for side in sides)
+    was, found = (_value_share(side, value) for side in sides)
     usual = float(np.diff(sides[0].cumulative, prepend=0).max() / sides[0].total)  # of the value with the most
     if found < HELD + HELD_TIMES * usual or place in (0, len(sides[1].values) - 1):
         return None
@@ -431,7 +434,7 @@ def truncated(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str
     cut: Counter[str] = Counter()
     for text, count in before.items():
         cut[text[:longest]] += count
-    fits = _apart(cut, now) <= _noise(before.total(), now.total()) * math.sqrt(len(cut)) and _new(before, now)
+    fits = _total_variation(cut, now) <= _noise(before.total(), now.total()) * math.sqrt(len(cut)) and _new(before, now)
     return f"texts end after {longest} characters: cut off?" if fits else None
 
 
@@ -455,7 +458,7 @@ def renamed(suspect: Suspect, sides: tuple[Counter[str], Counter[str]]) -> str |
     return f"{what} as frequent as {'a new one is' if len(pairs) == 1 else 'new ones are'}: another name?"
 
 
-def unit_of(before: StepCdf, now: StepCdf) -> float | None:
+def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
     """The factor by which all numbers have changed, if it is one between units; None if no unit explains it.
 
     Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
@@ -469,7 +472,7 @@ def unit_of(before: StepCdf, now: StepCdf) -> float | None:
     units = [
         unit
         for unit in (*UNITS, *(1 / unit for unit in UNITS))
-        if not is_centred or not 0.2 < unit < 5 or _are_known(sides[0].values * unit, sides[1].values)
+        if not is_centred or not 0.2 < unit < 5 or _has_known_values(sides[0].values * unit, sides[1].values)
     ]
     _, unit = min((_gap(sides[0].values * unit, sides), unit) for unit in units)
     return unit if _explains(sides[0].values * unit, sides) else None
@@ -508,18 +511,18 @@ def _explains(values: Values, sides: Sides, most: float = EXPLAINED) -> bool:
     return _looks(values, sides) and _gap(values, sides) <= most * _gap(sides[0].values, sides)
 
 
-def _are_known(values: Values, now: Values) -> bool:
+def _has_known_values(values: Values, now: Values) -> bool:
     """Whether nearly all of the window's values are in `values`, which are sorted and differ by more than rounding."""
     places = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
     return bool((np.abs(values[places] - now) <= 2e-5 * np.abs(now)).mean() >= KNOWN)
 
 
-def _share_of(side: StepCdf, value: float) -> float:
+def _value_share(side: StepCdf, value: float) -> float:
     below = np.nextafter(value, -np.inf)
     return float(np.diff(side.shares_at(np.array([below, value])))[0])
 
 
-def _apart(before: Mapping[str, int], now: Mapping[str, int]) -> float:
+def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float:
     """Half the sum of the differences between shares."""
     n, m = sum(before.values()), sum(now.values())
     names = before.keys() | now.keys()

@@ -70,7 +70,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
         lacking, rows = round(rare * groups), feature.baseline.present
         group_column = feature.suspected_group_column
-        return feature.calibration.allowed_for(
+        return feature.calibration.judge_suggested_limit(
             finding, CONTENTS, lacking, rows, groups=groups, group_column=group_column
         )
     if least >= threshold:
@@ -129,7 +129,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         least = feature.chance_of_missing
     rows_form_groups = feature.window_design_effect.of_missing > 1
     group_column = feature.suspected_group_column
-    finding = feature.calibration.allowed_for(
+    finding = feature.calibration.judge_suggested_limit(
         finding,
         COMPLETENESS,
         lacking,
@@ -196,7 +196,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
         groups = 1.0 if feature.calibration.rows_are_independent else feature.design_effect
         baseline = feature.baseline
-        finding = feature.calibration.allowed_for(
+        finding = feature.calibration.judge_suggested_limit(
             finding,
             CONTENTS,
             baseline.other_cells,

@@ -55,7 +55,7 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     counts = feature.exact_domain
     if counts is None:
         return ONCE if feature.distinct is not None and 2 * feature.distinct.estimate() > feature.num_present else None
-    return ONCE if 2 * seen_once(counts) > feature.num_present else None
+    return ONCE if 2 * count_singletons(counts) > feature.num_present else None
 
 
 def name_of_times(feature: FeatureProfile) -> str | None:
@@ -65,7 +65,7 @@ def name_of_times(feature: FeatureProfile) -> str | None:
     return "dates" if feature.column_type is ColumnType.TEXT else feature.column_type.value
 
 
-def seen_once(counts: Mapping[str, int]) -> int:
+def count_singletons(counts: Mapping[str, int]) -> int:
     """The number of values that occur once."""
     return sum(count == 1 for count in counts.values())
 

@@ -20,25 +20,30 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     count_frequent_values,
 )
-from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, of_windows
+from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, score_windows
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, DRIFT
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
-from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells, pool
-from spark_model_monitor.statistics.verdicts.between_window_variance import Others, certain_phi, comparable, phi
+from spark_model_monitor.statistics.drift.distributions import StepCdf, cache_pooled_samples, category_cells
+from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    PooledVariance,
+    certain_overdispersion_factor,
+    overdispersion_factor,
+    select_similar_size,
+)
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Lacking,
     Samples,
+    category_tests,
     chance_of_more,
     fewest_beyond_chance,
-    of_categories,
-    of_missing,
-    of_numbers,
+    missing_value_tests,
+    numeric_tests,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
-    adjusted,
-    combined,
+    adjust_p_values,
+    combine_p_values,
     distance_interval,
     gap_of_shift,
     shift_of_gap,
@@ -50,11 +55,11 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
 from spark_model_monitor.statistics.verdicts.variance_adjustment import (
     ALONE,
     Groups,
-    allowed_for,
-    compare_values,
-    unseen,
+    adjust_for_between_window_variance,
+    frequent_value_test,
+    unseen_category_test,
 )
-from spark_model_monitor.statistics.verdicts.window_statistics import Raw
+from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.checks.guard import Evidence
@@ -94,7 +99,7 @@ class Column:
 
     @cached_property
     def p(self) -> float:
-        return combined(self.components)
+        return combine_p_values(self.components)
 
     @property
     def rarest(self) -> Component | None:
@@ -116,12 +121,12 @@ class Calibration:
     def rows_are_independent(self) -> bool:
         return self.ledger.rows == Rows.INDEPENDENT.value
 
-    def share_of(self, family: str) -> tuple[float, int]:
+    def level_and_tests(self, family: str) -> tuple[float, int]:
         """A family's level, and the number of tests that share it."""
         [found] = [each for each in self.ledger.families if each.family == family]
         return found.level, found.tests
 
-    def allowed_for(
+    def judge_suggested_limit(
         self,
         finding: Finding,
         family: str,
@@ -142,7 +147,7 @@ class Calibration:
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
         # One-sided test of equal shares, of groups of rows
-        level, tests = self.share_of(family)
+        level, tests = self.level_and_tests(family)
         current_lacking = round((1 - finding.observed) * finding.m)
         baseline_groups = math.ceil(lacking / groups), int(rows / groups)
         current_groups = int(current_lacking / groups), int(finding.m / groups)
@@ -175,8 +180,8 @@ class ColumnRequest:
     family: str = DRIFT
     unfit: str | None = None
     tested: bool = False
-    past: Raw | None = None
-    others: Others | None = None
+    past: WindowStatistics | None = None
+    others: PooledVariance | None = None
     known: FeatureDistribution | None = None
     follows_values: bool = False
     group_column: str | None = None
@@ -196,24 +201,24 @@ class ColumnRequest:
         return (before.numbers.step_cdf(), after.numbers.step_cdf()) if before.present and after.present else None
 
 
-def columns_of(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
+def compute_column_tests(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     """The column of each request; None if a side is unknown, or if one side is numeric and the other text."""
-    pool([sides for asked in all_asked if (sides := asked.cdfs) is not None])
+    cache_pooled_samples([sides for asked in all_asked if (sides := asked.cdfs) is not None])
     columns = [_untested(asked) for asked in all_asked]
     found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
     wanted = [(asked, column) for asked, column in found if asked.tested or asked.past is not None]
     for asked, column in wanted:
-        column.components = of_missing(*asked.lacking)
+        column.components = missing_value_tests(*asked.lacking)
     beside = [(column, asked.baseline, asked.current) for asked, column in wanted if column.samples is not None]
     numbers = [(column, one.numbers, two.numbers) for column, one, two in beside if one.numbers and two.numbers]
     others = [each for each in beside if not (each[1].numbers and each[2].numbers)]
     texts = [(column, one.categories or {}, two.categories or {}) for column, one, two in others]
-    kinds: Sequence[tuple[Sequence[Any], Any]] = ((numbers, of_numbers), (texts, of_categories))
+    kinds: Sequence[tuple[Sequence[Any], Any]] = ((numbers, numeric_tests), (texts, category_tests))
     for known, tests in kinds:
         for (column, *_), components in zip(known, tests([each[1:] for each in known]) if known else (), strict=True):
             column.components += components
     beside_past = [(asked, column) for asked, column in wanted if asked.past is not None and not asked.tested]
-    windows = of_windows((asked.baseline, asked.current) for asked, _ in beside_past)
+    windows = score_windows((asked.baseline, asked.current) for asked, _ in beside_past)
     for (asked, column), now in zip(beside_past, windows, strict=True):
         _allow_for_past(column, asked, now)
     return columns
@@ -252,18 +257,20 @@ def _allow_for_past(column: Column, asked: ColumnRequest, now: Mapping[str, floa
     if now is None or past is None or column.samples is None:
         column.components = ()
         return
-    past = comparable(now, past)
-    components = [allowed_for(component, now, past, groups, others) for component in column.components]
+    past = select_similar_size(now, past)
+    components = [
+        adjust_for_between_window_variance(component, now, past, groups, others) for component in column.components
+    ]
     is_numeric = asked.baseline.numbers is not None and asked.current.numbers is not None
     if not is_numeric:
         new_share = now["unseen"] if asked.known is None else _share_of_new_values(asked, asked.known)
-        components.append(unseen(now, past, column.samples.share, groups, new_share))
+        components.append(unseen_category_test(now, past, column.samples.share, groups, new_share))
     if asked.follows_values and len(asked.baseline.frequent_values):
         counts = count_frequent_values(asked.baseline, asked.current)
-        value = compare_values(*counts, column.samples, now, past, groups, others)
+        value = frequent_value_test(*counts, column.samples, now, past, groups, others)
         components = [_rarest_cell(component, value) if value else component for component in components]
-    widest = phi("ks" if is_numeric else "cell", now, past, groups.of_values, others)
-    certain = certain_phi("location" if is_numeric else "cell", now, past, groups.of_values, others)
+    widest = overdispersion_factor("ks" if is_numeric else "cell", now, past, groups.of_values, others)
+    certain = certain_overdispersion_factor("location" if is_numeric else "cell", now, past, groups.of_values, others)
     column.certain_phi = max(certain, groups.new_values)
     column.components = tuple(components)
     column.windows = len(past["rows"])
@@ -290,7 +297,7 @@ def with_adjusted(columns: Mapping[tuple[str, str], Column]) -> dict[tuple[str, 
     """The columns with their p-values adjusted within each family."""
     for family in {column.family for column in columns.values()}:
         members = [column for column in columns.values() if column.family == family]
-        for column, p in zip(members, adjusted([column.p for column in members]), strict=True):
+        for column, p in zip(members, adjust_p_values([column.p for column in members]), strict=True):
             column.adjusted_p = p
     return dict(columns)
 
@@ -383,7 +390,7 @@ COLUMN_TESTS = {
 
 def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """The verdict of the column's own tests, which independent rows or earlier windows allow."""
-    level, _ = calibration.share_of(column.family)
+    level, _ = calibration.level_and_tests(column.family)
     rarest, distance, samples = column.rarest, column.distance, column.samples
     finding = finding.but(p=column.p, adjusted_p=column.adjusted_p, level=level, decided_by=None, limit=None)
     if rarest is not None:
@@ -430,7 +437,7 @@ def smallest_change(threshold: float, column: Column, calibration: Calibration) 
     if not (calibration.rows_are_independent or column.windows):
         gap = smallest_gap(threshold, samples, phi=phi)
         return shift_of_gap(gap) if column.share is None else gap if gap < 1 else math.inf
-    level, columns = calibration.share_of(column.family)
+    level, columns = calibration.level_and_tests(column.family)
     if column.share is None:
         return smallest_shift(samples, level, columns, phi=phi)
     share = max(min(column.share, 1 - column.share), RARE)
@@ -508,7 +515,7 @@ def judge_missing(
     """
     if finding.status is not CheckStatus.PASSED or finding.observed is None or not finding.m or not baseline.rows:
         return finding
-    level, tests = calibration.share_of(COMPLETENESS)
+    level, tests = calibration.level_and_tests(COMPLETENESS)
     increase = baseline.completeness - finding.observed
     missing = baseline.rows - baseline.present
     share = 1 - baseline.completeness

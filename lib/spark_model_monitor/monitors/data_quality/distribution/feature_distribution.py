@@ -112,7 +112,7 @@ OF_DISTRIBUTIONS = OF_NUMBERS | {Frequencies.KIND}
 """The states that `from_feature_profile` needs; for numbers it needs no frequencies."""
 
 
-def direction_of(before: float | None, after: float | None) -> str | None:
+def find_direction(before: float | None, after: float | None) -> str | None:
     """The direction in which a number went: `up`, `down`, or None if unknown."""
     if before is None or after is None or before == after:
         return None
@@ -224,7 +224,7 @@ def new_values(now: FeatureDistribution, *before: FeatureDistribution | None) ->
     return [value for value in now.categories or () if all(value not in each for each in known)]
 
 
-def among(side: FeatureDistribution, known: FeatureDistribution | None) -> FeatureDistribution:
+def restrict_to(side: FeatureDistribution, known: FeatureDistribution | None) -> FeatureDistribution:
     """The rows of a text whose values the other side has."""
     if known is None or known.categories is None or side.categories is None:
         return side

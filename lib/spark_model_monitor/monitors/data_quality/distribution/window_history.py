@@ -34,19 +34,19 @@ from spark_model_monitor.statistics.verdicts.baseline_blocks import BaselineBloc
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
     OUTLIER,
-    Others,
     PastWindows,
+    PooledVariance,
 )
 from spark_model_monitor.statistics.verdicts.growing_cardinality import beginnings
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
     VALUES,
-    CellsTogether,
-    OnDemand,
-    Raw,
-    of_categories,
-    of_missing,
-    of_numbers,
+    CellBatch,
+    LazyStatistics,
+    WindowStatistics,
+    score_categories,
+    score_missing_values,
+    score_numbers,
     score_values,
 )
 
@@ -72,7 +72,7 @@ FEWEST_NEW = 4  # parts or windows that show how many values are new
 OF_MISSING = ("missing", "nulls", "of")  # raw statistics of missing values
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
-Past: TypeAlias = Mapping[str, Raw]  # raw statistics of earlier windows, by feature
+Past: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Variation:
     unfit: Mapping[str, str] = field(default_factory=dict)
     are_by_time: bool = False
     replaced: frozenset[str] = frozenset()
-    _others: dict[Any, Others] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _others: dict[Any, PooledVariance] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
@@ -94,7 +94,7 @@ class Variation:
         """The same with later windows. Enough of them replace parts that differ by their place."""
         replaced = {name for name in self.unfit if name in windows and len(windows[name]["rows"]) >= FEWEST_WINDOWS}
         parts = {name: raw for name, raw in self.past.items() if name not in replaced}
-        return replace(self, past=together(parts, windows), replaced=self.replaced | replaced)
+        return replace(self, past=merge_histories(parts, windows), replaced=self.replaced | replaced)
 
     def why_unfit(self, name: str) -> str | None:
         """Why a feature's parts may not show how its windows vary; None if they do, or if windows replaced them."""
@@ -105,15 +105,15 @@ class Variation:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
         return self.are_by_time or GOES_UP_AND_DOWN in self.unfit.values()
 
-    def others(self, names: tuple[str, ...], effective: float) -> Others:
+    def others(self, names: tuple[str, ...], effective: float) -> PooledVariance:
         """How much windows of these features vary at that size: most windows are as large as the last one."""
         if (names, effective) not in self._others:
             self._others.clear()
-            self._others[names, effective] = Others([self.past[name] for name in names], effective)
+            self._others[names, effective] = PooledVariance([self.past[name] for name in names], effective)
         return self._others[names, effective]
 
 
-def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
+def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = False) -> Variation:
     """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of
     a run are neighbours in time, so that a column that looks sorted is one that changes with time.
     """
@@ -128,12 +128,14 @@ def of_parts(profile: Profile, runs: Sequence[RowRuns], *, are_by_time: bool = F
                 frequent = _frequent_in_runs(from_feature_profile(feature))
                 cut = _Cut(feature.name, in_order, apart, sizes, filled, frequent)
                 alike.setdefault((feature.is_numeric, np.count_nonzero(filled)), []).append(cut)
-    past: dict[str, Raw] = {}
+    past: dict[str, WindowStatistics] = {}
     unfit: dict[str, str] = {}
     for (is_numeric, _), cuts in alike.items():
         each = max(1, VALUES_LOOKED_INTO // max(len(cut.apart[1]) for cut in cuts))
         for first in range(0, len(cuts), each):
-            _look_into(cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time)
+            _add_block_statistics(
+                cuts[first : first + each], past, unfit, is_numeric=is_numeric, are_by_time=are_by_time
+            )
     names = [feature.name for feature in profile.features]
     return Variation(
         {name: past[name] for name in names if name in past},
@@ -154,7 +156,7 @@ class _Cut(NamedTuple):
     filled: NDArray[np.bool_]
     frequent: Part
 
-    def score_frequent_values(self) -> Raw:
+    def score_frequent_values(self) -> WindowStatistics:
         """The raw statistics of the most frequent values; none that no run has, as of hashes of another kind."""
         values, index_of_row = self.apart
         sizes = self.sizes[self.filled]
@@ -166,8 +168,13 @@ class _Cut(NamedTuple):
         return score_values(windows.sum(axis=1), windows.T.astype(float), sizes.astype(float), float(sizes.sum()))
 
 
-def _look_into(
-    cuts: Sequence[_Cut], past: dict[str, Raw], unfit: dict[str, str], *, is_numeric: bool, are_by_time: bool
+def _add_block_statistics(
+    cuts: Sequence[_Cut],
+    past: dict[str, WindowStatistics],
+    unfit: dict[str, str],
+    *,
+    is_numeric: bool,
+    are_by_time: bool,
 ) -> None:
     """Add the raw statistics of columns cut into equally many parts, or the reason why there are none."""
     sizes = np.stack([cut.sizes[cut.filled] for cut in cuts])
@@ -185,7 +192,7 @@ def _look_into(
                 continue
         rows = rows_of_values(cut.runs, numeric=is_numeric)[cut.filled]
         missing: Values = rows - sizes[place]
-        found = {**of_missing(missing, rows, missing.sum(), rows.sum())} | {
+        found = {**score_missing_values(missing, rows, missing.sum(), rows.sum())} | {
             name: each[place] for name, each in raw.items()
         }
         found |= cut.score_frequent_values()
@@ -195,37 +202,37 @@ def _look_into(
         past[cut.name] = {name: found.get(name, nothing) for name in FIELDS}
 
 
-def of_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
+def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, float] | None:
     """The raw statistics of a window compared with its reference; None if the two can't be compared."""
-    return of_windows([(before, after)])[0]
+    return score_windows([(before, after)])[0]
 
 
-def of_windows(sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
+def score_windows(sides: Iterable[tuple[FeatureDistribution, FeatureDistribution]]) -> list[Mapping[str, float] | None]:
     """The same for each column; cells of all columns are computed together."""
-    numbers, texts = CellsTogether(are_numbers=True), CellsTogether(are_numbers=False)
-    return [_beside(before, after, numbers, texts) for before, after in sides]
+    numbers, texts = CellBatch(are_numbers=True), CellBatch(are_numbers=False)
+    return [_score_feature(before, after, numbers, texts) for before, after in sides]
 
 
-def _beside(
-    before: FeatureDistribution, after: FeatureDistribution, numbers: CellsTogether, texts: CellsTogether
+def _score_feature(
+    before: FeatureDistribution, after: FeatureDistribution, numbers: CellBatch, texts: CellBatch
 ) -> Mapping[str, float] | None:
     if before.reason or after.reason or not before.present or not after.present:
         return None
 
-    def lacking() -> Raw:
-        return of_missing(
+    def lacking() -> WindowStatistics:
+        return score_missing_values(
             np.array([float(after.rows - after.present)]),
             np.array([float(after.rows)]),
             before.rows + after.rows - before.present - after.present,
             before.rows + after.rows,
         )
 
-    found: Raw
+    found: WindowStatistics
     if before.numbers is not None and after.numbers is not None:
-        found = of_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
+        found = score_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
-        found = of_categories(b + w, w[None, :], texts.of(lambda: (b, w)))
+        found = score_categories(b + w, w[None, :], texts.of(lambda: (b, w)))
     else:
         return None
 
@@ -236,10 +243,10 @@ def _beside(
         known = lacking() if name in OF_MISSING else found
         return {name: float(known[name][0]) if name in known else math.nan}
 
-    return OnDemand({name: partial(first, name) for name in FIELDS})
+    return LazyStatistics({name: partial(first, name) for name in FIELDS})
 
 
-def _score_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> Raw:
+def _score_frequent_values(before: FeatureDistribution, after: FeatureDistribution) -> WindowStatistics:
     counts_before, counts_after = count_frequent_values(before, after)
     totals = counts_before + counts_after
     size = np.array([float(after.present)])
@@ -254,7 +261,7 @@ def _frequent_in_runs(feature: FeatureDistribution) -> Part:
     return hashes_of(pa.array(feature.frequent_values, pa.string()))
 
 
-def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
+def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
     """The counts of new values of a text in parts or windows, and the rows of windows; None if too few are known."""
     raw = variation.past.get(name) if variation is not None else None
     if raw is None:
@@ -265,7 +272,7 @@ def growth_of(variation: Variation | None, name: str) -> tuple[Values, Values] |
     return raw["beyond"][found], raw["far"][found]
 
 
-def together(some: Past, others: Past) -> Past:
+def merge_histories(some: Past, others: Past) -> Past:
     """The windows of both, by feature."""
     both = {name: dict(raw) for name, raw in some.items()}
     for name, raw in others.items():

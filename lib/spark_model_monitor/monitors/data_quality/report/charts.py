@@ -49,7 +49,7 @@ class Bins:
         return np.clip(shares, 0.0, 1.0)
 
 
-def bins_of(baseline: FeatureDistribution) -> Bins | None:
+def choose_bins(baseline: FeatureDistribution) -> Bins | None:
     """None if its values are not known one by one."""
     if baseline.numbers is not None:
         finite = baseline.numbers.step_cdf().finite()
@@ -61,14 +61,14 @@ def bins_of(baseline: FeatureDistribution) -> Bins | None:
     return Bins(names=tuple(sorted(counts, key=lambda name: (-counts[name], name)))) if counts else None
 
 
-def overlay_of(
+def draw_overlay(
     baseline: FeatureDistribution, current: FeatureDistribution | None, most_named: int = 0
 ) -> Overlay | None:
     """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: the
     largest number of categories whose names may be shown; others are counted.
     """
     sides = [baseline] if current is None else [baseline, current]
-    bins = bins_of(baseline)
+    bins = choose_bins(baseline)
     found = [bins.shares(side) if bins is not None else None for side in sides]
     shares = [np.clip(each, 0.0, 1.0) for each in found if each is not None]
     if bins is None or len(shares) < len(sides):

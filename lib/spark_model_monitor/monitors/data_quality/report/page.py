@@ -43,8 +43,14 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     from_profile,
 )
-from spark_model_monitor.monitors.data_quality.report.charts import overlay_of
-from spark_model_monitor.monitors.data_quality.report.sentences import DOMAIN, Said, Side, said_of, sides
+from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
+from spark_model_monitor.monitors.data_quality.report.sentences import (
+    DOMAIN,
+    Side,
+    ViolationMessage,
+    create_violation_message,
+    sides,
+)
 from spark_model_monitor.monitors.protocol import violated
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
@@ -59,7 +65,7 @@ READING = (
 )
 
 
-def page_of(
+def create_page(
     profile: Profile,
     results: Sequence[CheckResult],
     known: QualityBaseline | None,
@@ -72,8 +78,10 @@ def page_of(
     features = {feature.name: feature for feature in reversed(profile.features)}
     now, most_named = from_profile(profile), 0 if hide_values else max_domain_size
     if known is None and not results:
-        return _of_baseline(features, now)
-    known = known or QualityBaseline.made_of(Constraints(features=()), None, None)  # a person's own rules need none
+        return _baseline_page(features, now)
+    known = known or QualityBaseline.from_documents(
+        Constraints(features=()), None, None
+    )  # a person's own rules need none
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
@@ -85,7 +93,7 @@ def page_of(
     bad.sort(key=lambda name: (name in apart, -apart.get(name, 0.0)))
     cards = []
     for name in bad:
-        said = said_of(first[name], features.get(name), known, max_domain_size)
+        said = create_violation_message(first[name], features.get(name), known, max_domain_size)
         before, after = sides(first[name], features.get(name), known)
         cards.append(_card(name, first[name], said, by_name[name], before, after, known, most_named))
     unsure = unsure_features(results)
@@ -133,7 +141,7 @@ def _page(
 def _card(
     name: str,
     first: CheckResult,
-    said: Said,
+    said: ViolationMessage,
     results: Sequence[CheckResult],
     before: Side,
     now: Side,
@@ -149,7 +157,7 @@ def _card(
     others = f"also: {', '.join(dict.fromkeys(also))}" if also else ""
     output = "a model output: it follows its inputs" if name in known.outputs else ""
     hints = filter(None, (output, where, guess, others))
-    picture = overlay_of(before, now, most_named) if before else overlay_of(now, None, most_named) if now else None
+    picture = draw_overlay(before, now, most_named) if before else draw_overlay(now, None, most_named) if now else None
     evidence = "" if first.check in ("missing_column_check", "extra_column_check") else evidence_of(first)
     more: tuple[Block, ...] = (_checks_table(results), *_tables(first), EXPLAIN.format(name=quote(name)))
     return Card(name, short, said.by, first.since or "", picture, tuple(hints), None, evidence, more)
@@ -164,7 +172,7 @@ def _unsure_card(
 ) -> Card:
     """A feature that may have changed: why nobody can tell, and what to do."""
     now = current.get(feature.name)
-    picture = overlay_of(before, now, most_named) if before and now else None
+    picture = draw_overlay(before, now, most_named) if before and now else None
     more: tuple[Block, ...] = (_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
     advice = (f"To find out: {feature.advice}",) if feature.advice else ()
     reason = feature.reason or ""
@@ -188,9 +196,9 @@ def _checks_table(check_results: Sequence[CheckResult]) -> PageTable:
 
 
 def _tables(result: CheckResult) -> Iterable[PageTable]:
-    from spark_model_monitor.monitors.data_quality.checks.drift.segments import tables_of
+    from spark_model_monitor.monitors.data_quality.checks.drift.segments import create_tables
 
-    return tables_of(result)
+    return create_tables(result)
 
 
 _CALM = (
@@ -203,12 +211,12 @@ _CALM = (
 def _line(name: str, before: Side, now: Side, check_results: Sequence[CheckResult], mark: Mark) -> Line:
     largest = no_more_than(check_results)
     shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
-    picture = (overlay_of(before, now) if before and now else None) or "–"
+    picture = (draw_overlay(before, now) if before and now else None) or "–"
     lacking = " → ".join(dict.fromkeys(map(_lacking, (before or now, now))))
-    return Line((name, shown, picture, _usual(before), _usual(now), largest, lacking), mark, of=name)
+    return Line((name, shown, picture, _typical_value(before), _typical_value(now), largest, lacking), mark, of=name)
 
 
-def _usual(side: Side) -> str:
+def _typical_value(side: Side) -> str:
     """A feature in one number: its mean, or its number of values."""
     if side is None:
         return "–"
@@ -223,7 +231,7 @@ def _size(result: CheckResult) -> float:
     return result.impact if result.impact is not None else result.distance or 0.0
 
 
-def _of_baseline(features: Mapping[str, FeatureProfile], found: Mapping[str, FeatureDistribution]) -> Page:
+def _baseline_page(features: Mapping[str, FeatureProfile], found: Mapping[str, FeatureDistribution]) -> Page:
     columns = (
         *(Column("feature", is_name=True), Column("type"), Column("distribution")),
         *(Column(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
@@ -231,7 +239,15 @@ def _of_baseline(features: Mapping[str, FeatureProfile], found: Mapping[str, Fea
     )
     odd = {name: _odd(features[name], each) for name, each in found.items()}
     cells = (
-        (name, each.type_name, overlay_of(each, None) or "–", _usual(each), _median(each), _lacking(each), odd[name])
+        (
+            name,
+            each.type_name,
+            draw_overlay(each, None) or "–",
+            _typical_value(each),
+            _median(each),
+            _lacking(each),
+            odd[name],
+        )
         for name, each in found.items()
     )
     lines = tuple(map(Line, cells))

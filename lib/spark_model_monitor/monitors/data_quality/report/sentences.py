@@ -22,12 +22,12 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
 from spark_model_monitor.documents.page import number_text, percent
-from spark_model_monitor.monitors.data_quality.baseline.documents import domain_of
+from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
 from spark_model_monitor.monitors.data_quality.checks.guard import beyond
 from spark_model_monitor.monitors.data_quality.checks.guard.values import SURPLUS
-from spark_model_monitor.monitors.data_quality.distribution.always_new import seen_once
+from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     as_counted,
@@ -67,7 +67,7 @@ Side = FeatureDistribution | None
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ViolationMessage:
     """The result of a violated check. words: a sentence. values: the categories it mentions. change: the words after
     the name. short: before and after. by: the size of the change in everyday terms. ends: of the baseline's range, as they
     stand in words and change.
@@ -92,14 +92,14 @@ def with_words(
     guesses: dict[str, str] = {}
     if bad:
         from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import (
-            guess_of,
-            suspects_of,
+            guess_mistake,
+            list_suspects,
         )
 
         now = {name: from_feature_profile(feature) for name, feature in bad.items()}
         before = {} if known.profile is None else {each.name: each for each in known.profile.features}
-        for suspect in suspects_of(bad, before, known.distributions, now):
-            if guess := guess_of(replace(suspect, with_values=not hide_values)):
+        for suspect in list_suspects(bad, before, known.distributions, now):
+            if guess := guess_mistake(replace(suspect, with_values=not hide_values)):
                 guesses[suspect.name] = guess[1]
 
     # Of renamed columns the log speaks, too: such a guess names columns, and no value
@@ -109,7 +109,7 @@ def with_words(
         guesses |= renamed
 
     def told(result: CheckResult) -> CheckResult:
-        found = said_of(result, features.get(result.feature or ""), known, max_domain_size)
+        found = create_violation_message(result, features.get(result.feature or ""), known, max_domain_size)
         shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
         values = None if hide_values else shown or None
         members: dict[str, Any] = {"words": found.words, "values": values, "change": found.change}
@@ -123,9 +123,9 @@ def with_words(
         if result.check != SEGMENT_DRIFT:
             members["guess"] = guesses.get(result.feature or "")
         else:
-            from spark_model_monitor.monitors.data_quality.checks.drift.segments import cut_of
+            from spark_model_monitor.monitors.data_quality.checks.drift.segments import find_cut
 
-            cut = cut_of(features.get(result.feature or ""), result.segment or "")
+            cut = find_cut(features.get(result.feature or ""), result.segment or "")
             members["where"] = f"only in {ONE_SEGMENT}{cut}"
         return result.model_copy(update=members)
 
@@ -145,24 +145,26 @@ def sides(
     if result.check != SEGMENT_DRIFT or result.segment is None or known.profile is None:
         before = known.references.get(result.against or "", known.distributions).get(name)
         return before, from_feature_profile(current) if current is not None else None
-    from spark_model_monitor.monitors.data_quality.checks.drift.segments import segment_of
+    from spark_model_monitor.monitors.data_quality.checks.drift.segments import select_segment
 
     whole = next((each for each in known.profile.features if each.name == name), None)
-    found = (segment_of(each, result.segment) for each in (whole, current))
+    found = (select_segment(each, result.segment) for each in (whole, current))
     first, second = (from_feature_profile(each) if each is not None else None for each in found)
     return first, second
 
 
-def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int) -> Said:
+def create_violation_message(
+    result: CheckResult, current: FeatureProfile | None, known: QualityBaseline, max_domain_size: int
+) -> ViolationMessage:
     """The result of a violated data-quality check. current: the feature in the window, None if the window lacks it."""
     name = result.feature or ""
     if result.check == EXPECTATION:
-        return Said(plain_words(result), change=result.change, short=result.reason or "")
+        return ViolationMessage(plain_words(result), change=result.change, short=result.reason or "")
     if result.check in BETWEEN_COLUMNS:
-        return _together(result)
+        return _describe_relation(result)
     if result.check == "repeated_rows_check":
         words = _describe_surplus(result)
-        return Said(words, (), None, words)
+        return ViolationMessage(words, (), None, words)
     before, now = sides(result, current, known)
     template = _PLAIN.get(result.check)
     # A feature may be called so, too
@@ -171,27 +173,29 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     if template is not None:
         words = template.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
         change = words.removeprefix(f"{name} ") if name and words.startswith(name) else None
-        return Said(words, (), change, change or words)
+        return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
-        return Said(plain_words(result))
+        return ViolationMessage(plain_words(result))
     if result.check == COMPLETENESS:
         return _missing(name, before, now)
     if result.check == DOMAIN:
         domains = {feature.name: feature.domains or () for feature in known.constraints.features}
         listed = as_counted(domains.get(name, ()))
-        new = [value for value in domain_of(current, max_domain_size) or () if value not in listed]
+        new = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
         share = percent(1 - result.observed)
         if len(new) == 1:
             change = f"has {ONE_VALUE} that was not there before in {share} of the records"
         else:
             change = f"has {share} of values that were not there before"
-        return Said(f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}")
+        return ViolationMessage(
+            f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}"
+        )
     if result.check == "data_type_check":
         type_before = "no dates or times" if before.times else f"not {before.inferred_type.value}"
         what = f"{percent(1 - result.observed)} are {type_before} any more"
-        return Said(f"{name}: {what}", (), f"changed its type: {what}", what)
+        return ViolationMessage(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
-        drift = _moved(result, before, now, max_domain_size)
+        drift = _describe_moved_value(result, before, now, max_domain_size)
         is_of_baseline = result.check == DRIFT and result.against in (None, "baseline")
         if is_of_baseline and _are_unusual(result, before, now):
             drift = _describe_unusual(before, current) or drift
@@ -200,11 +204,11 @@ def said_of(result: CheckResult, current: FeatureProfile | None, known: QualityB
     if result.check in UNUSUAL_CHECKS and (unusual := _describe_unusual(before, current)) is not None:
         return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
-        return Said(plain_words(result))
+        return ViolationMessage(plain_words(result))
     shown = percent if result.formula.startswith("share") else number_text
     was, is_now = shown(result.threshold), shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
-    return Said(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+    return ViolationMessage(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
 
 
 def _describe_surplus(surplus: CheckResult) -> str:
@@ -217,14 +221,16 @@ def _describe_surplus(surplus: CheckResult) -> str:
     return f"{share} of the rows are surplus copies of other rows, {were}"
 
 
-def _together(result: CheckResult) -> Said:
+def _describe_relation(result: CheckResult) -> ViolationMessage:
     """The change in a relation between columns. change: for a relation, what it was."""
     was, now = result.threshold or 0.0, result.observed or 0.0
     if result.change is not None:
         change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
-        return Said(f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {percent(now)}")
+        return ViolationMessage(
+            f"{result.feature}: {change}", (), f"broke a rule: {change}", f"broken in {percent(now)}"
+        )
     change = f"how strongly they go together went from {was:.2f} to {now:.2f}"
-    return Said(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
+    return ViolationMessage(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
 
 
 def _drifted(result: CheckResult) -> str:
@@ -237,13 +243,15 @@ def _drifted(result: CheckResult) -> str:
     return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
-def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int) -> Said:
+def _describe_moved_value(
+    result: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
+) -> ViolationMessage:
     if result.component == "missing" and before.rows and now.rows:
         return _missing("", before, now)
     if before.numbers is not None and now.numbers is not None:
         return _moved_numbers(result, before, now)
     if not before.categories or not now.categories:
-        return Said("")
+        return ViolationMessage("")
     b, c = category_cells(before.categories, now.categories)
     names = sorted({*before.categories, *now.categories})
     shares_before = b / b.sum()
@@ -252,20 +260,20 @@ def _moved(result: CheckResult, before: FeatureDistribution, now: FeatureDistrib
     is_listed = len(before.categories if b[place] else now.categories) <= max_domain_size
 
     # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
-    new_share = float(shares_now[b == 0].sum()) - seen_once(before.categories) / b.sum()
+    new_share = float(shares_now[b == 0].sum()) - count_singletons(before.categories) / b.sum()
     if new_share >= SEVERAL * abs(shares_now - shares_before)[place]:
         new_values = [names[index] for index in np.flatnonzero(b == 0)]
         return _describe_new_values(shares_now[b == 0], new_values, len(now.categories) <= max_domain_size)
-    return _of_one(float(shares_before[place]), float(shares_now[place]), [names[place]] if is_listed else [])
+    return _describe_value(float(shares_before[place]), float(shares_now[place]), [names[place]] if is_listed else [])
 
 
-def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> Said:
+def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
     """Values that the baseline never had. shares: of each."""
     share = percent(float(shares.sum()))
     most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
     change = f"has {share} of values that were not there before"
     words = f"{share} are {len(values):,} values that are not in the baseline"
-    return Said(words, most_frequent if is_listed else [], change, f"new values: {share}")
+    return ViolationMessage(words, most_frequent if is_listed else [], change, f"new values: {share}")
 
 
 def _largest(before: Values, now: Values) -> int:
@@ -274,13 +282,13 @@ def _largest(before: Values, now: Values) -> int:
     return int(np.lexsort((apart, abs(apart)))[-1])
 
 
-def _of_one(was: float, now: float, values: Sequence[str]) -> Said:
+def _describe_value(was: float, now: float, values: Sequence[str]) -> ViolationMessage:
     words = f"the share of {ONE_VALUE} went from {percent(was)} to {percent(now)}"
     change = f"has {ONE_VALUE} in {percent(now)} of the records, in {percent(was) if was else 'none'} before"
-    return Said(words, values, change, f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}")
+    return ViolationMessage(words, values, change, f"share of {ONE_VALUE}: {percent(was)} → {percent(now)}")
 
 
-def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> Said:
+def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
     """The share of one value if cells show one; else the mean or the standard deviation, whichever moved more."""
     assert before.numbers is not None
     assert now.numbers is not None
@@ -292,21 +300,21 @@ def _moved_numbers(result: CheckResult, before: FeatureDistribution, now: Featur
         place = _largest(was, found)
         if is_flag or abs(was - found)[place] >= LEAST_EFFECT:
             named = [number_text(float(values[place]))] if len(values) <= MOST_NAMED_NUMBERS else []
-            return _of_one(float(was[place]), float(found[place]), named)
+            return _describe_value(float(was[place]), float(found[place]), named)
     told = {"mean": (before.mean, now.mean), "standard deviation": (_deviation(sides[0]), _deviation(sides[1]))}
     known = ((what, b, c) for what, (b, c) in told.items() if b is not None and c is not None)
     apart = [(abs(c - b), what, b, c) for what, b, c in known if f"{b:,.4g}" != f"{c:,.4g}"]
     if not apart:
-        return Said("")
+        return ViolationMessage("")
     _, what, was_, is_ = max(apart, key=itemgetter(0))
     change, by = moved(was_, is_, _deviation(sides[0]) if what == "mean" else None)
     change += " (another unit?)" if what == "mean" and _is_unit(*sides) else ""
     change = change if what == "mean" else f"has another spread: its {what} {change}"
     shown = f"{what} {number_text(was_)} → {number_text(is_)}"
-    return Said(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
+    return ViolationMessage(f"its {what} went from {was_:,.4g} to {is_:,.4g}", (), change, shown, by)
 
 
-def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Said | None:
+def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ViolationMessage | None:
     """The numbers that are infinite, and those outside the baseline's range; None if there are none, or it is unknown."""
     numbers = before.numbers
     moments = current.moments
@@ -339,7 +347,7 @@ def _describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> S
         words += " the baseline's range"
         ends = f" {number_text(numbers.minimum)} to {number_text(numbers.maximum)}"
     change = words.replace("lies ", "").replace("lie ", "").replace("are infinite", "that are infinite")
-    return Said(words + ends, (), f"has {change}{ends}", words, "", ends)
+    return ViolationMessage(words + ends, (), f"has {change}{ends}", words, "", ends)
 
 
 def _are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
@@ -382,9 +390,9 @@ def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
 
 
 def _is_unit(before: StepCdf, now: StepCdf) -> bool:
-    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import unit_of
+    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
 
-    return unit_of(before, now) is not None
+    return find_unit_factor(before, now) is not None
 
 
 def _deviation(values: StepCdf) -> float | None:
@@ -394,15 +402,15 @@ def _deviation(values: StepCdf) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> Said:
+def _missing(name: str, before: FeatureDistribution, now: FeatureDistribution) -> ViolationMessage:
     missing_before = percent(_missing_share(before))
     missing_now = percent(_missing_share(now))
     earlier = "where none was" if missing_before == "0 %" else f"{missing_before} before"
     change = f"is missing in {missing_now} of the records, {earlier}"
     short = f"missing {missing_before} → {missing_now}"
     if name:
-        return Said(f"{name}: {missing_now} are missing, {missing_before} were", (), change, short)
-    return Said(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
+        return ViolationMessage(f"{name}: {missing_now} are missing, {missing_before} were", (), change, short)
+    return ViolationMessage(f"{missing_now} of values are missing, {missing_before} before", (), change, short)
 
 
 def _missing_share(side: FeatureDistribution) -> float:

@@ -14,7 +14,7 @@ from spark_model_monitor.monitors.data_quality.distribution.always_new import RI
 from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, verdict
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
-    direction_of,
+    find_direction,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.protocol import Finding
@@ -36,7 +36,7 @@ MEND_BASELINE = "look at its values; make the baseline again if they are as they
 TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
 
 
-def threshold_of(feature: FeatureComparison) -> float | None:
+def select_threshold(feature: FeatureComparison) -> float | None:
     """`comparison_threshold`, or `categorical_comparison_threshold` for a text; None if comparators are requested."""
     settings = feature.settings
     if settings.comparators is not None:
@@ -46,7 +46,7 @@ def threshold_of(feature: FeatureComparison) -> float | None:
     return settings.comparison_threshold
 
 
-@FEATURE_CHECKS.register("baseline_drift_check", threshold=threshold_of)
+@FEATURE_CHECKS.register("baseline_drift_check", threshold=select_threshold)
 def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     """The column's tests together are not as rare as the family's level: violated if `adjusted_p` is at most `level`.
 
@@ -77,9 +77,9 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return Finding.not_judged(threshold, RISING)
     settings, calibration = feature.settings, feature.calibration
     methods = settings.comparison_method, settings.categorical_drift_method
-    compared = compared_by(baseline, current, *methods, feature.whole.ties)
-    direction = direction_of(baseline.mean, current.mean)
-    finding = judged(compared, threshold, baseline, current).but(direction=direction)
+    compared = compare_distributions(baseline, current, *methods, feature.whole.ties)
+    direction = find_direction(baseline.mean, current.mean)
+    finding = judge_by_threshold(compared, threshold, baseline, current).but(direction=direction)
     if calibration is None:
         return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.name))
@@ -122,10 +122,10 @@ def against(feature: FeatureComparison, reference: str) -> Finding:
     """The same check against another reference of the feature."""
     before, now = feature.sides(reference)
     other = replace(feature, baseline=before, now=now, against=reference)
-    return replace(baseline_drift(other, threshold_of(other) or 0.0), against=reference)
+    return replace(baseline_drift(other, select_threshold(other) or 0.0), against=reference)
 
 
-def judged(
+def judge_by_threshold(
     compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
 ) -> Finding:
     """The verdict on a comparison of the two sides, by a threshold."""
@@ -172,7 +172,7 @@ def why_type_forbids(feature: FeatureComparison) -> str | None:
     return TOO_MANY_OTHERS.format(others=other_cells, present=feature.now.present + other_cells)
 
 
-def compared_by(
+def compare_distributions(
     baseline: FeatureDistribution,
     current: FeatureDistribution,
     of_numbers: str,

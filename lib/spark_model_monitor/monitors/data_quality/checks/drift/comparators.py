@@ -29,8 +29,8 @@ from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_IN_BASELINE
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
     SWITCHED_OFF,
-    compared_by,
-    judged,
+    compare_distributions,
+    judge_by_threshold,
     why_not_compared,
     why_type_forbids,
 )
@@ -54,7 +54,7 @@ _TFDV = {
 """The distances of TFDV in its order, with the names of their violations and its words for them."""
 
 
-def check_of(distance: str) -> str:
+def name_check(distance: str) -> str:
     """The check name in violations of a comparator of this distance."""
     return _TFDV[distance][0] if distance in _TFDV else DRIFT
 
@@ -74,7 +74,7 @@ def unfit_comparators(constraints: Constraints, *, as_service: bool) -> Iterator
                 )
 
 
-def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
+def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
     """The finding of each comparator in force, TFDV's distances first, by the names of its violations.
 
     Only a distance above the threshold is a violation. If a baseline has data but lacks this feature, that is one
@@ -96,7 +96,7 @@ def compared(feature: FeatureComparison) -> Iterator[tuple[str, Finding]]:
         finding = Finding.not_judged(comparator.threshold, NO_SUCH_WINDOWS.format(reference=reference))
         if before is not None:
             finding = _finding(replace(feature, baseline=before, against=reference), comparator)
-        yield check_of(comparator.distance), finding.but(against=comparator.against, method=comparator.distance)
+        yield name_check(comparator.distance), finding.but(against=comparator.against, method=comparator.distance)
 
 
 def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
@@ -116,7 +116,9 @@ def _finding(feature: FeatureComparison, comparator: Comparator) -> Finding:
             return passed.but(decided_by=UPPER_LIMIT, limit=threshold)
     elif not DISTANCES.get(distance).facts["categorical"]:
         return Finding.not_judged(threshold, NUMBERS_ONLY)
-    finding = judged(compared_by(baseline, current, distance, distance), threshold, baseline, current)
+    finding = judge_by_threshold(
+        compare_distributions(baseline, current, distance, distance), threshold, baseline, current
+    )
     if finding.status is not CheckStatus.VIOLATED or distance not in _TFDV or finding.observed is None:
         return finding
     value = None if takes_numbers else _most_different(distance, baseline, current)
@@ -170,7 +172,7 @@ def _with_limits(
 ) -> FeatureConstraints:
     settings = constraints.monitoring_of(feature.name)
     comparators = settings.comparators
-    checks = list(dict.fromkeys((*SHARES, DRIFT, *(check_of(each.distance) for each in comparators or ()))))
+    checks = list(dict.fromkeys((*SHARES, DRIFT, *(name_check(each.distance) for each in comparators or ()))))
     for check, limit in limits_by_check.items():
         most = 1 if check in SHARES else sys.float_info.max
         if check not in checks or type(limit) not in (int, float) or not 0 <= limit <= most:
@@ -186,7 +188,7 @@ def _with_limits(
     drift: dict[str, Any] = {}
     drift_limit = limits_by_check.get(DRIFT)
     if comparators is not None:
-        limits = ((each, limits_by_check.get(check_of(each.distance), drift_limit)) for each in comparators)
+        limits = ((each, limits_by_check.get(name_check(each.distance), drift_limit)) for each in comparators)
         drift["comparators"] = tuple(
             each if limit is None else each.model_copy(update={"threshold": limit}) for each, limit in limits
         )

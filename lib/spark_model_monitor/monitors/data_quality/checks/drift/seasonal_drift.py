@@ -59,7 +59,7 @@ def excused(
     return {check: told(check, finding) for check, finding in findings.items()}
 
 
-def beside_the_clock(beside: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
+def judge_same_hour(beside: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
     """The hour's finding: an alarm once the column is known for a week, if no other reference is like the window."""
 
     hour = season.like if CLOCK_DAY in season.unlike else CLOCK_DAY

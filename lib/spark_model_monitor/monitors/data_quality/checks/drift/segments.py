@@ -23,7 +23,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.headline import DRIFT
 from spark_model_monitor.documents.page import Column, Line, PageTable, number_text, percent
 from spark_model_monitor.monitors.causes import ALONE, MOST, causes_table
-from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, threshold_of
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
 from spark_model_monitor.monitors.data_quality.messages import HIDDEN
@@ -41,7 +41,9 @@ Measure = Callable[[FeatureProfile], tuple[float, float]]
 """The counted values of a feature, and the total."""
 
 
-def parts_of(before: FeatureProfile | None, now: FeatureProfile, *, missing: bool = False) -> tuple[SegmentPart, ...]:
+def compute_contributions(
+    before: FeatureProfile | None, now: FeatureProfile, *, missing: bool = False
+) -> tuple[SegmentPart, ...]:
     """The contribution of each segment to the largest gap between two distributions, or to the change of the missing values.
 
     `within` is the change inside the segment, `mix` that of its share of the rows; for each cut they add up to the gap.
@@ -73,7 +75,7 @@ def parts_of(before: FeatureProfile | None, now: FeatureProfile, *, missing: boo
     return tuple(found)
 
 
-def told_of(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
+def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
     """The location of a change in words, and the segment, whose name the words leave out; empty if all segments are alike.
 
     The cut is the one with the segment that has most of the change relative to its share of the rows.
@@ -99,13 +101,13 @@ def told_of(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
     return f"{where} in {ONE_SEGMENT}{top_part.cut}: {much}", top_part.segment
 
 
-def segment_of(feature: FeatureProfile | None, label: str) -> FeatureProfile | None:
+def select_segment(feature: FeatureProfile | None, label: str) -> FeatureProfile | None:
     """A feature in one segment."""
     found = feature.state(Segmented) if feature is not None else None
     return next((each[label] for each in found.cuts.values() if label in each), None) if found is not None else None
 
 
-def cut_of(feature: FeatureProfile | None, label: str) -> str:
+def find_cut(feature: FeatureProfile | None, label: str) -> str:
     """The cut of a segment."""
     found = feature.state(Segmented) if feature is not None else None
     return next((cut for cut, each in found.cuts.items() if label in each), "") if found is not None else ""
@@ -162,8 +164,8 @@ def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
     if result.check not in SPLIT:
         return result
     missing = result.component == "missing" or result.check != DRIFT
-    parts = parts_of(feature.before, feature.current, missing=missing)
-    where, segment = told_of(parts) if result.status is CheckStatus.VIOLATED else ("", None)
+    parts = compute_contributions(feature.before, feature.current, missing=missing)
+    where, segment = describe_location(parts) if result.status is CheckStatus.VIOLATED else ("", None)
     return result.model_copy(update={"parts": parts or None, "where": where or None, "segment": segment})
 
 
@@ -175,7 +177,7 @@ def judged(feature: FeatureComparison, said: str | None) -> Iterator[CheckResult
     results = {}
     for cut, label in ((cut, label) for cut, segments in feature.segments.items() for label in segments):
         part = feature.in_segment(cut, label)
-        finding = baseline_drift(part, threshold_of(part) or 0.0)
+        finding = baseline_drift(part, select_threshold(part) or 0.0)
         if finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None:  # then only the whole is judged
             finding = finding.unjudged(NO_HISTORY)
         named = {"feature": feature.name, "segment": label}
@@ -206,7 +208,7 @@ PARTS = "Within is what changed in a segment, mix what its share of the rows did
 MOST_SEGMENTS_SHOWN = 12
 
 
-def tables_of(result: CheckResult) -> Iterator[PageTable]:
+def create_tables(result: CheckResult) -> Iterator[PageTable]:
     """Each segment's contribution to a change, the largest first, and what its rows have in common."""
     if result.parts and result.parts[0].segment != HIDDEN:
         titles = (Column("segment", is_name=True), *(Column(title, True) for title in ("of the rows", "within", "mix")))

@@ -36,20 +36,25 @@ from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.profile import once
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more, fewest
+from spark_model_monitor.statistics.verdicts.components import (
+    LEAST_EFFECT,
+    LEAST_RATIO,
+    chance_of_more,
+    smallest_sufficient_number,
+)
 
 Guard = Callable[[FeatureComparison, FeatureProfile], "Evidence | None"]
 
 GUARDS: Registry[Guard] = Registry("guard")
 
 
-def evidence_of(feature: FeatureComparison) -> Mapping[str, Evidence]:
+def collect_evidence(feature: FeatureComparison) -> Mapping[str, Evidence]:
     """The evidence of the guards on a feature, by check name; empty if the baseline's states are unavailable."""
     before = feature.before
     if before is None or not feature.known.is_compared:
         return {}
     evidence_by_check = {}
-    for guard in _asked(before):
+    for guard in _select_guards(before):
         evidence = guard.function(feature, before)
         if evidence is not None:
             evidence.is_alien |= feature.has_independent_rows
@@ -58,7 +63,7 @@ def evidence_of(feature: FeatureComparison) -> Mapping[str, Evidence]:
 
 
 @once
-def _asked(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
+def _select_guards(before: FeatureProfile) -> tuple[Entry[Guard], ...]:
     """The guards that apply to a feature with these states. needs: the state that a guard can't do without."""
     found = ((guard, guard.facts.get("needs")) for guard in GUARDS.values())
     return tuple(guard for guard, needs in found if needs is None or before.state(needs) is not None)
@@ -116,7 +121,7 @@ class Evidence:
         """The verdict at the level of the family's tests."""
         if self.reason is not None:
             return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.what, reason=self.reason)
-        level, tests = calibration.share_of(self.family)
+        level, tests = calibration.level_and_tests(self.family)
         counts_as_is = calibration.rows_are_independent or self.is_alien
         p = self.p if counts_as_is else max(self.p, self.grouped_p)
         found = None
@@ -137,7 +142,7 @@ class Evidence:
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
 
-def of_share(
+def share_evidence(
     what: str, baseline: tuple[int, int], current: tuple[int, int], *, alien: float = math.inf, is_kind: bool = False
 ) -> Evidence | None:
     """Whether a share of a window is higher than by chance; None if a side has no values.
@@ -172,11 +177,11 @@ def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, count
     """The smallest violating number among the window's m values; None if not even all of them are."""
 
     def is_found(w: int) -> bool:
-        found = of_share("", (b, n), (w, m), alien=alien)
+        found = share_evidence("", (b, n), (w, m), alien=alien)
         assert found is not None  # there are values
         return found.is_large and found.p <= level and (counts_as_is or found.is_alien or found.grouped_p <= level)
 
-    return fewest(m, is_found)
+    return smallest_sufficient_number(m, is_found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +202,7 @@ class Mean:
         return cls(count, total / units, spread / units**2)
 
 
-def of_means(what: str, baseline: Mean, current: Mean) -> Evidence | None:
+def mean_evidence(what: str, baseline: Mean, current: Mean) -> Evidence | None:
     """Whether a mean differs by more than chance and rounding; None if a side has no values."""
     if not baseline.count or not current.count:
         return None

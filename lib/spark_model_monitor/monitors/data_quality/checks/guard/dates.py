@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, share_evidence
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.statistics.date_columns import DateColumn
 from spark_model_monitor.statistics.date_forms import SENTINELS
@@ -105,9 +105,9 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
         w = window.sentinels.get(sentinel, 0)
         rise = _judge_kind(quantity, (b, n), (w, m))
         if _is_usual_day(sentinel, baseline):  # as in birth dates
-            rise = of_share(quantity, (b, n), (w, m))
+            rise = share_evidence(quantity, (b, n), (w, m))
         # A share falls if that of all other values rises
-        fall = of_share(quantity, (n - b, n), (m - w, m))
+        fall = share_evidence(quantity, (n - b, n), (m - w, m))
         if rise is not None and fall is not None:
             changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected, share=None)]
     if not changes:
@@ -135,7 +135,7 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     if is_single and _may_be_of_one_day(feature, baseline, window):
         return None
     num_before = baseline.most_frequent if is_single else n
-    evidence = of_share("share of the most frequent date", (num_before, n), (m, m))
+    evidence = share_evidence("share of the most frequent date", (num_before, n), (m, m))
     return None if evidence is None else replace(evidence, is_alien=n >= FEWEST_DATES, share=None)
 
 
@@ -155,7 +155,7 @@ def _judge_kind(
     quantity: str, baseline: tuple[int, int], current: tuple[int, int], large_share: float = LARGE_SHARE
 ) -> Evidence | None:
     """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
-    evidence = of_share(quantity, baseline, current, is_kind=True)
+    evidence = share_evidence(quantity, baseline, current, is_kind=True)
     is_large = current[0] >= large_share * current[1]
     if evidence is not None and not baseline[0] and baseline[1] >= FEWEST_DATES and is_large:
         evidence.is_alien = True

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, share_evidence
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
@@ -32,7 +32,7 @@ def infinity(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
     if old is None or new is None or not (before.is_numeric and feature.current.is_numeric):
         return None
     sides = ((side.present - side.count, side.present) for side in (old, new))
-    return of_share("share of infinities", *sides, alien=ALIEN, is_kind=True)
+    return share_evidence("share of infinities", *sides, alien=ALIEN, is_kind=True)
 
 
 @GUARDS.register("sign_check", needs=Moments)
@@ -48,7 +48,7 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     if old.minimum < 0:
         return None
     negative, is_end = beyond(feature.current, below=0.0), _is_sharp_end(before)
-    evidence = of_share("share of negative numbers", (0, old.count), negative, is_kind=is_end)
+    evidence = share_evidence("share of negative numbers", (0, old.count), negative, is_kind=is_end)
     return _with_distances(evidence, feature, before, negative[0])
 
 
@@ -87,7 +87,7 @@ def far_outside(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         has_both = beyond(feature.current, above=high)[0] > 0 and _is_sharp_end(before)
         low = 0.0 if has_both else -math.inf
     outside, is_kind = beyond(feature.current, below=low, above=high), tail <= LONGEST_TAIL * inner
-    evidence = of_share("share of numbers far outside of the range", (0, old.count), outside, is_kind=is_kind)
+    evidence = share_evidence("share of numbers far outside of the range", (0, old.count), outside, is_kind=is_kind)
     return _with_distances(evidence, feature, before, outside[0])
 
 
@@ -141,7 +141,7 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence
         return None
     types = before.data_types, feature.current.data_types
     sides = ((each.integral + each.fractional, each.present) for each in types)
-    return of_share("share of numbers among the texts", *sides, alien=ALIEN, is_kind=True)
+    return share_evidence("share of numbers among the texts", *sides, alien=ALIEN, is_kind=True)
 
 
 @GUARDS.register("text_share_check", same_as=("baseline_drift_check", "data_type_check"))
@@ -159,4 +159,4 @@ def text_share(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     current = feature.current
     texts = current.num_present - current.num_numbers
     baseline = before.num_others, before.num_present
-    return of_share("share of texts among the numbers", baseline, (texts, current.num_present), is_kind=True)
+    return share_evidence("share of texts among the numbers", baseline, (texts, current.num_present), is_kind=True)

@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from spark_model_monitor.monitors.data_quality.checks.guard import FEWEST_SEEN, GUARDS, Evidence, exact_counts, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import (
+    FEWEST_SEEN,
+    GUARDS,
+    Evidence,
+    exact_counts,
+    share_evidence,
+)
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import ONCE, why_always_new
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
@@ -54,7 +60,7 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
         if 0 < len(most_frequent) <= LONGEST_SHOWN:
             quantity += f" ({most_frequent})"
-        evidence = of_share(quantity, by_chance, (sum(unseen.values()), counts_now.total()), is_kind=True)
+        evidence = share_evidence(quantity, by_chance, (sum(unseen.values()), counts_now.total()), is_kind=True)
         if evidence is not None:
             evidence.least_effect = LEAST_EFFECT
             # A form belongs to a program, not to a group of rows

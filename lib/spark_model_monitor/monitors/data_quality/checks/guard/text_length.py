@@ -12,8 +12,8 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     Evidence,
     Mean,
     exact_counts,
-    of_means,
-    of_share,
+    mean_evidence,
+    share_evidence,
 )
 from spark_model_monitor.monitors.data_quality.checks.guard.text_form import are_grown_counters
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
@@ -41,11 +41,11 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     if feature.known.growth or are_grown_counters(feature, before):  # later names may be longer
         return None
     if shapes := _free_text_shapes(feature, before):
-        return of_means(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
+        return mean_evidence(what, _mean_length(shapes[0]), _mean_length(shapes[1]))
     old, new = exact_counts(before), exact_counts(feature.current)
     if old is None or new is None or not feature.are_texts or feature.constraints.domains is not None:
         return None
-    return of_means(what, _mean_length_of_values(old), _mean_length_of_values(new))
+    return mean_evidence(what, _mean_length_of_values(old), _mean_length_of_values(new))
 
 
 def _mean_length(shapes: TextShapes) -> Mean:
@@ -72,8 +72,8 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> Evidence
     if shapes is None:
         return None
     old, new = shapes
-    letters = of_means("share of letters in the texts", _mean_letters(old), _mean_letters(new))
-    digits = of_means("share of digits in the texts", _mean_digits(old), _mean_digits(new))
+    letters = mean_evidence("share of letters in the texts", _mean_letters(old), _mean_letters(new))
+    digits = mean_evidence("share of digits in the texts", _mean_digits(old), _mean_digits(new))
     if letters is None or digits is None:
         return None
     clearest = min(letters, digits, key=lambda evidence: (not evidence.is_large, evidence.p))
@@ -98,7 +98,7 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
     if shapes is None or shapes[0].words <= shapes[0].texts:
         return None
     old, new = map(_mean_words, shapes)
-    return of_means("mean number of words", old, new)
+    return mean_evidence("mean number of words", old, new)
 
 
 def _mean_words(shapes: TextShapes) -> Mean:
@@ -116,7 +116,7 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         return None
     (b, n), (w, m) = old.new_in(new)
     group = max(1, GROUP >> max(old.level, new.level))  # of the words kept by sampling
-    evidence = of_share("share of words that the baseline never had", (b, n), (w, m))
+    evidence = share_evidence("share of words that the baseline never had", (b, n), (w, m))
     if evidence is None:
         return None
     p = 1.0
@@ -145,7 +145,9 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     total = feature.current.num_present
     current = lengths[1].counts
     of_other_length = total - current.get(length, 0) - current.get(0, 0)
-    return of_share("share of texts of another length", (0, before.num_present), (of_other_length, total), is_kind=True)
+    return share_evidence(
+        "share of texts of another length", (0, before.num_present), (of_other_length, total), is_kind=True
+    )
 
 
 @GUARDS.register("empty_text_check", needs=TextLengths, same_as=("categorical_values_check",))
@@ -159,7 +161,7 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
         return None
     baseline = lengths[0].counts.get(0, 0), before.num_present
     current = lengths[1].counts.get(0, 0), feature.current.num_present
-    return of_share("share of empty texts", baseline, current, alien=EMPTY_ALIEN, is_kind=True)
+    return share_evidence("share of empty texts", baseline, current, alien=EMPTY_ALIEN, is_kind=True)
 
 
 def _text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, of_share
+from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, share_evidence
 from spark_model_monitor.monitors.data_quality.checks.guard.vectors import compare_means
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
@@ -37,10 +37,10 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         return None
     first, last = FIRST_SECOND * unit / WIDER, LAST_SECOND * unit * WIDER
     current = beyond(feature.current, below=first, above=last)
-    return of_share("share of times in another unit", (0, moments.count), current, is_kind=True)
+    return share_evidence("share of times in another unit", (0, moments.count), current, is_kind=True)
 
 
-def ages_of(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
+def read_ages(before: FeatureProfile, current: FeatureProfile) -> tuple[Ages, Ages] | None:
     """The ages on both sides; None if few of the baseline's values are times, or rows have no times to compare with."""
     old, new = (each.state(Ages) for each in (before, current))
     return (old, new) if old and new and old.total >= NEARLY_ALL * before.num_present and new.total else None
@@ -53,9 +53,11 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
 
     Source: D4.9.
     """
-    if (sides := ages_of(before, feature.current)) is None:
+    if (sides := read_ages(before, feature.current)) is None:
         return None
-    return of_share("share of times in the future", *((each.in_future, each.total) for each in sides), is_kind=True)
+    return share_evidence(
+        "share of times in the future", *((each.in_future, each.total) for each in sides), is_kind=True
+    )
 
 
 @GUARDS.register("time_age_check", needs=Ages)
@@ -66,13 +68,15 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> Evidence | N
     Source: D4.9.
     """
     moments = before.state(VectorMoments), feature.current.state(VectorMoments)
-    sides, shares = ages_of(before, feature.current), np.array([*TENTHS.values()])
+    sides, shares = read_ages(before, feature.current), np.array([*TENTHS.values()])
     if sides is None or moments[0] is None or moments[1] is None:
         return None
     old, new = sides
     young, oldest = old.quantiles(np.array([0.0, 1.0]))
     ends = young - FAR - PART * abs(young), oldest + FAR + PART * abs(oldest)
-    far = of_share("share of times far from all ages", (0, old.total), (new.beyond(*ends), new.total), alien=FAR_ALIEN)
+    far = share_evidence(
+        "share of times far from all ages", (0, old.total), (new.beyond(*ends), new.total), alien=FAR_ALIEN
+    )
     if far is not None and far.is_large and far.is_alien:
         return far
     evidence = compare_means("age", moments[0], moments[1])

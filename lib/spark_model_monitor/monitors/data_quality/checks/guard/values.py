@@ -14,12 +14,12 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     GUARDS,
     Evidence,
     exact_counts,
-    of_share,
+    share_evidence,
     widened_tail,
 )
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import new_values
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, growth_of
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
 from spark_model_monitor.monitors.data_quality.families import DRIFT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
@@ -62,7 +62,7 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
         return None
     share, after = min(old / n, 1.0), min(new / m, 1.0)
     if share < UNIQUE:
-        return _of_one_value(feature, before) if old > 1 else None
+        return _compare_single_value(feature, before) if old > 1 else None
     if m > LARGEST * n or m < FEWEST_OF_MEAN:
         return None
     error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
@@ -77,12 +77,12 @@ def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     )
 
 
-def _of_one_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
+def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The rows of the most frequent value, if the window has no other."""
     current = feature.current
     n, m = before.num_present, current.num_present
     often = _most_frequent(before) if _is_constant(current) else n
-    evidence = of_share("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
+    evidence = share_evidence("share of the most frequent value", (min(often, n), n), (m if often < n else 0, m))
     if evidence is not None:
         evidence.share = None
         if feature.has_independent_rows:  # the other values vanished, however few they were
@@ -139,7 +139,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     most = max(new.counts, key=lambda value: new.counts[value] - _at_most(old, value) * new.total / old.total)
     count = new.counts[most]
     sides = (_at_most(old, most), old.total), (count, new.total)
-    found = of_share("share of one text", *sides, alien=ALIEN if count > GROUP else math.inf)
+    found = share_evidence("share of one text", *sides, alien=ALIEN if count > GROUP else math.inf)
     if found is None:
         return None
     tried = 1 / LEAST_EFFECT  # texts that may have so large a share
@@ -197,7 +197,7 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> Eviden
     """
     if recognise_dates(before):
         return None
-    return _of_repeats("share of values that repeat", before.state(Repeats), feature.current.state(Repeats))
+    return _compare_repeats("share of values that repeat", before.state(Repeats), feature.current.state(Repeats))
 
 
 def repeated_rows(comparison: Comparison) -> Evidence | None:
@@ -236,7 +236,7 @@ def repeated_rows(comparison: Comparison) -> Evidence | None:
     )
 
     # A few copies, where hardly any row repeats, show in the number of kinds of rows that do
-    by_kind = _of_repeats(quantity, *states)
+    by_kind = _compare_repeats(quantity, *states)
     if by_kind is None or not by_kind.is_large or by_kind.p >= p or not (by_kind.is_alien or by_kind.grouped_p < p):
         return evidence
     return replace(by_kind, observed=observed, expected=surplus.baseline)
@@ -262,7 +262,7 @@ def _squared_distances(comparison: Comparison) -> float:
     return squared
 
 
-def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence | None:
+def _compare_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence | None:
     """A larger window naturally has more repeats; one above twice the baseline's size is not judged."""
     if old is None or new is None or not old.different or not new.different:
         return None
@@ -271,7 +271,7 @@ def _of_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evidence
         return None
     repeated = old.repeated if larger <= 1 else min(old.different, math.ceil((old.repeated + 1) * larger))
     sides = (repeated, old.different), (new.repeated, new.different)
-    evidence = of_share(what, *sides, alien=ALIEN, is_kind=True)
+    evidence = share_evidence(what, *sides, alien=ALIEN, is_kind=True)
     if evidence is not None and old.repeated:
         most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
         evidence.least_effect = max(most_by_nature, LEAST_RATIO * evidence.expected) - evidence.expected
@@ -292,7 +292,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
     if recognise_dates(before):
         return None
     of_parts, rows_of_parts = growth[0], np.full(len(growth[0]), before.num_present / 2 / len(growth[0]))
-    of_windows, rows_of_windows = growth_of(feature.whole.baseline.history.get(PREVIOUS), feature.name) or (
+    of_windows, rows_of_windows = count_new_values(feature.whole.baseline.history.get(PREVIOUS), feature.name) or (
         (),
         (),
     )

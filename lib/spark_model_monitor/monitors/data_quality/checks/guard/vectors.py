@@ -15,8 +15,8 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
     GUARDS,
     Evidence,
     Mean,
-    of_means,
-    of_share,
+    mean_evidence,
+    share_evidence,
     widened_tail,
 )
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
@@ -55,7 +55,7 @@ def vector_length(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     if old is None or new is None or old.shortest != old.longest:
         return None
     current = _count_other_lengths(new, old.shortest), new.vectors
-    return of_share("share of vectors of another length", (0, old.vectors), current, is_kind=True)
+    return share_evidence("share of vectors of another length", (0, old.vectors), current, is_kind=True)
 
 
 @GUARDS.register("vector_gaps_check", needs=VectorCounts)
@@ -72,7 +72,7 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         return None
     baseline = old.unfit, old.unfit + old.count
     current = new.unfit, new.unfit + new.count
-    return of_share("share of vectors with missing elements", baseline, current, alien=GAPS_ALIEN, is_kind=True)
+    return share_evidence("share of vectors with missing elements", baseline, current, alien=GAPS_ALIEN, is_kind=True)
 
 
 @GUARDS.register("vector_norm_check", needs=VectorCounts, same_as=("vector_components_check",))
@@ -86,7 +86,7 @@ def vector_norm(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
     baseline, current = _mean_norm(before.moments), _mean_norm(feature.current.moments)
     if baseline is None or current is None:
         return None
-    return of_means("mean norm of the vectors", baseline, current)
+    return mean_evidence("mean norm of the vectors", baseline, current)
 
 
 def _mean_norm(norms: Moments | None) -> Mean | None:
