@@ -39,7 +39,7 @@ def combine_p_values(components: Iterable[Component]) -> float:
     --------
     >>> shift = Component("location", p=0.01, effect=0.1)
     >>> gap = Component("ks", p=0.2, effect=0.05)
-    >>> round(combined([shift, gap]), 5)  # tan(.49 π) counts three times, tan(.3 π) once
+    >>> round(combine_p_values([shift, gap]), 5)  # tan(.49 π) counts three times, tan(.3 π) once
     0.01314
     """
     weighted_sum = 0.0
@@ -71,7 +71,7 @@ def adjust_p_values(p_values: Sequence[float]) -> list[float]:
 
     Examples
     --------
-    >>> adjusted([0.01, 0.04, 0.03])  # .01 x 3 / 1; .03 x 3 / 2 is larger than .04 x 3 / 3
+    >>> adjust_p_values([0.01, 0.04, 0.03])  # .01 x 3 / 1; .03 x 3 / 2 is larger than .04 x 3 / 3
     [0.03, 0.04, 0.04]
     """
     tests = len(p_values)
@@ -90,7 +90,7 @@ def allocate_budget(budget: float, families: Sequence[str]) -> dict[str, float]:
 
     Examples
     --------
-    >>> shared(0.06, ["drift", "completeness", "contents"])
+    >>> allocate_budget(0.06, ["drift", "completeness", "contents"])
     {'drift': 0.04, 'completeness': 0.01, 'contents': 0.01}
     """
     parts = {family: PARTS.get(family, 1.0) for family in families}
