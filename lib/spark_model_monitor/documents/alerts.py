@@ -91,7 +91,9 @@ TWO_SIDED_95 = 1.96
 FARTHER = 0.25
 """Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
 
-OF_VALUES, _TESTS_OF_VALUES = "values", frozenset({"ks", "location", "spread", "chi2", "cell"})
+OF_VALUES = "values"
+TESTS_OF_VALUES = frozenset({"ks", "location", "spread", "chi2", "cell"})
+"""Components that say the same of a change; those of `verdicts.components.COLUMN_TESTS` that are of values."""
 
 
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
@@ -143,7 +145,7 @@ def _is_again(result: CheckResult, alarm: CheckResult) -> bool:
 
 def _kind(result: CheckResult) -> tuple[str | None, ...]:
     """What identifies an alarm. Tests of values count as one: which of them detects a change first is chance."""
-    component = OF_VALUES if result.component in _TESTS_OF_VALUES else result.component
+    component = OF_VALUES if result.component in TESTS_OF_VALUES else result.component
     return result.check, result.against, component, result.direction
 
 

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from spark_model_monitor.documents import alerts
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import compute_rank_scores
 from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.verdicts import components
-from spark_model_monitor.statistics.verdicts.components import Component, least_gap, missing_value_tests
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component, least_gap, missing_value_tests
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values, allocate_budget, combine_p_values
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
 
 def of_categories(baseline, current):
@@ -324,3 +326,27 @@ def test_the_least_gap_is_the_one_from_which_d_or_twice_the_share_is_reached():
         reached += counts
 
     assert 200 < reached < 1_900
+
+
+def test_every_test_of_a_column_stands_in_the_table():
+    random = np.random.default_rng(3)
+    of_numbers_and_texts = [
+        *of_numbers(numbers(random.normal(size=500)), numbers(random.normal(size=60))),
+        *of_categories({"a": 300, "b": 200}, {"a": 30, "c": 30}),
+        *components.missing_value_tests((10, 500), (5, 60)),
+    ]
+    computed = {test.name for test in of_numbers_and_texts}
+
+    # Past windows have a test of their own for values that the baseline lacks
+    assert computed | {"unseen"} == {*COLUMN_TESTS}
+    assert {name for name, test in COLUMN_TESTS.items() if test.is_of_values} == alerts.TESTS_OF_VALUES
+    assert {*COLUMN_TESTS} - {"range"} <= {*FIELDS}
+
+
+def test_a_column_of_numbers_has_as_many_components_as_the_table_says():
+    random = np.random.default_rng(3)
+    names = [test.name for test in of_numbers(numbers(random.normal(size=500)), numbers(random.normal(size=60)))]
+
+    assert {name: names.count(name) for name in COLUMN_TESTS} == {
+        name: test.times_per_number for name, test in COLUMN_TESTS.items()
+    }

@@ -25,6 +25,7 @@ from spark_model_monitor.statistics.drift.special_functions import (
     normal_above,
     normal_quantile,
 )
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
 FEWEST_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
@@ -42,7 +43,6 @@ FEWEST_ALIKE = 5  # groups, or columns, that show how similar their variances ar
 ONE_SIDED_95 = 1.645  # normal quantile
 CERTAIN = 3.09  # standard deviations: of 1,000 columns of independent rows one seems to vary more
 
-TESTS_OF_VALUES = ("location", "spread", "ks", "chi2", "cell")
 OUTLIER = 5.0  # modified z-scores; of 32 normal windows one in 250 columns has such a one
 NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
 
@@ -96,7 +96,9 @@ class PastWindows(dict[str, Values]):
         values, though not each of them shows it. None if there is none.
         """
         if name not in self._outliers:
-            tests = [test for test in TESTS_OF_VALUES if test in self] if name in TESTS_OF_VALUES else [name]
+            tests = [name]
+            if name in COLUMN_TESTS and COLUMN_TESTS[name].is_of_values:
+                tests = [test for test, entry in COLUMN_TESTS.items() if entry.is_of_values and test in self]
             is_odd = any(has_outlier(test, self) or wanders(test, self) for test in tests)
             self._outliers[name] = _furthest(name, self) if is_odd else None
         return self._outliers[name]

@@ -175,8 +175,39 @@ def smallest_sufficient_number(most: int, is_enough: Callable[[int], bool]) -> i
 
 LEAST_EFFECT = 0.02  # d: the smallest change of a share that is reported. Source: D4.1.
 LEAST_RATIO = 2.0  # r: … or the smallest ratio, for a rare value. Source: D4.1.
-OF_SCORES = {"location": 0.522, "spread": 0.42}  # per mean score: 0.02 is 0.05 standard deviations, or 5 % of one
 LEAST_EXPECTED = 5.0  # expected count of a cell in the smaller sample, in the chi-square test. Source: D4.1.
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnTest:
+    """What is the same for all columns of one test. Another test is a line in `COLUMN_TESTS`, a component that
+    `numeric_tests` or `category_tests` computes, and, if past windows show how much it varies, a field in
+    `window_statistics.FIELDS`.
+    """
+
+    words: str
+    """The test in checks.json (`decided_by`)."""
+    weight: float = 1.0
+    """Its part of the column's p-value; more for tests that detect the most common changes. Source: D4.1."""
+    times_per_number: int = 1
+    """How many components of this name a column of numbers has."""
+    effect_of_score: float = 1.0
+    """Of a test of mean scores: a difference of 0.02 is then 0.05 standard deviations, or 5 % of one."""
+    is_of_values: bool = True
+    """Whether it looks for changes of the values' distribution: an odd day moves all such tests."""
+
+
+COLUMN_TESTS = {
+    "missing": ColumnTest("Fisher's exact test of missing values", times_per_number=0, is_of_values=False),
+    "ks": ColumnTest("Kolmogorov-Smirnov test"),
+    "location": ColumnTest("rank test of location", weight=3.0, effect_of_score=0.522),
+    "spread": ColumnTest("rank test of spread", weight=3.0, effect_of_score=0.42),
+    "range": ColumnTest("exact test of values beyond the baseline's range", is_of_values=False),
+    "chi2": ColumnTest("chi-square test of all cells"),
+    "cell": ColumnTest("Fisher's exact test of one cell", weight=1.5, times_per_number=2),  # one is of the tails
+    "unseen": ColumnTest("exact test of values that the baseline lacks", times_per_number=0, is_of_values=False),
+}
+"""The tests of a column by the names of their components. Source: D4.1, D4.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,19 +447,19 @@ class _Pooled:
         """
         n, m, weights = self.samples.n, self.samples.m, self.steps.weights
         difference, total = float(scores @ self.steps.shares), n + m
-        effect = abs(difference) * OF_SCORES[name]
+        effect = abs(difference) * COLUMN_TESTS[name].effect_of_score
         deviations = scores - float(scores @ weights) / total
         squares = deviations * deviations
         variance = float(weights @ squares) / (total - 1)  # a score's permutation variance
         of_sketches = (self.samples.error * float(np.ptp(scores)) / 4) ** 2 if self.samples.error else 0.0
         deviation = math.sqrt(variance * (1 / n + 1 / m) + of_sketches)
-        if effect + deviation * OF_SCORES[name] < LEAST_EFFECT:
+        if effect + deviation * COLUMN_TESTS[name].effect_of_score < LEAST_EFFECT:
             return Component(name, 1.0, effect)
         skewness = float(weights @ (squares * deviations)) / total / variance**1.5
         toward = math.copysign(1.0, difference) * (1.0 if m <= n else -1.0)
         skewness = max(0.0, toward * skewness / math.sqrt(self.samples.smaller))  # of the mean
         p = min(1.0, 2 * _gamma_tail(abs(difference) / deviation, skewness))
-        least_effect = max(0.0, LEAST_EFFECT - deviation * OF_SCORES[name])
+        least_effect = max(0.0, LEAST_EFFECT - deviation * COLUMN_TESTS[name].effect_of_score)
         return Component(name, p, effect, statistic=difference / deviation, least_effect=least_effect)
 
     def range(self) -> Component:

@@ -16,7 +16,13 @@ from collections.abc import Iterable, Sequence
 
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE
 from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, Component, Samples, fewest_beyond_chance
+from spark_model_monitor.statistics.verdicts.components import (
+    COLUMN_TESTS,
+    LEAST_EFFECT,
+    Component,
+    Samples,
+    fewest_beyond_chance,
+)
 
 BUDGET = 1 / 720  # share of healthy runs that may have any violation: one in a month of hourly runs. Source: D4.
 
@@ -24,8 +30,6 @@ _LEAST, _MOST = 1e-300, 0.75  # p-values are clipped to these: a p-value of 1 wo
 
 
 PARTS = {"drift": 4.0, "prediction drift": 2.0}  # parts of the budget; every other family has one
-WEIGHTS = {"location": 3.0, "spread": 3.0, "cell": 1.5}
-"""Weights above 1, for components that detect the most common changes. Source: D4.1."""
 
 
 def combine_p_values(components: Iterable[Component]) -> float:
@@ -45,7 +49,8 @@ def combine_p_values(components: Iterable[Component]) -> float:
     weighted_sum = 0.0
     total_weight = 0.0
     for component in components:
-        weight = WEIGHTS.get(component.name, 1.0)
+        test = COLUMN_TESTS.get(component.name)
+        weight = test.weight if test is not None else 1.0
         p = min(max(component.p, _LEAST), _MOST)
         weighted_sum += weight * _cauchy_quantile(p)
         total_weight += weight
@@ -100,7 +105,10 @@ def allocate_budget(budget: float, families: Sequence[str]) -> dict[str, float]:
 
 KOLMOGOROV = 1.3581  # the 95 % quantile of the largest gap, in units of sqrt(1/n + 1/m)
 POWER = 1.2816  # normal quantile of 90 %: the power for the smallest change
-COMPONENTS = 4  # tests that share a column's level: location has three of twelve parts
+COMPONENTS = (
+    sum(test.weight * test.times_per_number for test in COLUMN_TESTS.values()) / COLUMN_TESTS["location"].weight
+)
+"""As many tests as location share a column's level: it has three of twelve parts."""
 
 
 def distance_interval(distance: float, samples: Samples, *, phi: float = 1.0) -> tuple[float, float]:

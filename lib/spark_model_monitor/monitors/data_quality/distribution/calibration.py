@@ -32,6 +32,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     select_similar_size,
 )
 from spark_model_monitor.statistics.verdicts.components import (
+    COLUMN_TESTS,
     Component,
     Lacking,
     Samples,
@@ -375,26 +376,13 @@ def verdict(
     return _unless_unseen(finding, smallest, column, calibration, matters)
 
 
-COLUMN_TESTS = {
-    "missing": f"{FISHER} of missing values",
-    "ks": "Kolmogorov-Smirnov test",
-    "location": "rank test of location",
-    "spread": "rank test of spread",
-    "range": "exact test of values beyond the baseline's range",
-    "chi2": "chi-square test of all cells",
-    "cell": f"{FISHER} of one cell",
-    "unseen": "exact test of values that the baseline lacks",
-}
-"""The tests of a column by the names of their components. Source: D4.1, D4.2."""
-
-
 def _judge_by_tests(finding: Finding, threshold: float, column: Column, calibration: Calibration) -> Finding:
     """The verdict of the column's own tests, which independent rows or earlier windows allow."""
     level, _ = calibration.level_and_tests(column.family)
     rarest, distance, samples = column.rarest, column.distance, column.samples
     finding = finding.but(p=column.p, adjusted_p=column.adjusted_p, level=level, decided_by=None, limit=None)
     if rarest is not None:
-        finding = finding.but(decided_by=COLUMN_TESTS[rarest.name], statistic=rarest.statistic)
+        finding = finding.but(decided_by=COLUMN_TESTS[rarest.name].words, statistic=rarest.statistic)
         finding = finding.but(least_effect=rarest.least_effect)
     is_rejected = column.adjusted_p <= level
     if distance is not None and samples is not None:
