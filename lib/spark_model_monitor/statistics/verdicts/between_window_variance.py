@@ -98,7 +98,8 @@ class PastWindows(dict[str, Values]):
         if name not in self._outliers:
             tests = [name]
             if name in COLUMN_TESTS and COLUMN_TESTS[name].is_of_values:
-                tests = [test for test, entry in COLUMN_TESTS.items() if entry.is_of_values and test in self]
+                # An odd day moves all tests of values, though not each of them shows it
+                tests = [other for other, test in COLUMN_TESTS.items() if test.is_of_values and other in self]
             is_odd = any(has_outlier(test, self) or wanders(test, self) for test in tests)
             self._outliers[name] = _furthest(name, self) if is_odd else None
         return self._outliers[name]
