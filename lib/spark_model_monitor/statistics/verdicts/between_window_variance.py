@@ -86,6 +86,7 @@ class PastWindows(dict[str, Values]):
         if others is not self._others:
             self._others = others
             self._dispersions = {}
+        # With few windows, one column's variance is hardly known
         if name not in self._dispersions:
             estimate = estimate_dispersion(name, effective, self)
             self._dispersions[name] = _shrink(estimate, others.prior(name) if others is not None else NO_PRIOR)
@@ -99,7 +100,9 @@ class PastWindows(dict[str, Values]):
             tests = [name]
             if name in COLUMN_TESTS and COLUMN_TESTS[name].is_of_values:
                 # An odd day moves all tests of values, though not each of them shows it
-                tests = [other for other, test in COLUMN_TESTS.items() if test.is_of_values and other in self]
+                tests = [
+                    test_name for test_name, test in COLUMN_TESTS.items() if test.is_of_values and test_name in self
+                ]
             is_odd = any(has_outlier(test, self) or wanders(test, self) for test in tests)
             self._outliers[name] = _furthest(name, self) if is_odd else None
         return self._outliers[name]
