@@ -250,7 +250,7 @@ def test_a_job_without_credentials_says_so(s3, submit):
 
     assert finished.returncode == 255, finished.stdout
     assert re.search(
-        r"s3a://storm/out/_lease-\S+: can't be written \(there are no AWS credentials; start the job",
+        r"s3a://storm/out: can't be written \(there are no AWS credentials; start the job",
         finished.stdout + finished.stderr,
     )
     assert "Traceback" not in finished.stdout + finished.stderr
