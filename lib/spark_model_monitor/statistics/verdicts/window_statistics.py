@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +59,11 @@ from LEAST_EFFECT of its rows on.
 
 def score_missing_values(missing: Values, rows: Values, total_missing: float, total_rows: float) -> WindowStatistics:
     """The raw statistics of missing values. missing, rows: each window's counts."""
-    found = {"missing": np.zeros(len(missing)), "nulls": missing, "of": rows}
+    scores: Values = np.zeros(len(missing))
     if total_missing:
-        (found["missing"],) = scores_of_counts(np.array([total_missing]), missing[:, None], rows[:, None], total_rows).T
-    return found
+        totals = np.array([total_missing])
+        scores = scores_of_counts(totals, missing[:, None], rows[:, None], total_rows)[:, 0]
+    return {"missing": scores, "nulls": missing, "of": rows}
 
 
 def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -> WindowStatistics:
@@ -75,59 +76,83 @@ def score_values(totals: Counts, windows: Windows, sizes: Values, rows: float) -
 
 
 class LazyStatistics(Mapping[str, Any]):
-    """Raw statistics that are computed on first access, because most windows need few. ways: the function that computes
-    each; some compute several.
-    """
+    """Raw statistics that are computed on first access, because most windows need few."""
 
-    def __init__(self, ways: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
-        self._ways = ways
-        self._found: dict[str, Any] = {}
+    def __init__(self, compute_by_name: Mapping[str, Callable[[], Mapping[str, Any]]]) -> None:
+        """compute_by_name: the function that computes each; some compute several."""
+        self._compute_by_name = compute_by_name
+        self._computed: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._found:
-            self._found |= self._ways[name]()
-        return self._found[name]
+        if name not in self._computed:
+            self._computed |= self._compute_by_name[name]()
+        return self._computed[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._ways
+        return name in self._compute_by_name
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._ways)
+        return iter(self._compute_by_name)
 
     def __len__(self) -> int:
-        return len(self._ways)
+        return len(self._compute_by_name)
 
 
-def score_numbers(both: Pooled, together: CellBatch | None = None) -> WindowStatistics:
-    """The raw statistics of a window and its reference, neither empty. together: the cells of other columns."""
-    before, after = both.steps.counts
-    counted = (together or CellBatch(are_numbers=True)).of(lambda: [*both.steps.cells])
-    totals, windows, scores = both.steps.weights, after[None, :], both.steps.scores
-    sizes, others, effective = sides = _sides(float(both.total), np.array([[float(both.after[-1])]]))
+class _Sizes(NamedTuple):
+    """Values of windows, shape (windows, 1), of everything else, and their effective number n m / (n + m)."""
+
+    windows: Windows
+    others: Windows
+    effective: Values
+
+    @classmethod
+    def from_total(cls, total: float, window_sizes: Windows) -> _Sizes:
+        others = total - window_sizes
+        return cls(window_sizes, others, (window_sizes * others / total)[:, 0])
+
+
+def score_numbers(pooled: Pooled, batch: CellBatch | None = None) -> WindowStatistics:
+    """The raw statistics of a window and its reference, neither empty. batch: the cells of other columns."""
+    inputs = pooled.steps
+    reference_counts, window_counts = inputs.counts
+    windows = window_counts[None, :]
+    sizes = _Sizes.from_total(float(pooled.total), np.array([[float(pooled.after[-1])]]))
+    cells = (batch or CellBatch(are_numbers=True)).add(lambda: [*inputs.cells])
 
     def ks() -> WindowStatistics:
-        gaps = np.abs(both.after * (1 / sizes + 1 / others) - (both.before + both.after) / others).max(axis=1)
-        root = np.sqrt(effective)
+        factor = 1 / sizes.windows + 1 / sizes.others
+        gaps = np.abs(pooled.after * factor - (pooled.before + pooled.after) / sizes.others).max(axis=1)
+        root = np.sqrt(sizes.effective)
         return {"ks": map_values(ks_score, (root + 0.12 + 0.11 / root) * gaps)}
 
     def outside() -> WindowStatistics:
-        known = both.values[before > 0]
-        low, high, rows = float(known[0]), float(known[-1]), float(both.after[-1])
-        found = {}
-        for name, by in (("beyond", 0.0), ("far", (high - low) / 2 if math.isfinite(high - low) else 0.0)):
-            above = rows - both.count_below(high + by, "right")
-            found[name] = np.array([max(above, both.count_below(low - by, "left")) / rows])
-        return found
+        reference_values = pooled.values[reference_counts > 0]
+        low = float(reference_values[0])
+        high = float(reference_values[-1])
+        half_width = (high - low) / 2 if math.isfinite(high - low) else 0.0
+        rows = float(pooled.after[-1])
+        shares = {}
+        for name, distance in (("beyond", 0.0), ("far", half_width)):
+            above = rows - pooled.count_below(high + distance, "right")
+            below = pooled.count_below(low - distance, "left")
+            shares[name] = np.array([max(above, below) / rows])
+        return shares
+
+    def location() -> WindowStatistics:
+        return {"location": _mean_score(inputs.scores["location"], inputs.weights, windows, sizes)}
+
+    def spread() -> WindowStatistics:
+        return {"spread": _mean_score(inputs.scores["spread"], inputs.weights, windows, sizes)}
 
     return LazyStatistics(
         {
-            "rows": lambda: {"rows": sizes[:, 0]},
-            "effective": lambda: {"effective": effective},
+            "rows": lambda: {"rows": sizes.windows[:, 0]},
+            "effective": lambda: {"effective": sizes.effective},
             "ks": ks,
-            "location": lambda: {"location": _mean_score(scores["location"], totals, windows, sides)},
-            "spread": lambda: {"spread": _mean_score(scores["spread"], totals, windows, sides)},
+            "location": location,
+            "spread": spread,
             **dict.fromkeys(("beyond", "far"), outside),
-            **dict.fromkeys(OF_CELLS, counted),
+            **dict.fromkeys(OF_CELLS, cells),
         }
     )
 
@@ -136,135 +161,134 @@ def score_categories(
     totals: Counts, windows: Windows, counted: Callable[[], WindowStatistics] | None = None
 ) -> WindowStatistics:
     """totals: each category's count in all windows and their reference. counted: computes these cells' statistics."""
-    sizes, others, effective = _sizes(totals, windows)
+    sizes = _Sizes.from_total(totals.sum(), windows.sum(axis=1, keepdims=True))
+    is_one_window = len(windows) == 1
 
-    def placed() -> WindowStatistics:
-        before = totals - windows[0] if len(windows) == 1 else totals
-        order = np.argsort(-before, kind="stable")
-        ranks = totals[order].cumsum()
-        each, sides = compute_rank_scores((ranks - totals[order] / 2) / ranks[-1]), (sizes, others, effective)
-        return {
-            name: _mean_score(
-                by,
-                totals[order],
-                windows[:, order],
-                sides,
-                _scores_at_next_count(by, before[order]) if len(windows) == 1 else None,
-            )
-            for name, by in each.items()
-        }
+    def score_ranks() -> WindowStatistics:
+        reference = totals - windows[0] if is_one_window else totals
+        by_frequency = np.argsort(-reference, kind="stable")
+        counts = totals[by_frequency]
+        cumulative = counts.cumsum()
+        statistics = {}
+        for name, scores in compute_rank_scores((cumulative - counts / 2) / cumulative[-1]).items():
+            window_scores = _scores_at_next_count(scores, reference[by_frequency]) if is_one_window else None
+            statistics[name] = _mean_score(scores, counts, windows[:, by_frequency], sizes, window_scores)
+        return statistics
 
-    def cells() -> WindowStatistics:
-        found = score_cells(totals, windows, np.array([len(totals)]), are_numbers=False)
-        return {name: each[0] for name, each in found.items()}
+    def score_column_cells() -> WindowStatistics:
+        statistics = score_cells(totals, windows, np.array([len(totals)]), are_numbers=False)
+        return {name: by_column[0] for name, by_column in statistics.items()}
 
-    def new() -> WindowStatistics:
-        return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes[:, 0]}
+    def unseen() -> WindowStatistics:
+        return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes.windows[:, 0]}
 
     return LazyStatistics(
         {
-            "rows": lambda: {"rows": sizes[:, 0]},
-            "effective": lambda: {"effective": effective},
-            **dict.fromkeys(("location", "spread"), placed),
-            "unseen": new,
-            **dict.fromkeys(OF_CELLS, counted or cells),
+            "rows": lambda: {"rows": sizes.windows[:, 0]},
+            "effective": lambda: {"effective": sizes.effective},
+            **dict.fromkeys(("location", "spread"), score_ranks),
+            "unseen": unseen,
+            **dict.fromkeys(OF_CELLS, counted or score_column_cells),
         }
     )
 
 
-def _sizes(totals: Counts, windows: Windows) -> tuple[Values, Values, Values]:
-    return _sides(totals.sum(), windows.sum(axis=1, keepdims=True))
-
-
-def _sides(total: float, sizes: Windows) -> tuple[Values, Values, Values]:
-    others = total - sizes
-    return sizes, others, (sizes * others / total)[:, 0]
-
-
 @lru_cache(2**14)  # columns with the same number of rows repeat the values
-def ks_score(reached: float) -> float:
-    if reached > 5:
-        return 2 * reached - 0.2  # the normal score of 2 · exp(-2x²) is nearly linear there
-    return -normal_quantile(max(kolmogorov_above(reached), 1e-300) / 2)
+def ks_score(statistic: float) -> float:
+    """The normal score of a Kolmogorov-Smirnov statistic's two-sided p-value."""
+    if statistic > 5:
+        return 2 * statistic - 0.2  # the normal score of 2 · exp(-2x²) is nearly linear there
+    return -normal_quantile(max(kolmogorov_above(statistic), 1e-300) / 2)
 
 
 def _scores_at_next_count(scores: Values, counts: Counts) -> Values:
     """The values' scores for rows of a window. A row of the reference contributes to its value's frequency, a row of
     the window doesn't: it gets the score of a count one higher. Otherwise a window would seem to have rarer values.
     """
-    known, place = told_apart(counts)
-    alike = np.bincount(place, scores) / np.bincount(place)
-    more = np.minimum(np.searchsorted(known, counts + 1), len(known) - 1)
-    return np.where(known[more] == counts + 1, alike[more], scores)
+    distinct_counts, index = told_apart(counts)
+    mean_scores = np.bincount(index, scores) / np.bincount(index)
+    next_index = np.minimum(np.searchsorted(distinct_counts, counts + 1), len(distinct_counts) - 1)
+    return np.where(distinct_counts[next_index] == counts + 1, mean_scores[next_index], scores)
 
 
 def _mean_score(
-    scores: Values,
-    totals: Counts,
-    windows: Windows,
-    sides: tuple[Values, Values, Values],
-    of_windows: Values | None = None,
+    scores: Values, totals: Counts, windows: Windows, sizes: _Sizes, window_scores: Values | None = None
 ) -> Values:
-    """The normal score of each window's mean. of_windows: the values' scores for rows of windows, if different."""
-    sizes, others, _ = sides
+    """The normal score of each window's mean. window_scores: the values' scores for rows of windows, if different."""
     total = totals.sum()
-    rest = totals @ scores - windows @ scores
-    differences = windows @ (scores if of_windows is None else of_windows) / sizes[:, 0] - rest / others[:, 0]
+    if window_scores is None:
+        window_scores = scores
+    other_sums = totals @ scores - windows @ scores
+    differences = windows @ window_scores / sizes.windows[:, 0] - other_sums / sizes.others[:, 0]
     variance = float(totals @ (scores - totals @ scores / total) ** 2) / max(total - 1, 1)
-    found: Values = differences / np.sqrt(variance * (1 / sizes + 1 / others)[:, 0]) if variance else differences * 0
-    return found
+    if not variance:
+        return differences * 0
+    standardized: Values = differences / np.sqrt(variance * (1 / sizes.windows + 1 / sizes.others)[:, 0])
+    return standardized
 
 
 class CellBatch:
     """Cells of several columns in a window and its reference; all raw statistics are computed together on first use."""
 
     def __init__(self, *, are_numbers: bool) -> None:
-        self._are_numbers, self._sides = are_numbers, list[Callable[[], Sequence[Counts]]]()
-        self._found: dict[str, Values] = {}
+        self._are_numbers = are_numbers
+        self._columns: list[Callable[[], Sequence[Counts]]] = []
+        self._statistics: dict[str, Values] = {}
 
-    def of(self, sides: Callable[[], Sequence[Counts]]) -> Callable[[], WindowStatistics]:
-        """The function that computes another column's statistics. sides: returns its reference and window counts."""
-        self._sides.append(sides)
-        return partial(self._of, len(self._sides) - 1)
+    def add(self, read_counts: Callable[[], Sequence[Counts]]) -> Callable[[], WindowStatistics]:
+        """The function that computes another column's statistics. read_counts: gives its reference's and its window's."""
+        self._columns.append(read_counts)
+        return partial(self._select_column, len(self._columns) - 1)
 
-    def _of(self, column: int) -> WindowStatistics:
-        if not self._found:
-            before, after = zip(*(sides() for sides in self._sides), strict=True)
-            window, many = np.concatenate(after), np.array([*map(len, after)])
-            totals = np.concatenate(before) + window
-            self._found = score_cells(totals, window[None, :], many, are_numbers=self._are_numbers)
-        return {name: each[column] for name, each in self._found.items()}
+    def _select_column(self, column: int) -> WindowStatistics:
+        if not self._statistics:
+            references, windows = zip(*(read_counts() for read_counts in self._columns), strict=True)
+            window = np.concatenate(windows)
+            num_cells = np.array([*map(len, windows)])
+            totals = np.concatenate(references) + window
+            self._statistics = score_cells(totals, window[None, :], num_cells, are_numbers=self._are_numbers)
+        return {name: by_column[column] for name, by_column in self._statistics.items()}
 
 
-def score_cells(totals: Counts, windows: Windows, many: Places, *, are_numbers: bool) -> dict[str, Values]:
+def score_cells(totals: Counts, windows: Windows, num_cells: Places, *, are_numbers: bool) -> dict[str, Values]:
     """The raw statistics of several columns' cells, column after column, each of shape (columns, windows). totals: each
-    cell's count in all windows and their reference. many: the number of cells of each column.
+    cell's count in all windows and their reference. num_cells: of each column.
     """
-    firsts, of_cell = many.cumsum() - many, np.repeat(np.arange(len(many)), many)
-    total, sizes = np.add.reduceat(totals, firsts)[:, None], np.add.reduceat(windows, firsts, axis=1).T
-    others = total - sizes
-    gaps = windows / sizes.T[:, of_cell] - (totals - windows) / others.T[:, of_cell]
-    least = LEAST_EXPECTED * total[:, 0] / np.minimum(sizes, others).min(axis=1)
-    groups = [*map(join_small_cells, [totals[own] for own in split_into_slices(many)], least.tolist())]
-    groups_each = np.array([int(each.max()) + 1 for each in groups])
-    starts = groups_each.cumsum() - groups_each
-    of_groups = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
-    shares = np.bincount(of_groups, totals) / np.repeat(total, groups_each)
-    of_windows = (np.arange(len(windows))[:, None] * len(shares) + of_groups).ravel()
-    together = np.bincount(of_windows, gaps.ravel()).reshape(len(windows), -1)
-    scores = np.abs(scores_of_counts(totals, windows, sizes.T[:, of_cell], total[of_cell, 0]))
-    largest = np.maximum.reduceat(scores, firsts, axis=1).T
+    first_cells = num_cells.cumsum() - num_cells
+    column_of_cell = np.repeat(np.arange(len(num_cells)), num_cells)
+    column_totals = np.add.reduceat(totals, first_cells)[:, None]
+    sizes = np.add.reduceat(windows, first_cells, axis=1).T
+    others = column_totals - sizes
+    gaps = windows / sizes.T[:, column_of_cell] - (totals - windows) / others.T[:, column_of_cell]
+
+    # Small cells are joined, until a group's expected count is large enough
+    least_totals = LEAST_EXPECTED * column_totals[:, 0] / np.minimum(sizes, others).min(axis=1)
+    cell_totals = [totals[cells] for cells in split_into_slices(num_cells)]
+    groups = [*map(join_small_cells, cell_totals, least_totals.tolist())]
+    num_groups = np.array([int(column_groups.max()) + 1 for column_groups in groups])
+    first_groups = num_groups.cumsum() - num_groups
+    group_of_cell = np.concatenate([first + group for first, group in zip(first_groups, groups, strict=True)])
+
+    # The chi-square statistic of the groups
+    expected_shares = np.bincount(group_of_cell, totals) / np.repeat(column_totals, num_groups)
+    keys = (np.arange(len(windows))[:, None] * len(expected_shares) + group_of_cell).ravel()
+    group_gaps = np.bincount(keys, gaps.ravel()).reshape(len(windows), -1)
+    squares = sizes * others / column_totals * add_by_group(group_gaps**2 / expected_shares, num_groups).T
+
+    # The largest score of a cell
+    scores = np.abs(scores_of_counts(totals, windows, sizes.T[:, column_of_cell], column_totals[column_of_cell, 0]))
+    largest = np.maximum.reduceat(scores, first_cells, axis=1).T
     if are_numbers:
-        largest = np.maximum(largest, _largest_of_ends(totals, windows, firsts, firsts + many, sizes, total))
-    each = np.ones(sizes.shape)
-    squares = sizes * others / total * add_by_group(together**2 / shares, groups_each).T
+        ends = first_cells + num_cells
+        largest = np.maximum(largest, _largest_of_ends(totals, windows, first_cells, ends, sizes, column_totals))
     # two cells are equally unusual: the larger of their scores would be too large
-    are_two = ((many == 2) & (groups_each == 2))[:, None]
+    are_two = ((num_cells == 2) & (num_groups == 2))[:, None]
+    ones = np.ones(sizes.shape)
     return {
         "chi2": squares,
-        "freedom": (groups_each - 1)[:, None] * each,
+        "freedom": (num_groups - 1)[:, None] * ones,
         "cell": np.where(are_two, np.sqrt(squares), largest),
-        "cells": many[:, None] * each,
+        "cells": num_cells[:, None] * ones,
     }
 
 
@@ -272,26 +296,29 @@ _ENDS = np.arange(2, 11, 2)  # numbers of cells at either end that are joined
 
 
 def _largest_of_ends(
-    totals: Counts, windows: Windows, firsts: Places, ends: Places, sizes: Values, total: Values
+    totals: Counts, windows: Windows, first_cells: Places, end_cells: Places, sizes: Values, column_totals: Values
 ) -> Values:
-    """The largest score of the cells below and above five cuts at either end, as in `distributions.tails`."""
-    first, last = firsts[:, None] + 0 * _ENDS, ends[:, None] + 0 * _ENDS
-    begin = np.hstack((first, np.maximum(last - _ENDS, first))).ravel()
-    end = np.hstack((np.minimum(first + _ENDS, last), last)).ravel()
-    upto = np.zeros((1 + len(windows), 1 + len(totals)))
-    np.cumsum(np.vstack((totals, windows)), axis=1, out=upto[:, 1:])
-    counts, of_end = upto[:, end] - upto[:, begin], np.repeat(np.arange(len(firsts)), 2 * len(_ENDS))
-    scores = np.abs(scores_of_counts(counts[0], counts[1:], sizes.T[:, of_end], total[of_end, 0]))
-    largest: Values = scores.reshape(len(windows), len(firsts), -1).max(axis=2).T
+    """The largest score of the cells below and above five cuts at either end, as in `distributions.count_tails`."""
+    first = np.repeat(first_cells[:, None], len(_ENDS), axis=1)
+    end = np.repeat(end_cells[:, None], len(_ENDS), axis=1)
+    starts = np.hstack((first, np.maximum(end - _ENDS, first))).ravel()
+    stops = np.hstack((np.minimum(first + _ENDS, end), end)).ravel()
+    cumulative = np.zeros((1 + len(windows), 1 + len(totals)))
+    np.cumsum(np.vstack((totals, windows)), axis=1, out=cumulative[:, 1:])
+    counts = cumulative[:, stops] - cumulative[:, starts]
+    column_of_end = np.repeat(np.arange(len(first_cells)), 2 * len(_ENDS))
+    end_totals = column_totals[column_of_end, 0]
+    scores = np.abs(scores_of_counts(counts[0], counts[1:], sizes.T[:, column_of_end], end_totals))
+    largest: Values = scores.reshape(len(windows), len(first_cells), -1).max(axis=2).T
     return largest
 
 
 def add_by_group(values: NDArray[Any], sizes: Places) -> NDArray[Any]:
     """Sums of consecutive runs of these sizes along the last axis; a leading zero makes numpy add as for one run."""
     starts = sizes.cumsum() - sizes
-    behind = np.insert(values, starts, 0.0, axis=-1)
-    found: NDArray[Any] = np.add.reduceat(behind, starts + np.arange(len(sizes)), axis=-1)
-    return found
+    with_zeros = np.insert(values, starts, 0.0, axis=-1)
+    sums: NDArray[Any] = np.add.reduceat(with_zeros, starts + np.arange(len(sizes)), axis=-1)
+    return sums
 
 
 def scores_of_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:

@@ -232,7 +232,7 @@ def _score_feature(
         found = score_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
-        found = score_categories(b + w, w[None, :], texts.of(lambda: (b, w)))
+        found = score_categories(b + w, w[None, :], texts.add(lambda: (b, w)))
     else:
         return None
 
