@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -71,68 +71,97 @@ class Pooled:
 
     def count_below(self, value: float, side: Literal["left", "right"]) -> float:
         """The number of the second sample's values below this one (left), or at or below it (right)."""
-        place = self.values.searchsorted(value, side=side)
-        return float(self.after[place - 1]) if place else 0.0
+        index = self.values.searchsorted(value, side=side)
+        return float(self.after[index - 1]) if index else 0.0
 
 
-def merge(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
-    """`after.beside(before)` for each pair of before and after; cheaper for all values at once."""
+def pool_samples(sides: Sequence[tuple[StepCdf, StepCdf]]) -> list[Pooled]:
+    """`after.beside(before)` for each pair of before and after; cheaper for all values at once.
+
+    Arrays of values run over all pairs, one after the other.
+    """
+    num_pairs = len(sides)
     both = [np.concatenate((before.values, after.values)) for before, after in sides]
-    orders = [each.argsort(kind="stable") for each in both]  # merges two sorted arrays
-    sizes, of_before = np.array([*map(len, both)]), np.array([len(before.values) for before, _ in sides])
-    firsts, order = sizes.cumsum() - sizes, np.concatenate(orders)
+    orders = [values.argsort(kind="stable") for values in both]  # merges two sorted arrays
+    sizes = np.array([*map(len, both)])
+    before_sizes = np.array([len(before.values) for before, _ in sides])
+    firsts = sizes.cumsum() - sizes
+    order = np.concatenate(orders)
     values = np.concatenate(both).take(order + np.repeat(firsts, sizes))
-    are_last = np.ones(len(values), bool)
-    np.not_equal(values[1:], values[:-1], out=are_last[:-1])
-    are_last[firsts[1:] - 1] = True
-    last, many = are_last.nonzero()[0], np.add.reduceat(are_last, firsts, dtype=np.int64)
-    of_column = np.repeat(np.arange(len(sides)), many)
-    upto = (order < np.repeat(of_before, sizes)).cumsum()[last]  # values of `before`, including all earlier columns
-    before, after = (np.concatenate([side.ranks_upto() for side in each]) for each in zip(*sides, strict=True))
-    ranks = before.take(upto + of_column), after.take(last + 1 - upto + of_column)
-    values, ends = values[last], many.cumsum() - 1
-    apart = np.abs(ranks[0] / np.repeat(ranks[0][ends], many) - ranks[1] / np.repeat(ranks[1][ends], many))
-    gaps = np.maximum.reduceat(apart, ends + 1 - many).tolist()
-    parts = zip(split_into_slices(many), gaps, strict=True)
-    found = [Pooled(values[own], ranks[0][own], ranks[1][own], gap) for own, gap in parts]
-    for (one, other), pooled in zip(sides, found, strict=True):
-        other._beside.append((one, pooled))
-    return found
+
+    # The last one of equal values of a pair
+    is_last = np.ones(len(values), bool)
+    np.not_equal(values[1:], values[:-1], out=is_last[:-1])
+    is_last[firsts[1:] - 1] = True
+    last = is_last.nonzero()[0]
+    num_values = np.add.reduceat(is_last, firsts, dtype=np.int64)
+    pair_of_value = np.repeat(np.arange(num_pairs), num_values)
+
+    # How many values of either sample lie at or below each, in all pairs up to there; cumulative counts have a leading 0
+    before_values = (order < np.repeat(before_sizes, sizes)).cumsum()[last]
+    before_ranks = np.concatenate([before.ranks_upto() for before, _ in sides])
+    after_ranks = np.concatenate([after.ranks_upto() for _, after in sides])
+    before_counts = before_ranks.take(before_values + pair_of_value)
+    after_counts = after_ranks.take(last + 1 - before_values + pair_of_value)
+
+    values = values[last]
+    ends = num_values.cumsum() - 1
+    before_total = np.repeat(before_counts[ends], num_values)
+    after_total = np.repeat(after_counts[ends], num_values)
+    differences = np.abs(before_counts / before_total - after_counts / after_total)
+    gaps = np.maximum.reduceat(differences, ends + 1 - num_values).tolist()
+    pooled = []
+    for pair, gap in zip(split_into_slices(num_values), gaps, strict=True):
+        pooled.append(Pooled(values[pair], before_counts[pair], after_counts[pair], gap))
+    for (before, after), samples in zip(sides, pooled, strict=True):
+        after._beside.append((before, samples))
+    return pooled
 
 
 def cache_pooled_samples(sides: Sequence[tuple[StepCdf, StepCdf]]) -> None:
     """Compute and cache the pooled samples of all pairs and the input of their tests, before any is requested."""
-    each = max(1, VALUES_TOGETHER // max((len(one.values) + len(other.values) for one, other in sides), default=1))
-    for first in range(0, len(sides), each):
-        pooled = merge(sides[first : first + each])
-        for one, steps in zip(pooled, compute_test_inputs(pooled), strict=True):
-            one.__dict__["steps"] = steps
+    largest = max((len(before.values) + len(after.values) for before, after in sides), default=1)
+    pairs_together = max(1, VALUES_TOGETHER // largest)
+    for first in range(0, len(sides), pairs_together):
+        pooled = pool_samples(sides[first : first + pairs_together])
+        for samples, steps in zip(pooled, compute_test_inputs(pooled), strict=True):
+            samples.__dict__["steps"] = steps
 
 
 def compute_test_inputs(several: Sequence[Pooled]) -> list[Steps]:
-    """The input of tests for each, none with an empty sample; likewise cached."""
-    sizes = np.array([len(each.values) for each in several])
-    firsts, of_each = sizes.cumsum() - sizes, partial(np.repeat, repeats=sizes)
-    before, after = zip(*((each.before, each.after) for each in several), strict=True)
-    upto = np.array([np.concatenate(before), np.concatenate(after)])
-    counts = np.diff(upto, prepend=0).astype(float)
-    counts[:, firsts] = upto[:, firsts]
-    sums, weights = upto[:, sizes.cumsum() - 1], counts[0] + counts[1]
-    together, total = upto[0] + upto[1], sums[0] + sums[1]
-    shares = counts[1] / of_each(sums[1]) - counts[0] / of_each(sums[0])
-    scores = compute_rank_scores((together - weights / 2) / of_each(total))
-    begins, others = np.zeros(len(weights) + 1, bool), total.cumsum() - total  # values of all earlier columns
-    at_cut = np.ceil(_CUTS * total[:, None]).astype(np.int64) + others[:, None]
-    at = (together + of_each(others)).searchsorted(at_cut.ravel())
-    begins[firsts] = begins[at] = begins[at + 1] = True
-    of_cell, many = begins[:-1].cumsum() - 1, np.add.reduceat(begins[:-1], firsts, dtype=np.int64)
-    cells = np.array([np.bincount(of_cell, each) for each in counts])
-    return [
-        Steps(
-            counts[:, own], weights[own], shares[own], {name: each[own] for name, each in scores.items()}, cells[:, of]
-        )
-        for own, of in zip(split_into_slices(sizes), split_into_slices(many), strict=True)
-    ]
+    """The input of tests for each pooled sample, none with an empty side; cheaper for all at once."""
+    sizes = np.array([len(pooled.values) for pooled in several])
+    firsts = sizes.cumsum() - sizes
+    before = np.concatenate([pooled.before for pooled in several])
+    after = np.concatenate([pooled.after for pooled in several])
+    cumulative = np.array([before, after])
+    counts = np.diff(cumulative, prepend=0).astype(float)
+    counts[:, firsts] = cumulative[:, firsts]
+    weights = counts[0] + counts[1]
+    totals = cumulative[:, sizes.cumsum() - 1]  # of either side of each pooled sample
+    total = totals[0] + totals[1]
+    ranks = cumulative[0] + cumulative[1]
+    after_shares = counts[1] / np.repeat(totals[1], sizes)
+    shares = after_shares - counts[0] / np.repeat(totals[0], sizes)
+    scores = compute_rank_scores((ranks - weights / 2) / np.repeat(total, sizes))
+
+    # A cell for each quantile, and one between each two
+    earlier_rows = total.cumsum() - total
+    cut_ranks = np.ceil(_CUTS * total[:, None]).astype(np.int64) + earlier_rows[:, None]
+    cut_values = (ranks + np.repeat(earlier_rows, sizes)).searchsorted(cut_ranks.ravel())
+    begins = np.zeros(len(weights) + 1, bool)
+    begins[firsts] = True
+    begins[cut_values] = True
+    begins[cut_values + 1] = True
+    cell_of_value = begins[:-1].cumsum() - 1
+    num_cells = np.add.reduceat(begins[:-1], firsts, dtype=np.int64)
+    cells = np.array([np.bincount(cell_of_value, side_counts) for side_counts in counts])
+
+    inputs = []
+    for values, own_cells in zip(split_into_slices(sizes), split_into_slices(num_cells), strict=True):
+        own_scores = {name: value_scores[values] for name, value_scores in scores.items()}
+        inputs.append(Steps(counts[:, values], weights[values], shares[values], own_scores, cells[:, own_cells]))
+    return inputs
 
 
 def compute_rank_scores(ranks: Values) -> dict[str, Values]:
@@ -185,10 +214,10 @@ class StepCdf:
 
     def beside(self, before: StepCdf) -> Pooled:
         """Both samples, pooled. The first call merges them, for all tests and distances of the two."""
-        for other, found in self._beside:
+        for other, pooled in self._beside:
             if other is before:
-                return found
-        return merge([(before, self)])[0]
+                return pooled
+        return pool_samples([(before, self)])[0]
 
     def ranks_upto(self) -> Ranks:
         """Cumulative counts for none of the smallest distinct values, the smallest, the two smallest, …"""
@@ -304,17 +333,19 @@ def split_into_slices(sizes: NDArray[np.int64]) -> list[slice]:
 _ENDS = np.arange(2, 11, 2)
 
 
-def count_tails(cells: NDArray[Any], many: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def count_tails(cells: NDArray[Any], num_cells: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Counts below and above each of five cuts at either end of each column's cells, and the number of such counts.
-    cells: of numeric columns, along the last axis. many: the number of cells of each column.
+    cells: of numeric columns, along the last axis. num_cells: of each column.
     """
-    upto, ends = np.zeros((len(cells), cells.shape[1] + 1)), many.cumsum()
-    np.cumsum(cells, axis=1, out=upto[:, 1:])
-    low, high = (ends - many)[:, None] + 0 * _ENDS, ends[:, None] + 0 * _ENDS
-    begin = np.hstack((low, np.maximum(high - _ENDS, 0)))
-    end = np.hstack((np.minimum(low + _ENDS, len(upto[0]) - 1), high))
-    there = np.tile(_ENDS, 2) <= many[:, None]
-    return upto[:, end[there]] - upto[:, begin[there]], there.sum(axis=1)
+    cumulative = np.zeros((len(cells), cells.shape[1] + 1))
+    np.cumsum(cells, axis=1, out=cumulative[:, 1:])
+    ends = num_cells.cumsum()
+    first = np.repeat((ends - num_cells)[:, None], len(_ENDS), axis=1)
+    end = np.repeat(ends[:, None], len(_ENDS), axis=1)
+    starts = np.hstack((first, np.maximum(end - _ENDS, 0)))
+    stops = np.hstack((np.minimum(first + _ENDS, cumulative.shape[1] - 1), end))
+    is_there = np.tile(_ENDS, 2) <= num_cells[:, None]
+    return cumulative[:, stops[is_there]] - cumulative[:, starts[is_there]], is_there.sum(axis=1)
 
 
 def category_cells(baseline: CategoryCounts, current: CategoryCounts) -> tuple[Counts, Counts]:
