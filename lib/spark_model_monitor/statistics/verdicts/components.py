@@ -296,111 +296,151 @@ def category_tests(sides: Sequence[Sequence[CategoryCounts]]) -> list[tuple[Comp
     """The tests of text columns. sides: for each column the category counts of baseline and window, neither empty."""
     counts = [category_cells(before, after) for before, after in sides]
     samples = [Samples(int(before.sum()), int(after.sum())) for before, after in counts]
-    cells = _Cells(np.concatenate(counts, axis=1), np.array([len(before) for before, _ in counts]), samples)
-    return [*zip(cells.chi_square(len(counts)), cells.rarest(), strict=True)]
+    num_cells = np.array([len(before) for before, _ in counts])
+    cells = _Cells(np.concatenate(counts, axis=1), num_cells, samples)
+    return [*zip(cells.chi_square_tests(len(counts)), cells.rarest_cell_tests(), strict=True)]
 
 
 def numeric_tests(sides: Sequence[Sequence[NumericDistribution]]) -> list[tuple[Component, ...]]:
     """The tests of numeric columns. sides: for each column the distributions of baseline and window, neither empty."""
-    pooled = [_Pooled(before, after) for before, after in sides]
-    samples, counts = [each.samples for each in pooled], np.concatenate([each.steps.cells for each in pooled], axis=1)
-    many = np.array([len(each.steps.cells[0]) for each in pooled])
-    of_ends, ends = count_tails(counts, many)
-    cells = _Cells(np.concatenate((counts, of_ends), axis=1), np.concatenate((many, ends)), 2 * samples)
-    means = [[each.compare_means(*scores) for scores in each.steps.scores.items()] for each in pooled]
-    rarest = cells.rarest()
-    of_cells = zip(pooled, means, cells.chi_square(len(sides)), rarest[: len(sides)], rarest[len(sides) :], strict=True)
-    return [(each.kolmogorov(), *of_scores, each.range(), *others) for each, of_scores, *others in of_cells]
+    columns = [_Pooled(before, after) for before, after in sides]
+    samples = [column.samples for column in columns]
+    cells = np.concatenate([column.steps.cells for column in columns], axis=1)
+    num_cells = np.array([len(column.steps.cells[0]) for column in columns])
+    tails, num_tails = count_tails(cells, num_cells)
+    # The tails of all columns stand behind their cells, as if they were columns of their own
+    cells_and_tails = _Cells(
+        np.concatenate((cells, tails), axis=1), np.concatenate((num_cells, num_tails)), 2 * samples
+    )
+    chi_square = cells_and_tails.chi_square_tests(len(columns))
+    rarest = cells_and_tails.rarest_cell_tests()
+    tests = []
+    for index, column in enumerate(columns):
+        of_scores = [column.compare_means(name, scores) for name, scores in column.steps.scores.items()]
+        rarest_cell = rarest[index]
+        rarest_tail = rarest[len(columns) + index]
+        tests.append((column.kolmogorov(), *of_scores, column.range(), chi_square[index], rarest_cell, rarest_tail))
+    return tests
 
 
 class _Cells:
     """Cell counts of several columns in both samples, column after column; no cell is empty on both sides."""
 
-    def __init__(self, counts: Counts, sizes: Places, samples: Sequence[Samples]) -> None:
-        self.samples, self.filled = samples, sizes.nonzero()[0]
-        self.starts = (np.cumsum(sizes) - sizes)[self.filled]
-        self.columns = np.repeat(np.arange(len(sizes)), sizes)
+    def __init__(self, counts: Counts, num_cells: Places, samples: Sequence[Samples]) -> None:
+        self.samples = samples
+        self.filled_columns = num_cells.nonzero()[0]
+        self.first_cells = (np.cumsum(num_cells) - num_cells)[self.filled_columns]
+        self.column_of_cell = np.repeat(np.arange(len(num_cells)), num_cells)
         self.baseline, self.current = counts
         self.totals = self.baseline + self.current
-        of_samples = np.array([(each.n, each.m, each.error, each.of_window, each.effective) for each in samples])
-        self.n, self.m, self.error, self.of_window, self.effective = of_samples[self.columns].T
+        members = [(column.n, column.m, column.error, column.of_window, column.effective) for column in samples]
+        self.n, self.m, self.error, self.of_window, self.effective = np.array(members)[self.column_of_cell].T
         self.smaller = np.minimum(self.n, self.m)
         gaps = self.current / self.m - self.baseline / self.n
         # minus the possible error of the sketches
         self.gaps: Counts = np.sign(gaps) * np.maximum(np.abs(gaps) - self.error / 2, 0.0)
 
-    def rarest(self) -> list[Component]:
+    def rarest_cell_tests(self) -> list[Component]:
         """The test of the cell with the smallest p-value, for each column, among the cells that changed enough.
 
         Source: Tarone 1990, "A modified Bonferroni method for discrete data"; Westfall and Wolfinger 1997, "Multiple tests with
         discrete distributions".
         """
-        n, m, gaps, sizes, signs = self.n, self.m, self.gaps, np.abs(self.gaps), np.sign(self.gaps)
-        # the certain part, in whole values: each side has the error of its own sketch
-        known = signs * np.ceil(signs * self.baseline + (self.error - self.of_window) / 2 * n)
+        n = self.n
+        m = self.m
+        effects = np.abs(self.gaps)
+        signs = np.sign(self.gaps)
+
+        # The certain part of the counts, in whole values: each side has the error of its own sketch
+        baseline_counts = signs * np.ceil(signs * self.baseline + (self.error - self.of_window) / 2 * n)
         counts = signs * np.floor(signs * self.current - self.of_window / 2 * m)
-        totals, before, after, half = known + counts, known / n, counts / m, 0.5 / self.smaller
+        totals = baseline_counts + counts
+        before = baseline_counts / n
+        after = counts / m
+
+        # Cells that changed enough, but for those that can't be the rarest
+        half = 0.5 / self.smaller
         ratios = (np.maximum(before, after) + half) / (np.minimum(before, after) + half)  # finite for empty cells, too
         errors = np.sqrt(totals * (n + m - totals) / (n + m) ** 2 / self.effective)
-        enough = ((sizes + errors >= LEAST_EFFECT) | (ratios >= LEAST_RATIO)) & (gaps != 0)
-        scores = np.divide(sizes, errors, out=np.zeros(len(sizes)), where=enough)
-        enough &= (
-            scores >= self._reduce_columns(np.maximum, scores)[self.columns] / 2
-        )  # no other cell can be the rarest
-        looked_at = enough.nonzero()[0]
-        columns = self.columns[looked_at]
-        p = two_sided_p_values(totals[looked_at], counts[looked_at], n[looked_at], m[looked_at], columns)
-        found = [Component("cell", 1.0, size) for size in self._reduce_columns(np.maximum, sizes).tolist()]
-        least = np.lexsort((p, columns))[np.diff(columns, prepend=-1).nonzero()[0]]
-        limits = np.zeros(len(found))
-        limits[columns[least]] = p[least]
-        others = n + m - self.totals + 1
-        possible = 2 * (np.maximum(self.smaller - self.totals + 1, 0) / others) ** self.totals <= limits[self.columns]
-        tried, cells = (self._reduce_columns(np.add, each).tolist() for each in (possible * 1.0, np.ones(len(totals))))
-        for column, each, cell in zip(columns[least].tolist(), p[least].tolist(), looked_at[least], strict=True):
-            # too small cells are not tests, two cells are one
-            comparisons = tests = 1.0 if cells[column] <= 2 else max(1.0, tried[column])
-            if tests > 1 and _CERTAIN < each * tests < _RARE:
-                own = (possible & (self.columns == column)).nonzero()[0]
-                sides = (
-                    largest_attainable_tails(self.totals[own], side[own], (n + m)[own], each / 2) for side in (m, n)
-                )
-                comparisons = max(
-                    sum(float(tails.sum()) for tails in sides) / each, 0.5
-                )  # at least the test of one side
-            least_effect = least_gap(before[cell], after[cell], half[cell], errors[cell])
-            found[column] = Component(
-                *("cell", min(1.0, each * comparisons), float(sizes[cell]), tests),
+        is_large = ((effects + errors >= LEAST_EFFECT) | (ratios >= LEAST_RATIO)) & (self.gaps != 0)
+        scores = np.divide(effects, errors, out=np.zeros(len(effects)), where=is_large)
+        is_large &= scores >= self._reduce_columns(np.maximum, scores)[self.column_of_cell] / 2
+        cells = is_large.nonzero()[0]
+        columns = self.column_of_cell[cells]
+        p_values = two_sided_p_values(totals[cells], counts[cells], n[cells], m[cells], columns)
+
+        # The smallest p-value of each column, and the cells that could have had as small a one
+        tests = [Component("cell", 1.0, effect) for effect in self._reduce_columns(np.maximum, effects).tolist()]
+        smallest = np.lexsort((p_values, columns))[np.diff(columns, prepend=-1).nonzero()[0]]
+        limits = np.zeros(len(tests))
+        limits[columns[smallest]] = p_values[smallest]
+        unequal = np.maximum(self.smaller - self.totals + 1, 0) / (n + m - self.totals + 1)
+        is_comparable = 2 * unequal**self.totals <= limits[self.column_of_cell]
+        num_comparable = self._reduce_columns(np.add, is_comparable * 1.0).tolist()
+        num_cells = self._reduce_columns(np.add, np.ones(len(totals))).tolist()
+        for column, p, cell in zip(
+            columns[smallest].tolist(), p_values[smallest].tolist(), cells[smallest], strict=True
+        ):
+            # Too small cells are not tests, two cells are one
+            num_tests = 1.0 if num_cells[column] <= 2 else max(1.0, num_comparable[column])
+            comparisons = num_tests
+            if num_tests > 1 and _CERTAIN < p * num_tests < _RARE:
+                comparisons = self._count_comparisons(is_comparable & (self.column_of_cell == column), p)
+            tests[column] = Component(
+                "cell",
+                min(1.0, p * comparisons),
+                float(effects[cell]),
+                num_tests,
                 comparisons=comparisons,
                 statistic=float(counts[cell]),
-                least_effect=least_effect,
+                least_effect=least_gap(before[cell], after[cell], half[cell], errors[cell]),
             )
-        return found
+        return tests
 
-    def chi_square(self, first: int) -> list[Component]:
-        """The chi-square tests of equal shares in the first `first` columns, which all have cells. Small cells are
-        joined; a guard allows for groups that are still rare.
+    def _count_comparisons(self, is_comparable: NDArray[np.bool_], p: float) -> float:
+        """By how much the smallest of the cells' p-values has to be multiplied: the sum of the largest p-values that
+        their counts can attain up to p, over p.
         """
-        of_column = self.starts[:first]
-        least = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[of_column]
-        own = starmap(slice, pairwise([*self.starts.tolist(), len(self.totals)][: first + 1]))
-        groups = [*map(join_small_cells, map(self.totals.__getitem__, own), least.tolist())]
-        sizes = np.array([int(each.max()) + 1 for each in groups])
-        starts, columns = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
-        of_cells = np.concatenate([start + each for start, each in zip(starts, groups, strict=True)])
-        totals, moved = (np.bincount(of_cells, each[: len(of_cells)]) for each in (self.totals, self.gaps))
-        shares = totals / np.add.reduceat(totals, starts)[columns]
-        smaller, of = self.smaller[of_column][columns], (self.n + self.m)[of_column][columns]
-        values = np.stack((moved**2 / shares, np.abs(moved), 1 / np.sqrt(totals * smaller / of)))
-        # after a leading zero, numpy adds in the same order as for a column alone
-        sums = np.add.reduceat(np.insert(values, starts, 0.0, axis=1), starts + np.arange(len(starts)), axis=1).tolist()
-        return [_chi_square(*each) for each in zip(self.samples[:first], sizes.tolist(), *sums, strict=True)]
+        cells = is_comparable.nonzero()[0]
+        rows = (self.n + self.m)[cells]
+        attainable = 0.0
+        for sizes in (self.m, self.n):
+            attainable += float(largest_attainable_tails(self.totals[cells], sizes[cells], rows, p / 2).sum())
+        return max(attainable / p, 0.5)  # at least the test of one side
+
+    def chi_square_tests(self, num_columns: int) -> list[Component]:
+        """The chi-square tests of equal shares in the first columns, which all have cells. Small cells are joined; a
+        guard allows for groups that are still rare.
+        """
+        first_cells = self.first_cells[:num_columns]
+        least_totals = (LEAST_EXPECTED * (self.n + self.m) / self.smaller)[first_cells]
+        ends = [*self.first_cells.tolist(), len(self.totals)]
+        groups = []
+        for column, least in enumerate(least_totals.tolist()):
+            groups.append(join_small_cells(self.totals[ends[column] : ends[column + 1]], least))
+        num_groups = np.array([int(column_groups.max()) + 1 for column_groups in groups])
+        first_groups = np.cumsum(num_groups) - num_groups
+        column_of_group = np.repeat(np.arange(len(num_groups)), num_groups)
+        group_of_cell = np.concatenate([first + group for first, group in zip(first_groups, groups, strict=True)])
+
+        # Of each group: its squared gap over its share, its gap, and how rare it is
+        totals = np.bincount(group_of_cell, self.totals[: len(group_of_cell)])
+        gaps = np.bincount(group_of_cell, self.gaps[: len(group_of_cell)])
+        shares = totals / np.add.reduceat(totals, first_groups)[column_of_group]
+        smaller = self.smaller[first_cells][column_of_group]
+        rows = (self.n + self.m)[first_cells][column_of_group]
+        values = np.stack((gaps**2 / shares, np.abs(gaps), 1 / np.sqrt(totals * smaller / rows)))
+        # After a leading zero, numpy adds in the same order as for a column alone
+        with_zeros = np.insert(values, first_groups, 0.0, axis=1)
+        sums = np.add.reduceat(with_zeros, first_groups + np.arange(len(first_groups)), axis=1).tolist()
+        columns = zip(self.samples[:num_columns], num_groups.tolist(), *sums, strict=True)
+        return [_chi_square(*column) for column in columns]
 
     def _reduce_columns(self, ufunc: np.ufunc, values: Counts) -> Counts:
         """The values of each column, reduced by `ufunc`; 0 for a column without cells."""
-        found = np.zeros(len(self.samples))
-        found[self.filled] = ufunc.reduceat(values, self.starts)
-        return found
+        reduced = np.zeros(len(self.samples))
+        reduced[self.filled_columns] = ufunc.reduceat(values, self.first_cells)
+        return reduced
 
 
 def _chi_square(samples: Samples, groups: int, squares: float, moved: float, rare: float) -> Component:
