@@ -93,7 +93,8 @@ class PastHours:
 
     @cached_property
     def _is_far(self) -> NDArray[np.bool_]:
-        return np.abs(self.scores).max(axis=1) > STANDS_OUT
+        is_far: NDArray[np.bool_] = np.abs(self.scores).max(axis=1) > STANDS_OUT
+        return is_far
 
     @property
     def is_new(self) -> bool:
