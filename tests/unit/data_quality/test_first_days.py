@@ -48,7 +48,7 @@ def judge(baseline, columns, *, hours=1, is_new=True, earlier_rows=ROWS_OF_AN_HO
     """The window's findings. is_new: whether it is one of the first days."""
     season = Season(is_new=is_new)
     baseline = baseline.with_history({}, {}, dict.fromkeys(columns, season))
-    earlier = [(END - timedelta(hours=3), earlier_rows, 0.0)]
+    earlier = [(END - timedelta(hours=3), earlier_rows, 0.0)] if earlier_rows else []
     baseline = baseline.with_volume(END, earlier, END - timedelta(hours=hours))
     return run_monitoring(as_table(columns), MONITOR, baseline, engine="local")
 
@@ -70,9 +70,28 @@ def test_what_may_be_an_hour_is_no_violation_in_the_first_days_and_one_later(bas
     assert violated(judge(baseline, window, is_new=False)) == {*window}
 
 
-def test_a_window_of_a_whole_day_is_no_hour(baseline):
+def test_the_first_window_of_a_whole_day_is_judged_and_later_ones_may_be_a_day_of_the_week(baseline):
     window = draw_hour(np.random.default_rng(2), 6)
-    assert violated(judge(baseline, window, hours=24)) == {*window}
+    assert violated(judge(baseline, window, hours=24, earlier_rows=0)) == {*window}
+    assert violated(judge(baseline, window, hours=7 * 24)) == {*window}
+
+    later = judge(baseline, window, hours=24)
+    # The baseline has a 24th of its rows at an hour, and on a weekday a seventh
+    assert violated(later) == {"hour"}
+    withheld = {check.feature: check for check in later.results if check.hour == "new"}
+    assert {*withheld} == {"load", "plan"}
+    assert "first days of a schedule" in withheld["load"].reason
+    assert "two weeks" in withheld["load"].advice
+
+
+def test_a_window_without_a_beginning_is_as_long_as_the_time_between_windows(baseline):
+    window = draw_hour(np.random.default_rng(2), 6)
+    seasons = dict.fromkeys(window, Season(is_new=True))
+    of_new_features = baseline.with_history({}, {}, seasons)
+    for days, alarms in ((0, set()), (1, {"hour"}), (7, {*window})):
+        earlier = [(END - timedelta(days=days), ROWS_OF_AN_HOUR, 0.0)] if days else []
+        findings = run_monitoring(as_table(window), MONITOR, of_new_features.with_volume(END, earlier), engine="local")
+        assert violated(findings) == alarms, days
 
 
 def test_an_hour_of_little_traffic_may_have_a_value_of_its_own(baseline):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -259,3 +260,63 @@ def test_free_days_are_those_that_differ_in_both_weeks():
 
     assert sorted(free) == [DAY * day for day in (1, 2, 8, 9)]
     assert sorted(daily(scores[1:]).free_days()) == [DAY * day for day in (1, 2, 8, 9)]
+
+
+@pytest.mark.parametrize("weekdays", [(4,), (5, 6), (4, 5, 6)])
+def test_free_days_are_as_many_as_stand_out(weekdays):
+    scores = noise(14)
+    off = np.isin(np.arange(14) % 7, weekdays)
+    scores[off] += 30
+
+    days_back = [DAY * (14 - day) for day in np.flatnonzero(off)]
+
+    assert sorted(daily(scores).free_days()) == sorted(days_back)
+
+
+def test_a_weekday_that_is_less_unlike_the_others_is_no_free_day_with_the_farthest():
+    scores = noise(14)
+    scores[[5, 12]] += 10
+    scores[[6, 13]] += 30
+
+    assert sorted(daily(scores).free_days()) == [DAY, 8 * DAY]
+
+
+@pytest.mark.parametrize(
+    ("special", "weeks", "similar_weeks"),
+    [
+        pytest.param((), 1, (), id="one week"),
+        pytest.param((), 2, (1, 2), id="two"),
+        pytest.param((7,), 2, (), id="odd a week ago"),
+        pytest.param((14,), 2, (), id="odd two weeks ago"),
+        pytest.param((7,), 3, (2, 3), id="odd once in three weeks"),
+        pytest.param((7, 14), 3, (1, 2), id="odd twice, as the other weekends are"),
+    ],
+)
+def test_a_weekday_is_known_by_most_of_its_weeks(special, weeks, similar_weeks):
+    # Weekends, and this weekday, which is as they are on some days
+    back = np.arange(7 * weeks, 0, -1)
+    scores = noise(len(back))
+    scores[np.isin(back % 7, (1, 2))] += 30
+    scores[np.isin(back, special)] += 30
+    assert daily(scores).alike_weeks() == similar_weeks
+
+
+@pytest.mark.parametrize("weeks", [2, 3])
+def test_a_weekday_that_alone_stands_out_is_known_in_three_weeks(weeks):
+    scores = noise(7 * weeks)
+    scores[::7] += 30
+    assert daily(scores).alike_weeks() == ((1, 2, 3) if weeks == 3 else ())
+
+
+def test_weekdays_are_unknown_while_every_day_is_unlike_the_baseline_or_this_one_stood_out_a_week_ago():
+    def are_new(scores):
+        days = daily(scores)
+        return replace(days, alarmed=np.abs(days.scores[:, 0]) > 4.5).is_new_weekday
+
+    # Monday to Sunday beside the mean of the whole week
+    week = np.array([-8, -8, -8, -8, -8, 20, 20])
+    assert all(are_new(np.tile(week, 2)[:days] + noise(days)) for days in range(1, 14))
+    assert not are_new(np.tile(week, 2) + noise(14))
+    # A change that began later, and one that stays
+    assert not are_new(np.array([0.0, 1.0, 20.0]))
+    assert not are_new(noise(8) + 20)

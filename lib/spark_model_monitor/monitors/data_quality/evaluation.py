@@ -252,6 +252,7 @@ def _allow_for_clock(
     is_usual = seasonal_drift.is_usual(by_reference, season)
     by_reference = seasonal_drift.judge_same_hour(by_reference, season)
     findings = seasonal_drift.excused(findings, feature, season, is_usual=is_usual)
+    by_reference = seasonal_drift.judge_missing_values(by_reference, feature, season)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
     if not is_usual and season.learnt and findings[DRIFT_CHECK].status is CheckStatus.VIOLATED:
         findings[DRIFT_CHECK] = findings[DRIFT_CHECK].unjudged(seasonal_drift.SAID, seasonal_drift.TOLD)

@@ -49,6 +49,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     CLOCK_WEEK,
     DAY,
     LOOKED_BACK,
+    MOST_WEEKS,
     SCORES,
     WEEK,
     PastHours,
@@ -200,14 +201,18 @@ class History:
         """
         ended = time_of(time)
         windows = {(ended - time_of(entry.time)) // timedelta(minutes=1): entry for entry in self.before(time).entries}
-        windows = {back: entry for back, entry in windows.items() if back <= LOOKED_BACK * DAY + 60}
+        hours_of_day = {back % DAY for back in windows if back <= LOOKED_BACK * DAY + 60}
+        are_daily = hours_of_day == {0}
+        looked_back = LOOKED_BACK * DAY + 60
+        if are_daily:
+            looked_back = MOST_WEEKS * WEEK * DAY
+        windows = {back: entry for back, entry in windows.items() if back <= looked_back}
         back_of = {entry.window: back for back, entry in windows.items()}
         beside_baseline = self._read_past_hours(BASELINE, baseline, back_of)
         # Features of which too few days are known
-        new = {name for name in names if name not in beside_baseline or beside_baseline[name].is_new}
+        are_new = {name: past.is_new_weekday if are_daily else past.is_new for name, past in beside_baseline.items()}
+        new = {name for name in names if are_new.get(name, True)}
         seasons = dict.fromkeys(new, Season(is_new=True))
-        hours_of_day = {back % DAY for back in windows}
-        are_daily = hours_of_day == {0}
         if len(hours_of_day) < FEWEST_HOURS and not are_daily:
             return {}, seasons
         # Features that may follow the clock
@@ -222,8 +227,9 @@ class History:
         if are_daily:
             backs = {name: weekday_windows(past, told[CLOCK_DAY].get(name)) for name, past in may.items()}
             sums = self._add_windows(backs, windows)
-            season = Season(learnt=True, stands_out=True)
-            seasons |= {feature.name: season for feature in sums.get(CLOCK_DAY, ())}
+            for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
+                is_known = bool(may[name].alike_weeks())
+                seasons[name] = Season(learnt=is_known, stands_out=is_known, is_new=not is_known)
             return {reference: Profile(0, tuple(features)) for reference, features in sums.items()}, seasons
         # The windows that each is compared with
         told[BASELINE] = beside_baseline
@@ -400,14 +406,13 @@ def write_history(history: History) -> None:
 
 def weekday_windows(past: PastHours, beside_weekday: PastHours | None) -> dict[str, tuple[int, ...]]:
     """The windows that a column whose weekdays differ is compared with, by reference, in minutes before this one, where all end
-    at one hour: the weekday in the last two weeks, and the days that a holiday may be like; without windows unlike their
-    weekday. past: the windows beside the baseline.
+    at one hour: the weekday in the weeks in which it is alike, or in the last two where it isn't known; and the days that a
+    holiday may be like, without windows unlike their weekday. past: the windows beside the baseline.
     """
     odd = set() if beside_weekday is None else beside_weekday.alarmed_backs
-    both_weeks = (WEEK * DAY, LOOKED_BACK * DAY)
-    weekday = tuple(back for back in both_weeks if back not in odd)
+    weeks = past.alike_weeks() or (1, 2)
     free_days = tuple(back for back in past.free_days() if back not in odd)
-    return {CLOCK_DAY: weekday or both_weeks, CLOCK_WEEK: free_days}
+    return {CLOCK_DAY: tuple(WEEK * DAY * week for week in weeks), CLOCK_WEEK: free_days}
 
 
 MOST_SEASONS = 14  # Source: D4.3

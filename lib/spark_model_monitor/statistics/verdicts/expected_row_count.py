@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -61,6 +62,16 @@ class RowCountHistory:
     @property
     def _knows_by_then(self) -> bool:
         return _season(self.time, self.by_then) is not None
+
+    @property
+    def length(self) -> timedelta:
+        """The window's length. Where its beginning is unknown, as of one named by its hour alone: the least time between two
+        windows, or an hour.
+        """
+        if self.start is not None:
+            return self.time - self.start
+        times = sorted({self.time, *(time for time, *_ in self.earlier)})
+        return min((later - earlier for earlier, later in pairwise(times)), default=timedelta(hours=1))
 
     @property
     def expected_freshness(self) -> ExpectedFreshness | None:

@@ -32,10 +32,11 @@ FEWEST_DAYS, MOST_OF_THEM = 5, 0.7  # days with an alarm, and their share of day
 HOURS_DIFFER, WEEKDAYS_DIFFER = 5.0, 25.0
 """Limits for the variance between hours, or weekdays, relative to that within them and of rows: beyond noise."""
 STANDS_OUT = 3.0  # normal scores from the level
+MEDIAN_OF_NORMAL = 0.6745  # of a normal variable's absolute value
 CLOSER, CERTAIN = 9.0, 18.0  # sums of squared scores by which windows are closer to one hour than to another
 FEW = (0.05, 0.95)
 FEWEST_GROUPS, ODD_GROUPS = 6, 2  # the fewest groups with several units for leaving out ODD_GROUPS of them
-FREE_DAYS = 2  # of a week
+MOST_WEEKS = 3  # weeks of daily windows that show a weekday
 CHOSEN = 5.0  # the factor by which the others then have to differ more, because they are the least variable
 
 CLOCK_DAY, CLOCK_WEEK = "clock:day", "clock:week"
@@ -90,16 +91,34 @@ class PastHours:
         difference = np.abs(np.median(self.scores[windows], axis=0) - level)
         return bool(np.any(difference > np.maximum(np.abs(level), STANDS_OUT)))
 
+    @cached_property
+    def _is_far(self) -> NDArray[np.bool_]:
+        is_far: NDArray[np.bool_] = np.abs(self.scores).max(axis=1) > STANDS_OUT
+        return is_far
+
     @property
     def is_new(self) -> bool:
         """Whether too few days are known to tell an hour from a change: less than one, or less than a week, and there were
         alarms, and the last day stood out about this hour.
         """
         oldest = self.back.max()
-        is_far = np.abs(self.scores).max(axis=1) > STANDS_OUT
-        yesterday = is_far & (np.abs(self.back - DAY) <= NEIGHBOURS)
-        may_differ = self.alarmed.any() and yesterday.any() and self._stands_out(yesterday, days=1)
-        return bool(oldest < DAY or (oldest < WEEK * DAY and may_differ))
+        return bool(oldest < DAY or (oldest < WEEK * DAY and self._stood_out(1)))
+
+    @property
+    def is_new_weekday(self) -> bool:
+        """Whether too few days are known to tell a weekday from a change: most days of less than a week were unlike the baseline,
+        as weekdays are that differ from the whole week; or there were alarms in less than two weeks, and this weekday stood
+        out a week ago. Of windows that all end at one hour.
+        """
+        oldest = self.back.max()
+        if oldest < WEEK * DAY:
+            return bool(self.alarmed.any() and self._is_far.mean() >= MOST_OF_THEM)
+        return bool(oldest < LOOKED_BACK * DAY and self._stood_out(WEEK))
+
+    def _stood_out(self, days: int) -> bool:
+        """Whether there were alarms, and windows that many days ago, about this hour, were unlike the days since."""
+        windows = self._is_far & (np.abs(self.back - days * DAY) <= NEIGHBOURS)
+        return bool(self.alarmed.any() and windows.any()) and self._stands_out(windows, days)
 
     def _recurs(self, cell: NDArray[np.bool_]) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
@@ -127,16 +146,63 @@ class PastHours:
     def alarmed_backs(self) -> set[int]:
         return set(self.back[self.alarmed].tolist())
 
-    def free_days(self) -> tuple[int, ...]:
-        """The windows of the two weekdays that differ most from the others, in both of the last two weeks, as weekends do:
-        what a holiday may be like. Of windows that all end at one hour.
+    @cached_property
+    def _by_weekday(self) -> NDArray[np.float64]:
+        """The scores by week and weekday, from one day back on, NaN where missing. Of windows that all end at one hour."""
+        by_day = np.full((MOST_WEEKS * WEEK, len(SCORES)), np.nan)
+        is_recent = self._days <= len(by_day)
+        by_day[self._days[is_recent] - 1] = self.scores[is_recent]
+        return by_day.reshape(MOST_WEEKS, WEEK, len(SCORES))
+
+    @cached_property
+    def _days_that_stand_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """For each weekday, the scores of that of the last two weeks that is closer to the median of all days, as
+        differences from it; and how far they are.
         """
-        by_day = np.full((LOOKED_BACK, len(SCORES)), np.nan)
-        by_day[self._days - 1] = self.scores
-        distances = np.abs(by_day - np.nanmedian(by_day, axis=0)).max(axis=1).reshape(-1, WEEK)
-        in_both_weeks = np.nan_to_num(np.fmin(*distances))
-        last_week = DAY * (1 + np.argsort(in_both_weeks)[-FREE_DAYS:])
+        by_weekday = self._by_weekday
+        median = np.nanmedian(by_weekday.reshape(-1, len(SCORES)), axis=0)
+        differences = np.nan_to_num(by_weekday[:2] - median)
+        distances = np.abs(differences).max(axis=2)
+        # A missing day says nothing
+        is_missing = np.isnan(by_weekday[:2]).any(axis=2)
+        closer_week = np.where(is_missing, np.inf, distances).argmin(axis=0)
+        weekdays = np.arange(WEEK)
+        return differences[closer_week, weekdays], distances[closer_week, weekdays]
+
+    def free_days(self) -> tuple[int, ...]:
+        """The windows, in both of the last two weeks, of the weekday that differs most from the others, and of those that
+        are closer to it than to the others: what a holiday may be like. Of windows that all end at one hour.
+        """
+        differences, distances = self._days_that_stand_out
+        farthest = differences[distances.argmax()]
+        is_free = np.abs(differences - farthest).max(axis=1) < distances
+        last_week = DAY * (1 + np.flatnonzero(is_free))
         return (*last_week.tolist(), *(last_week + WEEK * DAY).tolist())
+
+    def alike_weeks(self) -> tuple[int, ...]:
+        """Those of the last three weeks whose windows of this weekday are alike, if they show what it is like: at least two, or
+        all three if no other weekday stands out; else none. Of windows that all end at one hour.
+        """
+        by_weekday = self._by_weekday
+        # The expected difference between a weekday's windows of two weeks: a robust standard deviation
+        differences = np.abs(by_weekday[0] - by_weekday[1])
+        differences = differences[~np.isnan(differences).any(axis=1)]
+        maximum = np.full(len(SCORES), np.sqrt(2))
+        if len(differences):
+            maximum = np.maximum(maximum, np.median(differences, axis=0) / MEDIAN_OF_NORMAL)
+        maximum *= STANDS_OUT
+        # The largest group of weeks that are like one of them
+        of_this_weekday = by_weekday[:, -1]
+        groups = []
+        for scores in of_this_weekday:
+            is_alike = (np.abs(of_this_weekday - scores) <= maximum).all(axis=1)
+            groups.append(tuple(1 + int(week) for week in np.flatnonzero(is_alike)))
+        weeks = max(groups, key=len)
+        # A day may be odd in two weeks by chance
+        needed = 2
+        if self.free_days() == (WEEK * DAY, LOOKED_BACK * DAY):
+            needed = MOST_WEEKS
+        return weeks if len(weeks) >= needed else ()
 
     @cached_property
     def may_be_seasonal(self) -> bool:

@@ -1,5 +1,5 @@
 """The first days of a schedule, when nobody knows yet what follows the clock: whether a window may be an hour of the baseline's
-days, or whether no hour of them can be like it. Pure.
+days, or a day of its weeks, or whether none of them can be like it. Pure.
 """
 
 from __future__ import annotations
@@ -19,36 +19,55 @@ from spark_model_monitor.statistics.verdicts.components import chance_of_more
 LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
 ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
+ONE_WEEK = timedelta(weeks=1)
 LARGE_SHARE = 0.1  # of a window's rows, in which rounded numbers have no value by chance
 EIGHTHS = [number / 8 for number in range(1, 8)]
 
 
-def may_be_an_hour(feature: FeatureComparison) -> bool:
-    """Whether a window shorter than a day may be an hour of the baseline's days: no value, and no range of values, has more
-    rows than in an hour that has all such rows of the baseline; and it has no value of its own. Source: D4.18.
+def is_of_whole_days(feature: FeatureComparison) -> bool:
+    """Whether the window is a day or longer, so that weekdays may differ, but not hours."""
+    volume = feature.whole.volume
+    return volume is not None and volume.length >= ONE_DAY
+
+
+def has_baseline_of_time(feature: FeatureComparison) -> bool:
+    """Whether the baseline was made with a time column."""
+    parts = feature.whole.baseline.history.get(BASELINE)
+    return parts is not None and parts.are_by_time
+
+
+def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
+    """Whether a window shorter than a day may be an hour of the baseline's days, and one shorter than a week a day of its
+    weeks: no value, and no range of values, has more rows than in an hour, or on a weekday, that has all such rows of the
+    baseline; and it has no value of its own. Source: D4.18.
     """
     volume = feature.whole.volume
     baseline = feature.baseline
     now = feature.now
-    if volume is None or volume.start is None or not now.present:
+    if volume is None or not now.present:
         return False
     # A change of a model's output is said at once: it is what people act on
     if feature.known.family == PREDICTIONS:
         return False
-    window_length = volume.time - volume.start
+    cycle = ONE_DAY
+    if is_of_whole_days(feature):
+        cycle = ONE_WEEK
     parts = feature.whole.baseline.history.get(BASELINE)
     is_steady = parts is not None and parts.keeps_time and feature.known.past_design_effect == 1
-    if is_steady or window_length >= ONE_DAY:
+    if is_steady or volume.length >= cycle:
         return False
-    # The baseline's rows of such an hour
+    # The first day of all is judged: only if most days are unlike the baseline, weekdays may be why
+    if cycle == ONE_WEEK and not volume.earlier:
+        return False
+    # The baseline's rows of such an hour, or day
     all_rows = volume.rows_of_all(now.rows)
     usual_rows = float(np.mean([all_rows, *(rows for _, rows, _ in volume.earlier)]))
     traffic = min(1.0, all_rows / usual_rows)
-    part_of_day = max(window_length, ONE_HOUR) / ONE_DAY
-    hour_rows = int(baseline.rows * part_of_day * traffic / LEAST_TRAFFIC)
+    part_of_cycle = max(volume.length, ONE_HOUR) / cycle
+    hour_rows = int(baseline.rows * part_of_cycle * traffic / LEAST_TRAFFIC)
     if _has_value_of_its_own(feature):
         return False
-    # Whether no kind of row is more frequent in the window than in an hour with all such rows
+    # Whether no kind of row is more frequent in the window than in an hour, or on a day, with all such rows
     counts = _count_kinds(feature)
     level = feature.whole.monitoring.false_alarm_budget / len(counts)
     for rows_before, rows_now in counts:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.monitors.data_quality.checks.drift.first_days import may_be_an_hour
+from spark_model_monitor.monitors.data_quality.checks.drift.first_days import (
+    has_baseline_of_time,
+    is_of_whole_days,
+    may_be_an_hour_or_day,
+)
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distribution.calibration import (
+    FEWER_MISSING,
+    LONGER_WINDOWS,
+    LOOK_FOR_DEFAULT,
+    MORE_MISSING,
+)
 from spark_model_monitor.monitors.protocol import Finding, Violated
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 
@@ -24,7 +34,10 @@ SAID = "beside this hour of earlier days it is violated, and this is the same ch
 OTHERWISE = "another hour or weekday is like it"
 AT_ITS_HOUR = "its values follow the clock, so it is judged beside the same hour of earlier days"
 FIRST_DAYS = "the first days of a schedule: this may be so at this hour of every day"
-NAME_TIME = "name the baseline's time column (--time-column), which shows what follows the clock; or wait for a week"
+FIRST_WEEKS = "the first days of a schedule, or of a new weekday: this may be so on this day of every week"
+NAME_TIME = "name the baseline's time column (--time-column), which shows what follows the clock; or "
+WAIT_A_WEEK = "wait for a week, or run earlier windows (spark-model-monitor backfill)"
+WAIT_TWO_WEEKS = "wait for two weeks, or run earlier windows (spark-model-monitor backfill)"
 USUAL, RECURRING, OPEN, TOLD, NEW = "usual", "recurring", "open", "said", "new"  # values of `hour` in a result
 
 
@@ -48,8 +61,15 @@ def excused(
         asked = check in SUGGESTED and SUGGESTED[check] not in feature.suggested_limits
         if finding.status is not CheckStatus.VIOLATED or check not in EXCUSED or asked:
             return finding
-        if season.is_new and may_be_an_hour(feature):
-            return finding.unsure(FIRST_DAYS, NAME_TIME).but(hour=NEW)
+        if season.is_new and may_be_an_hour_or_day(feature):
+            reason = FIRST_DAYS
+            advice = WAIT_A_WEEK
+            if is_of_whole_days(feature):
+                reason = FIRST_WEEKS
+                advice = WAIT_TWO_WEEKS
+            if not has_baseline_of_time(feature):
+                advice = NAME_TIME + advice
+            return finding.unsure(reason, advice).but(hour=NEW)
         if not is_usual or not season.stands_out:
             return finding
         if season.learnt or season.weekly:
@@ -72,6 +92,35 @@ def judge_same_hour(beside: Mapping[str, Finding], season: Season) -> dict[str, 
         return finding if name == hour and not is_usual(beside, season) else finding.unjudged(OTHERWISE, OPEN)
 
     return {name: told(name, finding) for name, finding in beside.items()}
+
+
+def judge_missing_values(
+    by_reference: Mapping[str, Finding], feature: FeatureComparison, season: Season
+) -> dict[str, Finding]:
+    """The findings; where the window has so many more or fewer missing values than each of the hour's references that it
+    matters, the hour's one can't tell, as such a change may be chance.
+    """
+    hour = CLOCK_DAY
+    if hour in season.unlike:
+        hour = season.like
+    if not season.learnt or hour not in by_reference:
+        return dict(by_reference)
+    finding = by_reference[hour]
+    if finding.status is not CheckStatus.PASSED and finding.hour != OPEN:
+        return dict(by_reference)
+    references = feature.known.references
+    increases = [
+        references[name].completeness - feature.now.completeness for name in by_reference if name in references
+    ]
+    increase = min(increases, key=abs)
+    if abs(increase) <= feature.settings.change_that_matters.missing:
+        return dict(by_reference)
+    reason = MORE_MISSING.format(points=100 * increase)
+    advice = LONGER_WINDOWS
+    if increase < 0:
+        reason = FEWER_MISSING.format(points=-100 * increase)
+        advice = LOOK_FOR_DEFAULT
+    return {**by_reference, hour: finding.unsure(reason, advice, is_change_seen=True)}
 
 
 def leave_to_hour(
