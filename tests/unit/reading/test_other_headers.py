@@ -31,7 +31,9 @@ def read(folder, first, second, separator=","):
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        pytest.param("age,salary", "lacks 'income', which .*one.csv has, and has names .* in position 2;", id="another name"),
+        pytest.param(
+            "age,salary", "lacks 'income', which .*one.csv has, and has names .* in position 2;", id="another name"
+        ),
         pytest.param("AGE,INCOME", "writes 'age', 'income' with other capitals", id="in capitals"),
         pytest.param("age, income", "writes 'income' with other capitals or blanks than", id="a blank"),
         pytest.param("\n\nalter,einkommen", "lacks 'age', 'income', .* in position 1, 2;", id="no name in common"),

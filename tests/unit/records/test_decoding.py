@@ -370,6 +370,8 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
         Refusal.TOO_LONG,
         Refusal.UNFINISHED_QUOTE,
         Refusal.ANOTHER_SHAPE,
+        Refusal.TOO_DEEP,
+        Refusal.TOO_MANY_NAMES,
     }
     of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
     of_labels |= {Refusal.THIRD_CLASS, Refusal.STRAY, Refusal.NOT_EXPLAINED}

@@ -151,7 +151,7 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
 def document_of(line: bytes) -> Any:
     """The JSON value of a line; of duplicate members, the last one counts."""
     if has_many_names(line):
-        raise RecordRefused(Refusal.ANOTHER_SHAPE)
+        raise RecordRefused(Refusal.TOO_MANY_NAMES)
     try:
         return json_value(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -81,6 +81,8 @@ class Refusal(IntEnum):
     CAPTURED_HEADER = 50, "captured CSV that begins with a header line"
     SEPARATOR_LINE = 51, "the line in which Excel names the separator"
     ROWS_WITHIN_ROWS = 52, "an array of objects within a row of captured data"
+    TOO_DEEP = 53, "nested too deep"
+    TOO_MANY_NAMES = 54, "too many members"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
@@ -125,6 +127,7 @@ REMEDIES = {
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
     Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
     Refusal.ROWS_WITHIN_ROWS: "make rows or columns of these objects by a --record-preprocessor-script",
+    Refusal.TOO_MANY_NAMES: "if members are called by values, such as ids, write them as values",
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
     Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
     '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',

@@ -24,7 +24,13 @@ SETTINGS = frozenset(
 )
 """Members beside the rows, about the request or the model: they are no features."""
 
-NESTED_PAYLOADS = ("dataframe_split", "inputs", "input", "input_data", "data")  # members that may be a payload themselves
+NESTED_PAYLOADS = (
+    "dataframe_split",
+    "inputs",
+    "input",
+    "input_data",
+    "data",
+)  # members that may be a payload themselves
 
 WRAPPERS_OF_ROWS = ("Inputs", "Results")  # of Azure ML: an object with an array of rows, by whatever name
 

@@ -114,7 +114,9 @@ TOTALS = frozenset(
 )
 SUM_ERROR = 1e-9  # of a sum of doubles, relative
 INEXACT_SUM = 0.02  # of a sum somebody rounded, or made of other lines, too
-FAR_OUTSIDE = 5  # times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer
+FAR_OUTSIDE = (
+    5  # times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer
+)
 LEAST_OF_SUM = 0.5  # of the sum of all others, for a number in a line that is called so
 MOST_CLASSES = 20  # different values of a column that may be classes
 MOST_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
@@ -159,9 +161,7 @@ def line_of_totals(data: Seen) -> Said:
     if not summed:
         description = "a number far outside of the others, like a sum of them"
         summed = [feature.name for feature in numeric if _is_like_a_sum(_largest_by_sum_of_others(feature), named)]
-    blank = [
-        feature for feature in data.profile.features if feature.num_missing == 1 and feature.name not in summed
-    ]
+    blank = [feature for feature in data.profile.features if feature.num_missing == 1 and feature.name not in summed]
     # A few columns of many may have such a number by chance
     are_most = 2 * len(summed) >= len(numeric)
     line = None
