@@ -33,7 +33,6 @@ from spark_model_monitor.data.records.csv_rows import (
     marked_rows,
 )
 from spark_model_monitor.data.records.refusals import read_by_spark
-from spark_model_monitor.documents.check_results import some_of
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, NoData
 from spark_model_monitor.storage import Storage, StoredFile, join
 
@@ -389,12 +388,17 @@ def _difference(written: Sequence[str], names: Sequence[str], first: StoredFile)
     unknown = [str(position) for position, cell in enumerate(written, 1) if cell.strip().lower() not in known_names]
     differences = []
     if misspelt:
-        differences.append(f"writes {some_of(misspelt, NAMED)} with other capitals or blanks than {first.path}")
+        differences.append(f"writes {_list_some(misspelt)} with other capitals or blanks than {first.path}")
     if absent:
-        differences.append(f"lacks {some_of(absent, NAMED)}, which {first.path} has")
+        differences.append(f"lacks {_list_some(absent)}, which {first.path} has")
     if unknown:
-        differences.append(f"has names that {first.path} lacks, in position {some_of(unknown, NAMED)}")
+        differences.append(f"has names that {first.path} lacks, in position {_list_some(unknown)}")
     return ", and ".join(differences) or f"repeats names that {first.path} has once"
+
+
+def _list_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:

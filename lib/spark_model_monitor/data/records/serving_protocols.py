@@ -81,8 +81,9 @@ def _nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
         [(_, value)] = payload
         rows = value if type(value) is list else None
     # Within a member of any other name, an array of values may be a feature; one of rows is none
-    are_rows = bool(rows) and all(isinstance(row, (JsonObject, list)) for row in rows)
-    return rows if are_rows else None
+    if not rows or not all(isinstance(row, list) for row in rows):
+        return None
+    return rows
 
 
 def _rows_with_context(examples: list[JsonValue], context: JsonValue) -> list[JsonValue]:
