@@ -86,6 +86,57 @@ def test_a_second_path_is_a_fault(orders):
     assert any("'more.csv' belongs to no flag" in fault for fault in found_out("baseline", [orders, "more.csv"]).errors)
 
 
+BIAS_OF_ORDERS = ("orders.csv", "--analysis-type", "MODEL_BIAS", "--analysis-config", "analysis.json")
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        pytest.param("{}", "csv", id="no type"),
+        pytest.param('{"dataset_type": "application/jsonlines"}', None, id="another type"),
+    ],
+)
+def test_csv_without_a_type_in_the_configuration_is_recognised_by_a_monitor_of_bias(orders, tmp_path, config, expected):
+    (tmp_path / "analysis.json").write_text(config)
+    sources = found_out("monitor", BIAS_OF_ORDERS)
+
+    assert sources.text("dataset_format") == expected
+
+
+def test_records_without_a_type_in_the_configuration_stay_merged_ones(orders, tmp_path):
+    (tmp_path / "analysis.json").write_text("{}")
+    (tmp_path / "orders.csv").write_text('{"captureData": {}, "groundTruthData": {}}\n')
+
+    assert found_out("monitor", BIAS_OF_ORDERS).text("dataset_format") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("amount, EUR=0.2", {"amount, EUR": 0.2}),
+        ("age=0.1,amount, EUR=0.2", {"age": 0.1, "amount, EUR": 0.2}),
+        ('"amount, EUR"=0.2, age = 0.1', {"amount, EUR": 0.2, "age": 0.1}),
+        ("a=b=0.3", {"a=b": 0.3}),
+        ("a,b,c=0.3,", {"a,b,c": 0.3}),
+    ],
+)
+def test_a_threshold_belongs_to_all_that_stands_before_its_sign(orders, text, expected):
+    words = [orders, "--threshold", text]
+    sources = found_out("monitor", words)
+    config = config_of("monitor", sources, in_container=False)
+
+    assert config.threshold == expected
+
+
+@pytest.mark.parametrize("text", ["plan", "plan=0.1,age", "plan=much", "plan,age"])
+def test_a_name_without_a_threshold_is_a_fault(orders, text):
+    words = [orders, "--threshold", text]
+    sources = found_out("monitor", words)
+
+    with pytest.raises(BadConfiguration, match="write FEATURE=NUMBER, such as"):
+        config_of("monitor", sources, in_container=False)
+
+
 @pytest.fixture
 def monitored(orders):
     """`monitored({"flatten_json": "true"}, "--flag", …)`: sources and configuration of a monitor of such a baseline."""

@@ -216,6 +216,75 @@ def test_a_line_of_totals_below_a_column_of_texts_is_named(label, words):
     assert "Kontrolle" not in hint.description
 
 
+@pytest.mark.parametrize(
+    ("label", "total", "words"),
+    [
+        pytest.param("Total", 280, "a line of 'name' has 'Total', and has a number far outside", id="rounded"),
+        pytest.param("Gesamt", 400, "a line of 'name' has 'Gesamt'", id="of more lines"),
+        pytest.param("TOTAL:", -268, "a line of 'name' has 'TOTAL:'", id="of costs"),
+        pytest.param(None, 280, "a line of 'name' is blank, and has a number", id="blank"),
+    ],
+)
+def test_a_line_of_about_the_totals_is_named(label, total, words):
+    sign = -1 if total < 0 else 1
+    cells = [11 + line % 7 for line in range(20)]  # their sum is 277
+    frame = pd.DataFrame({"name": [*LINES["name"], label], "a": [sign * cell for cell in cells] + [total]})
+    [hint] = hints_of_totals(frame)
+
+    assert hint.features == ("a",)
+    assert hint.description.startswith(words)
+
+
+def test_a_line_of_totals_beside_a_blank_number_is_named(tmp_path):
+    rows = [f"{number},{number % 7 + 50}" for number in range(60)]
+    (tmp_path / "orders.csv").write_text("\n".join(["number,amount", *rows, ",3190"]))  # the sum is 3,175
+    [hint] = hints_of_totals(str(tmp_path / "orders.csv"))
+
+    assert hint.description.startswith("a line of 'number' is blank, and has a number far outside")
+
+
+@pytest.mark.parametrize(
+    ("label", "largest"),
+    [
+        pytest.param("Total", 15, id="a word, and no number outside"),
+        pytest.param("Total", 100, id="a word, and an outlier below half of the sum"),
+        pytest.param(None, 100, id="blank, and an outlier"),
+        pytest.param(None, 400, id="blank, and a number larger than the sum"),
+        pytest.param("p21", 277, id="another word, and a sum in one column"),
+    ],
+)
+def test_an_outlier_is_no_line_of_totals(label, largest):
+    cells = [11 + line % 7 for line in range(20)]
+
+    assert hints_of_totals(pd.DataFrame({"name": [*LINES["name"], label], "a": [*cells, largest]})) == []
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 2.0, 3.0])
+def test_skewed_amounts_beside_a_blank_have_no_totals(spread):
+    rng = np.random.default_rng(7)
+    names = [None, *(f"p{number}" for number in range(199))]
+    for _ in range(30):
+        frame = pd.DataFrame({"name": names, "a": rng.lognormal(3, spread, 200)})
+
+        assert hints_of_totals(frame) == []
+
+
+def test_cells_that_are_arrays_of_objects_are_named_and_not_shown():
+    rows = [f'[{{"secret": {number}}}]' for number in range(40)]
+    [hint] = hints_of(texts(basket=rows))
+
+    assert (hint.hint, hint.features) == ("rows_in_cells", ("basket",))
+    assert "'basket' (40 of 40)" in hint.description
+    assert "secret" not in hint.description
+    assert "flatten" not in hint.description
+
+
+@pytest.mark.parametrize("cell", ["[1, 2]", '{"a": 1}', "[draft] text", '["a"]'])
+def test_other_cells_are_no_arrays_of_objects(cell):
+    assert hints_of(texts(basket=[cell] * 20)) == ()
+    assert hints_of(texts(basket=[*['[{"a": 1}]'] * 20, cell])) == ()
+
+
 @pytest.mark.parametrize("label", ["Total", None, "Kontrolle"])
 def test_a_line_that_is_no_sum_has_no_totals(label):
     assert hints_of_totals(with_line(label, 41, 9.0)) == []

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured, line_of
 
-from spark_model_monitor import CsvFormat, run_baseline
+from spark_model_monitor import CsvFormat, run_baseline, run_monitoring
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import is_header
 from spark_model_monitor.data.records.decoding import Reading, decode
@@ -31,12 +31,14 @@ def read(folder, first, second, separator=","):
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        pytest.param("age,salary", "has 'salary' where .*one.csv has 'income'", id="another name"),
-        pytest.param("AGE,INCOME", "has 'AGE', 'INCOME' where .* has 'age', 'income'", id="in capitals"),
-        pytest.param("age, income", "has ' income' where", id="a blank"),
-        pytest.param("\n\nalter,einkommen", "has 'alter', 'einkommen' where", id="no name in common"),
-        pytest.param("age,income,plan", "has 'plan', which .*one.csv lacks", id="one more"),
-        pytest.param("age", "lacks 'income', which .*one.csv has", id="one less"),
+        pytest.param(
+            "age,salary", "lacks 'income', which .*one.csv has, and has names .* in position 2;", id="another name"
+        ),
+        pytest.param("AGE,INCOME", "writes 'age', 'income' with other capitals", id="in capitals"),
+        pytest.param("age, income", "writes 'income' with other capitals or blanks than", id="a blank"),
+        pytest.param("\n\nalter,einkommen", "lacks 'age', 'income', .* in position 1, 2;", id="no name in common"),
+        pytest.param("age,income,plan", "has names that .*one.csv lacks, in position 3;", id="one more"),
+        pytest.param("age", "lacks 'income', which .*one.csv has;", id="one less"),
         pytest.param("income,age", "has the columns in another order", id="another order"),
     ],
 )
@@ -53,12 +55,68 @@ def test_a_file_without_a_header_is_data(tmp_path, first):
     assert read(tmp_path, ["age,income", *ROWS], [first, *ROWS]).ledger.kept == 2 * len(ROWS) + 1
 
 
-def test_words_alone_are_a_header_only_if_a_name_is_known():
-    rows = [("north", "gold"), ("south", "basic")]
+TEXT_ROWS = ["loan,yes,Rome"] * 20
+TEXT_HEADER = "kind,open,city"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param("loan,open,S3CRET", id="a cell is called as a column"),
+        pytest.param("Kind,S3CRET,yes", id="in capitals"),
+        pytest.param("S3CRET, city ,yes", id="with blanks"),
+        pytest.param("S3CRET,yes,Oslo", id="no name"),
+    ],
+)
+@pytest.mark.parametrize("job", ["baseline", "monitor"])
+def test_a_row_of_texts_with_a_name_among_them_is_data_and_is_not_said(tmp_path, caplog, cells, job):
+    (tmp_path / "one.csv").write_text("\n".join([TEXT_HEADER, *TEXT_ROWS]))
+    monitor = DataQualityMonitor()
+    read_as = {"dataset_format": "csv", "engine": "local"}
+    folder = str(tmp_path)
+    before = run_baseline(folder, monitor, **read_as)
+    (tmp_path / "two.csv").write_text("\n".join([cells, *TEXT_ROWS]))
+    if job == "baseline":
+        data = run_baseline(folder, monitor, **read_as)
+    else:
+        data = run_monitoring(folder, monitor, before, **read_as).current
+
+    assert data.ledger.kept == 2 * len(TEXT_ROWS) + 1
+    assert "S3CRET" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("first", "rows"),
+    [
+        pytest.param("kind,open,S3CRET", TEXT_ROWS, id="texts, most cells are names"),
+        pytest.param("S3CRET,open,city", ["loan,1,7"] * 20, id="above numbers"),
+        pytest.param("S3CRET,S3CRET2,S3CRET3", ["loan,1,7"] * 20, id="above numbers, no name"),
+    ],
+)
+def test_a_refusal_says_the_known_names_and_no_other_cell(tmp_path, first, rows):
+    with pytest.raises(BadInput, match="its header line lacks ") as refusal:
+        read(tmp_path, [TEXT_HEADER, *rows], [first, *rows])
+
+    assert "S3CRET" not in str(refusal.value)
+
+
+def test_a_word_above_a_code_that_is_rarely_a_number_is_data(tmp_path):
+    codes = ["Rome,K1A", "Oslo,B2C", "Bonn,0213"] * 7
+    first = ["city,code", *codes]
+    second = ["Graz,X9Z", *codes]
+    ledger = read(tmp_path, first, second).ledger
+
+    assert ledger.kept == 2 * len(codes) + 1
+
+
+def test_words_alone_are_a_header_if_half_of_them_and_two_are_known():
+    rows = [("north", "gold", "new"), ("south", "basic", "old")]
 
     assert not is_header(rows)
-    assert not is_header(rows, ("region", "plan"))
-    assert is_header(rows, ("NORTH", "plan"))
+    assert not is_header(rows, ("region", "plan", "state"))
+    assert not is_header(rows, ("NORTH", "plan", "state"))
+    assert is_header(rows, ("NORTH", "Gold", "state"))
+    assert is_header([("north",), ("south",)], ("North",))
 
 
 @pytest.mark.parametrize(

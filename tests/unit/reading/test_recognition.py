@@ -94,6 +94,32 @@ def test_prose_is_no_data_set(tmp_path):
         recognised(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a.tsv", r'"separator": "\\t"'), ("a.xml", "'csv', 'jsonl'")],
+)
+def test_a_file_with_another_ending_needs_the_flag(tmp_path, name, words):
+    (tmp_path / name).write_text("age\tplan\n31\tbasic\n")
+
+    with pytest.raises(BadConfiguration, match=f"write --dataset-format .*{words}"):
+        recognised(tmp_path)
+
+
+@pytest.mark.parametrize("beginning", ["<!DOCTYPE html>\n<html>", "\n<html lang=en>", "\ufeff<HTML>"])
+def test_a_page_is_no_data(tmp_path, beginning):
+    (tmp_path / "a.csv").write_text(f"{beginning}<p>Please sign in, S3CRET</p>\n", encoding="utf-8")
+
+    with pytest.raises(BadInput, match=r"a\.csv: is HTML, a page and not data") as refusal:
+        recognised(tmp_path)
+    assert "S3CRET" not in str(refusal.value)
+
+
+def test_a_name_like_a_tag_is_no_page(tmp_path):
+    (tmp_path / "a.csv").write_text("<htmlsize>,plan\n31,basic\n")
+
+    assert recognised(tmp_path) == "csv"
+
+
 def test_another_separator_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("age|plan\n31|basic\n")
 

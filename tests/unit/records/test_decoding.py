@@ -357,6 +357,8 @@ def test_the_ledgers_law_over_generated_lines(window, sample, encoding):
 def test_the_generated_lines_hold_every_reason_a_capture_can_have():
     lines = [*some_lines(1, 8_000), *some_json_lines(2, 2_000)]
     lines.append(line_of(captured("/w==", "/w==", encoding="BASE64")))
+    with_rows = captured('{"a": [{"x": 1}], "b": 2}', '{"p": 1}', encoding="JSON")
+    lines.append(line_of(with_rows))
     found = {decode(line, Reading(BOTH, ("p", "a", "b"), 3, window=WINDOW, sample=0.5)).reason for line in lines}
     found |= {decode(line, JSON_READING).reason for line in lines}
     of_files = {
@@ -368,6 +370,8 @@ def test_the_generated_lines_hold_every_reason_a_capture_can_have():
         Refusal.TOO_LONG,
         Refusal.UNFINISHED_QUOTE,
         Refusal.ANOTHER_SHAPE,
+        Refusal.TOO_DEEP,
+        Refusal.TOO_MANY_NAMES,
     }
     of_labels = {reason for reason in Refusal if Refusal.NO_LABEL <= reason <= Refusal.NOT_GROUND_TRUTH}
     of_labels |= {Refusal.THIRD_CLASS, Refusal.STRAY, Refusal.NOT_EXPLAINED}

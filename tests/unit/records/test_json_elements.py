@@ -89,15 +89,15 @@ def write_many_names(count):
 
 MANY = write_many_names(MOST_COLUMNS + 1)
 EXCESSES = {
-    "names": (f"{{{MANY}}}", Refusal.ANOTHER_SHAPE),
-    "names in an object": (f'{{"a": {{{MANY}}}}}', Refusal.ANOTHER_SHAPE),
-    "names in an array": (f'{{"a": [{{{MANY}}}]}}', Refusal.ANOTHER_SHAPE),
-    "names with escapes": ("{" + MANY.replace('"k', '"\\n\\"') + "}", Refusal.ANOTHER_SHAPE),
+    "names": (f"{{{MANY}}}", Refusal.TOO_MANY_NAMES),
+    "names in an object": (f'{{"a": {{{MANY}}}}}', Refusal.TOO_MANY_NAMES),
+    "names in an array": (f'{{"a": [{{{MANY}}}]}}', Refusal.TOO_MANY_NAMES),
+    "names with escapes": ("{" + MANY.replace('"k', '"\\n\\"') + "}", Refusal.TOO_MANY_NAMES),
     **{
-        f"{depth} levels": ('{"a":' * depth + "1" + "}" * depth, Refusal.NOT_A_JSON_OBJECT)
+        f"{depth} levels": ('{"a":' * depth + "1" + "}" * depth, Refusal.TOO_DEEP)
         for depth in (DEEPEST + 1, 990, 100_000)
     },
-    "arrays": ("[" * 990 + "]" * 990, Refusal.NOT_A_JSON_OBJECT),
+    "arrays": ("[" * 990 + "]" * 990, Refusal.TOO_DEEP),
 }
 
 
@@ -154,13 +154,13 @@ def test_captures_and_labels_with_too_many_names_are_refused():
     label = '{"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "e"}%s}'
 
     assert decode((CAPTURE % (OUTPUT, "")).encode(), reading).reason is None
-    assert decode(more_members, reading).reason == Refusal.ANOTHER_SHAPE
+    assert decode(more_members, reading).reason == Refusal.TOO_MANY_NAMES
     reading_both_halves = Reading(("endpointInput", "endpointOutput"), encoding=None)
     assert decode(many_in_payload, reading_both_halves).reason == Refusal.WRONG_NUMBER_OF_CELLS
-    assert captured_record(more_members).reason == Refusal.ANOTHER_SHAPE
+    assert captured_record(more_members).reason == Refusal.TOO_MANY_NAMES
     assert not transform_output(f"{{{MANY}}}").is_json
     labels = labels_of_line((label % ("," + MANY)).encode())
-    assert [label.reason for label in labels] == [Refusal.ANOTHER_SHAPE]
+    assert [label.reason for label in labels] == [Refusal.TOO_MANY_NAMES]
 
 
 @pytest.mark.parametrize(("text", "reason"), EXCESSES.values(), ids=list(EXCESSES))

@@ -16,6 +16,7 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadInput
 
 SHAPE = Refusal.ANOTHER_SHAPE
+DEEPER = Refusal.TOO_DEEP
 USUAL = ['{"a": 1, "b": "x"}', '{"a": 2, "b": "y"}', '{"a": 3}']
 
 
@@ -55,9 +56,9 @@ def read(lines, *, parts=1, whole_files=False, **how):
         pytest.param('{"a": INF}', Refusal.NOT_A_JSON_OBJECT, id="a number of Spark's"),
         *(
             pytest.param('{"a": ' + "[" * depth + "]" * depth + "}", reason, id=f"{depth} arrays")
-            for depth, reason in ((99, SHAPE), (100, Refusal.NOT_A_JSON_OBJECT), (700, Refusal.NOT_A_JSON_OBJECT))
+            for depth, reason in ((99, SHAPE), (100, DEEPER), (700, DEEPER))
         ),
-        pytest.param('{"a": ' + '{"a":' * 900 + "1" + "}" * 901, Refusal.NOT_A_JSON_OBJECT, id="900 objects"),
+        pytest.param('{"a": ' + '{"a":' * 900 + "1" + "}" * 901, DEEPER, id="900 objects"),
     ],
 )
 def test_an_odd_record_is_refused_and_the_others_are_read_as_without_it(odd, reason, parts):
@@ -151,7 +152,9 @@ DEEP = json.loads('{"a":' * 900 + "1" + "}" * 900)
 
 @pytest.mark.parametrize("whole_files", [False, True])
 def test_a_record_with_an_excess_is_refused_and_the_others_are_read(whole_files):
-    excesses = [(MANY_NAMES, SHAPE), ({"a": MANY_NAMES}, SHAPE), (DEEP, Refusal.NOT_A_JSON_OBJECT)]
+    inner_names = {"a": MANY_NAMES}
+    reason_of_names = Refusal.TOO_MANY_NAMES
+    excesses = [(MANY_NAMES, reason_of_names), (inner_names, reason_of_names), (DEEP, DEEPER)]
     for odd, reason in excesses:
         records = [{"a": 1}, odd, {"a": 2}]
         texts = list(map(json.dumps, records))

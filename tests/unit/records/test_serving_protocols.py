@@ -8,7 +8,7 @@ import pytest
 from tests.unit.records.captured_lines import captured, line_of
 
 from spark_model_monitor.data.records.decoding import Reading, decode
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import REMEDIES, Refusal
 
 NAMED = [["1", "2"], ["3", "4"]]
 
@@ -16,6 +16,11 @@ TENSOR_A = {"name": "a", "shape": [2], "datatype": "FP32", "data": [1, 3]}
 TENSOR_B = {"name": "b", "shape": [2, 1], "datatype": "FP32", "data": [[2], [4]]}
 SPLIT = {"columns": ["a", "b"], "index": [0, 1], "data": [[1, 2], [3, 4]]}
 RECORDS = [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+
+IN_AZURE = {"WebServiceInput0": RECORDS}
+OUT_OF_AZURE = {"WebServiceOutput0": RECORDS}
+BY_COLUMN_NAMES = {"ColumnNames": ["a", "b"], "Values": NAMED}
+OF_TENSORFLOW = {"signature_name": "s", "instances": RECORDS}
 
 FORMS_WITH_NAMES = {
     "MLflow split": {"dataframe_split": SPLIT},
@@ -31,6 +36,15 @@ FORMS_WITH_NAMES = {
     "KServe v2 answer": {"model_name": "m", "model_version": "1", "outputs": [TENSOR_A, TENSOR_B]},
     "Seldon": {"data": {"names": ["a", "b"], "ndarray": [[1, 2], [3, 4]]}, "meta": {}},
     "Seldon tensor": {"data": {"names": ["a", "b"], "tensor": {"shape": [2, 2], "values": [1, 2, 3, 4]}}},
+    "TensorFlow examples": {"signature_name": "classify", "examples": RECORDS},
+    "Azure ML": {"Inputs": IN_AZURE, "GlobalParameters": {}},
+    "Azure AutoML": {"Inputs": {"data": RECORDS}, "GlobalParameters": {"method": "predict"}},
+    "Azure AutoML, flat": {"data": RECORDS, "method": "predict"},
+    "Azure ML answer": {"Results": OUT_OF_AZURE},
+    "Azure ML Studio": {"Inputs": {"input1": BY_COLUMN_NAMES}, "GlobalParameters": {}},
+    "wrapped": {"payload": {"instances": RECORDS}},
+    "wrapped twice": {"body": {"payload": OF_TENSORFLOW}},
+    "wrapped split": {"request": {"dataframe_split": SPLIT}},
     "columns": {"a": [1, 3], "b": [2, 4]},
     "records": RECORDS,
 }
@@ -42,6 +56,8 @@ FORMS_WITHOUT_NAMES = {
     "Vertex answer": {"predictions": [[1, 2], [3, 4]], "deployedModelId": "5", "modelVersionId": "1"},
     "MLflow tensor": {"inputs": [[1, 2], [3, 4]]},
     "Seldon": {"data": {"ndarray": [[1, 2], [3, 4]]}},
+    "wrapped": {"payload": {"instances": [[1, 2], [3, 4]]}},
+    "Azure ML": {"Inputs": {"input1": [[1, 2], [3, 4]]}, "GlobalParameters": {}},
     "features": {"instances": [{"features": [1, 2]}, {"features": [3, 4]}]},
 }
 
@@ -74,6 +90,18 @@ def test_arrays_of_rows_are_columns(form, flatten_json):
 
     assert record.reason is None
     assert cells == NAMED
+
+
+def test_what_examples_have_in_common_is_in_each_row():
+    payload = {"signature_name": "s"}
+    payload["context"] = {"a": 1}
+    payload["examples"] = [{"b": 2}, {"b": 4}]
+    record = decode_request(payload)
+    first_row, second_row = record.rows
+
+    assert record.keys == ("a", "b")
+    assert first_row == ("1", "2")
+    assert second_row == ("1", "4")
 
 
 def test_a_wide_tensor_has_a_column_for_each_position():
@@ -119,6 +147,23 @@ def test_arrays_within_a_row_are_columns_or_texts(opens_arrays, keys, cells, dep
     assert record.rows == (cells,)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param({"id": 7, "basket": [{"price": 1}, {"price": 2}]}, id="beside another member"),
+        pytest.param({"order": {"basket": [{"price": 1}], "number": 3}, "x": 1}, id="within an object"),
+        pytest.param([{"basket": [{"price": 1}], "x": 2}], id="in a row of several"),
+    ],
+)
+def test_rows_within_a_row_are_not_sent_to_a_flag_that_does_not_open_them(payload):
+    reason = decode_request(payload).reason
+    flattened = decode_request(payload, flatten_json=True)
+
+    assert reason is Refusal.ROWS_WITHIN_ROWS
+    assert "--flatten-json" not in REMEDIES[reason]
+    assert flattened.reason is None
+
+
 def shaped(*sizes):
     tensor = dict(TENSOR_A)
     tensor["shape"] = list(sizes)
@@ -135,6 +180,7 @@ def shaped(*sizes):
         pytest.param({"inputs": [shaped("2")]}, id="a shape of texts"),
         pytest.param({"inputs": [TENSOR_A, TENSOR_A]}, id="one name twice"),
         pytest.param({"inputs": [shaped(1, 2), TENSOR_B]}, id="different numbers of rows"),
+        pytest.param({"examples": [1, 2], "context": {"a": 1}}, id="examples are numbers"),
         pytest.param({"inputs": {"a": [1, 2], "b": [3]}}, id="columns of different lengths"),
     ],
 )
@@ -146,6 +192,9 @@ def test_a_payload_that_contradicts_itself_is_refused(payload, flatten_json):
 @pytest.mark.parametrize(
     ("payload", "keys"),
     [
+        ({"order": {"Inputs": 3}}, ("order.Inputs",)),
+        ({"examples": "a text", "context": {"a": 1}}, ("examples", "context.a")),
+        ({"Inputs": {"a": 1}, "GlobalParameters": {}}, ("Inputs.a",)),
         ({"inputs": "a text", "parameters": {"k": 1}}, ("inputs", "parameters.k")),
         ({"data": {"a": 1}, "id": 5}, ("data.a", "id")),
         ({"columns": 3, "data": 4}, ("columns", "data")),

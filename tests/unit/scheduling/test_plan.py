@@ -79,8 +79,12 @@ def test_a_run_at_ten_past_looks_at_whole_hours_as_its_job_does(schedule):
         ),
         pytest.param({"delay": "-PT1H"}, "delay is '-PT1H'; a run can't begin before its time", id="delay"),
         pytest.param({"starts": "soon"}, "starts is 'soon'; it has to be a time", id="starts"),
-        pytest.param({"starts": "0001-01-01T00:00:00Z"}, "it has to be a time since 1970, such as", id="the first day"),
-        pytest.param({"starts": "9999-12-31T23:59:59Z"}, "it has to be a time since 1970, such as", id="the last day"),
+        pytest.param(
+            {"starts": "0001-01-01T00:00:00Z"}, "it has to be a time from 1970 to 2999, such as", id="the first day"
+        ),
+        pytest.param(
+            {"starts": "9999-12-31T23:59:59Z"}, "it has to be a time from 1970 to 2999, such as", id="the last day"
+        ),
         pytest.param({"delay": "P9000000D"}, "delay is 'P9000000D'; it has to be at most 36,525 days", id="long delay"),
         pytest.param(
             {"window": {"start_offset": "-P900000D", "end_offset": "PT0S"}},

@@ -47,6 +47,7 @@ OF_ROWS = frozenset(
         Refusal.WRONG_NUMBER_OF_CELLS,
         Refusal.PAYLOAD_NOT_JSON,
         Refusal.NESTED_JSON,
+        Refusal.ROWS_WITHIN_ROWS,
         Refusal.TWO_VALUES,
         Refusal.CAPTURED_HEADER,
     }

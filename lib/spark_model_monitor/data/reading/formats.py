@@ -246,10 +246,18 @@ _RECORDED = ("accept_exponents", "exclude_features_attribute", "flatten_json", "
 
 def listed(text: str) -> tuple[str, ...]:
     """The words between commas; a name with a comma is in double quotes, as in `"amount, EUR",age`."""
-    if '"' not in text:
-        return tuple(word.strip() for word in text.split(",") if word.strip())
-    words = (word.strip() for word in _BETWEEN_COMMAS.findall(text))
-    return tuple(_QUOTED_NAME.sub(r"\1", word) for word in words if word)
+    words = (word.strip() for word in between_commas(text))
+    return tuple(unquoted(word) for word in words if word)
+
+
+def between_commas(text: str) -> list[str]:
+    """What stands between commas that are not in double quotes, as it is written."""
+    return _BETWEEN_COMMAS.findall(text) if '"' in text else text.split(",")
+
+
+def unquoted(word: str) -> str:
+    """A word without the double quotes around its name."""
+    return _QUOTED_NAME.sub(r"\1", word)
 
 
 def quoted(name: str) -> str:

@@ -64,6 +64,9 @@ NOT_READ = (
 """Beginnings of other files, what they are, and what to write instead."""
 
 
+PAGE_BEGINNING = re.compile(rb"[\xef\xbb\xbf\s]{0,64}<(!doctype html|html)[\s>]", re.IGNORECASE)
+
+
 def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
     """The first bytes of a text file without a byte order mark, decompressed if its name has such a suffix, as Hadoop
     reads it.
@@ -91,6 +94,10 @@ def head_of(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> b
 
 
 def _require_a_kind_that_is_read(file: StoredFile, head: bytes) -> None:
+    if PAGE_BEGINNING.match(head):
+        raise BadInput(
+            f"{file.path}: is HTML, a page and not data; download the file itself (a page to sign in is a common cause)"
+        )
     for beginning, kind, instead in NOT_READ:
         if head.startswith(beginning):
             raise BadInput(f"{file.path}: is {kind}, which is not read; {instead}")
@@ -369,23 +376,29 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
             raise BadInput(f"{file.path}: its header line {difference}; write all files with the same names of columns")
 
 
+NAMED = 10  # names that a sentence lists; the rest are counted
+
+
 def _difference(written: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
-    """How a header line differs from the names in the first file."""
-    only_there = _quoted([name for name in written if name not in names])
-    only_here = _quoted([name for name in names if name not in written])
-    if only_there and only_here:
-        return f"has {only_there} where {first.path} has {only_here}"
-    if only_there:
-        return f"has {only_there}, which {first.path} lacks"
-    return f"lacks {only_here}, which {first.path} has" if only_here else f"repeats names that {first.path} has once"
+    """How a header line differs from the names in the first file. Says no other cell of it, which may be one of data."""
+    known_cells = {cell.strip().lower() for cell in written}
+    known_names = {name.strip().lower() for name in names}
+    absent = [repr(name) for name in names if name.strip().lower() not in known_cells]
+    misspelt = [repr(name) for name in names if name not in written and name.strip().lower() in known_cells]
+    unknown = [str(position) for position, cell in enumerate(written, 1) if cell.strip().lower() not in known_names]
+    differences = []
+    if misspelt:
+        differences.append(f"writes {_list_some(misspelt)} with other capitals or blanks than {first.path}")
+    if absent:
+        differences.append(f"lacks {_list_some(absent)}, which {first.path} has")
+    if unknown:
+        differences.append(f"has names that {first.path} lacks, in position {_list_some(unknown)}")
+    return ", and ".join(differences) or f"repeats names that {first.path} has once"
 
 
-NAMES_QUOTED = 10
-
-
-def _quoted(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMES_QUOTED} more" if len(names) > NAMES_QUOTED else ""
-    return ", ".join(map(repr, names[:NAMES_QUOTED])) + more
+def _list_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:
@@ -430,9 +443,11 @@ def format_word_of(engine: Engine, path: Places) -> str:
     found = None if words else _word_by_beginning(engine, listing.files, word)
     if found is None:
         ends = ", ".join(suffix or "nothing" for suffix in suffixes)
+        tabs = csv_text(CsvFormat(header=True, separator="\t"))
+        instead = f"'{tabs}'" if suffixes == [".tsv"] else "'csv', 'jsonl', 'parquet' or 'capture'"
         raise BadConfiguration(
-            f"{path}: names of files end in {ends}, which doesn't tell their format; write dataset_format=, such as 'csv', "
-            "'jsonl', 'parquet' or 'capture'"
+            f"{path}: names of files end in {ends}, which doesn't tell their format; write --dataset-format (in Python "
+            f"dataset_format=), such as {instead}"
         )
     return found
 

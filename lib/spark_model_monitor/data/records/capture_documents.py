@@ -53,7 +53,7 @@ UNKNOWN_REQUESTS = np.array(
         Refusal.NOT_A_JSON_OBJECT,
         Refusal.SEVERAL_JSON_OBJECTS,
         Refusal.NOT_A_CAPTURE,
-        Refusal.ANOTHER_SHAPE,
+        Refusal.TOO_MANY_NAMES,
         Refusal.UNREADABLE_TIME,
         Refusal.OUTSIDE_WINDOW,
         Refusal.SAMPLED_OUT,

@@ -7,7 +7,7 @@ usually few, are parsed one by one by `cells_of`, which gives the results of Spa
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -242,10 +242,11 @@ def _rows_of_odd_quotes(lines: pa.StringArray, escape: str) -> NDArray[np.int64]
 
 
 def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ()) -> bool:
-    """Whether the first of these rows has the names of columns: its cells are different texts, and one of them is among
-    `names`, in whatever case, or stands above a number.
+    """Whether the first of these rows has the names of columns: its cells are different texts, and at least half of them are
+    among `names`, in whatever case, or one stands above a column of numbers.
 
-    A row with a missing value above numbers is data: a usual word for it is no name, and other cells are numbers.
+    One name among other texts is no sign: a cell of data may be called as a column is. A row with a missing value above numbers
+    is data: a usual word for it is no name, and other cells are numbers.
     """
     header = rows[0]
     texts = [(cell or "").strip().lower() for cell in header]
@@ -257,14 +258,19 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
     if any(map(is_missing_word, written)):
         return False
     known_names = {name.strip().lower() for name in names}
-    if not known_names.isdisjoint(written):
+    num_known = len(known_names.intersection(written))
+    if num_known >= max(min(2, len(written)), len(written) / 2):
         return True
-    for row in rows[1:]:
-        if len(row) != len(header):
-            continue
-        if any(text and _is_number(cell) for text, cell in zip(texts, row, strict=True)):
-            return True
-    return False
+    rows_below = [row for row in rows[1:] if len(row) == len(header)]
+    columns_below = zip(*rows_below, strict=True)
+    return any(text and _are_numbers(cells) for text, cells in zip(texts, columns_below, strict=False))
+
+
+def _are_numbers(cells: Iterable[str | None]) -> bool:
+    """Whether most cells that aren't blank are numbers."""
+    present = [cell for cell in cells if cell and cell.strip()]
+    num_numbers = sum(map(_is_number, present))
+    return 2 * num_numbers > len(present)
 
 
 def _is_number(cell: str | None) -> bool:

@@ -151,7 +151,7 @@ def opened(line: bytes, reading: Reading, path: str = "") -> dict[str, Any] | Re
 def document_of(line: bytes) -> Any:
     """The JSON value of a line; of duplicate members, the last one counts."""
     if has_many_names(line):
-        raise RecordRefused(Refusal.ANOTHER_SHAPE)
+        raise RecordRefused(Refusal.TOO_MANY_NAMES)
     try:
         return json_value(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -438,7 +438,8 @@ def _from_entries(halves: Mapping[str, EncodedText], reading: Reading) -> Decode
     objects = [json_rows(half.data, **opens) if half.encoding == JSON else None for half in present]
     members = [value for side in objects for item in side or () for _, value in item]
     if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
-        raise RecordRefused(Refusal.NESTED_JSON)
+        has_rows = not reading.exact_keys and any(map(_has_objects, members))
+        raise RecordRefused(Refusal.ROWS_WITHIN_ROWS if has_rows else Refusal.NESTED_JSON)
     sides: list[list[Entries]] = [
         [[("", cell) for cell in cells_of(row, reading.escape)] for row in csv_rows(half.data)]
         if side is None
@@ -458,6 +459,13 @@ def _is_nested(value: JsonValue, reading: Reading) -> bool:
     if isinstance(value, JsonObject) and not reading.exact_keys:
         return any(_is_nested(inner, reading) for _, inner in value)
     return isinstance(value, list)
+
+
+def _has_objects(value: JsonValue) -> bool:
+    """Whether a member is an array of objects, or has one."""
+    if isinstance(value, JsonObject):
+        return any(_has_objects(inner) for _, inner in value)
+    return type(value) is list and any(isinstance(inner, JsonObject) for inner in value)
 
 
 def _zipped(sides: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:

@@ -183,8 +183,8 @@ def is_deep(content: bytes) -> bool:
 def find_excess(content: bytes) -> Refusal | None:
     """The reason for refusing a record that is nested too deep or has too many names; None if there is none."""
     if is_deep(content):
-        return Refusal.NOT_A_JSON_OBJECT
-    return Refusal.ANOTHER_SHAPE if has_many_names(content) else None
+        return Refusal.TOO_DEEP
+    return Refusal.TOO_MANY_NAMES if has_many_names(content) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def outcomes_of_documents(lines: pa.Array, reading: OutcomeReading) -> OutcomeRo
 def document_of(line: bytes, reading: OutcomeReading) -> Decoded:
     """The requested content of one JSON document, before validation, or the reason for refusing it."""
     if has_many_names(line):
-        return Decoded(Refusal.ANOTHER_SHAPE)
+        return Decoded(Refusal.TOO_MANY_NAMES)
     try:
         document = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:

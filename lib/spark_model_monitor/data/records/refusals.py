@@ -80,6 +80,9 @@ class Refusal(IntEnum):
     TWO_VALUES = 49, "a member with two values"
     CAPTURED_HEADER = 50, "captured CSV that begins with a header line"
     SEPARATOR_LINE = 51, "the line in which Excel names the separator"
+    ROWS_WITHIN_ROWS = 52, "an array of objects within a row of captured data"
+    TOO_DEEP = 53, "nested too deep"
+    TOO_MANY_NAMES = 54, "too many members"
 
     @classmethod
     def of(cls, error: Exception) -> Refusal:
@@ -115,6 +118,7 @@ _IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a
 REMEDIES = {
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {read_by_spark({'multiLine': True})}",
+    Refusal.UNEQUAL_NUMBERS_OF_ROWS: "if payloads begin with a header line take it off by a --record-preprocessor-script",
     Refusal.CAPTURED_HEADER: "if requests need their header line take it off by a --record-preprocessor-script",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
     "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
@@ -122,6 +126,8 @@ REMEDIES = {
     "them apart by a --record-preprocessor-script",
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
     Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
+    Refusal.ROWS_WITHIN_ROWS: "make rows or columns of these objects by a --record-preprocessor-script",
+    Refusal.TOO_MANY_NAMES: "if members are called by values, such as ids, write them as values",
     Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
     Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
     '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',

@@ -1,8 +1,9 @@
 """The rows of a JSON payload of a model server whose protocol says where they are, and mostly how columns are called.
 
 Known are MLflow (`dataframe_split`, `dataframe_records`), TensorFlow Serving, Vertex AI and KServe v1 (`instances`,
-`predictions`, beside settings of the request), KServe v2 and Triton (tensors with names and shapes) and Seldon (`ndarray`
-with names). Pure; runs on executors.
+`predictions`, `examples`, beside settings of the request), KServe v2 and Triton (tensors with names and shapes), Seldon
+(`ndarray` with names) and Azure ML (`Inputs` and `Results`). Any of them may be wrapped in objects of one member. Pure; runs on
+executors.
 
 Sources: the documents of these servers' REST interfaces; the Open Inference Protocol, version 2.
 """
@@ -14,11 +15,12 @@ from collections.abc import Sequence
 
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 
-MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data")
+MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data", "examples")
 
 SETTINGS = frozenset(
     {"signature_name", "parameters", "params", "id", "model_name", "model_version", "metadata", "meta"}
     | {"deployedModelId", "model", "modelDisplayName", "modelVersionId", "model_version_id"}
+    | {"GlobalParameters", "method"}
 )
 """Members beside the rows, about the request or the model: they are no features."""
 
@@ -30,6 +32,8 @@ NESTED_PAYLOADS = (
     "data",
 )  # members that may be a payload themselves
 
+WRAPPERS_OF_ROWS = ("Inputs", "Results")  # of Azure ML: an object with an array of rows, by whatever name
+
 
 def rows_of_protocol(payload: JsonObject) -> list[JsonValue] | None:
     """The rows, which are objects, arrays or values; None for a payload of no known protocol.
@@ -38,6 +42,10 @@ def rows_of_protocol(payload: JsonObject) -> list[JsonValue] | None:
     """
     members = dict(payload)
     names_of_rows = members.keys() - SETTINGS
+    if names_of_rows == {"ColumnNames", "Values"}:
+        return _named_rows(members["ColumnNames"], members["Values"])
+    if names_of_rows == {"examples", "context"} and type(members["examples"]) is list:
+        return _rows_with_context(members["examples"], members["context"])
     if names_of_rows - {"index"} == {"columns", "data"} and type(members["columns"]) is type(members["data"]) is list:
         return _named_rows(members["columns"], members["data"])
     if names_of_rows in ({"names", "ndarray"}, {"ndarray"}) and type(members["ndarray"]) is list:
@@ -61,15 +69,28 @@ def rows_of_protocol(payload: JsonObject) -> list[JsonValue] | None:
 
 
 def _nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
-    if name not in NESTED_PAYLOADS:
-        return None
     rows = rows_of_protocol(payload)
-    if rows is None and name == "inputs":
+    if name in NESTED_PAYLOADS and rows is not None:
+        return rows
+    if name == "inputs":
         # Columns by name, as TensorFlow Serving takes them
         columns = {column: value for column, value in payload if type(value) is list}
         if columns and len(columns) == len(payload):
             return _rows_of_columns(columns)
+    if name in WRAPPERS_OF_ROWS and rows is None and len(payload) == 1:
+        [(_, value)] = payload
+        rows = value if type(value) is list else None
+    # Within a member of any other name, an array of values may be a feature; one of rows is none
+    if not rows or not all(isinstance(row, list) for row in rows):
+        return None
     return rows
+
+
+def _rows_with_context(examples: list[JsonValue], context: JsonValue) -> list[JsonValue]:
+    """TensorFlow Serving's examples, each with the features that all have in common."""
+    if not all(isinstance(features, JsonObject) for features in (context, *examples)):
+        raise ValueError("examples, or what they have in common, are no objects")
+    return [JsonObject([*context, *example]) for example in examples]
 
 
 def _named_rows(names: JsonValue, rows: JsonValue) -> list[JsonValue]:

@@ -17,7 +17,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from spark_model_monitor.data.reading.formats import DELTA, DatasetFormat, TableFormat, listed, parse_dataset_format
+from spark_model_monitor.data.reading.formats import (
+    DELTA,
+    DatasetFormat,
+    TableFormat,
+    between_commas,
+    listed,
+    parse_dataset_format,
+    unquoted,
+)
 from spark_model_monitor.data.reading.ledger import Version
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.run_description import AnalysisType
@@ -246,11 +254,24 @@ _wait = partial(_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for
 
 
 def _thresholds(text: str) -> dict[str, float]:
-    pairs = [pair.rpartition("=") for pair in listed(text)]
-    try:
-        return {name.strip(): _number(number) for name, _, number in pairs}
-    except ValueError:
-        raise ValueError(f"is {text!r}; write FEATURE=NUMBER, such as plan=0.3, several with commas") from None
+    thresholds = {}
+    beginning = ""  # of a name with commas, as far as it was read
+    for word in between_commas(text):
+        named, equals, number = unquoted(f"{beginning}{word}".strip()).rpartition("=")
+        if not equals:
+            beginning += f"{word},"
+            continue
+        beginning = ""
+        try:
+            thresholds[named.strip()] = _number(number)
+        except ValueError:
+            raise ValueError(f"is {text!r}; {PAIRS_OF_THRESHOLDS}") from None
+    if beginning.strip(" ,"):
+        raise ValueError(f"is {text!r}; {PAIRS_OF_THRESHOLDS}")
+    return thresholds
+
+
+PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, several with commas"
 
 
 def _costs(text: str) -> dict[str, float]:

@@ -256,8 +256,12 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
     Raises BadInput and NoData for files whose format can't be recognised.
     """
     path = _local_data(job, sources)
-    if path is None or job == "merge" or "dataset_format" in {*sources.values, *stood_for(sources.values, job)}:
+    implied = stood_for(sources.values, job, with_default=False)
+    if path is None or job == "merge" or "dataset_format" in {*sources.values, *implied}:
         return sources
+    default = stood_for(sources.values, job).get("dataset_format")
+    if default is not None:
+        return _with_other_format_than(default, path, sources)
     try:
         word = format_word_of(LocalEngine(), str(path))
     except BadConfiguration as error:
@@ -266,6 +270,17 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
     if remembered is not None and _is_kind_of(remembered, word):
         return _chosen(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
     return _chosen(sources, "dataset_format", word, f"format: {word}, detected from {path}")
+
+
+def _with_other_format_than(default: str, path: Path, sources: Sources) -> Sources:
+    """The sources with the recognised format of a file that can't be of the default one: CSV where records are expected."""
+    try:
+        word = format_word_of(LocalEngine(), str(path))
+    except MonitorError:  # reported when the data is read in the default format
+        return sources
+    if not isinstance(parse_dataset_format(word), CsvFormat):
+        return sources
+    return _chosen(sources, "dataset_format", word, f"format: {word}, detected from {path}, and not {default}")
 
 
 def _is_kind_of(text: str, word: str) -> bool:
@@ -289,11 +304,11 @@ def _chosen(sources: Sources, name: str, text: str, sentence: str) -> Sources:
     return replace(sources, values=values, chosen=(*sources.chosen, sentence))
 
 
-def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
+def stood_for(given: Mapping[str, Given], job: str, *, with_default: bool = True) -> dict[str, str]:
     """Options that an analysis configuration implies where they are not given: the location and the format of its data.
 
     Its `dataset_uri` overrides everything but a flag. A monitor's configuration does not give the format of its data:
-    it is merged records, or for attributions captured ones.
+    it is merged records, or for attributions captured ones. with_default: also give this format.
     Source: B1 and B5.1.
     """
     if "analysis_type" not in given or given["analysis_type"].text.upper() not in ANALYSES:
@@ -305,7 +320,7 @@ def stood_for(given: Mapping[str, Given], job: str) -> dict[str, str]:
     found = {}
     if config.dataset_type is not None and config.dataset_type.name in FORMATS:
         found["dataset_format"] = FORMATS[config.dataset_type.name]
-    elif config.dataset_type is None and job == "monitor":
+    elif config.dataset_type is None and job == "monitor" and with_default:
         found["dataset_format"] = WITHOUT_TYPE[given["analysis_type"].text.upper()]
     found = {name: text for name, text in found.items() if name not in given}
     source = given.get("dataset_source")

@@ -207,7 +207,7 @@ class CapturedRecord:
 def captured_record(line: bytes) -> CapturedRecord:
     """A captured line, parsed by Python's own parser."""
     if has_many_names(line):
-        return CapturedRecord(Refusal.ANOTHER_SHAPE)
+        return CapturedRecord(Refusal.TOO_MANY_NAMES)
     try:
         document = json.loads(line.decode(), parse_float=str, parse_int=str)
     except UnicodeDecodeError:

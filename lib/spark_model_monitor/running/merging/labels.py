@@ -62,7 +62,7 @@ class Label:
 def labels_of_line(line: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of one line; a line with an unreadable record is one refused record."""
     if has_many_names(line):
-        return [Label(reason=Refusal.ANOTHER_SHAPE, line=line)]
+        return [Label(reason=Refusal.TOO_MANY_NAMES, line=line)]
     text = line.decode("utf-8", "replace").strip()
     if "\ufffd" in text and not is_utf_8(line):
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]

@@ -294,7 +294,8 @@ def _offsets(entry: Schedule, where: str, errors: list[str]) -> tuple[timedelta,
 def _time(text: str | None, where: str) -> datetime | None:
     time = None if text is None else parse_time(text)
     if text is not None and (time is None or time.year not in YEARS_OF_RUNS):
-        raise BadConfiguration(f"{where} is {text!r}; it has to be a time since 1970, such as 2026-01-31T22:00:00Z")
+        years = f"from {YEARS_OF_RUNS.start} to {YEARS_OF_RUNS[-1]}"
+        raise BadConfiguration(f"{where} is {text!r}; it has to be a time {years}, such as 2026-01-31T22:00:00Z")
     return time
 
 

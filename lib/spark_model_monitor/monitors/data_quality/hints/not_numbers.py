@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
 from spark_model_monitor.documents.check_results import some_of
@@ -97,11 +98,26 @@ TOTALS = frozenset(
         "sum",
         "summe",
         "gesamt",
+        "gesamtsumme",
+        "total general",
+        "total général",
+        "totaal",
+        "razem",
+        "toplam",
+        "итого",
+        "合計",
+        "合计",
+        "总计",
         "mean",
         "average",
     }
 )
 SUM_ERROR = 1e-9  # of a sum of doubles, relative
+INEXACT_SUM = 0.02  # of a sum somebody rounded, or made of other lines, too
+FAR_OUTSIDE = (
+    5  # times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer
+)
+LEAST_OF_SUM = 0.5  # of the sum of all others, for a number in a line that is called so
 MOST_CLASSES = 20  # different values of a column that may be classes
 MOST_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
 
@@ -126,8 +142,8 @@ def not_numbers(data: Seen) -> Said:
 def line_of_totals(data: Seen) -> Said:
     """A line has totals, which then count in its columns.
 
-    A cell of a column of numbers says so; or a number is the sum of all others, in a line that a text column calls so or leaves
-    blank, or in several columns.
+    A cell of a column of numbers says so; or a number is the sum of all others, in a line that a text column calls so or that is
+    blank in another column, or in several columns. Where a cell says so or is blank, the number may be about the sum.
     Source: M16.
     """
     for feature in data.profile.features:
@@ -138,10 +154,14 @@ def line_of_totals(data: Seen) -> Said:
             return
 
     numeric = [feature for feature in data.profile.features if feature.is_numeric]
-    summed = [feature.name for feature in numeric if _has_sum_of_others(feature)]
     text_columns = [feature for feature in data.profile.features if feature.column_type is ColumnType.TEXT]
     named = [feature for feature in text_columns if _words_for_totals(feature)]
-    blank = [feature for feature in text_columns if feature.num_missing == 1]
+    description = "the sum of all other lines"
+    summed = [feature.name for feature in numeric if _has_sum_of_others(feature)]
+    if not summed:
+        description = "a number far outside of the others, like a sum of them"
+        summed = [feature.name for feature in numeric if _is_like_a_sum(_largest_by_sum_of_others(feature), named)]
+    blank = [feature for feature in data.profile.features if feature.num_missing == 1 and feature.name not in summed]
     # A few columns of many may have such a number by chance
     are_most = 2 * len(summed) >= len(numeric)
     line = None
@@ -153,8 +173,15 @@ def line_of_totals(data: Seen) -> Said:
     elif len(summed) > 1 and are_most:
         line = "a line"
     if line is not None:
-        finding = f"{line} has the sum of all other lines, in {some_of([repr(name) for name in summed], NAMED)}"
+        finding = f"{line} has {description}, in {some_of([repr(name) for name in summed], NAMED)}"
         yield summed, f"{finding}; take this line off the data"
+
+
+def _is_like_a_sum(ratio: float, named: Sequence[FeatureProfile]) -> bool:
+    """Whether a number is about the sum of the others; where a line is called so, it may be of more or of fewer lines."""
+    if named:
+        return ratio >= LEAST_OF_SUM
+    return abs(ratio - 1) <= INEXACT_SUM
 
 
 def _words_for_totals(feature: FeatureProfile) -> list[str]:
@@ -175,6 +202,24 @@ def _has_sum_of_others(feature: FeatureProfile) -> bool:
     half = moments.sum / 2
     extremes = (moments.minimum, moments.maximum)
     return half != 0 and any(math.isclose(half, extreme, rel_tol=SUM_ERROR) for extreme in extremes)
+
+
+def _largest_by_sum_of_others(feature: FeatureProfile) -> float:
+    """The number of largest size, divided by the sum of all others; 0 unless it is far outside of the others."""
+    moments = feature.moments
+    if moments is None or moments.count < FEWEST_VALUES or not math.isfinite(moments.m2):
+        return 0.0
+    if feature.distinct is None or feature.distinct.estimate() < FEWEST_VALUES:
+        return 0.0
+    largest = max(moments.minimum, moments.maximum, key=abs)
+    num_others = moments.count - 1
+    sum_of_others = moments.sum - largest
+    # The moments without this number
+    deviation = largest - moments.mean
+    m2_of_others = max(0.0, moments.m2 - deviation**2 * moments.count / num_others)
+    largest_deviation = math.sqrt(m2_of_others)  # that one of them can have, if all others are equal
+    is_far = abs(largest - sum_of_others / num_others) > FAR_OUTSIDE * largest_deviation
+    return largest / sum_of_others if is_far and sum_of_others else 0.0
 
 
 @HINTS.register("number_forms")

@@ -17,6 +17,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
+ARRAY_OF_OBJECTS = re.compile(r"\s{0,9}\[\s{0,9}\{")
 NEARLY_CERTAIN = 1e-6  # the probability of so few missing values without a change
 
 
@@ -35,6 +36,28 @@ def decimal_commas(seen: Seen) -> Said:
     if found:
         instead = "write 1.5 for 1,5 (pandas: read_csv with decimal=',', then to_csv)"
         yield found, f"decimal commas make texts of numbers: {listed(found)}; {instead}"
+
+
+@HINTS.register("rows_in_cells")
+def rows_in_cells(data: Seen) -> Said:
+    """All cells of a text column are arrays of objects: rows within a row, of which nothing is compared but the text.
+
+    Source: M16.
+    """
+    expected = data.expected_types()
+    counts = {}
+    for feature in data.profile.features:
+        if _are_arrays_of_objects(feature) and expected.get(feature.name) is not InferredType.STRING:
+            counts[feature.name] = feature.num_present, feature.num_present
+    if counts:
+        finding = f"cells are arrays of objects, of which only the text is compared: {listed(counts)}"
+        yield counts, f"{finding}; make a record of each object, or take them apart by a --record-preprocessor-script"
+
+
+def _are_arrays_of_objects(feature: FeatureProfile) -> bool:
+    if feature.frequencies is None or not feature.frequencies.counts:
+        return False
+    return all(map(ARRAY_OF_OBJECTS.match, feature.frequencies.counts))
 
 
 @HINTS.register("whole_fractions")
