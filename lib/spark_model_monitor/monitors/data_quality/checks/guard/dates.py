@@ -6,18 +6,20 @@ Later days are new by nature, so a healthy next month, quarter or year is silent
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
 from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, share_evidence
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.statistics.date_columns import DateColumn
+from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
 from spark_model_monitor.statistics.date_forms import SENTINELS
 from spark_model_monitor.statistics.states import FeatureProfile
 
 FEWEST_DATES = 100  # of a baseline without any value of a kind
 LARGE_SHARE = 0.25  # of a window: no group of rows is so large that it is an accident
 LARGE_SHARE_OF_FORM = 0.1  # a form belongs to a program, not to a group of rows
+NEARLY_ALL = 0.9  # of a window have one date
 FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
 SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY = 3  # times as many rows as the baseline has for each date
@@ -30,19 +32,23 @@ nobody says when it ends may be one of the second year after the baseline."""
 @GUARDS.register("date_form_check", same_as=("data_type_check",))
 def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of dates in another form than the baseline's most frequent one is not above the baseline's, as in days first and
-    months first. Columns of a date type have no form.
+    months first. Dates of a type are expected as YYYY-MM-DD, with or without a time, if they become texts.
 
     Source: D4.24.
     """
-    if feature.dates is None or feature.dates[0].is_typed or not feature.dates[0].num_dates:
+    if feature.dates is None or not feature.dates[0].num_dates:
         return None
     baseline, window = feature.dates
     other_forms = window.other_forms(baseline)
-    quantity = f"share of dates that are not written as {baseline.form}"
+    expected_form = baseline.form
+    # A baseline may have some dates in other forms, too
+    num_before = baseline.num_dates - baseline.forms[expected_form]
+    if baseline.is_typed:
+        expected_form = ISO_FORM
+        num_before = 0
+    quantity = f"share of dates that are not written as {expected_form}"
     if other_forms:
         quantity += f" but as {max(other_forms, key=lambda form: other_forms[form])}"
-    # A baseline may have some dates in other forms, too
-    num_before = baseline.num_dates - baseline.forms[baseline.form]
     num_now = sum(other_forms.values())
     return _judge_kind(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates), LARGE_SHARE_OF_FORM)
 
@@ -117,10 +123,11 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
 
 
-@GUARDS.register("single_date_check", same_as=("date_sentinel_check", "date_range_check", "date_value_check"))
+@GUARDS.register("single_date_check", same_as=("date_form_check", "date_sentinel_check", "date_range_check", "date_value_check"))
 def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """Not all values are one date, unless the window may be the rows of a single day. A form of months, weeks or quarters has
-    few values by nature.
+    """No single date has a much larger share than in the baseline: three times as many rows for each of the window's dates, and
+    a quarter of them. Nearly all values may be one date if they may be the rows of a single day. A form of months, weeks or
+    quarters has few values by nature.
 
     Source: D4.24.
     """
@@ -131,22 +138,38 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         return None
     n = baseline.values
     m = window.values
-    is_single = window.different == 1 and not window.not_dates
-    if is_single and _may_be_of_one_day(feature, baseline, window):
+    most_before = int(baseline.counts_of_texts[0])
+    most_now = int(window.counts_of_texts.max(initial=0))
+    share_before = most_before / n
+    if most_now < NEARLY_ALL * m:
+        # A shorter window has fewer dates, and each a larger share
+        times_as_many = max(1.0, share_before * count_similar_dates(baseline))
+        share_before = min(1.0, max(share_before, times_as_many / count_similar_dates(window)))
+    if _may_be_of_one_day(feature, baseline, window):
+        share_before = 1.0
+    evidence = share_evidence("share of the most frequent date", (math.ceil(share_before * n), n), (most_now, m))
+    if evidence is None:
         return None
-    num_before = baseline.most_frequent if is_single else n
-    evidence = share_evidence("share of the most frequent date", (num_before, n), (m, m))
-    return None if evidence is None else replace(evidence, is_alien=n >= FEWEST_DATES, share=None)
+    evidence.least_effect = max(BUSY_DAY * share_before, LARGE_SHARE) - share_before
+    return replace(evidence, expected=most_before / n, is_alien=n >= FEWEST_DATES, share=None)
+
+
+def count_similar_dates(column: DateColumn) -> float:
+    """How many dates of one size the column would have, by all but its most frequent one: the inverse of Simpson's index."""
+    counts = column.counts_of_texts[1:].astype(float)
+    if not len(counts):
+        return 1.0
+    return 1 + float(counts.sum() ** 2 / (counts**2).sum())
 
 
 def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window: DateColumn) -> bool:
-    """Whether a window that has one date may have the rows of one day: if it is known to be so short; or if its date is later
-    than the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
+    """Whether a window, most of whose rows have one date, may be the rows of one day: if it is known to be so short; or if most
+    are later than the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
     """
     volume = feature.whole.volume
     if volume is not None and volume.start is not None:
         return volume.time - volume.start <= SHORT_WINDOW
-    is_later = len(window.days) > 0 and window.days[0] > baseline.days[-1]
+    is_later = window.num_dates > 0 and window.median() > baseline.days[-1]
     is_in_order = is_later or not feature.has_independent_rows
     return is_in_order and window.values * len(baseline.days) <= BUSY_DAY * baseline.values
 
