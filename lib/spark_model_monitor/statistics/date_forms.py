@@ -104,7 +104,8 @@ _PATTERNS = (
 )
 
 _BEGINNING = re.compile(
-    rf"(?=.{{4,{LONGEST_DATE}}}$)(?:\d{{4}}[-/.,_ ]{{0,3}}[\dWQqA-Z]|\d\d?(?:[-/.,_ ]{{0,3}}(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
+    rf"(?=.{{4,{LONGEST_DATE}}}$)"
+    r"(?:\d{4}[-/.,_ ]{0,3}[\dWQqA-Z]|\d\d?(?:[-/.,_ ]{0,3}(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
 )
 """How the texts of all patterns begin: cheaper than these, and most other texts don't."""
 

@@ -465,11 +465,19 @@ def test_typed_dates_stay_dates(convert):
         [(check, description)] = find_violations(baseline, window).items()
         assert (check, "Expected data type: date or time" in description) == ("data_type_check", True), name
 
-    for name in ("DD/MM/YYYY", "MM/DD/YYYY", "DD.MM.YYYY", "YYYY/MM/DD", "DD-MON-YYYY", "MM/DD/YYYY hh:mm AM", "YYYY-MM"):
-        for window in (
-            [FORMS[name](time) for time in later],
-            replace_third([f"{time:%Y-%m-%d}" for time in later], lambda row: FORMS[name](later[row])),
-        ):
+    for name in (
+        "DD/MM/YYYY",
+        "MM/DD/YYYY",
+        "DD.MM.YYYY",
+        "YYYY/MM/DD",
+        "DD-MON-YYYY",
+        "MM/DD/YYYY hh:mm AM",
+        "YYYY-MM",
+    ):
+        in_other_form = [FORMS[name](time) for time in later]
+        mixed = [f"{time:%Y-%m-%d}" for time in later]
+        mixed[::3] = in_other_form[::3]
+        for window in (in_other_form, mixed):
             [(check, description)] = find_violations(baseline, window).items()
             assert check == "date_form_check", name
             assert f"are not written as YYYY-MM-DD but as {name}" in description

@@ -123,7 +123,9 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
 
 
-@GUARDS.register("single_date_check", same_as=("date_form_check", "date_sentinel_check", "date_range_check", "date_value_check"))
+@GUARDS.register(
+    "single_date_check", same_as=("date_form_check", "date_sentinel_check", "date_range_check", "date_value_check")
+)
 def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """No single date has a much larger share than in the baseline: three times as many rows for each of the window's dates, and
     a quarter of them. Nearly all values may be one date if they may be the rows of a single day. A form of months, weeks or
