@@ -406,6 +406,40 @@ def test_another_share_of_sentinels_is_found_and_named(before, now):
     assert description.startswith("Share of 9999-12-31 is not the baseline's.")
 
 
+def draw_with_words(seed, start, days, share, rows, *, group=1):
+    """Times in order, some of them unknown, by groups of rows."""
+    is_unknown = np.random.default_rng(seed).random(-(-rows // group)).repeat(group)[:rows] < share
+    cells = [f"{time:%Y-%m-%d}" for time in draw_times(rows, seed, start, days, is_sorted=True)]
+    return np.where(is_unknown, "9999-12-31" if share < 0.25 else "unknown", cells).tolist()
+
+
+QUARTER = date(2024, 1, 1), 90
+APRIL = date(2024, 4, 1), 30
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "check"), [(0.3, 0.6, "date_value_check"), (0.05, 0.2, "date_sentinel_check")]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_the_baseline_shows_to_be_independent_count_singly(before, now, check, seed):
+    baseline = make_baseline(draw_with_words(seed, *QUARTER, before, 6_000))
+    word = "9999-12-31" if before < 0.25 else "unknown"
+    is_replaced = np.random.default_rng([seed, 1]).random(2_000) < (now - before) / (1 - before)
+    same = draw_with_words(seed + 10, *APRIL, before, 2_000)
+
+    assert [*find_violations(baseline, np.where(is_replaced, word, same).tolist())] == [check]
+    assert find_violations(baseline, same) == {}
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3])
+@pytest.mark.parametrize("group", [5, 40])
+def test_groups_of_rows_without_a_date_are_silent(share, group):
+    baseline = make_baseline(draw_with_words(1, *QUARTER, share, 6_000, group=group))
+
+    for seed in range(2, 8):
+        assert find_violations(baseline, draw_with_words(seed, *APRIL, share, 2_000, group=group)) == {}
+
+
 # Cases of ../shared/cases, b
 
 

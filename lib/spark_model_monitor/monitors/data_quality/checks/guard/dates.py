@@ -7,20 +7,28 @@ Later days are new by nature, so a healthy next month, quarter or year is silent
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, share_evidence
+import numpy as np
+
+from spark_model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, Evidence, share_evidence
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
-from spark_model_monitor.statistics.date_forms import SENTINELS
+from spark_model_monitor.statistics.date_forms import SENTINELS, read_dates
 from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
 FEWEST_DATES = 100  # of a baseline without any value of a kind
 LARGE_SHARE = 0.25  # of a window: no group of rows is so large that it is an accident
 LARGE_SHARE_OF_FORM = 0.1  # a form belongs to a program, not to a group of rows
 NEARLY_ALL = 0.9  # of a window have one date
 FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
+LEAST_OF_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
 SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY = 3  # times as many rows as the baseline has for each date
 LEAST_MARGIN, WIDTHS, LARGEST_MARGIN = 300, 2, 730
@@ -63,7 +71,9 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
         return None
     baseline, window = feature.dates
     before_and_total = baseline.not_dates, baseline.values
-    return _judge_kind("share of values that are no dates", before_and_total, (window.not_dates, window.values))
+    group = estimate_group_size(feature, lambda text: not read_dates(text))
+    now_and_total = window.not_dates, window.values
+    return _judge_kind("share of values that are no dates", before_and_total, now_and_total, group=group)
 
 
 @GUARDS.register("date_range_check", same_as=("date_form_check",))
@@ -109,11 +119,12 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
         quantity = f"share of {sentinel}"
         b = baseline.sentinels.get(sentinel, 0)
         w = window.sentinels.get(sentinel, 0)
-        rise = _judge_kind(quantity, (b, n), (w, m))
+        group = estimate_group_size(feature, partial(_may_be_sentinel, sentinel))
+        rise = _judge_kind(quantity, (b, n), (w, m), group=group)
         if _is_usual_day(sentinel, baseline):  # as in birth dates
-            rise = share_evidence(quantity, (b, n), (w, m))
+            rise = share_evidence(quantity, (b, n), (w, m), group=group)
         # A share falls if that of all other values rises
-        fall = share_evidence(quantity, (n - b, n), (m - w, m))
+        fall = share_evidence(quantity, (n - b, n), (m - w, m), group=group)
         if rise is not None and fall is not None:
             changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected, share=None)]
     if not changes:
@@ -177,14 +188,46 @@ def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window:
 
 
 def _judge_kind(
-    quantity: str, baseline: tuple[int, int], current: tuple[int, int], large_share: float = LARGE_SHARE
+    quantity: str,
+    baseline: tuple[int, int],
+    current: tuple[int, int],
+    large_share: float = LARGE_SHARE,
+    group: int = GROUP,
 ) -> Evidence | None:
     """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
-    evidence = share_evidence(quantity, baseline, current, is_kind=True)
+    evidence = share_evidence(quantity, baseline, current, is_kind=True, group=group)
     is_large = current[0] >= large_share * current[1]
     if evidence is not None and not baseline[0] and baseline[1] >= FEWEST_DATES and is_large:
         evidence.is_alien = True
     return evidence
+
+
+def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], bool]) -> int:
+    """How many rows with a value of some kind may belong together: as evenly as the baseline's parts have the most frequent of
+    these values, and as the window's neighbouring rows are alike; `GROUP` if that is unknown.
+
+    Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
+    """
+    past = feature.known.past(BASELINE)
+    if past is None or feature.baseline.is_numeric:
+        return GROUP
+    dispersions = []
+    for name, value in zip(VALUES, feature.baseline.frequent_values.tolist(), strict=False):
+        scores = past[name][~np.isnan(past[name])]
+        if len(scores) >= FEWEST_WINDOWS and is_of_kind(str(value)):
+            dispersions.append(float((scores**2).mean()))
+    if not dispersions:
+        return GROUP
+    size = max(dispersions)
+    if size > MOST_DISPERSED:
+        size /= LEAST_OF_DISPERSION
+    else:
+        size = 1.0
+    return min(GROUP, math.ceil(max(size, feature.window_design_effect.of_values)))
+
+
+def _may_be_sentinel(sentinel: str, text: str) -> bool:
+    return any(SENTINELS.get(reading.day) == sentinel for reading in read_dates(text))
 
 
 def _is_usual_day(sentinel: str, baseline: DateColumn) -> bool:
