@@ -38,6 +38,7 @@ DIGITS_OF_DAY = 8
 DIGITS_OF_TIME = 14
 FREQUENT = 0.01  # a text of so many values is frequent
 TYPED = (ColumnType.DATE, ColumnType.TIMESTAMP)
+ISO_FORM = "YYYY-MM-DD"  # in which Spark, pandas and Arrow write typed dates as texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class DateColumn:
 
     forms: the number of dates by form, without sentinels, the most frequent one first. is_ambiguous: whether day and month
     of the first form may be in each other's place. sentinels: counts by day. days, counts: the different days of the
-    other dates, ascending. not_dates: number of values that are none. different: number of different values; most_frequent:
-    how often the most frequent one occurs. is_typed: whether the column's type is one of dates.
+    other dates, ascending. not_dates: number of values that are none. counts_of_texts: how often each different text of
+    these dates occurs, the most frequent one first. is_typed: whether the column's type is one of dates.
     """
 
     values: int = 0
@@ -57,8 +58,7 @@ class DateColumn:
     days: Days = field(default_factory=lambda: np.empty(0, np.int64))
     counts: Days = field(default_factory=lambda: np.empty(0, np.int64))
     not_dates: int = 0
-    different: int = 0
-    most_frequent: int = 0
+    counts_of_texts: Days = field(default_factory=lambda: np.empty(0, np.int64))
     is_typed: bool = False
 
     @classmethod
@@ -95,8 +95,7 @@ class DateColumn:
             np.array(days, np.int64),
             np.array([count_by_day[day] for day in days], np.int64),
             not_dates,
-            len(texts),
-            max(texts.values(), default=0),
+            np.array(sorted((texts[text] for text in readings_by_text), reverse=True), np.int64),
             is_typed,
         )
 
@@ -135,7 +134,9 @@ class DateColumn:
         return int(self.counts[self.days < day].sum())
 
     def other_forms(self, baseline: DateColumn) -> dict[str, int]:
-        """The dates by form that are not in the baseline's most frequent form."""
+        """The dates by form that are not in the baseline's most frequent form, or that of typed dates as texts."""
+        if baseline.is_typed:
+            return {form: count for form, count in self.forms.items() if not form.startswith(ISO_FORM)}
         expected = baseline.form
         if baseline.is_ambiguous and self.form == swap_day_and_month(expected):
             expected = self.form

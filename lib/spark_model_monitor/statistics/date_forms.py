@@ -60,7 +60,7 @@ class DateLayout(NamedTuple):
 
 
 _TIME = (
-    r"(?:(?:[T ]|, ?)(?P<h>\d\d?):?(?P<m>\d\d)(?::?(?P<s>\d\d)(?P<fraction>[.,]\d{1,9})?)?(?: ?(?P<p>[AaPp][Mm]))?"
+    r"(?:(?:[T ]|, ?)(?P<h>\d\d?)(?::?(?P<m>\d\d)(?::?(?P<s>\d\d)(?P<fraction>[.,]\d{1,9})?)?)?(?: ?(?P<p>[AaPp][Mm]))?"
     r"(?P<zone> ?(?:Z|z|UTC|GMT|[-+]\d\d:?(?:\d\d)?)(?:\[[\w/]+\])?)?)?"
 )
 _YEAR = r"(?P<Y>\d{4})"
@@ -68,12 +68,13 @@ _MONTH = r"(?P<M>\d\d?)"
 _DAY = r"(?P<D>\d\d?)(?P<th>st|nd|rd|th)?"
 _NAME = r"(?P<B>[A-Za-z]{3,9})"
 _ANY_YEAR = r"(?:(?P<Y>\d{4})|(?P<y>\d\d))"
+_SEPARATOR = r"(?P<_> ?[-/.,] ?|[ _])"
 
 # 1, 2, 3 are numbers of unknown order
 _DAY_PATTERNS = (
-    rf"{_YEAR}(?P<_>[-/.]){_MONTH}(?P=_){_DAY}",
-    rf"(?P<_1>\d\d?)(?P<_>[-/. ])(?P<_2>\d\d?)(?P=_){_YEAR}",
-    r"(?P<_1>\d\d)(?P<_>[-.])(?P<_2>\d\d)(?P=_)(?P<_3>\d\d)",
+    rf"{_YEAR}{_SEPARATOR}{_MONTH}(?P=_){_DAY}\.?",
+    rf"(?P<_1>\d\d?){_SEPARATOR}(?P<_2>\d\d?)(?P=_){_YEAR}\.?",
+    r"(?P<_1>\d\d)(?P<_>[-. ])(?P<_2>\d\d)(?P=_)(?P<_3>\d\d)",
     r"(?P<_1>\d\d?)(?P<_>/)(?P<_2>\d\d?)/(?P<_3>\d\d)",
     r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)",
     rf"{_DAY}[-/. ]?{_NAME}[-/., ]{{0,2}}{_ANY_YEAR}",
@@ -83,8 +84,8 @@ _DAY_PATTERNS = (
     r"(?P<Y>\d{4})-?W(?P<W>\d\d)-?(?P<V>\d)",
 )
 _OTHER_PATTERNS = (
-    r"(?P<Y>\d{4})[-/](?P<M>\d\d)",
-    rf"{_MONTH}[-/]{_YEAR}",
+    r"(?P<Y>\d{4})[-/ ](?P<M>\d\d)",
+    rf"{_MONTH}[-/ ]{_YEAR}",
     rf"{_NAME}[-/ ']{{0,2}}{_YEAR}",
     rf"{_NAME}[-/ '](?P<y>\d\d)",
     rf"{_YEAR}[-/ ]{_NAME}",
@@ -103,7 +104,8 @@ _PATTERNS = (
 )
 
 _BEGINNING = re.compile(
-    rf"(?=.{{4,{LONGEST_DATE}}}$)(?:\d{{4}}[-/. ]?[\dWQqA-Z]|\d\d?(?:[-/. ]?(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
+    rf"(?=.{{4,{LONGEST_DATE}}}$)"
+    r"(?:\d{4}[-/.,_ ]{0,3}[\dWQqA-Z]|\d\d?(?:[-/.,_ ]{0,3}(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
 )
 """How the texts of all patterns begin: cheaper than these, and most other texts don't."""
 

@@ -30,6 +30,12 @@ FORMS = {
     "DD/MM/YYYY": lambda time: f"{time:%d/%m/%Y}",
     "MM/DD/YYYY": lambda time: f"{time:%m/%d/%Y}",
     "MM/DD/YYYY without zeros": lambda time: f"{time.month}/{time.day}/{time.year}",
+    "YYYY MM DD": lambda time: f"{time:%Y %m %d}",
+    "YYYY_MM_DD": lambda time: f"{time:%Y_%m_%d}",
+    "YYYY. MM. DD.": lambda time: f"{time:%Y. %m. %d.}",
+    "DD / MM / YYYY": lambda time: f"{time:%d / %m / %Y}",
+    "DD MM YY": lambda time: f"{time:%d %m %y}",
+    "YYYY-MM-DDThh": lambda time: f"{time:%Y-%m-%dT%H}",
     "DD.MM.YYYY": lambda time: f"{time:%d.%m.%Y}",
     "MM-DD-YYYY": lambda time: f"{time:%m-%d-%Y}",
     "YYYYMMDD": lambda time: f"{time:%Y%m%d}",
@@ -185,7 +191,7 @@ def make_faults(form, rows):
     if form == "YYYY-Www":
         of_1970 = "date_range_check"
     yield "1970 in all rows", [write(datetime(1970, 1, 1))] * rows, of_1970
-    if "YY-" not in form and "/YY" not in form.replace("/YYYY", "") and "-YY" not in form.replace("-YYYY", ""):
+    if "YY" not in form.replace("YYYY", ""):
         yield "many of 9999", replace_third(cells, lambda row: write(datetime(9999, 12, 31))), "date_sentinel_check"
     if form not in COARSE:  # a month has too few of these
         yield "one date", [write(datetime(2024, 2, 14, 12))] * rows, "single_date_check"
@@ -211,6 +217,53 @@ def test_each_fault_in_each_form_is_found(number, form, first):
 def test_each_fault_is_found_at_each_size(rows, first):
     for fault, window, check in islice(make_faults("YYYY-MM-DD", rows), first, None, 3):
         assert [*find_violations(make_january("YYYY-MM-DD", rows), window)] == [check], fault
+
+
+MONTH_AND_QUARTER = {"quarter": (date(2023, 10, 1), 92), "month": (date(2023, 12, 1), 31)}
+
+
+@pytest.mark.parametrize("form", ["YYYY-MM-DD", "DD/MM/YYYY", "YYYYMMDD", "YYYY-MM-DDThh:mm:ss"])
+@pytest.mark.parametrize("before", MONTH_AND_QUARTER.values(), ids=MONTH_AND_QUARTER)
+def test_one_date_in_many_rows_is_found(form, before):
+    write = FORMS[form]
+    baseline = make_baseline([write(time) for time in draw_times(4_000, 1, *before)])
+    cells = np.array([write(time) for time in draw_times(1_000, 2, *JANUARY)])
+    positions = np.random.default_rng(3).random(1_000)
+    for share in (0.35, 0.5, 0.9, 0.99, 0.999):
+        window = np.where(positions < share, write(datetime(2024, 1, 17, 12)), cells).tolist()
+
+        assert [*find_violations(baseline, window)] == ["single_date_check"], share
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("form", ["YYYY-MM-DD", "MM/DD/YYYY", "YYYY-MM-DDThh:mm:ss"])
+def test_a_shorter_window_has_larger_shares_of_dates(form, seed):
+    random = np.random.default_rng(seed)
+    baseline = make_baseline(draw_business_days(random, form, date(2024, 1, 1), 90, 4_000))
+
+    for days in (2, 3, 7, 14, 31):
+        window = draw_business_days(random, form, date(2024, 4, 1), days, 1_000)
+        assert find_violations(baseline, window) == {}, days
+
+
+def draw_business_days(random, form, start, days, rows):
+    """Weekends have a third of the rows, one day has twice as many, and some rows come late."""
+    weights = np.array([1 / 3 if (start + timedelta(days=number)).weekday() > 4 else 1.0 for number in range(days)])
+    weights[random.integers(days)] *= 2
+    numbers = random.choice(days, rows, p=weights / weights.sum())
+    delays = random.choice([0, 1, 2, 5], rows, p=[0.9, 0.06, 0.03, 0.01])
+    # Any time of these days
+    midnight = datetime.combine(start, datetime.min.time())
+    shifts = numbers - delays + random.random(rows)
+    return [FORMS[form](midnight + timedelta(days=shift)) for shift in shifts.tolist()]
+
+
+def test_the_rows_of_one_day_some_of_which_are_late_are_silent():
+    """As many rows as the baseline has for each day; nobody says when the window begins."""
+    baseline = make_baseline([f"{time:%Y-%m-%d}" for time in draw_times(9_000, 1, date(2024, 1, 1), 90)])
+    window = ["2024-04-01"] * 95 + [f"2024-03-{day}" for day in (12, 20, 27, 30, 31)]
+
+    assert find_violations(baseline, window) == {}
 
 
 def test_a_fault_that_may_be_chance_is_none():
@@ -353,6 +406,40 @@ def test_another_share_of_sentinels_is_found_and_named(before, now):
     assert description.startswith("Share of 9999-12-31 is not the baseline's.")
 
 
+def draw_with_words(seed, start, days, share, rows, *, group=1):
+    """Times in order, some of them unknown, by groups of rows."""
+    is_unknown = np.random.default_rng(seed).random(-(-rows // group)).repeat(group)[:rows] < share
+    cells = [f"{time:%Y-%m-%d}" for time in draw_times(rows, seed, start, days, is_sorted=True)]
+    return np.where(is_unknown, "9999-12-31" if share < 0.25 else "unknown", cells).tolist()
+
+
+QUARTER = date(2024, 1, 1), 90
+APRIL = date(2024, 4, 1), 30
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "check"), [(0.3, 0.6, "date_value_check"), (0.05, 0.2, "date_sentinel_check")]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_the_baseline_shows_to_be_independent_count_singly(before, now, check, seed):
+    baseline = make_baseline(draw_with_words(seed, *QUARTER, before, 6_000))
+    word = "9999-12-31" if before < 0.25 else "unknown"
+    is_replaced = np.random.default_rng([seed, 1]).random(2_000) < (now - before) / (1 - before)
+    same = draw_with_words(seed + 10, *APRIL, before, 2_000)
+
+    assert [*find_violations(baseline, np.where(is_replaced, word, same).tolist())] == [check]
+    assert find_violations(baseline, same) == {}
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3])
+@pytest.mark.parametrize("group", [5, 40])
+def test_groups_of_rows_without_a_date_are_silent(share, group):
+    baseline = make_baseline(draw_with_words(1, *QUARTER, share, 6_000, group=group))
+
+    for seed in range(2, 8):
+        assert find_violations(baseline, draw_with_words(seed, *APRIL, share, 2_000, group=group)) == {}
+
+
 # Cases of ../shared/cases, b
 
 
@@ -411,6 +498,23 @@ def test_typed_dates_stay_dates(convert):
     for name, window in windows.items():
         [(check, description)] = find_violations(baseline, window).items()
         assert (check, "Expected data type: date or time" in description) == ("data_type_check", True), name
+
+    for name in (
+        "DD/MM/YYYY",
+        "MM/DD/YYYY",
+        "DD.MM.YYYY",
+        "YYYY/MM/DD",
+        "DD-MON-YYYY",
+        "MM/DD/YYYY hh:mm AM",
+        "YYYY-MM",
+    ):
+        in_other_form = [FORMS[name](time) for time in later]
+        mixed = [f"{time:%Y-%m-%d}" for time in later]
+        mixed[::3] = in_other_form[::3]
+        for window in (in_other_form, mixed):
+            [(check, description)] = find_violations(baseline, window).items()
+            assert check == "date_form_check", name
+            assert f"are not written as YYYY-MM-DD but as {name}" in description
 
     # No type of texts is named
     findings = run_monitoring(make_table(windows["words"], 2), MONITOR, baseline, engine="local")
@@ -491,6 +595,8 @@ def test_other_texts_are_no_dates(cells):
         ("2/13/2024 10:05 pm", "MM/DD/YYYY hh:mm AM", "2024-02-13"),
         ("31Jan2024", "DDMONYYYY", "2024-01-31"),
         ("20240131", "YYYYMMDD", "2024-01-31"),
+        ("2024 01", "YYYY MM", "2024-01-01"),
+        ("13. 2. 2024 22:05", "DD. MM. YYYY hh:mm", "2024-02-13"),
         ("31.12.69", "DD.MM.YY", "1969-12-31"),  # POSIX: 69 to 99 are years of the last century
         ("99991231", "YYYYMMDD", "9999-12-31"),
     ],

@@ -194,3 +194,63 @@ def test_a_lot_says_where_its_run_begins_whatever_its_rank():
         found = [Run(rank + placed_lot(lot, *place), 8).place for lot, place in lots]
         assert found == sorted(found)
         assert len({*found}) == len(found)
+
+
+# Campaigns of a few days each
+
+
+LIFE, AT_ONCE = 5, 10
+
+
+def draw_short_campaigns(random, days):
+    """The rows of each day: of campaigns, of which two begin every day, with shares that jump from day to day."""
+    begins = np.repeat(np.arange(-LIFE, days), AT_ONCE // LIFE)
+    tables = []
+    for day in range(days):
+        running = np.flatnonzero((begins <= day) & (day < begins + LIFE))
+        weights = random.gamma(3, 1, len(running))
+        chosen = random.choice(running, ROWS, p=weights / weights.sum())
+        tables.append(pd.DataFrame({"product": [f"cmp-{9_900 + number:05d}" for number in chosen]}))
+    return tables
+
+
+CHANGES = {
+    "capitals": (str.upper, "text_form_check"),
+    "another separator": (lambda text: text.replace("-", "_"), "text_form_check"),
+    "behind": (lambda text: f"{text[4:]}-cmp", "text_form_check"),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_short_campaigns_in_another_form_are_found_and_new_ones_silent(seed):
+    random = np.random.default_rng([seed, 65])
+    tables = draw_short_campaigns(random, DAYS + 12)
+    baseline = run_baseline(pd.concat(tables[:DAYS], ignore_index=True), DataQualityMonitor(), engine="local")
+    assert "new_values_check" in results(tables[DAYS], baseline)  # these come and go
+
+    for window in tables[DAYS:]:
+        assert not [check for check, judged in results(window, baseline).items() if judged.is_violation]
+        for name, (change, expected) in CHANGES.items():
+            changed = window.assign(product=window["product"].map(change))
+            violated = [check for check, judged in results(changed, baseline).items() if judged.is_violation]
+            assert violated == [expected], name
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_short_campaigns_that_are_all_new_at_once_are_found(seed):
+    """Twelve in place of all, beside the last eight windows, which say what is new."""
+    random = np.random.default_rng([seed, 66])
+    tables = draw_short_campaigns(random, DAYS + 20)
+    monitor = DataQualityMonitor()
+    baseline = run_baseline(pd.concat(tables[:DAYS], ignore_index=True), monitor, engine="local")
+    stored = monitor.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
+    stored = stored.with_parts(baseline.variation)
+
+    for day in range(DAYS + 8, DAYS + 20):
+        last_eight = run_baseline(pd.concat(tables[day - 8 : day]), monitor, engine="local").state
+        with_history = stored.with_history({PREVIOUS: last_eight}, {})
+        window = tables[day]
+        all_new = window.assign(product=[f"cmp-{90_000 + row % 12}" for row in range(ROWS)])
+
+        assert not results(window, with_history)["new_values_check"].is_violation
+        assert results(all_new, with_history)["new_values_check"].is_violation

@@ -81,8 +81,8 @@ LEAST_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviati
 FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is approximately normal
 
 GROUPS = (
-    f"groups of {GROUP} rows that belong together may do this by chance, and without earlier windows their "
-    "size is unknown"
+    f"groups of {GROUP} rows that belong together may change its {{quantity}} so much by chance, and without earlier "
+    "windows their size is unknown"
 )
 
 
@@ -136,19 +136,26 @@ class Evidence:
         if not self.is_large or self.p > level / tests:
             return finding
         if p > level / tests:
-            return finding.unsure(GROUPS, NAME_GROUPS, is_change_seen=True)
+            return finding.unsure(GROUPS.format(quantity=self.what), NAME_GROUPS, is_change_seen=True)
         quantity = self.what[:1].upper() + self.what[1:]
         text = messages.changed(quantity, self.observed, self.expected)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
 
 def share_evidence(
-    what: str, baseline: tuple[int, int], current: tuple[int, int], *, alien: float = math.inf, is_kind: bool = False
+    what: str,
+    baseline: tuple[int, int],
+    current: tuple[int, int],
+    *,
+    alien: float = math.inf,
+    is_kind: bool = False,
+    group: int = GROUP,
 ) -> Evidence | None:
     """Whether a share of a window is higher than by chance; None if a side has no values.
 
     baseline, current: the count and the total. alien: the share from which a window is unlike any healthy one, if the
-    baseline has less than a hundredth of it. is_kind: whether any share is, if the baseline has none.
+    baseline has less than a hundredth of it. is_kind: whether any share is, if the baseline has none. group: how many rows may
+    belong together.
     """
     (b, n), (w, m) = baseline, current
     if not n or not m:
@@ -157,10 +164,10 @@ def share_evidence(
     least_rise = LEAST_RATIO * (b + 0.5) / n - before
     alien = 0.0 if is_kind and not b else alien
     is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
-    groups, window = n // GROUP, m // GROUP
+    groups = n // group
     grouped = 1.0
-    if groups and w >= GROUP and not is_alien:
-        grouped = chance_of_more(min(math.ceil(b / GROUP), groups), groups, w // GROUP, window)
+    if groups and w >= group and not is_alien:
+        grouped = chance_of_more(min(math.ceil(b / group), groups), groups, w // group, m // group)
     p = chance_of_more(b, n, w, m) if w else 1.0
     return Evidence(
         *(what, after, before, n, m, p, grouped),

@@ -6,19 +6,29 @@ Later days are new by nature, so a healthy next month, quarter or year is silent
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, share_evidence
+import numpy as np
+
+from spark_model_monitor.monitors.data_quality.checks.guard import GROUP, GUARDS, Evidence, share_evidence
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
-from spark_model_monitor.statistics.date_columns import DateColumn
-from spark_model_monitor.statistics.date_forms import SENTINELS
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
+from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
+from spark_model_monitor.statistics.date_forms import SENTINELS, read_dates
 from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
 FEWEST_DATES = 100  # of a baseline without any value of a kind
 LARGE_SHARE = 0.25  # of a window: no group of rows is so large that it is an accident
 LARGE_SHARE_OF_FORM = 0.1  # a form belongs to a program, not to a group of rows
+NEARLY_ALL = 0.9  # of a window have one date
 FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
+LEAST_OF_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
 SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY = 3  # times as many rows as the baseline has for each date
 LEAST_MARGIN, WIDTHS, LARGEST_MARGIN = 300, 2, 730
@@ -30,19 +40,23 @@ nobody says when it ends may be one of the second year after the baseline."""
 @GUARDS.register("date_form_check", same_as=("data_type_check",))
 def date_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of dates in another form than the baseline's most frequent one is not above the baseline's, as in days first and
-    months first. Columns of a date type have no form.
+    months first. Dates of a type are expected as YYYY-MM-DD, with or without a time, if they become texts.
 
     Source: D4.24.
     """
-    if feature.dates is None or feature.dates[0].is_typed or not feature.dates[0].num_dates:
+    if feature.dates is None or not feature.dates[0].num_dates:
         return None
     baseline, window = feature.dates
     other_forms = window.other_forms(baseline)
-    quantity = f"share of dates that are not written as {baseline.form}"
+    expected_form = baseline.form
+    # A baseline may have some dates in other forms, too
+    num_before = baseline.num_dates - baseline.forms[expected_form]
+    if baseline.is_typed:
+        expected_form = ISO_FORM
+        num_before = 0
+    quantity = f"share of dates that are not written as {expected_form}"
     if other_forms:
         quantity += f" but as {max(other_forms, key=lambda form: other_forms[form])}"
-    # A baseline may have some dates in other forms, too
-    num_before = baseline.num_dates - baseline.forms[baseline.form]
     num_now = sum(other_forms.values())
     return _judge_kind(quantity, (num_before, baseline.num_dates), (num_now, window.num_dates), LARGE_SHARE_OF_FORM)
 
@@ -57,7 +71,9 @@ def date_value(feature: FeatureComparison, before: FeatureProfile) -> Evidence |
         return None
     baseline, window = feature.dates
     before_and_total = baseline.not_dates, baseline.values
-    return _judge_kind("share of values that are no dates", before_and_total, (window.not_dates, window.values))
+    group = estimate_group_size(feature, lambda text: not read_dates(text))
+    now_and_total = window.not_dates, window.values
+    return _judge_kind("share of values that are no dates", before_and_total, now_and_total, group=group)
 
 
 @GUARDS.register("date_range_check", same_as=("date_form_check",))
@@ -103,11 +119,12 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
         quantity = f"share of {sentinel}"
         b = baseline.sentinels.get(sentinel, 0)
         w = window.sentinels.get(sentinel, 0)
-        rise = _judge_kind(quantity, (b, n), (w, m))
+        group = estimate_group_size(feature, partial(_may_be_sentinel, sentinel))
+        rise = _judge_kind(quantity, (b, n), (w, m), group=group)
         if _is_usual_day(sentinel, baseline):  # as in birth dates
-            rise = share_evidence(quantity, (b, n), (w, m))
+            rise = share_evidence(quantity, (b, n), (w, m), group=group)
         # A share falls if that of all other values rises
-        fall = share_evidence(quantity, (n - b, n), (m - w, m))
+        fall = share_evidence(quantity, (n - b, n), (m - w, m), group=group)
         if rise is not None and fall is not None:
             changes += [rise, replace(fall, observed=rise.observed, expected=rise.expected, share=None)]
     if not changes:
@@ -117,10 +134,13 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> Evidenc
     return replace(clearest, p=tests * clearest.p, grouped_p=tests * clearest.grouped_p)
 
 
-@GUARDS.register("single_date_check", same_as=("date_sentinel_check", "date_range_check", "date_value_check"))
+@GUARDS.register(
+    "single_date_check", same_as=("date_form_check", "date_sentinel_check", "date_range_check", "date_value_check")
+)
 def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
-    """Not all values are one date, unless the window may be the rows of a single day. A form of months, weeks or quarters has
-    few values by nature.
+    """No single date has a much larger share than in the baseline: three times as many rows for each of the window's dates, and
+    a quarter of them. Nearly all values may be one date if they may be the rows of a single day. A form of months, weeks or
+    quarters has few values by nature.
 
     Source: D4.24.
     """
@@ -131,35 +151,83 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> Evidence 
         return None
     n = baseline.values
     m = window.values
-    is_single = window.different == 1 and not window.not_dates
-    if is_single and _may_be_of_one_day(feature, baseline, window):
+    most_before = int(baseline.counts_of_texts[0])
+    most_now = int(window.counts_of_texts.max(initial=0))
+    share_before = most_before / n
+    if most_now < NEARLY_ALL * m:
+        # A shorter window has fewer dates, and each a larger share
+        times_as_many = max(1.0, share_before * count_similar_dates(baseline))
+        share_before = min(1.0, max(share_before, times_as_many / count_similar_dates(window)))
+    if _may_be_of_one_day(feature, baseline, window):
+        share_before = 1.0
+    evidence = share_evidence("share of the most frequent date", (math.ceil(share_before * n), n), (most_now, m))
+    if evidence is None:
         return None
-    num_before = baseline.most_frequent if is_single else n
-    evidence = share_evidence("share of the most frequent date", (num_before, n), (m, m))
-    return None if evidence is None else replace(evidence, is_alien=n >= FEWEST_DATES, share=None)
+    evidence.least_effect = max(BUSY_DAY * share_before, LARGE_SHARE) - share_before
+    return replace(evidence, expected=most_before / n, is_alien=n >= FEWEST_DATES, share=None)
+
+
+def count_similar_dates(column: DateColumn) -> float:
+    """How many dates of one size the column would have, by all but its most frequent one: the inverse of Simpson's index."""
+    counts = column.counts_of_texts[1:].astype(float)
+    if not len(counts):
+        return 1.0
+    return 1 + float(counts.sum() ** 2 / (counts**2).sum())
 
 
 def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window: DateColumn) -> bool:
-    """Whether a window that has one date may have the rows of one day: if it is known to be so short; or if its date is later
-    than the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
+    """Whether a window, most of whose rows have one date, may be the rows of one day: if it is known to be so short; or if most
+    are later than the baseline's, or rows come in order, and they are about as many as the baseline has for each date.
     """
     volume = feature.whole.volume
     if volume is not None and volume.start is not None:
         return volume.time - volume.start <= SHORT_WINDOW
-    is_later = len(window.days) > 0 and window.days[0] > baseline.days[-1]
+    is_later = window.num_dates > 0 and window.median() > baseline.days[-1]
     is_in_order = is_later or not feature.has_independent_rows
     return is_in_order and window.values * len(baseline.days) <= BUSY_DAY * baseline.values
 
 
 def _judge_kind(
-    quantity: str, baseline: tuple[int, int], current: tuple[int, int], large_share: float = LARGE_SHARE
+    quantity: str,
+    baseline: tuple[int, int],
+    current: tuple[int, int],
+    large_share: float = LARGE_SHARE,
+    group: int = GROUP,
 ) -> Evidence | None:
     """Whether a share is higher than by chance. A kind that the baseline never had is none that comes in groups of rows."""
-    evidence = share_evidence(quantity, baseline, current, is_kind=True)
+    evidence = share_evidence(quantity, baseline, current, is_kind=True, group=group)
     is_large = current[0] >= large_share * current[1]
     if evidence is not None and not baseline[0] and baseline[1] >= FEWEST_DATES and is_large:
         evidence.is_alien = True
     return evidence
+
+
+def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], bool]) -> int:
+    """How many rows with a value of some kind may belong together: as evenly as the baseline's parts have the most frequent of
+    these values, and as the window's neighbouring rows are alike; `GROUP` if that is unknown.
+
+    Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5.
+    """
+    past = feature.known.past(BASELINE)
+    if past is None or feature.baseline.is_numeric:
+        return GROUP
+    dispersions = []
+    for name, value in zip(VALUES, feature.baseline.frequent_values.tolist(), strict=False):
+        scores = past[name][~np.isnan(past[name])]
+        if len(scores) >= FEWEST_WINDOWS and is_of_kind(str(value)):
+            dispersions.append(float((scores**2).mean()))
+    if not dispersions:
+        return GROUP
+    size = max(dispersions)
+    if size > MOST_DISPERSED:
+        size /= LEAST_OF_DISPERSION
+    else:
+        size = 1.0
+    return min(GROUP, math.ceil(max(size, feature.window_design_effect.of_values)))
+
+
+def _may_be_sentinel(sentinel: str, text: str) -> bool:
+    return any(SENTINELS.get(reading.day) == sentinel for reading in read_dates(text))
 
 
 def _is_usual_day(sentinel: str, baseline: DateColumn) -> bool:

@@ -31,21 +31,24 @@ SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
 """A fine form and a coarse one: each sees what is chance in the other."""
 
 
-@GUARDS.register("text_form_check", same_as=("categorical_values_check", "code_length_check"))
+@GUARDS.register("text_form_check", same_as=("categorical_values_check", "code_length_check", "new_values_check"))
 def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
-    none, since counters grow. Only for texts whose values are new by nature.
+    none, since counters grow. Only for texts whose values are new by nature; if these come and go or grow in number, each
+    value counts once, however many rows have it.
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
-    if before.is_numeric or not feature.are_texts or why_always_new(before) != ONCE:
+    comes_and_goes = feature.known.growth is not None
+    if before.is_numeric or not feature.are_texts or (why_always_new(before) != ONCE and not comes_and_goes):
         return None
     shapes = before.state(TextShapes)
     if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
         return None
-    forms_before = count_forms(before)
-    forms_now = count_forms(feature.current)
+    count = count_forms_of_values if comes_and_goes else count_forms
+    forms_before = count(before)
+    forms_now = count(feature.current)
     if not forms_before or not forms_now:
         return None
     evidences = []
@@ -56,6 +59,8 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
         # As many are new by chance as occur once in the baseline
         by_chance = sum(count == 1 for count in counts_before.values()), counts_before.total()
         texts = "sampled texts" if exact_counts(feature.current) is None else "texts"
+        if comes_and_goes:
+            texts = "different texts"
         quantity = f"share of {texts} in a form that was not there"
         most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
         if 0 < len(most_frequent) <= LONGEST_SHOWN:
@@ -65,7 +70,7 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
             evidence.least_effect = LEAST_EFFECT
             # A form belongs to a program, not to a group of rows
             is_other_program = evidence.observed >= LARGE_SHARE and evidence.expected <= MOST_BY_CHANCE
-            evidence.is_alien |= is_other_program and evidence.n >= FEWEST_SEEN
+            evidence.is_alien |= comes_and_goes or (is_other_program and evidence.n >= FEWEST_SEEN)
             evidences.append(replace(evidence, share=None))
     clearest = min(evidences, key=lambda evidence: (not evidence.is_large, evidence.p))
     tests = len(evidences)
@@ -110,6 +115,14 @@ def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
             return {}
         forms[text if text.startswith(MARK) else write_form(text)] += count
     return forms
+
+
+@once
+def count_forms_of_values(feature: FeatureProfile) -> Mapping[str, int]:
+    """How many different texts have each form; none if they were not all counted. Padded or not: 1000 comes after 0999."""
+    counts = exact_counts(feature)
+    texts = counts.counts if counts is not None else ()
+    return Counter(write_form(text).replace(PADDED, "9") for text in texts)
 
 
 def _group_forms(forms: Mapping[str, int], shape: Callable[[str], str]) -> Counter[str]:

@@ -310,7 +310,11 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Evid
     freedom = len(new) - 1
     scatter = max(1.0, squares / freedom) if chi_square_above(squares, freedom) < SELDOM else 1.0
     usual = counts.total * float(new.sum() / rows.sum())
-    numbers = -(-new.sum() // scatter), rows.sum() / scatter, found / scatter, (counts.total + since) / scatter
+    # Of the values that so many rows have, each is new or not: all at once are new more seldom than as many of more values
+    values_per_row = max(values_now / counts.total, new.sum() / rows.sum())
+    values_in_past = rows.sum() * values_per_row
+    values_since = (counts.total + since) * values_per_row
+    numbers = -(-new.sum() // scatter), values_in_past / scatter, found / scatter, values_since / scatter
     p = chance_of_more(*map(int, numbers))
     return Evidence(
         *("number of new values", float(found), usual, before.num_present, counts.total, p, p),
