@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import (
     FACET_VALUE,
-    INFINITE,
     IN_SEGMENT,
+    INFINITE,
     LIMITS,
     CheckResult,
     CheckStatus,
