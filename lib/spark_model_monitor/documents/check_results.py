@@ -86,7 +86,8 @@ class CheckResult(Section):
     What decided: decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all that
     is given here holds: the p-value (adjusted_p, or else p) is at most level; effect is at least least_effect; observed is
     below limit (`lower limit`) or above it (`upper limit`), or outside of limits; for `interval`, both of its ends are beyond
-    the same one of limits. statistic, degrees_of_freedom: of a test that has them. adjusted_p: p adjusted for the columns tested with it. component: of a column's tests, which p combines,
+    the same one of limits. statistic, degrees_of_freedom: of a test that has them. adjusted_p: p adjusted for the columns
+    tested with it. component: of a column's tests, which p combines,
     the one with the smallest p-value, which decided_by, statistic and effect are of. direction: whether the mean of
     numbers went `up` or `down`; for the component `missing`, the share of missing values.
 
