@@ -29,9 +29,10 @@ WORST_FIRST = (CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL, CheckStatus.PASSED
 LOWER_LIMIT = "lower limit"
 UPPER_LIMIT = "upper limit"
 LIMITS = "limits"
-INTERVAL = "interval"  # the ends of `interval`, of which neither may lie beyond both `limits`
+INTERVAL = "interval"  # both ends of `interval`, which must not lie beyond the same one of `limits`
 PRESENCE = "presence of the column"  # what is or is not, without a number
 ASSERTION = "assertion"  # likewise
+INFINITE = "infinite value"  # likewise: it is beyond every limit, and JSON has no number for it
 FISHER = "Fisher's exact test"
 STUDENT = "Student's t-test"
 HOTELLING = "Hotelling's test"
@@ -84,8 +85,9 @@ class CheckResult(Section):
 
     What decided: decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all that
     is given here holds: the p-value (adjusted_p, or else p) is at most level; effect is at least least_effect; observed is
-    below limit (`lower limit`) or above it (`upper limit`), or outside of limits. statistic, degrees_of_freedom: of a test
-    that has them. adjusted_p: p adjusted for the columns tested with it. component: of a column's tests, which p combines,
+    below limit (`lower limit`) or above it (`upper limit`), or outside of limits; for `interval`, both of its ends are beyond
+    the same one of limits. statistic, degrees_of_freedom: of a test that has them. adjusted_p: p adjusted for the columns
+    tested with it. component: of a column's tests, which p combines,
     the one with the smallest p-value, which decided_by, statistic and effect are of. direction: whether the mean of
     numbers went `up` or `down`; for the component `missing`, the share of missing values.
 
@@ -97,8 +99,8 @@ class CheckResult(Section):
     chance. description: the violation's text, None unless violated. against: the reference of a comparator. distance:
     the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
     smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
-    difference of shares. fewest: the fewest values of the window that would violate a guard on a share; None if not
-    even all would. same_as: the metric that this one repeats in other units.
+    difference of shares. fewest: the fewest values of the window that would violate a guard on a share, as far outside
+    as those that it has; None if not even all would. same_as: the metric that this one repeats in other units.
 
     For a violation: alarm: the number of its alarm, shared by results with the same cause; 1 is the largest. words:
     what was and what is, without a value of any record. values: the categories concerned, most frequent first. since:

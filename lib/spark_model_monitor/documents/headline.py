@@ -31,7 +31,17 @@ from spark_model_monitor.documents.run_description import RunWindow, time_of
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """The names that violations of the data set itself have in place of a feature."""
 
-CHECKS_OF_COLUMNS = ("missing_column_check", "extra_column_check", EXPECTATION)
+CHECKS_OF_ALL = frozenset(
+    {
+        "missing_column_check",
+        "extra_column_check",
+        "row_count_check",
+        "freshness_check",
+        "repeated_rows_check",
+        EXPECTATION,
+    }
+)
+"""Checks whose result is about the data set or the window if it has a name of `OF_ALL`; otherwise it is about a feature."""
 
 ONE_VALUE = "one value"  # in the words of a change; the value is named where values may be shown
 
@@ -44,7 +54,7 @@ FEWER_MISSING = "fewer_missing"  # a hint
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
 NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
-OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows")
+OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row")
 FINE = {
     "feature": "look{s} as {they} did",
     "attribution": "move{s} them as {they} did",
@@ -231,17 +241,17 @@ def _judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
 
 
 def not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
-    """Drift results of features whose values were not compared, such as keys, except changed features and columns of dates,
-    which have checks of their own."""
-    unjudged = []
+    """One drift result of each feature whose values were compared with no reference, such as keys, except changed features
+    and columns of dates, which have checks of their own."""
+    unjudged: dict[str, CheckResult] = {}
     compared = set(map(_key, bad))
     for check_result in results:
         is_judged = check_result.status is not CheckStatus.NOT_JUDGED
-        if check_result.check == DATE_VALUE and is_judged:
+        if check_result.check in (DATE_VALUE, DRIFT) and is_judged:
             compared.add(_key(check_result))
-        elif check_result.check == DRIFT and not is_judged:
-            unjudged.append(check_result)
-    return [check_result for check_result in unjudged if _key(check_result) not in compared]
+        elif check_result.check == DRIFT:
+            unjudged.setdefault(_key(check_result), check_result)
+    return [check_result for name, check_result in unjudged.items() if name not in compared]
 
 
 def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], hints: Iterable[Hint]) -> list[str]:
@@ -408,7 +418,7 @@ def _one_each(results: Iterable[CheckResult]) -> list[CheckResult]:
 def _is_of_all(check_result: CheckResult) -> bool:
     """Whether a result is about the data set or the window, unless a feature has the name of such a result."""
     subject = _subject(check_result)
-    return subject in OF_ALL and (subject not in DATA_SET or check_result.check in CHECKS_OF_COLUMNS)
+    return subject == OF_THE_WINDOW or (subject in OF_ALL and check_result.check in CHECKS_OF_ALL)
 
 
 def _key(result: CheckResult) -> str:

@@ -414,6 +414,11 @@ class Finding:
         unsure = self.but(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
         return unsure.but(advice=advice, possible_change=is_change or None)
 
+    def undecided(self, reason: str, advice: str | None = None) -> Finding:
+        """Nobody can tell, because the sample is too small for any test or limit to decide: without their numbers."""
+        numbers = self.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
+        return numbers.unsure(reason, advice)
+
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
         own = {name: value for name, value in self.__dict__.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spark_model_monitor.documents.check_results import UPPER_LIMIT, CheckResult
+from spark_model_monitor.documents.check_results import INTERVAL, UPPER_LIMIT, CheckResult
 
 
 def describe_decision(check_result: CheckResult) -> Iterator[str]:
@@ -56,17 +56,49 @@ def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
             relation = "below"
         yield f"observed {observed!r}, {relation} the limit {limit!r}"
     if check_result.limits is not None:
-        lower, upper = check_result.limits
-        yield f"limits {lower!r} and {upper!r}"
+        yield _describe_limits(check_result, check_result.limits)
+
+
+def _describe_limits(check_result: CheckResult, limits: tuple[float | None, float | None]) -> str:
+    """How the number, or for `interval` both of its ends, lies relative to the limits, of which one may be missing."""
+    if check_result.decided_by == INTERVAL and check_result.interval is not None:
+        ends = check_result.interval
+        subject = f"interval {ends[0]!r} to {ends[1]!r}"
+    elif check_result.observed is not None:
+        ends = (check_result.observed, check_result.observed)
+        subject = f"observed {check_result.observed!r}"
+    else:
+        return f"limits {_describe_range(limits)}"
+    # A single number is an interval whose ends are equal
+    lower, upper = limits
+    is_below = lower is not None and ends[1] < lower
+    is_above = upper is not None and ends[0] > upper
+    is_within = (lower is None or ends[0] >= lower) and (upper is None or ends[1] <= upper)
+    if is_below or is_above:
+        relation = "wholly outside of" if check_result.decided_by == INTERVAL else "outside of"
+    else:
+        relation = "within" if is_within else "partly within"
+    return f"{subject}, {relation} the limits {_describe_range(limits)}"
+
+
+def _describe_range(limits: tuple[float | None, float | None]) -> str:
+    lower, upper = limits
+    if lower is None:
+        return f"up to {upper!r}"
+    if upper is None:
+        return f"from {lower!r} up"
+    return f"{lower!r} and {upper!r}"
 
 
 def _describe_information(check_result: CheckResult) -> Iterator[str]:
     """The numbers that decided nothing."""
-    if check_result.observed is not None and check_result.limit is None:
+    is_interval = check_result.decided_by == INTERVAL and check_result.limits is not None
+    is_compared = check_result.limit is not None or (check_result.limits is not None and not is_interval)
+    if check_result.observed is not None and not is_compared:
         yield f"observed {check_result.observed!r}"
         if check_result.threshold is not None:
             yield f"threshold {check_result.threshold!r}"
-    if check_result.interval is not None:
+    if check_result.interval is not None and not is_interval:
         low, high = check_result.interval
         yield f"interval {low!r} to {high!r}"
     if check_result.distance is not None:

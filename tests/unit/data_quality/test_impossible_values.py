@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
 
 
 def draw_table(random, rows, values):
@@ -85,12 +86,53 @@ def test_infinities_are_named_first_and_no_ends_where_values_are_hidden():
     random = np.random.default_rng(11)
     baseline = draw_amounts(random, 20_000)
     values = draw_amounts(random, 2_000).clip(baseline.min(), baseline.max())
-    values[:10] = [np.inf] * 4 + [1e7, 2e7, 3e7, 4e7, 5e7, 6e7]
+    values[:9] = [np.inf] * 3 + [1e7, 2e7, 3e7, 4e7, 5e7, 6e7]
 
     [violation] = find_violations(random, baseline, values, hide_values=True)
 
-    assert violation.change == "has 4 of 2,000 values that are infinite, 6 above the baseline's range"
-    assert violation.words.endswith(": 4 of 2,000 values are infinite, 6 lie above the baseline's range")
+    assert violation.change == "has 3 of 2,000 values that are infinite, 6 above the baseline's range"
+    assert violation.words.endswith(": 3 of 2,000 values are infinite, 6 lie above the baseline's range")
+
+
+@pytest.mark.parametrize("num_columns", [1, 10, 40])
+@pytest.mark.parametrize("impossible", [-1, 900, np.inf])
+def test_impossible_values_are_found_in_tables_of_any_width(num_columns, impossible):
+    """Five of 2,000, beside a baseline of 20,000 from 0 to 89, and columns that have no such value."""
+    random = np.random.default_rng([num_columns, 65])
+
+    def draw_wide_table(rows):
+        other_columns = {f"c{number}": random.normal(size=rows) for number in range(num_columns)}
+        return pd.DataFrame({"age": random.integers(0, 90, rows).astype(float), **other_columns})
+
+    monitor = DataQualityMonitor(find_causes=False)
+    baseline = run_baseline(draw_wide_table(20_000), monitor, engine="local")
+    window = draw_wide_table(2_000)
+    healthy = run_monitoring(window, monitor, baseline, engine="local")
+    window.loc[::400, "age"] = impossible
+    faulty = run_monitoring(window, monitor, baseline, engine="local")
+
+    assert not any(finding.is_violation for finding in healthy.results)
+    assert {finding.feature for finding in faulty.results if finding.is_violation} == {"age"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("impossible", [-1, -300, 200, 5_000, np.inf])
+def test_a_guard_is_violated_from_its_fewest_values_on(impossible, seed):
+    """`fewest` is computed for values at the distances of those that are there."""
+    random = np.random.default_rng([seed, 66])
+    monitor = DataQualityMonitor(find_causes=False)
+    baseline = run_baseline(draw_table(random, 20_000, draw_ages(random, 20_000)), monitor, engine="local")
+    statuses = set()
+    for count in (2, 3, 4, 5, 6):
+        values = draw_ages(random, 2_000)
+        values[:count] = impossible
+        findings = run_monitoring(draw_table(random, 2_000, values), monitor, baseline, engine="local")
+        judged = [guard for guard in findings.results if guard.fewest and guard.decided_by and guard.statistic == count]
+        for guard in judged:
+            assert (guard.status is CheckStatus.VIOLATED) == (count >= guard.fewest), guard
+            statuses.add(guard.status)
+
+    assert CheckStatus.VIOLATED in statuses
 
 
 def test_a_flag_is_said_by_its_share_and_is_no_temperature():

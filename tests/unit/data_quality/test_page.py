@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.headline import headline_of, moved, once_in
 from spark_model_monitor.documents.page import MOST_CARDS, Cards, Mark, Overlay, PageTable
@@ -322,6 +323,62 @@ def test_a_key_is_not_counted_as_compared():
 
     assert found.text == "No change seen in 1 feature."
     assert found.detail == "key is not compared."
+
+
+def create_result(feature, status, check="baseline_drift_check", **members):
+    return CheckResult(feature=feature, check=check, status=status, threshold=0.1, **members)
+
+
+PASSED, VIOLATED, NOT_JUDGED = CheckStatus.PASSED, CheckStatus.VIOLATED, CheckStatus.NOT_JUDGED
+
+
+@pytest.mark.parametrize("by_baseline", [PASSED, NOT_JUDGED])
+@pytest.mark.parametrize("by_day", [PASSED, NOT_JUDGED])
+@pytest.mark.parametrize("by_week", [PASSED, NOT_JUDGED])
+def test_a_feature_counts_once_whatever_it_is_compared_with(by_baseline, by_day, by_week):
+    """w has three references, x one. w is compared unless none of its three is judged."""
+    references = {"baseline": by_baseline, "clock:day": by_day, "clock:week": by_week}
+    of_references = [create_result("w", status, against=reference) for reference, status in references.items()]
+    headline = headline_of([*of_references, create_result("x", PASSED)])
+
+    if PASSED in references.values():
+        assert headline.text == "No change seen in 2 features."
+        assert "not compared" not in headline.detail
+    else:
+        assert headline.text == "No change seen in 1 feature."
+        assert headline.detail == "w is not compared."
+
+
+def test_a_change_beside_the_same_hour_is_one_of_the_tables_features():
+    """A table of two, and results about the whole window, which are no features."""
+    of_window = [
+        create_result("Number of rows", PASSED, "row_count_check"),
+        create_result("Newest row", PASSED, "freshness_check"),
+        create_result("Repeated rows", PASSED, "repeated_rows_check"),
+        create_result("Missing columns", PASSED, "missing_column_check"),
+    ]
+    changes = [
+        create_result("w", NOT_JUDGED),
+        create_result("w", VIOLATED, against="clock:day", change="is higher", alarm=1),
+        create_result("w", NOT_JUDGED, against="clock:week"),
+    ]
+    headline = headline_of([*of_window, *changes, create_result("x", PASSED)])
+
+    assert headline.text == "1 of 2 features changed: w is higher."
+    assert headline.detail == "The other 1 feature looks as it did."
+
+
+def test_another_number_of_rows_is_a_change_of_the_window():
+    words = "there are 5 rows, about 100 are usual at that time"
+    of_window = create_result("Number of rows", VIOLATED, "row_count_check", words=words, alarm=1)
+
+    assert headline_of([of_window, create_result("x", PASSED)]).text == f"The window changed: {words}."
+
+
+def test_a_feature_may_have_the_name_of_a_check_of_the_window():
+    names = ("Number of rows", "Newest row", "Missing columns", "Repeated rows")
+
+    assert headline_of([create_result(name, PASSED) for name in names]).text == "No change seen in 4 features."
 
 
 def test_missing_values_stand_beside_those_of_the_baseline():

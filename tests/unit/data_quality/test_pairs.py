@@ -154,7 +154,7 @@ def test_pairs_have_a_part_of_the_budget_and_none_without_them(baseline):
     assert [each.family for each in with_them.budget.families][-1] == "between columns"
     assert sum(each.level for each in with_them.budget.families) == pytest.approx(1 / 720)
     assert CHECKS.isdisjoint(each.check for each in without.results)
-    assert [each.family for each in without.budget.families] == ["drift", "completeness", "contents"]
+    assert [each.family for each in without.budget.families] == ["drift", "completeness", "contents", "new kinds"]
     plain = run_baseline(orders(2_000, seed=1), DataQualityMonitor(), engine="local")
     assert not [each for each in plain.state.features if Pairs.KIND in each.states]
 

@@ -15,6 +15,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckResult
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.derivation import as_text, explain
 from spark_model_monitor.reports.outputs.files import publish
 
@@ -218,6 +219,48 @@ def test_a_metric_of_a_model_is_shown_with_its_numbers(tmp_path, capsys):
         "  beside it: interval 0.4 to 0.6, m = 200",
         "  because a remark",
     ]
+
+
+def explain_limits(**numbers):
+    """The lines with the conditions and the information."""
+    metric = CheckResult(check="c", status=CheckStatus.PASSED, threshold=None, m=9, **numbers)
+    _status, _decided_by, conditions, information = describe_decision(metric)
+    return conditions, information
+
+
+@pytest.mark.parametrize(
+    ("interval", "relation"),
+    [
+        ((0.4, 0.6), "wholly outside of"),
+        ((-0.6, -0.4), "wholly outside of"),
+        ((-0.4, 0.6), "partly within"),
+        ((0.2, 0.3), "within"),
+    ],
+)
+def test_an_interval_that_decided_is_explained_beside_its_limits(interval, relation):
+    limits = -0.3, 0.3
+    low, high = interval
+
+    conditions, information = explain_limits(decided_by="interval", interval=interval, limits=limits, observed=0.2)
+
+    assert conditions == f"  interval {low} to {high}, {relation} the limits -0.3 and 0.3"
+    assert information == "  beside it: observed 0.2, m = 9"
+
+
+@pytest.mark.parametrize(
+    ("observed", "limits", "sentence"),
+    [
+        (0.5, (-0.3, 0.3), "outside of the limits -0.3 and 0.3"),
+        (0.3, (-0.3, 0.3), "within the limits -0.3 and 0.3"),
+        (-0.5, (None, 0.3), "within the limits up to 0.3"),
+        (-0.5, (-0.3, None), "outside of the limits from -0.3 up"),
+    ],
+)
+def test_a_number_is_explained_beside_its_limits(observed, limits, sentence):
+    conditions, information = explain_limits(decided_by="limits", observed=observed, limits=limits)
+
+    assert conditions == f"  observed {observed}, {sentence}"
+    assert information == "  beside it: m = 9"
 
 
 @pytest.mark.parametrize(

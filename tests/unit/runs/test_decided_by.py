@@ -30,7 +30,7 @@ from spark_model_monitor.statistics.states.attributions import Attributions, Att
 
 SLACK = 1e-12  # an effect and its least size are rounded in the last digit
 
-WITHOUT_NUMBERS = ("presence of the column", "assertion")
+WITHOUT_NUMBERS = ("presence of the column", "assertion", "infinite value")
 
 
 def is_met(check_result):
@@ -41,6 +41,8 @@ def is_met(check_result):
     conditions = []
     if "level" in members:
         conditions.append(members.get("adjusted_p", members["p"]) <= members["level"])
+    if members.get("decided_by") in ("lower limit", "upper limit"):
+        assert members["check"] == "non_negative_check" or {"limit", "observed"} <= {*members}, members
     if "least_effect" in members:
         conditions.append(members["effect"] >= members["least_effect"] - SLACK)
     if "limit" in members and "observed" in members:
@@ -70,6 +72,7 @@ def assert_statuses_follow(check_results):
             assert not is_met(check_result), check_result
         else:
             assert check_result.reason, check_result
+            assert not is_met(check_result) or check_result.decided_by is None, check_result
     return violations
 
 
@@ -179,6 +182,69 @@ def test_the_stated_rule_gives_the_status_of_model_quality(kind, is_written):
     limits = {"lower limit", "upper limit"}
     tests = {"Fisher's exact test", "Student's t-test"}
     assert {*violations} & (limits if is_written else tests)
+
+
+@pytest.mark.parametrize("kind", ProblemType)
+def test_windows_too_small_for_a_verdict_state_no_rule(kind):
+    """Far worse, but with fewer rows than asked for, or none of what a metric counts: no test and no limit decided."""
+    plan = OutcomePlan(kind, with_scores=kind is ProblemType.BINARY_CLASSIFICATION)
+    monitor = ModelQualityMonitor(plan, find_causes=False, min_samples=200)
+    baseline = run_baseline(draw_outcomes(kind, 3_000, 1, 0.0), monitor)
+    window = draw_outcomes(kind, 150, 2, 0.8)
+
+    check_results = run_monitoring(window, monitor, baseline).results
+    assert_statuses_follow(check_results)
+
+    too_small = [metric for metric in check_results if "min_samples" in (metric.reason or "")]
+    assert too_small
+    for metric in too_small:
+        assert metric.status is CheckStatus.CANNOT_TELL
+        assert (metric.decided_by, metric.p, metric.level, metric.limit) == (None, None, None, None)
+        assert metric.observed is not None
+        assert metric.threshold is not None
+
+
+def test_an_undefined_metric_states_no_limit():
+    """Without any positive label, there is no recall."""
+    kind = ProblemType.BINARY_CLASSIFICATION
+    plan = OutcomePlan(kind)
+    monitor = ModelQualityMonitor(plan, find_causes=False)
+    labelled = draw_outcomes(kind, 3_000, 1, 0.0).drop(columns="probability")
+    baseline = run_baseline(labelled, monitor)
+
+    without_positives = labelled[labelled["label"] == "0"].head(300)
+
+    check_results = run_monitoring(without_positives, monitor, baseline).results
+    assert_statuses_follow(check_results)
+
+    [recall] = [metric for metric in check_results if metric.metric == "recall"]
+    assert (recall.status, recall.decided_by, recall.limit) == (CheckStatus.CANNOT_TELL, None, None)
+
+
+@pytest.mark.parametrize("hired_men", [0, 1])
+def test_an_infinite_metric_is_beyond_every_limit(hired_men):
+    """Disparate impact divides by the predicted men: none of them is an infinite quotient, one is a large one."""
+    config = {
+        "label": "hired",
+        "label_values_or_threshold": [1],
+        "predicted_label": "predicted",
+        "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}],
+        "methods": {"post_training_bias": {"methods": ["DI"]}},
+    }
+    measures = BiasMeasures.of(AnalysisConfig.from_json(json.dumps(config)))
+    monitor = BiasMonitor(measures, Tolerances(with_intervals=False, ranges={"DI": (0.5, 2.0)}), find_causes=False)
+
+    def create_people(predicted_women, predicted_men):
+        predicted = [1] * predicted_women + [0] * (50 - predicted_women)
+        predicted += [1] * predicted_men + [0] * (50 - predicted_men)
+        return pd.DataFrame({"sex": ["f"] * 50 + ["m"] * 50, "hired": [0, 1] * 50, "predicted": predicted})
+
+    baseline = run_baseline(create_people(20, 25), monitor, engine="local")
+    check_results = run_monitoring(create_people(25, hired_men), monitor, baseline, engine="local").results
+
+    assert_statuses_follow(check_results)
+    decided = {(metric.status, metric.decided_by) for metric in check_results}
+    assert decided == {(CheckStatus.VIOLATED, "limits" if hired_men else "infinite value")}
 
 
 @pytest.mark.parametrize("options", [{}, {"with_intervals": False}, {"ranges": {"DPL": (-0.1, 0.1)}}])

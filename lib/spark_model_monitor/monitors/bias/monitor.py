@@ -16,6 +16,8 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import (
     FACET_VALUE,
     IN_SEGMENT,
+    INFINITE,
+    LIMITS,
     CheckResult,
     CheckStatus,
     Hint,
@@ -107,12 +109,15 @@ def metric_of(result: CheckResult) -> tuple[str, ...]:
 def _result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
     ends = metric.interval if metric.interval and all(map(math.isfinite, metric.interval)) else None
     value = metric.current.value
-    infinite = "the value is infinite" if value is not None and math.isinf(value) else None
     n, m = metric.rows
-    whole = finding.but(observed=value, interval=ends, n=n, m=m, reason=finding.reason or infinite)
+    finding = finding.but(observed=value, interval=ends, n=n, m=m)
+    if value is not None and math.isinf(value):
+        finding = finding.but(reason=finding.reason or "the value is infinite")
+        if finding.status is CheckStatus.VIOLATED and finding.decided_by == LIMITS:
+            finding = finding.but(decided_by=INFINITE, limits=None)
     whose = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
     name = metric.current.name
-    return whole.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
+    return finding.result(check, feature=metric.facet, metric=name, same_as=SAME_AS.get(name), **whose)
 
 
 def _are_of(keys: Collection[Key], places: Values, cells: Mapping[Cell, int], side: int) -> NDArray[np.int64]:

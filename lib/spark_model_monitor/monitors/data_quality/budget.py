@@ -6,6 +6,7 @@ Source: D4.6.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 from spark_model_monitor.documents.check_results import BudgetLedger, Family
 from spark_model_monitor.documents.constraints import Rows
@@ -26,6 +27,7 @@ from spark_model_monitor.monitors.data_quality.families import (
     COMPLETENESS,
     CONTENTS,
     DRIFT,
+    NEW_KINDS,
     PREDICTIONS,
     SEGMENTS,
     VOLUME,
@@ -103,7 +105,8 @@ def share_budget(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evi
     """
     settings = comparison.monitoring
     num_tests = _count_tests(comparison, evidence)
-    running = {family: count for family, count in num_tests.items() if count}
+    # Kinds that no column has are no test in this window, but are judged
+    running = {family: count for family, count in num_tests.items() if count or family == NEW_KINDS}
     levels = allocate_budget(settings.false_alarm_budget, tuple(running))
     families = tuple(Family(family=name, level=levels[name], tests=count) for name, count in running.items())
     return BudgetLedger(
@@ -119,7 +122,12 @@ def _count_tests(comparison: Comparison, evidence: Mapping[str, Mapping[str, Evi
         num_tests[feature.known.family] += len(feature.known.judged_references)
     for family, limits in LIMITS.items():
         num_tests[family] = sum(len(feature.suggested_limits.intersection(limits)) for feature in features)
-    num_tests[CONTENTS] += sum(map(len, evidence.values()))
+    evidences = list(chain.from_iterable(by_check.values() for by_check in evidence.values()))
+    new_kinds = [kind for kind in evidences if kind.family == NEW_KINDS]
+    num_tests[CONTENTS] += len(evidences) - len(new_kinds)
+    if new_kinds:
+        # One that neither side has can't be violated, whatever its level (Tarone 1990)
+        num_tests[NEW_KINDS] = sum(kind.has_values for kind in new_kinds)
     num_tests[CONTENTS] += find_row_repeats(comparison) is not None
     num_tests[SEGMENTS] = sum(len(labels) for feature in features for labels in feature.segments.values())
     num_tests[BETWEEN] = len(comparison.pairs)

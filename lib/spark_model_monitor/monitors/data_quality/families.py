@@ -12,6 +12,7 @@ from spark_model_monitor.documents.constraints import (
 
 DRIFT, PREDICTIONS = "drift", "prediction drift"
 COMPLETENESS, CONTENTS = "completeness", "contents"
+NEW_KINDS = "new kinds"  # of values that the baseline never had
 VOLUME, SEGMENTS, BETWEEN = "volume", "segments", "between columns"
 
 

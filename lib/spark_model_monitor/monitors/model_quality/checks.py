@@ -278,13 +278,13 @@ class _Judge:
         if constraint.threshold is None:
             return finding.unjudged(NO_THRESHOLD)
         if measured.value is None:
-            return finding.unjudged(UNDEFINED) if self.as_service else finding.unsure(UNDEFINED, LONGER_WINDOWS)
+            return finding.unjudged(UNDEFINED) if self.as_service else finding.undecided(UNDEFINED, LONGER_WINDOWS)
         if self.as_service and name in NEVER_REPORTED:
             return finding.unjudged(NOT_OF_THE_SERVICE)
         counted = measured.counted
         if measured.estimate.n < self.min_samples:
             reason = TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
-            return finding.unsure(reason, LONGER_WINDOWS)
+            return finding.undecided(reason, LONGER_WINDOWS)
         operator, p = constraint.comparison_operator, finding.p
         if not operator.is_broken(measured.value, constraint.threshold):
             return self._unless_unseen(finding, name, measured, operator)

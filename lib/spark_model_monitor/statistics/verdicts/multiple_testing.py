@@ -30,6 +30,7 @@ _LEAST, _MOST = 1e-300, 0.75  # p-values are clipped to these: a p-value of 1 wo
 
 
 PARTS = {"drift": 4.0, "prediction drift": 2.0}  # parts of the budget; every other family has one
+SHARE_ONE_PART = frozenset({"contents", "new kinds"})  # families that have half a part each if both run
 
 
 def combine_p_values(components: Iterable[Component]) -> float:
@@ -99,6 +100,8 @@ def allocate_budget(budget: float, families: Sequence[str]) -> dict[str, float]:
     {'drift': 0.04, 'completeness': 0.01, 'contents': 0.01}
     """
     parts = {family: PARTS.get(family, 1.0) for family in families}
+    if parts.keys() >= SHARE_ONE_PART:
+        parts |= dict.fromkeys(SHARE_ONE_PART, 0.5)
     total = sum(parts.values())
     return {family: budget * part / total for family, part in parts.items()}
 

@@ -167,8 +167,7 @@ def create_violation_message(
         return ViolationMessage(words, (), None, words)
     before, now = sides(result, current, known)
     template = _PLAIN.get(result.check)
-    # A feature may be called so, too
-    if name in (MISSING_COLUMNS, EXTRA_COLUMNS) and result.check in ("missing_column_check", "extra_column_check"):
+    if _counts_columns_only(result, current, known):
         template = _OF_COLUMNS
     if template is not None:
         words = template.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
@@ -209,6 +208,14 @@ def create_violation_message(
     was, is_now = shown(result.threshold), shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
     return ViolationMessage(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
+
+
+def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline) -> bool:
+    """Whether columns couldn't be identified, so that only their number counts. A column may have such a name, too."""
+    if violation.check == "missing_column_check":
+        baseline_names = {feature.name for feature in baseline.constraints.features}
+        return violation.feature == MISSING_COLUMNS and MISSING_COLUMNS not in baseline_names
+    return violation.check == "extra_column_check" and violation.feature == EXTRA_COLUMNS and current is None
 
 
 def _describe_surplus(surplus: CheckResult) -> str:

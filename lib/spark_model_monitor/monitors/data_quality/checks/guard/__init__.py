@@ -2,7 +2,8 @@
 
 A guard takes one feature, with the baseline's states, and returns the `Evidence` of its window, or None if it does not
 apply; it is skipped if the baseline lacks the state that it `needs`. It runs where noise is allowed for, within the
-budget of the family "contents", and is violated if its `p` is at most `level` and its `effect` at least `least_effect`; a
+budget of the family "contents", or of "new kinds" for values that the baseline never had, and is violated if its `p` is
+at most `level` and its `effect` at least `least_effect`; a
 new file in this folder is discovered automatically. `same_as` names the checks that
 see the same change: the guard adds no second violation to theirs.
 
@@ -29,7 +30,7 @@ from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckSta
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_GROUPS, Calibration
-from spark_model_monitor.monitors.data_quality.families import CONTENTS
+from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Entry, Registry
 from spark_model_monitor.statistics.drift.special_functions import normal_above
@@ -92,7 +93,8 @@ class Evidence:
 
     p: for independent rows. grouped_p: for groups of rows. effect: the size of the change; least_effect: from which it is
     relevant. is_alien: whether no group of healthy rows would look so, and rows count singly. share: for a share, the
-    baseline's count, and the alien part of a window; None for a mean. test: its name. statistic: of the test. reason: why
+    baseline's count, and the alien part of a window; None for a mean. rarity: by what factor p falls for each value of the
+    share, because of how far these lie outside. test: its name. statistic: of the test. reason: why
     there is no verdict; None if there is one. family: whose level it has.
     """
 
@@ -107,6 +109,7 @@ class Evidence:
     least_effect: float = 0.0
     is_alien: bool = False
     share: tuple[int, float] | None = None
+    rarity: float = 1.0
     test: str = FISHER
     statistic: float | None = None
     reason: str | None = None
@@ -117,16 +120,24 @@ class Evidence:
         """Whether the change is relevant."""
         return self.effect > 0 and self.effect >= self.least_effect
 
+    @property
+    def has_values(self) -> bool:
+        """Whether the window has a value of a kind that the baseline lacks."""
+        return bool(self.statistic)
+
     def judged(self, calibration: Calibration) -> Finding:
         """The verdict at the level of the family's tests."""
         if self.reason is not None:
             return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.what, reason=self.reason)
         level, tests = calibration.level_and_tests(self.family)
+        if self.family == NEW_KINDS and not self.has_values:
+            tests += 1  # it would count if the window had such values
         counts_as_is = calibration.rows_are_independent or self.is_alien
         p = self.p if counts_as_is else max(self.p, self.grouped_p)
         found = None
         if self.share is not None:
-            found = fewest_of_share(*self.share, self.n, self.m, level / tests, counts_as_is=counts_as_is)
+            rule = (level / tests, self.least_effect, self.rarity)
+            found = fewest_of_share(*self.share, self.n, self.m, *rule, counts_as_is=counts_as_is)
         known: dict[str, Any] = {"n": self.n, "m": self.m, "formula": self.what, "p": min(p, 1.0), "fewest": found}
         finding = Finding(CheckStatus.PASSED, self.expected, self.observed, **known)
         finding = finding.but(decided_by=self.test, level=level / tests)
@@ -169,6 +180,9 @@ def share_evidence(
     if groups and w >= group and not is_alien:
         grouped = chance_of_more(min(math.ceil(b / group), groups), groups, w // group, m // group)
     p = chance_of_more(b, n, w, m) if w else 1.0
+    family = CONTENTS
+    if is_kind and not b:
+        family = NEW_KINDS
     return Evidence(
         *(what, after, before, n, m, p, grouped),
         effect=after - before,
@@ -176,19 +190,33 @@ def share_evidence(
         is_alien=is_alien,
         share=(b, alien),
         statistic=float(w),
+        family=family,
     )
 
 
 @lru_cache(4096)
-def fewest_of_share(b: int, alien: float, n: int, m: int, level: float, *, counts_as_is: bool) -> int | None:
-    """The smallest violating number among the window's m values; None if not even all of them are."""
+def fewest_of_share(
+    b: int, alien: float, n: int, m: int, level: float, least_effect: float, rarity: float, *, counts_as_is: bool
+) -> int | None:
+    """The smallest violating number among the window's m values, if they lie as far outside as those that it has; None if
+    not even all of them are.
+    """
 
     def is_found(w: int) -> bool:
         found = share_evidence("", (b, n), (w, m), alien=alien)
         assert found is not None  # there are values
-        return found.is_large and found.p <= level and (counts_as_is or found.is_alien or found.grouped_p <= level)
+        p = found.p * distance_factor(rarity, w)
+        found.least_effect = least_effect
+        return found.is_large and p <= level and (counts_as_is or found.is_alien or found.grouped_p <= level)
 
     return smallest_sufficient_number(m, is_found)
+
+
+def distance_factor(rarity: float, count: int) -> float:
+    """By what factor the distances of so many values lower p; one value alone says nothing."""
+    if count <= 1:
+        return 1.0
+    return math.pow(rarity, count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,14 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.guard import GUARDS, Evidence, beyond, has_numbers, share_evidence
+from spark_model_monitor.monitors.data_quality.checks.guard import (
+    GUARDS,
+    Evidence,
+    beyond,
+    distance_factor,
+    has_numbers,
+    share_evidence,
+)
 from spark_model_monitor.monitors.data_quality.comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
@@ -96,12 +103,13 @@ def _with_distances(
 ) -> Evidence | None:
     """The evidence of so many numbers, where each row stands for itself: how far they lie outside counts, too."""
     if evidence is not None and count > 1 and feature.has_independent_rows:
-        evidence.p *= chance_of_distances(before, feature.current, count)
+        evidence.rarity = rarity_of_distances(before, feature.current, count)
+        evidence.p *= distance_factor(evidence.rarity, count)
     return evidence
 
 
-def chance_of_distances(before: FeatureProfile, current: FeatureProfile, count: int) -> float:
-    """The probability that the `count` furthest numbers of a window lie so far outside, if they lie outside at all.
+def rarity_of_distances(before: FeatureProfile, current: FeatureProfile, count: int) -> float:
+    """The probability that a number lies at least as far outside as the `count` furthest of a window, if it lies outside.
 
     Model: the distance from the median has a tail that falls at least as a power of it, as exponential tails and powers do. Its
     exponent is Hill's estimate from the baseline's furthest numbers, less two standard errors.
@@ -115,7 +123,9 @@ def chance_of_distances(before: FeatureProfile, current: FeatureProfile, count: 
         return 1.0
     mean_log = float(np.log(baseline / baseline[0]).mean())
     exponent = max(0.0, 1 - 2 / math.sqrt(len(baseline))) / max(mean_log, 1 / STEEPEST_TAIL)
-    return math.pow(furthest[0] / baseline[-1], -exponent * len(furthest))
+    rarity = math.pow(furthest[0] / baseline[-1], -exponent)
+    # Of more numbers than the ends hold, the distances of these count
+    return math.pow(rarity, len(furthest) / count)
 
 
 def _furthest_distances(feature: FeatureProfile, middle: float) -> Values:

@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.checks.guard import (
 from spark_model_monitor.monitors.data_quality.comparison import Comparison, FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
-from spark_model_monitor.monitors.data_quality.families import DRIFT
+from spark_model_monitor.monitors.data_quality.families import CONTENTS, DRIFT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
@@ -272,6 +272,8 @@ def _compare_repeats(what: str, old: Repeats | None, new: Repeats | None) -> Evi
     repeated = old.repeated if larger <= 1 else min(old.different, math.ceil((old.repeated + 1) * larger))
     sides = (repeated, old.different), (new.repeated, new.different)
     evidence = share_evidence(what, *sides, alien=ALIEN, is_kind=True)
+    if evidence is not None:
+        evidence.family = CONTENTS  # repeats are no values
     if evidence is not None and old.repeated:
         most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
         evidence.least_effect = max(most_by_nature, LEAST_RATIO * evidence.expected) - evidence.expected
