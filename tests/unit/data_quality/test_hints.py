@@ -226,7 +226,9 @@ def test_a_line_of_totals_below_a_column_of_texts_is_named(label, words):
     ],
 )
 def test_a_line_of_about_the_totals_is_named(label, total, words):
-    sign = -1 if total < 0 else 1
+    sign = 1
+    if total < 0:
+        sign = -1
     cells = [11 + line % 7 for line in range(20)]  # their sum is 277
     frame = pd.DataFrame({"name": [*LINES["name"], label], "a": [sign * cell for cell in cells] + [total]})
     [hint] = hints_of_totals(frame)

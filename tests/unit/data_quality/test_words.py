@@ -147,7 +147,11 @@ def test_another_number_of_columns_that_nobody_can_tell_is_said_so(columns, call
 @pytest.mark.parametrize("is_missing", [True, False])
 def test_a_column_may_have_the_name_of_a_violation_of_the_data_set(name, is_missing):
     columns = [text_feature(column, ["1"] * 100) for column in ("n", "t", name)]
-    before, after = (columns, columns[:2]) if is_missing else (columns[:2], columns)
+    before = columns[:2]
+    after = columns
+    if is_missing:
+        before = columns
+        after = columns[:2]
     [violation] = told(profile_of(*before), profile_of(*after)).values()
 
     words = "is not in the data any more" if is_missing else "is in the data but not in the baseline"

@@ -137,7 +137,7 @@ class Evidence:
         found = None
         if self.share is not None:
             rule = (level / tests, self.least_effect, self.rarity)
-            found = fewest_of_share(*self.share, self.n, self.m, *rule, counts_as_is=counts_as_is)
+            found = find_fewest_of_share(*self.share, self.n, self.m, *rule, counts_as_is=counts_as_is)
         known: dict[str, Any] = {"n": self.n, "m": self.m, "formula": self.what, "p": min(p, 1.0), "fewest": found}
         finding = Finding(CheckStatus.PASSED, self.expected, self.observed, **known)
         finding = finding.but(decided_by=self.test, level=level / tests)
@@ -175,6 +175,7 @@ def share_evidence(
     least_rise = LEAST_RATIO * (b + 0.5) / n - before
     alien = 0.0 if is_kind and not b else alien
     is_alien = n >= FEWEST_SEEN and before <= alien / 100 and after >= alien and (not alien or w >= FEWEST_ALIEN)
+    # The p-values of groups of rows, and of single ones
     groups = n // group
     grouped = 1.0
     if groups and w >= group and not is_alien:
@@ -195,7 +196,7 @@ def share_evidence(
 
 
 @lru_cache(4096)
-def fewest_of_share(
+def find_fewest_of_share(
     b: int, alien: float, n: int, m: int, level: float, least_effect: float, rarity: float, *, counts_as_is: bool
 ) -> int | None:
     """The smallest violating number among the window's m values, if they lie as far outside as those that it has; None if

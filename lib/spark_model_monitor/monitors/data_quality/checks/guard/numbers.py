@@ -103,12 +103,12 @@ def _with_distances(
 ) -> Evidence | None:
     """The evidence of so many numbers, where each row stands for itself: how far they lie outside counts, too."""
     if evidence is not None and count > 1 and feature.has_independent_rows:
-        evidence.rarity = rarity_of_distances(before, feature.current, count)
+        evidence.rarity = compute_rarity(before, feature.current, count)
         evidence.p *= distance_factor(evidence.rarity, count)
     return evidence
 
 
-def rarity_of_distances(before: FeatureProfile, current: FeatureProfile, count: int) -> float:
+def compute_rarity(before: FeatureProfile, current: FeatureProfile, count: int) -> float:
     """The probability that a number lies at least as far outside as the `count` furthest of a window, if it lies outside.
 
     Model: the distance from the median has a tail that falls at least as a power of it, as exponential tails and powers do. Its
