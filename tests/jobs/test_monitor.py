@@ -204,7 +204,7 @@ def test_flags_of_the_baseline_decide_how_chance_is_allowed_for_and_a_limit_that
     # Beside the guards, contents have the limits of three columns
     assert families == {"drift": 3, "completeness": 3, "contents": 3}
     assert fewer_families == {"drift": 3, "contents": 3}
-    assert suggested["age", "baseline_drift_check"]["reason"].endswith("rows assumed independent")
+    assert "rows assumed independent" in suggested["age", "baseline_drift_check"]["reason"]
     drift = suggested["plan", "baseline_drift_check"]
     assert drift["reason"] == "categorical_values_check is violated, and this is the same change"
     assert drift["adjusted_p"] < 1e-8
