@@ -207,11 +207,16 @@ def _local_files(top: Path) -> Iterator[StoredFile]:
 
 def _hidden_too(top: Path) -> Iterator[StoredFile]:
     """The files at or below a folder, without following links to folders; skips files deleted in the meantime."""
-    for folder, _, names in os.walk(top):
+    for folder, _, names in os.walk(top, onerror=_raise_unless_gone):
         for file in (os.path.join(folder, name) for name in names):
             with suppress(FileNotFoundError):
                 if os.path.isfile(file):
                     yield _stored(os.path.abspath(file), os.stat(file))
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _found(file: str) -> os.stat_result | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -206,15 +207,18 @@ def _let_go(top: str) -> None:
 
 
 def _delete_empty_hours(storage: Storage, top: str) -> None:
-    """Delete folders of hours, days, months and years that a killed prune has emptied."""
+    """Delete folders of hours, days, months and years that a killed prune has emptied; object stores have none."""
+    if not is_local(top):
+        return
     for folder in [*_unless_gone(partial(_folders, storage), top, storage)]:
         is_hour = hour_of_path(join(folder, "")) is not None
         if not is_hour:
             _delete_empty_hours(storage, folder)
         if is_hour or DATE_FOLDER.fullmatch(folder.rpartition("/")[2]):
-            walk = partial(storage.walk, hidden=True)
-            if not any(_unless_gone(walk, folder, storage)):
-                storage.delete(folder)
+            # From the innermost on; the system deletes none that has a file, whatever a listing that failed would say
+            for inner, _, _ in os.walk(local_path(folder), topdown=False):
+                with suppress(OSError):
+                    os.rmdir(inner)
 
 
 DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
