@@ -189,7 +189,7 @@ def test_a_share_may_offend_where_somebody_says_so():
 
 
 def test_rows_and_columns_are_judged():
-    assert judged(people(), rows={"min": 2_001}).summary().startswith("1 of ")
+    assert judged(people(), rows={"min": 2_001}).summary().startswith("The window changed: number of rows")
     assert judged(people(), rows={"min": 2_000, "max": 2_000}).count == 0
     closed = judged(people(), columns="closed", features={"age": {"min": 0}})
     assert [each.description for each in closed.violations.violations] == [

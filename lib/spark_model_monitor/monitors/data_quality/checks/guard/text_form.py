@@ -31,7 +31,10 @@ SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
 """A fine form and a coarse one: each sees what is chance in the other."""
 
 
-@GUARDS.register("text_form_check", same_as=("categorical_values_check", "code_length_check", "new_values_check"))
+SAME = ("categorical_values_check", "code_length_check", "frequent_value_check", "new_values_check")
+
+
+@GUARDS.register("text_form_check", same_as=SAME)
 def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | None:
     """The share of codes in a form that the baseline never had, such as capitals or another supplier's, is not above the share of
     forms that are new by chance. A form is the order of capitals, small letters, digits and other characters; longer numbers are
