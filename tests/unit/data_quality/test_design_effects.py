@@ -86,3 +86,19 @@ def test_numbers_beside_a_few_texts_are_scored_in_their_rows():
     effects = run_window(baseline, mixed).judgement.comparison.design_effects.by_feature
     assert effects["amount"].of_values == pytest.approx(effects["level"].of_values, rel=0.2)
     assert effects["level"].of_values > 6
+
+
+def test_a_stretch_of_bad_rows_in_the_middle_is_found():
+    """Such as one file of twenty: its rows are no group, whatever comes before and after it."""
+    numbers_found = []
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        usage = random.gamma(2, 60, 24_000)
+        rows = pd.DataFrame({"usage": usage, "other": random.standard_normal(24_000)})
+        baseline = run_baseline(rows[:20_000], MONITOR, engine="local")
+        window = rows[20_000:].reset_index(drop=True)
+        assert run_window(baseline, window).count == 0
+        # Two changes of level: where it begins, and where it ends
+        window.loc[1_937:2_136, "usage"] += 200
+        numbers_found.append(run_window(baseline, window).count)
+    assert np.count_nonzero(numbers_found) >= 5
