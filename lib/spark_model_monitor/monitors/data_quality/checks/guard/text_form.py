@@ -49,9 +49,9 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> Evidence | 
     shapes = before.state(TextShapes)
     if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
         return None
-    count = count_forms_of_values if comes_and_goes else count_forms
-    forms_before = count(before)
-    forms_now = count(feature.current)
+    count_by_form = count_forms_of_values if comes_and_goes else count_forms
+    forms_before = count_by_form(before)
+    forms_now = count_by_form(feature.current)
     if not forms_before or not forms_now:
         return None
     evidences = []
