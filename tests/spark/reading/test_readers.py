@@ -271,7 +271,7 @@ def test_a_line_that_is_nested_too_deep_is_refused_and_no_other(read, tmp_path, 
     profile, ledger = account(dataset)
     assert dataset.names == ("age",)
     assert profile.feature("age").moments.sum == 13
-    assert ledger.refused == {"not a JSON object": 1}
+    assert ledger.refused == {"nested too deep": 1}
 
 
 @on_a_jvm("its protocol takes schemas of 48 arrays inside each other")
