@@ -185,7 +185,7 @@ def _chart(group: GroupAnalysis, metrics: Sequence[BiasMetric], found: Sequence[
 def _metrics(metrics: Sequence[BiasMetric], found: Sequence[CheckResult | None]) -> PageTable:
     judged = any(result is not None for result in found)
     with_interval = any(result is not None and result.interval is not None for result in found)
-    columns = [Column("metric"), Column("description", is_name=True), Column("value", is_number=True)]
+    columns = [Column("metric", is_name=True), Column("description"), Column("value", is_number=True)]
     if judged:
         columns += [Column("baseline", is_number=True)]
         columns += [Column("95 % interval", is_number=True)] if with_interval else []

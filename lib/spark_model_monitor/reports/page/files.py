@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from jinja2.bccache import Bucket
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from spark_model_monitor.documents.page import (
     LINES_SHOWN,
@@ -53,9 +54,44 @@ def html_of(page: Page) -> str:
     return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
 
 
-def part_of(page: Page) -> str:
-    """The same as part of another page, with its styles, which don't affect the rest of that page."""
-    return f"<style>{_STYLE}</style>\n{_MACROS.body(page)}\n"
+def part_of(page: Page, lead: str = "") -> str:
+    """The same as part of another page, with its styles, which don't affect the rest of that page. lead: its first line."""
+    return f"<style>{_STYLE}</style>\n{_MACROS.body(page, lead)}\n"
+
+
+LONG_WORD, PIECE = 25, 20
+"""Letters of words that fit everywhere on a page, and of the pieces that longer ones are broken into."""
+_LONG_WORDS = re.compile(rf"(\S{{{LONG_WORD + 1},}})")
+_PIECES = re.compile(r"[^_./-]*[_./-]+|[^_./-]+")
+_UNBREAKABLE = Markup('<span class="run">{}</span>')
+
+
+def breakable(text: str) -> Markup:
+    """A text as HTML whose long words break after `_`, `.`, `-` and `/` alone; a piece that is longer than its line is cut."""
+    html = []
+    for index, part in enumerate(_LONG_WORDS.split(printable(text))):
+        is_long_word = index % 2 == 1
+        if is_long_word:
+            html.append(Markup("<wbr>").join(map(_unbroken, _pieces(part))))
+        else:
+            html.append(escape(part))
+    return Markup("").join(html)
+
+
+def _pieces(word: str) -> list[str]:
+    """A word in few pieces of at most PIECE letters, if it has enough places to break."""
+    pieces = [""]
+    for piece in _PIECES.findall(word):
+        if pieces[-1] and len(pieces[-1]) + len(piece) > PIECE:
+            pieces.append(piece)
+        else:
+            pieces[-1] += piece
+    return pieces
+
+
+def _unbroken(piece: str) -> Markup:
+    """A piece of a word, within which browsers break no line."""
+    return escape(piece) if len(piece) <= PIECE and "…" not in piece else _UNBREAKABLE.format(piece)
 
 
 def block_html(block: Block) -> Markup:
@@ -76,9 +112,9 @@ def block_html(block: Block) -> Markup:
     return Markup(_MACROS.chart(block.title, block.words, _MACROS.curve(block), ""))
 
 
-def points_svg(chart: PointChart) -> Markup:
+def points_svg(chart: PointChart, width: str = "100%") -> Markup:
     """A chart of points as a standalone SVG element."""
-    return Markup(_MACROS.points(chart))
+    return Markup(_MACROS.points(chart, width))
 
 
 class _Compiled(FileSystemBytecodeCache):
@@ -105,6 +141,7 @@ _STYLE, _SCRIPT = (
     Markup(_TEMPLATES.loader.get_source(_TEMPLATES, name)[0])  # type: ignore[union-attr]
     for name in ("page.css", "page.js")
 )
+_TEMPLATES.filters["breakable"] = breakable
 _TEMPLATES.globals |= {
     "style": _STYLE,
     "rendered": block_html,
@@ -115,6 +152,7 @@ _TEMPLATES.globals |= {
     "most_cards": MOST_CARDS,
     "most_lines": MOST_LINES,
     "lines_shown": LINES_SHOWN,
+    "long_word": LONG_WORD,
     "pairs": lambda columns, cells: zip(columns, cells, strict=True),
 }
 _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
@@ -131,6 +169,9 @@ def notebook_of(page: Page) -> str:
     metadata = {"language_info": {"name": "python"}}
     notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
+
+
+NOTEBOOK_WIDTH = "600"  # pixels of a chart in a notebook, which shows it as an image
 
 
 def _cells(section: PageSection) -> Iterator[dict[str, Any]]:
@@ -151,7 +192,7 @@ def _markdown(text: str) -> dict[str, Any]:
 
 
 def _chart(chart: PointChart) -> dict[str, Any]:
-    shown = {"image/svg+xml": points_svg(chart), "text/plain": printable(svg.description_of(chart))}
+    shown = {"image/svg+xml": points_svg(chart, NOTEBOOK_WIDTH), "text/plain": printable(svg.description_of(chart))}
     data = {kind: text.splitlines(keepends=True) for kind, text in shown.items()}
     output = {"output_type": "display_data", "data": data, "metadata": {}}
     return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [output], "source": []}
@@ -228,6 +269,10 @@ class Report:
     def part(self) -> str:
         """HTML for embedding, for example in a notebook."""
         return part_of(self.page)
+
+    def part_after(self, lead: str) -> str:
+        """The same after a line of text."""
+        return part_of(self.page, lead)
 
     def _repr_html_(self) -> str:
         return self.part

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ from spark_model_monitor.reports.history.archive import (
 from spark_model_monitor.reports.outputs.files import Run, publish
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, checks_file, summary_file
 from spark_model_monitor.reports.page.files import Report, report_files
-from spark_model_monitor.running.runs.pages import AsTables, page_of_run
+from spark_model_monitor.running.runs.pages import AsTables, linked_files, page_of_run
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import opened_by, opening_session
 
@@ -190,8 +190,7 @@ class Baseline(AsTables):
 
     def _repr_html_(self) -> str:
         table = self.monitor.table(self.documents)
-        head = f"<p>{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}</p>"
-        return head + self.report().part
+        return self.report().part_after(f"{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}")
 
     @property
     def body_dict(self) -> dict[str, Any]:
@@ -209,7 +208,7 @@ class Baseline(AsTables):
         """Every file of the run by its name below the output path."""
         files = {**self.files_of_data(), **summary_file(self.judgement.summary()), **self.judgement.files}
         if self.context.report:
-            files |= report_files(self.report().page)
+            files |= report_files(replace(self.report().page, files=linked_files(files)))
         return files
 
     def files_of_data(self) -> dict[str, bytes]:
@@ -402,7 +401,7 @@ class Findings(AsTables):
         return f"{counted}, cannot tell" if self.outcome is Outcome.CANNOT_TELL else counted
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._counted()}</p>" + self.report().part
+        return self.report().part_after(self._counted())
 
     @property
     def body_dict(self) -> dict[str, Any]:
@@ -452,12 +451,12 @@ class Findings(AsTables):
         files[described.FILE_NAME] = described.to_json().encode()
         files |= self.tables()
         files |= self.judgement.files
-        if self.current.context.report:
-            files |= report_files(self._page(described, NOTHING_AROUND))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.violations.to_json().encode()
+        if self.current.context.report:
+            files |= report_files(replace(self._page(described, NOTHING_AROUND), files=linked_files(files)))
         return files
 
     def tables(self) -> dict[str, bytes]:
@@ -502,7 +501,8 @@ class Findings(AsTables):
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or session_at_hand()):
             around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
-            shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
+            page = replace(self._page(described, around), files=linked_files(files))
+            shown = report_files(page) if around != NOTHING_AROUND else {}
             return publish(files, path, shown=shown)
 
 

@@ -1,0 +1,310 @@
+"""Pages of every kind as files, with pictures of them, for the law of tests/browser and for a person to look at.
+
+python -m tests.page_pictures FOLDER [PART_OF_A_NAME]
+
+Writes the pages, each with a picture on a desk, on a phone and on paper, and prints what breaks the law.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from sklearn import datasets
+from tests.history_picture import ROWS, write_day
+from tests.unit.bias.test_checks import BASELINE as BIAS_BASELINE
+from tests.unit.bias.test_checks import WORSE as BIAS_WORSE
+from tests.unit.model_quality.outcomes_made import MULTICLASS, REGRESSION, SCORED, measured, of_counts
+from tests.unit.runs.test_challenge import WITH_SCORES, answers
+
+from spark_model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import in_alarms
+from spark_model_monitor.documents.headline import headline_of
+from spark_model_monitor.monitors.bias.comparison import Tolerances
+from spark_model_monitor.monitors.bias.monitor import BiasMonitor
+from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
+from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.checks import check_all
+from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
+from spark_model_monitor.monitors.model_quality.page import page_of as page_of_quality
+from spark_model_monitor.monitors.protocol import Sample
+from spark_model_monitor.reports.history_page.compare import compare
+from spark_model_monitor.reports.history_page.compare import page_of as page_of_comparison
+from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
+from spark_model_monitor.reports.page.files import html_of
+from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page as BrowserPage
+
+LAW = (Path(__file__).parent / "browser" / "law.js").read_text()
+SIZES = ((1280, 900), (390, 844), (360, 740))
+LONG_NAMES = ("n" * 200, "a b " * 50, "ж" * 200, "estimated_false_negative_rate_of_the_model_of_last_year", "W" * 40)
+
+SETS = ("iris", "wine", "breast_cancer", "diabetes", "linnerud", "wide", "long names", "texts", "huge", "few", "kinds")
+
+
+def made_frame(name: str) -> pd.DataFrame:
+    """A data set by its name."""
+    random = np.random.default_rng(3)
+    if name == "wide":
+        return pd.DataFrame(random.normal(10, 2, (600, 120)), columns=[f"feature_{n}" for n in range(120)])
+    if name == "long names":
+        return pd.DataFrame(random.normal(10, 2, (600, len(LONG_NAMES))), columns=list(LONG_NAMES))
+    if name == "texts":
+        countries = ["DE", "FR", "IT", "a very long name of a country that nobody knows", "W" * 30]
+        frame = pd.DataFrame({"country": random.choice(countries, 800), "note": random.choice(["", "x", "y"], 800)})
+        return frame.assign(mail=[f"{number}@example.org" for number in range(800)])
+    if name == "huge":
+        powers = {"tiny": -300, "huge": 300, "money": 15, "negative": 9}
+        frame = pd.DataFrame({name: random.normal(10, 2, 700) * 10.0**power for name, power in powers.items()})
+        return frame.assign(negative=-frame["negative"], id=random.integers(2**50, 2**60, 700))
+    if name == "few":
+        return pd.DataFrame({"x": random.normal(10, 2, 30), "y": random.choice(["a", "b"], 30)})
+    if name == "kinds":
+        days = pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 300, 900), unit="D")
+        frame = pd.DataFrame({"price": random.lognormal(3, 1, 900), "is_new": random.random(900) < 0.3, "day": days})
+        frame["count"] = random.poisson(2, 900)
+        frame["constant"] = "always"
+        frame["nothing"] = None
+        frame["gaps"] = np.where(random.random(900) < 0.4, np.nan, frame["price"])
+        frame["code"] = [f"AB-{number:05}" for number in random.integers(0, 99_999, 900)]
+        return frame
+    frame: pd.DataFrame = getattr(datasets, f"load_{name}")(as_frame=True).frame
+    return frame
+
+
+def changed(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A data set by its name, and the same later: half of it as it was, half with something wrong."""
+    frame = made_frame(name)
+    later = frame.copy()
+    column = later.columns[0]
+    if later[column].dtype.kind == "f":
+        later[column] = later[column] * 100 + 1
+        later[later.columns[1]] = later[later.columns[1]].where(later.index % 2 == 0)
+    else:
+        later[column] = later[column].where(later.index % 3 == 0, "ES")
+        later = later.drop(columns=later.columns[1])
+    return frame, later
+
+
+def fleet(models: int, in_alert: int = 0, failed: int = 0, name: str = "m{}") -> list[Watched]:
+    """A fleet of which some models are in alert, and some could not be checked."""
+    states = [*[State.IN_ALERT] * in_alert, *[State.FAILED] * failed, *[State.OK] * models][:models]
+    return [
+        Watched(
+            *(name.format(number), state, "MODEL_BIAS" if number % 2 else "DATA_QUALITY", name.format(number)),
+            *(f"owner-{number % 3}", ("eu", "cards")),
+            "2024-03-04T18:00:00Z" if state is State.IN_ALERT else "",
+            "captures/churn: there is no such path; " * 4 if state is State.FAILED else "",
+            tuple(
+                SeenWindow(f"2024-03-04T{hour:02}:00:00Z", 3 * bad, ("income", "a_long_name_" * 9)[: 2 * bad])
+                for hour in range(24)
+                for bad in [hour >= 18 and state is State.IN_ALERT]
+            ),
+            page=f"reports/{number}/report.html",
+        )
+        for number, state in enumerate(states)
+    ]
+
+
+FLEETS = {
+    "healthy": fleet(20),
+    "changed": fleet(20, in_alert=2),
+    "failed": fleet(3, failed=2),
+    "one": fleet(1, in_alert=1),
+    "large": fleet(1_000, in_alert=40, failed=9),
+    "long names": fleet(4, in_alert=1, name="{}" + "n" * 120),
+}
+
+
+def write_data_quality_pages(folder: Path) -> None:
+    """Baseline, healthy and changed window of each data set, and baseline and change compared."""
+    for name in SETS:
+        frame, later = changed(name)
+        baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
+        baseline.report().save(folder / f"{name}-baseline.html")
+        for what, data in (("healthy", frame), ("changed", later)):
+            findings = run_monitoring(data, DataQualityMonitor(), baseline, engine="local")
+            assert (what == "changed") == bool(findings.count), name
+            findings.report().save(folder / f"{name}-{what}.html")
+        baseline.write(folder / "runs" / name / "a")
+        run_baseline(later, DataQualityMonitor(), engine="local").write(folder / "runs" / name / "b")
+        compared = compare(str(folder / "runs" / name / "a"), str(folder / "runs" / name / "b"))
+        (folder / f"{name}-compare.html").write_text(html_of(page_of_comparison(compared)))
+
+
+def write_run_page(folder: Path) -> None:
+    """A run with kept ids of rows, and with its files beside its page; and the same in a notebook whose own font is another."""
+    random = np.random.default_rng(8)
+    amounts = pd.DataFrame({"order": [f"order-{row:07}" for row in range(2_000)], "amount": random.normal(10, 2, 2_000)})
+    later = amounts.assign(amount=np.where(amounts.index % 7 == 0, 900.0, amounts["amount"]))
+    baseline = run_baseline(amounts, DataQualityMonitor(), engine="local")
+    monitor = DataQualityMonitor(keep_examples=9, id_column="order")
+    run = folder / "run"
+    findings = run_monitoring(later, monitor, baseline, engine="local", output_path=str(run))
+    findings.write(run)
+    (folder / "run.html").write_text((run / "report.html").read_text())
+    for name, shown in (("baseline", baseline), ("run", findings)):
+        part = shown._repr_html_()
+        (folder / f"notebook-{name}.html").write_text(f'<!doctype html><body style="font-family: Times">{part}</body>')
+
+
+def write_quality_pages(folder: Path) -> None:
+    """Two classes with and without scores, many classes of long names, and numbers."""
+    random = np.random.default_rng(6)
+    labels = random.integers(0, 2, 400)
+    scores = np.clip(labels * 0.3 + random.random(400) * 0.7, 0, 1)
+    classes = [f"class_{number}_of_a_long_name" for number in range(14)]
+    shown = random.choice(classes, 900)
+    guessed = np.where(random.random(900) < 0.8, shown, random.choice(classes, 900))
+    amounts = random.normal(10, 2, 500) * 1e12
+    now_and_before = {
+        "quality": (of_counts(80, 10, 90, 20), of_counts(60, 10, 90, 40)),
+        "quality-scores": [
+            measured(SCORED, labels, (of > 0.5).astype(int), of) for of in (scores, random.random(400) * 0.9)
+        ],
+        "quality-classes": [measured(MULTICLASS, shown, of) for of in (guessed, random.permutation(guessed))],
+        "quality-numbers": [
+            measured(REGRESSION, amounts, amounts + random.normal(0, error, 500) * 1e12) for error in (0.1, 3)
+        ],
+    }
+    for name, (before, after) in now_and_before.items():
+        (folder / f"{name}-baseline.html").write_text(html_of(page_of_quality(before, ())))
+        for what, now in (("healthy", before), ("changed", after)):
+            results = check_all(now, ModelBaseline(suggest(before, BARE)))
+            page = replace(page_of_quality(now, results), headline=headline_of(results))
+            (folder / f"{name}-{what}.html").write_text(html_of(page))
+
+
+def write_bias_pages(folder: Path) -> None:
+    bias = BiasMonitor(tolerances=Tolerances(with_intervals=True, neutral_di=False))
+    known = bias.stored_baseline(bias.documents(BIAS_BASELINE, bias.metrics(BIAS_BASELINE))[0], None, None)
+    for name, state in (("healthy", BIAS_BASELINE), ("changed", BIAS_WORSE)):
+        judgement = bias.judge(Sample(state, bias.metrics(state)), known)
+        results = in_alarms(judgement.results, {})
+        page = replace(judgement.page(results), headline=headline_of(results))
+        (folder / f"bias-{name}.html").write_text(html_of(page))
+    (folder / "bias-baseline.html").write_text(html_of(bias.judge(Sample(BIAS_WORSE, bias.metrics(BIAS_WORSE)), None).page(())))
+
+
+def write_attribution_pages(folder: Path) -> None:
+    """Attributions to features of long names, which change places."""
+    monitor = ExplainabilityMonitor()
+
+    def attributions(scales: list[float], seed: int) -> Attributions:
+        values = np.random.default_rng(seed).normal(size=(2_000, 1, len(LONG_NAMES))) * scales
+        row = "a\r\n0\r\n"
+        empty = Attributions(LONG_NAMES, ("probability_of_" + "churn_" * 9,), "mean_abs", row, np.full(1, 0.25))
+        builder = AttributionsBuilder(empty)
+        builder.update(values, np.arange(2_000, dtype=np.uint64), exact=2_000)
+        return builder.state()
+
+    before = attributions([5.0, 4.0, 3.0, 2.0, 0.1], 0)
+    documents = monitor.documents(before, monitor.metrics(before))
+    known = monitor.stored_baseline(documents[0], None, before)
+    for name, scales in (("healthy", [5.0, 4.0, 3.0, 2.0, 0.1]), ("changed", [0.1, 2.0, 3.0, 4.0, 5.0])):
+        state = attributions(scales, 1)
+        judgement = monitor.judge(Sample(state, monitor.metrics(state)), known)
+        results = in_alarms(judgement.results, {})
+        page = replace(judgement.page(results), headline=headline_of(results))
+        (folder / f"attributions-{name}.html").write_text(html_of(page))
+
+
+def write_trial_pages(folder: Path) -> None:
+    blue, green, later = (answers(noise) for noise in (3.0, 0.1, 0.1))
+    later = later.assign(id=[f"j{number}" for number in range(len(later))], amount=later["amount"] + 3)
+    alike = answers(3.0, seed=5).assign(label=blue["label"])
+    for name, other in (("promoted", green), ("alike", alike), ("unfair", later)):
+        challenge(blue, other, WITH_SCORES).report().save(folder / f"challenge-{name}.html")
+
+
+def write_pages(folder: Path) -> None:
+    """Pages of every kind of monitor and of all data sets, with and without violations."""
+    write_data_quality_pages(folder)
+    write_run_page(folder)
+    write_quality_pages(folder)
+    write_bias_pages(folder)
+    write_attribution_pages(folder)
+    write_trial_pages(folder)
+    for name, watched in FLEETS.items():
+        (folder / f"fleet-{name}.html").write_text(html_of(page_of_all(watched, "shop")))
+
+
+def write_demo(folder: Path) -> None:
+    """The demo's day, and its page before the fault."""
+    write_day(folder, ROWS)
+    report(folder / "hours", until="2024-03-04T18:00").save(folder / "calm.html")
+
+
+def pages_of_demo(folder: Path) -> Iterator[Path]:
+    """Every fifth of its hours, and the pages of its baselines and of the day."""
+    yield from sorted(folder.glob("*/2024/03/04/*/report.html"))[::5]
+    yield from sorted(folder.glob("*/report.html"))
+    yield from sorted(folder.glob("*.html"))
+
+
+def empty_sheets(pdf: bytes) -> list[int]:
+    """The numbers of sheets of Chromium's PDF that have no text."""
+    objects = dict(re.findall(rb"(\d+) 0 obj\s(.*?)endobj", pdf, re.DOTALL))
+    sheets = [content for content in objects.values() if re.search(rb"/Type\s*/Page\b", content)]
+    empty = []
+    for number, sheet in enumerate(sheets, start=1):
+        [drawing] = re.findall(rb"/Contents (\d+) 0 R", sheet)
+        packed = objects[drawing].partition(b"stream")[2].strip(b"\r\n")
+        if not re.search(rb"\bT[jJ]\b", zlib.decompressobj().decompress(packed)):
+            empty.append(number)
+    return empty
+
+
+def breaches(page: BrowserPage) -> list[str]:
+    """What an open page breaks of the law, in all sizes."""
+    broken = []
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        broken += [f"{width}: {breach}" for breach in page.evaluate(LAW)]
+    broken += [f"sheet {number} of paper is empty" for number in empty_sheets(page.pdf(format="A4"))]
+    return broken
+
+
+def main(target: str, part: str = "") -> int:
+    import shutil
+
+    from playwright.sync_api import sync_playwright
+
+    folder = Path(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "demo").mkdir(exist_ok=True)
+    if not part:
+        write_pages(folder)
+        write_demo(folder / "demo")
+    pages = [*sorted(folder.glob("*.html")), *pages_of_demo(folder / "demo")]
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for file in pages:
+            name = str(file.relative_to(folder)).replace("/", "-").removesuffix(".html")
+            if part not in name:
+                continue
+            page = browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
+            page.goto(file.as_uri())
+            for breach in breaches(page):
+                sys.stdout.write(f"{name}: {breach}\n")
+                sys.stdout.flush()
+            for where, (width, height) in zip(("desk", "phone"), SIZES, strict=False):
+                page.set_viewport_size({"width": width, "height": height})
+                page.screenshot(path=str(folder / f"{name}-{where}.png"), full_page=True)
+            page.pdf(path=str(folder / f"{name}.pdf"), format="A4")
+            page.close()
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
