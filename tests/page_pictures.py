@@ -8,9 +8,10 @@ Writes the pages, each with a picture on a desk, on a phone and on paper, and pr
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
 from spark_model_monitor.monitors.model_quality.page import page_of as page_of_quality
-from spark_model_monitor.monitors.protocol import Sample
+from spark_model_monitor.monitors.protocol import Judgement, Sample, StoredBaseline
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import page_of as page_of_comparison
 from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
@@ -42,6 +43,7 @@ from spark_model_monitor.reports.page.files import html_of
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
     from playwright.sync_api import Page as BrowserPage
 
 LAW = (Path(__file__).parent / "browser" / "law.js").read_text()
@@ -51,7 +53,7 @@ LONG_NAMES = ("n" * 200, "a b " * 50, "ж" * 200, "estimated_false_negative_rate
 SETS = ("iris", "wine", "breast_cancer", "diabetes", "linnerud", "wide", "long names", "texts", "huge", "few", "kinds")
 
 
-def made_frame(name: str) -> pd.DataFrame:
+def make_frame(name: str) -> pd.DataFrame:
     """A data set by its name."""
     random = np.random.default_rng(3)
     if name == "wide":
@@ -81,9 +83,9 @@ def made_frame(name: str) -> pd.DataFrame:
     return frame
 
 
-def changed(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A data set by its name, and the same later: half of it as it was, half with something wrong."""
-    frame = made_frame(name)
+def make_change(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A data set by its name, and the same later with something wrong in two columns."""
+    frame = make_frame(name)
     later = frame.copy()
     column = later.columns[0]
     if later[column].dtype.kind == "f":
@@ -95,56 +97,77 @@ def changed(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame, later
 
 
-def fleet(models: int, in_alert: int = 0, failed: int = 0, name: str = "m{}") -> list[Watched]:
+def make_windows(state: State) -> Iterator[SeenWindow]:
+    """A day of windows; of a model in alert the last six have violations."""
+    for hour in range(24):
+        is_bad = hour >= 18 and state is State.IN_ALERT
+        causes = ("income", "a_long_name_" * 9) if is_bad else ()
+        yield SeenWindow(f"2024-03-04T{hour:02}:00:00Z", 3 if is_bad else 0, causes)
+
+
+def make_model(name: str, number: int, state: State) -> Watched:
+    kind = "MODEL_BIAS" if number % 2 else "DATA_QUALITY"
+    fault = "captures/churn: there is no such path; " * 4
+    return Watched(
+        name=name,
+        state=state,
+        kind=kind,
+        model=name,
+        owner=f"owner-{number % 3}",
+        tags=("eu", "cards"),
+        since="2024-03-04T18:00:00Z" if state is State.IN_ALERT else "",
+        fault=fault if state is State.FAILED else "",
+        windows=tuple(make_windows(state)),
+        page=f"reports/{number}/report.html",
+    )
+
+
+def make_fleet(models: int, in_alert: int = 0, failed: int = 0, name: str = "m{}") -> list[Watched]:
     """A fleet of which some models are in alert, and some could not be checked."""
-    states = [*[State.IN_ALERT] * in_alert, *[State.FAILED] * failed, *[State.OK] * models][:models]
-    return [
-        Watched(
-            *(name.format(number), state, "MODEL_BIAS" if number % 2 else "DATA_QUALITY", name.format(number)),
-            *(f"owner-{number % 3}", ("eu", "cards")),
-            "2024-03-04T18:00:00Z" if state is State.IN_ALERT else "",
-            "captures/churn: there is no such path; " * 4 if state is State.FAILED else "",
-            tuple(
-                SeenWindow(f"2024-03-04T{hour:02}:00:00Z", 3 * bad, ("income", "a_long_name_" * 9)[: 2 * bad])
-                for hour in range(24)
-                for bad in [hour >= 18 and state is State.IN_ALERT]
-            ),
-            page=f"reports/{number}/report.html",
-        )
-        for number, state in enumerate(states)
-    ]
+    states = [State.IN_ALERT] * in_alert
+    states += [State.FAILED] * failed
+    states += [State.OK] * (models - len(states))
+    return [make_model(name.format(number), number, state) for number, state in enumerate(states)]
 
 
 FLEETS = {
-    "healthy": fleet(20),
-    "changed": fleet(20, in_alert=2),
-    "failed": fleet(3, failed=2),
-    "one": fleet(1, in_alert=1),
-    "large": fleet(1_000, in_alert=40, failed=9),
-    "long names": fleet(4, in_alert=1, name="{}" + "n" * 120),
+    "healthy": make_fleet(20),
+    "changed": make_fleet(20, in_alert=2),
+    "failed": make_fleet(3, failed=2),
+    "one": make_fleet(1, in_alert=1),
+    "large": make_fleet(1_000, in_alert=40, failed=9),
+    "long names": make_fleet(4, in_alert=1, name="{}" + "n" * 120),
 }
 
 
 def write_data_quality_pages(folder: Path) -> None:
     """Baseline, healthy and changed window of each data set, and baseline and change compared."""
+    monitor = DataQualityMonitor()
     for name in SETS:
-        frame, later = changed(name)
-        baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
+        frame, later = make_change(name)
+        baseline = run_baseline(frame, monitor, engine="local")
         baseline.report().save(folder / f"{name}-baseline.html")
-        for what, data in (("healthy", frame), ("changed", later)):
-            findings = run_monitoring(data, DataQualityMonitor(), baseline, engine="local")
-            assert (what == "changed") == bool(findings.count), name
-            findings.report().save(folder / f"{name}-{what}.html")
-        baseline.write(folder / "runs" / name / "a")
-        run_baseline(later, DataQualityMonitor(), engine="local").write(folder / "runs" / name / "b")
-        compared = compare(str(folder / "runs" / name / "a"), str(folder / "runs" / name / "b"))
+        # The same rows are healthy
+        healthy = run_monitoring(frame, monitor, baseline, engine="local")
+        assert not healthy.count, name
+        healthy.report().save(folder / f"{name}-healthy.html")
+        changed = run_monitoring(later, monitor, baseline, engine="local")
+        assert changed.count, name
+        changed.report().save(folder / f"{name}-changed.html")
+        # Both as baselines
+        runs = [str(folder / "runs" / name / name_of_run) for name_of_run in "ab"]
+        baseline.write(runs[0])
+        run_baseline(later, monitor, engine="local").write(runs[1])
+        compared = compare(*runs)
         (folder / f"{name}-compare.html").write_text(html_of(page_of_comparison(compared)))
 
 
 def write_run_page(folder: Path) -> None:
     """A run with kept ids of rows, and with its files beside its page; and the same in a notebook whose own font is another."""
     random = np.random.default_rng(8)
-    amounts = pd.DataFrame({"order": [f"order-{row:07}" for row in range(2_000)], "amount": random.normal(10, 2, 2_000)})
+    amounts = pd.DataFrame(
+        {"order": [f"order-{row:07}" for row in range(2_000)], "amount": random.normal(10, 2, 2_000)}
+    )
     later = amounts.assign(amount=np.where(amounts.index % 7 == 0, 900.0, amounts["amount"]))
     baseline = run_baseline(amounts, DataQualityMonitor(), engine="local")
     monitor = DataQualityMonitor(keep_examples=9, id_column="order")
@@ -160,70 +183,93 @@ def write_run_page(folder: Path) -> None:
 def write_quality_pages(folder: Path) -> None:
     """Two classes with and without scores, many classes of long names, and numbers."""
     random = np.random.default_rng(6)
+    # Two classes
     labels = random.integers(0, 2, 400)
     scores = np.clip(labels * 0.3 + random.random(400) * 0.7, 0, 1)
-    classes = [f"class_{number}_of_a_long_name" for number in range(14)]
-    shown = random.choice(classes, 900)
-    guessed = np.where(random.random(900) < 0.8, shown, random.choice(classes, 900))
+    noise = random.random(400) * 0.9
+    # Many classes
+    class_names = [f"class_{number}_of_a_long_name" for number in range(14)]
+    classes = random.choice(class_names, 900)
+    guesses = np.where(random.random(900) < 0.8, classes, random.choice(class_names, 900))
+    # Numbers
     amounts = random.normal(10, 2, 500) * 1e12
-    now_and_before = {
+    errors = random.normal(0, 1e11, 500)
+    pairs = {
         "quality": (of_counts(80, 10, 90, 20), of_counts(60, 10, 90, 40)),
-        "quality-scores": [
-            measured(SCORED, labels, (of > 0.5).astype(int), of) for of in (scores, random.random(400) * 0.9)
-        ],
-        "quality-classes": [measured(MULTICLASS, shown, of) for of in (guessed, random.permutation(guessed))],
-        "quality-numbers": [
-            measured(REGRESSION, amounts, amounts + random.normal(0, error, 500) * 1e12) for error in (0.1, 3)
-        ],
+        "quality-scores": (
+            measured(SCORED, labels, (scores > 0.5).astype(int), scores),
+            measured(SCORED, labels, (noise > 0.5).astype(int), noise),
+        ),
+        "quality-classes": (
+            measured(MULTICLASS, classes, guesses),
+            measured(MULTICLASS, classes, random.permutation(guesses)),
+        ),
+        "quality-numbers": (
+            measured(REGRESSION, amounts, amounts + errors),
+            measured(REGRESSION, amounts, amounts + 30 * errors),
+        ),
     }
-    for name, (before, after) in now_and_before.items():
+    for name, (before, after) in pairs.items():
         (folder / f"{name}-baseline.html").write_text(html_of(page_of_quality(before, ())))
-        for what, now in (("healthy", before), ("changed", after)):
-            results = check_all(now, ModelBaseline(suggest(before, BARE)))
-            page = replace(page_of_quality(now, results), headline=headline_of(results))
-            (folder / f"{name}-{what}.html").write_text(html_of(page))
+        baseline = ModelBaseline(suggest(before, BARE))
+        for state, window in (("healthy", before), ("changed", after)):
+            check_results = check_all(window, baseline)
+            page = replace(page_of_quality(window, check_results), headline=headline_of(check_results))
+            (folder / f"{name}-{state}.html").write_text(html_of(page))
+
+
+def write_judged_page(path: Path, judgement: Judgement[StoredBaseline]) -> None:
+    """The page of a monitor's judgement, with its headline."""
+    check_results = in_alarms(judgement.results, {})
+    path.write_text(html_of(replace(judgement.page(check_results), headline=headline_of(check_results))))
 
 
 def write_bias_pages(folder: Path) -> None:
-    bias = BiasMonitor(tolerances=Tolerances(with_intervals=True, neutral_di=False))
-    known = bias.stored_baseline(bias.documents(BIAS_BASELINE, bias.metrics(BIAS_BASELINE))[0], None, None)
+    monitor = BiasMonitor(tolerances=Tolerances(with_intervals=True, neutral_di=False))
+    documents = monitor.documents(BIAS_BASELINE, monitor.metrics(BIAS_BASELINE))
+    baseline = monitor.stored_baseline(documents[0], None, None)
     for name, state in (("healthy", BIAS_BASELINE), ("changed", BIAS_WORSE)):
-        judgement = bias.judge(Sample(state, bias.metrics(state)), known)
-        results = in_alarms(judgement.results, {})
-        page = replace(judgement.page(results), headline=headline_of(results))
-        (folder / f"bias-{name}.html").write_text(html_of(page))
-    (folder / "bias-baseline.html").write_text(html_of(bias.judge(Sample(BIAS_WORSE, bias.metrics(BIAS_WORSE)), None).page(())))
+        judgement = monitor.judge(Sample(state, monitor.metrics(state)), baseline)
+        write_judged_page(folder / f"bias-{name}.html", judgement)
+    first = monitor.judge(Sample(BIAS_BASELINE, monitor.metrics(BIAS_BASELINE)), None)
+    (folder / "bias-baseline.html").write_text(html_of(first.page(())))
+
+
+def make_attributions(scales: Sequence[float], seed: int) -> Attributions:
+    """Attributions of rows to features of long names, each feature's with its own spread."""
+    values = np.random.default_rng(seed).normal(size=(2_000, 1, len(LONG_NAMES))) * scales
+    rows_csv = "a\r\n0\r\n"
+    empty = Attributions(LONG_NAMES, ("probability_of_" + "churn_" * 9,), "mean_abs", rows_csv, np.full(1, 0.25))
+    builder = AttributionsBuilder(empty)
+    builder.update(values, np.arange(2_000, dtype=np.uint64), exact=2_000)
+    return builder.state()
 
 
 def write_attribution_pages(folder: Path) -> None:
-    """Attributions to features of long names, which change places."""
+    """The same ranking, and one that is turned around."""
     monitor = ExplainabilityMonitor()
-
-    def attributions(scales: list[float], seed: int) -> Attributions:
-        values = np.random.default_rng(seed).normal(size=(2_000, 1, len(LONG_NAMES))) * scales
-        row = "a\r\n0\r\n"
-        empty = Attributions(LONG_NAMES, ("probability_of_" + "churn_" * 9,), "mean_abs", row, np.full(1, 0.25))
-        builder = AttributionsBuilder(empty)
-        builder.update(values, np.arange(2_000, dtype=np.uint64), exact=2_000)
-        return builder.state()
-
-    before = attributions([5.0, 4.0, 3.0, 2.0, 0.1], 0)
+    scales = (5.0, 4.0, 3.0, 2.0, 0.1)
+    before = make_attributions(scales, seed=0)
     documents = monitor.documents(before, monitor.metrics(before))
-    known = monitor.stored_baseline(documents[0], None, before)
-    for name, scales in (("healthy", [5.0, 4.0, 3.0, 2.0, 0.1]), ("changed", [0.1, 2.0, 3.0, 4.0, 5.0])):
-        state = attributions(scales, 1)
-        judgement = monitor.judge(Sample(state, monitor.metrics(state)), known)
-        results = in_alarms(judgement.results, {})
-        page = replace(judgement.page(results), headline=headline_of(results))
-        (folder / f"attributions-{name}.html").write_text(html_of(page))
+    baseline = monitor.stored_baseline(documents[0], None, before)
+    for name, spread in (("healthy", scales), ("changed", scales[::-1])):
+        state = make_attributions(spread, seed=1)
+        judgement = monitor.judge(Sample(state, monitor.metrics(state)), baseline)
+        write_judged_page(folder / f"attributions-{name}.html", judgement)
 
 
 def write_trial_pages(folder: Path) -> None:
-    blue, green, later = (answers(noise) for noise in (3.0, 0.1, 0.1))
-    later = later.assign(id=[f"j{number}" for number in range(len(later))], amount=later["amount"] + 3)
-    alike = answers(3.0, seed=5).assign(label=blue["label"])
-    for name, other in (("promoted", green), ("alike", alike), ("unfair", later)):
-        challenge(blue, other, WITH_SCORES).report().save(folder / f"challenge-{name}.html")
+    champion = answers(3.0)
+    shifted = answers(0.1)
+    shifted["id"] = [f"j{number}" for number in range(len(shifted))]
+    shifted["amount"] += 3
+    challengers = {
+        "promoted": answers(0.1),
+        "alike": answers(3.0, seed=5).assign(label=champion["label"]),
+        "unfair": shifted,
+    }
+    for name, challenger in challengers.items():
+        challenge(champion, challenger, WITH_SCORES).report().save(folder / f"challenge-{name}.html")
 
 
 def write_pages(folder: Path) -> None:
@@ -274,34 +320,35 @@ def breaches(page: BrowserPage) -> list[str]:
     return broken
 
 
-def main(target: str, part: str = "") -> int:
-    import shutil
+def draw_page(browser: Browser, file: Path, pictures: Path) -> list[str]:
+    """Draw a page on a desk, on a phone and on paper, in files that begin with `pictures`. Returns what breaks the law."""
+    page = browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
+    page.goto(file.as_uri())
+    broken = breaches(page)
+    for medium, (width, height) in {"desk": SIZES[0], "phone": SIZES[1]}.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.screenshot(path=f"{pictures}-{medium}.png", full_page=True)
+    page.pdf(path=f"{pictures}.pdf", format="A4")
+    page.close()
+    return broken
 
+
+def main(target: str, part: str = "") -> int:
     from playwright.sync_api import sync_playwright
 
     folder = Path(target)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "demo").mkdir(exist_ok=True)
-    if not part:
-        write_pages(folder)
-        write_demo(folder / "demo")
-    pages = [*sorted(folder.glob("*.html")), *pages_of_demo(folder / "demo")]
+    demo = folder / "demo"
+    demo.mkdir(parents=True, exist_ok=True)
+    write_pages(folder)
+    write_demo(demo)
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        for file in pages:
+        for file in [*sorted(folder.glob("*.html")), *pages_of_demo(demo)]:
             name = str(file.relative_to(folder)).replace("/", "-").removesuffix(".html")
             if part not in name:
                 continue
-            page = browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
-            page.goto(file.as_uri())
-            for breach in breaches(page):
+            for breach in draw_page(browser, file, folder / name):
                 sys.stdout.write(f"{name}: {breach}\n")
-                sys.stdout.flush()
-            for where, (width, height) in zip(("desk", "phone"), SIZES, strict=False):
-                page.set_viewport_size({"width": width, "height": height})
-                page.screenshot(path=str(folder / f"{name}-{where}.png"), full_page=True)
-            page.pdf(path=str(folder / f"{name}.pdf"), format="A4")
-            page.close()
         browser.close()
     return 0
 

@@ -97,16 +97,16 @@ BAD_PARTS = {
 }
 
 
-@pytest.mark.parametrize("told", BAD_PARTS)
-def test_the_law_sees_what_a_person_would(told, pages, chromium):
+@pytest.mark.parametrize("breach", BAD_PARTS)
+def test_the_law_sees_what_a_person_would(breach, pages, chromium):
     """Each fault in a page that keeps the law."""
     page = chromium.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
     html = (pages / "iris-healthy.html").read_text()
-    page.set_content(html.replace("</main>", f"{BAD_PARTS[told]}</main>"))
+    page.set_content(html.replace("</main>", f"{BAD_PARTS[breach]}</main>"))
     broken = breaches(page)
     page.close()
 
-    assert any(told in breach for breach in broken)
+    assert any(breach in message for message in broken)
 
 
 def test_a_word_may_break_at_its_signs(pages, chromium):

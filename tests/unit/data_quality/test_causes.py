@@ -369,8 +369,8 @@ def test_a_card_shows_five_ids_and_the_command_that_prints_the_rows(broken):
 def test_a_card_shows_no_id_that_is_hidden_or_was_not_kept(broken, options, command):
     baseline = run_baseline(str(broken / "before.csv"), MONITOR, engine="local")
     monitor = DataQualityMonitor(id_column="order", **options)
-    output = str(broken / "other")
-    findings = run_monitoring(str(broken / "now.csv"), monitor, baseline, engine="local", output_path=output)
+    run = str(broken / "other")
+    findings = run_monitoring(str(broken / "now.csv"), monitor, baseline, engine="local", output_path=run)
     page = findings.report().html
 
     assert "spend" in page
@@ -381,12 +381,12 @@ def test_a_card_shows_no_id_that_is_hidden_or_was_not_kept(broken, options, comm
 def test_a_card_shows_at_most_five_ids(broken):
     baseline = run_baseline(str(broken / "before.csv"), MONITOR, engine="local")
     monitor = DataQualityMonitor(id_column="order", keep_examples=9)
-    output = str(broken / "other")
-    findings = run_monitoring(str(broken / "now.csv"), monitor, baseline, engine="local", output_path=output)
+    run = str(broken / "other")
+    findings = run_monitoring(str(broken / "now.csv"), monitor, baseline, engine="local", output_path=run)
     [rows] = re.findall(r"<p>rows: ([^<]*)</p>", findings.report().html)
 
-    findings.write(output)
-    assert len(kept(output)) == 9
+    findings.write(run)
+    assert len(kept(run)) == 9
     assert len(rows.split(", ")) == 5
 
 

@@ -124,7 +124,7 @@ def pitch(chart: PointChart) -> float:
     return round(max(LINE, LEAST / max(1, len(chart.points))), 1)
 
 
-def height_of(chart: PointChart) -> float:
+def compute_height(chart: PointChart) -> float:
     """The height of a page's chart of points."""
     return round(max(POINT, LEAST / max(1, len(chart.points))) * len(chart.points), 1)
 
@@ -184,11 +184,11 @@ def letter_width(letter: str) -> float:
 
 def fit(name: str, width: float) -> str:
     """A name; if it is wider than so many pixels, its beginning and end."""
-    most = len(name)
+    letters = len(name)
     shown = name
-    while most > 3 and sum(map(letter_width, shown)) * FONT_SIZE > width:
-        most -= 1
-        shown = short_name(name, most)
+    while letters > 3 and sum(map(letter_width, shown)) * FONT_SIZE > width:
+        letters -= 1
+        shown = short_name(name, letters)
     return shown
 
 
@@ -266,15 +266,15 @@ def is_crowded(track: Track) -> bool:
     return len(track.values) * (2 + 8 * digits) > PHONE
 
 
-def ticks(times: Sequence[str], most: int = MOST_TICKS) -> list[tuple[float, str]]:
+def ticks(times: Sequence[str], most_ticks: int = MOST_TICKS) -> list[tuple[float, str]]:
     """Some of the windows' names, evenly spaced, without the day if all have the same; half as many if they are long.
     Each with the start position of its window, as a share of the width.
     """
     days = {time.rpartition(" ")[0] for time in times}
     names = [time.rpartition(" ")[2] if len(days) == 1 else time for time in times]
     if any(len(name) > LONG_TIME for name in names):
-        most //= 2
-    step = max(1, -(-len(names) // most))
+        most_ticks //= 2
+    step = max(1, -(-len(names) // most_ticks))
     return [(index / len(names), names[index]) for index in range(0, len(names), step)]
 
 
