@@ -33,7 +33,7 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
-from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
+from spark_model_monitor.monitors.model_quality.measurement import BARE, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.page import page_of as page_of_quality
 from spark_model_monitor.monitors.protocol import Judgement, Sample, StoredBaseline
 from spark_model_monitor.reports.history_page.compare import compare
@@ -65,14 +65,16 @@ def make_frame(name: str) -> pd.DataFrame:
         frame = pd.DataFrame({"country": random.choice(countries, 800), "note": random.choice(["", "x", "y"], 800)})
         return frame.assign(mail=[f"{number}@example.org" for number in range(800)])
     if name == "huge":
-        powers = {"tiny": -300, "huge": 300, "money": 15, "negative": 9}
-        frame = pd.DataFrame({name: random.normal(10, 2, 700) * 10.0**power for name, power in powers.items()})
-        return frame.assign(negative=-frame["negative"], id=random.integers(2**50, 2**60, 700))
+        columns = {"tiny": 1e-300, "huge": 1e300, "money": 1e15, "negative": -1e9}
+        frame = pd.DataFrame({column: random.normal(10, 2, 700) * scale for column, scale in columns.items()})
+        return frame.assign(id=random.integers(2**50, 2**60, 700))
     if name == "few":
         return pd.DataFrame({"x": random.normal(10, 2, 30), "y": random.choice(["a", "b"], 30)})
     if name == "kinds":
-        days = pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 300, 900), unit="D")
-        frame = pd.DataFrame({"price": random.lognormal(3, 1, 900), "is_new": random.random(900) < 0.3, "day": days})
+        offsets = pd.to_timedelta(random.integers(0, 300, 900), unit="D")
+        frame = pd.DataFrame({"price": random.lognormal(3, 1, 900)})
+        frame["is_new"] = random.random(900) < 0.3
+        frame["day"] = pd.Timestamp("2024-01-01") + offsets
         frame["count"] = random.poisson(2, 900)
         frame["constant"] = "always"
         frame["nothing"] = None
@@ -107,19 +109,15 @@ def make_windows(state: State) -> Iterator[SeenWindow]:
 
 def make_model(name: str, number: int, state: State) -> Watched:
     kind = "MODEL_BIAS" if number % 2 else "DATA_QUALITY"
-    fault = "captures/churn: there is no such path; " * 4
-    return Watched(
-        name=name,
-        state=state,
-        kind=kind,
-        model=name,
-        owner=f"owner-{number % 3}",
-        tags=("eu", "cards"),
-        since="2024-03-04T18:00:00Z" if state is State.IN_ALERT else "",
-        fault=fault if state is State.FAILED else "",
-        windows=tuple(make_windows(state)),
-        page=f"reports/{number}/report.html",
-    )
+    owner = f"owner-{number % 3}"
+    windows = tuple(make_windows(state))
+    page = f"reports/{number}/report.html"
+    model = Watched(name, state, kind, name, owner, ("eu", "cards"), windows=windows, page=page)
+    if state is State.IN_ALERT:
+        return replace(model, since="2024-03-04T18:00:00Z")
+    if state is State.FAILED:
+        return replace(model, fault="captures/churn: there is no such path; " * 4)
+    return model
 
 
 def make_fleet(models: int, in_alert: int = 0, failed: int = 0, name: str = "m{}") -> list[Watched]:
@@ -130,14 +128,12 @@ def make_fleet(models: int, in_alert: int = 0, failed: int = 0, name: str = "m{}
     return [make_model(name.format(number), number, state) for number, state in enumerate(states)]
 
 
-FLEETS = {
-    "healthy": make_fleet(20),
-    "changed": make_fleet(20, in_alert=2),
-    "failed": make_fleet(3, failed=2),
-    "one": make_fleet(1, in_alert=1),
-    "large": make_fleet(1_000, in_alert=40, failed=9),
-    "long names": make_fleet(4, in_alert=1, name="{}" + "n" * 120),
-}
+FLEETS = {"healthy": make_fleet(20)}
+FLEETS["changed"] = make_fleet(20, in_alert=2)
+FLEETS["failed"] = make_fleet(3, failed=2)
+FLEETS["one"] = make_fleet(1, in_alert=1)
+FLEETS["large"] = make_fleet(1_000, in_alert=40, failed=9)
+FLEETS["long names"] = make_fleet(4, in_alert=1, name="{}" + "n" * 120)
 
 
 def write_data_quality_pages(folder: Path) -> None:
@@ -180,42 +176,43 @@ def write_run_page(folder: Path) -> None:
         (folder / f"notebook-{name}.html").write_text(f'<!doctype html><body style="font-family: Times">{part}</body>')
 
 
+def write_pages_of_quality(folder: Path, name: str, before: Measurement, after: Measurement) -> None:
+    (folder / f"{name}-baseline.html").write_text(html_of(page_of_quality(before, ())))
+    baseline = ModelBaseline(suggest(before, BARE))
+    for state, window in (("healthy", before), ("changed", after)):
+        check_results = check_all(window, baseline)
+        headline = headline_of(check_results)
+        page = page_of_quality(window, check_results)
+        (folder / f"{name}-{state}.html").write_text(html_of(replace(page, headline=headline)))
+
+
 def write_quality_pages(folder: Path) -> None:
     """Two classes with and without scores, many classes of long names, and numbers."""
     random = np.random.default_rng(6)
     # Two classes
+    before = of_counts(80, 10, 90, 20)
+    write_pages_of_quality(folder, "quality", before, of_counts(60, 10, 90, 40))
+    # Two classes with scores, then with scores that say nothing
     labels = random.integers(0, 2, 400)
-    scores = np.clip(labels * 0.3 + random.random(400) * 0.7, 0, 1)
-    noise = random.random(400) * 0.9
-    # Many classes
-    class_names = [f"class_{number}_of_a_long_name" for number in range(14)]
-    classes = random.choice(class_names, 900)
-    guesses = np.where(random.random(900) < 0.8, classes, random.choice(class_names, 900))
-    # Numbers
+    noise = random.random(400)
+    scores = labels * 0.3 + noise * 0.7
+    before = measured(SCORED, labels, scores.round().astype(int), scores)
+    after = measured(SCORED, labels, noise.round().astype(int), noise)
+    write_pages_of_quality(folder, "quality-scores", before, after)
+    # Many classes, then guesses
+    names = [f"class_{number}_of_a_long_name" for number in range(14)]
+    classes = random.choice(names, 900)
+    is_right = random.random(900) < 0.8
+    predictions = np.where(is_right, classes, random.choice(names, 900))
+    before = measured(MULTICLASS, classes, predictions)
+    after = measured(MULTICLASS, classes, random.permutation(predictions))
+    write_pages_of_quality(folder, "quality-classes", before, after)
+    # Numbers, then with errors thirty times as large
     amounts = random.normal(10, 2, 500) * 1e12
     errors = random.normal(0, 1e11, 500)
-    pairs = {
-        "quality": (of_counts(80, 10, 90, 20), of_counts(60, 10, 90, 40)),
-        "quality-scores": (
-            measured(SCORED, labels, (scores > 0.5).astype(int), scores),
-            measured(SCORED, labels, (noise > 0.5).astype(int), noise),
-        ),
-        "quality-classes": (
-            measured(MULTICLASS, classes, guesses),
-            measured(MULTICLASS, classes, random.permutation(guesses)),
-        ),
-        "quality-numbers": (
-            measured(REGRESSION, amounts, amounts + errors),
-            measured(REGRESSION, amounts, amounts + 30 * errors),
-        ),
-    }
-    for name, (before, after) in pairs.items():
-        (folder / f"{name}-baseline.html").write_text(html_of(page_of_quality(before, ())))
-        baseline = ModelBaseline(suggest(before, BARE))
-        for state, window in (("healthy", before), ("changed", after)):
-            check_results = check_all(window, baseline)
-            page = replace(page_of_quality(window, check_results), headline=headline_of(check_results))
-            (folder / f"{name}-{state}.html").write_text(html_of(page))
+    before = measured(REGRESSION, amounts, amounts + errors)
+    after = measured(REGRESSION, amounts, amounts + 30 * errors)
+    write_pages_of_quality(folder, "quality-numbers", before, after)
 
 
 def write_judged_page(path: Path, judgement: Judgement[StoredBaseline]) -> None:
@@ -263,13 +260,11 @@ def write_trial_pages(folder: Path) -> None:
     shifted = answers(0.1)
     shifted["id"] = [f"j{number}" for number in range(len(shifted))]
     shifted["amount"] += 3
-    challengers = {
-        "promoted": answers(0.1),
-        "alike": answers(3.0, seed=5).assign(label=champion["label"]),
-        "unfair": shifted,
-    }
+    challengers = {"promoted": answers(0.1), "unfair": shifted}
+    challengers["alike"] = answers(3.0, seed=5).assign(label=champion["label"])
     for name, challenger in challengers.items():
-        challenge(champion, challenger, WITH_SCORES).report().save(folder / f"challenge-{name}.html")
+        page = challenge(champion, challenger, WITH_SCORES).report()
+        page.save(folder / f"challenge-{name}.html")
 
 
 def write_pages(folder: Path) -> None:

@@ -21,7 +21,9 @@ from spark_model_monitor.documents.page import (
     short_name,
 )
 
-WIDTH, HEIGHT = 340, 124  # of a card's overlay of two distributions, without its axis
+# of a card's overlay of two distributions, without its axis
+WIDTH = 340
+HEIGHT = 124
 MINI = 130, 26  # of an overlay in a table cell
 HOURS = 276, 30
 LONG_TIME = 8  # letters of a window's name beyond which fewer are shown
@@ -29,18 +31,23 @@ TICKS = 120, 14
 BAR = 32  # height of a category with its name
 MOST_NAMED = 8  # categories in a chart; those with the largest change
 SIDE = 200  # side length of a curve's square
-BARS, NUMBERS, LINE = (
-    210,
-    60,
-    26,
-)  # of a chart of points: minimum length of its axis, room to its right, and height of each line
+# of a chart of points: minimum length of its axis, room to its right, and height of each line
+BARS = 210
+NUMBERS = 60
+LINE = 26
 LEAST = 100  # minimum height of a chart of points
-POINT, UNITS = 36, 1000  # of a page's chart of points: height of each value with its name, and units of its axis
+# of a page's chart of points: height of each value with its name, and units of its axis
+POINT = 36
+UNITS = 1000
 MOST_LETTERS = 34  # that fit before the axis of points in a PDF
-NAME_WIDTH, POINT_NAME_WIDTH = 180, 215  # pixels for names of categories and of points, on the narrowest card
+# pixels for names of categories and of points, on the narrowest card
+NAME_WIDTH = 180
+POINT_NAME_WIDTH = 215
 FONT_SIZE = 12  # pixels of all text in drawings, which never scales
 
-TRACK, HIGH = 720, 36  # size of a drawing over time
+# size of a drawing over time
+TRACK = 720
+HIGH = 36
 MOST_NUMBERS = 36  # up to this many windows, cells show a number
 MOST_TICKS = 8
 PHONE = 330  # pixels of a drawing over time on a phone
@@ -145,13 +152,23 @@ def arrow(point: Point, chart: PointChart) -> str:
     """The arrow for a value beyond the axis."""
     low, high = chart.span
     value = low if point.value is None else point.value
-    return "▶" if value > high else "◀" if value < low else ""
+    if value > high:
+        return "▶"
+    if value < low:
+        return "◀"
+    return ""
 
 
 def legend(chart: PointChart) -> str:
     """The meaning of the signs in a chart."""
-    beyond = ", an arrow is a value beyond the axis" if any(arrow(point, chart) for point in chart.points) else ""
-    band = ", a thin line the 95 % interval" if any(point.interval for point in chart.points) else ""
+    if any(arrow(point, chart) for point in chart.points):
+        beyond = ", an arrow is a value beyond the axis"
+    else:
+        beyond = ""
+    if any(point.interval for point in chart.points):
+        band = ", a thin line the 95 % interval"
+    else:
+        band = ""
     reference = any(point.reference is not None for point in chart.points)
     return f"A bar is {chart.value_label}{f', a stroke is {chart.reference_label}' if reference else ''}{band}{beyond}."
 
@@ -165,10 +182,13 @@ def _in_words(point: Point, chart: PointChart) -> str:
     words = f"{point.name} {number_text(point.value)}"
     if point.reference is not None:
         words += f", {chart.reference_label} {number_text(point.reference)}"
-    return f"{words}, {point.mark.value}" if point.mark.value else words
+    if point.mark.value:
+        return f"{words}, {point.mark.value}"
+    return words
 
 
-NARROW_LETTERS, WIDE_LETTERS = frozenset("fijlrtI.,:;'|!()[]/ "), frozenset("mwMW@%—…жшщюмыфЖШЩЮМЫФ")
+NARROW_LETTERS = frozenset("fijlrtI.,:;'|!()[]/ ")
+WIDE_LETTERS = frozenset("mwMW@%—…жшщюмыфЖШЩЮМЫФ")
 
 
 def letter_width(letter: str) -> float:
@@ -179,7 +199,9 @@ def letter_width(letter: str) -> float:
         return 1.25
     if letter in WIDE_LETTERS:
         return 1.0
-    return 0.78 if letter.isupper() else 0.65
+    if letter.isupper():
+        return 0.78
+    return 0.65
 
 
 def fit(name: str, width: float) -> str:
@@ -203,7 +225,8 @@ class Drawn(NamedTuple):
 
 def line_of(track: Track) -> Drawn:
     """A line through the windows."""
-    low, high = track.low, track.high
+    low = track.low
+    high = track.high
     known = [each for each in (*track.values, *track.expected, *low, *high, track.threshold) if each is not None]
     bottom, top = (min(known), max(known)) if known else (0.0, 1.0)
     span = (top - bottom) or 1.0
@@ -213,7 +236,8 @@ def line_of(track: Track) -> Drawn:
         return round(HIGH - 2 - (HIGH - 4) * (value - bottom) / span, 1)
 
     def path_of(values: Sequence[float | None]) -> str:
-        path, pen = "", "M"
+        path = ""
+        pen = "M"
         for number, value in enumerate(values):
             if value is None:
                 pen = "M"
@@ -227,7 +251,9 @@ def line_of(track: Track) -> Drawn:
         (number, a, b) for number, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
     ]
     band = "".join(f"M{number * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for number, a, b in ends)
-    limit = None if track.threshold is None else height(track.threshold)
+    limit = None
+    if track.threshold is not None:
+        limit = height(track.threshold)
     return Drawn(path_of(track.values), band, limit, path_of(track.expected))
 
 
@@ -238,7 +264,8 @@ def column(number: int, count: int) -> float:
 
 def cells(track: Track, count: int) -> Iterator[tuple[Mark, str]]:
     """The cells of each mark as one path. Cells without a mark are as high as their number."""
-    width, top = TRACK / count, max((value or 0 for value in track.values), default=0) or 1
+    width = TRACK / count
+    top = max((value or 0 for value in track.values), default=0) or 1
     gap = min(1.0, width / 8)
     for mark in dict.fromkeys(track.marks):
         path = ""
@@ -282,8 +309,8 @@ def words_of(track: Track, times: Sequence[str]) -> str:
     """A track as text."""
     known = [(value, time) for value, time in zip(track.values, times, strict=True) if value is not None]
     if track.expected:
-        told = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)
-        return f"{words_of(replace(track, expected=()), times)}; {told}"
+        words = words_of(replace(track, title="estimated before labels", values=track.expected, expected=()), times)
+        return f"{words_of(replace(track, expected=()), times)}; {words}"
     if not known:
         return f"{track.title}: nothing"
     (least, at_least), (most, at_most) = min(known), max(known)
