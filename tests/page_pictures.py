@@ -62,8 +62,10 @@ def make_frame(name: str) -> pd.DataFrame:
         return pd.DataFrame(random.normal(10, 2, (600, len(LONG_NAMES))), columns=list(LONG_NAMES))
     if name == "texts":
         countries = ["DE", "FR", "IT", "a very long name of a country that nobody knows", "W" * 30]
-        frame = pd.DataFrame({"country": random.choice(countries, 800), "note": random.choice(["", "x", "y"], 800)})
-        return frame.assign(mail=[f"{number}@example.org" for number in range(800)])
+        frame = pd.DataFrame({"country": random.choice(countries, 800)})
+        frame["note"] = random.choice(["", "x", "y"], 800)
+        frame["mail"] = [f"{number}@example.org" for number in range(800)]
+        return frame
     if name == "huge":
         columns = {"tiny": 1e-300, "huge": 1e300, "money": 1e15, "negative": -1e9}
         frame = pd.DataFrame({column: random.normal(10, 2, 700) * scale for column, scale in columns.items()})
@@ -161,10 +163,10 @@ def write_data_quality_pages(folder: Path) -> None:
 def write_run_page(folder: Path) -> None:
     """A run with kept ids of rows, and with its files beside its page; and the same in a notebook whose own font is another."""
     random = np.random.default_rng(8)
-    amounts = pd.DataFrame(
-        {"order": [f"order-{row:07}" for row in range(2_000)], "amount": random.normal(10, 2, 2_000)}
-    )
-    later = amounts.assign(amount=np.where(amounts.index % 7 == 0, 900.0, amounts["amount"]))
+    amounts = pd.DataFrame({"amount": random.normal(10, 2, 2_000)})
+    amounts["order"] = [f"order-{row:07}" for row in range(2_000)]
+    later = amounts.copy()
+    later.loc[::7, "amount"] = 900.0
     baseline = run_baseline(amounts, DataQualityMonitor(), engine="local")
     monitor = DataQualityMonitor(keep_examples=9, id_column="order")
     run = folder / "run"
@@ -173,7 +175,8 @@ def write_run_page(folder: Path) -> None:
     (folder / "run.html").write_text((run / "report.html").read_text())
     for name, shown in (("baseline", baseline), ("run", findings)):
         part = shown._repr_html_()
-        (folder / f"notebook-{name}.html").write_text(f'<!doctype html><body style="font-family: Times">{part}</body>')
+        html = f'<!doctype html><body style="font-family: Times">{part}</body>'
+        (folder / f"notebook-{name}.html").write_text(html)
 
 
 def write_pages_of_quality(folder: Path, name: str, before: Measurement, after: Measurement) -> None:
