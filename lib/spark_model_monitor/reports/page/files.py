@@ -57,9 +57,9 @@ def html_of(page: Page) -> str:
     return _TEMPLATES.get_template("page.html").render(page=page, script=script, allowed=Markup(allowed)) + "\n"
 
 
-def part_of(page: Page, lead: str = "") -> str:
-    """The same as part of another page, with its styles, which don't affect the rest of that page. lead: its first line."""
-    return f"<style>{_STYLE}</style>\n{_MACROS.body(page, lead)}\n"
+def part_of(page: Page) -> str:
+    """The same as part of another page, with its styles, which don't affect the rest of that page but a line before it."""
+    return f"<style>{_STYLE}</style>\n{_MACROS.body(page)}\n"
 
 
 # Letters of words that fit everywhere on a page, and of the pieces that longer ones are broken into
@@ -281,10 +281,6 @@ class Report:
     def part(self) -> str:
         """HTML for embedding, for example in a notebook."""
         return part_of(self.page)
-
-    def part_after(self, lead: str) -> str:
-        """The same after a line of text."""
-        return part_of(self.page, lead)
 
     def _repr_html_(self) -> str:
         return self.part

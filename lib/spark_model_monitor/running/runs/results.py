@@ -194,7 +194,8 @@ class Baseline(AsTables):
 
     def _repr_html_(self) -> str:
         table = self.monitor.table(self.documents)
-        return self.report().part_after(f"{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}")
+        head = f"<p>{self.ledger.kept_rows:,} rows, {len(table.rows):,} {table.rows_are}</p>"
+        return head + self.report().part
 
     @property
     def body_dict(self) -> dict[str, Any]:
@@ -407,7 +408,7 @@ class Findings(AsTables):
         return counted
 
     def _repr_html_(self) -> str:
-        return self.report().part_after(self._counted())
+        return f"<p>{self._counted()}</p>" + self.report().part
 
     @property
     def body_dict(self) -> dict[str, Any]:
