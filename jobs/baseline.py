@@ -9,7 +9,7 @@ import sys
 
 from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.running.inputs.data_sets import learn_errors
-from spark_model_monitor.running.inputs.run_inputs import load_planned_checks_of, run_context
+from spark_model_monitor.running.inputs.run_inputs import load_check_plan, run_context
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.expectations import suggest_expectations, write_expectations
 from spark_model_monitor.running.runs.run import run_baseline
@@ -22,7 +22,7 @@ def main(argv: list[str]) -> int:
     with started("baseline", argv) as job:
         monitor = monitor_for(job.config)
         with read_source(job.engine, job.config) as data:
-            checks = load_planned_checks_of(job.config, data)
+            checks = load_check_plan(job.config, data)
             baseline = run_baseline(
                 data,
                 monitor,

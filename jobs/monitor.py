@@ -12,7 +12,7 @@ from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.sql_tables import write_results_table
 from spark_model_monitor.running.inputs.run_inputs import (
     decisions_for,
-    load_planned_checks_of,
+    load_check_plan,
     read_baseline,
     reference_to_baseline,
     run_context,
@@ -56,7 +56,7 @@ def one_window(job: Job, monitor: Monitor) -> None:
     if job.config.look_every:
         baseline = with_budget_of_look(baseline, job.config)
     with read_source(engine, job.config, baseline) as data:
-        checks = load_planned_checks_of(job.config, data)
+        checks = load_check_plan(job.config, data)
         findings = run_monitoring(
             data,
             monitor,

@@ -46,8 +46,8 @@ from spark_model_monitor.running.configuration.options import (
     Option,
     Placeholder,
     choose_from,
+    parse_threshold_by,
     read_name,
-    read_threshold_of,
 )
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
 from spark_model_monitor.statistics.states.outcomes import ProblemType
@@ -311,13 +311,13 @@ class JobConfig(BaseModel):
     )
     """Distance for numeric features: {choices}; written into the suggested constraints."""
 
-    comparison_threshold: Annotated[float | None, read_threshold_of("comparison_method", NUMERIC_METHODS)] = (
+    comparison_threshold: Annotated[float | None, parse_threshold_by("comparison_method", NUMERIC_METHODS)] = (
         _suggestion("NUMBER", default=_USUAL)
     )
     """Distance above which a numeric feature has drifted, without allowance for noise; written into the suggested constraints."""
 
     categorical_comparison_threshold: Annotated[
-        float | None, read_threshold_of("categorical_drift_method", CATEGORICAL_METHODS)
+        float | None, parse_threshold_by("categorical_drift_method", CATEGORICAL_METHODS)
     ] = _suggestion("NUMBER", default=_USUAL)
     """Distance above which a text feature has drifted, without allowance for noise; written into the suggested constraints."""
 

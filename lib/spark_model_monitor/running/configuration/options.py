@@ -380,7 +380,7 @@ def read_name(meant: Mapping[str, Any], value: Any) -> Any:
     raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
 
 
-def read_threshold_of(setting: str, methods: Registry[Distance]) -> BeforeValidator:
+def parse_threshold_by(setting: str, methods: Registry[Distance]) -> BeforeValidator:
     """A threshold within the range of the distance that `setting` names, or of the first one of all."""
 
     def read(value: Any, info: ValidationInfo) -> Any:

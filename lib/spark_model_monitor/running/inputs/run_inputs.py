@@ -129,7 +129,7 @@ def _resolve_scheduled_window(config: JobConfig, scheduled: datetime) -> Window:
     return Window(start, end)
 
 
-def load_planned_checks_of(config: JobConfig, data: Dataset) -> CheckPlan | None:
+def load_check_plan(config: JobConfig, data: Dataset) -> CheckPlan | None:
     """The plan for the checks of `--checks`, None without the flag.
 
     Raises BadConfiguration for checks that can't be loaded, or can't be evaluated on this data.
