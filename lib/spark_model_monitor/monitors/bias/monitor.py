@@ -62,7 +62,7 @@ from spark_model_monitor.monitors.bias.intervals import likeness_of_runs
 from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
 from spark_model_monitor.monitors.bias.measures import BiasMeasures
 from spark_model_monitor.monitors.bias.metrics import SAME_AS
-from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, page_of
+from spark_model_monitor.monitors.bias.page import DRIFT_CHECK, add_rates, page_of
 from spark_model_monitor.monitors.protocol import (
     Finding,
     Judgement,
@@ -236,6 +236,10 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def hints(self) -> tuple[Hint, ...]:
         before = rows_in_segments(self.baseline.groups) if self.baseline is not None else {}
         return tuple(hints_of_segments(before, rows_in_segments(self.sample.metrics.groups))) if before else ()
+
+    def write_sentences(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+        """The results; violations of all rows with the rates that a metric compares."""
+        return tuple(add_rates(check_result, self.sample.metrics.groups) for check_result in check_results)
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None

@@ -31,6 +31,7 @@ from spark_model_monitor.documents.page import (
     Point,
     PointChart,
     count_text,
+    counted,
     number_text,
     percent,
 )
@@ -80,7 +81,7 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     lines = tuple(sorted(lines, key=lambda line: line.mark is not Mark.BAD))
     note = f"{len(judged):,} of {len(lines):,} have a threshold, {len(set(map(cause, results))):,} of them say different things"
     table = PageTable(COLUMNS, lines).without_empty()
-    sections.append(PageSection("All metrics", (table,), note=note if judged else f"{len(lines):,} metrics"))
+    sections.append(PageSection("All metrics", (table,), note=note if judged else counted(len(lines), "metric")))
     if measurement.segments and not hide_values:
         sections.append(PageSection("By segment", tuple(_segments(measurement, results))))
     if shown := tuple(_evidence(measurement, hide_values=hide_values)):
@@ -88,7 +89,9 @@ def page_of(measurement: Measurement, results: Sequence[CheckResult], *, hide_va
     in_groups = any(each.likeness > 1 for each in measurement.metrics.values())
     reading = PageSection("How to read this", READING + (OF_GROUPS,) * in_groups, folded=True)
     headline = (
-        None if results else Headline(f"{len(lines):,} metrics of the baseline: later data is checked against them.")
+        None
+        if results
+        else Headline(f"{counted(len(lines), 'metric')} of the baseline: later data is checked against them.")
     )
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 

@@ -47,6 +47,7 @@ from spark_model_monitor.documents.page import (
     Point,
     PointChart,
     count_text,
+    counted,
     number_text,
     percent,
 )
@@ -98,7 +99,9 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     times = history.labels
     cards: list[Card] = []
     unsure_cards: list[Card] = []
-    tables, counts = [], []
+    tables: list[PageTable] = []
+    earlier_tables: list[PageTable] = []
+    counts = []
     for series, results in zip(history.series, judged, strict=True):
         by_name: dict[str, list[CheckResult]] = {}
         checks = results.current_checks
@@ -116,12 +119,19 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         unsure_cards += unsure
         unsure_names = {card.of for card in unsure}
         calm = [row for row in found if row not in bad and series.names[row] not in unsure_names]
-        lines = tuple(_line(history, series, row, found[row], known) for row in calm)
-        if lines:
-            kind = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
-            tables.append(PageTable(_CALM, lines, kind if len(history.series) > 1 else "").without_empty())
+        kind = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
+        caption = kind if len(history.series) > 1 else ""
+        was_violated = series.is_violated.any(axis=1)
+        num_earlier = sum(bool(was_violated[row]) for row in calm)
+        for rows, own_tables in (
+            ([row for row in calm if not was_violated[row]], tables),
+            ([row for row in calm if was_violated[row]], earlier_tables),
+        ):
+            lines = tuple(_line(history, series, row, found[row], known) for row in rows)
+            if lines:
+                own_tables.append(PageTable(_CALM, lines, caption).without_empty())
         changed, compared, unit = tally(checks or series.last[1].results())
-        calm_count = max(compared - len(changed) - len(unsure), 0)
+        calm_count = max(compared - len(changed) - len(unsure) - num_earlier, 0)
         counts.append((len(changed), calm_count, compared, f"{unit}{'' if compared == 1 else 's'}"))
     drawn = tracks_of(history, times, known.links)
     sections = [PageSection("The day" if len(_days(history)) == 1 else "Over time", (drawn,))]
@@ -141,6 +151,9 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
     if unsure_cards:
         note = "in the last window nobody can tell; each says why, and what to do"
         sections.append(PageSection("May have changed", (Cards(tuple(unsure_cards)),), note=note))
+    if earlier_tables:
+        note = "violated in an earlier window, not in the last one; red bars show when"
+        sections.append(PageSection("Changed before", tuple(earlier_tables), note=note))
     if tables:
         note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts)
         sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
@@ -186,12 +199,14 @@ def _headline(history: History, judged: Sequence[CheckResults], outputs: frozens
     if since is None:
         calm = first.text if first.mark in (Mark.GOOD, Mark.UNSURE) else f"No alert. {first.text}"
         many = f"{bad:,} of the" if bad else "None of the"
-        past = f"{many} {len(counts):,} windows had violations." if len(counts) > 1 else ""
+        past = f"{many} {counted(len(counts), 'window')} had violations." if len(counts) > 1 else ""
         said = " ".join(part for part in (first.detail, *(each.text for each in others), past) if part)
         return Headline(calm, said, first.mark)
     earlier = [not count for count in history.run_violations()[:since] if count is not None]
     fine = f"The {len(earlier):,}" if all(earlier) else f"{sum(earlier):,} of the {len(earlier):,}"
     before = f"{fine} windows before had no violation." if earlier else ""
+    if len(earlier) == 1:
+        before = "The window before had no violation." if all(earlier) else "The window before had violations, too."
     said = " ".join(part for part in (first.detail, *(each.text for each in others), before) if part)
     time = _time(history, since)
     text = first.text
@@ -250,7 +265,9 @@ def _card(
     baseline = known.baselines.get(run.baseline_run_id or "")
     since = series.since(row)
     violated = int(series.is_violated[row].sum())
-    when = "" if since is None else f"since {_time(history, since)}, {violated:,} of {len(series.ran):,} windows"
+    when = (
+        "" if since is None else f"since {_time(history, since)}, {violated:,} of {counted(len(series.ran), 'window')}"
+    )
     of = "value" if series.is_metric[row] else "mean"
     now, before = run.number(of, name), baseline.number(of, name) if baseline else None
     change, by = "", ""
@@ -368,4 +385,4 @@ def _of_windows(history: History, times: Sequence[str]) -> PageTable:
         rows = records[place]
         cells = (times[place], f"{count:,}", "–" if rows is None else count_text(rows), "; ".join(texts))
         lines.append(Line(cells, Mark.BAD if count else Mark.UNSURE if unsure else Mark.GOOD))
-    return PageTable(columns, tuple(lines), f"{len(times):,} windows, the latest first")
+    return PageTable(columns, tuple(lines), f"{counted(len(times), 'window')}, the latest first")

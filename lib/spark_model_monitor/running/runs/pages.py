@@ -30,6 +30,7 @@ from spark_model_monitor.documents.page import (
     PageSection,
     PageTable,
     count_text,
+    counted,
     table_of,
 )
 from spark_model_monitor.documents.run_description import RunDescription, time_of
@@ -83,7 +84,8 @@ def page_of_run(
     around: Around = NOTHING_AROUND,
 ) -> Page:
     """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
-    violates no constraint; shown with the features that they are about, if those changed."""
+    violates no constraint; shown with the features that they are about, if those changed. headline: of a monitoring run;
+    without it, a baseline's, which its page has."""
     sections = [_placed(section, described, hints, around.hours) for section in page.sections]
     placed = {
         card.name
@@ -110,7 +112,7 @@ def page_of_run(
     )
     return replace(
         page,
-        headline=page.headline or headline,
+        headline=headline or page.headline,
         trail=tuple(part for part in trail if part),
         links=around.links,
         facts=tuple(facts.items()),
@@ -164,7 +166,7 @@ def _with_context(card: Card, described: RunDescription, hints: Sequence[Hint]) 
         unit = "hour" if length == timedelta(hours=1) else "day" if length == timedelta(days=1) else "window"
         since = f"since {since_text(since, window)}, {_ordinal(place)} {unit}"
     elif window and not since:
-        since = "since this window"
+        since = "in this window"
     of_it = tuple(hint.description for hint in hints if card.name in hint.features)
     return replace(card, since=since, hints=(*card.hints, *of_it))
 
@@ -197,7 +199,7 @@ def _read(ledger: Ledger) -> str:
         name.replace("_", " "): records.get(name) for name in ("outside_window", "sampled_out", "dropped_by_script")
     }
     told = [f"{count:,} {'were ' if what[0] != 'o' else ''}{what}" for what, count in others.items() if count]
-    return "; ".join([f"{ledger.kept:,} of {ledger.read:,} records kept", *told])
+    return "; ".join([f"{ledger.kept:,} of {counted(ledger.read, 'record')} kept", *told])
 
 
 def _account(ledger: Ledger) -> PageTable:

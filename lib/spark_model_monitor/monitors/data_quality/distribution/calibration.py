@@ -325,6 +325,7 @@ MORE_MISSING = "{points:.3g} points more values are missing than in the baseline
 FEWER_MISSING = "{points:.3g} points fewer values are missing than in the baseline"
 
 SHIFT, SHARE = "{change:.2g} standard deviations", "{change:.2g} % of the records"  # the words for a smallest change
+ONE_DEVIATION = SHIFT.format(change=1)
 
 NAME_GROUPS = "name the column that says which rows belong together (--group-column), or --rows independent if none do"
 NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
@@ -361,6 +362,7 @@ def verdict(
     members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
     if math.isfinite(smallest):
         words = SHIFT.format(change=smallest) if column.share is None else SHARE.format(change=100 * smallest)
+        words = words.removesuffix("s") if words == ONE_DEVIATION else words
         members |= {"smallest_change": smallest, "change": words}
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
