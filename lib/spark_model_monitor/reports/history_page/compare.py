@@ -248,9 +248,9 @@ def page_of(found: Compared, results: Sequence[CheckResult] = ()) -> Page:
         order = f"the largest {'impact' if found.shares else 'change'} first"
         sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
     if by_chance:
-        columns = (Column("feature or metric", is_name=True), Column("distance", is_number=True), Column("what"))
+        of_differences = (Column("feature or metric", is_name=True), Column("distance", is_number=True), Column("what"))
         lines = tuple(Line((change.name, number_text(change.distance), _words(change))) for change in by_chance)
-        sections.append(PageSection(BY_CHANCE, (PageTable(columns, lines),), note=f"{len(by_chance):,}"))
+        sections.append(PageSection(BY_CHANCE, (PageTable(of_differences, lines),), note=f"{len(by_chance):,}"))
     if same:
         columns = (Column("feature or metric", is_name=True), Column("distance", is_number=True))
         sections.append(PageSection("The same", (PageTable(columns, same),), note=f"{len(same):,}"))

@@ -121,8 +121,8 @@ def page_of(history: History, title: str, known: PageContext, most_bytes: int, j
         calm = [row for row in found if row not in bad and series.names[row] not in unsure_names]
         kind = f"{series.model}, {_kind(series)}" if history.has_models else _kind(series)
         caption = kind if len(history.series) > 1 else ""
-        was_violated = series.is_violated.any(axis=1)
-        num_earlier = sum(bool(was_violated[row]) for row in calm)
+        was_violated: list[bool] = np.any(series.is_violated, axis=1, keepdims=False).tolist()
+        num_earlier = sum(was_violated[row] for row in calm)
         for rows, own_tables in (
             ([row for row in calm if not was_violated[row]], tables),
             ([row for row in calm if was_violated[row]], earlier_tables),
