@@ -225,21 +225,16 @@ def test_a_comparison_says_what_the_run_says(day, hour):
 @pytest.mark.parametrize("counts", [(0, 0), (1, 0), (2, 1)])
 def test_a_page_of_a_fleet_denies_nothing(counts):
     in_alert, failed = counts
-    states = [*[State.IN_ALERT] * in_alert, *[State.FAILED] * failed, *[State.OK] * 3]
+    calm = tuple(SeenWindow(f"2024-03-04T{hour:02}:00:00Z", 0, ()) for hour in range(4))
+    bad = (*calm[:2], SeenWindow("2024-03-04T02:00:00Z", 1, ()), SeenWindow("2024-03-04T03:00:00Z", 1, ()))
     watched = [
-        Watched(
-            f"m{index}",
-            state,
-            "DATA_QUALITY",
-            since="2024-03-04T02:00:00Z" if state is State.IN_ALERT else "",
-            fault="no such path" if state is State.FAILED else "",
-            windows=tuple(
-                SeenWindow(f"2024-03-04T{hour:02}:00:00Z", int(state is State.IN_ALERT and hour > 1), ())
-                for hour in range(4)
-            ),
-        )
-        for index, state in enumerate(states)
+        Watched(f"bad {index}", State.IN_ALERT, "DATA_QUALITY", since="2024-03-04T02:00:00Z", windows=bad)
+        for index in range(in_alert)
     ]
+    watched += [
+        Watched(f"failed {index}", State.FAILED, "DATA_QUALITY", fault="no such path") for index in range(failed)
+    ]
+    watched += [Watched(f"calm {index}", State.OK, "DATA_QUALITY", windows=calm) for index in range(3)]
 
     assert [problem for problem in find_contradictions(page_of_all(watched, "shop")) if "marked" not in problem] == []
 

@@ -242,10 +242,13 @@ def _describe_tail(
     if not was and current is not None:
         return describe_unusual(before, current)
     more = "more" if is_now > was else "fewer"
-    high, above = ("high", "above") if is_high else ("low", "below")
-    ends = f" {above} {number_text(bound, DIGITS)}"
+    tail = "low"
+    ends = f" below {number_text(bound, DIGITS)}"
+    if is_high:
+        tail = "high"
+        ends = f" above {number_text(bound, DIGITS)}"
     words = f"{percent(is_now)} of the {denominator}{ends}, {percent(was)} before"
-    return ViolationMessage(words, (), f"has {more} {high} values: {words}", words, "", ends)
+    return ViolationMessage(words, (), f"has {more} {tail} values: {words}", words, "", ends)
 
 
 def _describe_moments(
@@ -319,7 +322,9 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
             at_most = int(values.searchsorted(numbers.maximum, side="right"))
             less = int(values.searchsorted(numbers.minimum, side="left"))
             counts_below = np.concatenate(([0], ranks))
-            outside = ranks[-1] - counts_below[at_most] if direction == "above" else counts_below[less]
+            outside = counts_below[less]
+            if direction == "above":
+                outside = ranks[-1] - counts_below[at_most]
             amount = f"about {percent(float(f'{outside / moments.present:.2g}'))}"
         clauses.append((amount, f"{verb} {direction}"))
     if not clauses:

@@ -83,7 +83,10 @@ def with_words(
         )
 
         now = {name: from_feature_profile(feature) for name, feature in bad.items()}
-        before = {} if known.profile is None else {each.name: each for each in known.profile.features}
+        if known.profile is None:
+            before = {}
+        else:
+            before = {feature.name: feature for feature in known.profile.features}
         for suspect in list_suspects(bad, before, known.distributions, now):
             num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
             is_listed = num_categories <= max_domain_size
@@ -97,17 +100,24 @@ def with_words(
         guesses |= renamed
 
     def told(result: CheckResult) -> CheckResult:
-        found = create_violation_message(result, features.get(result.feature or ""), known, max_domain_size)
-        shown = tuple(value if len(value) <= LONGEST else value[:LONGEST] + "…" for value in found.values[:MOST_VALUES])
+        violation_message = create_violation_message(result, features.get(result.feature or ""), known, max_domain_size)
+        shown = tuple(
+            value if len(value) <= LONGEST else value[:LONGEST] + "…"
+            for value in violation_message.values[:MOST_VALUES]
+        )
         values = None if hide_values else shown or None
-        members: dict[str, Any] = {"words": found.words, "values": values, "change": found.change}
+        members: dict[str, Any] = {
+            "words": violation_message.words,
+            "values": values,
+            "change": violation_message.change,
+        }
         if result.feature in renamed:
             members["words"] += f"; {renamed[result.feature]}"
         if hide_values and result.description:
             members["description"] = _without_values(result.description)
-        if hide_values and found.ends:
-            members["words"] = found.words.replace(found.ends, "")
-            members["change"] = (found.change or "").replace(found.ends, "")
+        if hide_values and violation_message.ends:
+            members["words"] = violation_message.words.replace(violation_message.ends, "")
+            members["change"] = (violation_message.change or "").replace(violation_message.ends, "")
         if result.check != SEGMENT_DRIFT:
             members["guess"] = guesses.get(result.feature or "")
         else:
@@ -135,7 +145,7 @@ def sides(
         return before, from_feature_profile(current) if current is not None else None
     from spark_model_monitor.monitors.data_quality.checks.drift.segments import select_segment
 
-    whole = next((each for each in known.profile.features if each.name == name), None)
+    whole = next((feature for feature in known.profile.features if feature.name == name), None)
     found = (select_segment(each, result.segment) for each in (whole, current))
     first, second = (from_feature_profile(each) if each is not None else None for each in found)
     return first, second
@@ -159,7 +169,9 @@ def create_violation_message(
         template = _OF_COLUMNS
     if template is not None:
         words = template.format(name=name, observed=result.observed or 0, threshold=result.threshold or 0)
-        change = words.removeprefix(f"{name} ") if name and words.startswith(name) else None
+        change = None
+        if name and words.startswith(name):
+            change = words.removeprefix(f"{name} ")
         return ViolationMessage(words, (), change, change or words)
     if current is None or before is None or now is None or result.observed is None:
         return ViolationMessage(plain_words(result))
@@ -181,7 +193,10 @@ def create_violation_message(
             f"{name}: {share} are values that are not in the baseline", new, change, f"new values: {share}"
         )
     if result.check == "data_type_check":
-        type_before = "no dates or times" if before.times else f"not {before.inferred_type.value}"
+        if before.times:
+            type_before = "no dates or times"
+        else:
+            type_before = f"not {before.inferred_type.value}"
         what = f"{percent(1 - result.observed)} are {type_before} any more"
         return ViolationMessage(f"{name}: {what}", (), f"changed its type: {what}", what)
     if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
@@ -205,7 +220,8 @@ def create_violation_message(
         repeated = describe_repeated_values(result, before, now)
         return replace(repeated, words=f"{name}: {repeated.words}")
     shown = percent if result.formula.startswith("share") else number_text
-    was, is_now = shown(result.threshold), shown(result.observed)
+    was = shown(result.threshold)
+    is_now = shown(result.observed)
     what = f"{result.formula} went from {was} to {is_now}"
     return ViolationMessage(f"{name}: its {what}", (), f"changed: its {what}", f"{result.formula} {was} → {is_now}")
 
@@ -224,13 +240,17 @@ def _describe_surplus(surplus: CheckResult) -> str:
     share = percent(observed)
     if surplus.formula != SURPLUS:
         share = f"about {percent(float(f'{observed:.2g}'))}"
-    were = f"{percent(float(f'{surplus.threshold:.2g}'))} were" if surplus.threshold else "none were"
+    if surplus.threshold:
+        were = f"{percent(float(f'{surplus.threshold:.2g}'))} were"
+    else:
+        were = "none were"
     return f"{share} of the rows are surplus copies of other rows, {were}"
 
 
 def _describe_relation(result: CheckResult) -> ViolationMessage:
     """The change in a relation between columns. change: for a relation, what it was."""
-    was, now = result.threshold or 0.0, result.observed or 0.0
+    was = result.threshold or 0.0
+    now = result.observed or 0.0
     if result.change is not None:
         change = f"{result.change} in {'all rows' if not was else percent(1 - was)}, now in {percent(1 - now)}"
         return ViolationMessage(
@@ -241,12 +261,18 @@ def _describe_relation(result: CheckResult) -> ViolationMessage:
 
 
 def _drifted(result: CheckResult) -> str:
-    against = f" from {result.against}" if result.against not in (None, "baseline") else ""
+    if result.against not in (None, "baseline"):
+        against = f" from {result.against}"
+    else:
+        against = ""
     observed = result.observed or 0.0
     threshold = result.threshold or 0.0
     if not result.observes_p_value and result.adjusted_p is not None and observed <= threshold:
         return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
-    what = "p-value" if result.observes_p_value else "distance"
+    if result.observes_p_value:
+        what = "p-value"
+    else:
+        what = "distance"
     return f"drifted{against}, {what} {observed:,.4g} (threshold {threshold:,.4g})"
 
 
@@ -254,7 +280,10 @@ def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistrib
     """How the share of missing values changed."""
     missing_before = percent(_missing_share(before))
     missing_now = percent(_missing_share(now))
-    earlier = "where none was" if missing_before == "0 %" else f"{missing_before} before"
+    if missing_before == "0 %":
+        earlier = "where none was"
+    else:
+        earlier = f"{missing_before} before"
     change = f"is missing in {missing_now} of the records, {earlier}"
     short = f"missing {missing_before} → {missing_now}"
     if name:
@@ -263,7 +292,9 @@ def describe_missing(name: str, before: FeatureDistribution, now: FeatureDistrib
 
 
 def _missing_share(side: FeatureDistribution) -> float:
-    return 1 - side.present / side.rows if side.rows else 0.0
+    if side.rows:
+        return 1 - side.present / side.rows
+    return 0.0
 
 
 def _without_values(description: str) -> str:
