@@ -431,6 +431,33 @@ def has_moved(
 ) -> None:
     numbers_before = keep_finite(sentence.before)
     numbers_now = keep_finite(sentence.now)
+    was = float(getattr(numbers_before, which)())
+    is_now = float(getattr(numbers_now, which)())
+    slack = 0.0
+    if which == "median":
+        slack = OF_SKETCH * float(numbers_before.std()) * 3
+    sentence.expect(f"the {which} before", before, was, slack)
+    sentence.expect(f"the {which}", now, is_now, slack)
+
+    # The change, in the form that stands there
+    if times:
+        sentence.expect("how many times", times, is_now / was, 0.05 * is_now / was)
+    if part:
+        sentence.expect("how many times less", part, was / is_now, 0.05 * was / is_now)
+    if by_percent:
+        sentence.expect("the percentage", by_percent, abs(100 * (is_now / was - 1)), 0.51 + slack)
+        if ("higher" in how) != (abs(is_now) > abs(was)):
+            sentence.problems.append("it is the other direction")
+    if by:
+        sentence.expect("the difference", by, abs(is_now - was), slack)
+        if ("higher" in how) != (is_now > was):
+            sentence.problems.append("it is the other direction")
+
+
+@claim(rf"has another spread: its standard deviation (.*) \({NUMBER} → {NUMBER}\)")
+def has_another_spread(sentence: Claim, how: str, before: str, now: str) -> None:
+    numbers_before = keep_finite(sentence.before)
+    numbers_now = keep_finite(sentence.now)
     deviation_before = float(numbers_before.std(ddof=0))
     deviation_now = float(numbers_now.std(ddof=0))
     sentence.expect("the standard deviation before", before, deviation_before)

@@ -181,6 +181,26 @@ def _describe_moved_numbers(
     return _describe_moments(drift, before, now, cdf_before, cdf_now)
 
 
+def describe_new_kind(
+    share: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
+) -> ViolationMessage | None:
+    """Texts of a kind that the baseline never had, by their names; None if the values aren't known one by one."""
+    if share.threshold or not before.categories or not now.categories or not now.present:
+        return None
+    counts = {value: count for value, count in now.categories.items() if value not in before.categories}
+    shares = np.array([count / now.present for count in counts.values()])
+    # Texts of a new kind are new values, but not all of these need be of it
+    if not math.isclose(float(shares.sum()), share.observed or 0.0, rel_tol=1e-6):
+        return None
+    is_listed = len(now.categories) <= max_domain_size
+    if len(counts) > 1:
+        return _describe_new_values(shares, [*counts], is_listed)
+    values = []
+    if is_listed:
+        values = [*counts]
+    return _describe_value(0.0, float(shares[0]), values, name_denominator(before, now))
+
+
 def describe_repeated_values(
     share: CheckResult, before: FeatureDistribution, now: FeatureDistribution
 ) -> ViolationMessage:

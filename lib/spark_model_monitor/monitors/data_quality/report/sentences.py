@@ -36,6 +36,7 @@ from spark_model_monitor.monitors.data_quality.messages import (
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 MOST_VALUES, LONGEST = 5, 60
+NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number_share_check")  # of texts
 UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
 
 DOMAIN = "categorical_values_check"
@@ -214,6 +215,12 @@ def create_violation_message(
             return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
     if result.threshold is None or result.formula is None:
         return ViolationMessage(plain_words(result))
+    if result.check in NEW_KINDS:
+        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_new_kind
+
+        new_kind = describe_new_kind(result, before, now, max_domain_size)
+        if new_kind is not None:
+            return replace(new_kind, words=f"{name}: {new_kind.words}")
     if result.check == "distinct_share_check":
         from spark_model_monitor.monitors.data_quality.report.moved_values import describe_repeated_values
 
