@@ -28,7 +28,7 @@ from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.monitors.model_quality.baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.checks import check_all
 from spark_model_monitor.monitors.model_quality.measurement import BARE, suggest
-from spark_model_monitor.monitors.model_quality.page import page_of as page_of_quality
+from spark_model_monitor.monitors.model_quality.page import create_page as create_quality_page
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import page_of as page_of_comparison
 from spark_model_monitor.reports.history_page.fleet import SeenWindow, State, Watched, page_of_all
@@ -110,7 +110,7 @@ def test_a_rule_that_holds_is_no_feature():
 def test_a_page_of_model_quality_denies_nothing(now):
     baseline = ModelBaseline(suggest(of_counts(80, 10, 90, 20), BARE))
     check_results = check_all(of_counts(*now), baseline)
-    page = replace(page_of_quality(of_counts(*now), check_results), headline=headline_of(check_results))
+    page = replace(create_quality_page(of_counts(*now), check_results), headline=headline_of(check_results))
 
     assert find_contradictions(page) == []
 
