@@ -351,6 +351,27 @@ def part_of(facet: str, value: str) -> str:
     return f"{facet}={value}"
 
 
+HIDDEN = "(hidden)"  # stands in the place of a value
+
+
+def remove_values(result: CheckResult) -> CheckResult:
+    """The result without the members that name values of the data: categories, segments, and what rows have in common."""
+    parts = result.parts and tuple(part.model_copy(update={"segment": HIDDEN}) for part in result.parts)
+    causes = result.cause and tuple(each.model_copy(update={"value": None}) for each in result.cause)
+    description = result.description
+    if description and result.segment and description.endswith(f", in {result.segment}"):
+        description = f"{description.removesuffix(f', in {result.segment}')}, {result.where}"
+    members = {"values": None, "segment": None, "parts": parts, "cause": causes, "description": description}
+    return result.model_copy(update=members)
+
+
+def locate_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
+    """A result without values, with the location of its change. before, located: the same with values, without and with it."""
+    found = {name: getattr(located, name) for name in ("where", "cause", "parts", "guess")}
+    members = {name: value for name, value in found.items() if value != getattr(before, name)}
+    return remove_values(unnamed.model_copy(update=members))
+
+
 COMPLETENESS = "completeness_check"
 EXPECTATION = "expectation_check"
 

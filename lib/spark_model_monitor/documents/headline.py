@@ -91,16 +91,16 @@ def headline_of(
     if not bad and not also:
         return _without_a_change(results, compared, unit, fewer)
     if _has_no_common_column(results):
-        names = some_of([short_name(_subject(violation)) for violation in bad])
+        names = some_of([short_name(subject_of(violation)) for violation in bad])
         return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Mark.BAD)
     unsure = _unsure(results)
     if not bad:
         detail = [*also[1:], *_unsure_details(unsure)]
         return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(detail), Mark.BAD)
     calm = compared - len(bad) - len(fewer) - (len(unsure) if unit != "attribution" else 0)
-    began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
+    began = min(bad, key=lambda each: (each.since or "~", subject_of(each) in outputs))
     since = since_text(began.since, window)
-    name, change = _subject(began), change_of(began, with_values=with_values)
+    name, change = subject_of(began), change_of(began, with_values=with_values)
     whole = f"{len(bad):,} of {counted(compared, unit)}"
     whole += " changed" if unit != "metric" else " is violated" if len(bad) == 1 else " are violated"
     if unit == "attribution":
@@ -114,13 +114,13 @@ def headline_of(
     else:
         text = f"{whole}{since and f', all since {since}'}. The largest is {name}, which {change}."
     rest = [each for each in bad if each is not began]
-    followed = [each for each in rest if _subject(each) in outputs and name not in outputs]
-    others = [_subject(each) for each in rest if each not in followed]
+    followed = [each for each in rest if subject_of(each) in outputs and name not in outputs]
+    others = [subject_of(each) for each in rest if each not in followed]
     detail = list(also)
     if began.guess and with_values:
         detail.append(f"{name}: {began.guess}" + "." * (not began.guess.endswith("?")))
     if followed:
-        moved = "; ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
+        moved = "; ".join(f"{subject_of(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
         detail.append(f"The model's outputs followed: {moved}.")
     if others:
         detail.append(f"Also: {some_of(others)}.")
@@ -139,7 +139,7 @@ def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
     judged = [
         check_result
         for check_result in check_results
-        if check_result.status is not CheckStatus.NOT_JUDGED and _subject(check_result) not in OF_ALL
+        if check_result.status is not CheckStatus.NOT_JUDGED and subject_of(check_result) not in OF_ALL
     ]
     violated = {check_result.check for check_result in judged if check_result.is_violation}
     return {check_result.check for check_result in judged} == violated == COLUMN_CHECKS
@@ -265,7 +265,7 @@ def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ())
     sentences = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
     if left_out:
         are = "is" if len(left_out) == 1 else "are"
-        names = some_of([*map(_subject, left_out)])
+        names = some_of([*map(subject_of, left_out)])
         sentences.append(f"{names} {are} not compared.")
     return sentences
 
@@ -417,15 +417,16 @@ def _one_each(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 def _is_of_all(check_result: CheckResult) -> bool:
     """Whether a result is about the data set or the window, unless a feature has the name of such a result."""
-    subject = _subject(check_result)
+    subject = subject_of(check_result)
     return subject == OF_THE_WINDOW or (subject in OF_ALL and check_result.check in CHECKS_OF_ALL)
 
 
 def _key(result: CheckResult) -> str:
-    return cause(result) if result.metric else _subject(result)
+    return cause(result) if result.metric else subject_of(result)
 
 
-def _subject(result: CheckResult) -> str:
+def subject_of(result: CheckResult) -> str:
+    """The name of what a result is about, for people."""
     name, part = whose(result)
     return short_name(f"{name or OF_THE_WINDOW} of {part}" if part and result.metric else name or part or OF_THE_WINDOW)
 

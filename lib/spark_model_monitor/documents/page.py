@@ -291,6 +291,14 @@ class Page:
     html_only: bool = False
 
     @property
+    def tab_title(self) -> str:
+        """Whose page it is, what it is about, and when: `churn: Data quality, 4 March 2024, 20:00 to 21:00 UTC`."""
+        first, *others = self.trail or (self.title,)
+        words = [other for other in others if other.lower() != self.title.lower()]
+        title = self.title if first == self.title else f"{first}: {self.title}"
+        return ", ".join((title, *words))
+
+    @property
     def has_script(self) -> bool:
         """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]

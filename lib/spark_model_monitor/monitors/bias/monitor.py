@@ -248,9 +248,10 @@ class BiasJudgement(Judgement[BiasBaseline]):
         from spark_model_monitor.monitors.bias.scan import find_causes
 
         budget = self.monitor.tolerances.false_alarm_budget
-        return find_causes(results, self.sample.state, self.baseline, dataset, budget)
+        hide = self.monitor.hide_values
+        return find_causes(results, self.sample.state, self.baseline, dataset, budget, hide_values=hide)
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
+    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         page = page_of(self.sample.metrics, results)
         methods = self.monitor.wanted.config.methods if self.monitor.wanted else None
         report = methods.report if methods else None
@@ -259,7 +260,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.metrics, results))
 
-    def summary(self) -> Summary:
+    def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
             whose = part_of(group.facet, group.choice.configured)
@@ -282,6 +283,8 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         How the metrics are judged.
     find_causes : bool, default True
         Whether to read rows again if a metric is violated, to find the segment and the origin of the change.
+    hide_values : bool, default False
+        Don't name what the rows behind a change have in common. Groups have names: you configured them.
 
     Examples
     --------
@@ -304,6 +307,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     wanted: BiasMeasures | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)
     find_causes: bool = True
+    hide_values: bool = False
 
     def measures(self) -> BiasMeasures:
         if self.wanted is None:

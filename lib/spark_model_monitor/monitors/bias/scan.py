@@ -296,7 +296,13 @@ Part = tuple[str, str, bool, bool, bool]  # facet, its value, in the group or th
 
 
 def find_causes(
-    results: tuple[CheckResult, ...], state: Contingency, known: BiasBaseline, data: Dataset, level: float
+    results: tuple[CheckResult, ...],
+    state: Contingency,
+    known: BiasBaseline,
+    data: Dataset,
+    level: float,
+    *,
+    hide_values: bool = False,
 ) -> tuple[CheckResult, ...]:
     """The results; violations with the segment and the origin of the change, if it has one. Source: D4.19."""
     if (source := known.source) is None:
@@ -332,5 +338,5 @@ def find_causes(
 
     parts = {part for result in violated(results) for part in about(result) if part[:2] in groups}
     return with_causes(
-        results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=False
+        results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=hide_values
     )

@@ -271,10 +271,13 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         _, own_hints = self._own_rules
         return (*all_hints(Seen(profile, layout, self.comparison)), *own_hints)
 
-    def write_sentences(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    def write_sentences(
+        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
         if self.baseline is None:
             return results
-        size, hide = self.monitor.max_domain_size, self.monitor.hide_values
+        size = self.monitor.max_domain_size
+        hide = hide_values or self.monitor.hide_values
         return with_words(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
 
     def find_causes(
@@ -295,8 +298,9 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         profile, time, hide = self.sample.state, monitor.time_column, monitor.hide_values
         return find_causes(results, profile, self.baseline, dataset, examples, time, hide_values=hide)
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
-        size, hide = self.monitor.max_domain_size, self.monitor.hide_values
+    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
+        size = self.monitor.max_domain_size
+        hide = hide_values or self.monitor.hide_values
         return create_page(self.sample.state, results, self.baseline, max_domain_size=size, hide_values=hide)
 
     def published_metrics(
@@ -304,8 +308,10 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
     ) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.state, results, constraints))
 
-    def summary(self) -> Summary:
-        size = 0 if self.monitor.hide_values else self.monitor.max_domain_size
+    def summary(self, *, hide_values: bool = False) -> Summary:
+        size = self.monitor.max_domain_size
+        if hide_values or self.monitor.hide_values:
+            size = 0
         distributions = self.baseline.distributions if self.baseline is not None else None
         return summarise(self.sample.state, distributions, size)
 

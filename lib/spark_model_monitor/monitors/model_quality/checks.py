@@ -16,6 +16,7 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Family,
+    remove_values,
 )
 from spark_model_monitor.documents.json_text import java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
@@ -365,6 +366,19 @@ class _Judge:
             return False
         end = measured.estimate.end(WORSE_SIDE[operator].opposite, level_of_one_metric(note))
         return end is None or not operator.is_broken(end, threshold)
+
+
+def without_class_names(
+    results: Sequence[CheckResult], measurement: Measurement, known: ModelBaseline
+) -> tuple[CheckResult, ...]:
+    """The results without names of classes and segments."""
+    counted = [result.reason for result in _unseen(measurement, known, hide_values=True)]
+    unnamed = []
+    for result in map(remove_values, results):
+        if result.check == UNSEEN_CHECK and counted:
+            result = result.model_copy(update={"reason": counted[0]})
+        unnamed.append(result)
+    return tuple(unnamed)
 
 
 def _unseen(measurement: Measurement, known: ModelBaseline, *, hide_values: bool) -> Iterator[CheckResult]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from spark_model_monitor.documents.check_results import OF_THE_WINDOW, Alarm, CheckResult, CheckStatus, whose
 from spark_model_monitor.documents.outcome import run_outcome
@@ -11,13 +11,14 @@ from spark_model_monitor.reports.outputs.printable import printable
 SKIPPED = frozenset({CheckStatus.CANNOT_TELL, CheckStatus.NOT_JUDGED})
 
 
-def junit_xml(check_results: Iterable[CheckResult], analysis_type: str) -> bytes:
+def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: Sequence[str] = ()) -> bytes:
     """One test case per check: violations are failures; checks that can't tell are skipped, with the reason and what to
-    do. The suite has the run's outcome.
+    do. The suite has the run's outcome. names: of the model or the data set, and of the schedule.
     """
     from xml.etree import ElementTree  # not needed without `--junit`
 
-    suite = ElementTree.Element("testsuite", name=f"spark-model-monitor {analysis_type}", errors="0")
+    whose_checks = f"{analysis_type} of {' / '.join(names)}" if names else analysis_type
+    suite = ElementTree.Element("testsuite", name=_text(f"spark-model-monitor {whose_checks}"), errors="0")
     check_results = tuple(check_results)
     outcome = run_outcome(check_results)
     if outcome is not None:

@@ -32,7 +32,7 @@ from spark_model_monitor.documents.page import (
     count_text,
     table_of,
 )
-from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, time_of
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.statistics.states import ColumnType, Profile
 
@@ -81,9 +81,12 @@ def page_of_run(
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
     around: Around = NOTHING_AROUND,
+    baseline: BaselineReference | None = None,
 ) -> Page:
     """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
-    violates no constraint; shown with the features that they are about, if those changed."""
+    violates no constraint; shown with the features that they are about, if those changed. baseline: its location, None if it
+    is unknown.
+    """
     sections = [_placed(section, described, hints, around.hours) for section in page.sections]
     placed = {
         card.name
@@ -102,11 +105,13 @@ def page_of_run(
     account = PageSection("What was read", (_account(ledger),), note=_read(ledger), folded=True)
     facts = dict(_facts(described, ledger, results, budget))
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
+    baseline_name = baseline.name if baseline is not None else None
     trail = (
-        described.model,
+        described.name,
         described.schedule,
         KINDS.get(described.analysis_type, page.title),
         window_text(described.window),
+        f"baseline {baseline_name}" if baseline_name else None,
     )
     return replace(
         page,

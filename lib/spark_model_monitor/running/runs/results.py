@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor import __version__
 from spark_model_monitor.data.reading.data import session_at_hand
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, alarms_of
+from spark_model_monitor.documents.check_results import (
+    BudgetLedger,
+    CheckResult,
+    CheckResults,
+    Hint,
+    alarms_of,
+    remove_values,
+)
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import headline_of
@@ -207,10 +214,14 @@ class Baseline(AsTables):
 
     def files(self) -> dict[str, bytes]:
         """Every file of the run by its name below the output path."""
-        files = {**self.files_of_data(), **summary_file(self.judgement.summary()), **self.judgement.files}
+        files = {**self.files_of_data(), **self.tables(), **self.judgement.files}
         if self.context.report:
             files |= report_files(self.report().page)
         return files
+
+    def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
+        """summary.parquet by name."""
+        return summary_file(self.judgement.summary(hide_values=hide_values))
 
     def files_of_data(self) -> dict[str, bytes]:
         """The same files without what a monitor says of the data."""
@@ -251,6 +262,7 @@ class Baseline(AsTables):
             read_by=self.context.read_by,
             deequ=self.deequ,
             expectations=self.judged.digest if self.judged is not None else None,
+            data=self.context.data,
         )
 
     def write(self, output_path: str | os.PathLike[str], spark: SparkSession | None = None) -> Run:
@@ -306,6 +318,8 @@ class Findings(AsTables):
         What looks wrong but breaks no constraint, such as two swapped columns.
     judgement : Judgement
         What the monitor says of the window: the source of the report, and of the budget.
+    unnamed : tuple of CheckResult, optional
+        The results without values of the data, in the same order. By default the results without the members that have some.
 
     Examples
     --------
@@ -326,6 +340,24 @@ class Findings(AsTables):
     constraints: Any
     hints: tuple[Hint, ...] = ()
     judgement: Judgement = field(kw_only=True)
+    unnamed: tuple[CheckResult, ...] | None = field(default=None, kw_only=True)
+
+    @cached_property
+    def without_values(self) -> Findings:
+        """The same findings without any value of the data: for the log, the exit message, and whatever is sent."""
+        unnamed = self.unnamed
+        if unnamed is None:
+            unnamed = tuple(map(remove_values, self.results))
+        return replace(self, results=unnamed, violations=self.current.monitor.violations(unnamed), unnamed=unnamed)
+
+    def page_without_values(self) -> bytes:
+        """The page as HTML without any value of the data."""
+        return self.without_values.report().html.encode()
+
+    @property
+    def sendable(self) -> Findings:
+        """The findings as sinks, JUnit files and result tables get them; `RunContext.sends_values` lets values out."""
+        return self if self.current.context.sends_values else self.without_values
 
     @property
     def baseline(self) -> StoredBaseline | None:
@@ -385,9 +417,10 @@ class Findings(AsTables):
         Raises
         ------
         ViolationsFound
-            If there are any. The text has one line per alarm, then one per feature that nobody can tell about.
+            If there are any. The text has one line per alarm, then one per feature that nobody can tell about; it names no
+            value of the data, because logs of builds keep it.
         """
-        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
+        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.sendable.results)]
         if cannot_tell:
             for feature in self.unsure:
                 lines.append(f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}")
@@ -400,6 +433,25 @@ class Findings(AsTables):
     def _counted(self) -> str:
         counted = f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
         return f"{counted}, cannot tell" if self.outcome is Outcome.CANNOT_TELL else counted
+
+    def __str__(self) -> str:
+        """The sentence of the page, and a table of what changed, in at most 20 lines."""
+        return self.text().rstrip("\n")
+
+    def text(self, *, width: int | None = None, is_coloured: bool = False) -> str:
+        """The sentence of the page, and a table of what changed, in at most 20 lines.
+
+        Parameters
+        ----------
+        width : int, optional
+            Characters of a line. By default the sentence is not wrapped.
+        is_coloured : bool, default False
+            Whether to mark lines by a terminal's colours.
+        """
+        from spark_model_monitor.reports.outputs.findings_text import findings_text
+
+        window = self.current.context.window
+        return findings_text(self.headline(), self.results, window, width=width, is_coloured=is_coloured)
 
     def _repr_html_(self) -> str:
         return f"<p>{self._counted()}</p>" + self.report().part
@@ -418,18 +470,20 @@ class Findings(AsTables):
         run_id = baseline.run_id if baseline is not None else None
         return self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
 
-    def _page(self, described: RunDescription, around: Around) -> Page:
+    def _page(self, described: RunDescription, around: Around, baseline: BaselineReference | None = None) -> Page:
         page, said = self._own_page
-        return page_of_run(page, described, self.current.ledger, self.results, self.hints, said, self.budget, around)
+        ledger = self.current.ledger
+        return page_of_run(page, described, ledger, self.results, self.hints, said, self.budget, around, baseline)
 
     @cached_property
     def _own_page(self) -> tuple[Page, Headline]:
-        return self.judgement.page(self.results), self.headline()
+        names_no_values = self.unnamed is self.results
+        return self.judgement.page(self.results, hide_values=names_no_values), self.headline()
 
-    def headline(self, *, with_values: bool = True) -> Headline:
-        """What changed, since when, by how much. with_values: whether to show values of records."""
+    def headline(self) -> Headline:
+        """What changed, since when, by how much."""
         outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
-        return headline_of(self.results, self.current.context.window, outputs, self.hints, with_values=with_values)
+        return headline_of(self.results, self.current.context.window, outputs, self.hints)
 
     def summary(self) -> str:
         """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
@@ -453,16 +507,17 @@ class Findings(AsTables):
         files |= self.tables()
         files |= self.judgement.files
         if self.current.context.report:
-            files |= report_files(self._page(described, NOTHING_AROUND))
+            files |= report_files(self._page(described, NOTHING_AROUND, baseline))
         if baseline is not None:
             files[baseline.FILE_NAME] = baseline.to_json().encode()
         if self.count or not omit_empty:
-            files[self.violations.FILE_NAME] = self.violations.to_json().encode()
+            files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
         return files
 
-    def tables(self) -> dict[str, bytes]:
+    def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
         """summary.parquet and checks.parquet by name."""
-        return summary_file(self.judgement.summary(), self.results) | checks_file(self.results)
+        results = self.without_values.results if hide_values else self.results
+        return summary_file(self.judgement.summary(hide_values=hide_values), results) | checks_file(results)
 
     def write(
         self,
@@ -502,7 +557,7 @@ class Findings(AsTables):
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or session_at_hand()):
             around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
-            shown = report_files(self._page(described, around)) if around != NOTHING_AROUND else {}
+            shown = report_files(self._page(described, around, baseline)) if around != NOTHING_AROUND else {}
             return publish(files, path, shown=shown)
 
 

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     EXPECTATION,
+    HIDDEN,
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
     plain_words,
+    remove_values,
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE, moved
 from spark_model_monitor.documents.page import number_text, percent
@@ -36,7 +38,6 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.messages import (
     COMPARATOR_VALUE,
     EXTRA_COLUMNS,
-    HIDDEN,
     MISSING_COLUMNS,
     negative,
 )
@@ -130,11 +131,7 @@ def with_words(
         return result.model_copy(update=members)
 
     found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
-    if not hide_values:
-        return found
-    from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
-
-    return tuple(map(without_segments, found))
+    return tuple(map(remove_values, found)) if hide_values else found
 
 
 def sides(
