@@ -39,7 +39,12 @@ def main(argv: list[str]) -> int:
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
-        looks = each_commit if job.config.each_commit else part_of_window if job.config.look_until else one_window
+        if job.config.each_commit:
+            looks = each_commit
+        elif job.config.look_until:
+            looks = part_of_window
+        else:
+            looks = one_window
         looks(job, monitor)
     return job.exit_status
 
@@ -73,10 +78,10 @@ def one_window(job: Job, monitor: Monitor) -> None:
     write_junit(findings, job.config)
     notify(findings, run, job.config)
     run_postprocessor(job.config.post_analytics_processor_script)
-    said = printable(findings.without_values.summary())
+    sentence = printable(findings.without_values.summary())
     if not job.is_guest and show_findings(findings, sys.stdout):
-        said = ""  # it stands above
-    job.finish(*end_of_run(findings, job.config), said=said)
+        sentence = ""  # it stands above
+    job.finish(*end_of_run(findings, job.config), said=sentence)
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:

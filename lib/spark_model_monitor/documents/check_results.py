@@ -216,9 +216,14 @@ class Hint(Section):
     def of_unread(cls, constraints: Document) -> tuple[Hint, ...]:
         """A hint about members of the constraints that nothing reads; empty if all are known."""
         found = [*constraints.unknown_members()]
-        more = f"; and {len(found) - UNREAD_NAMED} more" if len(found) > UNREAD_NAMED else ""
+        if len(found) > UNREAD_NAMED:
+            more = f"; and {len(found) - UNREAD_NAMED} more"
+        else:
+            more = ""
         said = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(found[:UNREAD_NAMED])}{more}"
-        return (cls(hint="unknown_members", features=(), description=said),) if found else ()
+        if found:
+            return (cls(hint="unknown_members", features=(), description=said),)
+        return ()
 
 
 class Family(Section):
@@ -332,7 +337,10 @@ def whose(result: CheckResult) -> tuple[str, str]:
     """The name and the part that a check's result belongs to, as in summaries."""
     members = result.model_extra or {}
     value = members.get(FACET_VALUE)
-    part = str(members.get(LABEL, "")) if value is None else part_of(result.feature or "", str(value))
+    if value is None:
+        part = str(members.get(LABEL, ""))
+    else:
+        part = part_of(result.feature or "", str(value))
     return result.metric or result.feature or "", part
 
 
@@ -354,21 +362,28 @@ def part_of(facet: str, value: str) -> str:
 HIDDEN = "(hidden)"  # stands in the place of a value
 
 
-def remove_values(result: CheckResult) -> CheckResult:
+def remove_values(check_result: CheckResult) -> CheckResult:
     """The result without the members that name values of the data: categories, segments, and what rows have in common."""
-    parts = result.parts and tuple(part.model_copy(update={"segment": HIDDEN}) for part in result.parts)
-    causes = result.cause and tuple(each.model_copy(update={"value": None}) for each in result.cause)
-    description = result.description
-    if description and result.segment and description.endswith(f", in {result.segment}"):
-        description = f"{description.removesuffix(f', in {result.segment}')}, {result.where}"
+    parts = check_result.parts
+    if parts:
+        parts = tuple(part.model_copy(update={"segment": HIDDEN}) for part in parts)
+    causes = check_result.cause
+    if causes:
+        causes = tuple(a_cause.model_copy(update={"value": None}) for a_cause in causes)
+    description = check_result.description
+    in_segment = f", in {check_result.segment}"
+    if description and check_result.segment and description.endswith(in_segment):
+        description = f"{description.removesuffix(in_segment)}, {check_result.where}"
     members = {"values": None, "segment": None, "parts": parts, "cause": causes, "description": description}
-    return result.model_copy(update=members)
+    return check_result.model_copy(update=members)
 
 
 def locate_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
     """A result without values, with the location of its change. before, located: the same with values, without and with it."""
-    found = {name: getattr(located, name) for name in ("where", "cause", "parts", "guess")}
-    members = {name: value for name, value in found.items() if value != getattr(before, name)}
+    members = {}
+    for member in ("where", "cause", "parts", "guess"):
+        if getattr(located, member) != getattr(before, member):
+            members[member] = getattr(located, member)
     return remove_values(unnamed.model_copy(update=members))
 
 
@@ -487,7 +502,8 @@ def plain_words(result: CheckResult) -> str:
         return f"{subject}: {result.reason}"
     if result.observed is None or result.threshold is None:
         return f"{subject}: {check_in_words(result)}"
-    now, asked = f"{result.observed:,.4g}", f"{result.threshold:,.4g}"
+    now = f"{result.observed:,.4g}"
+    asked = f"{result.threshold:,.4g}"
     if result.check in _OPERATORS:
         return f"{subject} is {now}, the baseline asks for {_OPERATORS[result.check]} {asked}"
     if result.check == "bias_drift_check":
@@ -515,7 +531,9 @@ def _worst_first(violation: CheckResult) -> tuple[float, bool]:
 
 
 def _values(result: CheckResult) -> str:
-    return f" ({', '.join(map(repr, result.values))})" if result.values else ""
+    if result.values:
+        return f" ({', '.join(map(repr, result.values))})"
+    return ""
 
 
 def some_of(names: Sequence[str], most: int = NAMED) -> str:

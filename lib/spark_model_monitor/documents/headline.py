@@ -91,16 +91,17 @@ def headline_of(
     if not bad and not also:
         return _without_a_change(results, compared, unit, fewer)
     if _has_no_common_column(results):
-        names = some_of([short_name(subject_of(violation)) for violation in bad])
+        names = some_of([short_name(_subject(violation)) for violation in bad])
         return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Mark.BAD)
     unsure = _unsure(results)
     if not bad:
         detail = [*also[1:], *_unsure_details(unsure)]
         return Headline(f"The window changed: {also[0][0].lower()}{also[0][1:]}", " ".join(detail), Mark.BAD)
     calm = compared - len(bad) - len(fewer) - (len(unsure) if unit != "attribution" else 0)
-    began = min(bad, key=lambda each: (each.since or "~", subject_of(each) in outputs))
+    began = min(bad, key=lambda each: (each.since or "~", _subject(each) in outputs))
     since = since_text(began.since, window)
-    name, change = subject_of(began), change_of(began, with_values=with_values)
+    name = _subject(began)
+    change = change_of(began, with_values=with_values)
     whole = f"{len(bad):,} of {counted(compared, unit)}"
     whole += " changed" if unit != "metric" else " is violated" if len(bad) == 1 else " are violated"
     if unit == "attribution":
@@ -109,18 +110,21 @@ def headline_of(
         text = f"{whole}{since and f', since {since}'}: {name} {change}."
     elif since and any(each.since != began.since for each in bad):
         alone = sum(each.since == began.since for each in bad) == 1
-        text = f"{whole}. It began at {since} with {name}, which {change}." if alone else ""
+        if alone:
+            text = f"{whole}. It began at {since} with {name}, which {change}."
+        else:
+            text = ""
         text = text or f"{whole}, the first of them since {since}. The largest of those is {name}, which {change}."
     else:
         text = f"{whole}{since and f', all since {since}'}. The largest is {name}, which {change}."
     rest = [each for each in bad if each is not began]
-    followed = [each for each in rest if subject_of(each) in outputs and name not in outputs]
-    others = [subject_of(each) for each in rest if each not in followed]
+    followed = [each for each in rest if _subject(each) in outputs and name not in outputs]
+    others = [_subject(each) for each in rest if each not in followed]
     detail = list(also)
     if began.guess and with_values:
         detail.append(f"{name}: {began.guess}" + "." * (not began.guess.endswith("?")))
     if followed:
-        moved = "; ".join(f"{subject_of(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
+        moved = "; ".join(f"{_subject(each)} {change_of(each, with_values=with_values)}" for each in followed[:2])
         detail.append(f"The model's outputs followed: {moved}.")
     if others:
         detail.append(f"Also: {some_of(others)}.")
@@ -139,7 +143,7 @@ def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
     judged = [
         check_result
         for check_result in check_results
-        if check_result.status is not CheckStatus.NOT_JUDGED and subject_of(check_result) not in OF_ALL
+        if check_result.status is not CheckStatus.NOT_JUDGED and _subject(check_result) not in OF_ALL
     ]
     violated = {check_result.check for check_result in judged if check_result.is_violation}
     return {check_result.check for check_result in judged} == violated == COLUMN_CHECKS
@@ -176,11 +180,17 @@ def _without_a_change(results: Sequence[CheckResult], compared: int, unit: str, 
             most = number_text(max(ends), 2)
             calm = f"None of {counted(compared, 'feature')} moves them by over {most} more or less than it did."
         return Headline(f"No change seen in {OF_OUTPUTS}.", calm, Mark.GOOD)
-    said = "none is beyond its threshold by more than chance" if unit == "metric" else "no change seen"
+    if unit == "metric":
+        said = "none is beyond its threshold by more than chance"
+    else:
+        said = "no change seen"
     detail = ""
     if unit == "metric" and (closest := _closest_to_violation(judged)) is not None:
         limit = f"{SIDES.get(closest.check, '')}{number_text(closest.threshold)}"
-        chance = "" if closest.p is None else f"; by chance alone: {once_in(closest.p)}"
+        if closest.p is None:
+            chance = ""
+        else:
+            chance = f"; by chance alone: {once_in(closest.p)}"
         detail = f"The closest is {closest.metric}: {number_text(closest.observed)}, {limit} is asked for{chance}."
     return Headline(f"{count} checked: {said}.", detail, Mark.GOOD)
 
@@ -227,7 +237,11 @@ def _unsure_details(unsure: Sequence[FeatureOutcome]) -> list[str]:
 
 def _closest_to_violation(check_results: Sequence[CheckResult]) -> CheckResult | None:
     """The metric of all rows that is the least likely by chance; the closest to its threshold where these decide alone."""
-    metrics = [each for each in check_results if None not in (each.observed, each.threshold) and not each.where]
+    metrics = [
+        check_result
+        for check_result in check_results
+        if None not in (check_result.observed, check_result.threshold) and not check_result.where
+    ]
     tested = [(metric.p, index) for index, metric in enumerate(metrics) if metric.p is not None]
     if tested:
         return metrics[min(tested)[1]]
@@ -262,10 +276,13 @@ def _fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], h
 
 
 def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
-    sentences = [f"Fewer values are missing in {some_of(fewer)}."] if fewer else []
+    if fewer:
+        sentences = [f"Fewer values are missing in {some_of(fewer)}."]
+    else:
+        sentences = []
     if left_out:
         are = "is" if len(left_out) == 1 else "are"
-        names = some_of([*map(subject_of, left_out)])
+        names = some_of([*map(_subject, left_out)])
         sentences.append(f"{names} {are} not compared.")
     return sentences
 
@@ -279,7 +296,10 @@ def no_more_than(results: Iterable[CheckResult]) -> str:
     """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared."""
     for check_result in results:
         is_beside = check_result.check in BESIDE
-        reference = 0.0 if is_beside else check_result.threshold or 0.0
+        if is_beside:
+            reference = 0.0
+        else:
+            reference = check_result.threshold or 0.0
         ends = [abs(end - reference) for end in check_result.interval or ()]
         if check_result.smallest_change is not None and check_result.change:
             return check_result.change
@@ -302,7 +322,8 @@ def place_of(result: CheckResult, *, with_values: bool = True) -> str:
     before, _, after = where.partition(ONE_SEGMENT)
     told = after.partition(": ")[2]
     named = f"{before}{result.segment}{told and f': {told}'}"
-    where = named if with_values and after and result.segment else where
+    if with_values and after and result.segment:
+        where = named
     first = result.cause[0] if result.cause else None
     said = "" if first is None else first.words
     if first is not None and first.value is not None and with_values:
@@ -317,12 +338,16 @@ def change_of(result: CheckResult, *, with_values: bool = True) -> str:
         changed = result.change
         if with_values and result.values:
             changed = changed.replace(ONE_VALUE, f"the value {result.values[0]}")
-        return f"{changed}, {where}" if where else changed
+        if where:
+            return f"{changed}, {where}"
+        return changed
     said = result.words or plain_words(result)
     name = whose(result)[0]
     change = said.removeprefix(name).removeprefix(f" of {whose(result)[1]}").lstrip(": ")
     # the words of a limit have no verb: `completeness, 0.9 where the baseline asks for 1`
-    return f"violates {change}" if change.startswith(check_in_words(result)) else change
+    if change.startswith(check_in_words(result)):
+        return f"violates {change}"
+    return change
 
 
 def since_text(since: str | None, window: RunWindow | None) -> str:
@@ -331,7 +356,9 @@ def since_text(since: str | None, window: RunWindow | None) -> str:
         return ""
     began = time_of(since)
     same_day = window is not None and time_of(window.start).date() == began.date()
-    return f"{began:%H:%M}" if same_day else f"{day_text(began)}, {began:%H:%M} UTC"
+    if same_day:
+        return f"{began:%H:%M}"
+    return f"{day_text(began)}, {began:%H:%M} UTC"
 
 
 def day_text(time: datetime) -> str:
@@ -343,8 +370,12 @@ def window_text(window: RunWindow | None) -> str:
     """`4 March 2024, 20:00 to 21:00 UTC`."""
     if window is None:
         return ""
-    start, end = time_of(window.start), time_of(window.end)
-    until = f"{end:%H:%M}" if end.date() == start.date() else f"{day_text(end)}, {end:%H:%M}"
+    start = time_of(window.start)
+    end = time_of(window.end)
+    if end.date() == start.date():
+        until = f"{end:%H:%M}"
+    else:
+        until = f"{day_text(end)}, {end:%H:%M}"
     return f"{day_text(start)}, {start:%H:%M} to {until} UTC"
 
 
@@ -366,8 +397,16 @@ def moved(before: float, now: float, deviation: float | None = None) -> tuple[st
         return f"is about {_rough(ratio)} times what it was", f"× {_rough(ratio)}"
     if ratio <= 0.5:
         return f"is about 1/{_rough(1 / ratio)} of what it was", f"÷ {_rough(1 / ratio)}"
-    by = f"{abs(ratio - 1):.0%}".replace("%", " %") if abs(ratio - 1) >= 0.01 else f"{100 * abs(ratio - 1):.2g} %"
-    side, sign = ("higher", "+") if abs(now) > abs(before) else ("lower", "−")
+    if abs(ratio - 1) >= 0.01:
+        by = f"{abs(ratio - 1):.0%}".replace("%", " %")
+    else:
+        by = f"{100 * abs(ratio - 1):.2g} %"
+    if abs(now) > abs(before):
+        side = "higher"
+        sign = "+"
+    else:
+        side = "lower"
+        sign = "−"
     return f"is {by} {side}", f"{sign} {by}"
 
 
@@ -394,11 +433,15 @@ def once_in(p: float) -> str:
     """How often it happens by chance: `once in 700 windows`, `once in 20,000,000 windows`, `practically never`."""
     if p < NEVER:
         return "practically never"
-    return f"once in {float(f'{1 / p:.2g}'):,.0f} windows" if p < 0.5 else "every other window"
+    if p < 0.5:
+        return f"once in {float(f'{1 / p:.2g}'):,.0f} windows"
+    return "every other window"
 
 
 def _rough(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    if ratio >= 10:
+        return f"{ratio:,.0f}"
+    return f"{ratio:.2g}"
 
 
 def _beside(results: Sequence[CheckResult]) -> list[CheckResult]:
@@ -417,16 +460,17 @@ def _one_each(results: Iterable[CheckResult]) -> list[CheckResult]:
 
 def _is_of_all(check_result: CheckResult) -> bool:
     """Whether a result is about the data set or the window, unless a feature has the name of such a result."""
-    subject = subject_of(check_result)
+    subject = _subject(check_result)
     return subject == OF_THE_WINDOW or (subject in OF_ALL and check_result.check in CHECKS_OF_ALL)
 
 
 def _key(result: CheckResult) -> str:
-    return cause(result) if result.metric else subject_of(result)
+    if result.metric:
+        return cause(result)
+    return _subject(result)
 
 
-def subject_of(result: CheckResult) -> str:
-    """The name of what a result is about, for people."""
+def _subject(result: CheckResult) -> str:
     name, part = whose(result)
     return short_name(f"{name or OF_THE_WINDOW} of {part}" if part and result.metric else name or part or OF_THE_WINDOW)
 
@@ -435,7 +479,9 @@ def _unit(results: Sequence[CheckResult]) -> str:
     if any((each.model_extra or {}).get(LABEL) is not None for each in results):
         return "attribution"
     if any(each.metric for each in results):
-        return "bias metric" if any(each.feature for each in results) else "metric"
+        if any(each.feature for each in results):
+            return "bias metric"
+        return "metric"
     return "feature"
 
 

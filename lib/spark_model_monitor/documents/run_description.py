@@ -83,16 +83,18 @@ _NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNO
 """Parts of a path that name no data: dates and hours, the usual variant, partitions, patterns, our runs, schemes."""
 
 
-def name_of_place(place: str) -> str | None:
+def name_of_place(path: str) -> str | None:
     """The name of the data in a file, a folder or a table: `orders` of `/data/orders.csv.gz` or ``delta.`/data/orders` ``,
-    `sales.orders` of the table `sales.orders`. None if the place has no name, such as `/`.
+    `sales.orders` of the table `sales.orders`. None if the path has no name, such as `/`.
     """
-    parts = place.rstrip("`").rpartition("`")[2].replace("\\", "/").split("/")
+    parts = path.rstrip("`").rpartition("`")[2].replace("\\", "/").split("/")
     if "_runs" in parts:
         parts = parts[: parts.index("_runs")]
     names = [_ENDINGS.sub("", part) for part in parts]
     candidates = [re.sub(r"[-_.]*[*?\[].*", "", name) for name in names if not _NO_NAME.fullmatch(name)]
-    return candidates[-1] if candidates and candidates[-1].strip(".") else None
+    if not candidates or not candidates[-1].strip("."):
+        return None
+    return candidates[-1]
 
 
 class RunWindow(Section):

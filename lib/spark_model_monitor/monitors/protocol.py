@@ -220,7 +220,9 @@ class Judgement(ABC, Generic[BaselineT]):
         self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
     ) -> tuple[CheckResult, ...]:
         """The results; violations in words. hide_values: without any value of the data, as they are sent."""
-        return tuple(map(remove_values, results)) if hide_values else results
+        if hide_values:
+            return tuple(map(remove_values, results))
+        return results
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None, /

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from spark_model_monitor.documents.check_results import CheckResult, by_cause
-from spark_model_monitor.documents.headline import change_of, subject_of
+from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, by_cause, name_of
+from spark_model_monitor.documents.headline import change_of
 from spark_model_monitor.documents.outcome import unsure_features
 from spark_model_monitor.documents.page import Headline, Mark, short_name
 from spark_model_monitor.documents.run_description import RunWindow, time_of
@@ -27,7 +27,7 @@ TITLES = ("name", "since", "what")
 
 def findings_text(
     headline: Headline,
-    results: Sequence[CheckResult],
+    check_results: Sequence[CheckResult],
     window: RunWindow | None = None,
     *,
     width: int | None = None,
@@ -46,7 +46,7 @@ def findings_text(
     # The table: as many rows as the other lines leave room for, below a blank line, titles and a rule
     number_of_text_lines = len(lines)
     room = MOST_LINES - number_of_text_lines - 3
-    rows = _rows(results, window)
+    rows = _rows(check_results, window)
     table = _table_lines(rows, max(width or WIDTH, LEAST_WIDTH))
     if table:
         title_lines = table.pop(0)
@@ -60,7 +60,7 @@ def findings_text(
     if rows_left_out:
         lines.append(f"and {rows_left_out:,} more")
     if is_coloured:
-        lines = [_coloured(line, is_bold=place < number_of_bold) for place, line in enumerate(lines)]
+        lines = [_coloured(line, is_bold=index < number_of_bold) for index, line in enumerate(lines)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -70,14 +70,14 @@ def _wrap(text: str, width: int | None) -> list[str]:
     return textwrap.wrap(printable(text), max(width, LEAST_WIDTH), break_long_words=False, break_on_hyphens=False)
 
 
-def _rows(results: Sequence[CheckResult], window: RunWindow | None) -> list[tuple[str, str, str]]:
+def _rows(check_results: Sequence[CheckResult], window: RunWindow | None) -> list[tuple[str, str, str]]:
     """Name, since and change: what changed, the largest first, and then what nobody can tell."""
     rows = []
-    for violations in by_cause(results):
+    for violations in by_cause(check_results):
         largest = violations[0]
-        name = f"{SIGNS[Mark.BAD]} {subject_of(largest)}"
+        name = f"{SIGNS[Mark.BAD]} {short_name(name_of(largest) or OF_THE_WINDOW)}"
         rows.append((name, _since(largest.since, window), change_of(largest)))
-    for feature in unsure_features(results):
+    for feature in unsure_features(check_results):
         name = f"{SIGNS[Mark.UNSURE]} {short_name(feature.name)}"
         rows.append((name, "", f"cannot tell: {feature.reason or 'the reason is unknown'}"))
     return rows
@@ -96,9 +96,11 @@ def _table_lines(rows: Sequence[tuple[str, str, str]], width: int) -> list[list[
     """The lines of the titles, then those of each row: a long change takes several, and is cut between words."""
     if not rows:
         return []
+    # The widths of the columns: names and times take what they need, changes the rest
     width_of_since = max(len(since) for _, since, _ in (TITLES, *rows))
     width_of_names = min(max(len(name) for name, *_ in (TITLES, *rows)), width // 3)
     width_of_changes = width - width_of_names - width_of_since - 2 * len(GAP)
+    # A row takes as many lines of the table as its change
     cells: list[tuple[str, str, str]] = []
     number_of_lines = []
     for name, since, change in rows:
@@ -106,15 +108,21 @@ def _table_lines(rows: Sequence[tuple[str, str, str]], width: int) -> list[list[
             printable(change), width_of_changes, max_lines=MOST_OF_CHANGE, placeholder=" …", break_on_hyphens=False
         )
         number_of_lines.append(max(len(change_lines), 1))
-        first, *others = change_lines or [""]
-        cells += [(shortened(name, width_of_names), since, first), *(("", "", line) for line in others)]
+        first_line, *further_lines = change_lines or [""]
+        cells.append((shortened(name, width_of_names), since, first_line))
+        cells += [("", "", line) for line in further_lines]
+    # The lines by row
     lines = text_table(TITLES, cells, width=width).splitlines()
     starts = accumulate(number_of_lines, initial=2)
     return [lines[:2], *(lines[start:end] for start, end in pairwise(starts))]
 
 
 def _coloured(line: str, *, is_bold: bool) -> str:
-    codes = [COLOURS[line[0]]] if line[:1] in COLOURS else []
+    codes = []
+    if line[:1] in COLOURS:
+        codes.append(COLOURS[line[0]])
     if is_bold:
         codes.append("1")
-    return f"\x1b[{';'.join(codes)}m{line}\x1b[0m" if codes else line
+    if not codes:
+        return line
+    return f"\x1b[{';'.join(codes)}m{line}\x1b[0m"

@@ -17,13 +17,15 @@ def junit_xml(check_results: Iterable[CheckResult], analysis_type: str, names: S
     """
     from xml.etree import ElementTree  # not needed without `--junit`
 
-    whose_checks = f"{analysis_type} of {' / '.join(names)}" if names else analysis_type
+    # The suite is named by whose run it is, and has the outcome
+    whose_checks = " of ".join(filter(None, (analysis_type, " / ".join(names))))
     suite = ElementTree.Element("testsuite", name=_text(f"spark-model-monitor {whose_checks}"), errors="0")
     check_results = tuple(check_results)
     outcome = run_outcome(check_results)
     if outcome is not None:
         properties = ElementTree.SubElement(suite, "properties")
         ElementTree.SubElement(properties, "property", name="outcome", value=outcome.value)
+    # A test case for each check
     for check_result in check_results:
         name, part = whose(check_result)
         case = ElementTree.SubElement(suite, "testcase", classname=_text(f"{analysis_type}.{name or OF_THE_WINDOW}"))

@@ -154,5 +154,7 @@ def attempt(send: Callable[[], None], environment: Environment) -> None:
 
 
 def _tell(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
+    error = None
+    if state.outcome:
+        error = state.outcome.exception()
     log.info("%s; trying again", error)

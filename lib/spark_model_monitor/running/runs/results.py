@@ -137,7 +137,9 @@ class Baseline(AsTables):
     @cached_property
     def variation(self) -> Any:
         """How the parts of the data vary. None if it was not computed."""
-        return self.monitor.variation(self.state, self.runs) if any(each.runs for each in self.runs) else None
+        if any(run.runs for run in self.runs):
+            return self.monitor.variation(self.state, self.runs)
+        return None
 
     def sample(self) -> Sample:
         """What a monitor judges."""
@@ -155,7 +157,9 @@ class Baseline(AsTables):
 
     def stored_for(self, monitor: Monitor) -> StoredBaseline:
         """What a monitor knows about this baseline for comparing later data."""
-        return self._stored if monitor == self.monitor else self._store_for(monitor)
+        if monitor == self.monitor:
+            return self._stored
+        return self._store_for(monitor)
 
     @cached_property
     def _stored(self) -> StoredBaseline:
@@ -357,7 +361,9 @@ class Findings(AsTables):
     @property
     def sendable(self) -> Findings:
         """The findings as sinks, JUnit files and result tables get them; `RunContext.sends_values` lets values out."""
-        return self if self.current.context.sends_values else self.without_values
+        if self.current.context.sends_values:
+            return self
+        return self.without_values
 
     @property
     def baseline(self) -> StoredBaseline | None:
@@ -432,7 +438,9 @@ class Findings(AsTables):
 
     def _counted(self) -> str:
         counted = f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
-        return f"{counted}, cannot tell" if self.outcome is Outcome.CANNOT_TELL else counted
+        if self.outcome is Outcome.CANNOT_TELL:
+            return f"{counted}, cannot tell"
+        return counted
 
     def __str__(self) -> str:
         """The sentence of the page, and a table of what changed, in at most 20 lines."""
@@ -516,8 +524,11 @@ class Findings(AsTables):
 
     def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
         """summary.parquet and checks.parquet by name."""
-        results = self.without_values.results if hide_values else self.results
-        return summary_file(self.judgement.summary(hide_values=hide_values), results) | checks_file(results)
+        findings = self
+        if hide_values:
+            findings = self.without_values
+        summary = self.judgement.summary(hide_values=hide_values)
+        return summary_file(summary, findings.results) | checks_file(findings.results)
 
     def write(
         self,
@@ -556,8 +567,14 @@ class Findings(AsTables):
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or opening_session() or session_at_hand()):
-            around = _around(path, described, files[SUMMARY]) if self.current.context.report else NOTHING_AROUND
-            shown = report_files(self._page(described, around, baseline)) if around != NOTHING_AROUND else {}
+            if self.current.context.report:
+                around = _around(path, described, files[SUMMARY])
+            else:
+                around = NOTHING_AROUND
+            if around != NOTHING_AROUND:
+                shown = report_files(self._page(described, around, baseline))
+            else:
+                shown = {}
             return publish(files, path, shown=shown)
 
 

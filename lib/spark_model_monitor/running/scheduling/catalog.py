@@ -47,8 +47,8 @@ def fleet_of_tables(
         where = warehouse or ("Spark's catalog" if of_spark else "the catalog")
         write = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
         raise BadConfiguration(f"{pattern!r} fits no table of {where}; {write}")
-    entries = tuple(_entry(name, told, output, now) for name, told in sorted(found.items()))
-    return Fleet(pattern, entries, sinks, noun="table")
+    table_entries = tuple(_entry(name, told, output, now) for name, told in sorted(found.items()))
+    return Fleet(pattern, table_entries, sinks, noun="table")
 
 
 def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) -> Entry:
@@ -60,7 +60,7 @@ def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) ->
         "each_commit": "true",
         MODEL: name,
     }
-    told = Schedule(
+    schedule = Schedule(
         name=name,
         monitoring_type="DataQuality",
         schedule_expression=NOW,
@@ -68,7 +68,7 @@ def _entry(name: str, table: str | MonitorError, output: Path, now: datetime) ->
         jobs=(ScheduledJob(job="monitor", variables=variables),),
     )
     try:
-        return Entry(name, plan_of(told, output / name))
+        return Entry(name, plan_of(schedule, output / name))
     except MonitorError as fault:
         return Entry(name, fault=fault)
 
@@ -99,7 +99,9 @@ def _kept(storage: Storage, path: str) -> str | MonitorError:
     place = storage.resolved(path)
     if storage.exists(join(path, "_delta_log")):
         return f"delta.`{place}`"
-    return f"iceberg.`{place}`" if "metadata" in within and "data" in within else f"parquet.`{place}`"
+    if "metadata" in within and "data" in within:
+        return f"iceberg.`{place}`"
+    return f"parquet.`{place}`"
 
 
 def _of_spark(pattern: str) -> Iterator[tuple[str, str | MonitorError]]:
@@ -130,8 +132,8 @@ def _of_catalog(pattern: str) -> Iterator[tuple[str, str]]:
         opened = load_catalog(catalog)
         for namespace in opened.list_namespaces():
             if fnmatchcase(".".join(namespace), schema):
-                for each in opened.list_tables(namespace):
-                    name = ".".join((catalog, *each))
+                for table in opened.list_tables(namespace):
+                    name = ".".join((catalog, *table))
                     if fnmatchcase(name, pattern):
                         yield name, name
     except Exception as fault:
