@@ -285,11 +285,11 @@ EVERYWHERE = {"checks.json", "report.html", "statistics.json"}
 """Files of a window that name its new category where people look; `constraint_violations.json` is sent on, and never does."""
 
 
-def files_with_values(output):
+def list_files_with_values(run_folder):
     """The names of a run's files with MARKER, besides states; Parquet as its rows, with the metadata decoded."""
     names = set()
-    for path in output.rglob("*"):
-        if not path.is_file() or FOLDERS_OF_VALUES & set(path.relative_to(output).parts):
+    for path in run_folder.rglob("*"):
+        if not path.is_file() or FOLDERS_OF_VALUES & set(path.relative_to(run_folder).parts):
             continue
         content = path.read_bytes()
         if path.suffix == ".parquet":
@@ -299,7 +299,7 @@ def files_with_values(output):
     return names
 
 
-def sinks_of(server, folder):
+def choose_sinks(server, folder):
     """Every kind of sink that reaches something on this machine, and the files that they write."""
     return (
         *("--sink", f"webhook:{server.url}", "--sink", f"apprise:json{server.url.removeprefix('http')}/chat"),
@@ -310,16 +310,20 @@ def sinks_of(server, folder):
 
 def run_with_sinks(folder, tmp_path, capfd, *flags):
     """A window with a new category and a segment that drifts: what the job said, what was sent, and its folder."""
+    # A window with a new category
     rows = "".join(f"{20 + row % 40},{row % 7}.5,{MARKER if row % 2 else 'a'}\n" for row in range(200))
     (tmp_path / "new.csv").write_text("age,amount,plan\n" + rows)
     window = ("--baseline", "baseline", "--dataset-source", tmp_path / "new.csv", "--dataset-format", "csv")
+    # Everything that can be told of it is
     with http_server(200) as server:
-        sinks = sinks_of(server, tmp_path)
+        sinks = choose_sinks(server, tmp_path)
         publish = {"publish_cloudwatch_metrics": "Enabled"}
         finished = JobsHere(folder)(
             "monitor", *window, *sinks, *flags, "--engine", "local", "--output-path", tmp_path / "out", **publish
         )
     assert finished.status == 0, finished.said
+
+    # What was written and sent
     written = capfd.readouterr()
     bodies = b"".join(body for _, _, body in server.requests)
     pages = [base64.b64decode(page) for page in re.findall(rb'"base64": *"([^"]+)"', bodies)]
@@ -337,19 +341,21 @@ def run_with_sinks(folder, tmp_path, capfd, *flags):
 
 
 def test_values_are_shown_to_people_and_neither_sent_nor_logged(folder, tmp_path, capfd):
-    said, sent = run_with_sinks(folder, tmp_path, capfd)
+    logged, sent = run_with_sinks(folder, tmp_path, capfd)
 
-    assert MARKER not in said
+    assert MARKER not in logged
     assert [name for name, content in sent.items() if MARKER.encode() in content] == []
     assert b"plan has one value" in sent["requests"]
     assert b"plan has one value" in sent["page"]
-    assert files_with_values(tmp_path / "out") - {"summary.parquet", "report.ipynb", "constraints.json"} == EVERYWHERE
+    assert (
+        list_files_with_values(tmp_path / "out") - {"summary.parquet", "report.ipynb", "constraints.json"} == EVERYWHERE
+    )
 
 
 def test_values_are_sent_if_somebody_says_so_and_never_logged(folder, tmp_path, capfd):
-    said, sent = run_with_sinks(folder, tmp_path, capfd, "--values", "send")
+    logged, sent = run_with_sinks(folder, tmp_path, capfd, "--values", "send")
 
-    assert MARKER not in said
+    assert MARKER not in logged
     assert {name for name in ("requests", "page", "junit") if MARKER.encode() in sent[name]} == {
         "requests",
         "page",
@@ -359,11 +365,11 @@ def test_values_are_sent_if_somebody_says_so_and_never_logged(folder, tmp_path, 
 
 @pytest.mark.parametrize("flags", [["--hide-values"], ["--values", "hide"]], ids=" ".join)
 def test_hidden_values_are_only_in_documents_made_of_them(folder, tmp_path, capfd, flags):
-    said, sent = run_with_sinks(folder, tmp_path, capfd, *flags)
+    logged, sent = run_with_sinks(folder, tmp_path, capfd, *flags)
 
-    assert MARKER not in said
+    assert MARKER not in logged
     assert [name for name, content in sent.items() if MARKER.encode() in content] == []
-    assert files_with_values(tmp_path / "out") <= {"statistics.json", "constraints.json"}
+    assert list_files_with_values(tmp_path / "out") <= {"statistics.json", "constraints.json"}
 
 
 @pytest.mark.parametrize("name", ["monitor of captures", "script that exits"])

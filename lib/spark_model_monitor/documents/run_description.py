@@ -30,8 +30,12 @@ class BaselineReference(Document, file="baseline.json", meant="baseline.json of 
 
     @property
     def name(self) -> str | None:
-        """The name of its folder, for people; None if it is only an hour's."""
-        return name_of_place(self.folder or (self.constraints or "").rpartition("/")[0])
+        """Its name for people: that of its folder, or the hour of an earlier window; None if it has neither."""
+        folder = self.folder or (self.constraints or "").rpartition("/")[0]
+        hour = _HOUR_FOLDER.search(folder)
+        if hour is not None:
+            return "the window of {}-{}-{} {}:00".format(*hour.groups())
+        return name_of_place(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ _MOMENT = Expected("a time such as 2026-03-04T20:00:00Z")
 Moment = Annotated[str, Strict(), AfterValidator(lambda text: time_of(text) and text), _MOMENT]
 
 
+_HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
 _ENDINGS = re.compile(r"(\.(csv|tsv|txt|json|jsonl|ndjson|parquet|orc|avro|gz|bz2|zst))+$", re.IGNORECASE)
 _NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNORECASE)
 """Parts of a path that name no data: dates and hours, the usual variant, partitions, patterns, our runs, schemes."""

@@ -8,7 +8,12 @@ from datetime import datetime, timezone
 import pytest
 
 from spark_model_monitor.documents.constraints import MonitoringConfig
-from spark_model_monitor.documents.run_description import RunContext, RunDescription, name_of_place
+from spark_model_monitor.documents.run_description import (
+    BaselineReference,
+    RunContext,
+    RunDescription,
+    name_of_place,
+)
 from spark_model_monitor.errors import BadDocument
 
 HOUR = RunContext(datetime(2026, 3, 4, 20, tzinfo=timezone.utc), datetime(2026, 3, 4, 21, tzinfo=timezone.utc), "churn")
@@ -98,3 +103,16 @@ def test_another_document_is_called_by_its_name():
 )
 def test_data_is_named_after_its_file_table_or_folder(path, name):
     assert name_of_place(path) == name
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ({"folder": "/data/orders-baseline/_runs/0123456789abcdef"}, "orders-baseline"),
+        ({"constraints": "/data/march/constraints.json"}, "march"),
+        ({"folder": "/reports/churn/2024/03/04/19/_runs/0123456789abcdef"}, "the window of 2024-03-04 19:00"),
+        ({}, None),
+    ],
+)
+def test_a_baseline_is_named_after_its_folder_or_its_hour(location, name):
+    assert BaselineReference(**location).name == name

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from textwrap import shorten
 
 from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.page import (
@@ -305,10 +304,35 @@ def _line(name: str, of: Sequence[Watched], kinds: Sequence[str]) -> Line:
     owners, tags = (
         dict.fromkeys(filter(None, texts)) for texts in ([o.owner for o in of], [t for o in of for t in o.tags])
     )
-    cells += [_time(worst.since), shorten(worst.said, LONGEST, placeholder=" …"), bars if worst.windows else "–"]
+    cells += [_time(worst.since), _shortened(worst.said), bars if worst.windows else "–"]
     cells += [", ".join(owners), ", ".join(tags)]
     marks = {State.IN_ALERT: Mark.BAD, State.UNSURE: Mark.UNSURE}
     return Line(tuple(cells), marks.get(worst.state, Mark.NONE))
+
+
+_LONG_PATH = re.compile(r"\S*/\S*(/[^/\s]+/[^/\s]+)")
+
+
+def _shortened(sentence: str) -> str:
+    """A sentence; if it is long, paths without their beginnings, and its first and last words. No word is cut."""
+    if len(sentence) <= LONGEST:
+        return sentence
+    words = _LONG_PATH.sub(r"…\1", sentence).split()
+    if len(" ".join(words)) <= LONGEST:
+        return " ".join(words)
+    last_words = ["…", *_last_words(words, LONGEST // 3)]
+    first_words = words[: 1 - len(last_words)]
+    while len(" ".join([*first_words, *last_words])) > LONGEST and len(first_words) > 1:
+        first_words.pop()
+    return " ".join([*first_words, *last_words])
+
+
+def _last_words(words: Sequence[str], maximum: int) -> list[str]:
+    """The last words, of at most so many characters, but one at least."""
+    count = 1
+    while count < len(words) - 1 and len(" ".join(words[-count - 1 :])) <= maximum:
+        count += 1
+    return list(words[-count:])
 
 
 def _time(text: str) -> str:

@@ -111,7 +111,7 @@ def page_of_run(
         described.schedule,
         KINDS.get(described.analysis_type, page.title),
         window_text(described.window),
-        f"baseline {baseline_name}" if baseline_name else None,
+        f"compared with {baseline_name}" if baseline_name else None,
     )
     return replace(
         page,

@@ -423,10 +423,10 @@ class Findings(AsTables):
         Raises
         ------
         ViolationsFound
-            If there are any. The text has one line per alarm, then one per feature that nobody can tell about; it names no
-            value of the data, because logs of builds keep it.
+            If there are any. The text has one line per alarm, then one per feature that nobody can tell about. It names values of
+            the data; `findings.without_values.raise_for_violations()` doesn't, for logs that are kept.
         """
-        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.sendable.results)]
+        lines = [f"  {alarm.sentence()}" for alarm in alarms_of(self.results)]
         if cannot_tell:
             for feature in self.unsure:
                 lines.append(f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}")
@@ -488,8 +488,10 @@ class Findings(AsTables):
         names_no_values = self.unnamed is self.results
         return self.judgement.page(self.results, hide_values=names_no_values), self.headline()
 
-    def headline(self) -> Headline:
-        """What changed, since when, by how much."""
+    def headline(self, *, with_values: bool = True) -> Headline:
+        """What changed, since when, by how much. with_values: whether to show values of records."""
+        if not with_values:
+            return self.without_values.headline()
         outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
         return headline_of(self.results, self.current.context.window, outputs, self.hints)
 
