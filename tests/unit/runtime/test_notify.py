@@ -44,6 +44,7 @@ def findings(violations, records=100, hints=(), unsure=()):
     for name in unsure:
         feature = FeatureOutcome(name=name, outcome=Outcome.CANNOT_TELL, reason="few rows", advice="more")
         unsure_features.append(feature)
+    # A violated check for each name
     names = [f"feature {index}" for index in range(violations)]
     check = {"check": "data_type_check", "status": CheckStatus.VIOLATED, "observed": 0.5, "threshold": 1.0}
     check_results = [CheckResult(feature=name, **check) for name in names]
@@ -51,6 +52,7 @@ def findings(violations, records=100, hints=(), unsure=()):
     for name in names:
         violation = Violation(feature_name=name, constraint_check_type="data_type_check", description="…")
         reported_violations.append(violation)
+    # What a run would be
     context = SimpleNamespace(model=None, data="captures", schedule=None)
     stand_in = SimpleNamespace(
         count=violations,
