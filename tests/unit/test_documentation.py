@@ -310,7 +310,7 @@ def test_every_other_command_of_ours_is_understood(monkeypatch):
         "spark_model_monitor.running.runs.challenge.challenge",
         lambda *given, **named: understood.append(given) or trial,
     )
-    monkeypatch.setattr("spark_model_monitor.running.runs.challenge.in_words", lambda document: "")
+    monkeypatch.setattr("spark_model_monitor.running.runs.challenge.describe_challenge", lambda document: "")
     monkeypatch.setattr(
         "spark_model_monitor.running.scheduling.command.watch_tables",
         lambda *given, **named: understood.append(given) or 0,
