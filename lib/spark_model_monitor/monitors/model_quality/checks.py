@@ -111,7 +111,7 @@ UNSEEN_CHECK = "unseen_classes"
 """The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
 
 NEVER_REPORTED = ("f0_5", "weighted_f0_5")
-"""Metrics absent from the service's published reports, though four of these should list them (docs/decisions/0018)."""
+"""Metrics absent from the service's published reports, though four of these should list them."""
 
 
 def check_all(
