@@ -122,7 +122,10 @@ def context_of(config: JobConfig) -> RunContext:
 def _name_of_data(config: JobConfig) -> str | None:
     """The name of the file, folder or table that is read; None without one."""
     if isinstance(config.dataset_format, TableFormat):
-        return name_of_place(config.dataset_format.name)
+        table = config.dataset_format.name
+        if "`" not in table:  # named by a catalog: the same table read from its folder has the same name
+            table = table.rpartition(".")[2]
+        return name_of_place(table)
     return name_of_place(config.dataset_source)
 
 
