@@ -20,8 +20,13 @@ def help_texts() -> Iterator[tuple[Path, str]]:
     for job in JOBS:
         yield help_file(job, all_flags=False), short_help(job, AnalysisType.DATA_QUALITY)
         yield help_file(job, all_flags=True), help_text(job)
-    opposites = {option.opposite for option in OPTIONS.values() if option.opposite}
-    yield OPTION_NAMES_FILE, "".join(f"{name}\n" for name in sorted({*OPTIONS, *opposites}))
+    names = set(OPTIONS)
+    for option in OPTIONS.values():
+        if option.opposite:
+            names.add(option.opposite)
+    lines = sorted(names)
+    lines.append("")
+    yield OPTION_NAMES_FILE, "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -359,6 +359,34 @@ def part_of(facet: str, value: str) -> str:
     return f"{facet}={value}"
 
 
+HIDDEN = "(hidden)"  # stands in the place of a value
+
+
+def remove_values(check_result: CheckResult) -> CheckResult:
+    """The result without the members that name values of the data: categories, segments, and what rows have in common."""
+    parts = check_result.parts
+    if parts:
+        parts = tuple(part.model_copy(update={"segment": HIDDEN}) for part in parts)
+    causes = check_result.cause
+    if causes:
+        causes = tuple(a_cause.model_copy(update={"value": None}) for a_cause in causes)
+    description = check_result.description
+    in_segment = f", in {check_result.segment}"
+    if description and check_result.segment and description.endswith(in_segment):
+        description = f"{description.removesuffix(in_segment)}, {check_result.where}"
+    members = {"values": None, "segment": None, "parts": parts, "cause": causes, "description": description}
+    return check_result.model_copy(update=members)
+
+
+def locate_without_values(unnamed: CheckResult, before: CheckResult, located: CheckResult) -> CheckResult:
+    """A result without values, with the location of its change. before, located: the same with values, without and with it."""
+    members = {}
+    for member in ("where", "cause", "parts", "guess"):
+        if getattr(located, member) != getattr(before, member):
+            members[member] = getattr(located, member)
+    return remove_values(unnamed.model_copy(update=members))
+
+
 COMPLETENESS = "completeness_check"
 EXPECTATION = "expectation_check"
 

@@ -296,6 +296,15 @@ class Page:
     files: tuple[str, ...] = ()
 
     @property
+    def tab_title(self) -> str:
+        """Whose page it is, what it is about, and when: `churn: Data quality, 4 March 2024, 20:00 to 21:00 UTC`."""
+        name, *further_parts = self.trail or (self.title,)
+        title = self.title
+        if name.lower() != title.lower():
+            title = f"{name}: {title}"
+        return ", ".join((title, *(part for part in further_parts if part.lower() != self.title.lower())))
+
+    @property
     def has_script(self) -> bool:
         """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]

@@ -457,3 +457,13 @@ def test_an_analysis_json_of_anything_is_named(tmp_path, content):
 
     with pytest.raises(BadDocument, match="analysis.json: is no analysis.json"):
         read_run(str(tmp_path))
+
+
+def test_a_history_without_a_model_is_named_after_its_folder(tmp_path):
+    folder = put(tmp_path / "orders", 0, {"age": 0.0})
+    run = folder / json.loads((folder / "_current.json").read_text())["folder"] / "run.json"
+    run.write_text(run.read_text().replace('"churn"', "null"))
+
+    page = report_of(Request([str(tmp_path / "orders")])).page
+    assert page.title == "orders"
+    assert page.tab_title.startswith("orders, 4 March 2026")

@@ -251,9 +251,13 @@ class BiasJudgement(Judgement[BiasBaseline]):
             return tuple(hints_of_segments(before, count_segment_rows(self.sample.metrics.groups)))
         return ()
 
-    def write_sentences(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    def write_sentences(
+        self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
         """The results; violations of all rows with the rates that a metric compares."""
-        return tuple(add_rates(check_result, self.sample.metrics.groups) for check_result in check_results)
+        groups = self.sample.metrics.groups
+        worded = tuple(add_rates(check_result, groups, hide_values=hide_values) for check_result in results)
+        return super(BiasJudgement, self).write_sentences(worded, hide_values=hide_values)
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
@@ -266,9 +270,10 @@ class BiasJudgement(Judgement[BiasBaseline]):
         from spark_model_monitor.monitors.bias.scan import find_causes
 
         budget = self.monitor.tolerances.false_alarm_budget
-        return find_causes(results, self.sample.state, self.baseline, dataset, budget)
+        hide = self.monitor.hide_values
+        return find_causes(results, self.sample.state, self.baseline, dataset, budget, hide_values=hide)
 
-    def page(self, results: tuple[CheckResult, ...]) -> Page:
+    def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         page = create_page(self.sample.metrics, results)
         methods = None
         if self.monitor.wanted:
@@ -281,7 +286,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def published_metrics(self, results: tuple[CheckResult, ...], constraints: Any) -> tuple[PublishedMetric, ...]:
         return tuple(published_metrics(self.sample.metrics, results))
 
-    def summary(self) -> Summary:
+    def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
             whose = part_of(group.facet, group.choice.configured)
@@ -309,6 +314,8 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
         How the metrics are judged.
     find_causes : bool, default True
         Whether to read rows again if a metric is violated, to find the segment and the origin of the change.
+    hide_values : bool, default False
+        Don't name what the rows behind a change have in common. Groups have names: you configured them.
 
     Examples
     --------
@@ -331,6 +338,7 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     wanted: BiasMeasures | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)
     find_causes: bool = True
+    hide_values: bool = False
 
     def measures(self) -> BiasMeasures:
         if self.wanted is None:

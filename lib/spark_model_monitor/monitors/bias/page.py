@@ -89,8 +89,8 @@ def describe_rates(metric: str, group: GroupAnalysis) -> str:
     return f"the group {words} in {rates[0]} of its {DENOMINATORS[total]}, the rest in {rates[1]}"
 
 
-def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis]) -> CheckResult:
-    """The violation; if it is a violation in all rows, with the rates in its sentence."""
+def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_values: bool = False) -> CheckResult:
+    """The violation; if it is a violation in all rows, with the rates in its sentence. hide_values: name no group."""
     has_rates = violation.is_violation and violation.check == DRIFT_CHECK and not violation.is_of_one_segment
     if not has_rates or None in (violation.observed, violation.threshold):
         return violation
@@ -102,6 +102,8 @@ def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis]) -> CheckR
         if rates:
             change = f"is {number_text(violation.observed)}, it was {number_text(violation.threshold)} in the baseline: {rates}"
             name, part = whose(violation)
+            if hide_values:
+                part = violation.feature or part
             return violation.model_copy(update={"change": change, "words": f"{name} of {part} {change}"})
     return violation
 

@@ -33,7 +33,7 @@ from spark_model_monitor.documents.page import (
     counted,
     table_of,
 )
-from spark_model_monitor.documents.run_description import RunDescription, time_of
+from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, time_of
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.statistics.states import ColumnType, Profile
 
@@ -82,10 +82,12 @@ def create_run_page(
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
     context: Around = NOTHING_AROUND,
+    baseline: BaselineReference | None = None,
 ) -> Page:
     """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
     violates no constraint; shown with the features that they are about, if those changed. headline: of a monitoring run;
-    without it, a baseline's, which its page has."""
+    without it, a baseline's, which its page has. baseline: its location, None if it is unknown.
+    """
     sections = [_add_context_to_section(section, described, hints, context.hours) for section in page.sections]
     placed = {
         card.name
@@ -108,11 +110,15 @@ def create_run_page(
     account = PageSection("What was read", (_draw_account(ledger),), note=_summarize_ledger(ledger), folded=True)
     facts = dict(_list_facts(described, ledger, results, budget))
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
+    baseline_name = None
+    if baseline is not None:
+        baseline_name = baseline.name
     trail = (
-        described.model,
+        described.name,
         described.schedule,
         KINDS.get(described.analysis_type, page.title),
         window_text(described.window),
+        f"compared with {baseline_name}" if baseline_name else None,
     )
     return replace(
         page,

@@ -9,11 +9,13 @@ from typing import Any
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     EXPECTATION,
+    HIDDEN,
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
     plain_words,
+    remove_values,
 )
 from spark_model_monitor.documents.headline import BETWEEN_COLUMNS, DRIFT, ONE_VALUE
 from spark_model_monitor.documents.page import number_text, percent
@@ -29,7 +31,6 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.messages import (
     COMPARATOR_VALUE,
     EXTRA_COLUMNS,
-    HIDDEN,
     MISSING_COLUMNS,
     negative,
 )
@@ -129,11 +130,9 @@ def with_words(
         return result.model_copy(update=members)
 
     found = tuple(told(result) if result.status is CheckStatus.VIOLATED else result for result in results)
-    if not hide_values:
-        return found
-    from spark_model_monitor.monitors.data_quality.checks.drift.segments import without_segments
-
-    return tuple(map(without_segments, found))
+    if hide_values:
+        return tuple(map(remove_values, found))
+    return found
 
 
 def sides(
