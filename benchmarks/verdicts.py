@@ -992,7 +992,7 @@ def alarms_by(before: Column, now: Column, past: WindowStatistics | None, others
             lacks = chance_of_more(before.missing, before.rows, now.missing, now.rows)
             missing = Component("missing", lacks, 1.0)  # completeness has no least effect
             allowed = adjust_for_between_window_variance(
-                missing, raw, select_similar_size(raw, past), others=others if name == IN_COMPANY else None
+                missing, raw, select_similar_size(raw, past), pooled=others if name == IN_COMPANY else None
             )
             is_missing = allowed.p <= OF_MISSING
         if found <= OF_DRIFT or is_missing:

@@ -186,8 +186,8 @@ def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_wind
 def test_a_holiday_is_no_example_a_week_later():
     scores = noise(24 * 14)
     scores[-24 * 7] = 9.0
-    assert like_this_hour(told(scores), JUNE, HOURS, odd={7 * DAY})[CLOCK_WEEK] == (14 * DAY,)
-    assert like_this_hour(told(scores), JUNE, HOURS, odd={7 * DAY, 14 * DAY})[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
+    assert like_this_hour(told(scores), JUNE, HOURS, odd_windows={7 * DAY})[CLOCK_WEEK] == (14 * DAY,)
+    assert like_this_hour(told(scores), JUNE, HOURS, odd_windows={7 * DAY, 14 * DAY})[CLOCK_WEEK] == (7 * DAY, 14 * DAY)
 
 
 @pytest.mark.parametrize("odd_day", range(15))

@@ -42,7 +42,7 @@ LEVEL = 1 / 720
 def raw(reference, windows):
     """The raw statistics of windows beside one reference."""
     before, *after = (NumericDistribution((np.sort(side),)).step_cdf() for side in (reference, *windows))
-    found = [raw_of_numbers(window.beside(before)) for window in after]
+    found = [raw_of_numbers(window.pool_with(before)) for window in after]
     return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
@@ -184,7 +184,7 @@ def test_columns_that_are_alike_say_together_how_much_each_varies():
         pasts = columns_with(np.random.default_rng(1), [factor] * 200)
         alone = np.array([overdispersion_factor("location", now, past) for past in pasts])
         shared = np.array(
-            [overdispersion_factor("location", now, past, others=PooledVariance(pasts, 800.0)) for past in pasts]
+            [overdispersion_factor("location", now, past, pooled=PooledVariance(pasts, 800.0)) for past in pasts]
         )
 
         true = 1 + 8 * (factor - 1)
@@ -197,7 +197,7 @@ def test_a_column_that_varies_more_than_the_others_is_not_made_like_them():
     now = {"effective": 100.0, "location": 4.0}
 
     assert overdispersion_factor(
-        "location", now, pasts[-1], others=PooledVariance(pasts, 100.0)
+        "location", now, pasts[-1], pooled=PooledVariance(pasts, 100.0)
     ) == overdispersion_factor("location", now, pasts[-1])
 
 
@@ -422,7 +422,7 @@ def test_a_new_category_is_seen_and_a_wobbling_one_is_not():
     assert unseen_category_test(new, past, 0.05).p < 1e-6
     assert unseen_category_test(new, {"unseen": np.full(10, 0.04)}, 0.05).p > 0.1
     assert unseen_category_test({"unseen": 0.01, "rows": 1000.0}, past, 0.05).p == 1.0  # too few to be worth a word
-    assert unseen_category_test(new, past, 0.05, found=0.0).p == 1.0  # others have them
+    assert unseen_category_test(new, past, 0.05, unseen_share=0.0).p == 1.0  # others have them
 
 
 def test_a_window_s_rows_beyond_all_others_are_counted_and_those_further_than_half_their_width():

@@ -77,40 +77,40 @@ def compare_numeric(
     entry = _entry(NUMERIC_METHODS, "numeric", method)
     formula = entry.facts["formula"]
     if ties is Ties.LOST and entry.facts["service"]:
-        sides = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
-        n = sides[0].total
-        m = sides[1].total
+        samples = tie_losing_cdf(baseline.levels), tie_losing_cdf(current.levels)
+        n = samples[0].total
+        m = samples[1].total
         formula = f"{formula}, each distinct value counted once"
     else:
         ties = Ties.SUMMED
-        sides = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
+        samples = _NUMERIC_FORMS[entry.facts["numeric"]](baseline, current)
         n = baseline.total
         m = current.total
     if n and m:
-        found, reason = _measured(entry, sides)
+        compared_distance, reason = _measured(entry, samples)
     else:
-        found = None
+        compared_distance = None
         reason = _no_values(n, m)
-    return Comparison(entry.name, found, n, m, formula, ties, reason=reason)
+    return Comparison(entry.name, compared_distance, n, m, formula, ties, reason=reason)
 
 
 def _entry(methods: Registry[Distance], kind: str, name: str) -> Entry[Distance]:
     """The distance by its name in constraints.json or its own name."""
-    own = name in DISTANCES and DISTANCES.get(name).facts[kind]
-    if own:
+    takes_kind = name in DISTANCES and DISTANCES.get(name).facts[kind]
+    if takes_kind:
         return DISTANCES.get(name)
     return methods.get(name)
 
 
-def _measured(distance: Entry[Distance], sides: tuple[Any, Any]) -> tuple[float | None, str | None]:
+def _measured(distance: Entry[Distance], samples: tuple[Any, Any]) -> tuple[float | None, str | None]:
     """The distance between two sides that have values, or why it can't be computed."""
     try:
-        found = distance(*sides)
+        value = distance(*samples)
     except EmptyDistribution as error:  # there are values, but none that this distance uses
         return None, str(error)
-    if math.isnan(found):
+    if math.isnan(value):
         return None, "the values are too large to tell how far they are spread"
-    return found, None
+    return value, None
 
 
 def compare_categorical(baseline: CategoryCounts, current: CategoryCounts, *, method: str = "LInfinity") -> Comparison:
@@ -182,8 +182,8 @@ def _takers(kind: str) -> str:
 
 
 def _no_values(n: int, m: int) -> str:
-    sides = [side for side, count in (("the baseline", n), ("the current data", m)) if not count]
-    return f"no values in {' and '.join(sides)}"
+    empty_samples = [name for name, count in (("the baseline", n), ("the current data", m)) if not count]
+    return f"no values in {' and '.join(empty_samples)}"
 
 
 class Status(Enum):
@@ -209,8 +209,10 @@ def judge(comparison: Comparison, threshold: float, *, baseline_rows: int, curre
     Source: D2; C11.23.
     """
     if not (baseline_rows and current_rows):
-        sides = [side for side, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows]
-        return Verdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(sides)}")
+        empty_samples = [
+            name for name, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows
+        ]
+        return Verdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(empty_samples)}")
     if not (comparison.n or comparison.m):
         return Verdict(Status.PASSED, "all values are missing on both sides")
     if comparison.distance is None:

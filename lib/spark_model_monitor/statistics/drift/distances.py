@@ -83,7 +83,7 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     limit all distances of the service share (C4.2).
     """
     require_values(baseline.total, current.total)
-    return current.beside(baseline).gap
+    return current.pool_with(baseline).gap
 
 
 @registered(
@@ -319,11 +319,14 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     Source: Distance.categoricalChiSquareTest of Deequ 2.1.0 and MLlib's ChiSqTest; D3.4.
     """
     require_values(baseline.sum(), current.sum())
-    known = baseline > 0
-    compared = current[known].sum()
-    expected = baseline[known] / baseline.sum() * compared
+    in_baseline = baseline > 0
+    compared_total = current[in_baseline].sum()
+    expected = baseline[in_baseline] / baseline.sum() * compared_total
     cells = _joined(
-        [_Cell(*cell) for cell in zip(expected.tolist(), range(len(expected)), current[known].tolist(), strict=True)]
+        [
+            _Cell(*cell)
+            for cell in zip(expected.tolist(), range(len(expected)), current[in_baseline].tolist(), strict=True)
+        ]
     )
     if len(cells) < 2:
         return _NOT_COMPUTABLE
@@ -355,12 +358,12 @@ def _joined(cells: list[_Cell]) -> list[_Cell]:
     """The cells after joining, as Deequ's regroupCategories."""
     cells = sorted(cells)
     while len(cells) > 1:
-        least = LEAST_EXPECTED_OF_TWO
+        least_expected = LEAST_EXPECTED_OF_TWO
         allowed = 0
         if len(cells) > 2:
-            least = LEAST_EXPECTED
+            least_expected = LEAST_EXPECTED
             allowed = int(SHARE_BELOW * len(cells))
-        if bisect.bisect_left(cells, least, key=lambda cell: cell.expected) <= allowed:
+        if bisect.bisect_left(cells, least_expected, key=lambda cell: cell.expected) <= allowed:
             break
         smallest = cells.pop(0)
         next_smallest = cells.pop(0)

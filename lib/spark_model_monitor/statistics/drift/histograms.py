@@ -65,9 +65,9 @@ def decile_edges(cdf: StepCdf) -> Values:
     """
     finite = cdf.finite()
     # In integers: C(v) ≥ n·j/10 is 10·C(v) ≥ n·j.
-    places = np.searchsorted(10 * finite.cumulative, [finite.total * decile for decile in DECILES], side="left")
+    positions = np.searchsorted(10 * finite.cumulative, [finite.total * decile for decile in DECILES], side="left")
     if finite.total:
-        return finite.values[np.unique(places)]
+        return finite.values[np.unique(positions)]
     return finite.values
 
 
@@ -94,11 +94,17 @@ def histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Counts, Co
     their position is known.
     Source: AlignHistograms of TFDV's anomalies/metrics.cc; D2, D3.3.
     """
-    sides = (baseline, current)
-    edges = np.unique(np.concatenate([edges[_wide(side)] for side in sides for edges in (side.lower, side.upper)]))
-    points = np.unique(np.concatenate([side.lower[_point(side)] for side in sides]))
-    unmatched = [(float(side.counts[_open(side)].sum()), side.nan) for side in sides]
-    cells = [np.concatenate((_spread(side, edges), _shares_at_points(side, points))) for side in sides]
+    histograms = (baseline, current)
+    edges = np.unique(
+        np.concatenate(
+            [edges[_wide(histogram)] for histogram in histograms for edges in (histogram.lower, histogram.upper)]
+        )
+    )
+    points = np.unique(np.concatenate([histogram.lower[_point(histogram)] for histogram in histograms]))
+    unmatched = [(float(histogram.counts[_open(histogram)].sum()), histogram.nan) for histogram in histograms]
+    cells = [
+        np.concatenate((_spread(histogram, edges), _shares_at_points(histogram, points))) for histogram in histograms
+    ]
     return np.concatenate((cells[0], unmatched[0], (0.0, 0.0))), np.concatenate((cells[1], (0.0, 0.0), unmatched[1]))
 
 
@@ -136,5 +142,5 @@ def _spread(histogram: Histogram, edges: Values) -> Counts:
 
 def _shares_at_points(histogram: Histogram, points: Values) -> Counts:
     point = _point(histogram)
-    places = np.searchsorted(points, histogram.lower[point])
-    return np.bincount(places, histogram.counts[point], minlength=len(points)).astype(np.float64)
+    positions = np.searchsorted(points, histogram.lower[point])
+    return np.bincount(positions, histogram.counts[point], minlength=len(points)).astype(np.float64)

@@ -99,8 +99,8 @@ def student_above(value: float, degrees_of_freedom: float) -> float:
 def student_densities(values: NDArray[np.floating[Any]], degrees_of_freedom: float) -> Values:
     """The density of Student's t distribution at each value."""
     n = degrees_of_freedom
-    found: Values = _ratio(n / 2) / math.sqrt(n * math.pi) * (1 + values * values / n) ** (-(n + 1) / 2)
-    return found
+    densities: Values = _ratio(n / 2) / math.sqrt(n * math.pi) * (1 + values * values / n) ** (-(n + 1) / 2)
+    return densities
 
 
 def student_quantile(degrees_of_freedom: float, share: float) -> float:
@@ -114,23 +114,23 @@ def student_quantile(degrees_of_freedom: float, share: float) -> float:
             return normal_quantile(share)
         return math.nan
     a = degrees_of_freedom / 2
-    wanted = -normal_quantile(tail)
-    at = wanted
+    target_score = -normal_quantile(tail)
+    score = target_score
     step = 0.0
-    missed = 0.0
+    error = 0.0
     for _ in range(40):
-        before = missed
-        missed = wanted + normal_quantile(_student_tail(a, at * at / degrees_of_freedom))
-        if step and before != missed:
-            step = step * missed / (before - missed)
+        last_error = error
+        error = target_score + normal_quantile(_student_tail(a, score * score / degrees_of_freedom))
+        if step and last_error != error:
+            step = step * error / (last_error - error)
         else:
-            step = missed
-        at += step
-        if abs(step) <= 1e-15 * at:
+            step = error
+        score += step
+        if abs(step) <= 1e-15 * score:
             break
-    log = at * at / degrees_of_freedom
-    found = math.sqrt(degrees_of_freedom * -math.expm1(-log)) * (math.exp(log / 2) if log < 1400 else math.inf)
-    return found if share > 0.5 else -found
+    log = score * score / degrees_of_freedom
+    quantile = math.sqrt(degrees_of_freedom * -math.expm1(-log)) * (math.exp(log / 2) if log < 1400 else math.inf)
+    return quantile if share > 0.5 else -quantile
 
 
 def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
@@ -194,12 +194,12 @@ def _poisson(a: float, x: float) -> float:
     if a < _SMALL:
         half = math.exp(-x / 2)
         return half * x**a / math.gamma(a + 1) * half if half else 0.0
-    moved = (x - a) / a
-    if abs(moved) < 0.5:
-        log = math.log1p(moved)
+    relative_change = (x - a) / a
+    if abs(relative_change) < 0.5:
+        log = math.log1p(relative_change)
     else:
         log = math.log(x / a)
-    return math.exp(a * (log - moved) - _stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
+    return math.exp(a * (log - relative_change) - _stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
 
 
 def _stirling_remainder(a: Number) -> Number:

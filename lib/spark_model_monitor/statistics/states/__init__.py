@@ -75,8 +75,8 @@ import_all(columns)
 
 def sum_of(states: Iterable[State]) -> State:
     """The sum of one or more states, from left to right: KLL's levels depend on the order."""
-    others = iter(states)
-    first = next(others)
+    following = iter(states)
+    first = next(following)
     if isinstance(first, KllSketch):
-        return first.plus(cast("Iterator[KllSketch]", others))
-    return reduce(add, others, first)
+        return first.plus(cast("Iterator[KllSketch]", following))
+    return reduce(add, following, first)

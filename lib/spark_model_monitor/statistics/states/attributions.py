@@ -43,22 +43,22 @@ class Attributions(State):
     exact: int = 0
     group_column: str = ""
 
-    def __add__(self, other: Attributions) -> Attributions:
+    def __add__(self, addend: Attributions) -> Attributions:
         """Exact for rows, else up to rounding, by order of addition; empty attributions leave the other side unchanged.
 
         Raises BadState if features, outputs or the baseline rows differ.
         """
-        if not self.features or not other.features:
-            return self if self.features else other
+        if not self.features or not addend.features:
+            return self if self.features else addend
         for name in ("features", "outputs", "aggregation", "baseline", "group_column"):
-            require_equal(self.KIND, name, getattr(self, name), getattr(other, name))
-        require_equal(self.KIND, "expected", self.expected.tolist(), other.expected.tolist())
+            require_equal(self.KIND, name, getattr(self, name), getattr(addend, name))
+        require_equal(self.KIND, "expected", self.expected.tolist(), addend.expected.tolist())
         return replace(
             self,
-            rows=self.rows + other.rows,
-            sums=self.sums + other.sums,
-            sketches=tuple(mine + its for mine, its in zip(self.sketches, other.sketches, strict=True)),
-            exact=self.exact + other.exact,
+            rows=self.rows + addend.rows,
+            sums=self.sums + addend.sums,
+            sketches=tuple(mine + its for mine, its in zip(self.sketches, addend.sketches, strict=True)),
+            exact=self.exact + addend.exact,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -114,11 +114,11 @@ class AttributionsBuilder:
         """Take the local values of rows, shape (rows, outputs, features). keys: determine the block of each row."""
         blocks = blocks_of(keys)
         self._rows += summed(blocks)
-        for place, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
-            sums = self._sums.reshape(3, -1, BLOCKS)[:, place]  # a view: additions change the whole array
+        for index, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
+            sums = self._sums.reshape(3, -1, BLOCKS)[:, index]  # a view: additions change the whole array
             for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
                 sums[kind] += summed(blocks, taken)
-            self._sketches[place].update(column)
+            self._sketches[index].update(column)
         self._exact += exact
 
     def state(self) -> Attributions:

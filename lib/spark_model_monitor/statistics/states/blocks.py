@@ -66,15 +66,15 @@ class BlockSums(State):
         row: Numbers = self.sums[self.names.index(name)]
         return row
 
-    def __add__(self, other: BlockSums) -> BlockSums:
+    def __add__(self, addend: BlockSums) -> BlockSums:
         """Exact for sums of whole numbers, else up to rounding, depending on the order of addition.
 
         Raises BadState if the names differ; empty sums leave the other side unchanged.
         """
-        if not self.names or not other.names:
-            return self if self.names else other
-        require_equal(self.KIND, "names", ", ".join(self.names), ", ".join(other.names))
-        return BlockSums(self.names, self.sums + other.sums)
+        if not self.names or not addend.names:
+            return self if self.names else addend
+        require_equal(self.KIND, "names", ", ".join(self.names), ", ".join(addend.names))
+        return BlockSums(self.names, self.sums + addend.sums)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The doubles, grouped by name."""
@@ -156,24 +156,24 @@ class RegressionSums(State):
                 nonzero=summed(blocks, filled),
             )
 
-    def __add__(self, other: RegressionSums) -> RegressionSums:
+    def __add__(self, addend: RegressionSums) -> RegressionSums:
         """Exact for rows, else up to rounding, depending on the order of addition.
 
         Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            rows = self.rows + other.rows
-            share = other.rows / np.maximum(rows, 1)  # 0 where neither side has rows
-            apart = other.label_mean - self.label_mean
+            rows = self.rows + addend.rows
+            share = addend.rows / np.maximum(rows, 1)  # 0 where neither side has rows
+            mean_difference = addend.label_mean - self.label_mean
             return RegressionSums(
                 rows=rows,
-                absolute=self.absolute + other.absolute,
-                squared=self.squared + other.squared,
-                label_mean=np.where(self.rows == 0, other.label_mean, self.label_mean + apart * share),
-                label_m2=self.label_m2 + other.label_m2 + apart * apart * self.rows * share,
-                absolute_label=self.absolute_label + other.absolute_label,
-                relative=self.relative + other.relative,
-                nonzero=self.nonzero + other.nonzero,
+                absolute=self.absolute + addend.absolute,
+                squared=self.squared + addend.squared,
+                label_mean=np.where(self.rows == 0, addend.label_mean, self.label_mean + mean_difference * share),
+                label_m2=self.label_m2 + addend.label_m2 + mean_difference * mean_difference * self.rows * share,
+                absolute_label=self.absolute_label + addend.absolute_label,
+                relative=self.relative + addend.relative,
+                nonzero=self.nonzero + addend.nonzero,
             )
 
     def payload(self) -> tuple[Parameters, bytes]:

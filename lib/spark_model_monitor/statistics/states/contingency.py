@@ -217,11 +217,12 @@ def _valued(column: dict[str, Any]) -> ValuedColumn:
     return ValuedColumn(column["name"], tuple(column["values"]), None if taken_as is None else ValueKind(taken_as))
 
 
-def _segmentation(found: dict[str, Any]) -> Segmentation:
+def _segmentation(members: dict[str, Any]) -> Segmentation:
     segments = tuple(
-        tuple(Interval(**item) if isinstance(item, dict) else item for item in segment) for segment in found["segments"]
+        tuple(Interval(**item) if isinstance(item, dict) else item for item in segment)
+        for segment in members["segments"]
     )
-    return Segmentation(found["title"], found["column"], segments, tuple(found["names"]))
+    return Segmentation(members["title"], members["column"], segments, tuple(members["names"]))
 
 
 Key: TypeAlias = int | str | None
@@ -234,9 +235,9 @@ by value; last, where a column names groups of rows, the block of its group, Non
 FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
 
 
-def places_of(cells: Iterable[Cell], side: int) -> dict[Key, int]:
+def places_of(cells: Iterable[Cell], column: int) -> dict[Key, int]:
     """The index of each key of a column, in the order of their texts."""
-    return {key: place for place, key in enumerate(sorted({cell[side] for cell in cells}, key=str))}
+    return {key: index for index, key in enumerate(sorted({cell[column] for cell in cells}, key=str))}
 
 
 LARGEST = sys.float_info.max
@@ -285,16 +286,16 @@ class ColumnMetadata:
     def missing(self) -> int:
         return self.kinds.get(CellKind.MISSING, 0)
 
-    def __add__(self, other: ColumnMetadata) -> ColumnMetadata:
-        lows = [facts.minimum for facts in (self, other) if facts.minimum is not None]
-        highs = [facts.maximum for facts in (self, other) if facts.maximum is not None]
-        bounded = self.at_most is not None and other.at_most is not None
+    def __add__(self, addend: ColumnMetadata) -> ColumnMetadata:
+        lows = [facts.minimum for facts in (self, addend) if facts.minimum is not None]
+        highs = [facts.maximum for facts in (self, addend) if facts.maximum is not None]
+        bounded = self.at_most is not None and addend.at_most is not None
         return ColumnMetadata(
-            State.sum_of_counts(self.kinds, other.kinds),
+            State.sum_of_counts(self.kinds, addend.kinds),
             min(lows, default=None),
             max(highs, default=None),
-            max(self.at_least, other.at_least),
-            (self.at_most or 0) + (other.at_most or 0) if bounded else None,
+            max(self.at_least, addend.at_least),
+            (self.at_most or 0) + (addend.at_most or 0) if bounded else None,
         )
 
 
@@ -319,16 +320,16 @@ class Contingency(State):
             return sum(self.tables[0].values())
         return 0
 
-    def __add__(self, other: Contingency) -> Contingency:
+    def __add__(self, addend: Contingency) -> Contingency:
         """Raises BadState if the plans differ."""
-        if not other.tables:
+        if not addend.tables:
             return self
         if not self.tables:
-            return other
-        plan = _common_plan(self.plan, other.plan)
+            return addend
+        plan = _common_plan(self.plan, addend.plan)
         return Contingency(
-            tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, other.tables, strict=True)),
-            tuple(mine + theirs for mine, theirs in zip(self.facts, other.facts, strict=True)),
+            tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, addend.tables, strict=True)),
+            tuple(mine + theirs for mine, theirs in zip(self.facts, addend.facts, strict=True)),
             plan,
         )
 

@@ -119,8 +119,8 @@ class DataTypeCounts(State):
             return "Fractional"
         return "Integral"
 
-    def __add__(self, other: DataTypeCounts) -> DataTypeCounts:
-        return DataTypeCounts(*map(add, _counts_of(self), _counts_of(other)))
+    def __add__(self, addend: DataTypeCounts) -> DataTypeCounts:
+        return DataTypeCounts(*map(add, _counts_of(self), _counts_of(addend)))
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
@@ -132,21 +132,21 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     kinds = np.full(len(texts), DataType.TEXT, dtype=np.int8)
     if len(texts) <= _FEW and not texts.null_count:  # as the values of a category
         are_words = [_is_word(word) for word in texts.view(pa.binary()).to_pylist()]
-        rest = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
+        remaining = np.flatnonzero(~np.array(are_words, dtype=np.bool_))
     elif _are_all_plain_fractions(texts):
         return np.full(len(texts), DataType.FRACTIONAL, dtype=np.int8)
     else:
-        rest = _may_be_more_than_text(texts)
+        remaining = _may_be_more_than_text(texts)
     if texts.null_count:
         missing = texts.is_null().to_numpy(zero_copy_only=False)
         kinds[missing] = DataType.MISSING
-        rest = rest[~missing[rest]]
+        remaining = remaining[~missing[remaining]]
     for kind, matches in _tests(accept_exponents):
-        if not len(rest):
+        if not len(remaining):
             break
-        matching = matches(texts if len(rest) == len(texts) else texts.take(pa.array(rest)))
-        kinds[rest[matching]] = kind
-        rest = rest[~matching]
+        matching = matches(texts if len(remaining) == len(texts) else texts.take(pa.array(remaining)))
+        kinds[remaining[matching]] = kind
+        remaining = remaining[~matching]
     return kinds
 
 
@@ -260,11 +260,11 @@ def _are_all_plain_fractions(texts: pa.StringArray) -> bool:
     characters = data[offsets[0] : offsets[-1]]
     ends = offsets - offsets[0]
     first = characters[: ends[1]]  # which settles it for most others
-    for some, dots in ((first, 1), (characters, len(texts))):
-        others = np.flatnonzero(some - np.uint8(ord("0")) > 9)  # below "0" it wraps around
-        if len(others) != dots or (some[others] != ord(".")).any():
+    for content, dots in ((first, 1), (characters, len(texts))):
+        not_digits = np.flatnonzero(content - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+        if len(not_digits) != dots or (content[not_digits] != ord(".")).any():
             return False
-    return bool(((others > ends[:-1]) & (others < ends[1:] - 1)).all())  # so there is one in each text
+    return bool(((not_digits > ends[:-1]) & (not_digits < ends[1:] - 1)).all())  # so there is one in each text
 
 
 def _are_plain_fractions(texts: pa.StringArray) -> Flags:
@@ -284,8 +284,8 @@ def _are_plain_fractions(texts: pa.StringArray) -> Flags:
     signed = (first == ord("-")) | (first == ord("+"))
     matching: Flags = (dots > starts + signed) & (dots < ends - 1)
     characters[dots] = characters[starts[signed]] = ord("0")
-    others = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
-    matching[np.searchsorted(ends, others, side="right")] = False
+    not_digits = np.flatnonzero(characters - np.uint8(ord("0")) > 9)  # below "0" it wraps around
+    matching[np.searchsorted(ends, not_digits, side="right")] = False
     return matching
 
 
@@ -336,15 +336,15 @@ class VectorCounts(State):
             longest=int(lengths.max()),
         )
 
-    def __add__(self, other: VectorCounts) -> VectorCounts:
+    def __add__(self, addend: VectorCounts) -> VectorCounts:
         return VectorCounts(
-            vectors=self.vectors + other.vectors,
-            missing=self.missing + other.missing,
-            elements=self.elements + other.elements,
-            null_elements=self.null_elements + other.null_elements,
-            nan_elements=self.nan_elements + other.nan_elements,
-            shortest=min((counts.shortest for counts in (self, other) if counts.vectors), default=0),
-            longest=max(self.longest, other.longest),
+            vectors=self.vectors + addend.vectors,
+            missing=self.missing + addend.missing,
+            elements=self.elements + addend.elements,
+            null_elements=self.null_elements + addend.null_elements,
+            nan_elements=self.nan_elements + addend.nan_elements,
+            shortest=min((counts.shortest for counts in (self, addend) if counts.vectors), default=0),
+            longest=max(self.longest, addend.longest),
         )
 
     def contradiction(self) -> str | None:

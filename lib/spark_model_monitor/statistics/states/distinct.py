@@ -119,10 +119,10 @@ class DistinctRegisters(State):
                 return _rounded(counted)
         return _rounded(raw - _bias(raw) if raw < 5.0 * REGISTERS else raw)
 
-    def __add__(self, other: DistinctRegisters) -> DistinctRegisters:
+    def __add__(self, addend: DistinctRegisters) -> DistinctRegisters:
         """The exact registers of the values of both."""
-        require_equal(self.KIND, "the number of registers", len(self.registers), len(other.registers))
-        return DistinctRegisters(np.maximum(self.registers, other.registers))
+        require_equal(self.KIND, "the number of registers", len(self.registers), len(addend.registers))
+        return DistinctRegisters(np.maximum(self.registers, addend.registers))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """One byte per register."""
@@ -182,11 +182,11 @@ def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64])
     leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
     leading &= _LEADING_MASK
     # The exponent of a double is the position of its leading one bit.
-    places = leading.view(np.int32).astype(np.float64).view(np.int64)
-    places >>= _MANTISSA_BITS
-    ranks = (_EXPONENT_OFFSET + _LEADING - places).astype(np.uint8)  # one more than the zeros before it
-    for place in np.flatnonzero(leading == 0):  # one in two thousand million
-        ranks[place] = _LONGEST_RUN + 1 - int(hashes[place] & _TAIL_MASK).bit_length()
+    leading_positions = leading.view(np.int32).astype(np.float64).view(np.int64)
+    leading_positions >>= _MANTISSA_BITS
+    ranks = (_EXPONENT_OFFSET + _LEADING - leading_positions).astype(np.uint8)  # one more than the zeros before it
+    for index in np.flatnonzero(leading == 0):  # one in two thousand million
+        ranks[index] = _LONGEST_RUN + 1 - int(hashes[index] & _TAIL_MASK).bit_length()
     np.maximum.at(registers, first + (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
 
 
@@ -198,9 +198,9 @@ def told_apart(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     ordered = values[order]
     are_new = np.ones(len(values), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=are_new[1:])
-    places = np.empty(len(values), np.int64)
-    places[order] = are_new.cumsum() - 1
-    return ordered[are_new], places
+    inverse = np.empty(len(values), np.int64)
+    inverse[order] = are_new.cumsum() - 1
+    return ordered[are_new], inverse
 
 
 def _bias(raw: float) -> float:
@@ -251,9 +251,9 @@ class Repeats(State):
         if self.level == GIVEN_UP:
             return self
         if self.level:
-            kept = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
-            hashes = hashes[kept]
-            counts = None if counts is None else counts[kept]
+            is_kept = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
+            hashes = hashes[is_kept]
+            counts = None if counts is None else counts[is_kept]
         if counts is None:
             # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
             hashes = np.sort(hashes)
@@ -264,11 +264,11 @@ class Repeats(State):
             counts = np.diff(ends, prepend=-1)
         return self._with((hashes >> np.uint64(64 - BITS)).astype(np.int64), counts)
 
-    def __add__(self: R, other: R) -> R:
-        low, high = sorted((self, other), key=lambda each: each.level)
-        kept = low.hashes < first_rejected_hash(high.level)
+    def __add__(self: R, addend: R) -> R:
+        low, high = sorted((self, addend), key=lambda state: state.level)
+        is_kept = low.hashes < first_rejected_hash(high.level)
         if high.level < GIVEN_UP:
-            return high._with(low.hashes[kept], low.counts[kept])
+            return high._with(low.hashes[is_kept], low.counts[is_kept])
         return high
 
     @property
@@ -282,13 +282,13 @@ class Repeats(State):
         return int((self.counts > 1).sum())
 
     def _with(self: R, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> R:
-        found, places = told_apart(np.concatenate((self.hashes, hashes)))
-        sums = np.bincount(places, np.concatenate((self.counts, counts)), minlength=len(found)).astype(np.int64)
+        distinct, inverse = told_apart(np.concatenate((self.hashes, hashes)))
+        sums = np.bincount(inverse, np.concatenate((self.counts, counts)), minlength=len(distinct)).astype(np.int64)
         level = self.level
-        while len(found) > KEPT:  # ascending: those that stay come first
+        while len(distinct) > KEPT:  # ascending: those that stay come first
             level += 1
-            found = found[: int(found.searchsorted(first_rejected_hash(level)))]
-        return type(self)(level, found, sums[: len(found)])
+            distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
+        return type(self)(level, distinct, sums[: len(distinct)])
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The hashes, then the counts, as 64-bit integers."""
@@ -345,8 +345,8 @@ class Words(Repeats):
 class RepeatsBuilder:
     """Builds repeats, with a buffer of hashes. Gives up if most values are not new."""
 
-    def __init__(self, of: type[Repeats] = Repeats) -> None:
-        self._of, self._found = of, of()
+    def __init__(self, state_type: type[Repeats] = Repeats) -> None:
+        self._of, self._found = state_type, state_type()
         self._waiting: list[tuple[Hashes, NDArray[np.int64] | None]] = []
         self._waits = 0
 

@@ -43,7 +43,7 @@ class State(ABC):
     NUMBERS: ClassVar[struct.Struct]  # the members in order, if all are numbers
 
     @abstractmethod
-    def __add__(self, other: Any, /) -> Any:
+    def __add__(self, addend: Any, /) -> Any:
         """The state of the rows of both, those of `self` first. Raises BadState if their parameters differ."""
 
     def __eq__(self, other: object) -> bool:
@@ -113,15 +113,15 @@ def split(kind: str, payload: bytes) -> list[bytes]:
     parts = []
     start = 0
     while start < len(payload):
-        place = start + _LENGTH.size
+        part_start = start + _LENGTH.size
         # a truncated length
-        if place <= len(payload):
-            end = place + _LENGTH.unpack_from(payload, start)[0]
+        if part_start <= len(payload):
+            end = part_start + _LENGTH.unpack_from(payload, start)[0]
         else:
-            end = place
+            end = part_start
         if end > len(payload):
             raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
-        parts.append(payload[place:end])
+        parts.append(payload[part_start:end])
         start = end
     return parts
 
@@ -134,9 +134,9 @@ _OF_READING = (ArithmeticError, AttributeError, LookupError, MemoryError, Recurs
 MALFORMED = (*_OF_READING, struct.error)  # the exceptions that crafted bytes can cause
 
 
-def is_count(value: object, most: int = MOST) -> bool:
-    """Whether a value is a whole number from 0 to `most`; true and false are not."""
-    return type(value) is int and 0 <= value <= most
+def is_count(value: object, maximum: int = MOST) -> bool:
+    """Whether a value is a whole number from 0 to `maximum`; true and false are not."""
+    return type(value) is int and 0 <= value <= maximum
 
 
 def contradiction_in(state: State) -> str | None:
@@ -206,17 +206,19 @@ def upgrades(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
     return enter
 
 
-def upgraded(kind: str, found: int, wanted: int, parameters: Parameters, payload: bytes) -> tuple[Parameters, bytes]:
-    """Parameters and payload of version `found`, converted to version `wanted`.
+def upgraded(
+    kind: str, written_version: int, current_version: int, parameters: Parameters, payload: bytes
+) -> tuple[Parameters, bytes]:
+    """Parameters and payload of version `written_version`, converted to version `current_version`.
 
-    Raises BadState if a later release, or no release, wrote version `found`.
+    Raises BadState if a later release, or no release, wrote version `written_version`.
     """
-    if found > wanted:
+    if written_version > current_version:
         raise BadState(
-            f"state bytes: {kind!r} has version {found}, which a later release wrote; this release reads versions up to "
-            f"{wanted}: install the later one"
+            f"state bytes: {kind!r} has version {written_version}, which a later release wrote; this release reads versions up to "
+            f"{current_version}: install the later one"
         )
-    for version in range(found, wanted):
+    for version in range(written_version, current_version):
         if (kind, version) not in UPGRADES:
             raise BadState(f"state bytes: {kind!r} has version {version}, which no release wrote; scan the data again")
         parameters, payload = UPGRADES[kind, version](parameters, payload)
@@ -281,9 +283,9 @@ def unpack(blob: bytes, kind: str, version: int) -> tuple[dict[str, Any], bytes]
     """
     body_size, name_end, parameters_end = _places(blob)
     _require_checksum(blob, body_size)
-    found = bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
-    if found != kind:
-        raise BadState(f"state bytes: they hold a state of kind {found!r}; {kind!r} is expected here")
+    written_kind = bytes(blob[_HEAD.size : name_end]).decode("ascii", "replace")
+    if written_kind != kind:
+        raise BadState(f"state bytes: they hold a state of kind {written_kind!r}; {kind!r} is expected here")
     parameters: Mapping[str, Any] = _parameters(bytes(blob[name_end:parameters_end]))
     payload = blob[parameters_end:body_size]
     if blob[_VERSION_AT] != version:

@@ -61,9 +61,9 @@ class Ends(State):
         high = int((self.largest > above).sum())
         return low + high, max(low, high) < KEPT
 
-    def __add__(self, other: Ends) -> Ends:
-        low = (self.smallest, other.smallest)
-        high = (self.largest, other.largest)
+    def __add__(self, addend: Ends) -> Ends:
+        low = (self.smallest, addend.smallest)
+        high = (self.largest, addend.largest)
         return Ends(np.sort(np.concatenate(low))[:KEPT], np.sort(np.concatenate(high))[-KEPT:])
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -82,7 +82,7 @@ class Ends(State):
             are_whole = np.array_equal(low, high)
         else:
             are_whole = len(low) == KEPT and bool((low <= high).all())
-        rise = all(bool((np.diff(side) >= 0).all() and np.isfinite(side).all()) for side in (low, high))
+        rise = all(bool((np.diff(end) >= 0).all() and np.isfinite(end).all()) for end in (low, high))
         if are_whole and rise:
             return None
         return "they are no ends"
@@ -106,12 +106,12 @@ class TextLengths(State):
             lengths = np.diff(offsets)
         else:
             lengths = pc.utf8_length(texts).to_numpy()
-        found = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
-        return cls({int(length): int(found[length]) for length in np.flatnonzero(found)})
+        count_by_length = np.bincount(np.minimum(lengths, LONGEST), counts, minlength=1).astype(np.int64)
+        return cls({int(length): int(count_by_length[length]) for length in np.flatnonzero(count_by_length)})
 
-    def __add__(self, other: TextLengths) -> TextLengths:
-        lengths = sorted(self.counts.keys() | other.counts.keys())
-        return TextLengths({length: self.counts.get(length, 0) + other.counts.get(length, 0) for length in lengths})
+    def __add__(self, addend: TextLengths) -> TextLengths:
+        lengths = sorted(self.counts.keys() | addend.counts.keys())
+        return TextLengths({length: self.counts.get(length, 0) + addend.counts.get(length, 0) for length in lengths})
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Each length that occurs, with its count, ascending."""
@@ -161,13 +161,13 @@ class TextShapes(State):
     @classmethod
     def of(cls, texts: pa.StringArray, are_long: NDArray[np.bool_], counts: NDArray[np.int64]) -> TextShapes:
         """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs."""
-        found = _shapes(texts)
-        rest = np.where(are_long, 0, counts)
-        sums = [int(total @ rest) for values in found for total in (values, values * values)]
-        return cls(int(rest.sum()), int(counts.sum() - rest.sum()), *sums)
+        measures = _shapes(texts)
+        short_counts = np.where(are_long, 0, counts)
+        sums = [int(total @ short_counts) for values in measures for total in (values, values * values)]
+        return cls(int(short_counts.sum()), int(counts.sum() - short_counts.sum()), *sums)
 
-    def __add__(self, other: TextShapes) -> TextShapes:
-        return TextShapes(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+    def __add__(self, addend: TextShapes) -> TextShapes:
+        return TextShapes(*(getattr(self, name) + getattr(addend, name) for name in self.__slots__))
 
 
 def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
@@ -175,14 +175,14 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     offsets, data = buffers_of(texts)
     content = data[offsets[0] : offsets[-1]]
     lengths = np.diff(offsets).astype(np.int64)
-    some = lengths > 0
-    starts = (offsets[:-1] - offsets[0])[some]
+    is_filled = lengths > 0
+    starts = (offsets[:-1] - offsets[0])[is_filled]
     narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # twice as fast without a cast
 
     def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
         found = np.zeros(len(texts), np.int64)
         if flags.any():
-            found[some] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
+            found[is_filled] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
         return found
 
     is_word = ~_between(content, " ", " ")
@@ -191,9 +191,9 @@ def _shapes(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     begins = is_word.copy()
     begins[1:] &= ~is_word[:-1]
     begins[starts] = is_word[starts]
-    are_others = content >= 0x80  # of other alphabets
-    letters = _between(content | np.uint8(0x20), "a", "z") | are_others
-    if are_others.any():
+    is_other = content >= 0x80  # of other alphabets
+    letters = _between(content | np.uint8(0x20), "a", "z") | is_other
+    if is_other.any():
         characters = count((content & np.uint8(0xC0)) != 0x80)
     else:
         characters = lengths

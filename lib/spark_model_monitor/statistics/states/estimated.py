@@ -21,8 +21,8 @@ ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = WORTH = ("rows", "apart", "apart_2"
 def worth_of_errors(errors: Numbers, expected: Numbers, blocks: Blocks) -> BlockSums:
     """The accuracy of expected absolute errors, from rows with known errors and the block of each."""
     with np.errstate(over="ignore", invalid="ignore"):  # sums of huge values become infinite
-        apart = np.abs(errors - expected)
-        values = (None, apart, apart * apart, errors * errors, expected * expected)
+        differences = np.abs(errors - expected)
+        values = (None, differences, differences * differences, errors * errors, expected * expected)
         return BlockSums(WORTH, np.stack([summed(blocks, each) for each in values]))
 
 
@@ -43,11 +43,11 @@ class EstimatedOutcomes(State):
     of_classes: ClassScores = field(default_factory=ClassScores)
     of_errors: BlockSums = field(default_factory=BlockSums)
 
-    def __add__(self, other: EstimatedOutcomes) -> EstimatedOutcomes:
+    def __add__(self, addend: EstimatedOutcomes) -> EstimatedOutcomes:
         """Raises BadState if their baselines or plans differ."""
-        digests = (sha256(joined(each.known())).hexdigest()[:12] for each in (self, other))
+        digests = (sha256(joined(outcomes.known())).hexdigest()[:12] for outcomes in (self, addend))
         require_equal(self.KIND, "the baseline's digest", *digests)
-        return EstimatedOutcomes(self.predictions + other.predictions, self.reference, self.of_classes, self.of_errors)
+        return EstimatedOutcomes(self.predictions + addend.predictions, self.reference, self.of_classes, self.of_errors)
 
     def known(self) -> tuple[bytes, bytes, bytes]:
         """The baseline's part as bytes; empty for classes or errors that don't exist."""

@@ -65,18 +65,18 @@ class Frequencies(State):
         """The number of the `total` values that are in no count."""
         return self.total - sum(self.counts.values())
 
-    def __add__(self, other: Frequencies) -> Frequencies:
+    def __add__(self, addend: Frequencies) -> Frequencies:
         """Exact up to `limit` values; above it within the bound, which grows.
 
         Raises BadState if the limits differ.
         """
-        require_equal(self.KIND, "limit", self.limit, other.limit)
-        counts = self.sum_of_counts(self.counts, other.counts)
+        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        counts = self.sum_of_counts(self.counts, addend.counts)
         cut = 0
         if len(counts) > self.limit:
             cut = sorted(counts.values(), reverse=True)[self.limit]  # the largest count that doesn't fit
             counts = {key: count - cut for key, count in counts.items() if count > cut}
-        return Frequencies(counts, self.total + other.total, self.limit, self.bound + other.bound + cut)
+        return Frequencies(counts, self.total + addend.total, self.limit, self.bound + addend.bound + cut)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Number of keys, total, bound, counts and lengths of the keys, keys; sorted by key."""
@@ -164,9 +164,9 @@ class FrequenciesBuilder:
 
     def state(self) -> Frequencies:
         """The frequencies of all values so far, in the order of their bytes."""
-        kept, bound = self._folded()
+        counted, bound = self._folded()
         counts: dict[str, int] = {}
-        for key, count in sorted(zip(texts_of(kept.keys), kept.counts.tolist(), strict=True)):
+        for key, count in sorted(zip(texts_of(counted.keys), counted.counts.tolist(), strict=True)):
             counts[key] = counts.get(key, 0) + count
         return Frequencies(counts, self._total, self._limit, bound)
 
@@ -183,13 +183,13 @@ class FrequenciesBuilder:
         if singles_go:
             ends = np.cumsum([len(part.counts) for part in parts])[:-1]
             parts = [part.where(~flags) for part, flags in zip(parts, np.split(single, ends), strict=True)]
-        found = _Counted.joined(parts).added()
-        if len(found.counts) > self._limit:
-            cut = int(np.partition(found.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
+        folded = _Counted.joined(parts).added()
+        if len(folded.counts) > self._limit:
+            cut = int(np.partition(folded.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
         else:
             cut = int(singles_go)
-        found.counts -= cut
-        return found.where(found.counts > 0) if cut else found, self._bound + cut
+        folded.counts -= cut
+        return folded.where(folded.counts > 0) if cut else folded, self._bound + cut
 
 
 def texts_of(keys: pa.StringArray) -> list[str]:
@@ -244,10 +244,12 @@ class _Counted:
 def _surely_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
     """Which values certainly occurred once, by their hashes: no repeated value shares their slot."""
     counts = np.concatenate([part.counts for part in parts])
-    known = [part.hashes for part in parts if part.hashes is not None]
-    if len(known) < len(parts) or len(counts) < SLOTS // 8:  # few values are encoded before their hashes are sorted
+    hashes_by_part = [part.hashes for part in parts if part.hashes is not None]
+    if (
+        len(hashes_by_part) < len(parts) or len(counts) < SLOTS // 8
+    ):  # few values are encoded before their hashes are sorted
         return np.zeros(len(counts), dtype=bool)
-    hashes = np.concatenate(known)
+    hashes = np.concatenate(hashes_by_part)
     single: NDArray[np.bool_] = counts == 1
     ordered = np.sort(hashes)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -273,8 +275,8 @@ def _cut(texts: pa.Array) -> pa.Array:
 
 
 def _cut_text(text: str) -> str:
-    whole = text.encode()
-    if len(whole) <= _LONGEST_KEY:
+    encoded = text.encode()
+    if len(encoded) <= _LONGEST_KEY:
         return text
-    beginning = whole[:KEY_BYTES].decode(errors="ignore")  # a truncated character is dropped
-    return beginning + _CUT_MARK + hashlib.blake2b(whole, digest_size=_HASH_BYTES).hexdigest()
+    beginning = encoded[:KEY_BYTES].decode(errors="ignore")  # a truncated character is dropped
+    return beginning + _CUT_MARK + hashlib.blake2b(encoded, digest_size=_HASH_BYTES).hexdigest()

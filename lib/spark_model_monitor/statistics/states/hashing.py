@@ -54,27 +54,27 @@ def xxhash64_of(values: pa.Array | NDArray[Any]) -> Hashes:
     raise TypeError(f"values of type {numbers.dtype} have no hash here; hash them with Spark's xxhash64")
 
 
-def hashed_together(some: Sequence[NDArray[Any]]) -> list[Hashes]:
+def hashed_together(arrays: Sequence[NDArray[Any]]) -> list[Hashes]:
     """`xxhash64_of` of each array of numbers; arrays of one type together, because each step has a fixed cost."""
-    found: list[Hashes] = [np.empty(0, np.uint64)] * len(some)
-    for data_type in {numbers.dtype for numbers in some}:
-        alike = [place for place, numbers in enumerate(some) if numbers.dtype == data_type]
-        ends = [0, *accumulate(len(some[place]) for place in alike)]
-        hashes = xxhash64_of(np.concatenate([some[place] for place in alike]))
-        for place, (start, end) in zip(alike, pairwise(ends), strict=True):
-            found[place] = hashes[start:end]
-    return found
+    hashes_by_array: list[Hashes] = [np.empty(0, np.uint64)] * len(arrays)
+    for data_type in {numbers.dtype for numbers in arrays}:
+        indices = [index for index, numbers in enumerate(arrays) if numbers.dtype == data_type]
+        ends = [0, *accumulate(len(arrays[index]) for index in indices)]
+        hashes = xxhash64_of(np.concatenate([arrays[index] for index in indices]))
+        for index, (start, end) in zip(indices, pairwise(ends), strict=True):
+            hashes_by_array[index] = hashes[start:end]
+    return hashes_by_array
 
 
-def chained_hashes(columns: Sequence[NDArray[np.float64]], known: Sequence[NDArray[np.bool_]]) -> Hashes:
+def chained_hashes(columns: Sequence[NDArray[np.float64]], are_present: Sequence[NDArray[np.bool_]]) -> Hashes:
     """The hash of each row of doubles, as xxhash64 of several columns has it: the hash of one is the seed of the next.
 
-    known: where there is a value; a null leaves the hash unchanged.
+    are_present: where there is a value; a null leaves the hash unchanged.
     """
-    hashes: Hashes = np.full(len(known[0]), SEED, np.uint64)
-    for numbers, is_known in zip(columns, known, strict=True):
+    hashes: Hashes = np.full(len(are_present[0]), SEED, np.uint64)
+    for numbers, is_present in zip(columns, are_present, strict=True):
         words = _canonical(numbers).view(np.uint64)
-        hashes = np.where(is_known, _hash_longs(words, hashes), hashes)
+        hashes = np.where(is_present, _hash_longs(words, hashes), hashes)
     return hashes
 
 
@@ -173,9 +173,9 @@ TEXTS_AT_ONCE = 2**14
 def xxhash64_of_texts(texts: pa.StringArray, seed: int = SEED) -> Hashes:
     """The hash of each text, in order. texts: without null, UTF-8. seed: the hash of what stands before them, if anything."""
     if len(texts) <= FEW_TEXTS:
-        few = texts.view(pa.binary()).to_pylist()
-        if all(len(text) < STRIPE_BYTES for text in few):
-            return np.array([_hash_of_one(text, seed) for text in few], np.uint64)
+        contents = texts.view(pa.binary()).to_pylist()
+        if all(len(text) < STRIPE_BYTES for text in contents):
+            return np.array([_hash_of_one(text, seed) for text in contents], np.uint64)
     starts = range(0, max(1, len(texts)), TEXTS_AT_ONCE)
     return np.concatenate([_hashes_of(texts.slice(start, TEXTS_AT_ONCE), seed) for start in starts])
 
@@ -209,18 +209,18 @@ def buffers_of(texts: pa.StringArray) -> tuple[NDArray[np.int32], Bytes]:
 
 def _hash_of_one(text: bytes, seed: int) -> int:
     """The hash of a text shorter than a stripe. Of few texts numpy's steps take longer."""
-    found = seed + _5 + len(text)
-    rest = text[len(text) & ~7 :]
+    text_hash = seed + _5 + len(text)
+    remainder = text[len(text) & ~7 :]
     words = struct.iter_unpack("<Q", text[: len(text) & ~7])
     steps = [(_turned(word * _2, 31) * _1, 27, _1, _4) for (word,) in words]
-    if len(rest) >= HALF_WORD_BYTES:
-        steps.append((int.from_bytes(rest[:HALF_WORD_BYTES], "little") * _1, 23, _2, _3))
-    steps += [(byte * _5, 11, _1, 0) for byte in rest[len(rest) & HALF_WORD_BYTES :]]
-    for own, bits, prime, constant in steps:
-        found = _turned(found ^ own, bits) * prime + constant
+    if len(remainder) >= HALF_WORD_BYTES:
+        steps.append((int.from_bytes(remainder[:HALF_WORD_BYTES], "little") * _1, 23, _2, _3))
+    steps += [(byte * _5, 11, _1, 0) for byte in remainder[len(remainder) & HALF_WORD_BYTES :]]
+    for step_word, bits, prime, constant in steps:
+        text_hash = _turned(text_hash ^ step_word, bits) * prime + constant
     for bits, prime in ((33, _2), (29, _3), (32, 1)):
-        found = (found ^ (found & _64_BITS) >> bits) * prime & _64_BITS
-    return found
+        text_hash = (text_hash ^ (text_hash & _64_BITS) >> bits) * prime & _64_BITS
+    return text_hash
 
 
 def _turned(number: int, bits: int) -> int:
@@ -230,8 +230,8 @@ def _turned(number: int, bits: int) -> int:
 
 def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     """The offset of each text, its length in bytes, and the bytes of all, with a spare stripe at the end."""
-    places, data = buffers_of(texts)
-    offsets = places.astype(np.int64)
+    bounds, data = buffers_of(texts)
+    offsets = bounds.astype(np.int64)
     first = int(offsets[0])
     last = int(offsets[-1])
     content = np.empty(last - first + STRIPE_BYTES, np.uint8)
@@ -240,23 +240,23 @@ def _laid_out(texts: pa.StringArray) -> tuple[Places, Places, Bytes]:
     return offsets[:-1] - first, np.diff(offsets), content
 
 
-def _stripes_at(content: Bytes, places: Places) -> Words:
+def _stripes_at(content: Bytes, starts: Places) -> Words:
     """The stripe that begins at each place, shape (places, 4)."""
     shape = (len(content) - STRIPE_BYTES + 1,)
     stripes: NDArray[np.void] = np.ndarray(shape, f"V{STRIPE_BYTES}", buffer=content, strides=(1,))
-    return stripes[places].view("<u8").reshape(-1, len(_LANE_SEEDS))
+    return stripes[starts].view("<u8").reshape(-1, len(_LANE_SEEDS))
 
 
-def _take_rest(hashes: Hashes, rest: Words, lengths: Places) -> None:
+def _take_rest(hashes: Hashes, remainders: Words, lengths: Places) -> None:
     """Process the up to seven bytes after a text's last whole word: four at once, then one by one."""
     has_half = lengths >= HALF_WORD_BYTES
     if has_half.any():
-        _go_on(hashes, has_half, (rest & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
-        rest >>= has_half * _HALF_WORD_BITS
+        _go_on(hashes, has_half, (remainders & _LOW_HALF) * PRIME_1, 23, PRIME_2, PRIME_3)
+        remainders >>= has_half * _HALF_WORD_BITS
     lengths = lengths & 3
     for step in range(int(lengths.max(initial=0))):
-        _go_on(hashes, lengths > step, (rest & _LOW_BYTE) * PRIME_5, 11, PRIME_1)
-        rest >>= _BYTE_BITS
+        _go_on(hashes, lengths > step, (remainders & _LOW_BYTE) * PRIME_5, 11, PRIME_1)
+        remainders >>= _BYTE_BITS
 
 
 def _go_on(
@@ -270,19 +270,19 @@ def _go_on(
     """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
     count = np.count_nonzero(chosen)
     if 4 * count < len(chosen):
-        places: slice | Places = np.flatnonzero(chosen)
-        words = words[places]
+        selected: slice | Places = np.flatnonzero(chosen)
+        words = words[selected]
     else:
-        places = slice(None)
-    words ^= hashes[places]
+        selected = slice(None)
+    words ^= hashes[selected]
     words = rotated(words, bits)
     words *= prime
     if constant is not None:
         words += constant
-    if isinstance(places, slice) and count < len(chosen):
+    if isinstance(selected, slice) and count < len(chosen):
         np.putmask(hashes, chosen, words)
     else:
-        hashes[places] = words
+        hashes[selected] = words
 
 
 def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int) -> Hashes:
@@ -291,10 +291,10 @@ def _hashes_of_stripes(content: Bytes, starts: Places, counts: Places, seed: int
     step = 0
     active = np.arange(len(starts))
     while len(active) > FEW_TEXTS:
-        here: slice | Places = slice(None) if len(active) == len(starts) else active
-        words = _stripes_at(content, starts[here] + STRIPE_BYTES * step)
+        selected: slice | Places = slice(None) if len(active) == len(starts) else active
+        words = _stripes_at(content, starts[selected] + STRIPE_BYTES * step)
         for lane, word in zip(lanes, words.T, strict=True):
-            lane[here] = _lane_after(lane[here], word)
+            lane[selected] = _lane_after(lane[selected], word)
         step += 1
         active = active[counts[active] > step]
     for text in active.tolist():

@@ -99,14 +99,14 @@ class KllSketch(State):
             if len(self.levels) == 1:
                 items = np.sort(items, kind=kind)
                 last = last_of_equals(items)
-                upto = last + 1
+                cumulative = last + 1
             else:
-                each = np.left_shift(1, np.arange(len(self.levels), dtype=np.int64))
+                weights = np.left_shift(1, np.arange(len(self.levels), dtype=np.int64))
                 order = np.argsort(items, kind=kind)
                 items = items[order]
                 last = last_of_equals(items)
-                upto = np.cumsum(np.repeat(each, [*map(len, self.levels)])[order])[last]
-            self._cdf.append((items[last], upto))
+                cumulative = np.cumsum(np.repeat(weights, [*map(len, self.levels)])[order])[last]
+            self._cdf.append((items[last], cumulative))
         return self._cdf[0]
 
     def quantile(self, share: float) -> float:
@@ -114,10 +114,10 @@ class KllSketch(State):
         if share not in self._quantiles:
             values, cumulative = self.step_cdf()
             if len(values):
-                place = int(cumulative.searchsorted(share * cumulative[-1]))
+                index = int(cumulative.searchsorted(share * cumulative[-1]))
             else:
-                place = 0
-            self._quantiles[share] = float(values[min(place, len(values) - 1)]) if len(values) else math.nan
+                index = 0
+            self._quantiles[share] = float(values[min(index, len(values) - 1)]) if len(values) else math.nan
         return self._quantiles[share]
 
     def buckets(self, minimum: float, maximum: float, *, as_deequ: bool = False) -> list[Bucket]:
@@ -141,21 +141,21 @@ class KllSketch(State):
         counts = np.diff(below)
         return [Bucket(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
-    def __add__(self, other: KllSketch) -> KllSketch:
+    def __add__(self, addend: KllSketch) -> KllSketch:
         """Deequ's merge, which depends on order; an empty sketch is neutral. Raises BadState if k or c differ."""
-        return self.plus([other])
+        return self.plus([addend])
 
-    def plus(self, others: Iterable[KllSketch]) -> KllSketch:
+    def plus(self, addends: Iterable[KllSketch]) -> KllSketch:
         """The sum with each in turn, in one builder, whereas `self + first + second + …` copies the sketch each time.
 
         Raises BadState if k or c differ.
         """
         builder = None
-        for other in others:
+        for addend in addends:
             if builder is None:
                 builder = KllBuilder(self.k, self.c)
                 builder.merge(self)
-            builder.merge(other)
+            builder.merge(addend)
         return builder.state() if builder else self
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -356,9 +356,9 @@ def _bounds(minimum: float, maximum: float) -> list[float]:
     return [minimum / 10 * (BUCKETS - i) + maximum / 10 * i for i in range(BUCKETS + 1)]
 
 
-def _ranks(cdf: tuple[Values, NDArray[np.int64]], values: Sequence[float], side: str) -> NDArray[np.int64]:
+def _ranks(cdf: tuple[Values, NDArray[np.int64]], values: Sequence[float], bound_side: str) -> NDArray[np.int64]:
     """How many values lie below ("left") or at or below ("right") each of `values`."""
     items, cumulative = cdf
-    places = np.searchsorted(items, values, side=side)  # type: ignore[call-overload]
-    ranks: NDArray[np.int64] = np.concatenate(([0], cumulative))[places]
+    positions = np.searchsorted(items, values, side=bound_side)  # type: ignore[call-overload]
+    ranks: NDArray[np.int64] = np.concatenate(([0], cumulative))[positions]
     return ranks

@@ -77,17 +77,17 @@ class Moments(State):
             return math.sqrt(self.m2 / self.count)
         return math.nan
 
-    def __add__(self, other: Moments) -> Moments:
+    def __add__(self, addend: Moments) -> Moments:
         """Exact for counts, minimum and maximum; sum, mean and m2 depend on the order of addition, up to rounding."""
         count, total, mean, m2 = _merged(
-            (self.count, self.sum, self.mean, self.m2), (other.count, other.sum, other.mean, other.m2)
+            (self.count, self.sum, self.mean, self.m2), (addend.count, addend.sum, addend.mean, addend.m2)
         )
         return Moments(
-            *(count, self.missing + other.missing, self.nan + other.nan),
-            self.positive_infinite + other.positive_infinite,
-            self.negative_infinite + other.negative_infinite,
+            *(count, self.missing + addend.missing, self.nan + addend.nan),
+            self.positive_infinite + addend.positive_infinite,
+            self.negative_infinite + addend.negative_infinite,
             *(total, mean, m2),
-            *_range((self.minimum, self.maximum), (other.minimum, other.maximum)),
+            *_range((self.minimum, self.maximum), (addend.minimum, addend.maximum)),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -192,15 +192,15 @@ class MomentsBuilder:
         return Moments(*counts, total, mean, m2, *self._range)
 
     def _count_not_finite(self, values: Values) -> Values:
-        finite = np.isfinite(values)
-        rest = values[~finite]
-        nan = int(np.isnan(rest).sum())
-        positive = int((rest > 0).sum())
+        is_finite = np.isfinite(values)
+        not_finite = values[~is_finite]
+        nan = int(np.isnan(not_finite).sum())
+        positive = int((not_finite > 0).sum())
         self._nan += nan
         self._positive_infinite += positive
-        self._negative_infinite += len(rest) - nan - positive
-        kept: Values = values[finite]
-        return kept
+        self._negative_infinite += len(not_finite) - nan - positive
+        finite_values: Values = values[is_finite]
+        return finite_values
 
 
 _Totals: TypeAlias = tuple[int, float, float, float]
@@ -217,8 +217,8 @@ def _after(totals: _Totals, block: Values) -> _Totals:
         mean = float((block / count).sum())
     deviations = block - mean
     deviations *= deviations  # in place
-    together, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))
-    return together, _sum_in_order(totals[1], block), middle, m2
+    total_count, _, middle, m2 = _merged(totals, (count, 0.0, mean, float(deviations.sum())))
+    return total_count, _sum_in_order(totals[1], block), middle, m2
 
 
 def _after_each_value(totals: _Totals, block: Values) -> _Totals:
@@ -256,8 +256,13 @@ def _merged(left: _Totals, right: _Totals) -> _Totals:
     if not n or not m:
         return right if m else left
     count = n + m
-    apart = other_mean - mean
-    return count, total + more, mean + apart * (m / count), m2 + other_m2 + apart * apart * (n * m / count)
+    mean_difference = other_mean - mean
+    return (
+        count,
+        total + more,
+        mean + mean_difference * (m / count),
+        m2 + other_m2 + mean_difference * mean_difference * (n * m / count),
+    )
 
 
 def _range(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:

@@ -31,13 +31,13 @@ class Offences(State):
         """The offences in no rows."""
         return cls((0,) * rules, (0,) * rules, ((),) * rules)
 
-    def __add__(self, other: Offences) -> Offences:
+    def __add__(self, addend: Offences) -> Offences:
         """Raises BadState if the numbers of rules differ."""
-        require_equal(self.KIND, "the number of rules", len(self.offending), len(other.offending))
+        require_equal(self.KIND, "the number of rules", len(self.offending), len(addend.offending))
         return Offences(
-            tuple(map(add, self.offending, other.offending)),
-            tuple(map(add, self.judged, other.judged)),
-            tuple((mine + theirs)[:MOST_IDS] for mine, theirs in zip(self.ids, other.ids, strict=True)),
+            tuple(map(add, self.offending, addend.offending)),
+            tuple(map(add, self.judged, addend.judged)),
+            tuple((mine + theirs)[:MOST_IDS] for mine, theirs in zip(self.ids, addend.ids, strict=True)),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:

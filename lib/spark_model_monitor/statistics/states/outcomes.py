@@ -211,27 +211,29 @@ class Outcomes(State):
             values=BlockSums.zero(names_of_values(plan.values)),
         )
 
-    def __add__(self, other: Outcomes) -> Outcomes:
+    def __add__(self, addend: Outcomes) -> Outcomes:
         """Adds state by state. Raises BadState if the plans differ."""
-        if self.plan != other.plan:
-            require_equal(self.KIND, "the plan", self.plan.to_json(), other.plan.to_json())
+        if self.plan != addend.plan:
+            require_equal(self.KIND, "the plan", self.plan.to_json(), addend.plan.to_json())
         return Outcomes(
             self.plan,
-            self.item_count + other.item_count,
-            self.confusion + other.confusion,
-            self.scores + other.scores,
-            self.regression + other.regression,
-            self.probabilities + other.probabilities,
-            self.values + other.values,
-            self.residuals + other.residuals if self.has_residuals and other.has_residuals else KllSketch(),
-            self.class_scores + other.class_scores,
+            self.item_count + addend.item_count,
+            self.confusion + addend.confusion,
+            self.scores + addend.scores,
+            self.regression + addend.regression,
+            self.probabilities + addend.probabilities,
+            self.values + addend.values,
+            self.residuals + addend.residuals if self.has_residuals and addend.has_residuals else KllSketch(),
+            self.class_scores + addend.class_scores,
             {
-                cut: added(self.segments.get(cut, {}), other.segments.get(cut, {}), cut, _rows_of, lambda each, _: each)
-                for cut in sorted(self.segments.keys() | other.segments.keys())
+                cut: added(
+                    self.segments.get(cut, {}), addend.segments.get(cut, {}), cut, _rows_of, lambda segment, _: segment
+                )
+                for cut in sorted(self.segments.keys() | addend.segments.keys())
             },
-            _by_block(self.confusions, other.confusions),
-            _by_block(self.coarse_scores, other.coarse_scores),
-            self.named + other.named,
+            _by_block(self.confusions, addend.confusions),
+            _by_block(self.coarse_scores, addend.coarse_scores),
+            self.named + addend.named,
         )
 
     @property
@@ -333,7 +335,7 @@ def _rows_of(outcomes: Outcomes) -> int:
 
 def names_of_values(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names of the sums of the user's metrics."""
-    return tuple(f"{name}.{what}" for name in names for what in ("sum", "rows"))
+    return tuple(f"{name}.{kind}" for name in names for kind in ("sum", "rows"))
 
 
 class OutcomeBuilder:
@@ -393,8 +395,10 @@ class OutcomeBuilder:
     def state(self) -> Outcomes:
         """The outcomes of all rows so far."""
         self._fold()
-        found = replace(self._state, scores=self._scores.state(), residuals=self._residuals.state(), named=self._named)
-        return replace(found, class_scores=self._class_scores.state())
+        outcomes = replace(
+            self._state, scores=self._scores.state(), residuals=self._residuals.state(), named=self._named
+        )
+        return replace(outcomes, class_scores=self._class_scores.state())
 
     def _fold(self) -> None:
         if not self._pending:
@@ -475,19 +479,19 @@ class ClassScoresBuilder:
         keys = [class_key(text) for text in encoded.dictionary.to_pylist()]
         of_labels = encoded.indices.to_numpy()
         for number, name in enumerate(names.dictionary.to_pylist()):
-            here = codes == number
+            is_class = codes == number
             key = class_key(name)
-            same = np.array([each == key for each in keys], dtype=bool)
+            is_same_class = np.array([label_key == key for label_key in keys], dtype=bool)
             builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
-            builder.update(scores[here], same[of_labels[rows[here]]])
+            builder.update(scores[is_class], is_same_class[of_labels[rows[is_class]]])
         if len(self._of_class) > MOST_SCORED:
             self._overflowed = True
             self._of_class = {}
 
     def state(self) -> ClassScores:
         """The scores of all rows so far."""
-        found = {name: builder.state() for name, builder in self._of_class.items()}
-        return ClassScores.limited(found, overflowed=self._overflowed)
+        score_counts = {name: builder.state() for name, builder in self._of_class.items()}
+        return ClassScores.limited(score_counts, overflowed=self._overflowed)
 
 
 class _Rows(NamedTuple):

@@ -215,8 +215,8 @@ class FeatureProfile(State):
         cls, name: str, column_type: ColumnType, states: Iterable[State], lacking: Iterable[str] = ()
     ) -> FeatureProfile:
         """The profile with these states, at most one of each kind; the profile of no rows if there are none."""
-        found = _nothing_counted() | {state.KIND: state for state in states}
-        return cls(name, column_type, dict(sorted(found.items())), frozenset(lacking))
+        state_by_kind = _nothing_counted() | {state.KIND: state for state in states}
+        return cls(name, column_type, dict(sorted(state_by_kind.items())), frozenset(lacking))
 
     @classmethod
     def decoded(
@@ -239,9 +239,9 @@ class FeatureProfile(State):
 
     def state(self, kind: type[S]) -> S | None:
         """The state of this type; None if the column's type doesn't have it, or if it is lacking."""
-        found = self.states.get(kind.KIND)
-        if found is not None and isinstance(found, kind):
-            return found
+        state = self.states.get(kind.KIND)
+        if state is not None and isinstance(state, kind):
+            return state
         return None
 
     @property
@@ -278,25 +278,25 @@ class FeatureProfile(State):
             return None
         return dict(self.frequencies.counts)
 
-    def __add__(self, other: FeatureProfile) -> FeatureProfile:
+    def __add__(self, addend: FeatureProfile) -> FeatureProfile:
         """Adds kind by kind. The sum lacks kinds that only one side has; a profile of no rows is neutral.
 
         Raises BadState if the names or types differ, or the parameters of a kind that both have.
         """
-        require_equal(self.KIND, "name", self.name, other.name)
-        require_equal(f"feature {self.name!r}", "column_type", self.column_type.value, other.column_type.value)
-        if other._is_zero():
+        require_equal(self.KIND, "name", self.name, addend.name)
+        require_equal(f"feature {self.name!r}", "column_type", self.column_type.value, addend.column_type.value)
+        if addend._is_zero():
             return self
         if self._is_zero():
-            return other
-        both = self.states.keys() & other.states.keys()
-        are_numeric = all(profile.is_numeric or not profile.num_present for profile in (self, other))
+            return addend
+        common_kinds = self.states.keys() & addend.states.keys()
+        are_numeric = all(profile.is_numeric or not profile.num_present for profile in (self, addend))
         return FeatureProfile(
             self.name,
             self.column_type,
-            {kind: state + other.states[kind] for kind, state in self.states.items() if kind in both},
-            frozenset((self._kinds | other._kinds) - both),
-            are_numeric and (self.as_numbers or other.as_numbers),
+            {kind: state + addend.states[kind] for kind, state in self.states.items() if kind in common_kinds},
+            frozenset((self._kinds | addend._kinds) - common_kinds),
+            are_numeric and (self.as_numbers or addend.as_numbers),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -349,19 +349,19 @@ class Profile(State):
                 return feature
         raise KeyError(name)
 
-    def __add__(self, other: Profile) -> Profile:
+    def __add__(self, addend: Profile) -> Profile:
         """Adds feature by feature. Raises BadState naming the first feature that differs."""
-        if not other.item_count and not other.features:
+        if not addend.item_count and not addend.features:
             return self
         if not self.item_count and not self.features:
-            return other
-        for position, (mine, theirs) in enumerate(zip(self.features, other.features, strict=False)):
+            return addend
+        for position, (mine, theirs) in enumerate(zip(self.features, addend.features, strict=False)):
             require_equal(self.KIND, f"the name of feature {position}", mine.name, theirs.name)
-        require_equal(self.KIND, "the number of features", len(self.features), len(other.features))
+        require_equal(self.KIND, "the number of features", len(self.features), len(addend.features))
         return Profile(
-            self.item_count + other.item_count,
-            tuple(mine + theirs for mine, theirs in zip(self.features, other.features, strict=True)),
-            {key: value for key, value in self.header.items() if other.header.get(key) == value},
+            self.item_count + addend.item_count,
+            tuple(mine + theirs for mine, theirs in zip(self.features, addend.features, strict=True)),
+            {key: value for key, value in self.header.items() if addend.header.get(key) == value},
         )
 
     def payload(self) -> tuple[Parameters, bytes]:

@@ -48,16 +48,16 @@ class RowCounts(State):
         """All rows, kept or refused."""
         return self.kept + sum(self.refused)
 
-    def __add__(self, other: RowCounts) -> RowCounts:
+    def __add__(self, addend: RowCounts) -> RowCounts:
         """Raises BadState if the numbers of reasons or of predicates differ."""
-        require_equal(self.KIND, "the number of reasons", len(self.refused), len(other.refused))
-        require_equal(self.KIND, "the number of predicates", len(self.matches), len(other.matches))
+        require_equal(self.KIND, "the number of reasons", len(self.refused), len(addend.refused))
+        require_equal(self.KIND, "the number of predicates", len(self.matches), len(addend.matches))
         return RowCounts(
-            self.kept + other.kept,
-            tuple(map(add, self.refused, other.refused)),
-            tuple(map(add, self.matches, other.matches)),
-            tuple(sorted(self.sum_of_counts(dict(self.widths), dict(other.widths)).items())),
-            max(self.newest, other.newest),
+            self.kept + addend.kept,
+            tuple(map(add, self.refused, addend.refused)),
+            tuple(map(add, self.matches, addend.matches)),
+            tuple(sorted(self.sum_of_counts(dict(self.widths), dict(addend.widths)).items())),
+            max(self.newest, addend.newest),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -105,13 +105,13 @@ class Requests(State):
         """The number of captured requests."""
         return sum(self.statuses.values())
 
-    def __add__(self, other: Requests) -> Requests:
+    def __add__(self, addend: Requests) -> Requests:
         """Exact for counts, up to rounding for the estimate; the sketch depends on the order of addition."""
         return Requests(
-            _sorted(Counter(self.statuses) + Counter(other.statuses)),
-            self.estimated + other.estimated,
-            self.moments + other.moments,
-            self.latencies + other.latencies,
+            _sorted(Counter(self.statuses) + Counter(addend.statuses)),
+            self.estimated + addend.estimated,
+            self.moments + addend.moments,
+            self.latencies + addend.latencies,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -153,14 +153,14 @@ class RequestsBuilder:
 
         A latency that is null, not finite or negative counts as missing; a percentage outside (0, 100] counts as 100.
         """
-        known = statuses.is_valid()
-        if not known.true_count:
+        has_status = statuses.is_valid()
+        if not has_status.true_count:
             return
-        self._statuses.update({int(status): count for status, count in _counted(statuses.filter(known)).items()})
-        percent = percentages.filter(known)
+        self._statuses.update({int(status): count for status, count in _counted(statuses.filter(has_status)).items()})
+        percent = percentages.filter(has_status)
         within = pc.and_(pc.greater(percent, 0.0), pc.less_equal(percent, 100.0))
         self._percentages.update(_counted(pc.if_else(pc.fill_null(within, False), percent, 100.0)))
-        milliseconds = latencies.filter(known)
+        milliseconds = latencies.filter(has_status)
         valid = pc.fill_null(pc.and_(pc.is_finite(milliseconds), pc.greater_equal(milliseconds, 0.0)), False)
         values = milliseconds.filter(valid).to_numpy().astype(np.float64)
         self._latencies.update(self._moments.update(values, missing=len(milliseconds) - len(values)))
@@ -200,8 +200,8 @@ def placed_lot(lot: float, partition: int, row: int) -> float:
 
     partition: of several files, the place of a piece of a file among all. row: its number there.
     """
-    place = (partition % MOST_PLACES << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
-    return (int(lot * (1 << _OF_LOT)) + place / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
+    position = (partition % MOST_PLACES << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
+    return (int(lot * (1 << _OF_LOT)) + position / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
 
 
 class Run(NamedTuple):
@@ -229,20 +229,20 @@ class Run(NamedTuple):
         """
         return FEWEST_ROWS * round(self.place * (1 << (_OF_PARTITION + _OF_ROW)))
 
-    def followed_by(self, other: Run) -> Run:
+    def followed_by(self, following: Run) -> Run:
         """The rows of both, up to the maximum; texts count as numbers if those of both do."""
-        there = np.concatenate((self.rows_present(), other.rows_present()))[:ROWS_OF_A_GROUP]
-        end = 8 * int(there.sum())
-        are_numbers = all(run.numbers or not run.hashes for run in (self, other))
+        is_present = np.concatenate((self.rows_present(), following.rows_present()))[:ROWS_OF_A_GROUP]
+        end = 8 * int(is_present.sum())
+        are_numbers = all(run.numbers or not run.hashes for run in (self, following))
         if are_numbers:
-            numbers = (self.numbers + other.numbers)[:end]
+            numbers = (self.numbers + following.numbers)[:end]
         else:
             numbers = b""
-        if there.all():
+        if is_present.all():
             present = b""
         else:
-            present = np.packbits(there).tobytes()
-        return Run(self.lot, len(there), numbers, (self.hashes + other.hashes)[:end], present)
+            present = np.packbits(is_present).tobytes()
+        return Run(self.lot, len(is_present), numbers, (self.hashes + following.hashes)[:end], present)
 
     def rows_present(self) -> NDArray[np.bool_]:
         """Whether each row has a cell."""
@@ -296,10 +296,10 @@ class RowRuns(State):
 
     runs: tuple[Run, ...] = ()
 
-    def __add__(self, other: RowRuns) -> RowRuns:
+    def __add__(self, addend: RowRuns) -> RowRuns:
         """The runs of both with the smallest lots."""
-        both = sorted({*self.runs, *other.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
-        return RowRuns(tuple(both[:MOST_RUNS]))
+        runs = sorted({*self.runs, *addend.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
+        return RowRuns(tuple(runs[:MOST_RUNS]))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """For each run: lot, rows, number of numbers, numbers, hashes; then for each run its present rows."""
@@ -329,9 +329,9 @@ class RowGroups(RowRuns):
 
     KIND: ClassVar[str] = "row_groups"
 
-    def __add__(self, other: RowRuns) -> RowGroups:
+    def __add__(self, addend: RowRuns) -> RowGroups:
         """The groups of both with the smallest lots; rows of the same group are joined."""
         groups = {run.lot: run for run in self.runs}
-        for run in other.runs:
+        for run in addend.runs:
             groups[run.lot] = groups[run.lot].followed_by(run) if run.lot in groups else run
         return RowGroups(tuple(groups[lot] for lot in sorted(groups)[:MOST_GROUPS]))

@@ -51,9 +51,9 @@ class ConfusionCounts(State):
         codes = left.indices.to_numpy().astype(np.int64) * width + right.indices.to_numpy()  # one number a pair
         cells, occurrences = np.unique(codes, return_counts=True)
         texts = left.dictionary.to_pylist()
-        others = right.dictionary.to_pylist()
+        prediction_texts = right.dictionary.to_pylist()
         counts = {
-            (texts[cell // width], others[cell % width]): count
+            (texts[cell // width], prediction_texts[cell % width]): count
             for cell, count in zip(cells.tolist(), occurrences.tolist(), strict=True)
         }
         return cls._limited(counts, len(codes), limit)
@@ -68,13 +68,13 @@ class ConfusionCounts(State):
         """The texts that occurred as predictions."""
         return frozenset(prediction for _, prediction in self.counts)
 
-    def __add__(self, other: ConfusionCounts) -> ConfusionCounts:
+    def __add__(self, addend: ConfusionCounts) -> ConfusionCounts:
         """Raises BadState if the limits differ."""
-        require_equal(self.KIND, "limit", self.limit, other.limit)
-        if self.overflowed or other.overflowed:
-            return ConfusionCounts({}, self.total + other.total, self.limit, overflowed=True)
-        counts = self.sum_of_counts(self.counts, other.counts)
-        return self._limited(counts, self.total + other.total, self.limit)
+        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        if self.overflowed or addend.overflowed:
+            return ConfusionCounts({}, self.total + addend.total, self.limit, overflowed=True)
+        counts = self.sum_of_counts(self.counts, addend.counts)
+        return self._limited(counts, self.total + addend.total, self.limit)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
@@ -112,8 +112,8 @@ class ConfusionCounts(State):
             if self.counts:
                 return "there are counts beside an overflow"
             return None
-        told = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
-        if told:
+        is_complete = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
+        if is_complete:
             return None
         return "its counts are not those of its rows"
 
@@ -153,22 +153,22 @@ class ScoreCounts(State):
     @classmethod
     def of(cls, scores: Scores, positive: NDArray[np.bool_], limit: int = SCORE_LIMIT) -> ScoreCounts:
         """The counts of rows, from their scores and whether each is in the positive class."""
-        distinct, places = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
-        negatives, positives = (_by_place(places, side, len(distinct)) for side in (~positive, positive))
+        distinct, inverse = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
+        negatives, positives = (_by_place(inverse, is_in_class, len(distinct)) for is_in_class in (~positive, positive))
         return cls(distinct, negatives, positives, limit)._limited()
 
-    def __add__(self, other: ScoreCounts) -> ScoreCounts:
+    def __add__(self, addend: ScoreCounts) -> ScoreCounts:
         """Independent of order and grouping: more distinct scores than `limit` end up in the same bins.
 
         Raises BadState if the limits differ.
         """
-        require_equal(self.KIND, "limit", self.limit, other.limit)
-        if self.binned or other.binned:
+        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        if self.binned or addend.binned:
             left = self._in_bins()
-            right = other._in_bins()
+            right = addend._in_bins()
         else:
             left = self
-            right = other
+            right = addend
         return _added(left, right)._limited()
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -179,8 +179,8 @@ class ScoreCounts(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ScoreCounts:
-        size, rest = divmod(len(payload), 24)  # a double and two integers for each score
-        if rest or "binned" not in parameters:
+        size, remainder = divmod(len(payload), 24)  # a double and two integers for each score
+        if remainder or "binned" not in parameters:
             raise BadState(
                 f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has 24 for each score"
             )
@@ -204,8 +204,10 @@ class ScoreCounts(State):
     def _in_bins(self) -> ScoreCounts:
         if self.binned:
             return self
-        codes, places = np.unique(_codes(self.scores), return_inverse=True)
-        negatives, positives = (_by_place(places, side, len(codes)) for side in (self.negatives, self.positives))
+        codes, inverse = np.unique(_codes(self.scores), return_inverse=True)
+        negatives, positives = (
+            _by_place(inverse, class_counts, len(codes)) for class_counts in (self.negatives, self.positives)
+        )
         return ScoreCounts(_edges_of(codes), negatives, positives, self.limit, binned=True)
 
 
@@ -238,7 +240,7 @@ class ScoreCountsBuilder:
     def _fold(self) -> None:
         if not self._pending:
             return
-        scores, positive = (np.concatenate(side) for side in zip(*self._pending, strict=True))
+        scores, positive = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
         self._pending = []
         self._pending_rows = 0
         if self._by_code is not None:
@@ -266,15 +268,17 @@ def _edges_of(codes: Counts) -> Scores:
 
 def _added(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
     """The counts of two states, both binned or neither."""
-    scores, places = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
-    sides = ((left.negatives, right.negatives), (left.positives, right.positives))
-    negatives, positives = (_by_place(places, np.concatenate(side), len(scores)) for side in sides)
+    scores, inverse = np.unique(np.concatenate([left.scores, right.scores]), return_inverse=True)
+    counts_by_class = ((left.negatives, right.negatives), (left.positives, right.positives))
+    negatives, positives = (
+        _by_place(inverse, np.concatenate(class_counts), len(scores)) for class_counts in counts_by_class
+    )
     return ScoreCounts(scores, negatives, positives, left.limit, left.binned)
 
 
-def _by_place(places: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
+def _by_place(index: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
     """The sums of counts by place; bincount adds doubles, which are exact up to 2^53."""
-    return np.bincount(places, counts, minlength=size).astype(np.int64)
+    return np.bincount(index, counts, minlength=size).astype(np.int64)
 
 
 MOST_SCORED = 30
@@ -294,12 +298,12 @@ class ClassScores(State):
     of_class: Mapping[str, ScoreCounts] = field(default_factory=dict)
     overflowed: bool = False
 
-    def __add__(self, other: ClassScores) -> ClassScores:
+    def __add__(self, addend: ClassScores) -> ClassScores:
         """Raises BadState if the limits of a class differ."""
-        found = dict(self.of_class)
-        for name, counts in other.of_class.items():
-            found[name] = found[name] + counts if name in found else counts
-        return ClassScores.limited(found, overflowed=self.overflowed or other.overflowed)
+        counts_by_class = dict(self.of_class)
+        for name, counts in addend.of_class.items():
+            counts_by_class[name] = counts_by_class[name] + counts if name in counts_by_class else counts
+        return ClassScores.limited(counts_by_class, overflowed=self.overflowed or addend.overflowed)
 
     @classmethod
     def limited(cls, of_class: Mapping[str, ScoreCounts], *, overflowed: bool = False) -> ClassScores:

@@ -29,25 +29,28 @@ class Segmented(State):
 
     cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
 
-    def __add__(self, other: Segmented) -> Segmented:
+    def __add__(self, addend: Segmented) -> Segmented:
         """Adds by segment. A segment that one side lacks may be among its others; it then joins them in the sum."""
-        both = self.cuts.keys() | other.cuts.keys()
-        sides = {cut: (self.cuts.get(cut, {}), other.cuts.get(cut, {})) for cut in sorted(both)}
-        return Segmented({cut: added(*pair, cut, _rows_of, _called) for cut, pair in sides.items()})
+        cuts = self.cuts.keys() | addend.cuts.keys()
+        segments_by_cut = {cut: (self.cuts.get(cut, {}), addend.cuts.get(cut, {})) for cut in sorted(cuts)}
+        return Segmented({cut: added(*pair, cut, _rows_of, _called) for cut, pair in segments_by_cut.items()})
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The name and the profiles of each cut."""
-        cuts = (joined([cut.encode(), *(each.to_bytes() for each in of.values())]) for cut, of in self.cuts.items())
+        cuts = (
+            joined([cut.encode(), *(segment.to_bytes() for segment in segments.values())])
+            for cut, segments in self.cuts.items()
+        )
         return {}, joined(cuts)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Segmented:
-        found: dict[str, dict[str, FeatureProfile]] = {}
+        segments_by_cut: dict[str, dict[str, FeatureProfile]] = {}
         for part in split(cls.KIND, payload):
             cut, *profiles = split(cls.KIND, part)
             segments = map(FeatureProfile.from_bytes, profiles)
-            found[cut.decode()] = {segment.name: segment for segment in segments}
-        return cls(found)
+            segments_by_cut[cut.decode()] = {segment.name: segment for segment in segments}
+        return cls(segments_by_cut)
 
     def without_runs(self) -> tuple[Segmented, list[RowRuns]]:
         """The state without the runs of rows that a baseline's scan keeps; and the runs, in order of `in_segments`."""
@@ -56,9 +59,9 @@ class Segmented(State):
         for cut, segments in self.cuts.items():
             runs += [segment.state(RowRuns) or RowRuns() for segment in segments.values()]
             cuts[cut] = {}
-            for label, each in segments.items():
-                others = (state for state in each.states.values() if not isinstance(state, RowRuns))
-                cuts[cut][label] = FeatureProfile.of(label, each.column_type, others)
+            for label, profile in segments.items():
+                states = (state for state in profile.states.values() if not isinstance(state, RowRuns))
+                cuts[cut][label] = FeatureProfile.of(label, profile.column_type, states)
         return Segmented(cuts), runs
 
 
@@ -133,22 +136,22 @@ def added(
     as_rest: Callable[[Segment, str], Segment],
 ) -> dict[str, Segment]:
     """The sums of the segments of a cut. as_rest: a segment that is part of the rest, which is called like that."""
-    rest = rest_of(cut)
-    kept = {}
-    others = []
+    rest_label = rest_of(cut)
+    state_by_label = {}
+    remaining_states = []
     for label in sorted(mine.keys() | theirs.keys()):
-        sides = [side for side in (mine, theirs) if label in side]
-        if len(sides) == 2:
-            state = sides[0][label] + sides[1][label]
+        states = [side for side in (mine, theirs) if label in side]
+        if len(states) == 2:
+            state = states[0][label] + states[1][label]
         else:
-            state = sides[0][label]
-        if label == rest or all(label in side or rest not in side for side in (mine, theirs)):
-            kept[label] = state
+            state = states[0][label]
+        if label == rest_label or all(label in side or rest_label not in side for side in (mine, theirs)):
+            state_by_label[label] = state
         else:
-            others.append(state)
-    named = sorted(kept.keys() - {rest}, key=lambda label: (-rows(kept[label]), label))
-    others += [kept.pop(label) for label in named[MOST_SEGMENTS:]]
-    for state in others:
-        state = as_rest(state, rest)
-        kept[rest] = kept[rest] + state if rest in kept else state
-    return dict(sorted(kept.items()))
+            remaining_states.append(state)
+    named = sorted(state_by_label.keys() - {rest_label}, key=lambda label: (-rows(state_by_label[label]), label))
+    remaining_states += [state_by_label.pop(label) for label in named[MOST_SEGMENTS:]]
+    for state in remaining_states:
+        state = as_rest(state, rest_label)
+        state_by_label[rest_label] = state_by_label[rest_label] + state if rest_label in state_by_label else state
+    return dict(sorted(state_by_label.items()))

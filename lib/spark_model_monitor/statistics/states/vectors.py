@@ -56,24 +56,26 @@ class VectorMoments(State):
             return int(self.moments[0])
         return 0
 
-    def __add__(self, other: VectorMoments) -> VectorMoments:
-        unfit = self.unfit + other.unfit
-        if not self.width or not other.width:
-            mine = self if self.width else other
+    def __add__(self, addend: VectorMoments) -> VectorMoments:
+        unfit = self.unfit + addend.unfit
+        if not self.width or not addend.width:
+            mine = self if self.width else addend
             return VectorMoments(mine.width, unfit, mine.moments, mine.together, mine.stretches)
-        if self.width != other.width or self.width > MOST_COMPONENTS:
-            return VectorMoments(SEVERAL if self.width != other.width else self.width, unfit)
-        n = self.moments[0]
-        m = other.moments[0]
+        if self.width != addend.width or self.width > MOST_COMPONENTS:
+            return VectorMoments(SEVERAL if self.width != addend.width else self.width, unfit)
+        rows = self.moments[0]
+        added_rows = addend.moments[0]
         size = len(self.together)
         middle = (len(self.moments) + 1) // 2
-        apart = (other.moments[:middle] - self.moments[:middle])[-size:]
+        mean_difference = (addend.moments[:middle] - self.moments[:middle])[-size:]
         return VectorMoments(
             self.width,
             unfit,
-            _sum(self.moments, other.moments),
-            self.together + other.together + np.outer(apart, apart) * (n * m / (n + m)),
-            np.stack([_sum(*pair) for pair in zip(self.stretches, other.stretches, strict=True)]),
+            _sum(self.moments, addend.moments),
+            self.together
+            + addend.together
+            + np.outer(mean_difference, mean_difference) * (rows * added_rows / (rows + added_rows)),
+            np.stack([_sum(*pair) for pair in zip(self.stretches, addend.stretches, strict=True)]),
         )
 
     def mean_and_variance(self) -> tuple[Numbers, Numbers]:
@@ -95,8 +97,8 @@ class VectorMoments(State):
             return cls(width, unfit, numbers)
         size = min(DIRECTIONS, width)
         ends = np.cumsum([1 + 4 * (width + size), size * size])
-        moments, together, stretches = np.split(numbers, ends)
-        return cls(width, unfit, moments, together.reshape(size, size), stretches.reshape(len(STRETCHES), 1 + 2 * size))
+        moments, products, stretches = np.split(numbers, ends)
+        return cls(width, unfit, moments, products.reshape(size, size), stretches.reshape(len(STRETCHES), 1 + 2 * size))
 
     def contradiction(self) -> str | None:
         if not 0 < self.width <= MOST_COMPONENTS:
@@ -135,8 +137,8 @@ def directions(width: int) -> Numbers:
     """The projection matrix for a length, shape (width, K): signs, of equal norm; short vectors are not projected."""
     if width <= DIRECTIONS:
         return np.identity(width)
-    places = np.arange(1, width * DIRECTIONS + 1, dtype=np.uint64) * PRIME_1
-    signs: Numbers = (mixed(places) >> np.uint64(63)).astype(np.float64) * 2 - 1
+    numbers = np.arange(1, width * DIRECTIONS + 1, dtype=np.uint64) * PRIME_1
+    signs: Numbers = (mixed(numbers) >> np.uint64(63)).astype(np.float64) * 2 - 1
     return signs.reshape(width, DIRECTIONS) / math.sqrt(width)
 
 
@@ -155,13 +157,13 @@ class VectorMomentsBuilder:
         width = int(lengths[0])
         several = bool((lengths != width).any()) or self._found.width not in (0, width)
         if several:
-            known = SEVERAL
+            new_width = SEVERAL
         elif width > MOST_COMPONENTS:
-            known = TOO_LONG
+            new_width = TOO_LONG
         else:
-            known = width
-        if not 0 < known <= MOST_COMPONENTS:
-            self._found = self._found + VectorMoments(known)
+            new_width = width
+        if not 0 < new_width <= MOST_COMPONENTS:
+            self._found = self._found + VectorMoments(new_width)
             self._waiting = []
             return
         rows: Numbers = elements.reshape(-1, width)
@@ -178,15 +180,15 @@ class VectorMomentsBuilder:
         self._waiting.append(rows)
         if sum(map(len, self._waiting)) >= BLOCK:
             rows = np.concatenate(self._waiting)
-            whole = len(rows) // BLOCK * BLOCK
-            for start in range(0, whole, BLOCK):
+            num_taken = len(rows) // BLOCK * BLOCK
+            for start in range(0, num_taken, BLOCK):
                 self._take(rows[start : start + BLOCK])
-            self._waiting = [rows[whole:].copy()]
+            self._waiting = [rows[num_taken:].copy()]
 
     def state(self) -> VectorMoments:
         """The moments of all vectors so far."""
-        if self._waiting and len(rest := np.concatenate(self._waiting)):
-            self._take(rest)
+        if self._waiting and len(remaining := np.concatenate(self._waiting)):
+            self._take(remaining)
         self._waiting = []
         is_empty = 0 < self._found.width <= MOST_COMPONENTS and not self._found.count
         if is_empty:
@@ -194,11 +196,11 @@ class VectorMomentsBuilder:
         return self._found
 
     def _take(self, rows: Numbers) -> None:
-        along = rows @ directions(rows.shape[1])
-        quantities = np.concatenate([rows, np.abs(rows), np.abs(along), along], axis=1)
+        projections = rows @ directions(rows.shape[1])
+        quantities = np.concatenate([rows, np.abs(rows), np.abs(projections), projections], axis=1)
         moments = _of_rows(quantities)
-        mean = moments[1 : 1 + quantities.shape[1]][-along.shape[1] :]
-        stretches = [_of_rows(_means(along, stretch)) for stretch in STRETCHES[:2]]
+        mean = moments[1 : 1 + quantities.shape[1]][-projections.shape[1] :]
+        stretches = [_of_rows(_means(projections, stretch)) for stretch in STRETCHES[:2]]
         if len(rows) == BLOCK:
             self._stretch.append(mean)
         longest = np.zeros((0, len(mean)))
@@ -206,13 +208,13 @@ class VectorMomentsBuilder:
             longest = np.mean(self._stretch, axis=0)[None]
             self._stretch = []
         stretches.append(_of_rows(longest))
-        apart = along - mean
+        deviations = projections - mean
         # for one component, numpy's own sum: the result of BLAS depends on memory alignment
-        if along.shape[1] > 1:
-            together = apart.T @ apart
+        if projections.shape[1] > 1:
+            products = deviations.T @ deviations
         else:
-            together = (apart**2).sum(axis=0)[None]
-        block = VectorMoments(rows.shape[1], 0, moments, together, np.stack(stretches))
+            products = (deviations**2).sum(axis=0)[None]
+        block = VectorMoments(rows.shape[1], 0, moments, products, np.stack(stretches))
         unfit = VectorMoments(unfit=self._found.unfit)
         if self._found.count:
             self._found = self._found + block
@@ -220,7 +222,9 @@ class VectorMomentsBuilder:
             self._found = unfit + block
 
 
-def _means(along: Numbers, stretch: int) -> Numbers:
-    whole = len(along) // stretch
-    found: Numbers = along[: whole * stretch].reshape(whole, stretch, along.shape[1]).mean(axis=1)
-    return found
+def _means(projections: Numbers, stretch: int) -> Numbers:
+    num_stretches = len(projections) // stretch
+    means: Numbers = (
+        projections[: num_stretches * stretch].reshape(num_stretches, stretch, projections.shape[1]).mean(axis=1)
+    )
+    return means

@@ -102,13 +102,13 @@ class BaselineBlocks:
     def raw(self) -> dict[str, Values]:
         """The raw statistics, each of shape (columns, blocks)."""
         if self.are_numbers:
-            of_numbers = self._compare_numbers()
+            numeric_statistics = self._compare_numbers()
         else:
-            of_numbers = {}
+            numeric_statistics = {}
         return {
             "rows": self.block_sizes * np.ones(self.block_sizes.shape),
             "effective": self._effective_rows,
-            **of_numbers,
+            **numeric_statistics,
             **self._mean_scores(),
             **self._compare_cells(),
         }
@@ -179,6 +179,7 @@ class BaselineBlocks:
         value_of_row = self.value_of_row
         ranks = self.ranks
         if not self.are_numbers:
+            # Texts have no order but that of their frequency, the most frequent one first
             by_frequency = np.lexsort((-rows_of_value, self.column_of_value))
             position = np.empty(len(by_frequency), np.int64)
             position[by_frequency] = np.arange(len(by_frequency))
@@ -187,15 +188,14 @@ class BaselineBlocks:
             ranks = rows_of_value.cumsum() - self.earlier_rows[self.column_of_value]
         weights = rows_of_value.astype(float)
         scores = compute_rank_scores((ranks - weights / 2) / self.column_rows[self.column_of_value])
+        # Column by column: products over all columns at once would round differently
         columns = split_into_slices(self.num_values)
         block_sums = {name: np.empty(self.block_sizes.shape) for name in scores}
         column_sums = {name: np.empty(self.num_columns) for name in scores}
         for column, values in enumerate(columns):
             counts = self.counts(column, value_of_row)
-            if self.are_numbers:
-                counts = counts
-            else:
-                counts = np.asfortranarray(counts)
+            if not self.are_numbers:
+                counts = np.asfortranarray(counts)  # in this layout the sums round as in earlier releases
             for name, value_scores in scores.items():
                 block_sums[name][column] = counts @ value_scores[values]
                 column_sums[name][column] = weights[values] @ value_scores[values]
@@ -255,11 +255,12 @@ class BaselineBlocks:
                 by_frequency = np.argsort(-self.rows_of_value[values], kind="stable")
                 frequent = values.start + by_frequency[:most_frequent]
                 scores.append([(self.value_of_row[rows] == value).astype(float) for value in frequent])
+        # A column of texts has several scores, of which the one that varies most between blocks counts
         num_scores = [len(column_scores) for column_scores in scores]
         shares = between_shares([*chain(*scores)], np.repeat(self.block_sizes, num_scores, axis=0))
-        for column_scores, of_column in zip(scores, split_into_slices(np.array(num_scores)), strict=True):
-            largest = int(shares[of_column].argmax())
-            yield float(shares[of_column][largest]), column_scores[largest]
+        for column_scores, column_scores_slice in zip(scores, split_into_slices(np.array(num_scores)), strict=True):
+            largest = int(shares[column_scores_slice].argmax())
+            yield float(shares[column_scores_slice][largest]), column_scores[largest]
 
 
 def between_shares(scores: Sequence[Values], block_sizes: Indices) -> Values:
@@ -302,6 +303,6 @@ def _variances(values: Values, sizes: Indices, freedoms: Indices) -> Values:
     return variances
 
 
-def _count(indices: Indices, weights: NDArray[Any], least: int = 0) -> Values:
-    counts: Any = np.bincount(indices, weights, least)  # doubles, whatever its annotation says
+def _count(indices: Indices, weights: NDArray[Any], minimum: int = 0) -> Values:
+    counts: Any = np.bincount(indices, weights, minimum)  # doubles, whatever its annotation says
     return np.asarray(counts)

@@ -85,16 +85,16 @@ class PastWindows(dict[str, Values]):
                 self._similar = self
         return self._similar
 
-    def dispersion(self, name: str, effective: float, others: PooledVariance | None) -> Dispersion:
+    def dispersion(self, name: str, effective: float, pooled: PooledVariance | None) -> Dispersion:
         """The dispersion of a statistic for a window of this size, shrunk towards that of the other columns."""
         self._set_size(effective)
-        if others is not self._others:
-            self._others = others
+        if pooled is not self._others:
+            self._others = pooled
             self._dispersions = {}
         # With few windows, one column's variance is hardly known
         if name not in self._dispersions:
             estimate = estimate_dispersion(name, effective, self)
-            self._dispersions[name] = _shrink(estimate, others.prior(name) if others is not None else NO_PRIOR)
+            self._dispersions[name] = _shrink(estimate, pooled.prior(name) if pooled is not None else NO_PRIOR)
         return self._dispersions[name]
 
     def outlier(self, name: str) -> float | None:
@@ -215,10 +215,10 @@ def overdispersion_factor(
     now: Mapping[str, float],
     past: WindowStatistics,
     groups: float = 1.0,
-    others: PooledVariance | None = None,
+    pooled: PooledVariance | None = None,
 ) -> float:
     """The ratio of a score's variance to that of independent rows, at least 1."""
-    return compute_dispersion(name, now, past, others).factor(groups)
+    return compute_dispersion(name, now, past, pooled).factor(groups)
 
 
 def certain_overdispersion_factor(
@@ -226,17 +226,17 @@ def certain_overdispersion_factor(
     now: Mapping[str, float],
     past: WindowStatistics,
     groups: float = 1.0,
-    others: PooledVariance | None = None,
+    pooled: PooledVariance | None = None,
 ) -> float:
     """`overdispersion_factor` as far as past windows certainly show it."""
-    dispersion = compute_dispersion(name, now, past, others)
+    dispersion = compute_dispersion(name, now, past, pooled)
     return replace(dispersion, ratio=dispersion.certain_ratio).factor(groups)
 
 
 def compute_dispersion(
-    name: str, now: Mapping[str, float], past: WindowStatistics, others: PooledVariance | None
+    name: str, now: Mapping[str, float], past: WindowStatistics, pooled: PooledVariance | None
 ) -> Dispersion:
-    return as_past_windows(past).dispersion(name, now["effective"], others)
+    return as_past_windows(past).dispersion(name, now["effective"], pooled)
 
 
 NO_PRIOR = 0.0, 1.0  # degrees of freedom and variance that other columns add to a column's own
@@ -339,8 +339,8 @@ def estimate_dispersion(name: str, effective: float, past: WindowStatistics) -> 
     squares = _square_scores(name, past)
     ratio = (loads * squares).sum(axis=-1) / scale
     # The degrees of freedom of one window: those of independent rows, or fewer if squares vary by more than chance
-    usual = scale / loads.sum(axis=-1)
-    freedom = _freedom_of_square(name, usual)
+    mean_expected = scale / loads.sum(axis=-1)
+    freedom = _freedom_of_square(name, mean_expected)
     means = ratio[..., None] * expected
     variance = (weights * (growth * (squares - means)) ** 2).sum(axis=-1)
     variance /= np.maximum((weights * (growth * means) ** 2).sum(axis=-1), 1e-300)
@@ -381,14 +381,16 @@ def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, f
 
     Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
     """
-    known = (freedoms >= 2) & (squares > 0)
-    if known.sum() < FEWEST_ALIKE:
+    is_usable = (freedoms >= 2) & (squares > 0)
+    if is_usable.sum() < FEWEST_ALIKE:
         return 0.0, 1.0
-    halves = freedoms[known] / 2
-    logs = np.log(squares[known] / freedoms[known]) + 1 / (2 * halves) + 1 / (12 * halves**2)  # minus digamma's bias
+    halves = freedoms[is_usable] / 2
+    logs = (
+        np.log(squares[is_usable] / freedoms[is_usable]) + 1 / (2 * halves) + 1 / (12 * halves**2)
+    )  # minus digamma's bias
     beyond = float(logs.var(ddof=1) - (1 / halves + 1 / (2 * halves**2) + 1 / (6 * halves**3)).mean())  # trigamma
-    more = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[known].sum()))
-    return more, math.exp(float(logs.mean()) - 1 / more - 1 / (3 * more**2))
+    prior_freedom = min(1 + 2 / beyond if beyond > 0 else math.inf, float(freedoms[is_usable].sum()))
+    return prior_freedom, math.exp(float(logs.mean()) - 1 / prior_freedom - 1 / (3 * prior_freedom**2))
 
 
 def group_size(past: WindowStatistics) -> float:
@@ -407,8 +409,8 @@ def _growth(effective: float, past: WindowStatistics) -> Values:
 def _weights(growth: Values) -> Values:
     """The weight of each past window. Scaling up a smaller window's variance scales up its noise, too."""
     weights = growth**-2
-    found: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
-    return found
+    weights_or_ones: Values = np.where(weights.sum(axis=-1, keepdims=True) >= ENOUGH_WINDOWS, weights, 1.0)
+    return weights_or_ones
 
 
 def _expected(name: str, past: WindowStatistics) -> Values:

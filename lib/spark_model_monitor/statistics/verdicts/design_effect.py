@@ -121,18 +121,20 @@ def column_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> 
         return [INDEPENDENT] * len(columns)
     effects: list[DesignEffect] = []
     for batch in _batches(columns):
+        # The scores of all columns of the batch, and the index of each answer's first one
         scores = np.concatenate([column.scores for column in batch])
         first_score = 0
         answers: list[int] = []
         for column in batch:
             answers += [first_score + answer for answer in column.answers]
             first_score += len(column.scores)
-        of_answers = iter(design_effects(scores, run_sizes, answers))
+        answer_effects = iter(design_effects(scores, run_sizes, answers))
+        # A column's largest answer counts, so its p-value allows for their number
         for column in batch:
-            own = [next(of_answers) for _ in column.answers]
-            p_value = min(1.0, len(own) * min(effect.p for effect in own))
-            skewness = max(effect.skewness for effect in own)
-            effects.append(DesignEffect(max(effect.rows for effect in own), p_value, skewness))
+            column_effects = [next(answer_effects) for _ in column.answers]
+            p_value = min(1.0, len(column_effects) * min(effect.p for effect in column_effects))
+            skewness = max(effect.skewness for effect in column_effects)
+            effects.append(DesignEffect(max(effect.rows for effect in column_effects), p_value, skewness))
     return effects
 
 
@@ -234,13 +236,13 @@ def _cumulative_sums(scores: Values, run_sizes: Sizes) -> Mapping[int, Values]:
     starts = run_sizes.cumsum() - run_sizes
     sums: dict[int, Values] = {}
     for size in np.unique(run_sizes).tolist():
-        of_size = run_sizes == size
-        rows = (starts[of_size, None] + np.arange(size)).ravel()
-        if of_size.all():
+        has_size = run_sizes == size
+        rows = (starts[has_size, None] + np.arange(size)).ravel()
+        if has_size.all():
             in_runs = scores
         else:
             in_runs = scores.take(rows, axis=1)
-        sums[size] = np.zeros((len(scores), np.count_nonzero(of_size), size + 1))
+        sums[size] = np.zeros((len(scores), np.count_nonzero(has_size), size + 1))
         np.cumsum(in_runs.reshape(len(scores), -1, size), axis=2, out=sums[size][:, :, 1:])
         sums[size] -= sums[size][:, :, -1:] * (np.arange(size + 1) / size)
     return sums
@@ -255,18 +257,20 @@ def _remove_largest_change(sums: Mapping[int, Values]) -> None:
     best_gain = np.zeros(scores)
     best_size = np.zeros(scores, np.int64)
     best_position = np.zeros(scores, np.int64)
-    for size, of_runs in sums.items():
+    for size, run_sums in sums.items():
         if size < 2:
             continue
+        # What a change after so many rows explains: the squared sum up to there, over its variance
         rows_before = np.arange(1, size)
-        gains = (of_runs[:, :, 1:-1] ** 2 / (rows_before * (size - rows_before) / size)).reshape(scores, -1)
+        gains = (run_sums[:, :, 1:-1] ** 2 / (rows_before * (size - rows_before) / size)).reshape(scores, -1)
         position = gains.argmax(axis=1)
         gain = gains[np.arange(scores), position]
         is_better = gain > best_gain
         best_gain[is_better] = gain[is_better]
         best_size[is_better] = size
         best_position[is_better] = position[is_better]
-    for size, of_runs in sums.items():
+    # Subtract each score's best change
+    for size, run_sums in sums.items():
         changed = np.flatnonzero(best_size == size)
         if not len(changed):
             continue
@@ -275,7 +279,7 @@ def _remove_largest_change(sums: Mapping[int, Values]) -> None:
         rows = np.arange(size + 1)
         # less the means of both sides: the cumulative sum is 0 at the change, too
         shares = np.minimum(rows / before, (size - rows) / (size - before))
-        of_runs[changed, run] -= of_runs[changed, run, before[:, 0]][:, None] * shares
+        run_sums[changed, run] -= run_sums[changed, run, before[:, 0]][:, None] * shares
 
 
 def _taken_by_largest_changes(block_size: int, rows: int) -> float:
@@ -295,13 +299,13 @@ def _squared_block_sums(sums: Mapping[int, Values], block_size: int) -> tuple[Va
     squares = np.zeros(scores)
     expected = 0.0
     rows = 0
-    for size, of_runs in sums.items():
+    for size, run_sums in sums.items():
         if size < 2 * block_size:
             continue
-        blocks = of_runs[:, :, block_size::step] - of_runs[:, :, :-block_size:step]
+        blocks = run_sums[:, :, block_size::step] - run_sums[:, :, :-block_size:step]
         squares += np.einsum("srb,srb->s", blocks, blocks)
         expected += blocks.shape[1] * blocks.shape[2] * block_size * (1 - block_size / size)
-        rows += of_runs.shape[1] * size
+        rows += run_sums.shape[1] * size
     if expected:
         expected *= 1 - _taken_by_largest_changes(block_size, rows)
     return squares, expected, rows
@@ -331,20 +335,22 @@ def estimates_of_groups(effects: Sequence[DesignEffect]) -> list[float]:
     return [effect.rows for effect in effects if columns * effect.p <= PROBABLE]
 
 
-def rows_counting_as_one(effects: Sequence[DesignEffect], rows: int, of_groups: Sequence[float] = ()) -> list[float]:
+def rows_counting_as_one(
+    effects: Sequence[DesignEffect], rows: int, group_estimates: Sequence[float] = ()
+) -> list[float]:
     """How many rows of a window count as one in each column; 1 if its rows are independent. rows: that were sampled.
-    of_groups: see `estimates_of_groups`.
+    group_estimates: see `estimates_of_groups`.
 
     A column has its own design effect. If columns show groups, an estimate that may be as large as theirs, given its error,
     is raised as far as that: so few rows don't show that the column is independent of the groups.
     """
     are_dependent = dependent_columns([effect.p for effect in effects])
-    counts = [effect.rows if is_one else 1.0 for effect, is_one in zip(effects, are_dependent, strict=True)]
-    if of_groups:
+    counts = [effect.rows if is_dependent else 1.0 for effect, is_dependent in zip(effects, are_dependent, strict=True)]
+    if group_estimates:
         for index, effect in enumerate(effects):
             largest = _largest_likely(effect, rows)
-            if are_dependent[index] or largest >= min(of_groups):
-                counts[index] = max(effect.rows, min(typical_rows(of_groups), largest))
+            if are_dependent[index] or largest >= min(group_estimates):
+                counts[index] = max(effect.rows, min(typical_rows(group_estimates), largest))
     return [allow_for_cut_groups(count) for count in counts]
 
 
@@ -359,10 +365,10 @@ def _largest_likely(effect: DesignEffect, rows: int) -> float:
     return max(effect.rows, 1.0) / smallest_ratio
 
 
-def typical_rows(of_groups: Sequence[float]) -> float:
+def typical_rows(group_estimates: Sequence[float]) -> float:
     """How many rows count as one in a column that is as alike as most that show groups; 1 if none do."""
-    if len(of_groups):
-        return float(np.median(of_groups))
+    if len(group_estimates):
+        return float(np.median(group_estimates))
     return 1.0
 
 

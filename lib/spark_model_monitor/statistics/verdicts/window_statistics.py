@@ -107,25 +107,27 @@ class _Sizes(NamedTuple):
 
     @classmethod
     def from_total(cls, total: float, window_sizes: Windows) -> _Sizes:
-        others = total - window_sizes
-        return cls(window_sizes, others, (window_sizes * others / total)[:, 0])
+        reference_sizes = total - window_sizes
+        return cls(window_sizes, reference_sizes, (window_sizes * reference_sizes / total)[:, 0])
 
 
 def score_numbers(pooled: Pooled, batch: CellBatch | None = None) -> WindowStatistics:
     """The raw statistics of a window and its reference, neither empty. batch: the cells of other columns."""
+    # What several statistics share; each of them is computed when it is asked for
     inputs = pooled.steps
     reference_counts, window_counts = inputs.counts
     windows = window_counts[None, :]
     sizes = _Sizes.from_total(float(pooled.total), np.array([[float(pooled.after[-1])]]))
     cells = (batch or CellBatch(are_numbers=True)).add(lambda: [*inputs.cells])
 
-    def ks() -> WindowStatistics:
+    def score_gap() -> WindowStatistics:
         factor = 1 / sizes.windows + 1 / sizes.others
         gaps = np.abs(pooled.after * factor - (pooled.before + pooled.after) / sizes.others).max(axis=1)
         root = np.sqrt(sizes.effective)
         return {"ks": map_values(ks_score, (root + 0.12 + 0.11 / root) * gaps)}
 
-    def outside() -> WindowStatistics:
+    def count_outside() -> WindowStatistics:
+        # Values beyond the reference's range, and by more than half its width
         reference_values = pooled.values[reference_counts > 0]
         low = float(reference_values[0])
         high = float(reference_values[-1])
@@ -141,20 +143,20 @@ def score_numbers(pooled: Pooled, batch: CellBatch | None = None) -> WindowStati
             shares[name] = np.array([max(above, below) / rows])
         return shares
 
-    def location() -> WindowStatistics:
+    def score_location() -> WindowStatistics:
         return {"location": _mean_score(inputs.scores["location"], inputs.weights, windows, sizes)}
 
-    def spread() -> WindowStatistics:
+    def score_spread() -> WindowStatistics:
         return {"spread": _mean_score(inputs.scores["spread"], inputs.weights, windows, sizes)}
 
     return LazyStatistics(
         {
             "rows": lambda: {"rows": sizes.windows[:, 0]},
             "effective": lambda: {"effective": sizes.effective},
-            "ks": ks,
-            "location": location,
-            "spread": spread,
-            **dict.fromkeys(("beyond", "far"), outside),
+            "ks": score_gap,
+            "location": score_location,
+            "spread": score_spread,
+            **dict.fromkeys(("beyond", "far"), count_outside),
             **dict.fromkeys(OF_CELLS, cells),
         }
     )
@@ -184,7 +186,7 @@ def score_categories(
         statistics = score_cells(totals, windows, np.array([len(totals)]), are_numbers=False)
         return {name: by_column[0] for name, by_column in statistics.items()}
 
-    def unseen() -> WindowStatistics:
+    def count_unseen() -> WindowStatistics:
         return {"unseen": np.where(totals - windows <= 0, windows, 0).sum(axis=1) / sizes.windows[:, 0]}
 
     return LazyStatistics(
@@ -192,7 +194,7 @@ def score_categories(
             "rows": lambda: {"rows": sizes.windows[:, 0]},
             "effective": lambda: {"effective": sizes.effective},
             **dict.fromkeys(("location", "spread"), score_ranks),
-            "unseen": unseen,
+            "unseen": count_unseen,
             **dict.fromkeys(OF_CELLS, counted or score_column_cells),
         }
     )
@@ -263,11 +265,11 @@ def score_cells(totals: Counts, windows: Windows, num_cells: Places, *, are_numb
     column_of_cell = np.repeat(np.arange(len(num_cells)), num_cells)
     column_totals = np.add.reduceat(totals, first_cells)[:, None]
     sizes = np.add.reduceat(windows, first_cells, axis=1).T
-    others = column_totals - sizes
-    gaps = windows / sizes.T[:, column_of_cell] - (totals - windows) / others.T[:, column_of_cell]
+    reference_sizes = column_totals - sizes
+    gaps = windows / sizes.T[:, column_of_cell] - (totals - windows) / reference_sizes.T[:, column_of_cell]
 
     # Small cells are joined, until a group's expected count is large enough
-    least_totals = LEAST_EXPECTED * column_totals[:, 0] / np.minimum(sizes, others).min(axis=1)
+    least_totals = LEAST_EXPECTED * column_totals[:, 0] / np.minimum(sizes, reference_sizes).min(axis=1)
     cell_totals = [totals[cells] for cells in split_into_slices(num_cells)]
     groups = [*map(join_small_cells, cell_totals, least_totals.tolist())]
     num_groups = np.array([int(column_groups.max()) + 1 for column_groups in groups])
@@ -278,7 +280,7 @@ def score_cells(totals: Counts, windows: Windows, num_cells: Places, *, are_numb
     expected_shares = np.bincount(group_of_cell, totals) / np.repeat(column_totals, num_groups)
     keys = (np.arange(len(windows))[:, None] * len(expected_shares) + group_of_cell).ravel()
     group_gaps = np.bincount(keys, gaps.ravel()).reshape(len(windows), -1)
-    squares = sizes * others / column_totals * add_by_group(group_gaps**2 / expected_shares, num_groups).T
+    squares = sizes * reference_sizes / column_totals * add_by_group(group_gaps**2 / expected_shares, num_groups).T
 
     # The largest score of a cell
     scores = np.abs(scores_of_counts(totals, windows, sizes.T[:, column_of_cell], column_totals[column_of_cell, 0]))

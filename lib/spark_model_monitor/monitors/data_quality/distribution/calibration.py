@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, DRIFT
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
-from spark_model_monitor.statistics.drift.distributions import StepCdf, cache_pooled_samples, category_cells
+from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     PooledVariance,
     certain_overdispersion_factor,
@@ -211,7 +211,6 @@ class ColumnRequest:
 
 def compute_column_tests(all_asked: Sequence[ColumnRequest]) -> list[Column | None]:
     """The column of each request; None if a side is unknown, or if one side is numeric and the other text."""
-    cache_pooled_samples([sides for asked in all_asked if (sides := asked.cdfs) is not None])
     columns = [_untested(asked) for asked in all_asked]
     found = ((asked, column) for asked, column in zip(all_asked, columns, strict=True) if column is not None)
     wanted = [(asked, column) for asked, column in found if asked.tested or asked.past is not None]

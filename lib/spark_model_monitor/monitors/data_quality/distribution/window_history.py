@@ -236,7 +236,7 @@ def _score_feature(
 
     found: WindowStatistics
     if before.numbers is not None and after.numbers is not None:
-        found = score_numbers(after.numbers.step_cdf().beside(before.numbers.step_cdf()), numbers)
+        found = score_numbers(after.numbers.step_cdf().pool_with(before.numbers.step_cdf()), numbers)
     elif before.categories is not None and after.categories is not None:
         b, w = category_cells(before.categories, after.categories)
         found = score_categories(b + w, w[None, :], texts.add(lambda: (b, w)))

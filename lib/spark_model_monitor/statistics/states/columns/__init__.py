@@ -62,8 +62,8 @@ class ColumnMetricBuilder:
     def state(self) -> ColumnMetric:
         """The state of all numbers so far."""
         with np.errstate(over="ignore", invalid="ignore"):
-            rest = self._blocks.rest
-            return self._state + self._metric.of(rest) if len(rest) else self._state
+            remaining = self._blocks.rest
+            return self._state + self._metric.of(remaining) if len(remaining) else self._state
 
 
 def numbers_of(feature: FeatureProfile) -> dict[str, float | None]:
@@ -71,9 +71,9 @@ def numbers_of(feature: FeatureProfile) -> dict[str, float | None]:
 
     feature: a numeric one; of texts the state holds those that are numbers, which says nothing of the column.
     """
-    found = filter(None, (feature.state(metric.function) for metric in COLUMN_METRICS.values()))
+    states = filter(None, (feature.state(metric.function) for metric in COLUMN_METRICS.values()))
     return {
-        name: number if math.isfinite(number) else None for state in found for name, number in state.numbers().items()
+        name: number if math.isfinite(number) else None for state in states for name, number in state.numbers().items()
     }
 
 

@@ -130,7 +130,7 @@ def _largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
     if not all(side.num_present for side in sides):
         return None
     if all(side.is_numeric and side.kll is not None and side.moments is not None for side in sides):
-        both = _cdf(now).beside(_cdf(before))
+        both = _cdf(now).pool_with(_cdf(before))
         gaps = np.abs(both.before / both.before[-1] - both.after / both.after[-1])
         place = float(both.values[int(gaps.argmax())])
         return lambda side: (float(_cdf(side).ranks_at(np.array([place]))[0]), side.num_numbers) if side.kll else (0, 0)
